@@ -1,0 +1,127 @@
+// Brings node_modules and dist up to date with their sources, and knows cheaply that they are.
+// Both carry a stamp: a hash of everything they were made from.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { withLock } from './lock.mjs';
+
+const SOURCE_DIRS = ['src', 'test', 'scripts'];
+const COMPILED = /\.ts$|\.json$/;
+
+/** A failed step: its message is for people, and the process ends with `exitCode`. */
+export class StepError extends Error {
+  constructor(message, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode || 1;
+  }
+}
+
+/** Installs and builds under `root` where that is needed. */
+export async function prepare(root) {
+  if (isInstalled(root) && isBuilt(root)) return;
+  await withLock(join(root, '.cache', 'prepare.lock'), () => {
+    if (!isInstalled(root)) install(root);
+    if (!isBuilt(root)) build(root);
+  });
+}
+
+export const isInstalled = (root) => hasStamp(installStampFile(root), installStamp(root));
+export const isBuilt = (root) => hasStamp(buildStampFile(root), buildStamp(root));
+
+const installStampFile = (root) => join(root, 'node_modules', '.sluice-install');
+const buildStampFile = (root) => join(root, 'dist', '.sluice-build');
+
+// Native modules depend on the major version of Node and on the machine.
+export function installStamp(root) {
+  const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
+  return hash.update(`${process.versions.modules} ${process.platform} ${process.arch}`).digest('hex');
+}
+
+// Contents, not times: git and rsync set times as they please, and reading these files takes a few ms.
+export function buildStamp(root) {
+  const hash = createHash('sha256').update(installStamp(root));
+  for (const file of ['tsconfig.json', ...sources(root)]) {
+    const bytes = readFileSync(join(root, file));
+    hash.update(`${file} ${bytes.length}\n`).update(bytes);
+  }
+  return hash.digest('hex');
+}
+
+function install(root) {
+  const stamp = installStamp(root);
+  console.error('Installing dependencies (npm ci). The first time takes a minute.');
+  let result = npm(root, ['ci']);
+  // npm ci wants a lock file that lists the optional packages of every platform, and npm does not write one
+  // behind a registry that serves some of them only. npm install takes what is listed at the same versions.
+  if (result.status !== 0 && result.stderr.includes('EUSAGE')) {
+    console.error('npm ci finds package-lock.json incomplete: going on with npm install --no-save.');
+    result = npm(root, ['install', '--no-save']);
+  }
+  process.stderr.write(result.stderr ?? '');
+  if (result.status !== 0)
+    throw new StepError(`The install failed (${outcome(result)}); see above.`, result.status);
+  writeFileSync(installStampFile(root), stamp);
+}
+
+function npm(root, command) {
+  // Development packages hold the compiler, so they come along even where NODE_ENV=production is set.
+  const args = [
+    ...command,
+    '--include=dev',
+    '--include=optional',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
+  // What npm says goes to stderr: the stdout of `npm start` is the log of the gateway.
+  const options = { cwd: root, stdio: ['ignore', 2, 'pipe'], encoding: 'utf8' };
+  const script = process.env.npm_execpath;
+  return script?.endsWith('.js')
+    ? spawnSync(process.execPath, [script, ...args], options)
+    : spawnSync('npm', args, { ...options, shell: process.platform === 'win32' });
+}
+
+function build(root) {
+  const stamp = buildStamp(root);
+  rmSync(buildStampFile(root), { force: true });
+  // In place rather than into an empty dist: a gateway that runs from this checkout keeps its files.
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const args = [tsc, '-p', root, '--noEmitOnError'];
+  const result = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 2, 2] });
+  if (result.status !== 0)
+    throw new StepError(`The build failed (${outcome(result)}); see above.`, result.status);
+  removeOrphans(root);
+  writeFileSync(buildStampFile(root), stamp);
+}
+
+// A compiled test whose source is gone would still be run.
+function removeOrphans(root) {
+  const known = new Set(sources(root).map((file) => file.replace(/\.ts$/, '.js')));
+  for (const file of filesUnder(root, 'dist')) {
+    const source = file.slice('dist/'.length).replace(/\.map$/, '');
+    if (!known.has(source)) rmSync(join(root, file));
+  }
+}
+
+const sources = (root) =>
+  SOURCE_DIRS.flatMap((dir) => filesUnder(root, dir))
+    .filter((file) => COMPILED.test(file))
+    .sort();
+
+/** Paths of all files under `dir`, relative to `root`, with forward slashes. */
+export function filesUnder(root, dir) {
+  if (!existsSync(join(root, dir))) return [];
+  return readdirSync(join(root, dir), { withFileTypes: true }).flatMap((entry) => {
+    const path = `${dir}/${entry.name}`;
+    return entry.isDirectory() ? filesUnder(root, path) : [path];
+  });
+}
+
+function hasStamp(file, stamp) {
+  return existsSync(file) && readFileSync(file, 'utf8') === stamp;
+}
+
+function outcome({ status, signal, error }) {
+  return error ? error.message : signal ? `signal ${signal}` : `exit code ${status}`;
+}

@@ -1,0 +1,78 @@
+// What stands behind every npm script: brings node_modules and dist up to date, then does the one job
+// it was asked for. Plain JavaScript without dependencies, because it runs before they are installed.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { filesUnder, prepare, StepError } from './lib/prepare.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[\\/]$/, '');
+
+// Two at once: more would compete with the broker for the two cores of a small CI machine.
+const TEST_CONCURRENCY = 2;
+// For one test file. The slowest kill brokers and wait for leaders to move.
+const TEST_TIMEOUT_MS = 240_000;
+
+const jobs = {
+  start: (args) => become('dist/src/main.js', args),
+  kafka: (args) => become('dist/scripts/kafka.js', args),
+  bench: (args) => become('dist/scripts/bench.js', args),
+  docs: (args) => become('dist/scripts/docs.js', args),
+  build: () => {},
+  check,
+  format: () => run(process.execPath, [biome(), 'check', '--write', '.'], 'biome check --write'),
+  test,
+};
+
+// In this very process, so that signals and exit codes need no relay.
+async function become(path, args) {
+  const file = join(root, path);
+  if (!existsSync(file)) throw new StepError(`${path} is missing: it has no source in this checkout.`);
+  process.argv = [process.execPath, file, ...args];
+  await import(pathToFileURL(file).href);
+}
+
+function check() {
+  run(process.execPath, [biome(), 'check', '.'], 'biome check');
+  run(process.execPath, [join(root, 'dist/scripts/docs.js'), '--check'], 'docs --check');
+}
+
+// `npm test` checks and runs all; `npm test -- framer` runs the files whose path holds "framer", unchecked,
+// for work in progress. What begins with a dash goes to the runner: --test-name-pattern=...
+async function test(args) {
+  const filters = args.filter((arg) => !arg.startsWith('-'));
+  const flags = args.filter((arg) => arg.startsWith('-'));
+  const all = filesUnder(root, 'dist/test').filter((file) => file.endsWith('.test.js'));
+  const files = all.filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)));
+  if (files.length === 0)
+    throw new StepError(`No test file matches ${filters.join(' ') || 'test/**/*.test.ts'}.`);
+  if (filters.length === 0) check();
+  await become('dist/scripts/with-kafka.js', [
+    process.execPath,
+    '--test',
+    '--test-reporter=spec',
+    `--test-concurrency=${TEST_CONCURRENCY}`,
+    `--test-timeout=${TEST_TIMEOUT_MS}`,
+    ...flags,
+    ...files.sort().map((file) => join(root, file)),
+  ]);
+}
+
+const biome = () => join(root, 'node_modules/@biomejs/biome/bin/biome');
+
+function run(command, args, name) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) throw new StepError(`${name} failed${error ? `: ${error.message}` : ''}.`, status);
+}
+
+const [name, ...args] = process.argv.slice(2);
+try {
+  const job = Object.hasOwn(jobs, name ?? '') ? jobs[name] : undefined;
+  if (!job) throw new StepError(`Usage: node scripts/run.mjs ${Object.keys(jobs).join('|')}`, 2);
+  await prepare(root);
+  await job(args);
+} catch (error) {
+  if (!(error instanceof StepError)) throw error;
+  console.error(error.message);
+  process.exitCode = error.exitCode;
+}
