@@ -1,0 +1,219 @@
+// The kinds of value a setting can have: text in, typed value out, and the one sentence that says what is
+// allowed. No I/O and no names of settings.
+import { isIP } from 'node:net';
+import * as z from 'zod';
+
+/** `schema` takes the text of a variable; `allowed` is what an operator reads when it is refused, and in the docs. */
+export interface Kind<T> {
+  readonly allowed: string;
+  readonly schema: z.ZodType<T, string>;
+}
+
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** `parse` returns undefined for a text that is not allowed. */
+function kind<T>(allowed: string, parse: (text: string) => T | undefined): Kind<T> {
+  const schema = z.string().transform((text, context): T => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: allowed });
+    return z.NEVER;
+  });
+  return { allowed, schema };
+}
+
+/** Empty text becomes null: off, or not given. */
+export function optional<T>(inner: Kind<T>): Kind<T | null> {
+  return kind(`${inner.allowed}, or empty`, (text) => (text === '' ? null : parseWith(inner, text)));
+}
+
+export function mapped<T, U>(inner: Kind<T>, map: (value: T) => U): Kind<U> {
+  return { allowed: inner.allowed, schema: inner.schema.transform(map) };
+}
+
+export function whole({ min, max }: Range): Kind<number> {
+  return kind(`a whole number from ${min} to ${max}`, (text) => {
+    if (!/^[+-]?\d{1,15}$/.test(text)) return undefined;
+    return within({ min, max }, Number(text));
+  });
+}
+
+/** A whole number from a range, or one value outside it that has a meaning of its own. */
+export function wholeOr(special: number, meaning: string, range: Range): Kind<number> {
+  const inner = whole(range);
+  return kind(`${special} (${meaning}) or ${inner.allowed}`, (text) =>
+    Number(text) === special && /^[+-]?\d+$/.test(text) ? special : parseWith(inner, text),
+  );
+}
+
+const TRUE_WORDS = new Set(['true', 't', '1', 'yes', 'on']);
+const FALSE_WORDS = new Set(['false', 'f', '0', 'no', 'off']);
+
+/** Go's strconv.ParseBool, for old environment files, and the four words people write besides. */
+export function flag(): Kind<boolean> {
+  return kind('true or false (also 1, t, yes, on and 0, f, no, off)', (text) => {
+    const word = text.toLowerCase();
+    if (TRUE_WORDS.has(word)) return true;
+    return FALSE_WORDS.has(word) ? false : undefined;
+  });
+}
+
+export function choice<const T extends string>(...values: readonly T[]): Kind<T> {
+  return kind(`one of ${values.join(', ')}`, (text) => values.find((value) => value === text.toLowerCase()));
+}
+
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/**
+ * Milliseconds from Go's duration syntax (time.ParseDuration): `500ms`, `1.5s`, `1m30s`, bare `0`. A part of a
+ * millisecond counts as a whole one, so that no small value turns into 0, which means off for some settings.
+ */
+export function parseDuration(text: string): number | undefined {
+  if (/^[+-]?0$/.test(text)) return 0;
+  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/u.exec(text);
+  if (match === null) return undefined;
+  let ms = 0;
+  for (const [, amount, unit] of (match[2] ?? '').matchAll(/([\d.]+)(ns|us|µs|μs|ms|s|m|h)/gu)) {
+    ms += Number(amount) * (DURATION_UNITS_MS[unit ?? ''] ?? Number.NaN);
+  }
+  // 1.1 * 1000 is a hair above 1100: cut to nanoseconds before rounding up.
+  const upwards = Math.ceil(Math.round(ms * 1e6) / 1e6);
+  return match[1] === '-' ? -upwards : upwards;
+}
+
+export function duration(range: Range & { zero?: string }): Kind<number> {
+  const span = `a duration from ${durationText(range.min)} to ${durationText(range.max)}, such as 500ms, 10s or 2m`;
+  return kind(range.zero === undefined ? span : `0 (${range.zero}) or ${span}`, (text) => {
+    const ms = parseDuration(text);
+    if (ms === undefined) return undefined;
+    return ms === 0 && range.zero !== undefined ? 0 : within(range, ms);
+  });
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+};
+
+/** Bytes from `65536`, `64KiB`, `1.5MiB`, `1MB` (decimal). Capitals do not matter; a lone K or M is refused as unclear. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d{1,16}(?:\.\d{1,9})?) ?([a-z]*)$/i.exec(text);
+  const unit = SIZE_UNITS[(match?.[2] ?? '?').toLowerCase()];
+  if (match === null || unit === undefined) return undefined;
+  const bytes = Number(match[1]) * unit;
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+export function size(range: Range): Kind<number> {
+  return kind(
+    `a size from ${sizeText(range.min)} to ${sizeText(range.max)}, such as 65536, 64KiB or 1MiB`,
+    (text) => {
+      const bytes = parseSize(text);
+      return bytes === undefined ? undefined : within(range, bytes);
+    },
+  );
+}
+
+export function text(allowed: string, pattern: RegExp): Kind<string> {
+  return kind(allowed, (value) => (pattern.test(value) ? value : undefined));
+}
+
+/** No underscore in DNS, but Docker service names have it. */
+const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})$/;
+
+export function host(): Kind<string> {
+  return kind('an IP address or a host name', (value) => (isHost(value) ? value : undefined));
+}
+
+export function topic(): Kind<string> {
+  return text(
+    'a Kafka topic name (1-249 of A-Za-z0-9._-, not . or ..)',
+    /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
+  );
+}
+
+const MAX_BROKERS = 100;
+
+/** `host:port` list; an IPv6 address stands in brackets. Empty text is an empty list, an empty entry is refused. */
+export function brokers(): Kind<readonly string[]> {
+  const allowed = `up to ${MAX_BROKERS} of host:port divided by commas, IPv6 as [::1]:9092, or empty`;
+  return list(allowed, MAX_BROKERS, (entry) => {
+    const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(entry);
+    if (match === null) return false;
+    const port = Number(match[3]);
+    const reachable = match[1] === undefined ? isHost(match[2] ?? '') : isIP(match[1]) === 6;
+    return reachable && port >= 1 && port <= 65_535;
+  });
+}
+
+const MAX_CIDRS = 1000;
+
+export function cidrs(): Kind<readonly string[]> {
+  const allowed = 'addresses or CIDR ranges divided by commas, such as 10.0.0.0/8,::1, or empty';
+  return list(allowed, MAX_CIDRS, (entry) => {
+    const [address = '', prefix, ...rest] = entry.split('/');
+    const family = isIP(address);
+    if (family === 0 || rest.length > 0) return false;
+    return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
+  });
+}
+
+function list(allowed: string, max: number, valid: (entry: string) => boolean): Kind<readonly string[]> {
+  return kind(allowed, (value) => {
+    if (value === '') return [];
+    const entries = value.split(',').map((entry) => entry.trim());
+    return entries.length <= max && entries.every(valid) ? [...new Set(entries)] : undefined;
+  });
+}
+
+function isHost(value: string): boolean {
+  // Four numbers with dots are meant as an address: 10.0.0.256 must not pass as a name.
+  if (/^[\d.]+$/.test(value)) return isIP(value) === 4;
+  return isIP(value) === 6 || HOST_NAME.test(value);
+}
+
+function parseWith<T>(inner: Kind<T>, value: string): T | undefined {
+  const result = inner.schema.safeParse(value);
+  return result.success ? result.data : undefined;
+}
+
+function within({ min, max }: Range, value: number): number | undefined {
+  return value >= min && value <= max ? value : undefined;
+}
+
+/** The largest unit that divides it: 90000 -> 90s, 7200000 -> 2h. */
+export function durationText(ms: number): string {
+  for (const unit of ['h', 'm', 's']) {
+    const factor = DURATION_UNITS_MS[unit] ?? 1;
+    if (ms >= factor && ms % factor === 0) return `${ms / factor}${unit}`;
+  }
+  return `${ms}ms`;
+}
+
+export function sizeText(bytes: number): string {
+  for (const unit of ['TiB', 'GiB', 'MiB', 'KiB']) {
+    const factor = SIZE_UNITS[unit.toLowerCase()] ?? 1;
+    if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}`;
+  }
+  return `${bytes}`;
+}

@@ -1,0 +1,125 @@
+// From an environment and a .env file to settings, or to every problem at once. The only place that reads
+// process.env and .env; it changes neither.
+import { readFileSync } from 'node:fs';
+import { parse as parseDotenv } from 'dotenv';
+import { crossProblems, settingWarnings } from './checks.ts';
+import { isServiceLink, misspelt } from './names.ts';
+import { PROFILES } from './profiles.ts';
+import { aboutSetting, SETTING_NAMES, type SettingName, type Settings, settingsSchema } from './settings.ts';
+import { quoted, visible } from './visible.ts';
+
+export type Origin = 'default' | 'profile' | '.env' | 'environment';
+
+export interface LoadOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** A file that need not exist; left out, none is read. */
+  readonly dotenvPath?: string;
+}
+
+export type Loaded =
+  | {
+      readonly ok: true;
+      readonly settings: Settings;
+      readonly origins: Readonly<Record<SettingName, Origin>>;
+      /** Each value as it was written, secrets included. */
+      readonly texts: Readonly<Record<SettingName, string>>;
+      readonly warnings: readonly string[];
+    }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+export function environment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
+interface Source {
+  readonly origin: Origin;
+  readonly values: Readonly<Record<string, string | undefined>>;
+}
+
+interface Given {
+  readonly text: string;
+  readonly origin: Origin;
+}
+
+/** Order of precedence: environment, .env, profile, default. Never throws for what an operator wrote. */
+export function loadSettings({ env, dotenvPath }: LoadOptions): Loaded {
+  const problems: string[] = [];
+  const file = dotenvPath === undefined ? {} : readDotenv(dotenvPath, problems);
+  const written: Source[] = [
+    { origin: 'environment', values: env },
+    { origin: '.env', values: file },
+  ];
+  for (const source of written) problems.push(...misspeltNames(source));
+
+  const profile = profileSource(find('PROFILE', written));
+  const sources = profile === undefined ? written : [...written, profile];
+
+  const found = {} as Record<SettingName, Given>;
+  const values: Partial<Record<SettingName, unknown>> = {};
+  for (const name of SETTING_NAMES) {
+    found[name] = find(name, sources);
+    const result = settingsSchema.shape[name].safeParse(found[name].text);
+    if (result.success) values[name] = result.data;
+    else problems.push(refused(name, found[name]));
+  }
+  // Field by field, not as one object: the checks between settings then run although some field was refused.
+  problems.push(...crossProblems(values as Partial<Settings>));
+  if (problems.length > 0) return { ok: false, problems };
+
+  const settings = values as Settings;
+  const each = <T>(pick: (given: Given) => T) =>
+    Object.fromEntries(SETTING_NAMES.map((name) => [name, pick(found[name])])) as Record<SettingName, T>;
+  const origins = each((given) => given.origin);
+  const texts = each((given) => given.text);
+  const byHand = (name: SettingName) => origins[name] === 'environment' || origins[name] === '.env';
+  const chosen = (name: SettingName) => byHand(name) && texts[name] !== aboutSetting(name).default;
+  return { ok: true, settings, origins, texts, warnings: settingWarnings(settings, chosen) };
+}
+
+function readDotenv(path: string, problems: string[]): Record<string, string> {
+  try {
+    return parseDotenv(readFileSync(path));
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    if (code !== 'ENOENT') problems.push(`the file ${quoted(path)} is there but cannot be read (${code})`);
+    return {};
+  }
+}
+
+function misspeltNames({ origin, values }: Source): string[] {
+  return Object.entries(values).flatMap(([name, value]) => {
+    const nearest = misspelt(name, value ?? '');
+    if (nearest === undefined) return [];
+    // The value stays unsaid: a misspelt password is still a password.
+    return [`${visible(name)} (${origin}) is not a setting; the nearest real name is ${nearest}`];
+  });
+}
+
+function find(name: SettingName, sources: readonly Source[]): Given {
+  const { secret, empty, default: byDefault } = aboutSetting(name);
+  for (const { origin, values } of sources) {
+    const raw = values[name];
+    if (raw === undefined) continue;
+    const text = secret ? raw : raw.trim();
+    // A line `NAME=` in a file of settings means "not set", except where empty has a meaning.
+    if (text !== '' || empty !== undefined) return { text, origin };
+  }
+  return { text: byDefault, origin: 'default' };
+}
+
+/** A profile that does not exist adds nothing here; it is refused as a value of PROFILE. */
+function profileSource(given: Given): Source | undefined {
+  const name = settingsSchema.shape.PROFILE.safeParse(given.text).data;
+  if (!name) return undefined;
+  const values = Object.entries(PROFILES[name].values).map(([key, { value }]) => [key, value] as const);
+  return { origin: 'profile', values: Object.fromEntries(values) };
+}
+
+function refused(name: SettingName, { text, origin }: Given): string {
+  const { secret, allowed } = aboutSetting(name);
+  const hint = isServiceLink(name, text)
+    ? ' (a Kubernetes service link: set `enableServiceLinks: false`)'
+    : '';
+  const value = secret ? ' (value hidden)' : `=${quoted(text)}`;
+  return `${name}${value} (${origin}) is not allowed${hint}; allowed: ${allowed}`;
+}

@@ -1,0 +1,99 @@
+// Named sets of settings (PROFILE). Values are text in the settings' own syntax, each with its reason; the
+// docs are generated from here. A variable set by hand wins over its profile.
+import type { SettingName } from './settings.ts';
+
+export const PROFILE_NAMES = ['local', 'lan', 'wan', 'small', 'medium', 'large'] as const;
+export type ProfileName = (typeof PROFILE_NAMES)[number];
+
+interface ProfileValue {
+  readonly value: string;
+  readonly why: string;
+}
+
+export interface Profile {
+  readonly about: string;
+  readonly values: Partial<Readonly<Record<SettingName, ProfileValue>>>;
+}
+
+export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
+  local: {
+    about: 'trying it on one machine, with one broker beside it',
+    values: {
+      TCP_HOST: { value: '127.0.0.1', why: 'nothing outside this machine should reach a trial' },
+      KAFKA_NUM_PARTITIONS: { value: '3', why: 'enough to see keys spread, few enough to read by eye' },
+      KAFKA_REPLICATION_FACTOR: { value: '1', why: 'one broker cannot hold a second copy' },
+      KAFKA_COMPRESSION: { value: 'none', why: 'loopback is never short of bandwidth' },
+      KAFKA_BATCH_TIMEOUT: { value: '2ms', why: 'a record should be seen as soon as it is typed' },
+      STATS_INTERVAL: { value: '10s', why: 'a person is watching' },
+    },
+  },
+  lan: {
+    about: 'brokers in the same building, below 1 ms away',
+    values: {
+      KAFKA_BATCH_TIMEOUT: { value: '5ms', why: 'a short way does not need large batches to pay for it' },
+      KAFKA_COMPRESSION: { value: 'snappy', why: 'little CPU, and the network is not the limit' },
+      KAFKA_REQUEST_TIMEOUT: {
+        value: '5s',
+        why: 'no answer for 5 s here means a frozen broker, not a slow line',
+      },
+    },
+  },
+  wan: {
+    about: 'brokers or devices behind a slow or long line',
+    values: {
+      TCP_IDENTIFY_TIMEOUT: { value: '30s', why: 'a lost packet on a mobile line costs seconds' },
+      TCP_INACTIVITY_TIMEOUT: { value: '5m', why: 'devices that pay for bytes send keepalives rarely' },
+      TCP_LINE_TIMEOUT: { value: '1m', why: 'a long line over a slow link takes its time' },
+      KAFKA_BATCH_SIZE: { value: '5000', why: 'each round trip is dear: more records in each' },
+      KAFKA_BATCH_BYTES: { value: '960KiB', why: "just below a broker's usual limit of 1 MiB a batch" },
+      KAFKA_BATCH_TIMEOUT: { value: '100ms', why: 'small beside the round trip, and batches fill' },
+      KAFKA_COMPRESSION: { value: 'gzip', why: 'bytes cost more than CPU here; every consumer reads it' },
+      KAFKA_REQUEST_TIMEOUT: { value: '30s', why: 'a full batch on a 3 Mbit line needs seconds by itself' },
+      KAFKA_BUFFER_BYTES: { value: '128MiB', why: 'more is on its way at any moment' },
+      SHUTDOWN_TIMEOUT: { value: '30s', why: 'the last batches need their round trips too' },
+    },
+  },
+  small: {
+    about: 'up to 1,000 devices, a small machine',
+    values: {
+      TCP_MAX_CONNECTIONS: { value: '1000', why: 'the size of the fleet' },
+      TCP_WORKER_COUNT: { value: '4', why: 'one core is enough' },
+      TCP_JOB_QUEUE_SIZE: { value: '500', why: 'half a line a device may wait' },
+      KAFKA_NUM_PARTITIONS: { value: '3', why: 'a few consumers at most share the work' },
+      KAFKA_BATCH_SIZE: { value: '500', why: 'batches seldom hold more before their time is up' },
+      KAFKA_BATCH_BYTES: { value: '128KiB', why: 'open batches stay small in memory' },
+      KAFKA_BUFFER_BYTES: { value: '16MiB', why: 'fits a machine of 512 MB' },
+    },
+  },
+  medium: {
+    about: 'up to 10,000 devices',
+    values: {
+      TCP_MAX_CONNECTIONS: { value: '10000', why: 'the size of the fleet; needs ulimit -n above 10,300' },
+      TCP_JOB_QUEUE_SIZE: { value: '5000', why: 'half a line a device may wait' },
+      KAFKA_NUM_PARTITIONS: { value: '10', why: 'up to ten consumers share the work' },
+      KAFKA_BUFFER_BYTES: { value: '128MiB', why: 'about a minute of 10,000 readings a second' },
+    },
+  },
+  large: {
+    about: 'up to 50,000 devices, several cores',
+    values: {
+      TCP_MAX_CONNECTIONS: { value: '50000', why: 'the size of the fleet; needs ulimit -n above 50,300' },
+      TCP_JOB_QUEUE_SIZE: { value: '20000', why: 'less than half a line a device may wait' },
+      KAFKA_NUM_PARTITIONS: {
+        value: '30',
+        why: 'many consumers share the work',
+      },
+      KAFKA_BATCH_SIZE: { value: '5000', why: 'fewer, larger requests spare the brokers' },
+      KAFKA_BATCH_BYTES: { value: '960KiB', why: "just below a broker's usual limit of 1 MiB a batch" },
+      KAFKA_BATCH_TIMEOUT: {
+        value: '20ms',
+        why: 'batches fill; the delay is still below what a person sees',
+      },
+      KAFKA_BUFFER_BYTES: {
+        value: '256MiB',
+        why: 'seconds of the whole fleet, and still half of the memory a process may take',
+      },
+      STATS_INTERVAL: { value: '1m', why: 'such a fleet is watched by /metrics, not by the log' },
+    },
+  },
+};

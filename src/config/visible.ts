@@ -1,0 +1,19 @@
+// Makes text from outside harmless to a terminal, a log line and an error message. Owns the one list of
+// characters that could forge a line, a colour or a reading direction; never drops one silently.
+
+// Control characters C0, DEL and C1; line and paragraph separators; bidirectional marks, embeddings, isolates
+// (Unicode TR 9); zero-width characters and the BOM, which hide a difference between two names; lone surrogates.
+const UNSAFE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|\p{Surrogate}/gu;
+
+/** Every unsafe character as its `\uXXXX` escape; the rest as it is. */
+export function visible(text: string): string {
+  return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** Text in double quotes, unsafe characters escaped, cut at `limit` characters so that one value cannot fill a screen. */
+export function quoted(text: string, limit = 100): string {
+  const cut = text.length > limit ? `${text.slice(0, limit)}...` : text;
+  return `"${visible(cut)}"`;
+}
