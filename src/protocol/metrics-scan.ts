@@ -1,0 +1,215 @@
+// The short cut for the usual line, {"type":"metrics","seq":1,"data":{flat object}}: one pass over the bytes
+// finds its data without building an object. It answers true only for lines that decodeLine accepts with the
+// same result; whatever is unusual (escapes, other orders, non-ASCII, a possible duplicate name) is left to it.
+import { READING_LIMITS } from './readings.ts';
+
+const TYPE_METRICS = Buffer.from('"type":"metrics",');
+const SEQ = Buffer.from('"seq":');
+const DATA = Buffer.from('"data":');
+const TRUE = Buffer.from('true');
+const FALSE = Buffer.from('false');
+const NULL = Buffer.from('null');
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+
+// Bytes that may stand in a string as they are: printable ASCII without the quote and the backslash.
+const PLAIN = new Uint8Array(256);
+for (let c = 0x20; c < 0x7f; c++) PLAIN[c] = 1;
+PLAIN[QUOTE] = 0;
+PLAIN[0x5c] = 0;
+
+const SPACE = new Uint8Array(256);
+for (const c of [0x20, 0x09, 0x0d]) SPACE[c] = 1;
+
+/** Holds the last scan's result, so that a line costs no allocation. */
+export class MetricsScan {
+  /** -1 where the line had none. */
+  seq = -1;
+  /** The data object is bytes[dataStart, dataEnd). */
+  dataStart = 0;
+  dataEnd = 0;
+  /** Bytes of white space between the data's tokens. */
+  whitespace = 0;
+
+  readonly #names = new Int32Array(READING_LIMITS.fields);
+
+  /** Scans bytes[start, end). False says nothing about the line but that decodeLine has to look at it. */
+  scan(bytes: Uint8Array, start: number, end: number): boolean {
+    // A line lies inside its buffer and each loop stops at a byte of its own kind, so reading past the line's
+    // end meets an LF or undefined, which no state accepts; `end` is compared once, at the close.
+    const b = bytes;
+    let p = start;
+    if (b[p++] !== OPEN) return false;
+    p = token(b, p, TYPE_METRICS);
+    if (p < 0) return false;
+    this.seq = -1;
+    const afterSeq = token(b, p, SEQ);
+    if (afterSeq >= 0) {
+      p = this.#integer(b, afterSeq);
+      if (p < 0) return false;
+      while (SPACE[b[p] as number] === 1) p++;
+      if (b[p++] !== COMMA) return false;
+    }
+    p = token(b, p, DATA);
+    if (p < 0) return false;
+    while (SPACE[b[p] as number] === 1) p++;
+    this.dataStart = p;
+    p = this.#object(b, p);
+    if (p < 0) return false;
+    this.dataEnd = p;
+    while (SPACE[b[p] as number] === 1) p++;
+    if (b[p++] !== CLOSE) return false;
+    while (p < end && SPACE[b[p] as number] === 1) p++;
+    return p === end;
+  }
+
+  #integer(b: Uint8Array, from: number): number {
+    let p = from;
+    let value = 0;
+    let c = b[p] as number;
+    while (c >= 0x30 && c <= 0x39) {
+      value = value * 10 + (c - 0x30);
+      c = b[++p] as number;
+    }
+    const digits = p - from;
+    // 15 digits are always exact; the rarer longer ones and a leading zero take the long way.
+    if (digits === 0 || digits > 15 || (digits > 1 && b[from] === 0x30)) return -1;
+    this.seq = value;
+    return p;
+  }
+
+  #object(b: Uint8Array, from: number): number {
+    const names = this.#names;
+    let p = from;
+    let fields = 0;
+    let space = 0;
+    let seen = 0;
+    if (b[p++] !== OPEN) return -1;
+    for (;;) {
+      while (SPACE[b[p] as number] === 1) {
+        p++;
+        space++;
+      }
+      if (b[p++] !== QUOTE || fields === READING_LIMITS.fields) return -1;
+      const nameStart = p;
+      let hash = 0;
+      while (PLAIN[b[p] as number] === 1) hash = (Math.imul(hash, 31) + (b[p++] as number)) | 0;
+      const length = p - nameStart;
+      if (b[p++] !== QUOTE || length === 0 || length > READING_LIMITS.nameLength) return -1;
+      // Most readings differ in one bit of 32 a name; only then are the hashes compared one by one.
+      const bit = 1 << (hash & 31);
+      if ((seen & bit) !== 0 && names.indexOf(hash) >= 0 && names.indexOf(hash) < fields) return -1;
+      seen |= bit;
+      names[fields++] = hash;
+      while (SPACE[b[p] as number] === 1) {
+        p++;
+        space++;
+      }
+      if (b[p++] !== COLON) return -1;
+      while (SPACE[b[p] as number] === 1) {
+        p++;
+        space++;
+      }
+      p = value(b, p);
+      if (p < 0) return -1;
+      while (SPACE[b[p] as number] === 1) {
+        p++;
+        space++;
+      }
+      const c = b[p++];
+      if (c === COMMA) continue;
+      if (c !== CLOSE) return -1;
+      this.whitespace = space;
+      return p;
+    }
+  }
+}
+
+/** Copies bytes[start, end), valid JSON, without the white space between its tokens; returns the new position. */
+export function copyCompact(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  at: number,
+): number {
+  let inString = false;
+  let position = at;
+  for (let p = start; p < end; p++) {
+    const c = bytes[p] as number;
+    if (c === QUOTE) inString = !inString;
+    if (inString || SPACE[c] !== 1) target[position++] = c;
+  }
+  return position;
+}
+
+// White space is allowed before the quote, before the colon and after it, as json.dumps and others write it.
+function token(b: Uint8Array, from: number, expected: Uint8Array): number {
+  let p = from;
+  for (let i = 0; i < expected.length; i++) {
+    const e = expected[i];
+    if (i === 0 || e === COLON || e === COMMA || e === QUOTE) {
+      const quoted = e === QUOTE && i > 0 && expected[i - 1] !== COLON;
+      while (!quoted && SPACE[b[p] as number] === 1) p++;
+    }
+    if (b[p++] !== e) return -1;
+  }
+  return p;
+}
+
+function value(b: Uint8Array, from: number): number {
+  const c = b[from] as number;
+  if (c === QUOTE) {
+    let p = from + 1;
+    while (PLAIN[b[p] as number] === 1) p++;
+    return b[p] === QUOTE && p - from - 1 <= READING_LIMITS.valueLength ? p + 1 : -1;
+  }
+  if (c === 0x2d || (c >= 0x30 && c <= 0x39)) return number(b, from);
+  if (c === 0x74) return word(b, from, TRUE);
+  if (c === 0x66) return word(b, from, FALSE);
+  if (c === 0x6e) return word(b, from, NULL);
+  return -1;
+}
+
+function word(b: Uint8Array, from: number, expected: Uint8Array): number {
+  for (let i = 0; i < expected.length; i++) if (b[from + i] !== expected[i]) return -1;
+  return from + expected.length;
+}
+
+// RFC 8259 section 6: minus, integer without leading zeros, fraction, exponent.
+function number(b: Uint8Array, from: number): number {
+  let p = b[from] === 0x2d ? from + 1 : from;
+  if (b[p] === 0x30) {
+    p++;
+  } else {
+    const integer = digits(b, p);
+    if (integer === p) return -1;
+    p = integer;
+  }
+  if (b[p] === 0x2e) {
+    const fraction = digits(b, p + 1);
+    if (fraction === p + 1) return -1;
+    p = fraction;
+  }
+  if (b[p] === 0x65 || b[p] === 0x45) {
+    p++;
+    if (b[p] === 0x2b || b[p] === 0x2d) p++;
+    const exponent = digits(b, p);
+    if (exponent === p) return -1;
+    p = exponent;
+  }
+  return p - from <= READING_LIMITS.valueLength ? p : -1;
+}
+
+function digits(b: Uint8Array, from: number): number {
+  let p = from;
+  for (;;) {
+    const c = b[p] as number;
+    if (!(c >= 0x30 && c <= 0x39)) return p;
+    p++;
+  }
+}

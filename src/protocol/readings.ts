@@ -1,0 +1,135 @@
+// Turns the `data` of a metrics message into the JSON texts of its readings. The text is made anew from what
+// was checked: names and strings re-escaped, numbers as the device wrote them, no white space.
+import { decodeString, duplicateKey, elements, members } from './json-text.ts';
+
+export const READING_LIMITS = {
+  /** Readings of one batch message. */
+  readings: 1000,
+  /** Fields of one reading. */
+  fields: 64,
+  /** Characters of a field's name. */
+  nameLength: 64,
+  /** Characters of a string value, and of a number as it was written. */
+  valueLength: 1024,
+} as const;
+
+export type Readings =
+  | { readonly ok: true; readonly readings: string[] }
+  | { readonly ok: false; readonly problem: string };
+
+type Reading =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly problem: string };
+
+const JSON_NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** @param raw the text of `data`: an object, a string, or an array of those. */
+export function decodeReadings(raw: string): Readings {
+  if (raw[0] !== '[') {
+    const reading = decodeReading(raw);
+    return reading.ok ? { ok: true, readings: [reading.text] } : reading;
+  }
+  const items = elements(raw);
+  if (items.length === 0 || items.length > READING_LIMITS.readings) {
+    return { ok: false, problem: `field 'data': a batch holds 1-${READING_LIMITS.readings} readings` };
+  }
+  const readings: string[] = [];
+  for (const [index, item] of items.entries()) {
+    const reading = decodeReading(item);
+    if (!reading.ok) return { ok: false, problem: `reading ${index + 1}: ${reading.problem}` };
+    readings.push(reading.text);
+  }
+  return { ok: true, readings };
+}
+
+function decodeReading(raw: string): Reading {
+  if (raw[0] === '{') return decodeObject(raw);
+  if (raw[0] === '"') return decodePairs(decodeString(raw));
+  return refused("field 'data': an object of fields, a 'name=value,name=value' string, or an array of those");
+}
+
+function decodeObject(raw: string): Reading {
+  const list = members(raw);
+  const twice = duplicateKey(list);
+  if (twice !== undefined) return refused(`field ${quoteName(twice)} of 'data' appears twice`);
+  return compose(list.map(({ key, raw: value }) => ({ name: key, value: scalarText(value) })));
+}
+
+// Netcat style: no quoting, so a value cannot hold a comma; white space around names and values is dropped.
+function decodePairs(text: string): Reading {
+  const fields: Field[] = [];
+  const names = new Set<string>();
+  for (const pair of text.split(',', READING_LIMITS.fields + 1)) {
+    const equals = pair.indexOf('=');
+    if (equals < 0) return refused("field 'data': each part of the string is name=value");
+    const name = pair.slice(0, equals).trim();
+    const value = pair.slice(equals + 1).trim();
+    if (names.has(name)) return refused(`field ${quoteName(name)} of 'data' appears twice`);
+    names.add(name);
+    fields.push({ name, value: scalarText(JSON_NUMBER.test(value) ? value : JSON.stringify(value)) });
+  }
+  return compose(fields);
+}
+
+interface Field {
+  readonly name: string;
+  /** The value's canonical JSON text, or null where it is none of the allowed scalars. */
+  readonly value: string | null;
+}
+
+function compose(fields: readonly Field[]): Reading {
+  if (fields.length === 0 || fields.length > READING_LIMITS.fields) {
+    return refused(`field 'data': a reading holds 1-${READING_LIMITS.fields} fields`);
+  }
+  let text = '';
+  for (const { name, value } of fields) {
+    if (!isFieldName(name)) {
+      return refused(
+        `field ${quoteName(name)} of 'data': names have 1-${READING_LIMITS.nameLength} characters, no control characters`,
+      );
+    }
+    if (value === null) {
+      return refused(
+        `field ${quoteName(name)} of 'data': a number, boolean, null or string, up to ${READING_LIMITS.valueLength} characters`,
+      );
+    }
+    text += `${text === '' ? '{' : ','}${JSON.stringify(name)}:${value}`;
+  }
+  return { ok: true, text: `${text}}` };
+}
+
+function scalarText(raw: string): string | null {
+  if (raw[0] === '"') {
+    const value = decodeString(raw);
+    return isAtMost(value, READING_LIMITS.valueLength) && value.isWellFormed() ? JSON.stringify(value) : null;
+  }
+  if (raw[0] === '{' || raw[0] === '[' || raw.length > READING_LIMITS.valueLength) return null;
+  return raw;
+}
+
+function isFieldName(name: string): boolean {
+  return (
+    name !== '' && isAtMost(name, READING_LIMITS.nameLength) && !CONTROL.test(name) && name.isWellFormed()
+  );
+}
+
+/** Characters are code points: an emoji outside the basic plane is one. */
+export function isAtMost(text: string, characters: number): boolean {
+  if (text.length <= characters) return true;
+  return text.length <= 2 * characters && [...text].length <= characters;
+}
+
+export function hasControlCharacters(text: string): boolean {
+  return CONTROL.test(text);
+}
+
+// A device's own words in its error reply: bounded, and JSON escapes them again on the way out.
+function quoteName(name: string): string {
+  return `'${name.length > 64 ? `${name.slice(0, 61)}...` : name}'`.toWellFormed();
+}
+
+function refused(problem: string): Reading & { ok: false } {
+  return { ok: false, problem };
+}

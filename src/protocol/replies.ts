@@ -1,0 +1,21 @@
+// What the server says to a device, as lines ready to be written.
+import type { Code } from './codes.ts';
+
+export const ALIVE = '{"type":"ack","status":"alive"}\n';
+
+export function identified(connectionId: string): string {
+  return `{"type":"ack","status":"identified","connection_id":"${connectionId}"}\n`;
+}
+
+export function stored(seq: number): string {
+  return `{"type":"ack","status":"stored","seq":${seq}}\n`;
+}
+
+export function refused(code: Code, message: string, seq?: number): string {
+  return `${JSON.stringify({ type: 'ack', status: 'error', code, message, seq })}\n`;
+}
+
+/** @param reconnectAfterMs jittered by the caller, so that a fleet does not return at once */
+export function closing(code: 'shutdown', reconnectAfterMs: number): string {
+  return `{"type":"ack","status":"closing","code":"${code}","reconnect_after_ms":${reconnectAfterMs}}\n`;
+}
