@@ -1,0 +1,52 @@
+// The old way (TCP_USE_WORKER_POOL=false): no queue and no workers. Each connection hands over one message and
+// waits until it is handled before it hands over the next. Kept for comparison.
+import type { Job, JobSink, JobSinkStats, JobSource } from './job.ts';
+
+export class DirectSink implements JobSink {
+  readonly #handle: (job: Job) => Promise<void>;
+  readonly #capacity: number;
+  readonly #busy = new Map<JobSource, { waits: boolean }>();
+  #bytes = 0;
+
+  /** @param capacity jobs in hand at most; one a connection, so the cap of connections is a natural choice */
+  constructor(handle: (job: Job) => Promise<void>, capacity: number) {
+    this.#handle = handle;
+    this.#capacity = capacity;
+  }
+
+  get stats(): JobSinkStats {
+    return { depth: this.#busy.size, capacity: this.#capacity, bytes: this.#bytes, capacityBytes: Infinity };
+  }
+
+  offer(job: Job): boolean {
+    if (this.#busy.has(job.session)) return false;
+    this.#busy.set(job.session, { waits: false });
+    this.#bytes += job.end - job.start;
+    void this.#run(job);
+    return true;
+  }
+
+  awaitRoom(source: JobSource): void {
+    const state = this.#busy.get(source);
+    if (state === undefined) queueMicrotask(() => source.onRoom());
+    else state.waits = true;
+  }
+
+  forget(source: JobSource): void {
+    const state = this.#busy.get(source);
+    if (state !== undefined) state.waits = false;
+  }
+
+  /** Resolves when no message is in hand. */
+  async idle(): Promise<void> {
+    while (this.#busy.size > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async #run(job: Job): Promise<void> {
+    await this.#handle(job);
+    this.#bytes -= job.end - job.start;
+    const waits = this.#busy.get(job.session)?.waits ?? false;
+    this.#busy.delete(job.session);
+    if (waits) job.session.onRoom();
+  }
+}
