@@ -1,0 +1,385 @@
+// One device's life: its lines in, its replies out, its timers, its end. What a line means is the workers'
+// business; only identify, which decides whether there is a session at all, is handled here.
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Code } from '../protocol/codes.ts';
+import { decodeLine, type Identify } from '../protocol/messages.ts';
+import { createRecordFrame, type RecordFrame } from '../protocol/record-frame.ts';
+import * as replies from '../protocol/replies.ts';
+import type { Job, JobSink, Session } from '../queue/job.ts';
+import type { ServerCounters } from './counters.ts';
+import { LineFramer } from './line-framer.ts';
+import { ReplyWriter } from './reply-writer.ts';
+import { NOT_SCHEDULED, type TimerOwner, type TimerWheel } from './timer-wheel.ts';
+
+export interface ConnectionOptions {
+  readonly maxLineBytes: number;
+  readonly identifyTimeoutMs: number;
+  readonly inactivityTimeoutMs: number;
+  readonly lineTimeoutMs: number;
+  /** `pause` stops reading until the queue has room, `drop` refuses the line. */
+  readonly queueFull: 'pause' | 'drop';
+}
+
+/** What a connection needs of its server; one object serves them all. */
+export interface ConnectionHost {
+  readonly options: ConnectionOptions;
+  readonly sink: JobSink;
+  readonly wheel: TimerWheel;
+  readonly counters: ServerCounters;
+  identified(connection: Connection, message: Identify): void;
+  dropped(): void;
+  closed(connection: Connection): void;
+}
+
+// After a fatal reply the device gets this long to read it; unread input would turn our close into a reset
+// that may overtake the reply, so that much of it is read and thrown away.
+const LINGER_MS = 2000;
+const LINGER_BYTES = 4 * 1024 * 1024;
+/** A device that reads none of its replies for this long is closed. */
+const SLOW_READER_MS = 30_000;
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class Connection implements Session, TimerOwner {
+  readonly id = randomUUID();
+  readonly remoteAddress: string;
+  wheelSlot = NOT_SCHEDULED;
+  partition = -1;
+  generation = -1;
+  lastSeq = -1;
+  /** Set by the server when the device identified with one. */
+  deviceId: string | undefined;
+
+  readonly #host: ConnectionHost;
+  readonly #socket: Socket;
+  readonly #writer: ReplyWriter;
+  readonly #framer: LineFramer;
+  readonly #connectedAtMs: number;
+  #frame: RecordFrame | undefined;
+  #lastReceivedMs: number;
+  #receivedAtMs = 0;
+  #lineBegunMs = NEVER;
+  #behindSinceMs = NEVER;
+  #nextCheckMs = NEVER;
+  // A line waits for room in the queue; it stays in the framer.
+  #held = false;
+  #paused = false;
+  #ended = false;
+  #stopped = false;
+  #closingAtMs = NEVER;
+  #lingerBytes = 0;
+  #pendingJobs = 0;
+  #expectedSeq = -1;
+  #storedSeq = -1;
+  #toldSeq = -1;
+
+  constructor(host: ConnectionHost, socket: Socket) {
+    this.#host = host;
+    this.#socket = socket;
+    this.#writer = new ReplyWriter(socket);
+    this.#framer = new LineFramer(host.options.maxLineBytes);
+    this.remoteAddress = socket.remoteAddress ?? '';
+    this.#connectedAtMs = host.wheel.nowMs;
+    this.#lastReceivedMs = this.#connectedAtMs;
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('end', () => this.#onEnd());
+    socket.on('drain', () => this.#onDrain());
+    socket.on('close', () => this.#onClose());
+    this.#checkBy(this.#connectedAtMs + host.options.identifyTimeoutMs);
+  }
+
+  get frame(): RecordFrame {
+    if (this.#frame === undefined) throw new Error('a connection has no record frame before it identifies');
+    return this.#frame;
+  }
+
+  get identified(): boolean {
+    return this.#frame !== undefined;
+  }
+
+  // --- what workers and delivery call ---
+
+  accept(): void {
+    this.#host.counters.linesAccepted++;
+  }
+
+  refuse(code: Code, message: string, seq?: number): void {
+    this.#host.counters.linesRefused++;
+    this.#answer(code, message, seq);
+  }
+
+  alive(): void {
+    this.#reply(replies.ALIVE);
+  }
+
+  expectStored(seq: number): void {
+    this.#expectedSeq = seq;
+  }
+
+  stored(seq: number): void {
+    if (seq <= this.#storedSeq) return;
+    this.#storedSeq = seq;
+    this.#tellStored();
+    this.#endWhenAnswered();
+  }
+
+  done(): void {
+    this.#pendingJobs--;
+    if (this.#ended) this.#endWhenAnswered();
+  }
+
+  onRoom(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#drain();
+    this.#resume();
+    if (this.#ended && !this.#held) this.#finish();
+  }
+
+  // --- what the server calls ---
+
+  /** Refuses the connection as a whole: the reply, then the end. */
+  close(code: Code, message: string): void {
+    if (this.#closingAtMs !== NEVER) return;
+    this.#answer(code, message);
+    this.#end();
+  }
+
+  /** Takes no further input; what was taken is still answered. */
+  stopReading(): void {
+    this.#stopped = true;
+    this.#socket.pause();
+  }
+
+  /** Says goodbye at shutdown and ends. */
+  shutdown(reconnectAfterMs: number): void {
+    if (this.#closingAtMs !== NEVER) return;
+    this.#reply(replies.closing('shutdown', reconnectAfterMs));
+    this.#end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  // --- input ---
+
+  #onData(chunk: Buffer): void {
+    this.#host.counters.receivedBytes += chunk.length;
+    if (this.#closingAtMs !== NEVER) {
+      this.#lingerBytes += chunk.length;
+      if (this.#lingerBytes > LINGER_BYTES) this.#socket.destroy();
+      return;
+    }
+    this.#lastReceivedMs = this.#host.wheel.nowMs;
+    this.#receivedAtMs = Date.now();
+    this.#framer.push(chunk);
+    this.#drain();
+  }
+
+  #drain(): void {
+    let completed = false;
+    while (this.#closingAtMs === NEVER) {
+      const result = this.#framer.next();
+      if (result === 'more') break;
+      if (result === 'too_long') {
+        this.#host.counters.linesReceived++;
+        this.#host.counters.linesRefused++;
+        this.close('line_too_long', `a line has at most ${this.#host.options.maxLineBytes} bytes`);
+        return;
+      }
+      completed = true;
+      if (!this.#takeLine()) {
+        this.#hold();
+        return;
+      }
+    }
+    if (this.#framer.partialBytes === 0) {
+      this.#lineBegunMs = NEVER;
+    } else if (completed || this.#lineBegunMs === NEVER) {
+      this.#lineBegunMs = this.#host.wheel.nowMs;
+      this.#checkBy(this.#lineBegunMs + this.#host.options.lineTimeoutMs);
+    }
+    if (this.#writer.full) this.#pause();
+  }
+
+  /** False where the line found no room and has to be offered again. */
+  #takeLine(): boolean {
+    const { bytes, start, end } = this.#framer;
+    if (this.#frame === undefined) {
+      this.#host.counters.linesReceived++;
+      this.#identify(bytes, start, end);
+      return true;
+    }
+    const job: Job = { session: this, bytes, start, end, receivedAtMs: this.#receivedAtMs };
+    this.#pendingJobs++;
+    if (this.#host.sink.offer(job)) {
+      this.#host.counters.linesReceived++;
+      return true;
+    }
+    this.#pendingJobs--;
+    if (this.#host.options.queueFull === 'pause') return false;
+    this.#host.counters.linesReceived++;
+    this.#host.dropped();
+    this.refuse('queue_full', 'the job queue is full, the message was dropped', seqOf(bytes, start, end));
+    return true;
+  }
+
+  #identify(bytes: Uint8Array, start: number, end: number): void {
+    const message = decodeLine(bytes, start, end);
+    if (message.type === 'refused') {
+      this.refuse(message.code, message.message, message.seq);
+      return;
+    }
+    if (message.type !== 'identify') {
+      this.#host.counters.linesRefused++;
+      this.close('not_identified', 'the first message has to be identify');
+      return;
+    }
+    const { zipcode, city, device_id: deviceId } = message;
+    this.#frame = createRecordFrame({ connectionId: this.id, zipcode, city, deviceId });
+    this.accept();
+    this.#host.identified(this, message);
+    this.#reply(replies.identified(this.id));
+  }
+
+  #hold(): void {
+    this.#framer.unread();
+    this.#held = true;
+    this.#lineBegunMs = NEVER;
+    this.#pause();
+    this.#host.sink.awaitRoom(this);
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#host.counters.paused++;
+    this.#socket.pause();
+    if (this.#writer.full && this.#behindSinceMs === NEVER) {
+      this.#behindSinceMs = this.#host.wheel.nowMs;
+      this.#checkBy(this.#behindSinceMs + SLOW_READER_MS);
+    }
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#held || this.#writer.full) return;
+    this.#paused = false;
+    this.#host.counters.paused--;
+    // The time it was kept waiting is ours, not the device's silence.
+    this.#lastReceivedMs = this.#host.wheel.nowMs;
+    if (!this.#ended && !this.#stopped) this.#socket.resume();
+  }
+
+  #onEnd(): void {
+    this.#ended = true;
+    // The peer's FIN is not seen while a line is held: the stream is paused before its end.
+    if (this.#closingAtMs === NEVER && !this.#held) this.#finish();
+  }
+
+  #finish(): void {
+    this.#lineBegunMs = NEVER;
+    const result = this.#framer.finish();
+    if (result === 'line' && !this.#takeLine()) {
+      this.#hold();
+      return;
+    }
+    if (result === 'too_long') this.close('line_too_long', 'the last line is too long');
+    this.#endWhenAnswered();
+  }
+
+  #endWhenAnswered(): void {
+    if (!this.#ended || this.#held || this.#closingAtMs !== NEVER) return;
+    if (this.#pendingJobs === 0 && this.#expectedSeq <= this.#storedSeq) this.#end();
+  }
+
+  // --- output ---
+
+  #answer(code: Code, message: string, seq?: number): void {
+    this.#host.counters.refused[code]++;
+    this.#reply(replies.refused(code, message, seq));
+  }
+
+  #reply(text: string): void {
+    if (this.#closingAtMs !== NEVER) return;
+    this.#writer.write(text);
+    if (this.#writer.full) this.#pause();
+    if (this.#writer.overflown) this.close('slow_reader', 'the replies are not being read');
+  }
+
+  // Cumulative, so a device that is behind gets only the newest once it reads again.
+  #tellStored(): void {
+    if (this.#toldSeq === this.#storedSeq || this.#writer.full) return;
+    this.#toldSeq = this.#storedSeq;
+    this.#reply(replies.stored(this.#storedSeq));
+  }
+
+  #onDrain(): void {
+    this.#behindSinceMs = NEVER;
+    this.#tellStored();
+    this.#resume();
+  }
+
+  // --- time and end ---
+
+  onTimer(nowMs: number): void {
+    this.#nextCheckMs = NEVER;
+    const { identifyTimeoutMs, inactivityTimeoutMs, lineTimeoutMs } = this.#host.options;
+    if (this.#closingAtMs !== NEVER) {
+      if (nowMs >= this.#closingAtMs + LINGER_MS) this.#socket.destroy();
+      else this.#checkBy(this.#closingAtMs + LINGER_MS);
+      return;
+    }
+    if (nowMs >= this.#behindSinceMs + SLOW_READER_MS) {
+      this.close('slow_reader', 'the replies are not being read');
+      return;
+    }
+    // While it is held back its silence is ours.
+    if (this.#paused) this.#lastReceivedMs = nowMs;
+    const identifyBy = this.#frame === undefined ? this.#connectedAtMs + identifyTimeoutMs : NEVER;
+    const lineBy = this.#paused ? NEVER : this.#lineBegunMs + lineTimeoutMs;
+    const activeBy = this.#lastReceivedMs + inactivityTimeoutMs;
+    if (nowMs >= identifyBy) this.close('identify_timeout', `identify within ${identifyTimeoutMs} ms`);
+    else if (nowMs >= lineBy) this.close('line_timeout', `a line has to end within ${lineTimeoutMs} ms`);
+    else if (nowMs >= activeBy) this.close('inactive', `nothing was received for ${inactivityTimeoutMs} ms`);
+    else this.#checkBy(Math.min(identifyBy, lineBy, activeBy, this.#behindSinceMs + SLOW_READER_MS));
+  }
+
+  #checkBy(atMs: number): void {
+    if (atMs >= this.#nextCheckMs) return;
+    this.#nextCheckMs = atMs;
+    const { wheel } = this.#host;
+    wheel.schedule(this, atMs - wheel.nowMs);
+  }
+
+  #end(): void {
+    this.#closingAtMs = this.#host.wheel.nowMs;
+    this.#host.sink.forget(this);
+    if (this.#held || this.#paused) {
+      this.#held = false;
+      if (this.#paused) this.#host.counters.paused--;
+      this.#paused = false;
+    }
+    this.#socket.resume();
+    this.#socket.end();
+    this.#nextCheckMs = NEVER;
+    this.#checkBy(this.#closingAtMs + LINGER_MS);
+  }
+
+  #onClose(): void {
+    if (this.#closingAtMs === NEVER) this.#closingAtMs = this.#host.wheel.nowMs;
+    if (this.#paused) this.#host.counters.paused--;
+    this.#paused = false;
+    this.#held = false;
+    this.#host.wheel.cancel(this);
+    this.#host.sink.forget(this);
+    this.#host.closed(this);
+  }
+}
+
+// Only a dropped line is looked at here, so that its reply can name it.
+function seqOf(bytes: Uint8Array, start: number, end: number): number | undefined {
+  const message = decodeLine(bytes, start, end);
+  return message.type === 'metrics' || message.type === 'refused' ? message.seq : undefined;
+}

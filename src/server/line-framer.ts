@@ -1,0 +1,114 @@
+// Cuts a byte stream into lines. No I/O. Each byte is looked at once and copied only where its line spans
+// chunks; what is kept of an unfinished line never exceeds the limit.
+
+export type FramerResult = 'line' | 'more' | 'too_long';
+
+const LF = 0x0a;
+const CR = 0x0d;
+const FIRST_PARTIAL_BYTES = 512;
+const EMPTY = new Uint8Array(0);
+
+export class LineFramer {
+  /** After `line`: the line is bytes[start, end), without LF and a CR before it, valid until its chunk is let go. */
+  bytes: Uint8Array = EMPTY;
+  start = 0;
+  end = 0;
+
+  readonly #maxLineBytes: number;
+  #chunk: Uint8Array = EMPTY;
+  #at = 0;
+  // An unfinished line's bytes from earlier chunks. Most lines never need it.
+  #partial: Uint8Array = EMPTY;
+  #partialLength = 0;
+  #unread = false;
+
+  constructor(maxLineBytes: number) {
+    this.#maxLineBytes = maxLineBytes;
+  }
+
+  /** Bytes of the line that has begun and not ended. */
+  get partialBytes(): number {
+    return this.#partialLength;
+  }
+
+  /** Hands over the next chunk. The one before has to be used up: next() has answered `more`. */
+  push(chunk: Uint8Array): void {
+    this.#chunk = chunk;
+    this.#at = 0;
+  }
+
+  /** Moves to the next line, or says why there is none. After `too_long` the stream cannot be used further. */
+  next(): FramerResult {
+    if (this.#unread) {
+      this.#unread = false;
+      return 'line';
+    }
+    const chunk = this.#chunk;
+    const from = this.#at;
+    const lf = from < chunk.length ? chunk.indexOf(LF, from) : -1;
+    if (lf < 0) return this.#keep(from);
+    this.#at = lf + 1;
+    if (this.#partialLength > 0) {
+      if (!this.#append(chunk, from, lf)) return 'too_long';
+      return this.#emit(this.#takePartial(), 0, this.#lastPartialLength);
+    }
+    return this.#emit(chunk, from, lf);
+  }
+
+  /** The next call of next() answers the same line again. */
+  unread(): void {
+    this.#unread = true;
+  }
+
+  /** What is left at the end of the stream counts as a line; `more` where nothing is left. */
+  finish(): FramerResult {
+    if (this.#partialLength === 0) return 'more';
+    return this.#emit(this.#takePartial(), 0, this.#lastPartialLength);
+  }
+
+  #lastPartialLength = 0;
+
+  #emit(bytes: Uint8Array, start: number, lf: number): FramerResult {
+    const end = lf > start && bytes[lf - 1] === CR ? lf - 1 : lf;
+    if (end - start > this.#maxLineBytes) return 'too_long';
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    return 'line';
+  }
+
+  #keep(from: number): FramerResult {
+    const chunk = this.#chunk;
+    this.#chunk = EMPTY;
+    this.#at = 0;
+    if (from === chunk.length) return 'more';
+    if (!this.#append(chunk, from, chunk.length)) return 'too_long';
+    // One byte over may still be the CR before the LF.
+    const over = this.#partialLength - this.#maxLineBytes;
+    return over > 0 && this.#partial[this.#partialLength - 1] !== CR ? 'too_long' : 'more';
+  }
+
+  #append(chunk: Uint8Array, from: number, to: number): boolean {
+    const length = this.#partialLength + to - from;
+    if (length > this.#maxLineBytes + 1) return false;
+    if (length > this.#partial.length) {
+      const grown = new Uint8Array(
+        Math.min(Math.max(length, 2 * this.#partial.length, FIRST_PARTIAL_BYTES), this.#maxLineBytes + 1),
+      );
+      grown.set(this.#partial.subarray(0, this.#partialLength));
+      this.#partial = grown;
+    }
+    this.#partial.set(chunk.subarray(from, to), this.#partialLength);
+    this.#partialLength = length;
+    return true;
+  }
+
+  // A job may hold the line for long, so its buffer goes with it and is not written again.
+  #takePartial(): Uint8Array {
+    const bytes = this.#partial;
+    this.#lastPartialLength = this.#partialLength;
+    this.#partial = EMPTY;
+    this.#partialLength = 0;
+    return bytes;
+  }
+}
