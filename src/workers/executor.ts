@@ -1,0 +1,64 @@
+// The two ways from a connection's line to its record behind one face: the queue with its worker pool, or the
+// old way, one message at a time (TCP_USE_WORKER_POOL=false).
+import type { Logger } from 'pino';
+import type { Settings } from '../config/settings.ts';
+import { DirectSink } from '../queue/direct-sink.ts';
+import type { JobSink } from '../queue/job.ts';
+import { JobQueue } from '../queue/job-queue.ts';
+import type { RecordSink } from './record-sink.ts';
+import { Worker } from './worker.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+export interface Executor {
+  readonly sink: JobSink;
+  readonly workers: number;
+  start(): void;
+  /** Resolves when every job taken so far is handled; no job may be offered after it. */
+  finish(): Promise<void>;
+}
+
+const MIN_QUEUE_BYTES = 16 * 2 ** 20;
+
+export function createExecutor(settings: Settings, records: RecordSink, log: Logger): Executor {
+  return settings.TCP_USE_WORKER_POOL ? pooled(settings, records, log) : direct(settings, records, log);
+}
+
+function pooled(settings: Settings, records: RecordSink, log: Logger): Executor {
+  const { TCP_WORKER_COUNT: count, TCP_JOB_QUEUE_SIZE: capacity } = settings;
+  const queue = new JobQueue({
+    capacity,
+    capacityBytes: Math.max(MIN_QUEUE_BYTES, 4 * settings.TCP_MAX_LINE_BYTES),
+  });
+  const pool = new WorkerPool(queue, records, { count, awaitConfirmation: !settings.KAFKA_ASYNC });
+  return {
+    sink: queue,
+    get workers() {
+      return pool.count;
+    },
+    start() {
+      log.info(`Starting TCP server with worker pool (${count} workers, queue size ${capacity})`);
+      pool.start();
+      log.info(`Started ${count} workers`);
+    },
+    finish() {
+      queue.close();
+      return pool.finished();
+    },
+  };
+}
+
+function direct(settings: Settings, records: RecordSink, log: Logger): Executor {
+  const worker = new Worker(records);
+  const sink = new DirectSink(async (job) => {
+    while (!records.hasRoom()) if (!(await records.room())) return;
+    const ticket = worker.handle(job);
+    if (!settings.KAFKA_ASYNC) await ticket?.settled();
+  }, settings.TCP_MAX_CONNECTIONS);
+  return {
+    sink,
+    workers: 0,
+    start: () =>
+      log.info('Starting TCP server without worker pool (one message at a time from each connection)'),
+    finish: () => sink.idle(),
+  };
+}

@@ -1,0 +1,115 @@
+// Decodes a job's line, validates it and appends its records. Synchronous from the job to its last record:
+// that is what keeps a connection's order with any number of workers.
+import { decodeLine, type Metrics } from '../protocol/messages.ts';
+import { MetricsScan } from '../protocol/metrics-scan.ts';
+import type { Job, Session } from '../queue/job.ts';
+import type { BatchTicket, Reading, RecordSink } from './record-sink.ts';
+
+export class Worker {
+  readonly #sink: RecordSink;
+  readonly #scan = new MetricsScan();
+  // Reused for each line: append copies what it points to before it returns.
+  readonly #reading: Reading = {
+    bytes: new Uint8Array(0),
+    start: 0,
+    end: 0,
+    whitespace: 0,
+    receivedAtMs: 0,
+    seq: -1,
+    confirms: true,
+  };
+
+  constructor(sink: RecordSink) {
+    this.#sink = sink;
+  }
+
+  /** Handles one job; the ticket of the batch with its last record, or undefined where it made none. */
+  handle(job: Job): BatchTicket | undefined {
+    const ticket = this.#decode(job);
+    job.session.done();
+    return ticket;
+  }
+
+  #decode(job: Job): BatchTicket | undefined {
+    const { session } = job;
+    const scan = this.#scan;
+    if (scan.scan(job.bytes, job.start, job.end)) {
+      if (!this.#admits(session, scan.seq, scan.dataEnd - scan.dataStart)) return undefined;
+      const reading = this.#reading;
+      reading.bytes = job.bytes;
+      reading.start = scan.dataStart;
+      reading.end = scan.dataEnd;
+      reading.whitespace = scan.whitespace;
+      reading.receivedAtMs = job.receivedAtMs;
+      reading.seq = scan.seq;
+      return this.#accept(session, scan.seq, reading);
+    }
+    const message = decodeLine(job.bytes, job.start, job.end);
+    switch (message.type) {
+      case 'metrics':
+        return this.#metrics(job, message);
+      case 'keepalive':
+        session.accept();
+        session.alive();
+        return undefined;
+      case 'identify':
+        session.refuse('already_identified', 'this connection has identified already');
+        return undefined;
+      case 'refused':
+        session.refuse(message.code, message.message, message.seq);
+        return undefined;
+    }
+  }
+
+  #metrics(job: Job, message: Metrics): BatchTicket | undefined {
+    const { session } = job;
+    const seq = message.seq ?? -1;
+    const readings = message.readings.map((text) => Buffer.from(text));
+    // All or none: every reading is measured before the first is appended.
+    const largest = readings.reduce((most, bytes) => Math.max(most, bytes.length), 0);
+    if (!this.#admits(session, seq, largest)) return undefined;
+    const parts = readings.map((bytes, index) => ({
+      bytes,
+      start: 0,
+      end: bytes.length,
+      whitespace: 0,
+      receivedAtMs: job.receivedAtMs,
+      seq,
+      confirms: index === readings.length - 1,
+    }));
+    for (const part of parts.slice(0, -1)) this.#sink.append(session, part);
+    const last = parts.at(-1);
+    return last && this.#accept(session, seq, last);
+  }
+
+  #accept(session: Session, seq: number, last: Reading): BatchTicket {
+    session.accept();
+    if (seq >= 0) {
+      session.lastSeq = seq;
+      session.expectStored(seq);
+    }
+    return this.#sink.append(session, last);
+  }
+
+  /** Refuses the line, and answers false, where its seq or its size does not allow it. */
+  #admits(session: Session, seq: number, readingBytes: number): boolean {
+    const line = seq < 0 ? undefined : seq;
+    if (seq >= 0 && seq <= session.lastSeq) {
+      session.refuse(
+        'invalid_message',
+        `field 'seq': has to rise, the last one was ${session.lastSeq}`,
+        line,
+      );
+      return false;
+    }
+    if (readingBytes > this.#sink.maxReadingBytes) {
+      session.refuse(
+        'record_too_large',
+        `a reading of ${readingBytes} bytes, at most ${this.#sink.maxReadingBytes} fit`,
+        line,
+      );
+      return false;
+    }
+    return true;
+  }
+}
