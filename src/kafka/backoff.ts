@@ -1,0 +1,30 @@
+// Exponential back-off with jitter, so that many who failed together do not return together.
+
+export interface BackoffOptions {
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
+
+/** Milliseconds to wait after the n-th failure in a row (1 = the first), within half of the nominal delay. */
+export function backoffMs(
+  failures: number,
+  options: BackoffOptions,
+  random: () => number = Math.random,
+): number {
+  const nominal = Math.min(options.maxMs, options.firstMs * 2 ** Math.min(30, failures - 1));
+  return nominal * (0.5 + random() / 2);
+}
+
+/** Resolves after `ms`, or at once when the signal is aborted. The timer does not keep the process alive alone. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
+}

@@ -1,0 +1,204 @@
+// One open batch a partition. A batch is closed at the first of records, bytes and time; while its partition
+// is busy the time does not count, so that under load batches grow instead of queueing.
+import type { Session } from '../queue/job.ts';
+import type { BatchTicket, Reading, RecordSink } from '../workers/record-sink.ts';
+import { Batch } from './batch.ts';
+import type { BufferBudget } from './buffer-budget.ts';
+import { partitionOf } from './partitioner.ts';
+import { HEADER_BYTES, keyOf, recordBound } from './record-batch.ts';
+
+export interface BatcherOptions {
+  /** Records a batch has at most (KAFKA_BATCH_SIZE). */
+  readonly maxRecords: number;
+  /** Bytes of a batch at most, before compression (KAFKA_BATCH_BYTES); one larger record makes its own batch. */
+  readonly maxBytes: number;
+  /** How long a batch waits for more records, milliseconds (KAFKA_BATCH_TIMEOUT). */
+  readonly lingerMs: number;
+  /** Partitions assumed until the topic's real number is known (KAFKA_NUM_PARTITIONS). */
+  readonly assumedPartitions: number;
+  /** Bytes of one record at most, so that the topic takes it. */
+  readonly maxRecordBytes: number;
+}
+
+/** Takes closed batches over. */
+export interface BatchTaker {
+  /** True while the partition has an earlier batch to send. */
+  isBusy(partition: number): boolean;
+  deliver(batch: Batch): void;
+}
+
+const FIRST_BUFFER_BYTES = 16 * 1024;
+/** A record's bytes around its reading, generously: key, head with a 128-character city, ids. */
+const MAX_FRAME_BYTES = 1536;
+
+export class Batcher implements RecordSink {
+  /** Records accepted since the start. */
+  accepted = 0;
+
+  readonly #options: BatcherOptions;
+  readonly #budget: BufferBudget;
+  readonly #taker: BatchTaker;
+  #partitions: number;
+  #maxRecordBytes: number;
+  // Raised when partitions that connections were given may no longer be right.
+  #generation = 0;
+  readonly #open = new Map<number, Batch>();
+  #openRecords = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: BatcherOptions, deps: { budget: BufferBudget; taker: BatchTaker }) {
+    this.#options = options;
+    this.#budget = deps.budget;
+    this.#taker = deps.taker;
+    this.#partitions = options.assumedPartitions;
+    this.#maxRecordBytes = options.maxRecordBytes;
+  }
+
+  get maxReadingBytes(): number {
+    return this.#maxRecordBytes - MAX_FRAME_BYTES;
+  }
+
+  set maxRecordBytes(bytes: number) {
+    this.#maxRecordBytes = bytes;
+  }
+
+  get partitions(): number {
+    return this.#partitions;
+  }
+
+  get openRecords(): number {
+    return this.#openRecords;
+  }
+
+  get oldestOpenMs(): number | undefined {
+    const first = this.#open.values().next();
+    return first.done ? undefined : first.value.openedAtMs;
+  }
+
+  hasRoom(): boolean {
+    return this.#budget.hasRoom();
+  }
+
+  room(): Promise<boolean> {
+    return this.#budget.room();
+  }
+
+  append(session: Session, reading: Reading): BatchTicket {
+    if (session.generation !== this.#generation) {
+      session.partition = partitionOf(session.frame.key, this.#partitions);
+      session.generation = this.#generation;
+    }
+    const bound = recordBound(session.frame, reading.end - reading.start);
+    const batch = this.#openFor(session.partition, bound);
+    this.#added(batch, batch.writer.append(session.frame, reading));
+    this.accepted++;
+    if (reading.confirms && reading.seq >= 0) batch.confirmations.set(session, reading.seq);
+    if (this.#isFull(batch)) this.#close(batch);
+    return batch;
+  }
+
+  /** The partition has nothing left to send: an open batch whose time is up follows at once. */
+  partitionIdle(partition: number): void {
+    const batch = this.#open.get(partition);
+    if (batch === undefined) return;
+    const left = this.#options.lingerMs - this.#age(batch);
+    if (left <= 0) this.#close(batch);
+    else this.#timer ??= setTimeout(() => this.#onLinger(), left);
+  }
+
+  /** Closes every open batch now. */
+  flush(): void {
+    for (const batch of [...this.#open.values()]) this.#close(batch);
+  }
+
+  /**
+   * Tells how many partitions the topic has. Growing leaves connections where they are, so that their order
+   * holds; otherwise every connection is placed anew, and so are `parked`, batches nobody has sealed yet.
+   */
+  setPartitions(count: number, parked: readonly Batch[], isAssumed: boolean): void {
+    const misplaced = isAssumed ? count !== this.#partitions : count < this.#partitions;
+    this.#partitions = count;
+    if (!misplaced) {
+      for (const batch of parked) this.#taker.deliver(batch);
+      return;
+    }
+    this.#generation++;
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    this.#openRecords = 0;
+    for (const batch of [...parked, ...open]) this.#placeAnew(batch);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #placeAnew(old: Batch): void {
+    const targets = new Map<number, Batch>();
+    this.#budget.release(old.heldBytes);
+    old.writer.forEachRecord((timestampMs, body) => {
+      const partition = partitionOf(keyOf(body), this.#partitions);
+      const batch = this.#openFor(partition, body.length + HEADER_BYTES);
+      this.#added(batch, batch.writer.appendRaw(timestampMs, body));
+      targets.set(partition, batch);
+      if (this.#isFull(batch)) this.#close(batch);
+    });
+    // A connection's records went to one partition in order, so the last batch there confirms them all.
+    for (const [session, seq] of old.confirmations) {
+      targets.get(partitionOf(session.frame.key, this.#partitions))?.confirmations.set(session, seq);
+    }
+    void Promise.all([...targets.values()].map((batch) => batch.settled())).then(() => old.release());
+  }
+
+  #openFor(partition: number, recordBytes: number): Batch {
+    const current = this.#open.get(partition);
+    if (current !== undefined) {
+      if (current.writer.bytes + recordBytes <= this.#options.maxBytes) return current;
+      this.#close(current);
+    }
+    const batch = new Batch(
+      partition,
+      performance.now(),
+      Math.min(FIRST_BUFFER_BYTES, this.#options.maxBytes),
+    );
+    this.#open.set(partition, batch);
+    this.#timer ??= setTimeout(() => this.#onLinger(), this.#options.lingerMs);
+    return batch;
+  }
+
+  #added(batch: Batch, bytes: number): void {
+    batch.heldBytes += bytes;
+    this.#budget.take(bytes);
+    this.#openRecords++;
+  }
+
+  #isFull(batch: Batch): boolean {
+    return batch.count >= this.#options.maxRecords || batch.writer.bytes >= this.#options.maxBytes;
+  }
+
+  #close(batch: Batch): void {
+    this.#open.delete(batch.partition);
+    this.#openRecords -= batch.count;
+    this.#taker.deliver(batch);
+  }
+
+  // Batches past half their time go with the one whose time is up: one request instead of one a partition.
+  #onLinger(): void {
+    this.#timer = undefined;
+    let next = Number.POSITIVE_INFINITY;
+    for (const batch of [...this.#open.values()]) {
+      // A busy partition's batch is closed by partitionIdle or by its size.
+      if (this.#taker.isBusy(batch.partition)) continue;
+      const left = this.#options.lingerMs - this.#age(batch);
+      if (left <= this.#options.lingerMs / 2) this.#close(batch);
+      else next = Math.min(next, left);
+    }
+    if (next !== Number.POSITIVE_INFINITY)
+      this.#timer ??= setTimeout(() => this.#onLinger(), Math.max(1, next));
+  }
+
+  #age(batch: Batch): number {
+    return performance.now() - batch.openedAtMs;
+  }
+}

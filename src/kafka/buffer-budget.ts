@@ -1,0 +1,48 @@
+// One allowance for all unconfirmed records in memory (KAFKA_BUFFER_BYTES).
+
+export class BufferBudget {
+  readonly capacity: number;
+  readonly #reserve: number;
+  #used = 0;
+  #waiters: ((room: boolean) => void)[] = [];
+  #closed = false;
+
+  /** @param reserve what one message may need at most: there is room while that much is left */
+  constructor(capacity: number, reserve: number) {
+    this.capacity = capacity;
+    this.#reserve = reserve;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  hasRoom(): boolean {
+    return this.#used + this.#reserve <= this.capacity;
+  }
+
+  /** Resolves with true when there may be room, with false once closed. */
+  room(): Promise<boolean> {
+    if (this.#closed) return Promise.resolve(false);
+    if (this.hasRoom()) return Promise.resolve(true);
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  take(bytes: number): void {
+    this.#used += bytes;
+  }
+
+  release(bytes: number): void {
+    this.#used -= bytes;
+    if (this.#waiters.length > 0 && this.hasRoom()) this.#wake(true);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wake(false);
+  }
+
+  #wake(room: boolean): void {
+    for (const waiter of this.#waiters.splice(0)) waiter(room);
+  }
+}

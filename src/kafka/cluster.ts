@@ -1,0 +1,472 @@
+// The brokers: finding them, asking for leaders, and one connection to each. The only file that knows kafkajs,
+// and it imports in depth: kafkajs's own producer loses records (docs/decisions/0001), but its connections, TLS,
+// SASL and protocol encoders are sound. Every wait in here ends, on a monotonic clock.
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import type { Logger } from 'pino';
+import {
+  decodeProduceResponse,
+  encodeProduceRequest,
+  PRODUCE_API_KEY,
+  PRODUCE_API_VERSION,
+  type ProduceAnswer,
+  type ProduceRequest,
+} from './produce-request.ts';
+
+export interface ClusterOptions {
+  /** host:port of the brokers to ask first. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ssl: TlsOptions | undefined;
+  readonly sasl: SaslOptions | undefined;
+  /** A produce request without an answer for this long has an unknown outcome; its connection is dropped. */
+  readonly requestTimeoutMs: number;
+}
+
+export interface SaslOptions {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly username: string;
+  readonly password: string;
+}
+
+/** One topic as the brokers know it. */
+export interface TopicMetadata {
+  /** Kafka's error code for the topic, 0 where it exists. */
+  readonly errorCode: number;
+  /** Node id of each partition's leader by partition, -1 where it has none now. */
+  readonly leaders: readonly number[];
+}
+
+export interface TopicToCreate {
+  readonly topic: string;
+  readonly partitions: number;
+  /** -1 = the broker's own default. */
+  readonly replicationFactor: number;
+}
+
+/** A broker could not be reached, or did not answer in time. What was sent to it may have been done. */
+export class ClusterError extends Error {
+  readonly code: 'UNREACHABLE' | 'TIMEOUT' | 'AUTHENTICATION' | 'UNSUPPORTED' | 'PROTOCOL';
+  readonly retriable = true;
+  constructor(code: ClusterError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+// Answered from the broker's memory, so one that takes longer than this is asked no further.
+const ADMIN_TIMEOUT_MS = 3000;
+const CONNECT_TIMEOUT_MS = 3000;
+const CREATE_TOPIC_TIMEOUT_MS = 8000;
+const TOPIC_ALREADY_EXISTS = 36;
+const TOPIC_RESOURCE = 2;
+
+export class KafkaCluster {
+  readonly #options: ClusterOptions;
+  readonly #build: (address: Address) => Promise<KafkaBroker>;
+  readonly #nodes = new Map<
+    number,
+    { address: Address; broker: KafkaBroker | undefined; connecting: Promise<KafkaBroker> | undefined }
+  >();
+  #seed: KafkaBroker | undefined;
+  #nextBootstrap = 0;
+  #closed = false;
+
+  constructor(options: ClusterOptions, log: Logger) {
+    this.#options = options;
+    this.#build = brokerBuilder(options, log);
+  }
+
+  /** True while at least one broker is connected. */
+  get connected(): boolean {
+    if (this.#seed?.isConnected()) return true;
+    return [...this.#nodes.values()].some((node) => node.broker?.isConnected());
+  }
+
+  /** Leaders of a topic's partitions, from any broker that answers; also learns the brokers' addresses. */
+  async topicMetadata(topic: string): Promise<TopicMetadata> {
+    const answer = await this.#askAny((broker) => {
+      const { request, response } = kafkajs.requests.Metadata.protocol({ version: 6 })({
+        topics: [topic],
+        allowAutoTopicCreation: false,
+      });
+      // Decoded but not parsed: kafkajs's parse throws the whole answer away for one leaderless partition.
+      const unparsed = { decode: response.decode, parse: (data: unknown) => Promise.resolve(data) };
+      return broker.connectionPool.send({ request, response: unparsed }) as Promise<MetadataAnswer>;
+    });
+    this.#learn(answer.brokers);
+    const found = answer.topicMetadata.find((entry) => entry.topic === topic);
+    if (found === undefined)
+      throw new ClusterError('PROTOCOL', `the broker's answer does not name topic ${topic}`);
+    const leaders = new Array<number>(found.partitionMetadata.length).fill(-1);
+    for (const partition of found.partitionMetadata) leaders[partition.partitionId] = partition.leader;
+    return { errorCode: found.topicErrorCode, leaders };
+  }
+
+  /** Resolves with the broker's error code name where it refuses, null where the topic is there afterwards. */
+  async createTopic({ topic, partitions, replicationFactor }: TopicToCreate): Promise<string | null> {
+    const topics = [
+      { topic, numPartitions: partitions, replicationFactor, replicaAssignment: [], configEntries: [] },
+    ];
+    try {
+      await this.#askAny(
+        (broker) => broker.createTopics({ topics, timeout: CREATE_TOPIC_TIMEOUT_MS - 1000 }),
+        CREATE_TOPIC_TIMEOUT_MS,
+      );
+      return null;
+    } catch (error) {
+      const cause = (error as { errors?: readonly { code?: number; type?: string; message?: string }[] })
+        .errors?.[0];
+      if (cause === undefined) throw error;
+      return cause.code === TOPIC_ALREADY_EXISTS ? null : (cause.type ?? cause.message ?? 'unknown error');
+    }
+  }
+
+  /** The topic's max.message.bytes, or undefined where the broker does not let us read it. */
+  async maxMessageBytes(topic: string): Promise<number | undefined> {
+    const answer = await this.#askAny((broker) =>
+      broker.describeConfigs({
+        resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: ['max.message.bytes'] }],
+      }),
+    ).catch((error: unknown) => {
+      if (error instanceof ClusterError) throw error;
+      return undefined;
+    });
+    const value = answer?.resources[0]?.configEntries[0]?.configValue;
+    return value === undefined ? undefined : Number(value);
+  }
+
+  /** A fresh producer id for idempotent writes. */
+  async initProducerId(): Promise<{ producerId: bigint; producerEpoch: number }> {
+    const answer = await this.#askAny((broker) =>
+      broker.initProducerId({ transactionalId: null, transactionTimeout: 60_000 }),
+    );
+    return { producerId: BigInt(answer.producerId), producerEpoch: answer.producerEpoch };
+  }
+
+  /**
+   * Sends one Produce request to a broker. Rejects with ClusterError where no answer came: the outcome is then
+   * unknown and the same bytes have to be sent again. With acks 0 it resolves with undefined once written.
+   */
+  async produce(nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined> {
+    const broker = await this.#node(nodeId);
+    const connection = await broker.connectionPool.getConnection(0);
+    if (this.#options.sasl && !connection.isAuthenticated()) await connection.authenticate();
+    const correlationId = connection.nextCorrelationId();
+    const parts = encodeProduceRequest(request, correlationId, this.#options.clientId);
+    const answered = new Promise<{ payload: Buffer | null }>((resolve, reject) => {
+      connection.requestQueue.push({
+        entry: {
+          apiKey: PRODUCE_API_KEY,
+          apiName: 'Produce',
+          apiVersion: PRODUCE_API_VERSION,
+          correlationId,
+          resolve,
+          reject,
+        },
+        expectResponse: request.acks !== 0,
+        sendRequest: () => {
+          connection.socket?.cork();
+          for (const part of parts) connection.socket?.write(part);
+          connection.socket?.uncork();
+        },
+      });
+    });
+    try {
+      const { payload } = await within(
+        this.#options.requestTimeoutMs,
+        answered,
+        `node ${nodeId} did not answer`,
+      );
+      return payload === null ? undefined : decodeProduceResponse(payload, request.topic);
+    } catch (error) {
+      // Whatever the broker still does with it must not meet our next try on the same connection.
+      this.dropNode(nodeId);
+      throw asClusterError(error);
+    }
+  }
+
+  /** Closes a broker's connection at once; what was in flight on it is rejected. */
+  dropNode(nodeId: number): void {
+    const node = this.#nodes.get(nodeId);
+    if (node?.broker === undefined) return;
+    destroy(node.broker);
+    node.broker = undefined;
+  }
+
+  /** Closes every connection at once. */
+  close(): void {
+    this.#closed = true;
+    for (const nodeId of this.#nodes.keys()) this.dropNode(nodeId);
+    if (this.#seed) destroy(this.#seed);
+    this.#seed = undefined;
+  }
+
+  async #askAny<T>(ask: (broker: KafkaBroker) => Promise<T>, timeoutMs = ADMIN_TIMEOUT_MS): Promise<T> {
+    let last: unknown;
+    for (const nodeId of shuffled([...this.#nodes.keys()])) {
+      try {
+        const broker = await this.#node(nodeId);
+        return await within(timeoutMs, ask(broker), `node ${nodeId} did not answer`);
+      } catch (error) {
+        if (isBrokersAnswer(error)) throw error;
+        last = error;
+        this.dropNode(nodeId);
+      }
+    }
+    for (const _ of this.#options.brokers) {
+      try {
+        this.#seed ??= await this.#connect(this.#bootstrapAddress());
+        return await within(timeoutMs, ask(this.#seed), 'the broker did not answer');
+      } catch (error) {
+        if (isBrokersAnswer(error)) throw error;
+        last = error;
+        if (this.#seed) destroy(this.#seed);
+        this.#seed = undefined;
+      }
+    }
+    throw asClusterError(last);
+  }
+
+  #bootstrapAddress(): Address {
+    const text = this.#options.brokers[this.#nextBootstrap++ % this.#options.brokers.length] ?? '';
+    const colon = text.lastIndexOf(':');
+    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+  }
+
+  #learn(brokers: MetadataAnswer['brokers']): void {
+    const current = new Set(brokers.map((broker) => broker.nodeId));
+    for (const nodeId of this.#nodes.keys()) {
+      if (current.has(nodeId)) continue;
+      this.dropNode(nodeId);
+      this.#nodes.delete(nodeId);
+    }
+    for (const { nodeId, host, port } of brokers) {
+      const known = this.#nodes.get(nodeId);
+      if (known?.address.host === host && known.address.port === port) continue;
+      this.dropNode(nodeId);
+      this.#nodes.set(nodeId, { address: { host, port }, broker: undefined, connecting: undefined });
+    }
+  }
+
+  async #node(nodeId: number): Promise<KafkaBroker> {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) throw new ClusterError('UNREACHABLE', `broker ${nodeId} is not known`);
+    if (node.broker?.isConnected()) return node.broker;
+    if (node.broker !== undefined) this.dropNode(nodeId);
+    // Two requests that find no connection share one attempt.
+    node.connecting ??= this.#connect(node.address).finally(() => {
+      node.connecting = undefined;
+    });
+    node.broker = await node.connecting;
+    // The address that was asked first is not needed beside the broker it led to.
+    if (this.#seed) destroy(this.#seed);
+    this.#seed = undefined;
+    return node.broker;
+  }
+
+  async #connect(address: Address): Promise<KafkaBroker> {
+    const broker = await this.#build(address);
+    try {
+      await within(
+        2 * CONNECT_TIMEOUT_MS,
+        broker.connect(),
+        `${address.host}:${address.port} did not answer`,
+      );
+    } catch (error) {
+      destroy(broker);
+      throw asClusterError(error);
+    }
+    if (this.#closed) {
+      destroy(broker);
+      throw new ClusterError('UNREACHABLE', 'the client is closed');
+    }
+    return broker;
+  }
+}
+
+async function within<T>(ms: number, work: Promise<T>, message: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new ClusterError('TIMEOUT', `${message} within ${ms} ms`)), ms);
+  });
+  // A later rejection of the work finds nobody waiting.
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// An error the broker itself answered with says nothing against its connection.
+function isBrokersAnswer(error: unknown): boolean {
+  const name = error instanceof Error ? error.name : '';
+  return (
+    name === 'KafkaJSProtocolError' || name === 'KafkaJSAggregateError' || name === 'KafkaJSCreateTopicError'
+  );
+}
+
+function asClusterError(error: unknown): Error {
+  if (error instanceof ClusterError || (error instanceof Error && isBrokersAnswer(error))) return error;
+  const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };
+  const code = name.startsWith('KafkaJSSASL') ? 'AUTHENTICATION' : 'UNREACHABLE';
+  return new ClusterError(code, message, { cause: error });
+}
+
+function destroy(broker: KafkaBroker): void {
+  for (const connection of broker.connectionPool.pool) {
+    connection.connectionStatus = 'disconnected';
+    connection.requestQueue.rejectAll(new ClusterError('UNREACHABLE', 'the connection was dropped'));
+    connection.requestQueue.destroy();
+    connection.socket?.destroy();
+  }
+}
+
+function shuffled<T>(items: T[]): T[] {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1));
+    [items[i], items[j]] = [items[j] as T, items[i] as T];
+  }
+  return items;
+}
+
+// --- kafkajs 2.2.4 in depth: what is used of it, typed ---
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface KafkaConnection {
+  connectionStatus: string;
+  /** Undefined before it was first connected. */
+  readonly socket: Socket | undefined;
+  readonly requestQueue: {
+    push(request: {
+      entry: {
+        apiKey: number;
+        apiName: string;
+        apiVersion: number;
+        correlationId: number;
+        resolve(answer: { payload: Buffer | null }): void;
+        reject(error: Error): void;
+      };
+      expectResponse: boolean;
+      sendRequest(): void;
+    }): void;
+    rejectAll(error: Error): void;
+    destroy(): void;
+  };
+  nextCorrelationId(): number;
+  isAuthenticated(): boolean;
+  authenticate(): Promise<void>;
+}
+
+interface KafkaBroker {
+  readonly connectionPool: {
+    send(request: { request: unknown; response: unknown }): Promise<unknown>;
+    getConnection(index: number): Promise<KafkaConnection>;
+    readonly pool: readonly KafkaConnection[];
+  };
+  isConnected(): boolean;
+  connect(): Promise<void>;
+  createTopics(request: { topics: readonly object[]; timeout: number }): Promise<unknown>;
+  describeConfigs(request: { resources: readonly object[] }): Promise<{
+    resources: readonly { configEntries: readonly { configValue: string }[] }[];
+  }>;
+  initProducerId(request: { transactionalId: string | null; transactionTimeout: number }): Promise<{
+    producerId: string;
+    producerEpoch: number;
+  }>;
+}
+
+interface MetadataAnswer {
+  readonly brokers: readonly { nodeId: number; host: string; port: number }[];
+  readonly topicMetadata: readonly {
+    topicErrorCode: number;
+    topic: string;
+    partitionMetadata: readonly { partitionErrorCode: number; partitionId: number; leader: number }[];
+  }[];
+}
+
+interface KafkajsLogger {
+  namespace(): KafkajsLogger;
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+interface RequestQueuePrototype {
+  pending: readonly unknown[];
+  throttledUntil: number;
+  scheduleCheckPendingRequests(): void;
+}
+
+const require = createRequire(import.meta.url);
+
+const kafkajs = {
+  Broker: require('kafkajs/src/broker') as new (options: object) => KafkaBroker,
+  connectionPoolBuilder: require('kafkajs/src/cluster/connectionPoolBuilder') as (options: object) => {
+    build(address: Address): Promise<KafkaBroker['connectionPool']>;
+  },
+  RequestQueue: require('kafkajs/src/network/requestQueue') as { prototype: RequestQueuePrototype },
+  socketFactory: require('kafkajs/src/network/socketFactory') as () => (options: object) => Socket,
+  requests: (
+    require('kafkajs/src/protocol/requests') as {
+      requests: {
+        Metadata: {
+          protocol(version: {
+            version: number;
+          }): (options: object) => { request: unknown; response: { decode: unknown } };
+        };
+      };
+    }
+  ).requests,
+};
+
+// kafkajs #1704, #1751: every answer arms a 1 ms timer that re-arms itself for ever, 890 wake-ups a second.
+const scheduleCheck = kafkajs.RequestQueue.prototype.scheduleCheckPendingRequests;
+kafkajs.RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueuePrototype): void {
+  if (this.pending.length > 0 || this.throttledUntil > Date.now()) scheduleCheck.call(this);
+};
+
+function brokerBuilder(options: ClusterOptions, log: Logger): (address: Address) => Promise<KafkaBroker> {
+  // kafkajs logs each failed attempt as an error with its stack; we say it once, in our own words.
+  const debug = (message: string) => log.debug({ from: 'kafkajs' }, message);
+  const logger: KafkajsLogger = {
+    namespace: () => logger,
+    debug: () => undefined,
+    info: debug,
+    warn: debug,
+    error: debug,
+  };
+  const connectSocket = kafkajs.socketFactory();
+  const pools = kafkajs.connectionPoolBuilder({
+    logger,
+    brokers: [...options.brokers],
+    ssl: options.ssl,
+    sasl: options.sasl,
+    clientId: options.clientId,
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: options.requestTimeoutMs,
+    // Its check polls ten times a second by the wall clock; within() above is the watchdog.
+    enforceRequestTimeout: false,
+    maxInFlightRequests: null,
+    reauthenticationThreshold: 10_000,
+    socketFactory: (target: object) => {
+      const socket = connectSocket(target);
+      socket.setNoDelay(true);
+      return socket;
+    },
+  });
+  return async (address) =>
+    new kafkajs.Broker({
+      connectionPool: await pools.build(address),
+      logger,
+      authenticationTimeout: CONNECT_TIMEOUT_MS,
+      allowAutoTopicCreation: false,
+    });
+}

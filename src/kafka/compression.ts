@@ -1,0 +1,78 @@
+// The codecs of a record batch. A codec the runtime lacks is an error at start, never one at the first batch.
+import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
+import * as zlib from 'node:zlib';
+
+export const CODEC_NAMES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+export type CodecName = (typeof CODEC_NAMES)[number];
+
+export interface Codec {
+  readonly name: CodecName;
+  /** The batch attributes' lowest three bits. */
+  readonly id: number;
+  /** Resolves with the compressed bytes; `none` answers its input. */
+  compress(bytes: Buffer): Buffer | Promise<Buffer>;
+}
+
+/** The codec interface of kafkajs, which kafkajs-snappy implements. */
+interface KafkajsCodec {
+  compress(encoder: { buffer: Buffer }): Promise<Buffer>;
+}
+
+/** A codec that this Node or this installation does not have. */
+export class CodecUnavailableError extends Error {
+  readonly code = 'CODEC_UNAVAILABLE';
+  readonly exitCode = 78;
+}
+
+const require = createRequire(import.meta.url);
+
+const BUILDERS: Record<CodecName, () => Codec> = {
+  none: () => ({ name: 'none', id: 0, compress: (bytes) => bytes }),
+  gzip: () => {
+    const gzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip);
+    // Level 1: the bytes repeat so much that more effort buys little and costs several times the CPU.
+    return { name: 'gzip', id: 1, compress: (bytes) => gzip(bytes, { level: 1 }) };
+  },
+  snappy: () => {
+    const { compress } = load<() => KafkajsCodec>('kafkajs-snappy', 'snappy')();
+    return { name: 'snappy', id: 2, compress: (bytes) => compress({ buffer: bytes }) };
+  },
+  lz4: () => {
+    const { encode } = load<{ encode(bytes: Buffer, options: object): Buffer }>('lz4', 'lz4');
+    // Independent 64 KiB blocks without content checksum are what Java's KafkaLZ4BlockInputStream reads.
+    const options = {
+      blockIndependence: true,
+      blockChecksum: false,
+      streamChecksum: false,
+      blockMaxSize: 65536,
+    };
+    return { name: 'lz4', id: 3, compress: (bytes) => encode(bytes, options) };
+  },
+  zstd: () => {
+    const zstdCompress = (zlib as { zstdCompress?: typeof zlib.gzip }).zstdCompress;
+    if (zstdCompress === undefined) {
+      throw new CodecUnavailableError(
+        `KAFKA_COMPRESSION=zstd needs Node 22.15 or later, this is ${process.version}; use snappy, lz4 or gzip`,
+      );
+    }
+    const compress = promisify<Buffer, Buffer>(zstdCompress);
+    return { name: 'zstd', id: 4, compress: (bytes) => compress(bytes) };
+  },
+};
+
+/** @throws CodecUnavailableError with what to install or choose instead */
+export function createCodec(name: CodecName): Codec {
+  return BUILDERS[name]();
+}
+
+function load<T>(module: string, codec: CodecName): T {
+  try {
+    return require(module) as T;
+  } catch (cause) {
+    throw new CodecUnavailableError(
+      `KAFKA_COMPRESSION=${codec} needs the package "${module}", which is not installed here; npm install builds it`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,275 @@
+// Kafka's record batch, magic 2 (https://kafka.apache.org/documentation/#recordbatch): how records become bytes.
+//
+// - A record is encoded once, straight into its batch's buffer; nothing afterwards touches single records.
+// - The 61-byte header lies in front: base offset, length, leader epoch, magic, CRC, attributes, last offset
+//   delta, timestamps, producer id, epoch, base sequence, count.
+// - The CRC covers everything from the attributes on, so it is computed last, in stamp().
+// - Once stamped, a batch's bytes never change: every retry sends the same ones.
+import { copyCompact } from '../protocol/metrics-scan.ts';
+import { DATA_FIELD, RECEIVED_AT_BYTES, type RecordFrame, receivedAtText } from '../protocol/record-frame.ts';
+import type { Codec } from './compression.ts';
+import { crc32c } from './crc32c.ts';
+
+export const HEADER_BYTES = 61;
+const AT = {
+  length: 8,
+  leaderEpoch: 12,
+  magic: 16,
+  crc: 17,
+  attributes: 21,
+  lastOffsetDelta: 23,
+  baseTimestamp: 27,
+  maxTimestamp: 35,
+  producerId: 43,
+  producerEpoch: 51,
+  baseSequence: 53,
+  count: 57,
+} as const;
+/** The length field counts what follows it. */
+const LENGTH_OFFSET = 12;
+
+/** Bytes of a record around its key and value at most: lengths, deltas, attributes, header count. */
+const MAX_RECORD_OVERHEAD = 32;
+const MAX_SEQ_DIGITS = 16;
+const CLOSE = 0x7d;
+
+/** A producer's identity in a batch; the three of NO_PRODUCER mean "not idempotent". */
+export interface ProducerStamp {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+}
+
+export const NO_PRODUCER: ProducerStamp = { producerId: -1n, producerEpoch: -1, baseSequence: -1 };
+
+export interface ReadingToWrite {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly whitespace: number;
+  readonly receivedAtMs: number;
+  readonly seq: number;
+}
+
+/** What a reading's record needs in a batch's buffer at most. */
+export function recordBound(frame: RecordFrame, readingBytes: number): number {
+  return (
+    MAX_RECORD_OVERHEAD +
+    frame.key.length +
+    frame.head.length +
+    RECEIVED_AT_BYTES +
+    Math.max(frame.tail.length, frame.seqTail.length + MAX_SEQ_DIGITS + DATA_FIELD.length) +
+    readingBytes +
+    1
+  );
+}
+
+/** Records being gathered for one partition. */
+export class RecordBatchWriter {
+  #buffer: Buffer;
+  #length = HEADER_BYTES;
+  #count = 0;
+  #baseTimestamp = 0;
+  #maxTimestamp = 0;
+
+  constructor(initialBytes: number) {
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(initialBytes, HEADER_BYTES));
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Bytes so far, header included, uncompressed. */
+  get bytes(): number {
+    return this.#length;
+  }
+
+  /** Appends a reading's record; returns its size in bytes. */
+  append(frame: RecordFrame, reading: ReadingToWrite): number {
+    const before = this.#length;
+    const readingBytes = reading.end - reading.start - reading.whitespace;
+    this.#reserve(recordBound(frame, readingBytes));
+    const target = this.#buffer;
+    const timestampDelta = this.#timestampDelta(reading.receivedAtMs);
+    const seqText = reading.seq < 0 ? '' : String(reading.seq);
+    const { key, head } = frame;
+    const tail = reading.seq < 0 ? frame.tail : frame.seqTail;
+    const afterSeq = reading.seq < 0 ? 0 : seqText.length + DATA_FIELD.length;
+    const valueBytes = head.length + RECEIVED_AT_BYTES + tail.length + afterSeq + readingBytes + 1;
+    const bodyBytes =
+      1 +
+      varintBytes(timestampDelta) +
+      varintBytes(this.#count) +
+      varintBytes(key.length) +
+      key.length +
+      varintBytes(valueBytes) +
+      valueBytes +
+      1;
+
+    let at = writeVarint(target, before, bodyBytes);
+    target[at++] = 0;
+    at = writeVarint(target, at, timestampDelta);
+    at = writeVarint(target, at, this.#count);
+    at = writeVarint(target, at, key.length);
+    target.set(key, at);
+    at = writeVarint(target, at + key.length, valueBytes);
+    target.set(head, at);
+    at += head.length;
+    target.set(receivedAtText(reading.receivedAtMs), at);
+    at += RECEIVED_AT_BYTES;
+    target.set(tail, at);
+    at += tail.length;
+    if (reading.seq >= 0) {
+      at += target.write(seqText, at, 'latin1');
+      target.set(DATA_FIELD, at);
+      at += DATA_FIELD.length;
+    }
+    if (reading.whitespace > 0) {
+      at = copyCompact(reading.bytes, reading.start, reading.end, target, at);
+    } else {
+      target.set(reading.bytes.subarray(reading.start, reading.end), at);
+      at += readingBytes;
+    }
+    target[at++] = CLOSE;
+    target[at++] = 0;
+    this.#length = at;
+    this.#count++;
+    return at - before;
+  }
+
+  /** Appends a record as another batch held it: key, value and headers stay, offset and time are its own. */
+  appendRaw(timestampMs: number, body: Uint8Array): number {
+    const before = this.#length;
+    this.#reserve(MAX_RECORD_OVERHEAD + body.length);
+    const timestampDelta = this.#timestampDelta(timestampMs);
+    const bodyBytes = 1 + varintBytes(timestampDelta) + varintBytes(this.#count) + body.length;
+    let at = writeVarint(this.#buffer, before, bodyBytes);
+    this.#buffer[at++] = 0;
+    at = writeVarint(this.#buffer, at, timestampDelta);
+    at = writeVarint(this.#buffer, at, this.#count);
+    this.#buffer.set(body, at);
+    this.#length = at + body.length;
+    this.#count++;
+    return this.#length - before;
+  }
+
+  /** The batch with its records compressed, not yet stamped. The writer is done with. */
+  async seal(codec: Codec): Promise<Buffer> {
+    const records = this.#buffer.subarray(HEADER_BYTES, this.#length);
+    const compressed = await codec.compress(records);
+    // Where compression does not pay, the records stay as they are: the codec is named in each batch.
+    const batch =
+      codec.id === 0 || compressed.length >= records.length
+        ? this.#buffer.subarray(0, this.#length)
+        : Buffer.concat([this.#buffer.subarray(0, HEADER_BYTES), compressed]);
+    this.#writeHeader(batch, batch.buffer === this.#buffer.buffer ? 0 : codec.id);
+    return batch;
+  }
+
+  /** Calls `visit` with each record: its time, and its bytes from the key's length on. */
+  forEachRecord(visit: (timestampMs: number, body: Uint8Array) => void): void {
+    forEachRecord(this.#buffer.subarray(HEADER_BYTES, this.#length), this.#baseTimestamp, visit);
+  }
+
+  #timestampDelta(timestampMs: number): number {
+    if (this.#count === 0) {
+      this.#baseTimestamp = timestampMs;
+      this.#maxTimestamp = timestampMs;
+    }
+    if (timestampMs > this.#maxTimestamp) this.#maxTimestamp = timestampMs;
+    // A clock set back gives a negative delta, which the format allows.
+    return timestampMs - this.#baseTimestamp;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#buffer.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#buffer.length));
+    grown.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = grown;
+  }
+
+  #writeHeader(batch: Buffer, codecId: number): void {
+    batch.writeBigInt64BE(0n, 0);
+    batch.writeInt32BE(batch.length - LENGTH_OFFSET, AT.length);
+    batch.writeInt32BE(-1, AT.leaderEpoch);
+    batch.writeInt8(2, AT.magic);
+    batch.writeInt16BE(codecId, AT.attributes);
+    batch.writeInt32BE(this.#count - 1, AT.lastOffsetDelta);
+    batch.writeBigInt64BE(BigInt(this.#baseTimestamp), AT.baseTimestamp);
+    batch.writeBigInt64BE(BigInt(this.#maxTimestamp), AT.maxTimestamp);
+    batch.writeInt32BE(this.#count, AT.count);
+  }
+}
+
+/** Writes the producer's identity and, last, the checksum. */
+export function stamp(batch: Buffer, producer: ProducerStamp): void {
+  batch.writeBigInt64BE(producer.producerId, AT.producerId);
+  batch.writeInt16BE(producer.producerEpoch, AT.producerEpoch);
+  batch.writeInt32BE(producer.baseSequence, AT.baseSequence);
+  batch.writeUInt32BE(crc32c(batch.subarray(AT.attributes)), AT.crc);
+}
+
+/** The records of an uncompressed batch body, each as its time and its bytes from the key's length on. */
+export function forEachRecord(
+  records: Uint8Array,
+  baseTimestamp: number,
+  visit: (timestampMs: number, body: Uint8Array) => void,
+): void {
+  const cursor = { at: 0 };
+  while (cursor.at < records.length) {
+    const length = readVarint(records, cursor);
+    const end = cursor.at + length;
+    cursor.at++;
+    const timestamp = baseTimestamp + readVarint(records, cursor);
+    readVarint(records, cursor);
+    visit(timestamp, records.subarray(cursor.at, end));
+    cursor.at = end;
+  }
+}
+
+/** The key of a record's bytes as forEachRecord hands them out. */
+export function keyOf(body: Uint8Array): Uint8Array {
+  const cursor = { at: 0 };
+  const length = readVarint(body, cursor);
+  return body.subarray(cursor.at, cursor.at + Math.max(0, length));
+}
+
+// Zigzag, seven bits a byte. Plain arithmetic beyond 31 bits: a timestamp delta may span years.
+function zigzag(value: number): number {
+  return value >= 0 ? value * 2 : -value * 2 - 1;
+}
+
+function varintBytes(value: number): number {
+  let rest = zigzag(value);
+  let bytes = 1;
+  while (rest >= 0x80) {
+    rest = Math.floor(rest / 0x80);
+    bytes++;
+  }
+  return bytes;
+}
+
+function writeVarint(target: Uint8Array, from: number, value: number): number {
+  let rest = zigzag(value);
+  let at = from;
+  while (rest >= 0x80) {
+    target[at++] = (rest % 0x80) | 0x80;
+    rest = Math.floor(rest / 0x80);
+  }
+  target[at++] = rest;
+  return at;
+}
+
+function readVarint(source: Uint8Array, cursor: { at: number }): number {
+  let value = 0;
+  let scale = 1;
+  for (;;) {
+    const byte = source[cursor.at++] as number;
+    value += (byte & 0x7f) * scale;
+    if (byte < 0x80) break;
+    scale *= 0x80;
+  }
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+}
