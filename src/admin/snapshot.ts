@@ -1,0 +1,74 @@
+// The one typed picture of the running gateway. The statistics line, /stats, /metrics and the health
+// endpoints all read it; nobody keeps a second set of figures.
+import type { Code } from '../protocol/codes.ts';
+
+/** Every count is since the start of the process unless its name says otherwise; sizes in bytes. */
+export interface Snapshot {
+  readonly version: string;
+  /** ISO 8601, when the snapshot was taken. */
+  readonly at: string;
+  readonly uptimeSeconds: number;
+  readonly readiness: Readiness;
+  readonly connections: {
+    readonly active: number;
+    readonly maximum: number;
+    readonly identified: number;
+    readonly accepted: number;
+    /** Sockets that are not being read because the queue or their own replies are full. */
+    readonly paused: number;
+    readonly uniqueZipcodes: number;
+    readonly scheduledTimers: number;
+    readonly receivedBytes: number;
+  };
+  /** received = accepted + every refused code that answers a line + waiting. */
+  readonly lines: {
+    readonly received: number;
+    readonly accepted: number;
+    readonly waiting: number;
+    /** By reply code; a code that answers a connection and not a line (timeouts, server_full) is counted here too. */
+    readonly refused: Readonly<Record<Code, number>>;
+    /** The part of `refused` that answered a received line. */
+    readonly refusedLines: number;
+  };
+  readonly queue: {
+    readonly depth: number;
+    readonly capacity: number;
+    readonly bytes: number;
+    readonly capacityBytes: number;
+    readonly workers: number;
+  };
+  /** accepted = confirmed + spooled + inFlight + open + deadLettered. */
+  readonly records: {
+    readonly accepted: number;
+    readonly open: number;
+    readonly inFlight: number;
+    readonly spooled: number;
+    readonly confirmed: number;
+    readonly deadLettered: number;
+  };
+  readonly kafka: {
+    readonly connected: boolean;
+    readonly partitions: number;
+    readonly batchesConfirmed: number;
+    readonly bytesSent: number;
+    readonly retries: number;
+    readonly bufferBytes: number;
+    readonly bufferCapacityBytes: number;
+    /** Age of the oldest unconfirmed batch in seconds, 0 where there is none. */
+    readonly oldestUnconfirmedSeconds: number;
+    /** The last failure in words, null once something has succeeded after it. */
+    readonly lastError: string | null;
+  };
+  readonly process: {
+    readonly residentBytes: number;
+    readonly heapUsedBytes: number;
+    readonly cpuSeconds: number;
+    readonly eventLoopLagP99Seconds: number;
+  };
+}
+
+/** Ready to take devices' lines; where not, each reason in words an operator can act on. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+}

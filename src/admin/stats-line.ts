@@ -1,0 +1,111 @@
+// The statistics line that operators grep: one snapshot, and what changed since the one before.
+import type { Logger } from 'pino';
+import { CODE_NAMES } from '../protocol/codes.ts';
+import type { Snapshot } from './snapshot.ts';
+
+export interface StatsLine {
+  readonly message: string;
+  /** The same figures for JSON logs, by the names the message uses. */
+  readonly fields: StatsFields;
+}
+
+export interface StatsFields {
+  readonly connections: number;
+  readonly max_connections: number;
+  readonly zipcodes: number;
+  readonly timers: number;
+  readonly queue: number;
+  readonly queue_capacity: number;
+  readonly messages_per_second: number;
+  readonly records_per_second: number;
+  readonly accepted: number;
+  readonly confirmed: number;
+  readonly open: number;
+  readonly in_flight: number;
+  readonly spooled: number;
+  readonly dead_lettered: number;
+  /** accepted less the five above; anything but 0 is a bug. */
+  readonly unaccounted: number;
+  readonly refused: number;
+  /** Only the codes that happened. */
+  readonly refused_by_code: Readonly<Record<string, number>>;
+}
+
+/** Rates are since `previous`, or since the start where it is null; totals are since the start. */
+export function formatStats(now: Snapshot, previous: Snapshot | null): StatsLine {
+  const fields = statsFields(now, previous);
+  const codes = Object.entries(fields.refused_by_code).map(([code, count]) => `${code}=${count}`);
+  const parts = [
+    `connections=${fields.connections}/${fields.max_connections}`,
+    `zipcodes=${fields.zipcodes}`,
+    `timers=${fields.timers}`,
+    `queue=${fields.queue}/${fields.queue_capacity}`,
+    `messages/s=${fields.messages_per_second.toFixed(1)}`,
+    `records/s=${fields.records_per_second.toFixed(1)}`,
+    `accepted=${fields.accepted}`,
+    `confirmed=${fields.confirmed}`,
+    `open=${fields.open}`,
+    `in_flight=${fields.in_flight}`,
+    `spooled=${fields.spooled}`,
+    `dead_lettered=${fields.dead_lettered}`,
+    ...(fields.unaccounted === 0 ? [] : [`unaccounted=${fields.unaccounted}`]),
+    `refused=${fields.refused}`,
+    ...(codes.length === 0 ? [] : [`(${codes.join(' ')})`]),
+  ];
+  return { message: `Statistics: ${parts.join(' ')}`, fields };
+}
+
+function statsFields(now: Snapshot, previous: Snapshot | null): StatsFields {
+  const { connections, queue, records } = now;
+  const { accepted, confirmed, open, inFlight, spooled, deadLettered } = records;
+  const refusals = CODE_NAMES.map((code) => [code, now.lines.refused[code]] as const);
+  // Uptime and not `at`: the clock on the wall can be set back.
+  const seconds = now.uptimeSeconds - (previous?.uptimeSeconds ?? 0);
+  return {
+    connections: connections.active,
+    max_connections: connections.maximum,
+    zipcodes: connections.uniqueZipcodes,
+    timers: connections.scheduledTimers,
+    queue: queue.depth,
+    queue_capacity: queue.capacity,
+    messages_per_second: rate(now.lines.received, previous?.lines.received, seconds),
+    records_per_second: rate(accepted, previous?.records.accepted, seconds),
+    accepted,
+    confirmed,
+    open,
+    in_flight: inFlight,
+    spooled,
+    dead_lettered: deadLettered,
+    unaccounted: accepted - confirmed - open - inFlight - spooled - deadLettered,
+    refused: refusals.reduce((sum, [, count]) => sum + count, 0),
+    refused_by_code: Object.fromEntries(refusals.filter(([, count]) => count > 0)),
+  };
+}
+
+/** A second, rounded to a tenth; 0 for no time and for a total that fell (a process was replaced). */
+function rate(total: number, before = 0, seconds: number): number {
+  if (seconds <= 0 || total <= before) return 0;
+  return Math.round(((total - before) / seconds) * 10) / 10;
+}
+
+export interface StatsLogOptions {
+  /** STATS_INTERVAL; 0 = no line. */
+  readonly intervalMs: number;
+  readonly snapshot: () => Snapshot;
+  readonly log: Logger;
+}
+
+/** Logs the line every interval until `stop`. Its timer does not keep the process alive. */
+export function startStatsLog({ intervalMs, snapshot, log }: StatsLogOptions): { stop(): void } {
+  if (intervalMs === 0) return { stop: () => {} };
+  let previous = snapshot();
+  const timer = setInterval(() => {
+    const now = snapshot();
+    const { message, fields } = formatStats(now, previous);
+    previous = now;
+    // Under one key, so that the readable log can leave out what the message already says.
+    log.info({ stats: fields }, message);
+  }, intervalMs);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}

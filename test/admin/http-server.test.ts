@@ -1,0 +1,314 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pino } from 'pino';
+import {
+  ADMIN_LIMITS,
+  AdminListenError,
+  type AdminServerOptions,
+  createAdminServer,
+} from '../../src/admin/http-server.ts';
+import type { Snapshot } from '../../src/admin/snapshot.ts';
+import { sampleSnapshot } from './sample-snapshot.ts';
+
+const DEADLINE_MS = 5_000;
+
+async function start(t: TestContext, options: Partial<AdminServerOptions> = {}) {
+  const logged: string[] = [];
+  const log = pino({}, { write: (line: string) => void logged.push(line) });
+  const server = createAdminServer({
+    host: '127.0.0.1',
+    port: 0,
+    snapshot: () => sampleSnapshot(),
+    log,
+    ...options,
+  });
+  const { port } = await server.start();
+  t.after(() => server.close());
+  return { server, port, logged };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string | string[] | undefined>;
+  readonly body: string;
+}
+
+/** node:http and not fetch: fetch does not let a test set Host. */
+async function ask(
+  port: number,
+  path: string,
+  { method = 'GET', host = '', body = '' } = {},
+): Promise<Answer> {
+  const headers = { ...(host !== '' && { host }), ...(body !== '' && { 'content-length': body.length }) };
+  const sent = request({
+    host: '127.0.0.1',
+    port,
+    path,
+    method,
+    headers,
+    agent: false,
+    timeout: DEADLINE_MS,
+  });
+  sent.end(body);
+  const [response] = await once(sent, 'response');
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString() };
+}
+
+/** Sends bytes and returns all that came until the server ended the connection. */
+async function raw(port: number, bytes: string): Promise<string> {
+  const socket = await open(port);
+  let received = '';
+  socket.on('data', (chunk) => {
+    received += chunk;
+  });
+  socket.write(bytes);
+  await once(socket, 'close', { signal: AbortSignal.timeout(DEADLINE_MS) });
+  return received;
+}
+
+async function open(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  return socket;
+}
+
+test('/healthz says ok, ready or not', async (t) => {
+  const snapshot = () => sampleSnapshot({ readiness: { ready: false, reasons: ['x'] } });
+  const { port } = await start(t, { snapshot });
+  const { status, body } = await ask(port, '/healthz');
+  assert.deepEqual([status, body], [200, 'ok\n']);
+});
+
+test('/readyz is 200 when ready and 503 with the reasons when not, as things change', async (t) => {
+  let readiness: Snapshot['readiness'] = { ready: true, reasons: [] };
+  const { port } = await start(t, { snapshot: () => sampleSnapshot({ readiness }) });
+  const ready = await ask(port, '/readyz');
+  assert.equal(ready.status, 200);
+  assert.deepEqual(JSON.parse(ready.body), { ready: true });
+  readiness = { ready: false, reasons: ['Kafka does not answer', 'the buffer is full'] };
+  const unready = await ask(port, '/readyz');
+  assert.equal(unready.status, 503);
+  assert.deepEqual(JSON.parse(unready.body), readiness);
+});
+
+test('/stats is the snapshot', async (t) => {
+  const { port } = await start(t);
+  const { status, headers, body } = await ask(port, '/stats?pretty');
+  assert.equal(status, 200);
+  assert.equal(headers['content-type'], 'application/json');
+  assert.equal(headers['cache-control'], 'no-store');
+  assert.deepEqual(JSON.parse(body), sampleSnapshot());
+});
+
+test('/metrics is Prometheus text made from one snapshot', async (t) => {
+  let taken = 0;
+  const snapshot = () => sampleSnapshot({ uptimeSeconds: ++taken });
+  const { port } = await start(t, { snapshot });
+  const { status, headers, body } = await ask(port, '/metrics');
+  assert.equal(status, 200);
+  assert.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+  assert.match(body, /^# TYPE sluice_lines_received_total counter$/m);
+  assert.equal(taken, 1);
+});
+
+test('/ lists every page, and each page it lists is there', async (t) => {
+  const { port } = await start(t);
+  const { body } = await ask(port, '/');
+  const pages = body.match(/^\/\S*/gm) ?? [];
+  assert.deepEqual(pages, ['/', '/healthz', '/readyz', '/stats', '/metrics']);
+  for (const page of pages) assert.equal((await ask(port, page)).status, 200, page);
+});
+
+test('HEAD answers like GET, without the body', async (t) => {
+  const { port } = await start(t);
+  const { status, headers, body } = await ask(port, '/stats', { method: 'HEAD' });
+  assert.equal(status, 200);
+  assert.ok(Number(headers['content-length']) > 100);
+  assert.equal(body, '');
+});
+
+test('a page that is not there is 404, names of built-in properties too', async (t) => {
+  const { port } = await start(t);
+  for (const path of ['/nothing', '/stats/', '/constructor', '/__proto__', '//healthz', '/%68ealthz']) {
+    const { status, body } = await ask(port, path);
+    assert.equal(status, 404, path);
+    assert.match(body, /\/metrics/);
+  }
+});
+
+test('a method other than GET and HEAD is 405 with Allow, and its body is not read', async (t) => {
+  const { port } = await start(t);
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
+    const { status, headers } = await ask(port, '/stats', { method, body: 'x'.repeat(100) });
+    assert.equal(status, 405, method);
+    assert.equal(headers.allow, 'GET, HEAD');
+    assert.equal(headers.connection, 'close');
+  }
+  const expecting =
+    'POST /stats HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\nExpect: 100-continue\r\n\r\n';
+  assert.match(await raw(port, expecting), /^HTTP\/1\.1 405 /);
+});
+
+test('on loopback only its own names are served: a foreign Host is 403', async (t) => {
+  const { port } = await start(t);
+  for (const host of [
+    'localhost',
+    'LOCALHOST:1',
+    `127.0.0.1:${port}`,
+    '127.8.9.1',
+    '[::1]',
+    `[::1]:${port}`,
+  ]) {
+    assert.equal((await ask(port, '/stats', { host })).status, 200, host);
+  }
+  for (const host of [
+    'evil.example',
+    `evil.example:${port}`,
+    '127.0.0.1.evil.example',
+    'localhost.evil.example',
+    '10.0.0.1',
+  ]) {
+    const { status, body } = await ask(port, '/stats', { host });
+    assert.equal(status, 403, host);
+    assert.doesNotMatch(body, /connections/);
+  }
+});
+
+test('a request without Host is served to HTTP/1.0 health checks', async (t) => {
+  const { port } = await start(t);
+  assert.match(await raw(port, 'GET /healthz HTTP/1.0\r\n\r\n'), /200 OK[\s\S]*ok\n$/);
+});
+
+test('bound to every address any Host is served', async (t) => {
+  const { port } = await start(t, { host: '0.0.0.0' });
+  assert.equal((await ask(port, '/healthz', { host: 'gateway.example' })).status, 200);
+});
+
+test('a connection is kept for the next request', async (t) => {
+  const { port } = await start(t);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  const ports = new Set<number | undefined>();
+  for (let turn = 0; turn < 3; turn++) {
+    const sent = request({ host: '127.0.0.1', port, path: '/metrics', agent }).end();
+    const [response] = await once(sent, 'response');
+    ports.add(sent.socket?.localPort);
+    for await (const _ of response);
+  }
+  assert.equal(ports.size, 1);
+});
+
+test('bytes that are not HTTP, and headers too long, are answered and closed', async (t) => {
+  const { port } = await start(t);
+  assert.match(await raw(port, '{"type":"identify","zipcode":"90210"}\n'), /^HTTP\/1\.1 400 /);
+  const long = 'x'.repeat(ADMIN_LIMITS.maxHeaderBytes);
+  assert.match(
+    await raw(port, `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${long}\r\n\r\n`),
+    /^HTTP\/1\.1 431 /,
+  );
+  assert.equal((await ask(port, '/healthz')).status, 200);
+});
+
+test('a request that is never finished is cut at the time limit, silence too', async (t) => {
+  const { port } = await start(t, { limits: { requestTimeoutMs: 50 } });
+  assert.match(await raw(port, 'GET / HTTP/1.1\r\nHost: loc'), /^HTTP\/1\.1 408 /);
+  assert.match(await raw(port, ''), /^HTTP\/1\.1 408 /);
+});
+
+test('pipelined requests make one snapshot and no pile of replies', async (t) => {
+  let taken = 0;
+  const snapshot = () => sampleSnapshot({ uptimeSeconds: ++taken });
+  const { port } = await start(t, { snapshot });
+  await raw(port, 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1000));
+  assert.equal(taken, 1);
+  assert.equal((await ask(port, '/healthz')).status, 200);
+});
+
+test('a client that does not take its answer is cut at the idle limit', async (t) => {
+  // Larger than the kernel's socket buffers, so that part of the answer has to wait here.
+  const reasons = ['x'.repeat(32 * 1024 * 1024)];
+  const snapshot = () => sampleSnapshot({ readiness: { ready: false, reasons } });
+  const { port } = await start(t, { snapshot, limits: { idleMs: 200, maxConnections: 1 } });
+  const socket = await open(port);
+  t.after(() => socket.destroy());
+  socket.pause();
+  socket.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  // With room for one connection, another is served only once the first is gone.
+  await assert.rejects(ask(port, '/healthz'), { code: 'ECONNRESET' });
+  const deadline = performance.now() + DEADLINE_MS;
+  let served = false;
+  while (!served && performance.now() < deadline) {
+    served = await ask(port, '/healthz').then(
+      () => true,
+      () => delay(20, false),
+    );
+  }
+  assert.ok(served);
+});
+
+test('connections past the limit are closed, and the ones within it go on', async (t) => {
+  const { port } = await start(t, { limits: { maxConnections: 2 } });
+  const first = await open(port);
+  await open(port);
+  assert.equal(await raw(port, ''), '');
+  first.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  const [chunk] = await once(first, 'data', { signal: AbortSignal.timeout(DEADLINE_MS) });
+  assert.match(String(chunk), /200 OK/);
+});
+
+test('close ends silent, half-sent and kept-alive connections at once, and may come twice', async (t) => {
+  const { server, port } = await start(t);
+  const sockets = [await open(port), await open(port), await open(port)];
+  sockets[1]?.write('GET /healthz HTTP/1.1\r\nHos');
+  sockets[2]?.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await once(sockets[2] as Socket, 'data');
+  for (const socket of sockets) socket.resume();
+  const closed = sockets.map((socket) => once(socket, 'close', { signal: AbortSignal.timeout(DEADLINE_MS) }));
+  const began = performance.now();
+  await Promise.all([server.close(), server.close()]);
+  await Promise.all(closed);
+  assert.ok(performance.now() - began < 1000);
+  await assert.rejects(ask(port, '/healthz'), { code: 'ECONNREFUSED' });
+});
+
+test('close without start resolves', async () => {
+  const log = pino({ level: 'silent' });
+  await createAdminServer({ host: '127.0.0.1', port: 0, snapshot: () => sampleSnapshot(), log }).close();
+});
+
+test('a taken port fails the start with the settings to change', async (t) => {
+  const { port } = await start(t);
+  const log = pino({ level: 'silent' });
+  const second = createAdminServer({ host: '127.0.0.1', port, snapshot: () => sampleSnapshot(), log });
+  await assert.rejects(second.start(), (error) => {
+    assert.ok(error instanceof AdminListenError);
+    assert.match(
+      error.message,
+      new RegExp(`HTTP_HOST=127.0.0.1 HTTP_PORT=${port}: the port is already in use`),
+    );
+    assert.equal((error.cause as NodeJS.ErrnoException).code, 'EADDRINUSE');
+    return true;
+  });
+  await second.close();
+});
+
+test('a snapshot that throws is a 500 and one log line, and the server goes on', async (t) => {
+  let broken = true;
+  const snapshot = () => (broken ? assert.fail('torn') : sampleSnapshot());
+  const { port, logged } = await start(t, { snapshot });
+  for (const path of ['/stats', '/metrics', '/readyz']) {
+    const { status, body } = await ask(port, path);
+    assert.equal(status, 500);
+    assert.doesNotMatch(body, /torn/);
+  }
+  assert.equal(logged.length, 1);
+  broken = false;
+  assert.equal((await ask(port, '/stats')).status, 200);
+});

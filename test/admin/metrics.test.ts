@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { METRICS, renderMetrics } from '../../src/admin/metrics.ts';
+import { CODE_NAMES } from '../../src/protocol/codes.ts';
+import { sampleSnapshot } from './sample-snapshot.ts';
+
+interface Parsed {
+  readonly types: Map<string, string>;
+  readonly helps: Map<string, string>;
+  readonly samples: Map<string, number>;
+}
+
+/** The text format 0.0.4 as far as it is used: HELP, TYPE and samples without timestamps. */
+function parse(text: string): Parsed {
+  const parsed: Parsed = { types: new Map(), helps: new Map(), samples: new Map() };
+  assert.ok(text.endsWith('\n'));
+  for (const line of text.split('\n').filter((each) => each !== '')) {
+    const comment = /^# (HELP|TYPE) ([a-z0-9_]+) (.+)$/.exec(line);
+    if (comment !== null) {
+      const [, kind, name = '', rest = ''] = comment;
+      const into = kind === 'HELP' ? parsed.helps : parsed.types;
+      assert.ok(!into.has(name), `${kind} of ${name} only once`);
+      into.set(name, rest);
+      continue;
+    }
+    const sample = /^([a-z0-9_]+(?:\{[a-z]+="[^"]*"\})?) (\S+)$/.exec(line);
+    assert.ok(sample !== null, `not a line of the text format: ${line}`);
+    const [, series = '', value = ''] = sample;
+    assert.ok(!parsed.samples.has(series), `${series} only once`);
+    assert.ok(Number.isFinite(Number(value)), line);
+    parsed.samples.set(series, Number(value));
+  }
+  return parsed;
+}
+
+test('every sample has a TYPE and a HELP, and every metric of the table a sample', async () => {
+  const { types, helps, samples } = parse(await renderMetrics(sampleSnapshot()));
+  const sampled = new Set([...samples.keys()].map((series) => series.replace(/\{.*/, '')));
+  const names = METRICS.map((metric) => metric.name);
+  assert.deepEqual([...sampled], names);
+  assert.deepEqual([...types.keys()], names);
+  assert.deepEqual([...helps.keys()], names);
+});
+
+test('names follow Prometheus: counters and only they end in _total, help is a sentence', () => {
+  for (const { name, type, help } of METRICS) {
+    assert.equal(name.endsWith('_total'), type === 'counter', name);
+    assert.match(name, /^(sluice|process|nodejs)_[a-z0-9_]+$/);
+    assert.match(help, /^[A-Z0-9].*\.$/, name);
+  }
+});
+
+test('the values are those of the snapshot', async () => {
+  const { samples } = parse(await renderMetrics(sampleSnapshot()));
+  assert.equal(samples.get('sluice_build_info{version="1.2.3"}'), 1);
+  assert.equal(samples.get('sluice_ready'), 1);
+  assert.equal(samples.get('sluice_refusals_total{code="invalid_json"}'), 2);
+  assert.equal(samples.get('sluice_refusals_total{code="slow_reader"}'), 0);
+  assert.equal(samples.get('sluice_records{state="in_flight"}'), 20);
+  assert.equal(samples.get('process_cpu_seconds_total'), 2.5);
+  assert.equal(samples.get('nodejs_eventloop_lag_p99_seconds'), 0.003);
+});
+
+test('the balances of lines and of records can be added up from the metrics alone', async () => {
+  const { samples } = parse(await renderMetrics(sampleSnapshot()));
+  const sum = (...series: string[]) =>
+    series.reduce((total, each) => total + (samples.get(each) ?? Number.NaN), 0);
+  assert.equal(
+    sum('sluice_lines_received_total'),
+    sum('sluice_lines_accepted_total', 'sluice_lines_refused_total', 'sluice_lines_waiting'),
+  );
+  const states = ['open', 'in_flight', 'spooled'].map((state) => `sluice_records{state="${state}"}`);
+  assert.equal(
+    sum('sluice_records_accepted_total'),
+    sum('sluice_records_confirmed_total', 'sluice_records_dead_lettered_total', ...states),
+  );
+});
+
+test('the number of series is fixed, whatever the snapshot holds', async () => {
+  const before = parse(await renderMetrics(sampleSnapshot()));
+  const base = sampleSnapshot();
+  const strange = { ...base.lines.refused, '"} 1\nforged{x="': 5 };
+  const after = parse(
+    await renderMetrics(
+      sampleSnapshot({
+        uptimeSeconds: 1e6,
+        readiness: { ready: false, reasons: ['a', 'b'] },
+        lines: { ...base.lines, refused: strange },
+        kafka: { ...base.kafka, connected: false, lastError: 'broker "x" said\nno' },
+      }),
+    ),
+  );
+  assert.deepEqual([...after.samples.keys()], [...before.samples.keys()]);
+  assert.equal(before.samples.size, METRICS.length - 2 + CODE_NAMES.length + 3);
+});
+
+test('scrapes at once each give their own snapshot, and totals do not add up over scrapes', async () => {
+  const texts = await Promise.all(
+    [100, 200, 300].map((uptimeSeconds) => renderMetrics(sampleSnapshot({ uptimeSeconds }))),
+  );
+  const parsed = texts.map(parse);
+  assert.deepEqual(
+    parsed.map(({ samples }) => samples.get('sluice_uptime_seconds')),
+    [100, 200, 300],
+  );
+  for (const { samples } of parsed) assert.equal(samples.get('sluice_lines_received_total'), 1008);
+});

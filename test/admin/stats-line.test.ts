@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import type { Snapshot } from '../../src/admin/snapshot.ts';
+import { formatStats, startStatsLog } from '../../src/admin/stats-line.ts';
+import { CODE_NAMES, type Code } from '../../src/protocol/codes.ts';
+import { sampleSnapshot } from './sample-snapshot.ts';
+
+function later(seconds: number, lines: number, records: number): Snapshot {
+  const base = sampleSnapshot();
+  return sampleSnapshot({
+    uptimeSeconds: base.uptimeSeconds + seconds,
+    lines: { ...base.lines, received: base.lines.received + lines, accepted: base.lines.accepted + lines },
+    records: {
+      ...base.records,
+      accepted: base.records.accepted + records,
+      confirmed: base.records.confirmed + records,
+    },
+  });
+}
+
+test('the line holds every figure an operator greps for', () => {
+  const { message } = formatStats(later(10, 15_200, 30_400), sampleSnapshot());
+  assert.equal(
+    message,
+    'Statistics: connections=12/10000 zipcodes=9 timers=24 queue=7/2000 messages/s=1520.0 records/s=3040.0 ' +
+      'accepted=31390 confirmed=31329 open=10 in_flight=20 spooled=30 dead_lettered=1 ' +
+      'refused=7 (invalid_json=2 queue_full=1 identify_timeout=4)',
+  );
+});
+
+test('rates are since the previous snapshot, and since the start where there is none', () => {
+  assert.equal(formatStats(later(30, 45, 90), sampleSnapshot()).fields.messages_per_second, 1.5);
+  assert.equal(formatStats(later(30, 45, 90), sampleSnapshot()).fields.records_per_second, 3);
+  assert.equal(formatStats(sampleSnapshot(), null).fields.messages_per_second, 10.1);
+});
+
+test('no time between snapshots and totals that fell give a rate of 0, not Infinity or a negative one', () => {
+  for (const [now, previous] of [
+    [later(0, 500, 500), sampleSnapshot()],
+    [sampleSnapshot({ uptimeSeconds: 130 }), later(0, 500, 500)],
+    [sampleSnapshot({ uptimeSeconds: 0 }), null],
+  ] as const) {
+    const { fields } = formatStats(now, previous);
+    assert.equal(fields.messages_per_second, 0);
+    assert.equal(fields.records_per_second, 0);
+  }
+});
+
+test('refused codes that did not happen are left out', () => {
+  const none = Object.fromEntries(CODE_NAMES.map((code) => [code, 0])) as Record<Code, number>;
+  const { lines } = sampleSnapshot();
+  const quiet = formatStats(sampleSnapshot({ lines: { ...lines, refused: none } }), null);
+  assert.match(quiet.message, / refused=0$/);
+  assert.deepEqual(quiet.fields.refused_by_code, {});
+});
+
+test('records that the balance does not account for are named', () => {
+  const { records } = sampleSnapshot();
+  const off = formatStats(
+    sampleSnapshot({ records: { ...records, confirmed: records.confirmed - 2 } }),
+    null,
+  );
+  assert.match(off.message, / unaccounted=2 refused=/);
+  assert.doesNotMatch(formatStats(sampleSnapshot(), null).message, /unaccounted/);
+});
+
+test('the line is logged each interval with rates of that interval, until stop', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { log, entries } = recorder();
+  const snapshots = [sampleSnapshot(), later(30, 300, 300), later(60, 900, 900), later(90, 900, 900)];
+  let taken = 0;
+  const stats = startStatsLog({
+    intervalMs: 30_000,
+    snapshot: () => snapshots[taken++] ?? sampleSnapshot(),
+    log,
+  });
+  t.mock.timers.tick(29_999);
+  assert.equal(entries().length, 0);
+  t.mock.timers.tick(1);
+  t.mock.timers.tick(30_000);
+  assert.deepEqual(
+    entries().map((entry) => (entry.stats as Record<string, unknown>).messages_per_second),
+    [10, 20],
+  );
+  assert.match(String(entries()[0]?.msg), /^Statistics: connections=12/);
+  stats.stop();
+  t.mock.timers.tick(60_000);
+  assert.equal(entries().length, 2);
+});
+
+test('an interval of 0 logs nothing and takes no snapshot', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { log } = recorder();
+  const stats = startStatsLog({ intervalMs: 0, snapshot: () => assert.fail('taken'), log });
+  t.mock.timers.tick(1000);
+  stats.stop();
+});
+
+function recorder() {
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(line) });
+  return { log, entries: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
+}
