@@ -1,0 +1,58 @@
+// The command line's grammar (commander): which command, which answer needs no gateway. Starts nothing and
+// reads no settings.
+import { Command, CommanderError } from 'commander';
+import { GROUPS } from '../config/settings.ts';
+
+/** sysexits.h EX_USAGE: the command line itself is wrong. */
+export const EXIT_USAGE = 64;
+
+export type Request =
+  | { readonly run: 'serve' | 'print-config' }
+  | { readonly run: 'nothing'; readonly exitCode: number };
+
+/** `args` without node and script. Help, version and complaints are written from here. */
+export function parseCommandLine(args: readonly string[], version: string): Request {
+  let serve = false;
+  const program = new Command('sluice')
+    .description('Newline JSON from devices over TCP in, confirmed Kafka records out.')
+    .version(version, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .option('--print-config', 'print every setting, its value and where it comes from; secrets stay hidden')
+    .addHelpText('after', () => settingsHelp())
+    .allowExcessArguments()
+    .exitOverride()
+    .action(() => {
+      const [unknown] = program.args;
+      if (unknown !== undefined) program.error(`error: unknown command '${unknown}', see sluice --help`);
+      serve = true;
+    });
+  program
+    .command('serve')
+    .description('start the gateway (also without a command)')
+    .allowExcessArguments(false)
+    .helpOption('-h, --help', 'print this help')
+    .action(() => {
+      serve = true;
+    });
+
+  try {
+    program.parse(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { run: 'nothing', exitCode: error.exitCode === 0 ? 0 : EXIT_USAGE };
+  }
+  if (!serve) return { run: 'nothing', exitCode: 0 };
+  return { run: program.opts<{ printConfig?: true }>().printConfig ? 'print-config' : 'serve' };
+}
+
+function settingsHelp(): string {
+  return `
+Settings come from the environment and from .env in the working directory, the environment first:
+${Object.values(GROUPS)
+  .map((title) => `  ${title}`)
+  .join('\n')}
+All of them with defaults and limits: docs/configuration.md, and as a file to copy: .env.example
+
+Exit codes: 0 stopped in order, 1 failed start or hard stop, 64 wrong command line, 70 a bug, 78 wrong settings`;
+}

@@ -1,0 +1,39 @@
+// The settings in force as lines of an environment file, each that is not a default with its origin.
+import type { Loaded } from '../config/load.ts';
+import { aboutSetting, GROUPS, SETTING_NAMES, type SettingName } from '../config/settings.ts';
+import { visible } from '../config/visible.ts';
+
+type Config = Pick<Extract<Loaded, { ok: true }>, 'texts' | 'origins'>;
+
+/** The text can be saved as a `.env` that means the same, but for secrets, which it only mentions. */
+export function printConfig(config: Config): string {
+  const groups = Object.entries(GROUPS).map(([group, title]) => {
+    const names = SETTING_NAMES.filter((name) => aboutSetting(name).group === group);
+    return [`# ${title}`, ...names.flatMap((name) => settingLines(name, config))].join('\n');
+  });
+  return `# Settings without a remark are defaults.\n\n${groups.join('\n\n')}\n`;
+}
+
+function settingLines(name: SettingName, { texts, origins }: Config): string[] {
+  const text = texts[name];
+  // On a line of its own: Docker and systemd take a remark behind a value for a part of it.
+  const remark = origins[name] === 'default' ? [] : [`# ${originText[origins[name]]}:`];
+  if (aboutSetting(name).secret && text !== '')
+    return [`# ${name} is set, hidden (${originText[origins[name]]})`];
+  return [...remark, `${name}=${envValue(text)}`];
+}
+
+const originText = {
+  default: 'default',
+  profile: 'from the profile',
+  '.env': 'from .env',
+  environment: 'from the environment',
+} as const;
+
+/** Bare where that is clear to every reader of such files, else in a quote that dotenv takes literally. */
+function envValue(text: string): string {
+  const shown = visible(text);
+  if (/^[^\s#'"`\\$]*$/.test(shown)) return shown;
+  const quote = ["'", '`'].find((candidate) => !shown.includes(candidate)) ?? '"';
+  return `${quote}${shown}${quote}`;
+}

@@ -1,0 +1,84 @@
+// Fills the snapshot from the parts that count. Belongs to the wiring: the only place that reads them all.
+import type { ProcessStats } from './admin/process-stats.ts';
+import type { Readiness, Snapshot } from './admin/snapshot.ts';
+import type { Kafka } from './kafka/kafka.ts';
+import type { JobSink } from './queue/job.ts';
+import type { TcpServer } from './server/tcp-server.ts';
+
+export interface SnapshotSources {
+  readonly version: string;
+  readonly server: TcpServer;
+  readonly sink: JobSink;
+  readonly workers: () => number;
+  readonly kafka: Kafka;
+  readonly process: ProcessStats;
+  readonly stopping: () => boolean;
+}
+
+export function takeSnapshot(sources: SnapshotSources): Snapshot {
+  const { server, sink, kafka } = sources;
+  const { batcher, delivery, budget } = kafka;
+  const { counters } = server;
+  const queue = sink.stats;
+  const oldest = Math.min(batcher.oldestOpenMs ?? Infinity, delivery.oldestMs ?? Infinity);
+  return {
+    version: sources.version,
+    at: new Date().toISOString(),
+    uptimeSeconds: process.uptime(),
+    readiness: readiness(sources),
+    connections: {
+      active: server.activeConnections,
+      maximum: server.options.maxConnections,
+      identified: counters.identified,
+      accepted: counters.connectionsAccepted,
+      paused: counters.paused,
+      uniqueZipcodes: server.uniqueZipcodes,
+      scheduledTimers: server.wheel.size,
+      receivedBytes: counters.receivedBytes,
+    },
+    lines: {
+      received: counters.linesReceived,
+      accepted: counters.linesAccepted,
+      waiting: counters.linesReceived - counters.linesAccepted - counters.linesRefused,
+      refused: { ...counters.refused },
+      refusedLines: counters.linesRefused,
+    },
+    queue: {
+      depth: queue.depth,
+      capacity: queue.capacity,
+      bytes: queue.bytes,
+      capacityBytes: queue.capacityBytes,
+      workers: sources.workers(),
+    },
+    records: {
+      accepted: batcher.accepted,
+      open: batcher.openRecords,
+      inFlight: delivery.inFlightRecords,
+      spooled: 0,
+      confirmed: delivery.counters.confirmed,
+      deadLettered: 0,
+    },
+    kafka: {
+      connected: kafka.cluster?.connected ?? false,
+      partitions: batcher.partitions,
+      batchesConfirmed: delivery.counters.batchesConfirmed,
+      bytesSent: delivery.counters.bytesSent,
+      retries: delivery.counters.retries,
+      bufferBytes: budget.used,
+      bufferCapacityBytes: budget.capacity,
+      oldestUnconfirmedSeconds: oldest === Infinity ? 0 : (performance.now() - oldest) / 1000,
+      lastError: kafka.link?.problem ?? delivery.counters.lastError,
+    },
+    process: sources.process.read(),
+  };
+}
+
+function readiness({ kafka, stopping }: SnapshotSources): Readiness {
+  const reasons: string[] = [];
+  if (stopping()) reasons.push('the gateway is stopping');
+  if (kafka.link === undefined) reasons.push('KAFKA_BROKERS is empty, records are not delivered');
+  else if (kafka.link.problem !== null) reasons.push(`Kafka cannot be used: ${kafka.link.problem}`);
+  if (!kafka.budget.hasRoom())
+    reasons.push('unconfirmed records fill KAFKA_BUFFER_BYTES, devices are paused');
+  return { ready: reasons.length === 0, reasons };
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+// The program: command line, settings, logger, gateway. Everything it decides is which of them comes next.
+import { readFileSync } from 'node:fs';
+import { createApp } from './app.ts';
+import { parseCommandLine } from './cli/command-line.ts';
+import { printConfig } from './cli/print-config.ts';
+import { exitOnBugs, serve } from './cli/serve.ts';
+import { environment, loadSettings } from './config/load.ts';
+import { createLogger } from './config/logger.ts';
+
+/** sysexits.h EX_CONFIG: the settings are wrong; starting again without a change is useless. */
+const EXIT_SETTINGS = 78;
+
+await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<void> {
+  // A reader that is gone (`| head`, a dead log collector) must not end the process.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  const version = packageVersion();
+  const request = parseCommandLine(args, version);
+  // exitCode and not exit(): text that waits in a pipe must still get out.
+  if (request.run === 'nothing') {
+    process.exitCode = request.exitCode;
+    return;
+  }
+
+  const loaded = loadSettings({ env: environment(), dotenvPath: '.env' });
+  if (!loaded.ok) {
+    process.stderr.write(refusal(loaded.problems));
+    process.exitCode = EXIT_SETTINGS;
+    return;
+  }
+  if (request.run === 'print-config') {
+    process.stdout.write(printConfig(loaded));
+    for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+    return;
+  }
+
+  const log = createLogger(loaded.settings);
+  exitOnBugs(log);
+  for (const warning of loaded.warnings) log.warn(warning);
+  const { settings } = loaded;
+  await serve(() => createApp(settings, { log, version }), log);
+}
+
+function refusal(problems: readonly string[]): string {
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+  const lines = problems.map((problem) => `  ${problem}\n`).join('');
+  return `sluice: ${count} in the settings, nothing was started\n${lines}All settings: docs/configuration.md\n`;
+}
+
+/** package.json is two levels above dist/src/main.js. */
+function packageVersion(): string {
+  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(file) as { version: string }).version;
+}
