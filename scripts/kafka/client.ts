@@ -1,0 +1,61 @@
+// kafkajs as the scripts and tests use it: for admin requests and for reading, never to judge what Sluice wrote
+// with compression, which is for the Java tools.
+import kafkajs from 'kafkajs';
+
+const { Kafka, logLevel } = kafkajs;
+
+/** A quiet client that tries once; whoever calls it decides about another time. */
+export function kafkaClient(bootstrap: string, retries = 0): kafkajs.Kafka {
+  return new Kafka({
+    clientId: 'sluice-local',
+    brokers: bootstrap.split(','),
+    connectionTimeout: 2_000,
+    requestTimeout: 10_000,
+    logLevel: logLevel.NOTHING,
+    retry: { retries, initialRetryTime: 100, maxRetryTime: 1_000 },
+  });
+}
+
+export async function withAdmin<T>(
+  bootstrap: string,
+  work: (admin: kafkajs.Admin) => Promise<T>,
+  retries = 5,
+): Promise<T> {
+  const admin = kafkaClient(bootstrap, retries).admin();
+  try {
+    await admin.connect();
+    return await work(admin);
+  } finally {
+    await admin.disconnect().catch(() => {});
+  }
+}
+
+/** The ids of the brokers that the first answering broker knows to be alive. Throws when none answers. */
+export async function liveBrokers(bootstrap: string): Promise<number[]> {
+  const cluster = await withAdmin(bootstrap, (admin) => admin.describeCluster(), 0);
+  return cluster.brokers.map((broker) => broker.nodeId);
+}
+
+export interface TopicOptions {
+  readonly partitions?: number;
+  /** -1 is the broker's own default. */
+  readonly replicationFactor?: number;
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+/** Creates a topic and waits for its leaders. Throws when it is there already. */
+export async function createTopic(
+  bootstrap: string,
+  topic: string,
+  options: TopicOptions = {},
+): Promise<void> {
+  const { partitions = 10, replicationFactor = -1, config = {} } = options;
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+  const topics = [{ topic, numPartitions: partitions, replicationFactor, configEntries }];
+  const created = await withAdmin(bootstrap, (admin) => admin.createTopics({ topics, waitForLeaders: true }));
+  if (!created) throw new Error(`topic ${topic} exists already`);
+}
+
+export function deleteTopic(bootstrap: string, topic: string): Promise<void> {
+  return withAdmin(bootstrap, (admin) => admin.deleteTopics({ topics: [topic] }));
+}

@@ -1,0 +1,130 @@
+// A broker as a container. Its name follows from its port, so that the tools of another process find it.
+import { createHash } from 'node:crypto';
+import { brokerProperties } from './config.ts';
+import type { BrokerNode } from './node.ts';
+import { onParentDeath, run } from './process.ts';
+import { DOCKER_IMAGE } from './runtime.ts';
+
+const DOCKER_TIMEOUT_MS = 60_000;
+const LOG_TAIL_LINES = '20';
+const CONTROLLER_PORT = 9093;
+const DATA_DIR = '/var/lib/kafka/data';
+/** Where the brokers reach each other, and where tools inside a container reach them. */
+export const INTERNAL_PORT = 19_092;
+
+export const containerName = (port: number): string => `sluice-kafka-${port}`;
+
+export interface DockerNodeOptions {
+  readonly id: number;
+  readonly ports: readonly number[];
+  readonly network: string;
+  readonly clusterId: string;
+  readonly properties: Readonly<Record<string, string>>;
+  /** The named volume that keeps the data; without one they go with the container. */
+  readonly volume?: string;
+}
+
+export class DockerNode implements BrokerNode {
+  readonly id: number;
+  readonly address: string;
+  readonly dataDir = DATA_DIR;
+  readonly #name: string;
+  readonly #port: number;
+  readonly #options: DockerNodeOptions;
+  #callOff: (() => void) | undefined;
+
+  constructor(options: DockerNodeOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#port = options.ports[options.id - 1] ?? 0;
+    this.#name = containerName(this.#port);
+    this.address = `127.0.0.1:${this.#port}`;
+  }
+
+  async launch(): Promise<void> {
+    if (this.#callOff === undefined) {
+      this.#callOff = onParentDeath(['docker', 'rm', '-f', '-v', this.#name]);
+      await docker(this.#runArguments());
+    } else {
+      await docker(['start', this.#name]);
+    }
+  }
+
+  async signal(signal: NodeJS.Signals): Promise<void> {
+    await docker(['kill', '--signal', signal, this.#name]);
+  }
+
+  async isRunning(): Promise<boolean> {
+    const state = await run('docker', ['inspect', '-f', '{{.State.Running}}', this.#name], DOCKER_TIMEOUT_MS);
+    return state.stdout.toString().trim() === 'true';
+  }
+
+  async exited(): Promise<void> {
+    await run('docker', ['wait', this.#name], DOCKER_TIMEOUT_MS);
+  }
+
+  async logTail(): Promise<string> {
+    const logs = await run('docker', ['logs', '--tail', LOG_TAIL_LINES, this.#name], DOCKER_TIMEOUT_MS);
+    return logs.stdout.toString() + logs.stderr;
+  }
+
+  async remove(): Promise<void> {
+    await run('docker', ['rm', '-f', '-v', this.#name], DOCKER_TIMEOUT_MS);
+    this.#callOff?.();
+    this.#callOff = undefined;
+  }
+
+  #runArguments(): string[] {
+    const { id, ports, network, clusterId, properties, volume } = this.#options;
+    const port = this.#port;
+    const config = brokerProperties({
+      id,
+      brokers: ports.length,
+      listeners: `PLAINTEXT://:${port},INTERNAL://:${INTERNAL_PORT},CONTROLLER://:${CONTROLLER_PORT}`,
+      advertised: `PLAINTEXT://127.0.0.1:${port},INTERNAL://${this.#name}:${INTERNAL_PORT}`,
+      protocols: 'PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      interBroker: 'INTERNAL',
+      voters: ports.map((p, index) => `${index + 1}@${containerName(p)}:${CONTROLLER_PORT}`).join(','),
+      dataDir: DATA_DIR,
+      overrides: properties,
+    });
+    const env = { ...environment(config), CLUSTER_ID: clusterId, KAFKA_HEAP_OPTS: '-Xmx512m' };
+    return [
+      ...['run', '--detach', '--name', this.#name, '--hostname', this.#name, '--network', network],
+      ...['--publish', `127.0.0.1:${port}:${port}`],
+      ...(volume ? ['--volume', `${volume}:${DATA_DIR}`] : []),
+      ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
+      DOCKER_IMAGE,
+    ];
+  }
+}
+
+/** A network of its own per cluster, so that brokers find each other by name. */
+export async function createNetwork(name: string): Promise<() => Promise<void>> {
+  await docker(['network', 'create', name]);
+  return async () => {
+    await run('docker', ['network', 'rm', name], DOCKER_TIMEOUT_MS);
+  };
+}
+
+/** The volume that stands for a data directory: the user of the image could not write to the directory itself. */
+export const volumeName = (dataDir: string, id: number): string =>
+  `sluice-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}-${id}`;
+
+export async function removeVolume(name: string): Promise<void> {
+  await run('docker', ['volume', 'rm', '-f', name], DOCKER_TIMEOUT_MS);
+}
+
+// The image's own mapping: dots become underscores; underscores and dashes occur in no name used here.
+const environment = (properties: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(properties).map(([name, value]) => [
+      `KAFKA_${name.toUpperCase().replaceAll('.', '_')}`,
+      value,
+    ]),
+  );
+
+async function docker(args: readonly string[]): Promise<void> {
+  const result = await run('docker', args, DOCKER_TIMEOUT_MS);
+  if (result.exitCode !== 0) throw new Error(`docker ${args[0]} failed: ${result.stderr.trim()}`);
+}

@@ -1,0 +1,241 @@
+// Apache Kafka's own command-line tools: the independent judge of what is in a topic. They run inside the
+// broker's container where Docker started it, else with Java. Every call takes a second or two of a JVM's
+// start, and every call is bounded in time.
+import { randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { containerName, INTERNAL_PORT } from './docker-node.ts';
+import { TOOL_FLAGS } from './java-node.ts';
+import { type RunResult, run } from './process.ts';
+import { hasDocker, javaRuntime } from './runtime.ts';
+
+const TOOL_TIMEOUT_MS = 60_000;
+const DOCKER_TIMEOUT_MS = 10_000;
+
+export const CONSOLE_CONSUMER = 'org.apache.kafka.tools.consumer.ConsoleConsumer';
+
+/** A tool of Kafka failed or was too slow; the message holds its output. */
+export class KafkaToolError extends Error {
+  readonly code = 'KAFKA_TOOL_FAILED';
+  override readonly name = 'KafkaToolError';
+}
+
+export interface ToolCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** How to run a tool against `bootstrap`. Throws KafkaUnavailableError where there is neither Docker nor Java. */
+export async function toolCommand(
+  bootstrap: string,
+  tool: string,
+  args: readonly string[],
+): Promise<ToolCommand> {
+  const container = await containerOf(bootstrap);
+  if (container !== undefined) {
+    const inside = args.map((arg) => (arg === bootstrap ? `${container}:${INTERNAL_PORT}` : arg));
+    const script = ['/opt/kafka/bin/kafka-run-class.sh', tool, ...inside];
+    return { command: 'docker', args: ['exec', '-i', container, ...script] };
+  }
+  const { java, classPath } = await javaRuntime();
+  return { command: java, args: [...TOOL_FLAGS, '-cp', classPath, tool, ...args] };
+}
+
+/** Runs a tool to its end. Throws KafkaToolError, KafkaUnavailableError. */
+export async function runTool(
+  bootstrap: string,
+  tool: string,
+  args: readonly string[],
+  timeoutMs = TOOL_TIMEOUT_MS,
+): Promise<RunResult> {
+  const command = await toolCommand(bootstrap, tool, args);
+  const result = await run(command.command, command.args, timeoutMs);
+  if (result.exitCode === 0) return result;
+  const why = result.timedOut ? `was killed after ${timeoutMs} ms` : `ended with code ${result.exitCode}`;
+  throw new KafkaToolError(`${tool} ${why}:\n${result.stdout.subarray(-4096)}${result.stderr}`);
+}
+
+async function containerOf(bootstrap: string): Promise<string | undefined> {
+  if (!(await hasDocker())) return undefined;
+  for (const address of bootstrap.split(',')) {
+    const name = containerName(Number(address.split(':').at(-1)));
+    const state = await run('docker', ['inspect', '-f', '{{.State.Running}}', name], DOCKER_TIMEOUT_MS);
+    if (state.stdout.toString().trim() === 'true') return name;
+  }
+  return undefined;
+}
+
+export interface ConsoleRecord {
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly timestampType: 'CreateTime' | 'LogAppendTime' | 'NoTimestampType';
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** In order, and with repetitions. A key with a colon in it is cut there. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+export interface ConsoleConsumerOptions {
+  /** Ends after so many records. Without it, once nothing came for `idleMs`. */
+  readonly maxMessages?: number;
+  /** Also ends a read that waits for maxMessages in vain. Default 5 s. */
+  readonly idleMs?: number;
+  /** One partition only. */
+  readonly partition?: number;
+  /** Hides records of transactions that were aborted or are open. Default: all are shown. */
+  readonly readCommitted?: boolean;
+  /** For the whole command, after which it throws. Default 60 s. */
+  readonly timeoutMs?: number;
+}
+
+/** Reads a topic from its beginning with Java's console consumer. Order holds within a partition only. */
+export async function consoleConsumer(
+  bootstrap: string,
+  topic: string,
+  options: ConsoleConsumerOptions = {},
+): Promise<ConsoleRecord[]> {
+  const { maxMessages, partition, idleMs = 5_000 } = options;
+  // Bytes of the records are printed as they are, so what stands between them must be beyond guessing.
+  const token = randomBytes(12).toString('hex');
+  const marks = { field: `|${token}f`, header: `|${token}h`, line: `|${token}n`, none: `|${token}0` };
+  const properties = [
+    ...['timestamp', 'partition', 'offset', 'headers', 'key'].map((field) => `print.${field}=true`),
+    `key.separator=${marks.field}`,
+    `headers.separator=${marks.header}`,
+    `line.separator=${marks.line}`,
+    `null.literal=${marks.none}`,
+  ];
+  const { stdout } = await runTool(
+    bootstrap,
+    CONSOLE_CONSUMER,
+    [
+      ...['--bootstrap-server', bootstrap, '--topic', topic, '--timeout-ms', String(idleMs)],
+      ...(partition === undefined
+        ? ['--from-beginning']
+        : ['--partition', String(partition), '--offset', 'earliest']),
+      ...(maxMessages === undefined ? [] : ['--max-messages', String(maxMessages)]),
+      ...(options.readCommitted ? ['--isolation-level', 'read_committed'] : []),
+      ...properties.flatMap((property) => ['--property', property]),
+    ],
+    options.timeoutMs,
+  );
+  // latin1 keeps every byte, whatever the records hold.
+  const lines = stdout.toString('latin1').split(marks.line).slice(0, -1);
+  return lines.map((line) => parseRecord(line, marks));
+}
+
+function parseRecord(line: string, marks: { field: string; header: string; none: string }): ConsoleRecord {
+  const [time = '', partition = '', offset = '', headers = '', key = '', value = ''] = line.split(
+    marks.field,
+  );
+  const [timestampType, timestamp] = time.split(':');
+  const bytes = (text: string): Buffer | null => (text === marks.none ? null : Buffer.from(text, 'latin1'));
+  const utf8 = (text: string): string => Buffer.from(text, 'latin1').toString();
+  return {
+    partition: Number(partition.slice('Partition:'.length)),
+    offset: Number(offset.slice('Offset:'.length)),
+    timestamp: Number(timestamp),
+    timestampType: timestampType as ConsoleRecord['timestampType'],
+    key: bytes(key),
+    value: bytes(value),
+    headers:
+      headers === 'NO_HEADERS'
+        ? []
+        : headers.split(marks.header).map((header) => {
+            const colon = header.indexOf(':');
+            return [utf8(header.slice(0, colon)), utf8(header.slice(colon + 1))] as const;
+          }),
+  };
+}
+
+/** A record batch as it lies on disk. What a batch does not use is -1, as in Kafka. */
+export interface DumpedBatch {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly count: number;
+  readonly baseSequence: number;
+  readonly lastSequence: number;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly isTransactional: boolean;
+  readonly isControl: boolean;
+  readonly createTime: number;
+  readonly sizeBytes: number;
+  readonly magic: number;
+  readonly codec: string;
+  /** The checksum was right. */
+  readonly isValid: boolean;
+  /** The record lines as the tool prints them, key and payload included. */
+  readonly records: readonly string[];
+}
+
+/** Dumps segment files (*.log) with kafka.tools.DumpLogSegments. `bootstrap` tells where the files are. */
+export async function dumpLog(bootstrap: string, files: readonly string[]): Promise<DumpedBatch[]> {
+  const args = ['--files', files.join(','), '--print-data-log', '--deep-iteration'];
+  const { stdout } = await runTool(bootstrap, 'kafka.tools.DumpLogSegments', args);
+  const batches: (DumpedBatch & { records: string[] })[] = [];
+  for (const line of stdout.toString().split('\n')) {
+    if (line.startsWith('baseOffset: ')) batches.push({ ...parseBatch(line), records: [] });
+    else if (line.startsWith('| offset: ')) batches.at(-1)?.records.push(line.slice(2));
+  }
+  return batches;
+}
+
+/** The segment files of a partition, oldest first. For a broker that runs on this machine, not in Docker. */
+export async function segmentFiles(dataDir: string, topic: string, partition: number): Promise<string[]> {
+  const directory = join(dataDir, `${topic}-${partition}`);
+  const files = (await readdir(directory)).filter((file) => file.endsWith('.log'));
+  return files.sort().map((file) => join(directory, file));
+}
+
+function parseBatch(line: string): Omit<DumpedBatch, 'records'> {
+  const fields = new Map(
+    Array.from(line.matchAll(/(\w+): (\S+)/g), ([, name = '', value = '']) => [name, value]),
+  );
+  const number = (name: string): number => Number(fields.get(name));
+  return {
+    baseOffset: number('baseOffset'),
+    lastOffset: number('lastOffset'),
+    count: number('count'),
+    baseSequence: number('baseSequence'),
+    lastSequence: number('lastSequence'),
+    producerId: number('producerId'),
+    producerEpoch: number('producerEpoch'),
+    isTransactional: fields.get('isTransactional') === 'true',
+    isControl: fields.get('isControl') === 'true',
+    createTime: number('CreateTime'),
+    sizeBytes: number('size'),
+    magic: number('magic'),
+    codec: fields.get('compresscodec') ?? '',
+    isValid: fields.get('isvalid') === 'true',
+  };
+}
+
+export interface ConfigTarget {
+  readonly type: 'topics' | 'brokers' | 'users' | 'clients';
+  readonly name: string;
+}
+
+/** Sets and removes single settings; with kafkajs a change of one resets all others. */
+export async function alterConfig(
+  bootstrap: string,
+  target: ConfigTarget,
+  change: { readonly set?: Readonly<Record<string, string>>; readonly remove?: readonly string[] },
+): Promise<void> {
+  const set = Object.entries(change.set ?? {}).map(([name, value]) => `${name}=[${value}]`);
+  const remove = change.remove ?? [];
+  await runTool(bootstrap, 'kafka.admin.ConfigCommand', [
+    ...[
+      '--bootstrap-server',
+      bootstrap,
+      '--alter',
+      '--entity-type',
+      target.type,
+      '--entity-name',
+      target.name,
+    ],
+    ...(set.length > 0 ? ['--add-config', set.join(',')] : []),
+    ...(remove.length > 0 ? ['--delete-config', remove.join(',')] : []),
+  ]);
+}
