@@ -49,7 +49,9 @@ export class MetricsScan {
     this.seq = -1;
     const afterSeq = token(b, p, SEQ);
     if (afterSeq >= 0) {
-      p = this.#integer(b, afterSeq);
+      p = afterSeq;
+      while (SPACE[b[p] as number] === 1) p++;
+      p = this.#integer(b, p);
       if (p < 0) return false;
       while (SPACE[b[p] as number] === 1) p++;
       if (b[p++] !== COMMA) return false;

@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { decodeLine } from '../../src/protocol/messages.ts';
+import { copyCompact, MetricsScan } from '../../src/protocol/metrics-scan.ts';
+
+const scan = new MetricsScan();
+
+interface Found {
+  readonly seq: number;
+  readonly reading: string;
+}
+
+/** What the short cut makes of bytes[start, end), or undefined where it leaves the line to decodeLine. */
+function shortCut(bytes: Uint8Array, start: number, end: number): Found | undefined {
+  if (!scan.scan(bytes, start, end)) return undefined;
+  const target = new Uint8Array(scan.dataEnd - scan.dataStart);
+  const length = copyCompact(bytes, scan.dataStart, scan.dataEnd, target, 0);
+  assert.equal(length, target.length - scan.whitespace, 'the white space was counted right');
+  return { seq: scan.seq, reading: Buffer.from(target.subarray(0, length)).toString() };
+}
+
+/** Where the framer leaves lines: in a chunk before LF or CR LF, at a buffer's end, in a buffer with room left. */
+const AROUND: readonly (readonly [before: string, after: string])[] = [
+  ['', ''],
+  ['', '\n'],
+  ['{"type":"metrics",\n', '\r\n'],
+  ['x', '\n"data":{"a":1}}\n'],
+  ['', '\0\0\0\0'],
+];
+
+/** Fails where the short cut takes a line otherwise than decodeLine; true where it took it. */
+function agrees(line: Uint8Array): boolean {
+  let taken = 0;
+  for (const [before, after] of AROUND) {
+    const bytes = Buffer.concat([Buffer.from(before), line, Buffer.from(after)]);
+    const start = before.length;
+    const found = shortCut(bytes, start, start + line.length);
+    if (found === undefined) continue;
+    taken++;
+    const message = decodeLine(bytes, start, start + line.length);
+    assert.deepEqual(message, {
+      type: 'metrics',
+      seq: found.seq < 0 ? undefined : found.seq,
+      readings: [found.reading],
+    });
+  }
+  assert.ok(taken === 0 || taken === AROUND.length, 'what is around a line does not matter');
+  return taken > 0;
+}
+
+const reading = '"timestamp":"2026-11-21T08:00:00Z","temperature":21.5,"humidity":60,"ok":true,"note":null';
+
+describe('MetricsScan takes', () => {
+  const usual: Record<string, string> = {
+    'a reading': `{"type":"metrics","data":{${reading}}}`,
+    'a reading with seq': `{"type":"metrics","seq":41,"data":{${reading}}}`,
+    'seq 0': `{"type":"metrics","seq":0,"data":{${reading}}}`,
+    'a seq of 15 digits': `{"type":"metrics","seq":999999999999999,"data":{${reading}}}`,
+    'the spaces of json.dumps': `{"type": "metrics", "data": {${reading.replaceAll(',', ', ').replaceAll('":', '": ')}}}`,
+    'the spaces of json.dumps and seq': `{"type": "metrics", "seq": 41, "data": {${reading.replaceAll(',', ', ')}}}`,
+    'tabs and a CR': `{\t"type"\t:\t"metrics"\t,\t"seq" :\r41 , "data" : {\t"a" : 1\t,\r"b"\t:\t2 } \t} \r`,
+    'numbers of every form':
+      '{"type":"metrics","data":{"a":-0,"b":0.50,"c":1e400,"d":-1.5E+3,"e":12345678901234567890}}',
+    '64 fields': `{"type":"metrics","data":{${Array.from({ length: 64 }, (_, i) => `"field_${i}":${i}`).join(',')}}}`,
+    'an empty string': '{"type":"metrics","data":{"a":""}}',
+    'a string of 1024': `{"type":"metrics","data":{"a":"${'x'.repeat(1024)}"}}`,
+    'a name of 64': `{"type":"metrics","data":{"${'x'.repeat(64)}":1}}`,
+    'braces and commas in strings': '{"type":"metrics","data":{"}}{,:":"}}, {: "}}',
+    'the name __proto__': '{"type":"metrics","data":{"__proto__":1}}',
+  };
+  for (const [name, line] of Object.entries(usual)) {
+    it(name, () => {
+      assert.ok(agrees(Buffer.from(line)));
+    });
+  }
+});
+
+describe('MetricsScan leaves to decodeLine', () => {
+  const unusual: Record<string, string> = {
+    nothing: '',
+    'another type': `{"type":"keepalive"}`,
+    'another order': `{"data":{${reading}},"type":"metrics"}`,
+    'a field it does not know': `{"type":"metrics","x":1,"data":{${reading}}}`,
+    'a field after data': `{"type":"metrics","data":{${reading}},"x":1}`,
+    'a batch': `{"type":"metrics","data":[{${reading}}]}`,
+    'a string': '{"type":"metrics","data":"a=1"}',
+    'an empty object': '{"type":"metrics","data":{}}',
+    'a nested value': '{"type":"metrics","data":{"a":{"b":1}}}',
+    'an escape': '{"type":"metrics","data":{"a":"\\n"}}',
+    'a character beyond ASCII': '{"type":"metrics","data":{"a":"ü"}}',
+    'a name twice': '{"type":"metrics","data":{"a":1,"b":2,"a":3}}',
+    'data twice': '{"type":"metrics","data":{"a":1},"data":{"a":1}}',
+    'a seq of 16 digits': '{"type":"metrics","seq":1000000000000000,"data":{"a":1}}',
+    'a seq with a leading zero': '{"type":"metrics","seq":01,"data":{"a":1}}',
+    'a fractional seq': '{"type":"metrics","seq":1.0,"data":{"a":1}}',
+    'a number with a leading zero': '{"type":"metrics","data":{"a":01}}',
+    'a number cut off': '{"type":"metrics","data":{"a":1.}}',
+    '65 fields': `{"type":"metrics","data":{${Array.from({ length: 65 }, (_, i) => `"f${i}":${i}`).join(',')}}}`,
+    'a string of 1025': `{"type":"metrics","data":{"a":"${'x'.repeat(1025)}"}}`,
+    'a number of 1025': `{"type":"metrics","data":{"a":${'1'.repeat(1025)}}}`,
+    'a name of 65': `{"type":"metrics","data":{"${'x'.repeat(65)}":1}}`,
+    'an empty name': '{"type":"metrics","data":{"":1}}',
+    'a raw control character': '{"type":"metrics","data":{"a":"\u0001"}}',
+    'something after its end': '{"type":"metrics","data":{"a":1}}}',
+    'a missing brace': '{"type":"metrics","data":{"a":1}',
+    'a comma too many': '{"type":"metrics","data":{"a":1,}}',
+    'white space in a word': '{"type":"metrics","data":{"a":tr ue}}',
+    'white space within type': '{"type":"met rics","data":{"a":1}}',
+    'white space before type’s closing quote': '{"type":"metrics ","data":{"a":1}}',
+  };
+  for (const [name, line] of Object.entries(unusual)) {
+    it(name, () => {
+      assert.equal(agrees(Buffer.from(line)), false);
+    });
+  }
+});
+
+describe('MetricsScan and decodeLine', () => {
+  const FUZZ_MS = 6000;
+
+  const space = fc.constantFrom('', '', '', ' ', '\t', '\r', '  ');
+  const usually = <T>(arbitrary: fc.Arbitrary<T>) => ({ weight: 30, arbitrary });
+  const rarely = <T>(arbitrary: fc.Arbitrary<T>) => ({ weight: 1, arbitrary });
+  const name = fc.oneof(
+    usually(fc.stringMatching(/^[a-zA-Z_0-9. ]{1,12}$/)),
+    rarely(fc.constantFrom('a', 'b', '__proto__', 'data', 'seq', 'type', 'Aa', 'BB', '')),
+    rarely(fc.string({ maxLength: 66 }).map((text) => JSON.stringify(text).slice(1, -1))),
+  );
+  const value = fc.oneof(
+    usually(fc.double({ noNaN: true, noDefaultInfinity: true }).map(String)),
+    usually(fc.integer().map(String)),
+    usually(fc.constantFrom('true', 'false', 'null', '""', '0', '-0', '1e400', '12345678901234567890')),
+    usually(fc.stringMatching(/^[ -!#-[\]-~]{0,20}$/).map((text) => `"${text}"`)),
+    rarely(
+      fc.constantFrom('01', '-', '1.', '.5', '1e', '+1', '0x1', 'True', 'nul', '{}', '[]', '[1]', '{"a":1}'),
+    ),
+    rarely(fc.string({ unit: 'binary', maxLength: 8 }).map((text) => JSON.stringify(text))),
+  );
+  const field = fc
+    .tuple(space, name, space, space, value, space)
+    .map(([a, n, b, c, v, d]) => `${a}"${n}"${b}:${c}${v}${d}`);
+  const fields = (minLength: number, maxLength: number) =>
+    fc.array(field, { minLength, maxLength }).map((list) => `{${list.join(',')}}`);
+  const data = fc.oneof(
+    usually(fields(1, 6)),
+    rarely(fields(62, 66)),
+    rarely(fc.constantFrom('{}', '"a=1"', '[{"a":1}]', 'null')),
+  );
+  const digits = fc.oneof(
+    usually(fc.maxSafeNat().map(String)),
+    rarely(fc.constantFrom('0', '00', '1.0', '-1', '1e2', '9007199254740991', '9007199254740992', '"1"')),
+  );
+  const seq = fc.oneof(
+    fc.constant(''),
+    fc.tuple(space, digits, space).map(([a, text, b]) => `"seq":${a}${text}${b},`),
+  );
+  const line = fc
+    .tuple(space, space, space, seq, space, data, space, space)
+    .map(([a, b, c, s, d, text, e, f]) => `{${a}"type"${b}:${c}"metrics",${s}"data":${d}${text}${e}}${f}`);
+
+  type Mutation = (bytes: Buffer) => Buffer;
+  const at = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  const inserted = fc.oneof(
+    fc.constantFrom(
+      ' ',
+      '"',
+      ',',
+      ':',
+      '{',
+      '}',
+      '[',
+      ']',
+      '\\',
+      '0',
+      '-',
+      '.',
+      'e',
+      '\n',
+      '\r',
+      '\0',
+      '\u007f',
+      'ü',
+      '\u2028',
+    ),
+    fc.constantFrom('"a":1,', '"data":{"a":1},', '"type":"metrics",', '"seq":1,', '\\u0061'),
+  );
+  const mutation: fc.Arbitrary<Mutation> = fc.oneof(
+    fc.tuple(at, fc.integer({ min: 0, max: 255 })).map(
+      ([where, byte]): Mutation =>
+        (bytes) => {
+          const copy = Buffer.from(bytes);
+          if (copy.length > 0) copy[Math.floor(where * copy.length)] = byte;
+          return copy;
+        },
+    ),
+    fc.tuple(at, inserted).map(
+      ([where, text]): Mutation =>
+        (bytes) => {
+          const position = Math.floor(where * (bytes.length + 1));
+          return Buffer.concat([bytes.subarray(0, position), Buffer.from(text), bytes.subarray(position)]);
+        },
+    ),
+    fc.tuple(at, fc.integer({ min: 1, max: 4 })).map(
+      ([where, count]): Mutation =>
+        (bytes) => {
+          const position = Math.floor(where * bytes.length);
+          return Buffer.concat([bytes.subarray(0, position), bytes.subarray(position + count)]);
+        },
+    ),
+  );
+  const mutations = fc.oneof(
+    { weight: 2, arbitrary: fc.constant<Mutation[]>([]) },
+    { weight: 3, arbitrary: fc.array(mutation, { minLength: 1, maxLength: 3 }) },
+  );
+
+  it('agree on every line that the short cut takes', (t) => {
+    const given = Number(process.env.SLUICE_TEST_SEED);
+    const seed = Number.isInteger(given) && given !== 0 ? given : Date.now() & 0x7fffffff;
+    t.diagnostic(`seed ${seed} (SLUICE_TEST_SEED)`);
+    let taken = 0;
+    let looked = 0;
+    fc.assert(
+      fc.property(line, mutations, (text, changes) => {
+        looked++;
+        const bytes = changes.reduce<Buffer>((changed, change) => change(changed), Buffer.from(text));
+        if (agrees(bytes)) taken++;
+      }),
+      { seed, numRuns: 10_000_000, interruptAfterTimeLimit: FUZZ_MS, markInterruptAsFailure: false },
+    );
+    t.diagnostic(`${looked} lines, ${taken} of them taken`);
+    assert.ok(taken > looked / 10, 'the generator makes lines that the short cut takes');
+  });
+
+  it('agree on each usual line with any one byte changed to any other', () => {
+    const original = Buffer.from('{"type": "metrics","seq":12,"data":{"a":-1.5e3, "b":"x","c":true}}');
+    let taken = 0;
+    for (let position = 0; position < original.length; position++) {
+      const changed = Buffer.from(original);
+      for (let byte = 0; byte < 256; byte++) {
+        changed[position] = byte;
+        if (agrees(changed)) taken++;
+      }
+    }
+    assert.ok(taken > original.length);
+  });
+
+  it('agree on each usual line cut off anywhere', () => {
+    const original = Buffer.from('{"type":"metrics","seq":12,"data":{"a":-1.5e3,"b":"x","c":null}}');
+    for (let length = 0; length < original.length; length++) {
+      assert.equal(agrees(original.subarray(0, length)), false);
+    }
+  });
+});
