@@ -7,6 +7,7 @@ export class DirectSink implements JobSink {
   readonly #capacity: number;
   readonly #busy = new Map<JobSource, { waits: boolean }>();
   #bytes = 0;
+  #idleWaiters: (() => void)[] = [];
 
   /** @param capacity jobs in hand at most; one a connection, so the cap of connections is a natural choice */
   constructor(handle: (job: Job) => Promise<void>, capacity: number) {
@@ -38,8 +39,9 @@ export class DirectSink implements JobSink {
   }
 
   /** Resolves when no message is in hand. */
-  async idle(): Promise<void> {
-    while (this.#busy.size > 0) await new Promise((resolve) => setImmediate(resolve));
+  idle(): Promise<void> {
+    if (this.#busy.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
   async #run(job: Job): Promise<void> {
@@ -48,5 +50,6 @@ export class DirectSink implements JobSink {
     const waits = this.#busy.get(job.session)?.waits ?? false;
     this.#busy.delete(job.session);
     if (waits) job.session.onRoom();
+    if (this.#busy.size === 0) for (const wake of this.#idleWaiters.splice(0)) wake();
   }
 }

@@ -86,7 +86,8 @@ export class Connection implements Session, TimerOwner {
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
     socket.on('close', () => this.#onClose());
-    this.#checkBy(this.#connectedAtMs + host.options.identifyTimeoutMs);
+    const { identifyTimeoutMs, inactivityTimeoutMs } = host.options;
+    this.#checkBy(this.#connectedAtMs + Math.min(identifyTimeoutMs, inactivityTimeoutMs));
   }
 
   get frame(): RecordFrame {
@@ -132,9 +133,7 @@ export class Connection implements Session, TimerOwner {
   onRoom(): void {
     if (!this.#held) return;
     this.#held = false;
-    this.#drain();
-    this.#resume();
-    if (this.#ended && !this.#held) this.#finish();
+    this.#goOn();
   }
 
   // --- what the server calls ---
@@ -142,7 +141,8 @@ export class Connection implements Session, TimerOwner {
   /** Refuses the connection as a whole: the reply, then the end. */
   close(code: Code, message: string): void {
     if (this.#closingAtMs !== NEVER) return;
-    this.#answer(code, message);
+    this.#host.counters.refused[code]++;
+    this.#writer.write(replies.refused(code, message));
     this.#end();
   }
 
@@ -180,9 +180,13 @@ export class Connection implements Session, TimerOwner {
 
   #drain(): void {
     let completed = false;
-    while (this.#closingAtMs === NEVER) {
+    // A device that is behind with its replies has its lines wait in the framer.
+    while (this.#closingAtMs === NEVER && this.#behindSinceMs === NEVER) {
       const result = this.#framer.next();
-      if (result === 'more') break;
+      if (result === 'more') {
+        this.#timeLine(completed);
+        return;
+      }
       if (result === 'too_long') {
         this.#host.counters.linesReceived++;
         this.#host.counters.linesRefused++;
@@ -195,13 +199,15 @@ export class Connection implements Session, TimerOwner {
         return;
       }
     }
+  }
+
+  #timeLine(begunJustNow: boolean): void {
     if (this.#framer.partialBytes === 0) {
       this.#lineBegunMs = NEVER;
-    } else if (completed || this.#lineBegunMs === NEVER) {
+    } else if (begunJustNow || this.#lineBegunMs === NEVER) {
       this.#lineBegunMs = this.#host.wheel.nowMs;
       this.#checkBy(this.#lineBegunMs + this.#host.options.lineTimeoutMs);
     }
-    if (this.#writer.full) this.#pause();
   }
 
   /** False where the line found no room and has to be offered again. */
@@ -257,25 +263,35 @@ export class Connection implements Session, TimerOwner {
     this.#paused = true;
     this.#host.counters.paused++;
     this.#socket.pause();
-    if (this.#writer.full && this.#behindSinceMs === NEVER) {
-      this.#behindSinceMs = this.#host.wheel.nowMs;
-      this.#checkBy(this.#behindSinceMs + SLOW_READER_MS);
-    }
+  }
+
+  /** Takes the lines that had to wait, then reads again. */
+  #goOn(): void {
+    if (this.#waits || this.#closingAtMs !== NEVER) return;
+    this.#drain();
+    this.#resume();
+    if (this.#ended && !this.#waits) this.#finish();
+  }
+
+  /** Lines may be left in the framer: for want of room in the queue or for its own replies. */
+  get #waits(): boolean {
+    return this.#held || this.#behindSinceMs !== NEVER;
   }
 
   #resume(): void {
-    if (!this.#paused || this.#held || this.#writer.full) return;
+    if (!this.#paused || this.#waits) return;
     this.#paused = false;
     this.#host.counters.paused--;
     // The time it was kept waiting is ours, not the device's silence.
     this.#lastReceivedMs = this.#host.wheel.nowMs;
+    this.#timeLine(true);
     if (!this.#ended && !this.#stopped) this.#socket.resume();
   }
 
   #onEnd(): void {
     this.#ended = true;
-    // The peer's FIN is not seen while a line is held: the stream is paused before its end.
-    if (this.#closingAtMs === NEVER && !this.#held) this.#finish();
+    // A FIN can be seen while the socket is paused; the lines before it come first.
+    if (this.#closingAtMs === NEVER && !this.#waits) this.#finish();
   }
 
   #finish(): void {
@@ -290,7 +306,7 @@ export class Connection implements Session, TimerOwner {
   }
 
   #endWhenAnswered(): void {
-    if (!this.#ended || this.#held || this.#closingAtMs !== NEVER) return;
+    if (!this.#ended || this.#waits || this.#closingAtMs !== NEVER) return;
     if (this.#pendingJobs === 0 && this.#expectedSeq <= this.#storedSeq) this.#end();
   }
 
@@ -304,21 +320,31 @@ export class Connection implements Session, TimerOwner {
   #reply(text: string): void {
     if (this.#closingAtMs !== NEVER) return;
     this.#writer.write(text);
-    if (this.#writer.full) this.#pause();
+    if (this.#writer.full && this.#behindSinceMs === NEVER) {
+      this.#behindSinceMs = this.#host.wheel.nowMs;
+      this.#checkBy(this.#behindSinceMs + SLOW_READER_MS);
+      this.#pause();
+    }
     if (this.#writer.overflown) this.close('slow_reader', 'the replies are not being read');
   }
 
   // Cumulative, so a device that is behind gets only the newest once it reads again.
   #tellStored(): void {
-    if (this.#toldSeq === this.#storedSeq || this.#writer.full) return;
+    if (this.#toldSeq === this.#storedSeq || this.#behindSinceMs !== NEVER) return;
     this.#toldSeq = this.#storedSeq;
     this.#reply(replies.stored(this.#storedSeq));
   }
 
+  // A turn later: the kernel may take replies so fast that bad lines would never let the loop go.
   #onDrain(): void {
-    this.#behindSinceMs = NEVER;
+    if (this.#behindSinceMs !== NEVER) setImmediate(() => this.#caughtUp());
+  }
+
+  #caughtUp(): void {
+    if (this.#closingAtMs !== NEVER) return;
+    this.#behindSinceMs = this.#writer.full ? this.#host.wheel.nowMs : NEVER;
     this.#tellStored();
-    this.#resume();
+    this.#goOn();
   }
 
   // --- time and end ---
@@ -356,11 +382,9 @@ export class Connection implements Session, TimerOwner {
   #end(): void {
     this.#closingAtMs = this.#host.wheel.nowMs;
     this.#host.sink.forget(this);
-    if (this.#held || this.#paused) {
-      this.#held = false;
-      if (this.#paused) this.#host.counters.paused--;
-      this.#paused = false;
-    }
+    this.#held = false;
+    if (this.#paused) this.#host.counters.paused--;
+    this.#paused = false;
     this.#socket.resume();
     this.#socket.end();
     this.#nextCheckMs = NEVER;

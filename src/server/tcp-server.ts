@@ -40,7 +40,7 @@ export class TcpServer implements ConnectionHost {
   readonly #perAddress = new Map<string, number>();
   readonly #devices = new Map<string, Connection>();
   readonly #zipcodes = new Map<string, number>();
-  #refusedSockets = 0;
+  readonly #refusedSockets = new Set<Socket>();
   readonly #warnFull: () => void;
   readonly #warnDropped: () => void;
 
@@ -100,6 +100,7 @@ export class TcpServer implements ConnectionHost {
     }, graceMs);
     while (this.#connections.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     clearTimeout(force);
+    for (const socket of this.#refusedSockets) socket.destroy();
     this.wheel.stop();
   }
 
@@ -155,16 +156,16 @@ export class TcpServer implements ConnectionHost {
   #refuse(socket: Socket, reason: string): void {
     this.counters.refused.server_full++;
     this.#warnFull();
-    if (this.#refusedSockets >= MAX_REFUSED_SOCKETS) {
+    if (this.#refusedSockets.size >= MAX_REFUSED_SOCKETS) {
       socket.destroy();
       return;
     }
-    this.#refusedSockets++;
+    this.#refusedSockets.add(socket);
     const timer = setTimeout(() => socket.destroy(), REFUSED_LINGER_MS);
     timer.unref();
     socket.on('close', () => {
       clearTimeout(timer);
-      this.#refusedSockets--;
+      this.#refusedSockets.delete(socket);
     });
     socket.resume();
     socket.end(replies.refused('server_full', reason));

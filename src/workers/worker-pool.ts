@@ -14,6 +14,8 @@ export interface WorkerPoolOptions {
 
 // Jobs a worker handles before sockets and timers get their turn: under 5 ms of the usual lines.
 const SLICE = 1000;
+/** A longer line counts as several: hundreds of the longest would hold up everything else. */
+const USUAL_LINE_BYTES = 256;
 // A worker that waits for its confirmation takes few, so that the others find some as well.
 const AWAITED_SLICE = 64;
 
@@ -52,9 +54,12 @@ export class WorkerPool {
         return;
       }
       const tickets = this.#handleSlice(worker, slice);
-      this.#queue.passOn();
-      if (this.#options.awaitConfirmation) await Promise.all([...tickets].map((ticket) => ticket.settled()));
-      else if (this.#queue.stats.depth > 0) await nextTurn();
+      if (this.#options.awaitConfirmation) {
+        this.#queue.passOn();
+        await Promise.all([...tickets].map((ticket) => ticket.settled()));
+      } else if (this.#queue.stats.depth > 0) {
+        await nextTurn();
+      }
       if (this.#queue.closed) {
         // Lines that connections hold back were received: they still come in, a turn later.
         if (this.#queue.waitingSources > 0) await nextTurn();
@@ -65,9 +70,10 @@ export class WorkerPool {
 
   #handleSlice(worker: Worker, slice: number): Set<BatchTicket> {
     const tickets = new Set<BatchTicket>();
-    for (let left = slice; left > 0 && this.#sink.hasRoom(); left--) {
+    for (let left = slice; left > 0 && this.#sink.hasRoom(); ) {
       const job = this.#queue.take();
       if (job === undefined) break;
+      left -= Math.max(1, (job.end - job.start) / USUAL_LINE_BYTES);
       const ticket = worker.handle(job);
       if (ticket !== undefined && this.#options.awaitConfirmation) tickets.add(ticket);
     }

@@ -34,7 +34,8 @@ export class Worker {
     const { session } = job;
     const scan = this.#scan;
     if (scan.scan(job.bytes, job.start, job.end)) {
-      if (!this.#admits(session, scan.seq, scan.dataEnd - scan.dataStart)) return undefined;
+      const readingBytes = scan.dataEnd - scan.dataStart - scan.whitespace;
+      if (!this.#admits(session, scan.seq, readingBytes)) return undefined;
       const reading = this.#reading;
       reading.bytes = job.bytes;
       reading.start = scan.dataStart;

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { DirectSink } from '../../src/queue/direct-sink.ts';
+import type { Job } from '../../src/queue/job.ts';
+import { NotingSession } from '../support/session.ts';
+
+function controlled() {
+  const handling: { job: Job; finish: () => void }[] = [];
+  const sink = new DirectSink((job) => new Promise((resolve) => handling.push({ job, finish: resolve })), 10);
+  return { sink, handling };
+}
+
+describe('DirectSink', () => {
+  it('handles one job of a connection at a time, those of others beside it', () => {
+    const { sink, handling } = controlled();
+    const [one, other] = [new NotingSession(), new NotingSession()];
+    assert.equal(sink.offer(one.job('abc')), true);
+    assert.equal(sink.offer(one.job('d')), false);
+    assert.equal(sink.offer(other.job('ef')), true);
+    assert.equal(handling.length, 2);
+    assert.deepEqual([sink.stats.depth, sink.stats.bytes, sink.stats.capacity], [2, 5, 10]);
+  });
+
+  it('tells a waiting connection once its job is done, and takes the next', async () => {
+    const { sink, handling } = controlled();
+    const session = new NotingSession();
+    sink.offer(session.job('a'));
+    sink.awaitRoom(session);
+    await nextTurn();
+    assert.equal(session.rooms, 0);
+    handling[0]?.finish();
+    await nextTurn();
+    assert.equal(session.rooms, 1);
+    assert.equal(sink.offer(session.job('b')), true);
+  });
+
+  it('does not call a connection that is gone, and tells one at once that has no job', async () => {
+    const { sink, handling } = controlled();
+    const [gone, free] = [new NotingSession(), new NotingSession()];
+    sink.offer(gone.job('a'));
+    sink.awaitRoom(gone);
+    sink.forget(gone);
+    handling[0]?.finish();
+    sink.awaitRoom(free);
+    await nextTurn();
+    assert.deepEqual([gone.rooms, free.rooms], [0, 1]);
+  });
+
+  it('is idle when no job is in hand', async () => {
+    const { sink, handling } = controlled();
+    await sink.idle();
+    let idle = false;
+    sink.offer(new NotingSession().job('a'));
+    sink.offer(new NotingSession().job('b'));
+    void sink.idle().then(() => {
+      idle = true;
+    });
+    handling[0]?.finish();
+    await nextTurn();
+    assert.equal(idle, false);
+    handling[1]?.finish();
+    await nextTurn();
+    assert.equal(idle, true);
+    assert.deepEqual([sink.stats.depth, sink.stats.bytes], [0, 0]);
+  });
+});

@@ -1,0 +1,234 @@
+// How connections begin, carry lines and end, on real sockets.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { Device, IDENTIFY } from '../support/device.ts';
+import { type Env, type Gateway, startGateway } from '../support/gateway.ts';
+import { waitFor } from '../support/wait.ts';
+
+async function gatewayFor(t: TestContext, env?: Env): Promise<Gateway> {
+  const gateway = await startGateway(env);
+  t.after(() => gateway.stop());
+  return gateway;
+}
+
+const METRICS = '{"type":"metrics","data":{"a":1}}\n';
+
+/** Waits until so many records were accepted, the lines' balance holding all the time. */
+async function accepted(gateway: Gateway, records: number): Promise<void> {
+  await waitFor(`${records} records, ${gateway.snapshot().records.accepted} so far`, () => {
+    const { lines, records: counts } = gateway.snapshot();
+    assert.equal(lines.received, lines.accepted + lines.refusedLines + lines.waiting);
+    assert.ok(lines.waiting >= 0);
+    return counts.accepted >= records;
+  });
+  assert.equal(gateway.snapshot().records.accepted, records);
+}
+
+describe('lines', () => {
+  it('arrive one byte at a time', async (t) => {
+    const gateway = await gatewayFor(t);
+    const device = await Device.connect(gateway.port);
+    for (const byte of Buffer.from(`${IDENTIFY}${METRICS}${METRICS.replace('\n', '\r\n')}`)) {
+      device.send(Buffer.of(byte));
+      await new Promise((resolve) => device.socket.write('', resolve));
+    }
+    assert.equal((await device.read()).status, 'identified');
+    await accepted(gateway, 2);
+  });
+
+  it('arrive by 10,000 in one write, identify among them, with LF and CR LF mixed', async (t) => {
+    const gateway = await gatewayFor(t);
+    const device = await Device.connect(gateway.port);
+    const line = (index: number) => METRICS.replace('\n', index % 2 === 0 ? '\n' : '\r\n');
+    device.send(IDENTIFY + Array.from({ length: 10_000 }, (_, index) => line(index)).join(''));
+    await accepted(gateway, 10_000);
+    assert.equal(gateway.snapshot().lines.refusedLines, 0);
+  });
+
+  it('keep their order through the queue when it is full again and again', async (t) => {
+    const gateway = await gatewayFor(t, { TCP_JOB_QUEUE_SIZE: '3', TCP_WORKER_COUNT: '7' });
+    const device = await Device.identified(gateway.port);
+    // seq has to rise: a line out of its place would be refused.
+    const count = 5000;
+    device.sendMessages(
+      ...Array.from({ length: count }, (_, seq) => ({ type: 'metrics', seq, data: { a: 1 } })),
+    );
+    await accepted(gateway, count);
+    assert.equal(gateway.snapshot().lines.refusedLines, 0);
+    assert.equal(gateway.snapshot().connections.paused, 0);
+  });
+});
+
+describe('a half-close', () => {
+  it('is answered with all replies and then a FIN, as `printf | nc -N` needs it', async (t) => {
+    const gateway = await gatewayFor(t);
+    const device = await Device.connect(gateway.port);
+    device.send(`${IDENTIFY}${METRICS}nonsense\n{"type":"keepalive"}\n`);
+    device.halfClose();
+    assert.deepEqual(await device.restCodes(), ['identified', 'invalid_json', 'alive']);
+    assert.equal(device.error, undefined);
+    assert.equal(gateway.snapshot().records.accepted, 1);
+    await waitFor('the end', () => gateway.snapshot().connections.active === 0);
+  });
+
+  it('after thousands of lines loses none of them and none of their replies', async (t) => {
+    const gateway = await gatewayFor(t, { TCP_JOB_QUEUE_SIZE: '5' });
+    const device = await Device.connect(gateway.port);
+    const count = 5000;
+    device.send(`${IDENTIFY}${`${METRICS}{"type":"keepalive"}\n`.repeat(count)}nonsense`);
+    device.halfClose();
+    const codes = await device.restCodes();
+    assert.equal(codes.length, count + 2);
+    assert.equal(codes.at(-1), 'invalid_json');
+    assert.equal(gateway.snapshot().records.accepted, count);
+  });
+
+  it('makes a last line without line feed count', async (t) => {
+    const gateway = await gatewayFor(t);
+    const device = await Device.identified(gateway.port);
+    device.send(METRICS + METRICS.trim());
+    device.halfClose();
+    assert.deepEqual(await device.rest(), []);
+    assert.equal(gateway.snapshot().records.accepted, 2);
+  });
+
+  it('with a last line that is cut off makes no record of it', async (t) => {
+    const gateway = await gatewayFor(t);
+    const device = await Device.identified(gateway.port);
+    device.send(METRICS + METRICS.slice(0, 20));
+    device.halfClose();
+    assert.deepEqual(await device.restCodes(), ['invalid_json']);
+    assert.equal(gateway.snapshot().records.accepted, 1);
+  });
+
+  it('at once, before or after identify, ends the connection', async (t) => {
+    const gateway = await gatewayFor(t);
+    const [nothing, identified] = [await Device.connect(gateway.port), await Device.identified(gateway.port)];
+    nothing.halfClose();
+    identified.halfClose();
+    assert.deepEqual(await nothing.rest(), []);
+    assert.deepEqual(await identified.rest(), []);
+    await waitFor('the end', () => gateway.snapshot().connections.active === 0);
+    assert.equal(gateway.snapshot().connections.uniqueZipcodes, 0);
+  });
+
+  it('waits for the stored of its last seq', async (t) => {
+    const gateway = await gatewayFor(t);
+    const device = await Device.identified(gateway.port);
+    device.send('{"type":"metrics","seq":1,"data":{"a":1}}\n');
+    device.halfClose();
+    await accepted(gateway, 1);
+    // Without Kafka nothing is confirmed, so the connection stays until the gateway says goodbye.
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(device.ended, false);
+    await gateway.stop();
+    const goodbye = JSON.parse((await device.rest())[0] ?? '{}');
+    assert.deepEqual([goodbye.status, goodbye.code], ['closing', 'shutdown']);
+    assert.ok(goodbye.reconnect_after_ms >= 500 && goodbye.reconnect_after_ms <= 5000);
+  });
+});
+
+describe('a reset', () => {
+  it('in mid-line harms nobody else, and what came before it counts', async (t) => {
+    const gateway = await gatewayFor(t);
+    const [bad, good] = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
+    bad.send(METRICS + METRICS.slice(0, 10));
+    await accepted(gateway, 1);
+    bad.reset();
+    await waitFor('the end', () => gateway.snapshot().connections.active === 1);
+    good.send(METRICS);
+    await accepted(gateway, 2);
+  });
+
+  it('right after each of 2,000 connects leaves nothing behind', async (t) => {
+    const gateway = await gatewayFor(t);
+    const resets = Array.from({ length: 2000 }, async (_, index) => {
+      const socket = connect({ port: gateway.port, host: '127.0.0.1' });
+      socket.on('error', () => {});
+      await once(socket, 'connect');
+      if (index % 2 === 0) socket.write(index % 4 === 0 ? IDENTIFY + METRICS : '{"type":"iden');
+      socket.resetAndDestroy();
+    });
+    await Promise.all(resets);
+    const good = await Device.identified(gateway.port);
+    await waitFor('the end of all others', () => gateway.snapshot().connections.active === 1);
+    good.send(METRICS.repeat(3));
+    const { connections, lines } = await waitFor('its records', () => {
+      const snapshot = gateway.snapshot();
+      return snapshot.lines.waiting === 0 && snapshot.records.accepted >= 3 && snapshot;
+    });
+    assert.deepEqual([connections.identified, connections.uniqueZipcodes, connections.paused], [1, 1, 0]);
+    assert.equal(lines.refusedLines, 0);
+    assert.ok(connections.scheduledTimers <= 1);
+  });
+});
+
+describe('a stalled event loop', () => {
+  it('makes no device idle that was sending meanwhile', async (t) => {
+    const gateway = await gatewayFor(t, { TCP_INACTIVITY_TIMEOUT: '600ms', TCP_LINE_TIMEOUT: '600ms' });
+    // In a thread of its own, so that it sends while this one stands still.
+    const device = new Worker(
+      `const { parentPort, workerData } = require('node:worker_threads');
+       const socket = require('node:net').connect(workerData.port, '127.0.0.1');
+       let replies = '';
+       socket.on('data', (data) => { replies += data; });
+       socket.on('close', () => parentPort.postMessage(replies));
+       socket.write(workerData.identify, () => parentPort.postMessage('ready'));
+       let half = false;
+       setInterval(() => {
+         socket.write(half ? '"keepalive"}\\n' : '{"type":');
+         half = !half;
+       }, 100);`,
+      { eval: true, workerData: { port: gateway.port, identify: IDENTIFY } },
+    );
+    t.after(() => device.terminate());
+    const ended: unknown[] = [];
+    await once(device, 'message');
+    device.on('message', (replies) => ended.push(replies));
+    await waitFor('its identify', () => gateway.snapshot().connections.identified === 1);
+    for (let stall = 0; stall < 3; stall++) {
+      const until = performance.now() + 1500;
+      while (performance.now() < until);
+      // A few turns, so that timers and sockets have had theirs.
+      const lines = gateway.snapshot().lines.received;
+      await waitFor('lines after the stall', () => gateway.snapshot().lines.received > lines + 3);
+    }
+    const { lines, connections } = gateway.snapshot();
+    assert.deepEqual(ended, []);
+    assert.equal(connections.active, 1);
+    assert.equal(lines.refused.inactive + lines.refused.line_timeout + lines.refused.identify_timeout, 0);
+  });
+});
+
+describe('stop()', () => {
+  it('says goodbye to every device, reads nothing more and leaves no handle open', async () => {
+    const before = process.getActiveResourcesInfo().length;
+    const gateway = await startGateway({ TCP_MAX_CONNECTIONS: '3' });
+    const devices = await Promise.all(Array.from({ length: 3 }, () => Device.identified(gateway.port)));
+    const [busy, , silent] = devices;
+    busy?.send(METRICS.repeat(1000));
+    const refused = await Device.connect(gateway.port, { reads: false });
+    assert.ok(silent);
+    await accepted(gateway, 1000);
+    const result = await gateway.stop();
+    assert.deepEqual(result, { complete: false, unconfirmed: 1000 });
+    for (const device of devices) {
+      assert.deepEqual(await device.restCodes(), ['shutdown']);
+      device.destroy();
+    }
+    refused.destroy();
+    await waitFor('no handle', () => process.getActiveResourcesInfo().length <= before + 1);
+  });
+
+  it('is complete at once where nothing waits', async () => {
+    const gateway = await startGateway({ SHUTDOWN_TIMEOUT: '1h' });
+    const device = await Device.identified(gateway.port);
+    device.send('{"type":"keepalive"}\n');
+    await device.read();
+    device.socket.on('end', () => device.halfClose());
+    assert.deepEqual(await gateway.stop(), { complete: true, unconfirmed: 0 });
+  });
+});

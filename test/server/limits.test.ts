@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { connectionCap, openFilesLimit, RESERVED_DESCRIPTORS } from '../../src/server/limits.ts';
+
+describe('connectionCap', () => {
+  it('gives what was asked for as long as enough descriptors stay free', () => {
+    assert.equal(connectionCap(1000, 1000 + RESERVED_DESCRIPTORS), 1000);
+    assert.equal(connectionCap(1000, 999 + RESERVED_DESCRIPTORS), 999);
+  });
+
+  it('gives at least one, and all where the system names no limit', () => {
+    assert.equal(connectionCap(1000, 10), 1);
+    assert.equal(connectionCap(1000, undefined), 1000);
+  });
+});
+
+describe('openFilesLimit', () => {
+  it('reads the soft limit', () => {
+    const text =
+      'Limit   Soft Limit  Hard Limit  Units\nMax open files            20000                40000     files\n';
+    assert.equal(
+      openFilesLimit(() => text),
+      20_000,
+    );
+  });
+
+  it('knows none where it is unlimited or cannot be read', () => {
+    assert.equal(
+      openFilesLimit(() => 'Max open files            unlimited            unlimited            files'),
+      undefined,
+    );
+    assert.equal(
+      openFilesLimit(() => {
+        throw new Error('ENOENT');
+      }),
+      undefined,
+    );
+  });
+});

@@ -1,0 +1,156 @@
+// What a device hears of its records' fate, with the test in the place of workers and Kafka.
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { pino } from 'pino';
+import type { Job, JobSink, Session } from '../../src/queue/job.ts';
+import { TcpServer } from '../../src/server/tcp-server.ts';
+import { Device, IDENTIFY } from '../support/device.ts';
+import { waitFor } from '../support/wait.ts';
+
+interface Served {
+  readonly server: TcpServer;
+  readonly port: number;
+  /** Jobs as they came; each is the test's to finish. */
+  readonly jobs: Job[];
+}
+
+async function serve(t: TestContext): Promise<Served> {
+  const jobs: Job[] = [];
+  const sink: JobSink = {
+    offer: (job) => jobs.push(job) > 0,
+    awaitRoom: () => {},
+    forget: () => {},
+    stats: { depth: 0, capacity: 1, bytes: 0, capacityBytes: 1 },
+  };
+  const options = {
+    host: '127.0.0.1',
+    port: 0,
+    maxConnections: 10,
+    maxConnectionsPerIp: 0,
+    keepaliveMs: 0,
+    maxLineBytes: 65_536,
+    identifyTimeoutMs: 10_000,
+    inactivityTimeoutMs: 120_000,
+    lineTimeoutMs: 30_000,
+    queueFull: 'pause' as const,
+  };
+  const server = new TcpServer(options, { sink, log: pino({ level: 'silent' }) });
+  const { port } = await server.listen();
+  t.after(async () => {
+    server.stopAccepting();
+    await server.close(0);
+  });
+  return { server, port, jobs };
+}
+
+/** A connection that has sent `count` lines which a worker took, asking for the seqs 1 to `count`. */
+async function withLines(
+  t: TestContext,
+  count: number,
+): Promise<Served & { device: Device; session: Session }> {
+  const served = await serve(t);
+  const device = await Device.identified(served.port);
+  device.send('x\n'.repeat(count));
+  await waitFor('the lines', () => served.jobs.length === count);
+  served.jobs.forEach(({ session }, index) => {
+    session.accept();
+    session.expectStored(index + 1);
+    session.done();
+  });
+  const session = served.jobs[0]?.session;
+  assert.ok(session);
+  return { ...served, device, session };
+}
+
+const stored = (seq: number) => `{"type":"ack","status":"stored","seq":${seq}}`;
+
+describe('stored', () => {
+  it('is said for each confirmation that tells something new, cumulatively', async (t) => {
+    const { device, session } = await withLines(t, 5);
+    for (const seq of [2, 2, 1, 4]) session.stored(seq);
+    session.alive();
+    assert.equal(await device.readLine(), stored(2));
+    assert.equal(await device.readLine(), stored(4));
+    assert.match(await device.readLine(), /alive/);
+  });
+
+  it('comes after the error of a line before it', async (t) => {
+    const { device, session } = await withLines(t, 2);
+    session.refuse('invalid_message', 'no', 1);
+    session.stored(2);
+    assert.equal((await device.read()).seq, 1);
+    assert.equal(await device.readLine(), stored(2));
+  });
+
+  it('of the last seq ends a connection whose device has closed its half, and no earlier one', async (t) => {
+    const { device, session } = await withLines(t, 3);
+    device.halfClose();
+    session.stored(2);
+    assert.equal(await device.readLine(), stored(2));
+    assert.equal(device.ended, false);
+    session.stored(3);
+    assert.deepEqual(await device.rest(), [stored(3)]);
+  });
+
+  it('is said only with its newest number to a device that was not reading meanwhile', async (t) => {
+    const { port, jobs, server } = await serve(t);
+    const device = await Device.connect(port, { reads: false });
+    device.send(`${IDENTIFY}x\n`);
+    const [job] = await waitFor('the line', () => jobs.length > 0 && jobs);
+    assert.ok(job);
+    job.session.expectStored(1_000_000);
+    await waitFor('it to fall behind', () => {
+      if (server.counters.paused === 0) for (let i = 0; i < 100; i++) job.session.refuse('invalid_json', 'x');
+      return server.counters.paused === 1;
+    });
+    for (let seq = 1; seq <= 1000; seq++) job.session.stored(seq);
+    const heldBack = server.counters.linesRefused;
+    device.resume();
+    const seqs: number[] = [];
+    for (let errors = 0; errors < heldBack || seqs.at(-1) !== 1000; ) {
+      const { status, seq } = await device.read();
+      if (status === 'stored') seqs.push(seq ?? -1);
+      if (status === 'error') errors++;
+    }
+    assert.deepEqual(seqs, [1000]);
+    await waitFor('no pause', () => server.counters.paused === 0);
+  });
+
+  it('to a connection that is gone does nothing', async (t) => {
+    const { device, session, server } = await withLines(t, 1);
+    device.reset();
+    await waitFor('the end', () => server.activeConnections === 0);
+    session.stored(1);
+    session.refuse('invalid_message', 'late', 1);
+    session.done();
+  });
+});
+
+describe('a line in a worker’s hands', () => {
+  it('keeps the connection of a device that has closed its half open until it is done', async (t) => {
+    const { port, jobs } = await serve(t);
+    const device = await Device.identified(port);
+    device.send('x\ny');
+    device.halfClose();
+    await waitFor('both lines', () => jobs.length === 2);
+    jobs[0]?.session.done();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(device.ended, false);
+    jobs[1]?.session.alive();
+    jobs[1]?.session.done();
+    assert.deepEqual(await device.rest(), ['{"type":"ack","status":"alive"}']);
+  });
+
+  it('keeps its bytes while later ones arrive', async (t) => {
+    const { port, jobs } = await serve(t);
+    const device = await Device.identified(port);
+    const lines = Array.from({ length: 2000 }, (_, index) => `${index} ${'x'.repeat(index)}`);
+    for (const line of lines) device.send(`${line}\n`);
+    await waitFor('all lines', () => jobs.length === lines.length);
+    assert.deepEqual(
+      jobs.map(({ bytes, start, end }) => Buffer.from(bytes.subarray(start, end)).toString()),
+      lines,
+    );
+    for (const { session } of jobs) session.done();
+  });
+});

@@ -1,0 +1,70 @@
+// A connection as workers see it, without a socket: it notes what is done with it.
+import type { Code } from '../../src/protocol/codes.ts';
+import { createRecordFrame } from '../../src/protocol/record-frame.ts';
+import type { Job, Session } from '../../src/queue/job.ts';
+
+export interface NotedRefusal {
+  readonly code: Code;
+  readonly message: string;
+  readonly seq: number | undefined;
+}
+
+export class NotingSession implements Session {
+  readonly frame;
+  partition = -1;
+  generation = -1;
+  lastSeq = -1;
+  accepted = 0;
+  alives = 0;
+  finished = 0;
+  expected = -1;
+  storedSeq = -1;
+  rooms = 0;
+  readonly refused: NotedRefusal[] = [];
+  /** Called on onRoom(). */
+  whenRoom: () => void = () => {};
+
+  constructor(device: { zipcode?: string; city?: string; deviceId?: string } = {}) {
+    const { zipcode = '90210', city = 'Beverly Hills', deviceId } = device;
+    this.frame = createRecordFrame({ connectionId: CONNECTION_ID, zipcode, city, deviceId });
+  }
+
+  /** A job as the framer makes it: the line inside a larger buffer. */
+  job(line: string, receivedAtMs = RECEIVED_AT_MS): Job {
+    const bytes = Buffer.from(`before\n${line}\nafter`);
+    const start = 'before\n'.length;
+    return { session: this, bytes, start, end: bytes.length - '\nafter'.length, receivedAtMs };
+  }
+
+  accept(): void {
+    this.accepted++;
+  }
+
+  refuse(code: Code, message: string, seq?: number): void {
+    this.refused.push({ code, message, seq });
+  }
+
+  alive(): void {
+    this.alives++;
+  }
+
+  expectStored(seq: number): void {
+    this.expected = seq;
+  }
+
+  stored(seq: number): void {
+    this.storedSeq = seq;
+  }
+
+  done(): void {
+    this.finished++;
+  }
+
+  onRoom(): void {
+    this.rooms++;
+    this.whenRoom();
+  }
+}
+
+export const CONNECTION_ID = '8f14e45f-ceea-467f-9c5b-1f0d5d3f2a11';
+export const RECEIVED_AT_MS = Date.UTC(2026, 10, 21, 8, 0, 0, 123);

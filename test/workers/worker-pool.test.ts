@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Session } from '../../src/queue/job.ts';
+import { JobQueue } from '../../src/queue/job-queue.ts';
+import type { BatchTicket, Reading, RecordSink } from '../../src/workers/record-sink.ts';
+import { WorkerPool } from '../../src/workers/worker-pool.ts';
+import { NotingSession } from '../support/session.ts';
+import { waitFor } from '../support/wait.ts';
+
+/** Takes records while it has room; confirms them when told to. */
+class ControlledSink implements RecordSink {
+  readonly maxReadingBytes = 1_000_000;
+  readonly appended: { session: Session; seq: number }[] = [];
+  roomLeft = Number.POSITIVE_INFINITY;
+  closed = false;
+  confirming = true;
+  #waiters: (() => void)[] = [];
+  #tickets: (() => void)[] = [];
+
+  hasRoom(): boolean {
+    return this.roomLeft > 0;
+  }
+
+  async room(): Promise<boolean> {
+    if (!this.closed && !this.hasRoom()) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    return !this.closed;
+  }
+
+  append(session: Session, { seq }: Reading): BatchTicket {
+    this.roomLeft--;
+    this.appended.push({ session, seq });
+    return {
+      settled: () =>
+        this.confirming ? Promise.resolve() : new Promise((resolve) => this.#tickets.push(resolve)),
+    };
+  }
+
+  giveRoom(records: number): void {
+    this.roomLeft = records;
+    for (const wake of this.#waiters.splice(0)) wake();
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const wake of this.#waiters.splice(0)) wake();
+  }
+
+  confirm(): void {
+    for (const settle of this.#tickets.splice(0)) settle();
+  }
+}
+
+function start(options: { count?: number; awaitConfirmation?: boolean } = {}) {
+  const queue = new JobQueue({ capacity: 100_000, capacityBytes: 1e9 });
+  const sink = new ControlledSink();
+  const pool = new WorkerPool(queue, sink, { count: 4, awaitConfirmation: false, ...options });
+  return { queue, sink, pool };
+}
+
+const metrics = (session: NotingSession, seq: number) =>
+  session.job(`{"type":"metrics","seq":${seq},"data":{"a":1}}`);
+
+describe('WorkerPool', () => {
+  for (const awaitConfirmation of [false, true]) {
+    it(`handles every job once, each connection’s in order (awaitConfirmation ${awaitConfirmation})`, async () => {
+      const { queue, sink, pool } = start({ count: 8, awaitConfirmation });
+      const sessions = Array.from({ length: 20 }, () => new NotingSession());
+      pool.start();
+      assert.equal(pool.count, 8);
+      for (let seq = 0; seq < 500; seq++) {
+        for (const session of sessions) assert.ok(queue.offer(metrics(session, seq)));
+        if (seq % 50 === 0) await nextTurn();
+      }
+      queue.close();
+      await pool.finished();
+      assert.equal(sink.appended.length, 20 * 500);
+      // seq has to rise, so one out of its place would have been refused.
+      for (const session of sessions) {
+        assert.deepEqual([session.accepted, session.finished, session.refused.length], [500, 500, 0]);
+      }
+    });
+  }
+
+  it('takes no job while there is no room for its records, and goes on when there is', async () => {
+    const { queue, sink, pool } = start();
+    const session = new NotingSession();
+    sink.roomLeft = 0;
+    pool.start();
+    for (let seq = 0; seq < 10; seq++) queue.offer(metrics(session, seq));
+    await nextTurn();
+    assert.deepEqual([sink.appended.length, queue.stats.depth], [0, 10]);
+    sink.giveRoom(4);
+    await waitFor('four records', () => sink.appended.length === 4);
+    await nextTurn();
+    assert.deepEqual([sink.appended.length, queue.stats.depth], [4, 6]);
+    sink.giveRoom(100);
+    queue.close();
+    await pool.finished();
+    assert.equal(session.accepted, 10);
+  });
+
+  it('with awaitConfirmation takes no more than a slice a worker until its records are confirmed', async () => {
+    const { queue, sink, pool } = start({ count: 3, awaitConfirmation: true });
+    const session = new NotingSession();
+    sink.confirming = false;
+    pool.start();
+    for (let seq = 0; seq < 1000; seq++) queue.offer(metrics(session, seq));
+    await waitFor('three slices', () => sink.appended.length === 3 * 64);
+    await nextTurn();
+    assert.equal(sink.appended.length, 3 * 64);
+    sink.confirm();
+    await waitFor('three more', () => sink.appended.length === 6 * 64);
+    sink.confirming = true;
+    sink.confirm();
+    queue.close();
+    await pool.finished();
+    assert.equal(session.accepted, 1000);
+  });
+
+  it('lets the event loop have its turn between slices, which are smaller where lines are long', async () => {
+    for (const { padding, most } of [
+      { padding: 0, most: 1000 },
+      { padding: 900, most: 300 },
+    ]) {
+      const { queue, sink, pool } = start({ count: 8 });
+      const session = new NotingSession();
+      for (let seq = 0; seq < 5000; seq++) {
+        const line = `{"type":"metrics","seq":${seq},"data":{"a":"${'x'.repeat(padding)}"}}`;
+        queue.offer(session.job(line));
+      }
+      pool.start();
+      let before = 0;
+      while (sink.appended.length < 5000) {
+        await nextTurn();
+        const taken = sink.appended.length - before;
+        // Each of the workers may begin with a slice of its own.
+        assert.ok(taken <= 8 * most, `${taken} in one turn`);
+        before = sink.appended.length;
+      }
+      queue.close();
+      await pool.finished();
+    }
+  });
+
+  it('takes what connections held back when the queue is closed, before it is finished', async () => {
+    const queue = new JobQueue({ capacity: 2, capacityBytes: 1e9 });
+    const sink = new ControlledSink();
+    const pool = new WorkerPool(queue, sink, { count: 2, awaitConfirmation: false });
+    const session = new NotingSession();
+    let seq = 0;
+    const push = () => {
+      while (seq < 50 && queue.offer(metrics(session, seq))) seq++;
+      if (seq < 50) queue.awaitRoom(session);
+    };
+    session.whenRoom = push;
+    push();
+    pool.start();
+    queue.close();
+    await pool.finished();
+    assert.equal(sink.appended.length, 50);
+  });
+
+  it('ends where the records’ buffer is closed although jobs are left', async () => {
+    const { queue, sink, pool } = start();
+    sink.roomLeft = 0;
+    pool.start();
+    queue.offer(metrics(new NotingSession(), 0));
+    queue.close();
+    sink.close();
+    await pool.finished();
+    assert.deepEqual([sink.appended.length, queue.stats.depth], [0, 1]);
+  });
+});
