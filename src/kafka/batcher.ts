@@ -16,7 +16,7 @@ export interface BatcherOptions {
   readonly lingerMs: number;
   /** Partitions assumed until the topic's real number is known (KAFKA_NUM_PARTITIONS). */
   readonly assumedPartitions: number;
-  /** Bytes of one record at most, so that the topic takes it. */
+  /** Bytes the topic takes at most (max.message.bytes), which counts for a record and for a whole batch. */
   readonly maxRecordBytes: number;
 }
 
@@ -60,6 +60,10 @@ export class Batcher implements RecordSink {
 
   set maxRecordBytes(bytes: number) {
     this.#maxRecordBytes = bytes;
+  }
+
+  get #maxBytes(): number {
+    return Math.min(this.#options.maxBytes, this.#maxRecordBytes);
   }
 
   get partitions(): number {
@@ -117,8 +121,10 @@ export class Batcher implements RecordSink {
    */
   setPartitions(count: number, parked: readonly Batch[], isAssumed: boolean): void {
     const misplaced = isAssumed ? count !== this.#partitions : count < this.#partitions;
+    // The topic may take less at once than was assumed while they were gathered.
+    const oversized = [...parked, ...this.#open.values()].some(({ writer }) => writer.bytes > this.#maxBytes);
     this.#partitions = count;
-    if (!misplaced) {
+    if (!misplaced && !oversized) {
       for (const batch of parked) this.#taker.deliver(batch);
       return;
     }
@@ -127,6 +133,8 @@ export class Batcher implements RecordSink {
     this.#open.clear();
     this.#openRecords = 0;
     for (const batch of [...parked, ...open]) this.#placeAnew(batch);
+    // They have waited long enough, and whoever flushed them before expects them to leave.
+    this.flush();
   }
 
   stop(): void {
@@ -154,14 +162,10 @@ export class Batcher implements RecordSink {
   #openFor(partition: number, recordBytes: number): Batch {
     const current = this.#open.get(partition);
     if (current !== undefined) {
-      if (current.writer.bytes + recordBytes <= this.#options.maxBytes) return current;
+      if (current.writer.bytes + recordBytes <= this.#maxBytes) return current;
       this.#close(current);
     }
-    const batch = new Batch(
-      partition,
-      performance.now(),
-      Math.min(FIRST_BUFFER_BYTES, this.#options.maxBytes),
-    );
+    const batch = new Batch(partition, performance.now(), Math.min(FIRST_BUFFER_BYTES, this.#maxBytes));
     this.#open.set(partition, batch);
     this.#timer ??= setTimeout(() => this.#onLinger(), this.#options.lingerMs);
     return batch;
@@ -174,7 +178,7 @@ export class Batcher implements RecordSink {
   }
 
   #isFull(batch: Batch): boolean {
-    return batch.count >= this.#options.maxRecords || batch.writer.bytes >= this.#options.maxBytes;
+    return batch.count >= this.#options.maxRecords || batch.writer.bytes >= this.#maxBytes;
   }
 
   #close(batch: Batch): void {

@@ -191,6 +191,10 @@ export class Delivery implements BatchTaker {
       }
       const leader = leaders[queue.partition] ?? -1;
       if (leader < 0) {
+        // Not before a while: it may be that the topic was made anew and has no such partition any more.
+        queue.failures++;
+        queue.notBeforeMs = now + backoffMs(queue.failures, RETRY);
+        retryInMs = Math.min(retryInMs, queue.notBeforeMs - now);
         this.#events.leadersStale(`partition ${queue.partition} has no leader`);
         continue;
       }

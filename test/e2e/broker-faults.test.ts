@@ -1,0 +1,138 @@
+// Kafka that is not there yet, and a broker that dies or leaves under load: nothing lost, twice or out of order.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../scripts/kafka/ports.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import {
+  clusterTest,
+  consoleConsumer,
+  type KafkaCluster,
+  startCluster,
+  uniqueTopic,
+} from '../support/kafka.ts';
+import { waitFor } from '../support/wait.ts';
+import { allStored, assertLedger, connectFleet, disconnect, type FleetDevice, ledgerSize } from './fleet.ts';
+import { assertSequences, dumpTopics } from './judge.ts';
+
+const DOWN_AND_UP_MS = 60_000;
+const ROUND_MS = 40;
+/** A killed broker is let in again only when its former session has ended, after 9 s by default. */
+const SHORT_SESSION = { 'broker.session.timeout.ms': '4000', 'broker.heartbeat.interval.ms': '1000' };
+
+clusterTest(
+  'Kafka comes late, is killed and is restarted, and each reading arrives once and in order',
+  async (t) => {
+    const port = await freePort();
+    const topic = uniqueTopic('faults');
+    const gateway = await startGateway({
+      KAFKA_BROKERS: `127.0.0.1:${port}`,
+      KAFKA_TOPIC_METRICS: topic,
+      KAFKA_NUM_PARTITIONS: '6',
+      HTTP_PORT: '0',
+      SHUTDOWN_TIMEOUT: '10s',
+    });
+    t.after(() => gateway.stop());
+    const fleet = await connectFleet(gateway.port, { devices: 20, zipcodes: 9 });
+    t.after(() => disconnect(fleet));
+
+    await t.test(
+      'without Kafka devices are served, records wait, and the gateway says that it is not ready',
+      async () => {
+        for (const device of fleet) device.sendShaped([1, 5, 1]);
+        await waitFor('the records wait', () => gateway.snapshot().records.accepted === ledgerSize(fleet));
+        const { records, kafka } = gateway.snapshot();
+        assert.equal(records.confirmed, 0);
+        assert.equal(kafka.connected, false);
+        const answer = await waitFor('/readyz says why', async () => {
+          const response = await readyz(gateway);
+          return response.text.includes('ECONNREFUSED') && response;
+        });
+        assert.equal(answer.status, 503);
+        assert.match(answer.text, /Kafka cannot be used: .*127\.0\.0\.1/);
+        const warning = gateway.log.find(({ msg }) => msg.includes('Kafka cannot be used'));
+        assert.match(
+          warning?.msg ?? '',
+          /wait in memory \(up to 64 MiB\).*Nothing is dropped.*npm run kafka/,
+        );
+        assert.ok(fleet.every(({ stored }) => stored.length === 0));
+      },
+    );
+
+    const cluster = await startCluster({ ports: [port], properties: SHORT_SESSION });
+    t.after(() => cluster.stop());
+    await t.test('once Kafka is there all that waited arrives', async () => {
+      await allStored(fleet);
+      assert.equal((await readyz(gateway)).status, 200);
+    });
+
+    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+      await t.test(
+        `a broker that gets ${signal} under load and comes back takes all that was sent meanwhile`,
+        (t) => restartUnderLoad(t, { gateway, cluster, fleet, signal }),
+      );
+    }
+
+    const records = await consoleConsumer(cluster.bootstrap, topic, {
+      maxMessages: ledgerSize(fleet) + 1,
+      idleMs: 2000,
+    });
+    assertLedger(fleet, records, { partitions: 6 });
+    for (const batches of (await dumpTopics(t, cluster.bootstrap, [topic])) ?? []) assertSequences(batches);
+  },
+);
+
+async function restartUnderLoad(
+  t: TestContext,
+  parts: { gateway: Gateway; cluster: KafkaCluster; fleet: FleetDevice[]; signal: 'SIGKILL' | 'SIGTERM' },
+): Promise<void> {
+  const { gateway, cluster, fleet, signal } = parts;
+  const [broker] = cluster.brokers;
+  assert.ok(broker);
+  const before = gateway.snapshot();
+  const load = startLoad(fleet);
+  const confirmed = () => gateway.snapshot().records.confirmed;
+  await waitFor('records flow', () => confirmed() > before.records.confirmed + 500);
+
+  await broker.stop(signal);
+  await waitFor('the fault bites', () => gateway.snapshot().kafka.retries > before.kafka.retries);
+  await waitFor('the gateway is not ready', () => !gateway.snapshot().readiness.ready);
+  const whileDown = confirmed();
+  await waitFor('records are taken meanwhile', () => gateway.snapshot().records.accepted > whileDown + 500);
+  await broker.start();
+  await waitFor('records flow again', () => confirmed() > whileDown + 500, DOWN_AND_UP_MS);
+  await load.stop();
+  await allStored(fleet);
+
+  await waitFor('the gateway is ready', () => gateway.snapshot().readiness.ready);
+
+  const { records, kafka } = gateway.snapshot();
+  assert.equal(records.accepted, ledgerSize(fleet));
+  assert.equal(records.confirmed, ledgerSize(fleet));
+  assert.equal(kafka.bufferBytes, 0);
+  t.diagnostic(
+    `${signal}: ${records.confirmed - before.records.confirmed} records, ${kafka.retries - before.kafka.retries} retries`,
+  );
+}
+
+/** Every device sends a few messages again and again until it is stopped. */
+function startLoad(fleet: readonly FleetDevice[]): { stop(): Promise<void> } {
+  const abort = new AbortController();
+  const running = (async () => {
+    while (!abort.signal.aborted) {
+      for (const device of fleet) device.sendShaped([1, 2]);
+      await sleep(ROUND_MS);
+    }
+  })();
+  return {
+    stop: () => {
+      abort.abort();
+      return running;
+    },
+  };
+}
+
+async function readyz(gateway: Gateway): Promise<{ status: number; text: string }> {
+  const response = await fetch(`http://127.0.0.1:${gateway.addresses.http?.port}/readyz`);
+  return { status: response.status, text: await response.text() };
+}

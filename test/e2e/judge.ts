@@ -1,0 +1,68 @@
+// Kafka's own view of what lies on the broker's disk.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { type DumpedBatch, dumpLog, runTool } from '../support/kafka.ts';
+
+const LOG_DIRS = 'org.apache.kafka.tools.LogDirsCommand';
+const FIRST_SEGMENT = '00000000000000000000.log';
+
+/**
+ * The batches of each partition that holds any, partitions by topic and number, as DumpLogSegments reads them.
+ * Undefined, with a note, where the broker's files are out of reach.
+ */
+export async function dumpTopics(
+  t: TestContext,
+  bootstrap: string,
+  topics: readonly string[],
+): Promise<DumpedBatch[][] | undefined> {
+  if (process.env.KAFKA_BROKERS) {
+    t.diagnostic('not looked at with DumpLogSegments: KAFKA_BROKERS is somebody else’s Kafka');
+    return undefined;
+  }
+  const files = await firstSegments(bootstrap, topics);
+  const partitions: DumpedBatch[][] = [];
+  for (const batch of await dumpLog(bootstrap, files)) {
+    if (batch.baseOffset === 0) partitions.push([]);
+    partitions.at(-1)?.push(batch);
+  }
+  return partitions;
+}
+
+async function firstSegments(bootstrap: string, topics: readonly string[]): Promise<string[]> {
+  const { stdout } = await runTool(bootstrap, LOG_DIRS, [
+    ...['--bootstrap-server', bootstrap, '--describe', '--topic-list', topics.join(',')],
+  ]);
+  const json = stdout
+    .toString()
+    .split('\n')
+    .find((line) => line.startsWith('{'));
+  const { brokers } = JSON.parse(json ?? '{}') as {
+    brokers: { logDirs: { logDir: string; partitions: { partition: string; size: number }[] }[] }[];
+  };
+  const place = (name: string): number => {
+    const dash = name.lastIndexOf('-');
+    return topics.indexOf(name.slice(0, dash)) * 100_000 + Number(name.slice(dash + 1));
+  };
+  return (brokers[0]?.logDirs ?? [])
+    .flatMap(({ logDir, partitions }) =>
+      partitions
+        .filter(({ size }) => size > 0)
+        .map(({ partition }) => ({ partition, file: `${logDir}/${partition}/${FIRST_SEGMENT}` })),
+    )
+    .sort((a, b) => place(a.partition) - place(b.partition))
+    .map(({ file }) => file);
+}
+
+/** Every batch is valid, and the producer's sequence goes on without a gap or a repetition. */
+export function assertSequences(batches: readonly DumpedBatch[]): void {
+  let next = 0;
+  for (const batch of batches) {
+    assert.ok(batch.isValid, `the batch at offset ${batch.baseOffset} is not valid`);
+    assert.equal(batch.magic, 2);
+    assert.ok(batch.producerId >= 0, 'a batch without a producer id');
+    assert.equal(batch.producerId, batches[0]?.producerId);
+    assert.equal(batch.baseSequence, next, `the sequence at offset ${batch.baseOffset}`);
+    assert.equal(batch.lastSequence, next + batch.count - 1);
+    next += batch.count;
+  }
+}

@@ -1,0 +1,102 @@
+// Fewer acknowledgements, and a topic that takes less than a device may send.
+import assert from 'node:assert/strict';
+import { Device } from '../support/device.ts';
+import { startGateway } from '../support/gateway.ts';
+import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
+import { waitFor } from '../support/wait.ts';
+import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
+
+for (const acks of ['1', '0']) {
+  kafkaTest(
+    `with KAFKA_REQUIRED_ACKS=${acks} every record arrives and is confirmed`,
+    async ({ bootstrap }, t) => {
+      const topic = uniqueTopic(`acks-${acks}`);
+      // Nobody would tell us that a topic just created is not led yet.
+      await createTopic(bootstrap, topic);
+      const gateway = await startGateway({
+        KAFKA_BROKERS: bootstrap,
+        KAFKA_TOPIC_METRICS: topic,
+        KAFKA_REQUIRED_ACKS: acks,
+        KAFKA_COMPRESSION: 'none',
+        SHUTDOWN_TIMEOUT: '10s',
+      });
+      t.after(() => gateway.stop());
+      const fleet = await connectFleet(gateway.port, { devices: 20, zipcodes: 7 });
+      t.after(() => disconnect(fleet));
+      for (let round = 0; round < 5; round++) for (const device of fleet) device.sendShaped([1, 2]);
+      await allStored(fleet);
+      assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: 10 });
+      assert.equal(gateway.snapshot().kafka.retries, 0);
+    },
+  );
+}
+
+/** What the topic takes; a record has 1536 bytes of it for all that is not the reading. */
+const MAX_MESSAGE_BYTES = 4096;
+const LARGEST_READING = MAX_MESSAGE_BYTES - 1536;
+
+/** A metrics line whose reading has exactly so many bytes. */
+function lineOf(bytes: number, seq: number): string {
+  const pads = ['a', 'b', 'c', 'd'].map((name) => `"${name}":"${'x'.repeat(600)}"`).join(',');
+  const head = `{${pads},"z":"`;
+  return `{"type":"metrics","seq":${seq},"data":${head}${'x'.repeat(bytes - head.length - 2)}"}}\n`;
+}
+
+kafkaTest(
+  'a reading beyond the topic’s max.message.bytes is refused at the socket, the largest below it is stored',
+  async ({ bootstrap }, t) => {
+    const topic = uniqueTopic('small-messages');
+    await createTopic(bootstrap, topic, { config: { 'max.message.bytes': String(MAX_MESSAGE_BYTES) } });
+    const gateway = await startGateway({
+      KAFKA_BROKERS: bootstrap,
+      KAFKA_TOPIC_METRICS: topic,
+      KAFKA_COMPRESSION: 'none',
+      KAFKA_BATCH_TIMEOUT: '50ms',
+      SHUTDOWN_TIMEOUT: '10s',
+    });
+    t.after(() => gateway.stop());
+    await waitFor('the topic is known', () => gateway.snapshot().readiness.ready);
+    const device = await Device.identified(gateway.port);
+    device.send(lineOf(LARGEST_READING, 1) + lineOf(LARGEST_READING + 1, 2) + lineOf(LARGEST_READING, 3));
+    const refusal = await device.read();
+    assert.deepEqual([refusal.code, refusal.seq], ['record_too_large', 2]);
+    assert.match(refusal.message ?? '', /2561 bytes, at most 2560 fit/);
+    await waitFor('stored', async () => (await device.read()).seq === 3);
+    // Together the small ones are more than the topic takes at once.
+    device.send(
+      Array.from({ length: 50 }, (_, i) => `{"type":"metrics","seq":${4 + i},"data":{"n":${i}}}\n`).join(''),
+    );
+    await waitFor('all stored', async () => (await device.read()).seq === 53);
+    device.destroy();
+    const records = await readTopic(bootstrap, topic, 52);
+    assert.equal(records.length, 52);
+    assert.equal(gateway.snapshot().kafka.retries, 0);
+    assert.equal(gateway.snapshot().records.confirmed, 52);
+  },
+);
+
+kafkaTest(
+  'the largest record that the contract allows fits a topic’s smallest limit for it',
+  async ({ bootstrap }, t) => {
+    const topic = uniqueTopic('tight');
+    await createTopic(bootstrap, topic, { config: { 'max.message.bytes': String(MAX_MESSAGE_BYTES) } });
+    const gateway = await startGateway({
+      KAFKA_BROKERS: bootstrap,
+      KAFKA_TOPIC_METRICS: topic,
+      KAFKA_COMPRESSION: 'none',
+      SHUTDOWN_TIMEOUT: '10s',
+    });
+    t.after(() => gateway.stop());
+    await waitFor('the topic is known', () => gateway.snapshot().readiness.ready);
+    const device = await Device.connect(gateway.port);
+    // Four bytes each in UTF-8; the quotes would become two each.
+    const city = '\u{1f3d9}'.repeat(128);
+    device.sendMessages({ type: 'identify', zipcode: 'z'.repeat(16), city, device_id: 'd'.repeat(64) });
+    await device.read();
+    device.send(lineOf(LARGEST_READING, Number.MAX_SAFE_INTEGER));
+    assert.equal((await device.read()).seq, Number.MAX_SAFE_INTEGER);
+    device.destroy();
+    const [record] = await readTopic(bootstrap, topic, 1);
+    assert.ok((record?.value?.length ?? 0) > LARGEST_READING + 700);
+  },
+);

@@ -1,0 +1,132 @@
+// The main job, whole: thousands of devices, several workers, and each reading once, in order, in Kafka.
+import assert from 'node:assert/strict';
+import { startGateway } from '../support/gateway.ts';
+import { consoleConsumer, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
+import { waitFor } from '../support/wait.ts';
+import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
+import { assertSequences, dumpTopics } from './judge.ts';
+
+kafkaTest(
+  '2,000 devices: each reading is in Kafka once, in order, byte for byte, and confirmed',
+  async ({ bootstrap }, t) => {
+    const topic = uniqueTopic('fleet');
+    const gateway = await startGateway({
+      KAFKA_BROKERS: bootstrap,
+      KAFKA_TOPIC_METRICS: topic,
+      TCP_WORKER_COUNT: '16',
+      SHUTDOWN_TIMEOUT: '10s',
+    });
+    t.after(() => gateway.stop());
+    const fleet = await connectFleet(gateway.port, { devices: 2000, zipcodes: 331 });
+    t.after(() => disconnect(fleet));
+    assert.equal(gateway.snapshot().connections.active, 2000);
+    assert.equal(gateway.snapshot().connections.uniqueZipcodes, 331);
+    // One line a write, several a write, and batch messages in between.
+    for (const shape of [[1], [1, 1, 1], [4], [1, 3, 1]])
+      for (const device of fleet) device.sendShaped(shape);
+    await allStored(fleet);
+
+    const expected = ledgerSize(fleet);
+    const { records, lines, kafka, queue } = gateway.snapshot();
+    assert.deepEqual(
+      {
+        accepted: records.accepted,
+        confirmed: records.confirmed,
+        open: records.open,
+        inFlight: records.inFlight,
+      },
+      { accepted: expected, confirmed: expected, open: 0, inFlight: 0 },
+    );
+    assert.equal(lines.received, 2000 * 9);
+    assert.equal(lines.received, lines.accepted + lines.refusedLines);
+    assert.equal(kafka.bufferBytes, 0);
+    assert.equal(queue.workers, 16);
+    for (const device of fleet) assert.deepEqual(device.errors, []);
+    const perBatch = records.confirmed / kafka.batchesConfirmed;
+    assert.ok(perBatch > 20, `${perBatch} records a batch`);
+
+    const read = await consoleConsumer(bootstrap, topic, { maxMessages: expected + 1, idleMs: 2000 });
+    assertLedger(fleet, read, { partitions: 10 });
+    const dumped = await dumpTopics(t, bootstrap, [topic]);
+    if (dumped !== undefined) {
+      assert.equal(dumped.length, 10);
+      for (const batches of dumped) assertSequences(batches);
+    }
+  },
+);
+
+for (const async of ['true', 'false']) {
+  for (const workers of ['1', '16']) {
+    kafkaTest(
+      `with ${workers} workers and KAFKA_ASYNC=${async} each device’s order holds, batch messages included`,
+      async ({ bootstrap }, t) => {
+        const topic = uniqueTopic('order');
+        const gateway = await startGateway({
+          KAFKA_BROKERS: bootstrap,
+          KAFKA_TOPIC_METRICS: topic,
+          KAFKA_ASYNC: async,
+          KAFKA_COMPRESSION: 'gzip',
+          KAFKA_BATCH_SIZE: '50',
+          KAFKA_BATCH_TIMEOUT: '2ms',
+          TCP_WORKER_COUNT: workers,
+          TCP_JOB_QUEUE_SIZE: '64',
+          SHUTDOWN_TIMEOUT: '10s',
+        });
+        t.after(() => gateway.stop());
+        const fleet = await connectFleet(gateway.port, { devices: 30, zipcodes: 5 });
+        t.after(() => disconnect(fleet));
+        const before = gateway.snapshot().lines.accepted;
+        for (let round = 0; round < 20; round++) {
+          for (const device of fleet) device.sendShaped([1, 1, 7, 1, 2]);
+        }
+        await allStored(fleet);
+        assert.equal(gateway.snapshot().lines.accepted - before, 30 * 20 * 5);
+        assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: 10 });
+      },
+    );
+  }
+}
+
+kafkaTest('without the worker pool the same holds', async ({ bootstrap }, t) => {
+  const topic = uniqueTopic('direct');
+  const gateway = await startGateway({
+    KAFKA_BROKERS: bootstrap,
+    KAFKA_TOPIC_METRICS: topic,
+    KAFKA_ASYNC: 'false',
+    KAFKA_COMPRESSION: 'none',
+    KAFKA_BATCH_TIMEOUT: '0',
+    TCP_USE_WORKER_POOL: 'false',
+    SHUTDOWN_TIMEOUT: '10s',
+  });
+  t.after(() => gateway.stop());
+  const fleet = await connectFleet(gateway.port, { devices: 20, zipcodes: 3 });
+  t.after(() => disconnect(fleet));
+  for (const device of fleet) device.sendShaped([1, 1, 5, 1]);
+  await allStored(fleet);
+  assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: 10 });
+});
+
+kafkaTest('a refused reading of a batch message keeps all of it out of Kafka', async ({ bootstrap }, t) => {
+  const topic = uniqueTopic('atomic');
+  const gateway = await startGateway({
+    KAFKA_BROKERS: bootstrap,
+    KAFKA_TOPIC_METRICS: topic,
+    KAFKA_COMPRESSION: 'none',
+    SHUTDOWN_TIMEOUT: '10s',
+  });
+  t.after(() => gateway.stop());
+  const [device] = await connectFleet(gateway.port, { devices: 1, zipcodes: 1 });
+  assert.ok(device);
+  t.after(() => disconnect([device]));
+  device.send();
+  device.socket.write('{"type":"metrics","seq":2,"data":[{"a":1},{"a":[]},{"a":3}]}\n');
+  device.lastSeq = 2;
+  device.send();
+  await allStored([device]);
+  await waitFor('the refusal', () => device.errors.length > 0);
+  assert.deepEqual(
+    device.errors.map(({ code, seq }) => [code, seq]),
+    [['invalid_message', 2]],
+  );
+  assertLedger([device], await readTopic(bootstrap, topic, 2), { partitions: 10 });
+});

@@ -1,0 +1,113 @@
+// A TCP proxy before a broker, for faults of the connection: absent until listen(), and able to swallow the
+// answer to a produce request that the broker has carried out.
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from '../../scripts/kafka/ports.ts';
+
+const PRODUCE = 0;
+
+export class TcpProxy {
+  readonly port: number;
+  /** Answers to produce requests that were swallowed, each with a reset of its connection. */
+  swallowed = 0;
+  /** True for the answers to swallow, by number of the produce request from 1. */
+  swallows: (produceNumber: number) => boolean = () => false;
+  #produced = 0;
+  #target = { host: '', port: 0 };
+  #server: Server | undefined;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(port: number) {
+    this.port = port;
+  }
+
+  /** Takes a port and answers on none. @param target host:port, the first of a list */
+  static async reserve(target?: string): Promise<TcpProxy> {
+    const proxy = new TcpProxy(await freePort());
+    if (target !== undefined) proxy.aim(target);
+    return proxy;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  aim(target: string): void {
+    const [first = ''] = target.split(',');
+    const colon = first.lastIndexOf(':');
+    this.#target = { host: first.slice(0, colon), port: Number(first.slice(colon + 1)) };
+  }
+
+  async listen(): Promise<void> {
+    const server = createServer({ noDelay: true }, (socket) => this.#join(socket));
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.port, '127.0.0.1', resolve);
+    });
+  }
+
+  close(): void {
+    this.#server?.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #join(client: Socket): void {
+    const broker = connect({ ...this.#target, noDelay: true });
+    // Of the produce request that awaits its answer on this connection.
+    let doomed = false;
+    const frames = new FrameWatch((apiKey) => {
+      if (apiKey === PRODUCE) doomed = this.swallows(++this.#produced);
+    });
+    client.on('data', (chunk) => {
+      frames.push(chunk);
+      broker.write(chunk);
+    });
+    broker.on('data', (chunk) => {
+      if (!doomed) {
+        client.write(chunk);
+        return;
+      }
+      this.swallowed++;
+      client.resetAndDestroy();
+      broker.destroy();
+    });
+    for (const [socket, other] of [
+      [client, broker],
+      [broker, client],
+    ] as const) {
+      this.#sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        other.destroy();
+      });
+    }
+  }
+}
+
+/** Tells the API key of each request of a stream: a frame is its size in four bytes, the key in two, and the rest. */
+class FrameWatch {
+  readonly #onRequest: (apiKey: number) => void;
+  #head = Buffer.alloc(0);
+  #skip = 0;
+
+  constructor(onRequest: (apiKey: number) => void) {
+    this.#onRequest = onRequest;
+  }
+
+  push(chunk: Buffer): void {
+    let rest = chunk;
+    while (rest.length > 0) {
+      const skipped = Math.min(this.#skip, rest.length);
+      this.#skip -= skipped;
+      rest = rest.subarray(skipped);
+      const wanted = 6 - this.#head.length;
+      this.#head = Buffer.concat([this.#head, rest.subarray(0, wanted)]);
+      rest = rest.subarray(wanted);
+      if (this.#head.length < 6) return;
+      this.#onRequest(this.#head.readInt16BE(4));
+      this.#skip = this.#head.readInt32BE(0) - 2;
+      this.#head = Buffer.alloc(0);
+    }
+  }
+}

@@ -1,0 +1,183 @@
+// The topics: made where they are missing, taken as they are where they are there, and plain words where neither.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { withAdmin } from '../../scripts/kafka/client.ts';
+import { Device } from '../support/device.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
+import { waitFor } from '../support/wait.ts';
+import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
+import { TcpProxy } from './tcp-proxy.ts';
+
+function topicNames() {
+  return { metrics: uniqueTopic('t.metrics'), alarms: uniqueTopic('t.alarms'), dead: uniqueTopic('t.dead') };
+}
+
+async function start(
+  t: TestContext,
+  bootstrap: string,
+  names: { metrics: string; alarms: string; dead: string },
+  env: Record<string, string> = {},
+): Promise<Gateway> {
+  const gateway = await startGateway({
+    KAFKA_BROKERS: bootstrap,
+    KAFKA_TOPIC_METRICS: names.metrics,
+    KAFKA_TOPIC_ALARMS: names.alarms,
+    KAFKA_TOPIC_DEAD_LETTERS: names.dead,
+    KAFKA_COMPRESSION: 'none',
+    SHUTDOWN_TIMEOUT: '10s',
+    ...env,
+  });
+  t.after(() => gateway.stop());
+  return gateway;
+}
+
+/** Partitions of those of the topics that exist. */
+function partitionsOf(bootstrap: string, topics: readonly string[]): Promise<Record<string, number>> {
+  return withAdmin(bootstrap, async (admin) => {
+    const existing = new Set(await admin.listTopics());
+    const { topics: found } = await admin.fetchTopicMetadata({
+      topics: topics.filter((topic) => existing.has(topic)),
+    });
+    return Object.fromEntries(found.map(({ name, partitions }) => [name, partitions.length]));
+  });
+}
+
+const isReady = (gateway: Gateway) => gateway.snapshot().readiness.ready;
+const logged = (gateway: Gateway, text: string) => gateway.log.filter(({ msg }) => msg.includes(text));
+
+kafkaTest(
+  'topics that are missing are created with their numbers of partitions',
+  async ({ bootstrap }, t) => {
+    const names = topicNames();
+    const { metrics, alarms, dead } = names;
+    const gateway = await start(t, bootstrap, names, { KAFKA_NUM_PARTITIONS: '7' });
+    await waitFor('three topics are created', () => logged(gateway, ' created').length === 3);
+    assert.deepEqual(await partitionsOf(bootstrap, Object.values(names)), {
+      [metrics]: 7,
+      [alarms]: 1,
+      [dead]: 7,
+    });
+    assert.equal(gateway.snapshot().kafka.partitions, 7);
+    assert.equal(isReady(gateway), true);
+
+    // A second gateway finds them and creates none.
+    const second = await start(t, bootstrap, names, { KAFKA_NUM_PARTITIONS: '5' });
+    await waitFor('the second gateway is ready', () => isReady(second));
+    assert.equal(second.snapshot().kafka.partitions, 7);
+    assert.deepEqual(logged(second, ' created'), []);
+  },
+);
+
+kafkaTest('empty KAFKA_TOPIC_DEAD_LETTERS creates no topic of dead letters', async ({ bootstrap }, t) => {
+  const names = { ...topicNames(), dead: '' };
+  const gateway = await start(t, bootstrap, names);
+  await waitFor(
+    'the topic of alarms is created',
+    () => logged(gateway, `${names.alarms} created`).length > 0,
+  );
+  await waitFor('the gateway is ready', () => isReady(gateway));
+  await gateway.stop();
+  assert.deepEqual(
+    gateway.log.filter(({ topic }) => topic !== undefined).map(({ topic }) => topic),
+    [names.metrics, names.alarms],
+  );
+});
+
+kafkaTest(
+  'where the topic may not be created the log names it, the reason and what to do; devices are served',
+  async ({ bootstrap }, t) => {
+    const names = topicNames();
+    // One broker cannot hold fifty copies.
+    const gateway = await start(t, bootstrap, names, {
+      KAFKA_REPLICATION_FACTOR: '50',
+      KAFKA_NUM_PARTITIONS: '6',
+      SHUTDOWN_TIMEOUT: '200ms',
+    });
+    const [line] = await waitFor('a line about it', () => {
+      const lines = logged(gateway, 'does not exist');
+      return lines.length > 0 && lines;
+    });
+    for (const part of [
+      names.metrics,
+      'INVALID_REPLICATION_FACTOR',
+      'create it with 6 partitions',
+      'wait in memory',
+    ]) {
+      assert.ok(line?.msg.includes(part), `${part} in: ${line?.msg}`);
+    }
+    const { readiness } = gateway.snapshot();
+    assert.equal(readiness.ready, false);
+    assert.match(readiness.reasons.join(), new RegExp(`${names.metrics} does not exist`));
+    const device = await Device.identified(gateway.port);
+    device.sendMessages({ type: 'metrics', seq: 1, data: { a: 1 } }, { type: 'keepalive' });
+    assert.equal((await device.read()).status, 'alive');
+    assert.equal(gateway.snapshot().records.accepted, 1);
+
+    // Whoever is allowed to creates it, and the record that waited arrives.
+    await createTopic(bootstrap, names.metrics, { partitions: 2 });
+    assert.deepEqual(await device.read(), { type: 'ack', status: 'stored', seq: 1 });
+    assert.equal((await readTopic(bootstrap, names.metrics, 1)).length, 1);
+    device.destroy();
+    // Said once, not at each try.
+    assert.equal(logged(gateway, `${names.metrics} does not exist`).length, 1);
+  },
+);
+
+for (const [assumed, real] of [
+  [10, 3],
+  [3, 16],
+] as const) {
+  kafkaTest(
+    `records that waited for Kafka under KAFKA_NUM_PARTITIONS=${assumed} go where Java puts them in a topic of ${real}`,
+    async ({ bootstrap }, t) => {
+      const names = topicNames();
+      await createTopic(bootstrap, names.metrics, { partitions: real });
+      const proxy = await TcpProxy.reserve(bootstrap);
+      t.after(() => proxy.close());
+      const gateway = await start(t, proxy.address, names, {
+        KAFKA_NUM_PARTITIONS: String(assumed),
+        KAFKA_BATCH_SIZE: '40',
+      });
+      const fleet = await connectFleet(gateway.port, { devices: 60, zipcodes: 23 });
+      t.after(() => disconnect(fleet));
+      for (let round = 0; round < 6; round++) for (const device of fleet) device.sendShaped([1, 3, 1]);
+      await waitFor('all records wait', () => gateway.snapshot().records.accepted === ledgerSize(fleet));
+      const { records, readiness } = gateway.snapshot();
+      assert.equal(records.confirmed, 0);
+      assert.equal(records.open + records.inFlight, ledgerSize(fleet));
+      assert.equal(readiness.ready, false);
+      assert.match(readiness.reasons.join(), /Kafka cannot be used: .*ECONNREFUSED/);
+      assert.ok(fleet.every(({ stored }) => stored.length === 0));
+
+      await proxy.listen();
+      for (const device of fleet) device.sendShaped([1, 2]);
+      await allStored(fleet);
+      for (const device of fleet) device.send();
+      await allStored(fleet);
+      assertLedger(fleet, await readTopic(bootstrap, names.metrics, ledgerSize(fleet)), { partitions: real });
+      assert.equal(isReady(gateway), true);
+      assert.equal(gateway.snapshot().kafka.bufferBytes, 0);
+    },
+  );
+}
+
+kafkaTest(
+  'records that Kafka gets to know only while the gateway stops are delivered before it ends',
+  async ({ bootstrap }, t) => {
+    const names = topicNames();
+    await createTopic(bootstrap, names.metrics, { partitions: 4 });
+    const proxy = await TcpProxy.reserve(bootstrap);
+    t.after(() => proxy.close());
+    // A linger beyond the shutdown's time: what is open has to be closed by the shutdown itself.
+    const gateway = await start(t, proxy.address, names, { KAFKA_BATCH_TIMEOUT: '30s' });
+    const fleet = await connectFleet(gateway.port, { devices: 20, zipcodes: 20 });
+    for (const device of fleet) device.send(3);
+    await waitFor('all records wait', () => gateway.snapshot().records.accepted === ledgerSize(fleet));
+    const stopped = gateway.stop();
+    await proxy.listen();
+    assert.deepEqual(await stopped, { complete: true, unconfirmed: 0 });
+    for (const device of fleet) assert.equal(device.lastStored, 3);
+    assertLedger(fleet, await readTopic(bootstrap, names.metrics, ledgerSize(fleet)), { partitions: 4 });
+  },
+);

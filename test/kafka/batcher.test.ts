@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { Batch } from '../../src/kafka/batch.ts';
+import { Batcher, type BatcherOptions } from '../../src/kafka/batcher.ts';
+import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
+import { createCodec } from '../../src/kafka/compression.ts';
+import { partitionOf } from '../../src/kafka/partitioner.ts';
+import type { Session } from '../../src/queue/job.ts';
+import { decodeBatch } from './decode-batch.ts';
+import { fakeSession, reading, turns, until } from './fakes.ts';
+
+const HOUR_MS = 3_600_000;
+
+function setUp(t: TestContext, options: Partial<BatcherOptions> = {}) {
+  const delivered: Batch[] = [];
+  const busy = new Set<number>();
+  const budget = new BufferBudget(2 ** 24, 0);
+  const batcher = new Batcher(
+    {
+      maxRecords: 1000,
+      maxBytes: 64 * 1024,
+      lingerMs: HOUR_MS,
+      assumedPartitions: 10,
+      maxRecordBytes: 2 ** 20,
+      ...options,
+    },
+    {
+      budget,
+      taker: { isBusy: (partition) => busy.has(partition), deliver: (batch) => delivered.push(batch) },
+    },
+  );
+  t.after(() => batcher.stop());
+  return { batcher, delivered, busy, budget };
+}
+
+async function recordsOf(batch: Batch) {
+  return decodeBatch(await batch.writer.seal(createCodec('none'))).records;
+}
+
+test('a batch is closed by its last record, one before that it is open', (t) => {
+  const { batcher, delivered } = setUp(t, { maxRecords: 3 });
+  const session = fakeSession();
+  for (let i = 0; i < 2; i++) batcher.append(session, reading('{"n":1}'));
+  assert.deepEqual([delivered.length, batcher.openRecords, batcher.accepted], [0, 2, 2]);
+  batcher.append(session, reading('{"n":1}'));
+  assert.deepEqual([delivered.length, batcher.openRecords, delivered[0]?.count], [1, 0, 3]);
+});
+
+test('a batch never holds more bytes than it may, and a larger record is a batch of its own', (t) => {
+  const { batcher, delivered } = setUp(t, { maxBytes: 4096 });
+  const session = fakeSession();
+  for (let i = 0; i < 100; i++) batcher.append(session, reading(`{"text":"${'x'.repeat(300)}"}`));
+  batcher.append(session, reading(`{"text":"${'x'.repeat(9000)}"}`));
+  batcher.flush();
+  assert.equal(
+    delivered.reduce((sum, { count }) => sum + count, 0),
+    101,
+  );
+  for (const { count, writer } of delivered.slice(0, -2)) {
+    assert.ok(writer.bytes <= 4096, `${writer.bytes} bytes`);
+    assert.ok(count > 5);
+  }
+  assert.equal(delivered.at(-1)?.count, 1);
+});
+
+test('a batch leaves when its time is up, not before its partition is free', async (t) => {
+  const { batcher, delivered, busy } = setUp(t, { lingerMs: 1 });
+  const [slow, free] = [fakeSession('1'), fakeSession('2')];
+  busy.add(partitionOf(slow.frame.key, 10));
+  batcher.append(slow, reading('{"n":1}'));
+  batcher.append(free, reading('{"n":1}'));
+  await until(() => delivered.length === 1, 'the free partition’s batch');
+  await turns();
+  assert.deepEqual(
+    delivered.map(({ partition }) => partition),
+    [free.partition],
+  );
+  busy.clear();
+  batcher.partitionIdle(slow.partition);
+  await until(() => delivered.length === 2, 'the other');
+  assert.equal(batcher.oldestOpenMs, undefined);
+});
+
+test('only the last reading of a message confirms it', (t) => {
+  const { batcher, delivered } = setUp(t, { maxRecords: 2 });
+  const session = fakeSession();
+  batcher.append(session, reading('{"n":1}', { seq: 4, confirms: false }));
+  batcher.append(session, reading('{"n":2}', { seq: 4, confirms: false }));
+  batcher.append(session, reading('{"n":3}', { seq: 4 }));
+  batcher.flush();
+  assert.deepEqual(
+    delivered.map(({ confirmations }) => confirmations.get(session)),
+    [undefined, 4],
+  );
+});
+
+for (const [before, after] of [
+  [10, 3],
+  [3, 16],
+  [10, 1],
+] as const) {
+  test(`records that waited for a topic of ${before} partitions are placed anew when it has ${after}`, async (t) => {
+    const { batcher, delivered, budget } = setUp(t, { assumedPartitions: before, maxRecords: 17 });
+    const sessions = Array.from({ length: 40 }, (_, i) => fakeSession(`zip-${i}`));
+    const append = (round: number) => {
+      for (const session of sessions)
+        batcher.append(session, reading(`{"n":${round}}`, { seq: round, receivedAtMs: 1_000_000 - round }));
+    };
+    for (let round = 0; round < 30; round++) append(round);
+    const parked = delivered.splice(0);
+    assert.ok(parked.length > 0 && batcher.openRecords > 0);
+    const held = budget.used;
+
+    batcher.setPartitions(after, parked, true);
+    for (let round = 30; round < 35; round++) append(round);
+    batcher.flush();
+
+    const rounds = new Map<string, number[]>();
+    for (const batch of delivered) {
+      for (const { key, value, timestamp } of await recordsOf(batch)) {
+        assert.equal(batch.partition, partitionOf(Buffer.from(key ?? ''), after));
+        const round = Number(/"n":(\d+)/.exec(value ?? '')?.[1]);
+        assert.equal(timestamp, BigInt(1_000_000 - round));
+        rounds.set(key ?? '', [...(rounds.get(key ?? '') ?? []), round]);
+      }
+    }
+    assert.equal(rounds.size, sessions.length);
+    for (const seen of rounds.values()) assert.deepEqual(seen, [...Array(35).keys()]);
+    assert.equal(batcher.accepted, 40 * 35);
+    assert.equal(batcher.openRecords, 0);
+    assert.equal(
+      budget.used,
+      delivered.reduce((sum, { heldBytes }) => sum + heldBytes, 0),
+    );
+    assert.ok(budget.used > held);
+    // Confirmed in their order, each connection hears of all it sent, and never of what is not there yet.
+    const there = new Map<string, number>();
+    const stored = new Map<Session, number>();
+    for (const batch of delivered) {
+      for (const { key, value } of await recordsOf(batch)) {
+        there.set(key ?? '', Number(/"n":(\d+)/.exec(value ?? '')?.[1]));
+      }
+      for (const [session, seq] of batch.confirmations) {
+        stored.set(session, Math.max(stored.get(session) ?? -1, seq));
+        assert.ok(seq <= (there.get(session.frame.zipcode) ?? -1), 'confirmed before it is there');
+      }
+    }
+    for (const session of sessions) assert.equal(stored.get(session), 34);
+  });
+}
+
+test('whoever waits for records that were placed anew hears of them when all of them are settled', async (t) => {
+  const { batcher, delivered } = setUp(t, { assumedPartitions: 1 });
+  const tickets = Array.from({ length: 8 }, (_, i) =>
+    batcher.append(fakeSession(`zip-${i}`), reading('{"n":1}')),
+  );
+  let settled = 0;
+  for (const ticket of tickets) void ticket.settled().then(() => settled++);
+  batcher.flush();
+  const parked = delivered.splice(0);
+  assert.equal(parked.length, 1);
+  batcher.setPartitions(5, parked, true);
+  batcher.flush();
+  assert.ok(delivered.length > 1);
+  for (const batch of delivered.slice(1)) batch.settle();
+  await turns();
+  assert.equal(settled, 0);
+  delivered[0]?.settle();
+  await until(() => settled === 8, 'all tickets');
+});
+
+test('a topic with the assumed number of partitions takes what waited as it is', (t) => {
+  const { batcher, delivered } = setUp(t, { maxRecords: 2 });
+  const session = fakeSession();
+  for (let i = 0; i < 2; i++) batcher.append(session, reading('{"n":1}'));
+  const parked = delivered.splice(0);
+  batcher.setPartitions(10, parked, true);
+  assert.deepEqual(delivered, parked);
+});
+
+test('a topic that grows keeps connections where they are, and places new ones by the new number', (t) => {
+  const { batcher } = setUp(t);
+  batcher.setPartitions(4, [], true);
+  const zipcode = ['a', 'b', 'c', 'd', 'e'].find((zip) => {
+    const key = Buffer.from(zip);
+    return partitionOf(key, 4) !== partitionOf(key, 9);
+  });
+  const [early, late] = [fakeSession(zipcode), fakeSession(zipcode)];
+  batcher.append(early, reading('{"n":1}'));
+  batcher.setPartitions(9, [], false);
+  batcher.append(early, reading('{"n":2}'));
+  batcher.append(late, reading('{"n":2}'));
+  assert.equal(early.partition, partitionOf(early.frame.key, 4));
+  assert.equal(late.partition, partitionOf(late.frame.key, 9));
+});
+
+test('batches stay below what the topic takes, also those that waited before that was known', (t) => {
+  const { batcher, delivered } = setUp(t);
+  const session = fakeSession();
+  for (let i = 0; i < 40; i++) batcher.append(session, reading(`{"n":${i},"text":"${'x'.repeat(200)}"}`));
+  batcher.flush();
+  const parked = delivered.splice(0);
+  assert.equal(parked.length, 1);
+  batcher.maxRecordBytes = 3000;
+  batcher.setPartitions(10, parked, true);
+  for (let i = 0; i < 40; i++) batcher.append(session, reading(`{"n":${i},"text":"${'x'.repeat(200)}"}`));
+  batcher.flush();
+  assert.equal(
+    delivered.reduce((sum, { count }) => sum + count, 0),
+    80,
+  );
+  for (const { writer } of delivered) assert.ok(writer.bytes <= 3000, `${writer.bytes} bytes`);
+});
