@@ -1,0 +1,162 @@
+// The built server as a child process: its settings, its addresses, its figures, its CPU time, its end.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Snapshot } from '../../src/admin/snapshot.ts';
+import { exitOf, onParentDeath } from '../kafka/process.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const START_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 20_000;
+const POLL_MS = 50;
+/** So long without one more confirmed record is a failure. */
+const STALL_TIMEOUT_MS = 20_000;
+const FASTEST_POLL_MS = 10;
+const SLOWEST_POLL_MS = 100;
+const LOG_TAIL_LINES = 15;
+/** USER_HZ, the unit of /proc/PID/stat: 100 on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+export interface ServerOptions {
+  readonly settings: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** Where a CPU profile goes at the end. */
+  readonly profileDir?: string;
+}
+
+export class ServerProcess {
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<number | undefined>;
+  readonly #signal: AbortSignal;
+  readonly #directory: string;
+  #log = '';
+
+  /** Resolves once the server has its topics and serves. Rejects with the end of its log. */
+  static async start(options: ServerOptions): Promise<ServerProcess> {
+    // Empty, so that no .env counts and what it writes there goes with it.
+    const directory = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
+    const server = new ServerProcess(options, directory);
+    try {
+      await server.#ready();
+    } catch (error) {
+      await server.stop().catch(() => {});
+      throw server.explained(error);
+    }
+    return server;
+  }
+
+  private constructor({ settings, signal, profileDir }: ServerOptions, directory: string) {
+    const flags = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
+    this.#directory = directory;
+    this.#signal = signal;
+    this.#child = spawn(process.execPath, [...flags, MAIN], {
+      cwd: directory,
+      env: {
+        PATH: process.env.PATH ?? '',
+        TCP_HOST: '127.0.0.1',
+        TCP_PORT: '0',
+        HTTP_PORT: '0',
+        ...settings,
+        LOG_FORMAT: 'json',
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Its own process group: Ctrl-C is for us.
+      detached: true,
+      signal,
+      killSignal: 'SIGKILL',
+    });
+    const { pid, stdout, stderr } = this.#child;
+    const callOff = pid === undefined ? undefined : onParentDeath(['kill', '-9', String(pid)]);
+    this.#exited = exitOf(this.#child).then((code) => {
+      callOff?.();
+      return code;
+    });
+    this.#child.on('error', () => {});
+    for (const stream of [stdout, stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#log += text;
+      });
+  }
+
+  get tcpPort(): number {
+    return this.#portOf('TCP server listening on');
+  }
+
+  async stats(): Promise<Snapshot> {
+    const response = await fetch(`${this.#admin}/stats`, { signal: this.#signal });
+    return (await response.json()) as Snapshot;
+  }
+
+  /** User and system time so far, all threads, in steps of 10 ms. */
+  async cpuSeconds(): Promise<number> {
+    const stat = await readFile(`/proc/${this.#child.pid}/stat`, 'utf8');
+    // What follows the name, which may hold anything: state is field 3, utime 14, stime 15 (proc(5)).
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  }
+
+  /** Waits until `total` records since the start are confirmed. Rejects when they no longer become more, or too many. */
+  async untilConfirmed(total: number): Promise<void> {
+    let last = { confirmed: (await this.stats()).records.confirmed, atMs: performance.now() };
+    let progressMs = last.atMs;
+    for (;;) {
+      const { confirmed } = (await this.stats()).records;
+      const nowMs = performance.now();
+      if (confirmed === total) return;
+      if (confirmed > total) throw new Error(`${confirmed} records are confirmed, but ${total} were sent`);
+      if (confirmed > last.confirmed) progressMs = nowMs;
+      if (nowMs - progressMs > STALL_TIMEOUT_MS) {
+        throw new Error(`${confirmed} of ${total} records are confirmed, none for ${STALL_TIMEOUT_MS} ms`);
+      }
+      // Seldom, since each look costs the server some CPU, and often when the end is near.
+      const perMs = (confirmed - last.confirmed) / (nowMs - last.atMs || 1);
+      last = { confirmed, atMs: nowMs };
+      const waitMs = Math.min(SLOWEST_POLL_MS, Math.max(FASTEST_POLL_MS, (total - confirmed) / perMs / 2));
+      await sleep(waitMs, undefined, { signal: this.#signal });
+    }
+  }
+
+  /** Rejects where the server did not end in order. */
+  async stop(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const code = await this.#exited;
+    clearTimeout(timer);
+    await rm(this.#directory, { recursive: true, force: true });
+    if (code !== 0) throw new Error(`the server ended with ${code ?? 'a signal'} instead of 0`);
+  }
+
+  /** The error with the end of the server's log. */
+  explained(error: unknown): Error {
+    const tail = this.#log.trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
+    const message = error instanceof Error ? error.message : String(error);
+    return new Error(`${message}\nThe end of the server's log:\n${tail}`, { cause: error });
+  }
+
+  async #ready(): Promise<void> {
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    for (;;) {
+      if (this.#child.exitCode !== null) throw new Error('the server ended at its start');
+      if (this.#log.includes('TCP server listening on') && (await this.#isReady())) return;
+      if (performance.now() > deadline)
+        throw new Error(`the server is not ready after ${START_TIMEOUT_MS} ms`);
+      await sleep(POLL_MS, undefined, { signal: this.#signal });
+    }
+  }
+
+  async #isReady(): Promise<boolean> {
+    return (await fetch(`${this.#admin}/readyz`, { signal: this.#signal })).ok;
+  }
+
+  get #admin(): string {
+    return `http://127.0.0.1:${this.#portOf('Admin HTTP listening on')}`;
+  }
+
+  #portOf(words: string): number {
+    const line = this.#log.split('\n').find((text) => text.includes(words)) ?? '{}';
+    return Number((JSON.parse(line) as { msg?: string }).msg?.split(':').at(-1));
+  }
+}
