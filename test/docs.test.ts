@@ -1,0 +1,134 @@
+// Holds the hand-written docs to the code: what they name exists, and what they show is what the code says.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { PROFILES, type ProfileName } from '../src/config/profiles.ts';
+import { aboutSetting, SETTING_NAMES, type SettingName } from '../src/config/settings.ts';
+import { CODE_NAMES } from '../src/protocol/codes.ts';
+import { decodeLine } from '../src/protocol/messages.ts';
+
+// From dist/test.
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const PAGES = ['README.md', ...filesUnder('docs').filter((file) => file.endsWith('.md'))];
+const ALL_SETTINGS: readonly string[] = SETTING_NAMES;
+
+function filesUnder(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length));
+}
+
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map((match) => match[1] ?? '');
+
+/** The anchors that GitHub gives a page's headings. */
+function anchors(page: string): string[] {
+  return matches(read(page), /^#+ (.+)$/gm).map((heading) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+/** Cells of the table's rows, without the back quotes. */
+function rows(text: string): string[][] {
+  return matches(text, /^\|(.+)\|$/gm).map((line) =>
+    line.split('|').map((cell) => cell.trim().replaceAll('`', '')),
+  );
+}
+
+for (const page of PAGES) {
+  test(`every link in ${page} leads somewhere`, () => {
+    for (const link of matches(read(page), /\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(link)) continue;
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? page : normalize(join(dirname(page), path));
+      assert.ok(existsSync(join(ROOT, target)), `${link}: there is no ${target}`);
+      if (anchor !== undefined) assert.ok(anchors(target).includes(anchor), `${link}: no such heading`);
+    }
+  });
+
+  test(`every setting and npm script named in ${page} exists`, () => {
+    const text = read(page);
+    const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts);
+    for (const script of matches(text, /\bnpm run ([a-z]+)/g)) assert.ok(scripts.includes(script), script);
+    if (page === 'docs/configuration.md') return;
+    for (const name of matches(text, /`((?:TCP|KAFKA|SPOOL|HTTP|STATS|SHUTDOWN|LOG)_[A-Z_]+)[`=]/g)) {
+      assert.ok(ALL_SETTINGS.includes(name), name);
+    }
+  });
+}
+
+test('every file and folder named in README.md exists', () => {
+  for (const path of matches(
+    read('README.md'),
+    /(?<![\w./])((?:src|docs|scripts|test)\/[\w./-]*)(?=[`\s,)#])/g,
+  )) {
+    assert.ok(existsSync(join(ROOT, path)), path);
+  }
+});
+
+test("the settings table of README.md shows the settings' defaults", () => {
+  const shown = rows(read('README.md')).filter(([name = '']) => ALL_SETTINGS.includes(name));
+  assert.ok(shown.length >= 10);
+  for (const [name, value] of shown) assert.equal(value, aboutSetting(name as SettingName).default, name);
+});
+
+for (const page of ['README.md', 'docs/quick-test-guide.md']) {
+  test(`the lines that ${page} tells to send are accepted`, () => {
+    const inputs = matches(read(page), /^printf '([^']+)' \| n/gm);
+    assert.ok(inputs.length > 0);
+    for (const input of inputs) {
+      const lines = input.split('\\n').slice(0, -1);
+      const types = lines.map((line) => {
+        const bytes = Buffer.from(line);
+        return decodeLine(bytes, 0, bytes.length).type;
+      });
+      assert.deepEqual(types, ['identify', 'metrics'], input);
+    }
+  });
+}
+
+test('the examples of docs/protocol.md are messages of the protocol', () => {
+  const lines = matches(read('docs/protocol.md'), /^(\{"type":"(?:identify|metrics|keepalive)".*\})$/gm);
+  assert.ok(lines.length >= 6);
+  for (const line of lines) {
+    const bytes = Buffer.from(line);
+    assert.notEqual(decodeLine(bytes, 0, bytes.length).type, 'refused', line);
+  }
+});
+
+test('docs/protocol.md explains every reply code and invents none', () => {
+  const page = read('docs/protocol.md');
+  const table = page.slice(page.indexOf('<!-- codes:begin -->'), page.indexOf('<!-- codes:end -->'));
+  const listed = rows(table).map(([code = '']) => code);
+  assert.deepEqual(
+    listed.filter((code) => /^[a-z_0-9]+$/.test(code) && code !== 'code'),
+    CODE_NAMES,
+  );
+});
+
+test('the tuning table of docs/quick-test-guide.md shows what the profiles set', () => {
+  const table = rows(read('docs/quick-test-guide.md')).filter(([name = '']) => ALL_SETTINGS.includes(name));
+  const columns: readonly ProfileName[] = ['small', 'medium', 'large'];
+  const shown = new Set(table.map(([name]) => name));
+  for (const row of table) {
+    const name = row[0] as SettingName;
+    assert.equal(row[1], aboutSetting(name).default, `${name}, default`);
+    for (const [index, profile] of columns.entries()) {
+      assert.equal(row[index + 2], PROFILES[profile].values[name]?.value ?? '', `${name}, ${profile}`);
+    }
+  }
+  for (const profile of columns) {
+    for (const name of Object.keys(PROFILES[profile].values))
+      assert.ok(shown.has(name), `${profile}: ${name}`);
+  }
+});
+
+test('docs/architecture.md lists every source file and no other', () => {
+  const listed = matches(read('docs/architecture.md'), /^\| `(src\/[^`]+)` \|/gm);
+  assert.deepEqual(listed.sort(), filesUnder('src').sort());
+});
