@@ -1,0 +1,29 @@
+# The gateway without its tests and tools. Build: docker build -t sluice .  Run: see docker-compose.yml.
+
+# The full image has the compiler that the optional lz4 package needs; the one below has not.
+FROM node:24-bookworm AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc tsconfig.json ./
+COPY scripts scripts
+COPY src src
+# The same step as `npm run build`: npm ci where the lock file lists every platform, else npm install, then tsc.
+RUN node scripts/run.mjs build && npm prune --omit=dev --no-save
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist/src dist/src
+COPY package.json LICENSE ./
+USER node
+EXPOSE 8080 9108
+# Inside the container only, as on any host. To publish the port, set HTTP_HOST=0.0.0.0 and publish it on
+# 127.0.0.1 or behind something that asks who is there: /stats and /metrics ask nobody.
+ENV HTTP_HOST=127.0.0.1 HTTP_PORT=9108
+# Alive, not ready: a container without Kafka must not be restarted, it holds records. Wants another line where
+# HTTP_HOST is one address other than loopback or HTTP_PORT is empty.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HTTP_PORT}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# The stop may take SHUTDOWN_TIMEOUT (10s): give `docker stop` more than that, such as --time 15.
+STOPSIGNAL SIGTERM
+CMD ["node", "dist/src/main.js"]
