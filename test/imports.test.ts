@@ -1,0 +1,170 @@
+// The arrows of docs/architecture.md: who may import whom, and what only one place may touch.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, normalize, sep } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+// Tests run from dist/test; the arrows are those of the sources beside it.
+const SRC = sourceDirectory();
+
+function sourceDirectory(): string {
+  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
+    const candidate = join(at, 'src');
+    if (at === dirname(at)) throw new Error('no src directory with TypeScript above this test');
+    try {
+      if (readdirSync(candidate).includes('main.ts')) return candidate;
+    } catch {
+      // Not here: further up.
+    }
+  }
+}
+
+interface Source {
+  /** Below src, with slashes: `server/connection.ts`. */
+  readonly path: string;
+  /** `server`, or the file itself where it lies directly in src. */
+  readonly area: string;
+  /** Without comments. */
+  readonly code: string;
+  readonly imports: readonly Import[];
+}
+
+interface Import {
+  /** A package, or a path below src. */
+  readonly target: string;
+  readonly area: string | undefined;
+  readonly names: string;
+}
+
+const IMPORT = /^(?:import|export)\s+(?:type\s+)?([\w*{][^'"]*?)\s*from\s+'([^']+)';/gm;
+const OTHER_IMPORT = /\b(?:import|require|load(?:<.*?>)?)\(\s*'([^']+)'|^import\s+'([^']+)'/gm;
+
+const areaOf = (path: string) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : path);
+
+function parse(path: string): Source {
+  const code = readFileSync(join(SRC, path), 'utf8')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/(^|\s)\/\/.*$/gm, '$1');
+  const resolve = (specifier: string, names: string): Import => {
+    if (!specifier.startsWith('.')) return { target: specifier, area: undefined, names };
+    const target = normalize(join(dirname(path), specifier))
+      .split(sep)
+      .join('/');
+    return { target, area: areaOf(target), names };
+  };
+  const imports = [
+    ...[...code.matchAll(IMPORT)].map(([, names = '', specifier = '']) => resolve(specifier, names)),
+    ...[...code.matchAll(OTHER_IMPORT)].map(([, called, bare]) => resolve(called ?? bare ?? '', '')),
+  ];
+  return { path, area: areaOf(path), code, imports };
+}
+
+const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .map((path) => path.split(sep).join('/'))
+  .filter((path) => path.endsWith('.ts'))
+  .sort()
+  .map(parse);
+
+/** What each area may import of src besides itself: an area, or one file of it. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  config: [],
+  protocol: [],
+  queue: ['protocol', 'config'],
+  server: ['queue', 'protocol', 'config'],
+  workers: ['queue', 'protocol', 'config'],
+  // Of the workers only the interface it implements, of the queue only the types of job and session.
+  kafka: ['protocol', 'config', 'queue/job.ts', 'workers/record-sink.ts'],
+  admin: ['protocol', 'config'],
+  cli: ['config', 'app.ts'],
+};
+
+/** The wiring: these see everything. */
+const WIRING = ['app.ts', 'gateway-snapshot.ts', 'main.ts'];
+
+describe('imports', () => {
+  it('are found at all', () => {
+    assert.ok(sources.length > 40);
+    const found = (path: string) => sources.find((source) => source.path === path)?.imports ?? [];
+    assert.ok(found('app.ts').some(({ target }) => target === 'kafka/kafka.ts'));
+    assert.ok(found('server/connection.ts').some(({ target }) => target === 'queue/job.ts'));
+    assert.ok(found('kafka/cluster.ts').some(({ target }) => target === 'kafkajs/src/broker'));
+    assert.ok(found('kafka/compression.ts').some(({ target }) => target === 'kafkajs-snappy'));
+  });
+
+  it('belong to areas whose arrows are known', () => {
+    for (const { path, area } of sources) assert.ok(area in ARROWS || WIRING.includes(area), path);
+  });
+
+  for (const [area, allowed] of Object.entries(ARROWS)) {
+    it(`of ${area} lead to ${['itself', ...allowed].join(', ')} and nowhere else`, () => {
+      for (const { path, imports } of sources.filter((source) => source.area === area)) {
+        for (const { target, area: other } of imports) {
+          if (other === undefined || other === area) continue;
+          assert.ok(allowed.includes(other) || allowed.includes(target), `${path} imports ${target}`);
+        }
+      }
+    });
+  }
+
+  it('of Node’s own modules say node:', () => {
+    for (const { path, imports } of sources) {
+      for (const { target } of imports) assert.ok(!builtinModules.includes(target), `${path}: ${target}`);
+    }
+  });
+});
+
+/** The files that import a package, or a part of it. */
+const importers = (name: string) =>
+  sources
+    .filter(({ imports }) => imports.some(({ target }) => target === name || target.startsWith(`${name}/`)))
+    .map(({ path }) => path);
+
+describe('only one place', () => {
+  it('reads the environment: config/load.ts', () => {
+    const readers = sources.filter(({ code }) => /\bprocess\s*(?:\.|\?\.|\[['"])\s*env\b/.test(code));
+    assert.deepEqual(
+      readers.map(({ path }) => path),
+      ['config/load.ts'],
+    );
+    for (const { path, imports } of sources) {
+      assert.ok(
+        !imports.some(({ target, names }) => target === 'node:process' && /\benv\b/.test(names)),
+        path,
+      );
+    }
+  });
+
+  it('knows kafkajs: kafka/cluster.ts', () => {
+    assert.deepEqual(importers('kafkajs'), ['kafka/cluster.ts']);
+  });
+
+  it('knows the compression packages: kafka/compression.ts', () => {
+    for (const name of ['kafkajs-snappy', 'lz4']) {
+      assert.deepEqual(importers(name), ['kafka/compression.ts']);
+    }
+  });
+
+  it('knows prom-client: admin', () => {
+    assert.deepEqual([...new Set(importers('prom-client').map(areaOf))], ['admin']);
+  });
+
+  it('listens for TCP: server', () => {
+    const listening = sources.filter(({ imports }) =>
+      imports.some(
+        ({ target, names }) => target === 'node:net' && /\b(?:createServer|Server)\b|\*/.test(names),
+      ),
+    );
+    assert.deepEqual(
+      listening.map(({ path }) => path),
+      ['server/tcp-server.ts'],
+    );
+  });
+
+  it('listens for HTTP: admin', () => {
+    for (const name of ['node:http', 'node:https', 'node:http2']) {
+      for (const path of importers(name)) assert.equal(areaOf(path), 'admin');
+    }
+  });
+});
