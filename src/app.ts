@@ -112,7 +112,8 @@ function serverOptions(settings: Settings, log: Logger): TcpServerOptions {
     identifyTimeoutMs: settings.TCP_IDENTIFY_TIMEOUT,
     inactivityTimeoutMs: settings.TCP_INACTIVITY_TIMEOUT,
     lineTimeoutMs: settings.TCP_LINE_TIMEOUT,
-    queueFull: settings.TCP_JOB_QUEUE_FULL,
+    // One message at a time has no queue that could be full: the next one waits its turn.
+    queueFull: settings.TCP_USE_WORKER_POOL ? settings.TCP_JOB_QUEUE_FULL : 'pause',
   };
 }
 

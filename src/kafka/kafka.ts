@@ -25,7 +25,7 @@ export interface Kafka {
 /** Kafka's own default for max.message.bytes, until the topic's is known. */
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 /** What 1000 readings of one message may add to their line: the record around each. */
-const BATCH_MESSAGE_FRAMES = 1000 * 768;
+const BATCH_MESSAGE_FRAMES = 1000 * 1024;
 const LINE_GROWTH = 3;
 const ALARM_PARTITIONS = 1;
 
