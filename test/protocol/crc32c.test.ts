@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomInt } from 'node:crypto';
 import { test } from 'node:test';
-import { crc32c, nativeCrc32c, portableCrc32c } from '../../src/kafka/crc32c.ts';
+import { crc32c, nativeCrc32c, portableCrc32c } from '../../src/protocol/crc32c.ts';
 
 // RFC 3720, appendix B.4.
 const ascending = Buffer.from(Array.from({ length: 32 }, (_, i) => i));

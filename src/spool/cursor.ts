@@ -1,0 +1,120 @@
+// How far a partition's spool has been acknowledged by Kafka, and under which producer id it is being sent.
+//
+// - One file of two 64-byte slots, written in turn; the newer valid one counts, so a torn write costs one step.
+// - A slot: sequence number, acknowledged offset, then the assignment (first offset, producer id, epoch, first
+//   sequence), the end of what is being sent, then a CRC-32C of all that.
+// - The cursor may lag behind the truth (records are sent again), it must never be ahead of it.
+// - A file that cannot be read has no state, and one that cannot be opened is tried again at each write.
+import { constants, type FileHandle, open } from 'node:fs/promises';
+import { crc32c } from '../protocol/crc32c.ts';
+
+const SLOT_BYTES = 64;
+const CRC_AT = 60;
+
+/** Unstamped batches from `fromOffset` on go out as this producer, with sequences counted from `firstSequence`. */
+export interface Assignment {
+  readonly fromOffset: number;
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  readonly firstSequence: number;
+}
+
+export interface CursorState {
+  /** Everything below this offset is in Kafka. */
+  readonly acknowledged: number;
+  readonly assignment: Assignment | undefined;
+  /** What is being sent as one batch, from `acknowledged` on, ends before this offset. */
+  readonly sendingEnd: number | undefined;
+}
+
+export class Cursor {
+  readonly #path: string;
+  #file: FileHandle | undefined;
+  #number = 0;
+  #state: CursorState | undefined;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Opens or creates the file; a damaged, empty or unusable one has no state. Never rejects. */
+  static async open(path: string): Promise<Cursor> {
+    const cursor = new Cursor(path);
+    await cursor.#load().catch(() => undefined);
+    return cursor;
+  }
+
+  /** Undefined where nothing valid was found. */
+  get state(): CursorState | undefined {
+    return this.#state;
+  }
+
+  /** Writes the state; durable against a crash of the process, and of the machine once sync() resolved. */
+  async write(state: CursorState): Promise<void> {
+    this.#state = state;
+    const number = this.#number + 1;
+    const file = await this.#open();
+    await file.write(encode(number, state), 0, SLOT_BYTES, (number % 2) * SLOT_BYTES);
+    // Only now: after a failed write the next one goes to the same slot, and the other stays whole.
+    this.#number = number;
+  }
+
+  async sync(): Promise<void> {
+    await this.#file?.datasync();
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+  }
+
+  async #load(): Promise<void> {
+    const file = await this.#open();
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(2 * SLOT_BYTES), 0, 2 * SLOT_BYTES, 0);
+    for (const index of [0, 1]) {
+      const slot = decode(buffer.subarray(0, bytesRead), index);
+      if (slot === undefined || slot.number <= this.#number) continue;
+      this.#number = slot.number;
+      this.#state = slot.state;
+    }
+  }
+
+  async #open(): Promise<FileHandle> {
+    this.#file ??= await open(this.#path, constants.O_RDWR | constants.O_CREAT);
+    return this.#file;
+  }
+}
+
+function encode(number: number, { acknowledged, assignment, sendingEnd }: CursorState): Buffer {
+  const slot = Buffer.alloc(SLOT_BYTES);
+  slot.writeDoubleBE(number, 0);
+  slot.writeDoubleBE(acknowledged, 8);
+  slot.writeDoubleBE(assignment?.fromOffset ?? -1, 16);
+  slot.writeBigInt64BE(assignment?.producerId ?? -1n, 24);
+  slot.writeInt16BE(assignment?.producerEpoch ?? -1, 32);
+  slot.writeInt32BE(assignment?.firstSequence ?? -1, 34);
+  slot.writeDoubleBE(sendingEnd ?? -1, 38);
+  slot.writeUInt32BE(crc32c(slot.subarray(0, CRC_AT)), CRC_AT);
+  return slot;
+}
+
+function decode(file: Buffer, index: number): { number: number; state: CursorState } | undefined {
+  const slot = file.subarray(index * SLOT_BYTES, (index + 1) * SLOT_BYTES);
+  if (slot.length < SLOT_BYTES || slot.readUInt32BE(CRC_AT) !== crc32c(slot.subarray(0, CRC_AT)))
+    return undefined;
+  const fromOffset = slot.readDoubleBE(16);
+  const assignment = {
+    fromOffset,
+    producerId: slot.readBigInt64BE(24),
+    producerEpoch: slot.readInt16BE(32),
+    firstSequence: slot.readInt32BE(34),
+  };
+  const sendingEnd = slot.readDoubleBE(38);
+  return {
+    number: slot.readDoubleBE(0),
+    state: {
+      acknowledged: slot.readDoubleBE(8),
+      assignment: fromOffset < 0 ? undefined : assignment,
+      sendingEnd: sendingEnd < 0 ? undefined : sendingEnd,
+    },
+  };
+}

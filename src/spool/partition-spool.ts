@@ -1,0 +1,104 @@
+// One partition's way through the disk: batches in, grouped so that one sync serves many; batches out in the
+// same order, each with the producer's identity it was first sent with. Retries what the disk refuses, for ever.
+import { setTimeout as pause } from 'node:timers/promises';
+import { SpoolFullError, type SpoolLog } from './spool-log.ts';
+
+/** A batch to be written. */
+export interface Writable {
+  readonly bytes: Buffer | undefined;
+}
+
+export interface PartitionSpoolEvents<T extends Writable> {
+  /** These batches are durable, in order. */
+  durable(batches: readonly T[]): void;
+  /** The disk refuses (the reason) or takes again (null). */
+  trouble(reason: string | null): void;
+}
+
+/** Bytes written and synced at once at most. */
+const GROUP_BYTES = 4 * 2 ** 20;
+const RETRY_MS = 500;
+
+export class PartitionSpool<T extends Writable> {
+  readonly log: SpoolLog;
+  readonly #events: PartitionSpoolEvents<T>;
+  readonly #signal: AbortSignal;
+  #pending: T[] = [];
+  #writing: readonly T[] = [];
+  #running = false;
+  #failing = false;
+
+  constructor(log: SpoolLog, events: PartitionSpoolEvents<T>, signal: AbortSignal) {
+    this.log = log;
+    this.#events = events;
+    this.#signal = signal;
+  }
+
+  /** Batches that are not durable yet. */
+  get waiting(): number {
+    return this.#pending.length + this.#writing.length;
+  }
+
+  /** The disk refused the latest write. */
+  get failing(): boolean {
+    return this.#failing;
+  }
+
+  add(batch: T): void {
+    this.#pending.push(batch);
+    if (!this.#running) {
+      this.#running = true;
+      void this.#run();
+    }
+  }
+
+  /** Takes back what is not being written, for when Kafka takes batches and the disk does not. */
+  takeBack(): T[] {
+    if (this.#writing.length > 0) return [];
+    // A try at writing may have given them the spool's offsets; Kafka wants them counted from zero.
+    for (const { bytes } of this.#pending) bytes?.writeBigInt64BE(0n, 0);
+    return this.#pending.splice(0);
+  }
+
+  async #run(): Promise<void> {
+    while (this.#pending.length > 0 && !this.#signal.aborted) {
+      this.#writing = this.#takeGroup();
+      const group = this.#writing;
+      try {
+        await this.log.append(group.flatMap(({ bytes }) => bytes ?? []));
+        this.#writing = [];
+        this.#recovered();
+        this.#events.durable(group);
+      } catch (error) {
+        this.#writing = [];
+        this.#pending.unshift(...group);
+        this.#failing = true;
+        this.#events.trouble(reasonOf(error));
+        await pause(RETRY_MS, undefined, { signal: this.#signal }).catch(() => undefined);
+      }
+    }
+    this.#recovered();
+    this.#running = false;
+  }
+
+  #recovered(): void {
+    if (this.#failing) this.#events.trouble(null);
+    this.#failing = false;
+  }
+
+  #takeGroup(): T[] {
+    let bytes = 0;
+    const end = this.#pending.findIndex((batch, index) => {
+      bytes += batch.bytes?.length ?? 0;
+      return index > 0 && bytes > GROUP_BYTES;
+    });
+    return this.#pending.splice(0, end < 0 ? this.#pending.length : end);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof SpoolFullError) return error.message;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return 'the spool’s disk is full';
+  return `the spool’s disk fails: ${code ?? message}`;
+}

@@ -1,0 +1,244 @@
+// The disk refuses: really full (a small tmpfs), or failing (strace makes system calls fail).
+import assert from 'node:assert/strict';
+import { closeSync, openSync, statfsSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { PartitionSpool } from '../../src/spool/partition-spool.ts';
+import { Spool } from '../../src/spool/spool.ts';
+import { waitFor } from '../support/wait.ts';
+import {
+  drain,
+  filesIn,
+  hasStrace,
+  idOf,
+  makeBatch,
+  mount,
+  openLog,
+  startChild,
+  subdirectory,
+  temporaryDirectory,
+} from './support.ts';
+
+const RECORD_BYTES = 10_000;
+
+/** A file that takes all the space there is; deleting it gives it back. */
+function fill(directory: string): string {
+  const path = join(directory, 'ballast');
+  const fd = openSync(path, 'a');
+  try {
+    for (const bytes of [65_536, 4096, 1]) {
+      const chunk = Buffer.alloc(bytes);
+      try {
+        while (writeSync(fd, chunk) > 0);
+      } catch (error) {
+        assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
+  assert.equal(statfsSync(directory).bfree, 0);
+  return path;
+}
+
+const smallDisk = (t: TestContext): string | undefined =>
+  mount(t, ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs']);
+
+describe('on a full disk', () => {
+  it('an append is refused and cut back, and the same batch is taken when there is space', async (t) => {
+    const disk = smallDisk(t);
+    if (disk === undefined) return;
+    const directory = join(disk, 'log');
+    const { log, held } = await openLog(directory, { sync: 'batch' });
+    const ids: string[] = [];
+    let refused: Buffer[] = [];
+    for (let id = 0; refused.length === 0; id++) {
+      // Two at a time, so that a write can be taken in part.
+      const group = [await makeBatch(`${id}a`, 1, RECORD_BYTES), await makeBatch(`${id}b`, 1, RECORD_BYTES)];
+      await log.append(group).then(
+        () => ids.push(`${id}a`, `${id}b`),
+        (error: NodeJS.ErrnoException) => {
+          assert.equal(error.code, 'ENOSPC');
+          refused = group;
+        },
+      );
+    }
+    const [file = ''] = filesIn(directory, '.log');
+    assert.equal(statSync(join(directory, file)).size, log.bytes);
+    assert.equal(held(), log.bytes);
+    assert.ok(ids.length > 20);
+
+    // A drain needs no space, and makes some.
+    const ballast = fill(disk);
+    const first = await log.next();
+    assert.ok(first);
+    await log.acknowledge(first.offset + first.count);
+    unlinkSync(ballast);
+    const rest = await drain(log);
+    assert.deepEqual([idOf(first.bytes), ...rest], ids);
+    assert.deepEqual(filesIn(directory, '.log'), []);
+    await log.append(refused);
+    const last = ids.length / 2;
+    assert.deepEqual(await drain(log), [`${last}a`, `${last}b`]);
+    await log.close();
+  });
+
+  it('what is all acknowledged is deleted even while appends are being refused', async (t) => {
+    const disk = smallDisk(t);
+    if (disk === undefined) return;
+    const directory = join(disk, 'log');
+    const { log } = await openLog(directory, { sync: 'batch' });
+    await log.append([await makeBatch('old', 1, 300_000)]);
+    const batch = await log.next();
+    assert.ok(batch);
+    const next = await makeBatch('new', 1, 300_000);
+    // The acknowledgement comes while a write is under way that has no room beside what it sets free.
+    await Promise.all([
+      assert.rejects(log.append([next]), { code: 'ENOSPC' }),
+      log.acknowledge(batch.offset + batch.count),
+    ]);
+    await log.append([next]);
+    assert.deepEqual(await drain(log), ['new']);
+    await log.close();
+  });
+
+  it('the spool opens, gives back what it has and deletes it', async (t) => {
+    const disk = smallDisk(t);
+    if (disk === undefined) return;
+    const directory = subdirectory(disk, 'spool');
+    const options = {
+      directory,
+      topic: 'metrics',
+      maxBytes: 2 ** 30,
+      segmentBytes: 2 ** 20,
+      sync: 'batch',
+      partitions: 1,
+    } as const;
+    const first = await Spool.open(options);
+    for (let id = 0; id < 5; id++) {
+      await (await first.spool.log(0)).append([await makeBatch(id, 1, RECORD_BYTES)]);
+    }
+    await first.spool.close();
+    // The worst of cases: there is no room for a cursor either, nor for the lock's owner.
+    unlinkSync(join(directory, 'metrics-0', 'cursor'));
+    fill(disk);
+    const { spool, report } = await Spool.open(options);
+    assert.equal(report.records, 5);
+    await spool.layout.set({ partitions: 1, known: true });
+    const log = await spool.log(0);
+    const ids: string[] = [];
+    for (let batch = await log.next(); batch !== undefined; batch = await log.next()) {
+      ids.push(idOf(batch.bytes));
+      await log.acknowledge(batch.offset + batch.count).catch((error: NodeJS.ErrnoException) => {
+        assert.equal(error.code, 'ENOSPC');
+      });
+    }
+    assert.deepEqual(ids, ['0', '1', '2', '3', '4']);
+    assert.deepEqual([spool.bytes, filesIn(join(directory, 'metrics-0'), '.log')], [0, []]);
+    await log.append([await makeBatch('again')]);
+    assert.deepEqual(await drain(log), ['again']);
+    await spool.close();
+  });
+
+  it('a partition says so, tries on in order, and says when it is over', async (t) => {
+    const disk = smallDisk(t);
+    if (disk === undefined) return;
+    const { log } = await openLog(join(disk, 'log'), { sync: 'batch' });
+    const ballast = fill(disk);
+    const troubles: (string | null)[] = [];
+    const durable: string[] = [];
+    const abort = new AbortController();
+    t.after(() => abort.abort());
+    const spool = new PartitionSpool<{ id: string; bytes: Buffer }>(
+      log,
+      {
+        durable: (batches) => durable.push(...batches.map(({ id }) => id)),
+        trouble: (reason) => troubles.push(reason),
+      },
+      abort.signal,
+    );
+    for (const id of ['a', 'b', 'c']) spool.add({ id, bytes: await makeBatch(id, 1, RECORD_BYTES) });
+    await waitFor('the partition to say so', () => troubles.length > 0);
+    assert.deepEqual([troubles[0], durable], ['the spool’s disk is full', []]);
+    assert.equal(spool.waiting, 3);
+    unlinkSync(ballast);
+    await waitFor('the batches to be durable', () => durable.length === 3);
+    assert.deepEqual([durable, troubles.at(-1)], [['a', 'b', 'c'], null]);
+    assert.deepEqual(await drain(log), ['a', 'b', 'c']);
+    await log.close();
+  });
+});
+
+it('batches taken back from a full disk are as Kafka wants them, whatever offsets a try gave them', async (t) => {
+  const disk = smallDisk(t);
+  if (disk === undefined) return;
+  const { log } = await openLog(join(disk, 'log'), { sync: 'batch' });
+  await log.append([await makeBatch('before', 7)]);
+  fill(disk);
+  const troubles: (string | null)[] = [];
+  const abort = new AbortController();
+  t.after(() => abort.abort());
+  const trouble = (reason: string | null) => troubles.push(reason);
+  const spool = new PartitionSpool(log, { durable: () => undefined, trouble }, abort.signal);
+  const batch = await makeBatch('a', 1, RECORD_BYTES);
+  const original = Buffer.from(batch);
+  spool.add({ bytes: batch });
+  await waitFor('the refusal', () => troubles.length > 0);
+  assert.notDeepEqual(batch, original);
+  assert.deepEqual(spool.takeBack(), [{ bytes: original }]);
+  await log.close();
+});
+
+describe('where the disk fails', () => {
+  // One thread, because strace counts calls by thread. Opening writes and syncs the cursor first.
+  const env = { UV_THREADPOOL_SIZE: '1' };
+  const faults: Record<string, string[]> = {
+    'in a write': ['-e', 'inject=pwrite64,pwritev:error=EIO:when=4'],
+    'in several writes': ['-e', 'inject=pwrite64,pwritev:error=EIO:when=3..5'],
+    'in a sync': ['-e', 'inject=fdatasync:error=EIO:when=4'],
+    'in the first sync of a segment': ['-e', 'inject=fdatasync:error=EIO:when=2'],
+    'in several syncs': ['-e', 'inject=fdatasync:error=EIO:when=3..6'],
+    'in a sync, and in cutting back': [
+      ...['-e', 'inject=fdatasync:error=EIO:when=4'],
+      ...['-e', 'inject=ftruncate:error=EIO'],
+    ],
+  };
+  for (const [where, inject] of Object.entries(faults)) {
+    it(`${where}, the batch is not confirmed, goes to a new segment and is there once`, async (t) => {
+      if (!hasStrace(t)) return;
+      const directory = temporaryDirectory(t);
+      const trace = ['strace', '-f', '-o', '/dev/null', '-e', 'trace=pwrite64,pwritev,fdatasync,ftruncate'];
+      const child = startChild(t, ['append', directory, '6'], { before: [...trace, ...inject], env });
+      assert.equal(await child.ended, 0);
+      const refused = child.lines.filter((line) => line.startsWith('refused'));
+      assert.ok(refused.length > 0 && refused.every((line) => line.endsWith('EIO')), child.lines.join(' | '));
+      const stored = child.lines.filter((line) => line.startsWith('stored'));
+      assert.equal(stored.length, 6);
+      assert.equal(filesIn(directory, '.log').length, where.includes('first') ? 1 : 2);
+      const { log, recovered } = await openLog(directory);
+      assert.equal(recovered.records, 18);
+      const ids = ['000000', '000001', '000002', '000003', '000004', '000005'];
+      assert.deepEqual(await drain(log), ids);
+      await log.close();
+    });
+  }
+
+  it('and the process dies before the batch is written again, what was confirmed is all there', async (t) => {
+    if (!hasStrace(t)) return;
+    const directory = temporaryDirectory(t);
+    const inject = ['-e', 'trace=fdatasync', '-e', 'inject=fdatasync:error=EIO:when=4+'];
+    const child = startChild(t, ['append', directory, '6'], {
+      before: ['strace', '-f', '-o', '/dev/null', ...inject],
+      env,
+    });
+    await child.line('refused 2');
+    // Not strace: what it traces would run on without the fault.
+    process.kill(Number((await child.line('open')).slice('open '.length)), 'SIGKILL');
+    await child.ended;
+    const { log } = await openLog(directory);
+    const ids = await drain(log);
+    assert.deepEqual(ids.slice(0, 2), ['000000', '000001']);
+    assert.ok(ids.length <= 3);
+    await log.close();
+  });
+});

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { PartitionSpool } from '../../src/spool/partition-spool.ts';
+import { waitFor } from '../support/wait.ts';
+import { drain, makeBatch, openLog, readAll, temporaryDirectory } from './support.ts';
+
+interface Item {
+  readonly id: string;
+  readonly bytes: Buffer;
+}
+
+async function partitionSpool(t: TestContext) {
+  // The cap stands for any refusal of the disk.
+  const state = { full: false };
+  const { log } = await openLog(temporaryDirectory(t), { sync: 'batch', reserve: () => !state.full });
+  const abort = new AbortController();
+  const groups: string[][] = [];
+  const troubles: (string | null)[] = [];
+  const spool = new PartitionSpool<Item>(
+    log,
+    {
+      durable: (batches) => groups.push(batches.map(({ id }) => id)),
+      trouble: (reason) => troubles.push(reason),
+    },
+    abort.signal,
+  );
+  t.after(async () => {
+    abort.abort();
+    await log.close();
+  });
+  const add = async (id: string, bytes = 0) => spool.add({ id, bytes: await makeBatch(id, 1, bytes) });
+  return { log, spool, groups, troubles, abort, state, add };
+}
+
+describe('a partition’s way to the disk', () => {
+  it('writes what came during one sync with the next one, in order', async (t) => {
+    const { log, spool, groups } = await partitionSpool(t);
+    const items = await Promise.all(
+      Array.from({ length: 1000 }, async (_, n) => ({ id: `${n}`, bytes: await makeBatch(n) })),
+    );
+    for (const item of items) spool.add(item);
+    assert.equal(spool.waiting, 1000);
+    await waitFor('all to be durable', () => spool.waiting === 0);
+    assert.ok(groups.length <= 3, `${groups.length} syncs`);
+    const expected = items.map(({ id }) => id);
+    assert.deepEqual(groups.flat(), expected);
+    assert.deepEqual(
+      (await readAll(log)).map(({ id }) => id),
+      expected,
+    );
+  });
+
+  it('puts no more than 4 MiB under one sync, but any single batch', async (t) => {
+    const { spool, groups } = await partitionSpool(t);
+    const items = await Promise.all(
+      [5e6, 3e6, 2e6, 1e6, 5e6].map(async (bytes, n) => ({
+        id: `${n}`,
+        bytes: await makeBatch(n, 1, bytes),
+      })),
+    );
+    for (const item of items) spool.add(item);
+    await waitFor('all to be durable', () => spool.waiting === 0);
+    assert.deepEqual(groups, [['0'], ['1'], ['2', '3'], ['4']]);
+  });
+
+  it('tries on after a refusal, in order, and tells of the trouble’s beginning and end', async (t) => {
+    const { log, groups, troubles, state, add, spool } = await partitionSpool(t);
+    state.full = true;
+    await add('a');
+    await waitFor('a refusal', () => troubles.length === 1);
+    await add('b');
+    state.full = false;
+    await waitFor('all to be durable', () => spool.waiting === 0);
+    assert.deepEqual(groups, [['a', 'b']]);
+    assert.deepEqual(troubles, ['SPOOL_MAX_BYTES is reached', null]);
+    assert.deepEqual(await drain(log), ['a', 'b']);
+  });
+
+  it('gives back what is not being written, and the trouble is over', async (t) => {
+    const { log, spool, groups, troubles, state, add } = await partitionSpool(t);
+    await add('first');
+    await waitFor('the first to be durable', () => groups.length === 1);
+    state.full = true;
+    await add('a');
+    await waitFor('a refusal', () => troubles.length === 1);
+    await add('b');
+    const taken = spool.takeBack();
+    assert.deepEqual(
+      taken.map(({ id }) => id),
+      ['a', 'b'],
+    );
+    assert.equal(spool.waiting, 0);
+    await waitFor('the trouble to be over', () => troubles.at(-1) === null);
+    state.full = false;
+    await add('c');
+    await waitFor('the last to be durable', () => groups.length === 2);
+    assert.deepEqual(await drain(log), ['first', 'c']);
+  });
+
+  it('gives nothing back while it is being written', async (t) => {
+    const { spool, groups, add } = await partitionSpool(t);
+    await add('a', 100_000);
+    assert.deepEqual(spool.takeBack(), []);
+    await waitFor('it to be durable', () => groups.length === 1);
+  });
+
+  it('ends at once when it is told to, though the disk refuses', async (t) => {
+    const { groups, troubles, abort, state, add } = await partitionSpool(t);
+    state.full = true;
+    await add('a');
+    await waitFor('a refusal', () => troubles.length === 1);
+    const from = performance.now();
+    abort.abort();
+    await waitFor('the end', () => troubles.at(-1) === null);
+    assert.ok(performance.now() - from < 200);
+    assert.deepEqual(groups, []);
+  });
+});

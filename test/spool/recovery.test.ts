@@ -1,0 +1,383 @@
+import assert from 'node:assert/strict';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import type { SpoolLog } from '../../src/spool/spool-log.ts';
+import {
+  drain,
+  filesIn,
+  hasStrace,
+  makeBatch,
+  openLog,
+  readAll,
+  startChild,
+  temporaryDirectory,
+} from './support.ts';
+
+const FIRST = `${'0'.repeat(20)}.log`;
+const IDS = ['a', 'b', 'c'];
+/** Fields of a batch no checksum covers and nothing depends on: base offset and leader epoch. */
+const isHarmless = (at: number): boolean => at < 8 || (at >= 12 && at < 16);
+
+/** A log of the batches a (2 records), b (3) and c (4) in one segment; where each begins, and the end. */
+async function threeBatches(directory: string): Promise<{ file: string; bytes: Buffer; starts: number[] }> {
+  const { log } = await openLog(directory);
+  const starts = [0];
+  for (const [index, id] of IDS.entries()) {
+    await log.append([await makeBatch(id, index + 2)]);
+    starts.push(log.bytes);
+  }
+  await log.close();
+  const file = join(directory, FIRST);
+  return { file, bytes: readFileSync(file), starts };
+}
+
+/** The log as it was after `threeBatches`, with other bytes in its segment. */
+function restore(directory: string, file: string, bytes: Buffer): void {
+  rmSync(directory, { recursive: true });
+  mkdirSync(directory);
+  writeFileSync(file, bytes);
+}
+
+function flipped(bytes: Buffer, at: number, bit: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[at] = (copy[at] as number) ^ (1 << bit);
+  return copy;
+}
+
+async function drainAndCheckEmpty(log: SpoolLog, directory: string): Promise<string[]> {
+  const ids = await drain(log);
+  assert.deepEqual([log.records, log.bytes, filesIn(directory, '.log')], [0, 0, []]);
+  await log.close();
+  return ids;
+}
+
+describe('a log that was cut off', () => {
+  it('at any byte of its last batch loses that one only, and goes on behind the others', async (t) => {
+    const directory = join(temporaryDirectory(t), 'log');
+    const { file, bytes, starts } = await threeBatches(directory);
+    const [, , lastStart = 0] = starts;
+    for (let end = lastStart; end < bytes.length; end++) {
+      restore(directory, file, bytes.subarray(0, end));
+      const { log, recovered } = await openLog(directory);
+      assert.deepEqual(recovered, {
+        records: 5,
+        bytes: lastStart,
+        cutBytes: end - lastStart,
+        badBatches: 0,
+        badRecords: 0,
+      });
+      assert.equal(statSync(file).size, lastStart);
+      await log.append([await makeBatch('d')]);
+      assert.deepEqual(await drainAndCheckEmpty(log, directory), ['a', 'b', 'd'], `cut at ${end}`);
+      assert.deepEqual(filesIn(directory, '.bad'), []);
+    }
+  });
+
+  it('and filled up with zeros, by little or by much, loses nothing that was before', async (t) => {
+    const directory = join(temporaryDirectory(t), 'log');
+    const { file, bytes, starts } = await threeBatches(directory);
+    const [, , lastStart = 0] = starts;
+    const tails = [1, 11, 12, 61, 62, 4096, 9 * 2 ** 20].map((length) => [bytes.length, length] as const);
+    const partly = [0, 8, 12, 30, 61, 70].map((kept) => [lastStart + kept, 4096] as const);
+    for (const [kept, zeros] of [...tails, ...partly]) {
+      restore(directory, file, Buffer.concat([bytes.subarray(0, kept), Buffer.alloc(zeros)]));
+      const { log } = await openLog(directory);
+      const ids = await drainAndCheckEmpty(log, directory);
+      assert.deepEqual(ids, kept === bytes.length ? IDS : ['a', 'b'], `${kept} bytes and ${zeros} zeros`);
+    }
+  });
+});
+
+describe('a log with one flipped bit', () => {
+  for (const [index, name] of [
+    [0, 'first'],
+    [1, 'middle'],
+    [2, 'last'],
+  ] as const) {
+    it(`anywhere in its ${name} batch loses that one at most, counts it and sets it aside`, async (t) => {
+      const directory = join(temporaryDirectory(t), 'log');
+      const { file, bytes, starts } = await threeBatches(directory);
+      const [start, end] = starts.slice(index) as [number, number];
+      const offsets: Record<string, number> = { a: 0, b: 2, c: 5 };
+      for (let at = start; at < end; at++) {
+        // All bits of the header, one of each byte behind it.
+        for (const bit of at - start < 61 ? [0, 1, 2, 3, 4, 5, 6, 7] : [at % 8]) {
+          const where = `bit ${bit} of byte ${at - start}`;
+          restore(directory, file, flipped(bytes, at, bit));
+          const { log, recovered } = await openLog(directory);
+          const lost = isHarmless(at - start) ? [] : [IDS[index]];
+          const expected = IDS.filter((id) => !lost.includes(id));
+          assert.equal(recovered.badBatches, lost.length, where);
+          assert.equal(recovered.cutBytes, 0, where);
+          const read = await readAll(log);
+          assert.deepEqual(
+            read,
+            expected.map((id) => ({ id, offset: offsets[id] })),
+            where,
+          );
+          const aside = filesIn(directory, '.bad').map((one) => readFileSync(join(directory, one)));
+          const damaged = flipped(bytes, at, bit).subarray(start, end);
+          assert.deepEqual(aside, lost.length === 0 ? [] : [damaged], where);
+          await log.rewind();
+          assert.deepEqual(await drainAndCheckEmpty(log, directory), expected, where);
+        }
+      }
+    });
+
+    it(`in its ${name} batch while it is open counts what is missing and comes to its end`, async (t) => {
+      const directory = join(temporaryDirectory(t), 'log');
+      const { file, bytes, starts } = await threeBatches(directory);
+      const start = starts[index] as number;
+      for (const at of [0, 3, 7, 8, 9, 10, 11, 13, 16, 17, 23, 43, 57, 60, 65]) {
+        restore(directory, file, bytes);
+        const { log } = await openLog(directory);
+        writeFileSync(file, flipped(bytes, start + at, at % 8));
+        const lost = isHarmless(at) ? 0 : 1;
+        const ids = await drainAndCheckEmpty(log, directory);
+        assert.deepEqual(ids, lost === 0 ? IDS : IDS.toSpliced(index, 1), `byte ${at}`);
+        assert.deepEqual([log.badBatches, log.badRecords], [lost, lost * (index + 2)], `byte ${at}`);
+      }
+    });
+  }
+
+  it('in one of many segments keeps all the others, in order', async (t) => {
+    const directory = temporaryDirectory(t);
+    const { log } = await openLog(directory, { segmentBytes: 500 });
+    const ids = Array.from({ length: 40 }, (_, id) => `${id}`);
+    for (const id of ids) await log.append([await makeBatch(id, 2, 50)]);
+    await log.close();
+    const victim = filesIn(directory, '.log')[7] as string;
+    // The last batch of a finished segment: what it held is missed from the next one's name on.
+    const bytes = readFileSync(join(directory, victim));
+    writeFileSync(join(directory, victim), flipped(bytes, bytes.length - 20, 3));
+    const again = await openLog(directory);
+    assert.deepEqual([again.recovered.badBatches, again.recovered.badRecords], [1, 2]);
+    const read = await drain(again.log);
+    assert.equal(read.length, 39);
+    assert.deepEqual(
+      read,
+      ids.filter((id) => read.includes(id)),
+    );
+    assert.equal(again.log.badRecords, 2);
+    await again.log.close();
+  });
+});
+
+describe('a cursor', () => {
+  /** Ten batches of one record, of which four are acknowledged, some by way of an older cursor. */
+  async function acknowledgedTo4(directory: string): Promise<{ cursor: string; older: Buffer }> {
+    const { log } = await openLog(directory, { segmentBytes: 200 });
+    for (let id = 0; id < 10; id++) await log.append([await makeBatch(id, 1, 50)]);
+    const cursor = join(directory, 'cursor');
+    await log.acknowledge(2);
+    const older = readFileSync(cursor);
+    await log.acknowledge(4);
+    await log.close();
+    return { cursor, older };
+  }
+
+  async function readAgain(directory: string): Promise<string> {
+    const { log } = await openLog(directory, { segmentBytes: 200 });
+    const ids = (await readAll(log)).map(({ id }) => id).join('');
+    await log.close();
+    return ids;
+  }
+
+  it('that is whole is followed', async (t) => {
+    const directory = temporaryDirectory(t);
+    await acknowledgedTo4(directory);
+    assert.equal(await readAgain(directory), '456789');
+  });
+
+  const damage: Record<string, (cursor: string, older: Buffer) => void> = {
+    missing: (cursor) => unlinkSync(cursor),
+    empty: (cursor) => writeFileSync(cursor, ''),
+    stale: (cursor, older) => writeFileSync(cursor, older),
+    short: (cursor) => truncateSync(cursor, 40),
+    'torn in both slots': (cursor) => writeFileSync(cursor, Buffer.alloc(128, 7)),
+    'all zeros': (cursor) => writeFileSync(cursor, Buffer.alloc(128)),
+    'a directory': (cursor) => {
+      unlinkSync(cursor);
+      mkdirSync(cursor);
+    },
+  };
+  for (const [what, damageIt] of Object.entries(damage)) {
+    it(`that is ${what} replays, and skips nothing`, async (t) => {
+      const directory = temporaryDirectory(t);
+      const { cursor, older } = await acknowledgedTo4(directory);
+      damageIt(cursor, older);
+      const ids = await readAgain(directory);
+      assert.ok('0123456789'.endsWith(ids) && ids.length >= 6, ids);
+    });
+  }
+
+  it('with a flip anywhere falls back one step at most', async (t) => {
+    const directory = temporaryDirectory(t);
+    const { cursor } = await acknowledgedTo4(directory);
+    const whole = readFileSync(cursor);
+    for (let at = 0; at < whole.length; at++) {
+      writeFileSync(cursor, flipped(whole, at, at % 8));
+      const ids = await readAgain(directory);
+      assert.ok('23456789'.endsWith(ids) && ids.length >= 6, ids);
+    }
+  });
+
+  it('ahead of what is there replays all of it, and keeps doing so until it is acknowledged', async (t) => {
+    const directory = temporaryDirectory(t);
+    const { log } = await openLog(directory);
+    for (let id = 0; id < 4; id++) await log.append([await makeBatch(id)]);
+    await log.acknowledge(3);
+    await log.close();
+    const bytes = readFileSync(join(directory, FIRST));
+    truncateSync(join(directory, FIRST), bytes.length / 2);
+    const second = await openLog(directory);
+    assert.deepEqual([second.log.acknowledged, second.log.nextOffset], [0, 2]);
+    // New records get the offsets the old cursor had passed.
+    for (const id of ['x', 'y', 'z']) await second.log.append([await makeBatch(id)]);
+    const third = await openLog(directory);
+    assert.deepEqual(await drain(third.log), ['0', '1', 'x', 'y', 'z']);
+    await third.log.close();
+    await second.log.close();
+  });
+
+  it('behind a segment that is gone already begins with the next one', async (t) => {
+    const directory = temporaryDirectory(t);
+    await acknowledgedTo4(directory);
+    const cursor = readFileSync(join(directory, 'cursor'));
+    const { log } = await openLog(directory);
+    await log.acknowledge(7);
+    await log.close();
+    writeFileSync(join(directory, 'cursor'), cursor);
+    assert.ok('6789'.endsWith(await readAgain(directory)));
+  });
+
+  it('before a segment that should have been deleted deletes it at the next start', async (t) => {
+    const directory = temporaryDirectory(t);
+    const { log } = await openLog(directory, { segmentBytes: 200 });
+    for (let id = 0; id < 6; id++) await log.append([await makeBatch(id, 1, 50)]);
+    const names = filesIn(directory, '.log');
+    const kept = names.map((name) => readFileSync(join(directory, name)));
+    await log.acknowledge(4);
+    await log.close();
+    for (const [index, name] of names.entries()) writeFileSync(join(directory, name), kept[index] as Buffer);
+    const again = await openLog(directory);
+    assert.equal(again.recovered.records, 2);
+    assert.deepEqual(await drain(again.log), ['4', '5']);
+    assert.equal(again.held(), 0);
+    await again.log.close();
+    assert.deepEqual(filesIn(directory, '.log'), []);
+  });
+});
+
+describe('what does not belong into a log’s directory', () => {
+  it('does not keep it from starting, and costs no batch', async (t) => {
+    const directory = temporaryDirectory(t);
+    await threeBatches(directory);
+    const segment = (offset: number): string => join(directory, `${String(offset).padStart(20, '0')}.log`);
+    writeFileSync(join(directory, 'README'), 'hello');
+    writeFileSync(join(directory, '3.log.txt'), 'hello');
+    writeFileSync(segment(3), Buffer.alloc(5000, 'junk'));
+    writeFileSync(segment(4), '');
+    writeFileSync(segment(9), '');
+    mkdirSync(segment(6));
+    symlinkSync('/nowhere', segment(7));
+    writeFileSync(join(directory, `${FIRST}.3.bad`), 'from before');
+    const { log, recovered } = await openLog(directory);
+    assert.deepEqual([recovered.records, log.nextOffset], [9, 9]);
+    assert.equal(recovered.badBatches, 2);
+    await log.append([await makeBatch('d')]);
+    assert.deepEqual(await drainAndCheckEmpty(log, directory), [...IDS, 'd']);
+  });
+
+  it('does not keep a log from starting that is nothing but damage', async (t) => {
+    const directory = temporaryDirectory(t);
+    writeFileSync(join(directory, FIRST), Buffer.alloc(5 * 2 ** 20, 0xff));
+    const { log, recovered } = await openLog(directory);
+    assert.equal(recovered.records, 0);
+    await log.append([await makeBatch('d')]);
+    assert.deepEqual(await drainAndCheckEmpty(log, directory), ['d']);
+  });
+
+  it('a second copy of a batch, left by a sync that failed, is not sent twice', async (t) => {
+    const directory = temporaryDirectory(t);
+    const { log } = await openLog(directory, { segmentBytes: 150 });
+    for (const id of ['a', 'b', 'c']) await log.append([await makeBatch(id, 1, 50)]);
+    await log.close();
+    const names = filesIn(directory, '.log').map((name) => join(directory, name));
+    assert.equal(names.length, 3);
+    const [first, second, third] = names as [string, string, string];
+    appendFileSync(first, readFileSync(second));
+    appendFileSync(first, readFileSync(third));
+    // And one whose group was never finished.
+    appendFileSync(second, readFileSync(third).subarray(0, 30));
+    copyFileSync(first, `${first}.copy`);
+    const again = await openLog(directory);
+    assert.equal(again.recovered.records, 3);
+    assert.deepEqual(await drain(again.log), IDS);
+    await again.log.close();
+  });
+});
+
+describe('recovery', () => {
+  it('reads on where the disk does not give a part back, and deletes nothing of it', async (t) => {
+    if (!hasStrace(t)) return;
+    const directory = temporaryDirectory(t);
+    const { log } = await openLog(directory, { segmentBytes: 12 * 2 ** 20 });
+    for (let id = 0; id < 80; id++) await log.append([await makeBatch(id, 1, 250_000)]);
+    await log.close();
+    const [first = '', second = ''] = filesIn(directory, '.log').map((name) => join(directory, name));
+    const fault = ['-e', 'trace=pread64', '-e', 'inject=pread64:error=EIO:when=2+'];
+    const child = startChild(t, ['recover', directory], {
+      before: ['strace', '-f', '-o', '/dev/null', '-P', first, ...fault],
+      env: { UV_THREADPOOL_SIZE: '1' },
+    });
+    const { badBatches } = JSON.parse((await child.line('recovered')).slice('recovered '.length)) as {
+      badBatches: number;
+    };
+    assert.equal(await child.ended, 0);
+    assert.equal(badBatches, 1);
+    assert.ok(existsSync(first) && existsSync(second));
+    // The disk is well again: everything is there.
+    const again = await openLog(directory);
+    assert.equal((await drain(again.log)).length, 80);
+    await again.log.close();
+  });
+
+  for (const [what, recordBytes] of [
+    ['64 KiB', 65_000],
+    ['1 KiB', 900],
+  ] as const) {
+    it(`reads 300 MB of ${what} batches fast and in bounded memory`, { timeout: 120_000 }, async (t) => {
+      const directory = temporaryDirectory(t);
+      const { log } = await openLog(directory, { segmentBytes: 64 * 2 ** 20 });
+      const one = await makeBatch('x', 1, recordBytes);
+      const group = Array.from({ length: Math.floor(2 ** 20 / one.length) }, () => Buffer.from(one));
+      while (log.bytes < 300e6) await log.append(group);
+      const { bytes } = log;
+      await log.close();
+      const child = startChild(t, ['recover', directory]);
+      const answer = (await child.line('recovered')).slice('recovered '.length);
+      const { ms, rssKiB, records } = JSON.parse(answer) as { ms: number; rssKiB: number; records: number };
+      const rate = bytes / 1e6 / (ms / 1000);
+      console.error(
+        `RECOVERY SPEED, ${what} batches: ${rate.toFixed(0)} MB/s (${(bytes / 1e6).toFixed(0)} MB in ${ms.toFixed(0)} ms), RSS grew by ${(rssKiB / 1024).toFixed(0)} MiB`,
+      );
+      assert.equal(records, log.nextOffset);
+      assert.ok(rssKiB < 64 * 1024, `RSS grew by ${rssKiB} KiB`);
+      assert.ok(rate >= 200, `${rate.toFixed(0)} MB/s`);
+    });
+  }
+});

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { javaRuntime } from '../../scripts/kafka/runtime.ts';
+import { SpoolFullError } from '../../src/spool/spool-log.ts';
+import { dumpLog } from '../support/kafka.ts';
+import {
+  drain,
+  filesIn,
+  makeBatch,
+  namesIn,
+  openLog,
+  readAll,
+  skipLoudly,
+  temporaryDirectory,
+} from './support.ts';
+
+describe('a spool log', () => {
+  it('gives batches back in the order they came, with rising offsets and their own bytes', async (t) => {
+    const { log } = await openLog(temporaryDirectory(t), { sync: 'batch' });
+    const sent = await Promise.all([3, 1, 2].map((count, id) => makeBatch(id, count)));
+    for (const batch of sent) await log.append([Buffer.from(batch)]);
+    const read = [await log.next(), await log.next(), await log.next()];
+    assert.deepEqual(
+      read.map((batch) => batch && [batch.offset, batch.count, batch.stamped]),
+      [
+        [0, 3, false],
+        [3, 1, false],
+        [4, 2, false],
+      ],
+    );
+    for (const [index, batch] of read.entries()) assert.deepEqual(batch?.bytes, sent[index]);
+    assert.equal(await log.next(), undefined);
+    await log.close();
+  });
+
+  it('writes a group with one append, each batch at its own offset', async (t) => {
+    const { log } = await openLog(temporaryDirectory(t));
+    await log.append(await Promise.all(Array.from({ length: 2000 }, (_, id) => makeBatch(id, 2))));
+    assert.equal(log.nextOffset, 4000);
+    const read = await readAll(log);
+    assert.deepEqual(
+      read.map(({ offset }) => offset),
+      Array.from({ length: 2000 }, (_, n) => n * 2),
+    );
+    await log.close();
+  });
+
+  it('begins a new segment at the size and deletes those that are acknowledged', async (t) => {
+    const directory = temporaryDirectory(t);
+    const { log, held } = await openLog(directory, { segmentBytes: 1000 });
+    for (let id = 0; id < 6; id++) await log.append([await makeBatch(id, 1, 400)]);
+    assert.deepEqual(filesIn(directory, '.log'), [
+      `${'0'.repeat(20)}.log`,
+      `${'2'.padStart(20, '0')}.log`,
+      `${'4'.padStart(20, '0')}.log`,
+    ]);
+    const before = held();
+    await log.acknowledge(1);
+    assert.equal(filesIn(directory, '.log').length, 3);
+    await log.acknowledge(3);
+    assert.deepEqual(filesIn(directory, '.log').length, 2);
+    assert.ok(held() < before);
+    assert.equal(log.records, 3);
+    await log.close();
+  });
+
+  it('takes no space once everything is acknowledged, and counts on from there, restarts included', async (t) => {
+    const directory = temporaryDirectory(t);
+    const first = await openLog(directory);
+    for (let id = 0; id < 3; id++) await first.log.append([await makeBatch(id, 2)]);
+    assert.deepEqual(await drain(first.log), ['0', '1', '2']);
+    assert.deepEqual([first.log.records, first.log.bytes, first.held()], [0, 0, 0]);
+    assert.deepEqual(filesIn(directory, '.log'), []);
+    await first.log.append([await makeBatch('a', 5)]);
+    await first.log.close();
+
+    const second = await openLog(directory);
+    assert.deepEqual([second.recovered.records, second.log.nextOffset, second.log.acknowledged], [5, 11, 6]);
+    await second.log.append([await makeBatch('b')]);
+    assert.deepEqual(await readAll(second.log), [
+      { id: 'a', offset: 6 },
+      { id: 'b', offset: 11 },
+    ]);
+    await second.log.close();
+  });
+
+  it('refuses at the cap, having written nothing, and takes batches again when space is free', async (t) => {
+    const directory = temporaryDirectory(t);
+    const batch = await makeBatch(0, 1, 400);
+    const { log, held } = await openLog(directory, { maxBytes: 2 * batch.length });
+    await log.append([batch]);
+    await log.append([await makeBatch(1, 1, 400)]);
+    const [bytes, nextOffset] = [log.bytes, log.nextOffset];
+    await assert.rejects(log.append([await makeBatch(2, 1, 400)]), SpoolFullError);
+    assert.deepEqual([log.bytes, log.nextOffset, held()], [bytes, nextOffset, 2 * batch.length]);
+    assert.deepEqual(await drain(log), ['0', '1']);
+    await log.append([await makeBatch(2, 1, 400)]);
+    assert.deepEqual(await drain(log), ['2']);
+    await log.close();
+  });
+
+  it('has caught up only while everything written has been read', async (t) => {
+    const { log } = await openLog(temporaryDirectory(t));
+    assert.equal(log.caughtUp, true);
+    await log.append([await makeBatch(0)]);
+    assert.equal(log.caughtUp, false);
+    await log.next();
+    assert.equal(log.caughtUp, true);
+    await log.append([await makeBatch(1)]);
+    assert.equal(log.caughtUp, false);
+    assert.equal((await log.next())?.offset, 1);
+    await log.close();
+  });
+
+  it('rewinds to what is not acknowledged', async (t) => {
+    const { log } = await openLog(temporaryDirectory(t), { segmentBytes: 300 });
+    for (let id = 0; id < 5; id++) await log.append([await makeBatch(id, 1, 100)]);
+    await readAll(log);
+    await log.acknowledge(2);
+    await log.rewind();
+    assert.deepEqual(
+      (await readAll(log)).map(({ id }) => id),
+      ['2', '3', '4'],
+    );
+    await log.close();
+  });
+
+  it('keeps what is appended while everything before it is acknowledged and deleted', async (t) => {
+    for (const sync of ['batch', 'os'] as const) {
+      const directory = temporaryDirectory(t);
+      const { log, held } = await openLog(directory, { sync });
+      const got: string[] = [];
+      for (let id = 0; id < 100; id++) {
+        await log.append([await makeBatch(`${id}a`)]);
+        const batch = await log.next();
+        assert.ok(batch);
+        got.push(namesIn(batch.bytes)[0] ?? '');
+        // The live batch is being written while the acknowledgement of the one before empties the file.
+        await Promise.all([
+          log.append([await makeBatch(`${id}b`, 1, 3000)]),
+          log.acknowledge(batch.offset + batch.count),
+        ]);
+        got.push(...(await drain(log)).map((one) => `${one}/0`));
+      }
+      assert.deepEqual(
+        got,
+        Array.from({ length: 200 }, (_, n) => `${Math.floor(n / 2)}${n % 2 === 0 ? 'a' : 'b'}/0`),
+      );
+      assert.equal(held(), 0);
+      await log.close();
+    }
+  });
+
+  it('closes after the append that is under way', async (t) => {
+    const directory = temporaryDirectory(t);
+    const { log } = await openLog(directory, { sync: 'batch' });
+    const appended = log.append([await makeBatch('last', 1, 100_000)]);
+    await log.close();
+    await appended;
+    const { log: again } = await openLog(directory);
+    assert.deepEqual(await drain(again), ['last']);
+    await again.close();
+  });
+
+  it('remembers as which producer it is sent, but not for what a later process adds', async (t) => {
+    const directory = temporaryDirectory(t);
+    const assignment = { fromOffset: 0, producerId: 2n ** 60n, producerEpoch: 3, firstSequence: 2 ** 31 - 1 };
+    const first = await openLog(directory);
+    await first.log.append([await makeBatch(0), await makeBatch(1)]);
+    await first.log.assign(assignment);
+    await first.log.close();
+
+    const second = await openLog(directory);
+    const assigned = () => second.log.assignment?.fromOffset;
+    assert.deepEqual(second.log.assignment, assignment);
+    await second.log.append([await makeBatch(2)]);
+    await second.log.next();
+    await second.log.next();
+    assert.equal(assigned(), 0);
+    await second.log.next();
+    assert.equal(assigned(), undefined);
+    await second.log.assign({ ...assignment, fromOffset: 2 });
+    await second.log.append([await makeBatch(3)]);
+    await second.log.next();
+    assert.equal(assigned(), 2);
+    await second.log.close();
+  });
+
+  it('writes segments that Kafka’s own DumpLogSegments finds valid', { timeout: 120_000 }, async (t) => {
+    if (!(await javaRuntime().catch(() => undefined))) return skipLoudly(t, 'there is no Java to run it');
+    const directory = temporaryDirectory(t);
+    const { log } = await openLog(directory, { sync: 'batch' });
+    await log.append([await makeBatch('first', 3), await makeBatch('second', 2)]);
+    await log.append([await makeBatch('third', 1)]);
+    await log.close();
+    const file = join(directory, `${'0'.repeat(20)}.log`);
+    assert.ok(existsSync(file));
+    const batches = await dumpLog('', [file]);
+    assert.deepEqual(
+      batches.map(({ baseOffset, lastOffset, count, isValid, magic }) => [
+        baseOffset,
+        lastOffset,
+        count,
+        isValid,
+        magic,
+      ]),
+      [
+        [0, 2, 3, true, 2],
+        [3, 4, 2, true, 2],
+        [5, 5, 1, true, 2],
+      ],
+    );
+    assert.match(batches[1]?.records[1] ?? '', /payload: second\/1$/);
+  });
+});

@@ -1,0 +1,199 @@
+// What the spool's tests share: batches whose records say who they are, logs on throw-away directories, and
+// children, mounts and strace where this machine permits them.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import {
+  encodeBody,
+  forEachRecord,
+  HEADER_BYTES,
+  NO_PRODUCER,
+  RecordBatchWriter,
+  recordParts,
+  stamp,
+} from '../../src/kafka/record-batch.ts';
+import { type Recovered, SpoolLog, type SpoolLogOptions } from '../../src/spool/spool-log.ts';
+
+const NO_CODEC = { name: 'none', id: 0, compress: (bytes: Buffer) => bytes } as const;
+export const BASE_TIME_MS = 1_700_000_000_000;
+
+/** A sealed and stamped batch of `count` records named `<id>/<n>`, each filled up to `recordBytes`. */
+export async function makeBatch(id: string | number, count = 1, recordBytes = 0): Promise<Buffer> {
+  const writer = new RecordBatchWriter(HEADER_BYTES + count * (recordBytes + 64));
+  for (let n = 0; n < count; n++) {
+    const value = Buffer.from(`${id}/${n}`.padEnd(recordBytes, '.'));
+    writer.appendRaw(BASE_TIME_MS + n, encodeBody(value, {}));
+  }
+  const batch = Buffer.from(await writer.seal(NO_CODEC));
+  stamp(batch, NO_PRODUCER);
+  return batch;
+}
+
+/** The names of a batch's records. */
+export function namesIn(batch: Buffer): string[] {
+  const names: string[] = [];
+  forEachRecord(batch.subarray(HEADER_BYTES), 0, (_, body) => {
+    names.push(recordParts(body).value.toString().replace(/\.+$/, ''));
+  });
+  return names;
+}
+
+/** The id makeBatch was given. */
+export const idOf = (batch: Buffer): string => (namesIn(batch)[0] ?? '').replace(/\/0$/, '');
+
+export function temporaryDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-spool-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+export interface OpenedLog {
+  readonly log: SpoolLog;
+  readonly recovered: Recovered;
+  /** Bytes the log says it holds. */
+  readonly held: () => number;
+}
+
+/** Opens a log under a cap of its own, as Spool does. */
+export async function openLog(
+  directory: string,
+  { maxBytes = Infinity, ...options }: Partial<SpoolLogOptions> & { maxBytes?: number } = {},
+): Promise<OpenedLog> {
+  let bytes = 0;
+  const { log, recovered } = await SpoolLog.open({
+    directory,
+    segmentBytes: 2 ** 20,
+    sync: 'os',
+    reserve: (more) => {
+      if (bytes + more > maxBytes) return false;
+      bytes += more;
+      return true;
+    },
+    claim: (more) => {
+      bytes += more;
+    },
+    release: (fewer) => {
+      bytes -= fewer;
+    },
+    ...options,
+  });
+  return { log, recovered, held: () => bytes };
+}
+
+/** Reads to the end, acknowledging each batch as a drain does; answers the batches' ids. */
+export async function drain(log: SpoolLog): Promise<string[]> {
+  const ids: string[] = [];
+  for (let batch = await log.next(); batch !== undefined; batch = await log.next()) {
+    ids.push(idOf(batch.bytes));
+    await log.acknowledge(batch.offset + batch.count);
+  }
+  return ids;
+}
+
+/** Reads to the end without acknowledging; answers ids and offsets. */
+export async function readAll(log: SpoolLog): Promise<{ id: string; offset: number }[]> {
+  const found: { id: string; offset: number }[] = [];
+  for (let batch = await log.next(); batch !== undefined; batch = await log.next()) {
+    found.push({ id: idOf(batch.bytes), offset: batch.offset });
+  }
+  return found;
+}
+
+export const filesIn = (directory: string, ending: string): string[] =>
+  readdirSync(directory)
+    .filter((name) => name.endsWith(ending))
+    .sort();
+
+// --- children ---
+
+const CHILD = fileURLToPath(new URL('append-child.js', import.meta.url));
+
+export interface Child {
+  readonly process: ChildProcess;
+  /** The lines of its standard output so far. */
+  readonly lines: string[];
+  /** Resolves with the first line that begins so. */
+  line(start: string): Promise<string>;
+  readonly ended: Promise<number | null>;
+}
+
+/** Starts append-child.ts, by way of `before` if given (strace and its arguments). */
+export function startChild(
+  t: TestContext,
+  args: readonly string[],
+  { before = [], env = {} }: { before?: readonly string[]; env?: Record<string, string> } = {},
+): Child {
+  const [command, ...rest] = [...before, process.execPath, CHILD, ...args] as [string, ...string[]];
+  const child = spawn(command, rest, {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const lines: string[] = [];
+  let unfinished = '';
+  const waiters: (() => void)[] = [];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const parts = (unfinished + text).split('\n');
+    unfinished = parts.pop() ?? '';
+    lines.push(...parts);
+    for (const resolve of waiters.splice(0)) resolve();
+  });
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  let isOver = false;
+  void ended.then(() => {
+    isOver = true;
+    for (const resolve of waiters.splice(0)) resolve();
+  });
+  const line = async (start: string): Promise<string> => {
+    for (;;) {
+      const found = lines.find((one) => one.startsWith(start));
+      if (found !== undefined) return found;
+      if (isOver)
+        throw new Error(`the child ended without "${start}"; it said ${lines.slice(-5).join(' | ')}`);
+      await new Promise<void>((resolve) => waiters.push(resolve));
+    }
+  };
+  return { process: child, lines, line, ended };
+}
+
+/** False, and the test is skipped loudly, where the program is not there or may not trace. */
+export function hasStrace(t: TestContext): boolean {
+  const { status } = spawnSync('strace', ['-f', '-o', '/dev/null', 'true']);
+  if (status === 0) return true;
+  skipLoudly(t, 'strace is missing or may not trace here');
+  return false;
+}
+
+export function skipLoudly(t: TestContext, why: string): void {
+  console.error(`SKIPPED: ${t.name}: ${why}`);
+  t.skip(why);
+}
+
+/** Mounts a file system for the test; undefined, and skipped loudly, where that is not permitted. */
+export function mount(t: TestContext, args: readonly string[]): string | undefined {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-mount-'));
+  const { status, stderr, error } = spawnSync('mount', [...args, directory], { encoding: 'utf8' });
+  t.after(() => {
+    if (status === 0) unmount(directory);
+    rmSync(directory, { recursive: true, force: true });
+  });
+  if (status === 0) return directory;
+  skipLoudly(t, `mount is not permitted: ${error?.message ?? stderr.trim()}`);
+  return undefined;
+}
+
+export function unmount(directory: string): void {
+  const isMounted = () => readFileSync('/proc/mounts', 'utf8').includes(` ${directory} `);
+  if (isMounted()) spawnSync('umount', [directory]);
+  // A handle still open somewhere: let go of it now, and of the rest when it closes.
+  if (isMounted()) spawnSync('umount', ['-l', directory]);
+}
+
+export function subdirectory(parent: string, name: string): string {
+  const path = join(parent, name);
+  if (!existsSync(path)) mkdirSync(path, { recursive: true });
+  return path;
+}
