@@ -1,34 +1,70 @@
 // One partition's batch from its first record to its confirmation, and what has to happen then.
 import type { Session } from '../queue/job.ts';
 import type { BatchTicket } from '../workers/record-sink.ts';
+import type { Codec } from './compression.ts';
+import type { Outgoing, ReadyBatch } from './outgoing.ts';
 import { type ProducerStamp, RecordBatchWriter } from './record-batch.ts';
 
-export class Batch implements BatchTicket {
+export class Batch implements BatchTicket, Outgoing {
   readonly partition: number;
-  /** Monotonic milliseconds of its first record. */
   readonly openedAtMs: number;
-  readonly writer: RecordBatchWriter;
   /** For each connection that asked, the highest seq whose message ends in this batch. */
   readonly confirmations = new Map<Session, number>();
   /** What it takes of the budget now. */
   heldBytes = 0;
-  /** Set by seal(). */
   bytes: Buffer | undefined;
-  /** Set before it is first sent, and kept for every retry. */
   producer: ProducerStamp | undefined;
   attempts = 0;
 
+  // Dropped once sealed: the uncompressed records would weigh several times what is sent.
+  #writer: RecordBatchWriter | undefined;
+  #count = 0;
+  #sealing: Promise<void> | undefined;
   #settled = false;
   #waiters: (() => void)[] = [];
 
   constructor(partition: number, openedAtMs: number, initialBytes: number) {
     this.partition = partition;
     this.openedAtMs = openedAtMs;
-    this.writer = new RecordBatchWriter(initialBytes);
+    this.#writer = new RecordBatchWriter(initialBytes);
+  }
+
+  /** A sealed batch in parts that follow each other: the last one settles what the whole stands for. */
+  split(parts: readonly ReadyBatch[]): Batch[] {
+    const batches = parts.map(({ bytes, count }) => {
+      const batch = new Batch(this.partition, this.openedAtMs, 0);
+      batch.#writer = undefined;
+      batch.#count = count;
+      batch.#sealing = Promise.resolve();
+      batch.bytes = bytes;
+      batch.heldBytes = bytes.length;
+      return batch;
+    });
+    const last = batches.at(-1);
+    for (const [session, seq] of this.confirmations) last?.confirmations.set(session, seq);
+    last?.settled().then(() => this.release());
+    return batches;
   }
 
   get count(): number {
-    return this.writer.count;
+    return this.#writer?.count ?? this.#count;
+  }
+
+  /** Sealing has begun. */
+  get closed(): boolean {
+    return this.#sealing !== undefined;
+  }
+
+  /** For appending; gone once it is sealed. */
+  get writer(): RecordBatchWriter {
+    if (this.#writer === undefined) throw new Error('a sealed batch takes no records');
+    return this.#writer;
+  }
+
+  /** Compresses the records, once; afterwards `bytes` is set. */
+  seal(codec: Codec): Promise<void> {
+    this.#sealing ??= this.#seal(codec);
+    return this.#sealing;
   }
 
   settled(): Promise<void> {
@@ -45,5 +81,13 @@ export class Batch implements BatchTicket {
   release(): void {
     this.#settled = true;
     for (const waiter of this.#waiters.splice(0)) waiter();
+  }
+
+  async #seal(codec: Codec): Promise<void> {
+    const writer = this.writer;
+    const bytes = await writer.seal(codec);
+    this.#count = writer.count;
+    this.#writer = undefined;
+    this.bytes = bytes;
   }
 }

@@ -43,6 +43,7 @@ export class Batcher implements RecordSink {
   // Raised when partitions that connections were given may no longer be right.
   #generation = 0;
   readonly #open = new Map<number, Batch>();
+  readonly #lastBytes = new Map<number, number>();
   #openRecords = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -54,6 +55,11 @@ export class Batcher implements RecordSink {
     this.#maxRecordBytes = options.maxRecordBytes;
   }
 
+  /** What a batch may hold at most. */
+  get batchLimits(): { bytes: number; records: number } {
+    return { bytes: this.#maxBytes, records: this.#options.maxRecords };
+  }
+
   get maxReadingBytes(): number {
     return this.#maxRecordBytes - MAX_FRAME_BYTES;
   }
@@ -62,6 +68,7 @@ export class Batcher implements RecordSink {
     this.#maxRecordBytes = bytes;
   }
 
+  // A batch is one message to the broker: the topic's limit on it is a limit on the batch.
   get #maxBytes(): number {
     return Math.min(this.#options.maxBytes, this.#maxRecordBytes);
   }
@@ -101,6 +108,14 @@ export class Batcher implements RecordSink {
     return batch;
   }
 
+  /** Appends a record that is encoded already, to a partition of the caller's choice. */
+  appendRaw(partition: number, timestampMs: number, body: Uint8Array): void {
+    const batch = this.#openFor(partition, body.length + HEADER_BYTES);
+    this.#added(batch, batch.writer.appendRaw(timestampMs, body));
+    this.accepted++;
+    if (this.#isFull(batch)) this.#close(batch);
+  }
+
   /** The partition has nothing left to send: an open batch whose time is up follows at once. */
   partitionIdle(partition: number): void {
     const batch = this.#open.get(partition);
@@ -108,6 +123,11 @@ export class Batcher implements RecordSink {
     const left = this.#options.lingerMs - this.#age(batch);
     if (left <= 0) this.#close(batch);
     else this.#timer ??= setTimeout(() => this.#onLinger(), left);
+  }
+
+  /** Another number of partitions to assume; only before the first record. */
+  assume(partitions: number): void {
+    this.#partitions = partitions;
   }
 
   /** Closes every open batch now. */
@@ -165,7 +185,9 @@ export class Batcher implements RecordSink {
       if (current.writer.bytes + recordBytes <= this.#maxBytes) return current;
       this.#close(current);
     }
-    const batch = new Batch(partition, performance.now(), Math.min(FIRST_BUFFER_BYTES, this.#maxBytes));
+    // Batches of a partition resemble each other: the next one begins with what the last one needed.
+    const hint = this.#lastBytes.get(partition) ?? FIRST_BUFFER_BYTES;
+    const batch = new Batch(partition, performance.now(), hint);
     this.#open.set(partition, batch);
     this.#timer ??= setTimeout(() => this.#onLinger(), this.#options.lingerMs);
     return batch;
@@ -182,6 +204,7 @@ export class Batcher implements RecordSink {
   }
 
   #close(batch: Batch): void {
+    this.#lastBytes.set(batch.partition, batch.writer.bytes);
     this.#open.delete(batch.partition);
     this.#openRecords -= batch.count;
     this.#taker.deliver(batch);

@@ -70,6 +70,7 @@ export class KafkaCluster {
     { address: Address; broker: KafkaBroker | undefined; connecting: Promise<KafkaBroker> | undefined }
   >();
   #seed: KafkaBroker | undefined;
+  #seedConnecting: Promise<KafkaBroker> | undefined;
   #nextBootstrap = 0;
   #closed = false;
 
@@ -199,8 +200,7 @@ export class KafkaCluster {
   close(): void {
     this.#closed = true;
     for (const nodeId of this.#nodes.keys()) this.dropNode(nodeId);
-    if (this.#seed) destroy(this.#seed);
-    this.#seed = undefined;
+    this.#dropSeed();
   }
 
   async #askAny<T>(ask: (broker: KafkaBroker) => Promise<T>, timeoutMs = ADMIN_TIMEOUT_MS): Promise<T> {
@@ -217,16 +217,31 @@ export class KafkaCluster {
     }
     for (const _ of this.#options.brokers) {
       try {
-        this.#seed ??= await this.#connect(this.#bootstrapAddress());
-        return await within(timeoutMs, ask(this.#seed), 'the broker did not answer');
+        const seed = await this.#connectedSeed();
+        return await within(timeoutMs, ask(seed), 'the broker did not answer');
       } catch (error) {
         if (isBrokersAnswer(error)) throw error;
         last = error;
-        if (this.#seed) destroy(this.#seed);
-        this.#seed = undefined;
+        this.#dropSeed();
       }
     }
     throw asClusterError(last);
+  }
+
+  // Two that ask at once share one attempt: a connection nobody holds would never be closed.
+  async #connectedSeed(): Promise<KafkaBroker> {
+    if (this.#seed?.isConnected()) return this.#seed;
+    this.#dropSeed();
+    this.#seedConnecting ??= this.#connect(this.#bootstrapAddress()).finally(() => {
+      this.#seedConnecting = undefined;
+    });
+    this.#seed = await this.#seedConnecting;
+    return this.#seed;
+  }
+
+  #dropSeed(): void {
+    if (this.#seed) destroy(this.#seed);
+    this.#seed = undefined;
   }
 
   #bootstrapAddress(): Address {
@@ -261,8 +276,7 @@ export class KafkaCluster {
     });
     node.broker = await node.connecting;
     // The address that was asked first is not needed beside the broker it led to.
-    if (this.#seed) destroy(this.#seed);
-    this.#seed = undefined;
+    this.#dropSeed();
     return node.broker;
   }
 

@@ -17,6 +17,7 @@ export interface Codec {
 /** The codec interface of kafkajs, which kafkajs-snappy implements. */
 interface KafkajsCodec {
   compress(encoder: { buffer: Buffer }): Promise<Buffer>;
+  decompress(bytes: Buffer): Promise<Buffer>;
 }
 
 /** A codec that this Node or this installation does not have. */
@@ -64,6 +65,28 @@ const BUILDERS: Record<CodecName, () => Codec> = {
 /** @throws CodecUnavailableError with what to install or choose instead */
 export function createCodec(name: CodecName): Codec {
   return BUILDERS[name]();
+}
+
+/** The records of a batch compressed with the codec of this id (0-4). */
+export async function decompress(codecId: number, bytes: Buffer): Promise<Buffer> {
+  switch (codecId) {
+    case 0:
+      return bytes;
+    case 1:
+      return promisify<Buffer, Buffer>(zlib.gunzip)(bytes);
+    case 2:
+      return load<() => KafkajsCodec>('kafkajs-snappy', 'snappy')().decompress(bytes);
+    case 3:
+      return load<{ decode(bytes: Buffer): Buffer }>('lz4', 'lz4').decode(bytes);
+    case 4: {
+      const { zstdDecompress } = zlib as { zstdDecompress?: typeof zlib.gunzip };
+      if (zstdDecompress === undefined)
+        throw new CodecUnavailableError(`zstd cannot be read by Node ${process.version}`);
+      return promisify<Buffer, Buffer>(zstdDecompress)(bytes);
+    }
+    default:
+      throw new CodecUnavailableError(`unknown codec ${codecId}`);
+  }
 }
 
 function load<T>(module: string, codec: CodecName): T {

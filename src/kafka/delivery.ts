@@ -1,26 +1,28 @@
-// Each partition's order, from closed batch to confirmation: seal, stamp, send, and send the same bytes again
-// until the broker has them. At most one batch of a partition is in flight, several partitions share a request.
+// Each partition's order, from closed batch to confirmation: seal, send, and send the same bytes again until the
+// broker has them, or, when it does not take them, onto the disk and from there. It decides what an answer means;
+// the sender knows the wire, the spool path the disk.
 import type { Logger } from 'pino';
 import { rateLimited } from '../config/rate-limited-log.ts';
+import type { Spool } from '../spool/spool.ts';
 import { type BackoffOptions, backoffMs } from './backoff.ts';
 import type { Batch } from './batch.ts';
+import type { BatchLimits } from './batch-merger.ts';
 import type { BatchTaker } from './batcher.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import type { Codec } from './compression.ts';
 import { kafkaError } from './errors.ts';
-import { PartitionQueue, type ProducerIdentity } from './partition-queue.ts';
-import type { ProduceAnswer, ProduceRequest } from './produce-request.ts';
+import type { ReadyBatch } from './outgoing.ts';
+import type { PartitionQueue, ProducerIdentity } from './partition-queue.ts';
+import { PartitionQueues } from './partition-queues.ts';
+import { halve, onlyRecord, type RefusedRecord } from './poison.ts';
+import type { PartitionAnswer } from './produce-request.ts';
+import { repartition } from './repartition.ts';
+import { type Producer, Sender, type SenderOptions } from './sender.ts';
+import { SpoolPath } from './spool-path.ts';
 
-export interface DeliveryOptions {
-  readonly topic: string;
-  readonly acks: -1 | 0 | 1;
-  readonly requestTimeoutMs: number;
-}
-
-/** The cluster as delivery sees it, once leaders are known. */
-export interface Producer {
-  produce(nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined>;
-  initProducerId(): Promise<ProducerIdentity>;
+export interface DeliveryOptions extends SenderOptions {
+  /** Tries of a batch before its partition goes to the spool (KAFKA_MAX_ATTEMPTS). */
+  readonly maxAttempts: number;
 }
 
 /** Who is told what happens. */
@@ -29,28 +31,28 @@ export interface DeliveryEvents {
   partitionIdle(partition: number): void;
   /** The leaders delivery was given are wrong or out of reach. */
   leadersStale(reason: string): void;
+  /** Kafka will never take this record; it is not in the topic. */
+  recordRefused(record: RefusedRecord, reason: string): void;
 }
 
 export interface DeliveryCounters {
   confirmed: number;
+  deadLettered: number;
   batchesConfirmed: number;
-  bytesSent: number;
+  batchesSpooled: number;
   retries: number;
   lastError: string | null;
 }
 
-/** Requests on their way to one broker: more would only wait there, fewer leave the link idle. */
-const MAX_REQUESTS_PER_BROKER = 5;
-/** A request's batches together; brokers take up to socket.request.max.bytes, 100 MiB. */
-const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
 const RETRY: BackoffOptions = { firstMs: 50, maxMs: 2000 };
 const WARNING_EVERY_MS = 10_000;
 
 export class Delivery implements BatchTaker {
   readonly counters: DeliveryCounters = {
     confirmed: 0,
+    deadLettered: 0,
     batchesConfirmed: 0,
-    bytesSent: 0,
+    batchesSpooled: 0,
     retries: 0,
     lastError: null,
   };
@@ -60,17 +62,18 @@ export class Delivery implements BatchTaker {
   readonly #budget: BufferBudget;
   readonly #producer: Producer;
   readonly #events: DeliveryEvents;
+  readonly #log: Logger;
   readonly #warn: (fields: object, message: string) => void;
 
-  readonly #partitions: PartitionQueue[] = [];
-  readonly #ready = new Set<PartitionQueue>();
-  readonly #requests = new Map<number, number>();
-  // Undefined until the topic's partitions are known; closed batches are parked unsealed meanwhile.
-  #leaders: readonly number[] | undefined;
-  #identity: ProducerIdentity | undefined;
+  readonly #queues = new PartitionQueues();
+  // Its leaders are undefined until the topic is known; closed batches are parked unsealed meanwhile.
+  readonly #sender: Sender;
+  #path: SpoolPath | undefined;
+  // Kafka as a whole is out of reach: every partition goes to the disk at once.
+  #unreachable = false;
+  // The spool is being placed anew: batches wait in memory.
+  #placing = false;
   #inFlightRecords = 0;
-  #pumpScheduled: NodeJS.Immediate | undefined;
-  #retryTimer: NodeJS.Timeout | undefined;
   #idleWaiters: (() => void)[] = [];
   #closed = false;
 
@@ -83,6 +86,15 @@ export class Delivery implements BatchTaker {
     this.#budget = deps.budget;
     this.#producer = deps.producer;
     this.#events = deps.events;
+    this.#log = deps.log;
+    this.#sender = new Sender(options, {
+      producer: deps.producer,
+      events: {
+        answered: (queue, answer) => this.#answered(queue, answer),
+        failed: (queue, reason, overdue) => this.#failed(queue, reason, overdue),
+        leadersStale: (reason) => deps.events.leadersStale(reason),
+      },
+    });
     let latest: { fields: object; message: string } = { fields: {}, message: '' };
     const warn = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
       deps.log.warn({ ...latest.fields, count }, latest.message),
@@ -93,212 +105,247 @@ export class Delivery implements BatchTaker {
     };
   }
 
-  /** Records closed into batches and not confirmed yet. */
+  /** Records closed into batches that are neither confirmed nor on disk. */
   get inFlightRecords(): number {
     return this.#inFlightRecords;
   }
 
-  /** Monotonic milliseconds at which the oldest unconfirmed batch was opened. */
+  /** Records on disk that Kafka has not confirmed. */
+  get spooledRecords(): number {
+    return (this.#path?.spool.records ?? 0) - this.#queues.settledParts;
+  }
+
+  get spoolTrouble(): string | null {
+    return this.#path?.trouble ?? null;
+  }
+
+  /** Partitions that go through the disk now. */
+  get spoolingPartitions(): number {
+    return this.#queues.spooling;
+  }
+
+  /** Bytes of batches sent, retries included. */
+  get bytesSent(): number {
+    return this.#sender.bytesSent;
+  }
+
+  /** Monotonic milliseconds at which the oldest unconfirmed batch in memory was opened. */
   get oldestMs(): number | undefined {
-    let oldest: number | undefined;
-    for (const { head } of this.#partitions) {
-      if (head !== undefined && head.openedAtMs < (oldest ?? Infinity)) oldest = head.openedAtMs;
-    }
-    return oldest;
+    return this.#queues.oldestMs;
   }
 
   isBusy(partition: number): boolean {
-    return (this.#partitions[partition]?.length ?? 0) > 0;
+    return this.#queues.at(partition)?.busy ?? false;
   }
 
   deliver(batch: Batch): void {
-    const queue = this.#queue(batch.partition);
-    queue.push(batch);
+    const queue = this.#queues.get(batch.partition);
+    queue.batches.push(batch);
     this.#inFlightRecords += batch.count;
-    if (this.#leaders !== undefined) void this.#seal(queue, batch);
+    if (this.#placing) return;
+    if (this.#path !== undefined && this.#unreachable) this.#startSpooling(queue, 'Kafka is out of reach');
+    if (queue.spooling) void this.#path?.feed(queue);
+    else if (this.#sender.leaders !== undefined) void this.#sealAndSend(queue, batch);
   }
 
-  /** Takes back the batches that wait unsealed because the topic was not known yet. */
+  /** Gives the longer way; what an earlier process left there is sent first. */
+  async useSpool(spool: Spool): Promise<void> {
+    this.#path = new SpoolPath({
+      spool,
+      codec: this.#codec,
+      seal: (batch) => this.#seal(batch),
+      identity: () => this.#sender.identity,
+      isReachable: () => this.#sender.leaders !== undefined && !this.#unreachable,
+      idempotent: this.#options.acks === -1,
+      events: {
+        durable: (queue, batches) => this.#spooled(queue, batches),
+        loaded: (queue) => this.#sender.ready(queue),
+        caughtUp: (queue) => this.#caughtUp(queue),
+      },
+    });
+    await this.#path.resumeAll(this.#queues);
+  }
+
+  /** Kafka as a whole cannot be reached: from now on batches go to the disk, until leaders are known again. */
+  unreachable(): void {
+    if (this.#path === undefined || this.#unreachable) return;
+    this.#unreachable = true;
+    for (const queue of this.#queues) {
+      if (queue.batches.length > 0) this.#spoolSoon(queue, 'Kafka is out of reach');
+    }
+  }
+
+  /** Moves everything in memory to the disk; resolves when it is there. For the end, after producing has stopped. */
+  async spoolAll(): Promise<void> {
+    if (this.#path === undefined) return;
+    this.#unreachable = true;
+    for (const queue of this.#queues) if (queue.batches.length > 0) this.#spoolSoon(queue, 'shutting down');
+    await this.drained();
+  }
+
+  /**
+   * Places what waits on disk anew, where that was done for another number of partitions. Batches delivered
+   * meanwhile wait in memory until setLeaders. Rejects where the disk fails; then all is as it was.
+   */
+  async adoptPartitions(partitions: number, limits: BatchLimits): Promise<void> {
+    const path = this.#path;
+    if (path === undefined) return;
+    path.limits = limits;
+    if (path.isMisplaced(partitions)) {
+      const { topic } = this.#options;
+      this.#placing = true;
+      try {
+        await repartition(
+          { path, queues: this.#queues },
+          { topic, partitions, limits, codec: this.#codec },
+          (queue, batches) => this.#spooled(queue, batches),
+        );
+      } catch (error) {
+        this.#endPlacing();
+        throw error;
+      }
+      this.#log.info({ topic, partitions }, 'The spool was placed anew for the topic’s partitions');
+    }
+    await path.spool.layout.set({ partitions, known: true });
+  }
+
+  /** Takes back the batches that wait unsealed because the topic's partitions were not known. */
   takeParked(): Batch[] {
-    if (this.#leaders !== undefined) return [];
-    const parked = this.#partitions.flatMap((queue) => queue.takeAll());
+    if (this.#sender.leaders !== undefined && !this.#placing) return [];
+    const parked = [...this.#queues]
+      .filter((queue) => this.#placing || !queue.spooling)
+      .flatMap((queue) => queue.takeUnsealed());
     for (const batch of parked) this.#inFlightRecords -= batch.count;
     return parked;
   }
 
   /** @param leaders node id of each partition's leader, -1 where there is none now */
   setLeaders(leaders: readonly number[], identity: ProducerIdentity | undefined): void {
-    this.#leaders = leaders;
-    this.#identity ??= identity;
-    for (const queue of this.#partitions) if (queue.length > 0) this.#ready.add(queue);
-    this.#schedulePump();
+    this.#sender.leaders = leaders;
+    this.#sender.identity ??= identity;
+    this.#unreachable = false;
+    if (this.#placing) this.#endPlacing();
+    for (const queue of this.#queues) {
+      if (queue.head !== undefined) this.#sender.ready(queue);
+      if (queue.spooling) void this.#path?.load(queue);
+    }
   }
 
-  /** Resolves when every batch is confirmed, or delivery was closed. */
+  /** Resolves when nothing is left in memory: every batch confirmed or on disk, or delivery closed. */
   drained(): Promise<void> {
     if (this.#inFlightRecords === 0 || this.#closed) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
-  /** Sends nothing more. */
-  close(): void {
+  /** Sends nothing more and closes the spool. */
+  async close(): Promise<void> {
     this.#closed = true;
-    clearImmediate(this.#pumpScheduled);
-    clearTimeout(this.#retryTimer);
-    for (const wake of this.#idleWaiters.splice(0)) wake();
+    this.#sender.close();
+    this.#wakeIdle();
+    await this.#path?.close();
   }
 
-  #queue(partition: number): PartitionQueue {
-    for (let next = this.#partitions.length; next <= partition; next++) {
-      this.#partitions.push(new PartitionQueue(next));
-    }
-    return this.#partitions[partition] as PartitionQueue;
-  }
-
-  async #seal(queue: PartitionQueue, batch: Batch): Promise<void> {
-    batch.bytes = await batch.writer.seal(this.#codec);
+  async #seal(batch: Batch): Promise<void> {
+    if (batch.bytes !== undefined) return;
+    await batch.seal(this.#codec);
+    const bytes = (batch as { bytes: Buffer | undefined }).bytes?.length ?? 0;
     // From here on it weighs what it weighs compressed.
-    this.#budget.release(batch.heldBytes - batch.bytes.length);
-    batch.heldBytes = batch.bytes.length;
-    if (queue.head !== batch) return;
-    this.#ready.add(queue);
-    this.#schedulePump();
+    this.#budget.release(batch.heldBytes - bytes);
+    batch.heldBytes = bytes;
   }
 
-  // An immediate and not a microtask: batches sealed in the same turn leave in the same request.
-  #schedulePump(): void {
-    if (this.#closed) return;
-    this.#pumpScheduled ??= setImmediate(() => {
-      this.#pumpScheduled = undefined;
-      this.#pump();
-    });
+  async #sealAndSend(queue: PartitionQueue, batch: Batch): Promise<void> {
+    await this.#seal(batch);
+    if (queue.head === batch) this.#sender.ready(queue);
   }
 
-  #pump(): void {
-    const leaders = this.#leaders;
-    if (leaders === undefined || this.#closed) return;
-    const now = performance.now();
-    const byLeader = new Map<number, PartitionQueue[]>();
-    let retryInMs = Infinity;
-    for (const queue of this.#ready) {
-      if (queue.inFlight || queue.head?.bytes === undefined) {
-        this.#ready.delete(queue);
-        continue;
-      }
-      if (queue.notBeforeMs > now) {
-        retryInMs = Math.min(retryInMs, queue.notBeforeMs - now);
-        continue;
-      }
-      const leader = leaders[queue.partition] ?? -1;
-      if (leader < 0) {
-        // Not before a while: it may be that the topic was made anew and has no such partition any more.
-        queue.failures++;
-        queue.notBeforeMs = now + backoffMs(queue.failures, RETRY);
-        retryInMs = Math.min(retryInMs, queue.notBeforeMs - now);
-        this.#events.leadersStale(`partition ${queue.partition} has no leader`);
-        continue;
-      }
-      const group = byLeader.get(leader);
-      if (group === undefined) byLeader.set(leader, [queue]);
-      else group.push(queue);
-    }
-    for (const [leader, queues] of byLeader) this.#sendTo(leader, queues);
-    if (retryInMs !== Infinity) {
-      clearTimeout(this.#retryTimer);
-      this.#retryTimer = setTimeout(() => this.#pump(), Math.ceil(retryInMs));
-    }
-  }
+  // --- what Kafka says ---
 
-  #sendTo(leader: number, queues: readonly PartitionQueue[]): void {
-    let rest = [...queues];
-    while (rest.length > 0 && (this.#requests.get(leader) ?? 0) < MAX_REQUESTS_PER_BROKER) {
-      let bytes = 0;
-      const fits = rest.findIndex((queue, index) => {
-        bytes += queue.head?.bytes?.length ?? 0;
-        return index > 0 && bytes > MAX_REQUEST_BYTES;
-      });
-      const group = fits < 0 ? rest : rest.slice(0, fits);
-      rest = fits < 0 ? [] : rest.slice(fits);
-      void this.#send(leader, group);
-    }
-  }
-
-  async #send(leader: number, queues: readonly PartitionQueue[]): Promise<void> {
-    const batches: { partition: number; bytes: Buffer }[] = [];
-    for (const queue of queues) {
-      this.#ready.delete(queue);
-      queue.inFlight = true;
-      queue.stampHead(this.#identity);
-      const bytes = queue.head?.bytes;
-      if (bytes === undefined) continue;
-      batches.push({ partition: queue.partition, bytes });
-      this.counters.bytesSent += bytes.length;
-    }
-    this.#requests.set(leader, (this.#requests.get(leader) ?? 0) + 1);
-    const { topic, acks, requestTimeoutMs } = this.#options;
-    try {
-      const answer = await this.#producer.produce(leader, {
-        topic,
-        acks,
-        timeoutMs: requestTimeoutMs,
-        batches,
-      });
-      if (!this.#closed) this.#settle(queues, answer);
-    } catch (error) {
-      // The outcome is unknown: the same bytes again, which an idempotent broker recognises.
-      const reason = error instanceof Error ? error.message : String(error);
-      for (const queue of queues) this.#failed(queue, reason);
-      if (!this.#closed) this.#events.leadersStale(reason);
-    } finally {
-      this.#requests.set(leader, (this.#requests.get(leader) ?? 1) - 1);
-      if (this.#ready.size > 0) this.#schedulePump();
-    }
-  }
-
-  #settle(queues: readonly PartitionQueue[], answer: ProduceAnswer | undefined): void {
-    for (const queue of queues) {
-      const word = answer?.partitions.find(({ partition }) => partition === queue.partition);
-      if (answer !== undefined && word === undefined) {
-        this.#failed(queue, 'the answer does not name the partition');
-        continue;
-      }
-      const error = kafkaError(word?.errorCode ?? 0);
-      switch (error.outcome) {
-        case 'stored':
-          this.#confirmed(queue);
-          break;
-        case 'leader':
-          this.#failed(queue, error.name);
-          this.#events.leadersStale(error.name);
-          break;
-        case 'sequence':
-          void this.#renewProducer(queue, error.name);
-          break;
-        case 'retry':
-        case 'record':
-        case 'topic':
-          this.#failed(queue, error.name);
-          break;
-      }
+  #answered(queue: PartitionQueue, answer: PartitionAnswer | undefined): void {
+    const error = kafkaError(answer?.errorCode ?? 0);
+    switch (error.outcome) {
+      case 'stored':
+        this.#confirmed(queue);
+        break;
+      case 'leader':
+        this.#failed(queue, error.name);
+        this.#events.leadersStale(error.name);
+        break;
+      case 'sequence':
+        void this.#renewProducer(queue, error.name);
+        break;
+      case 'record':
+        void this.#isolate(queue, error.name);
+        break;
+      case 'retry':
+      case 'topic':
+        this.#failed(queue, error.name);
+        break;
     }
   }
 
   #confirmed(queue: PartitionQueue): void {
-    const batch = queue.shift();
-    queue.inFlight = false;
-    if (batch === undefined) return;
-    this.#inFlightRecords -= batch.count;
-    this.counters.confirmed += batch.count;
+    const { head } = queue;
+    if (head === undefined) return;
+    this.counters.confirmed += head.count;
     this.counters.batchesConfirmed++;
     this.counters.lastError = null;
-    this.#budget.release(batch.heldBytes);
-    batch.settle();
-    if (queue.length > 0) this.#ready.add(queue);
-    else this.#events.partitionIdle(queue.partition);
-    if (this.#inFlightRecords === 0) for (const wake of this.#idleWaiters.splice(0)) wake();
+    void this.#finishHead(queue);
   }
 
-  #failed(queue: PartitionQueue, reason: string): void {
+  /** The head is in Kafka or in the dead letters: what it stood for is settled, the next one follows. */
+  async #finishHead(queue: PartitionQueue): Promise<void> {
+    queue.succeeded();
+    if (!queue.spooling) {
+      this.#finishBatch(queue);
+      return;
+    }
+    queue.settledParts += queue.parts.shift()?.count ?? 0;
+    if (queue.parts.length > 0) {
+      queue.inFlight = false;
+      this.#sender.ready(queue);
+    } else await this.#finishDrained(queue);
+  }
+
+  #finishBatch(queue: PartitionQueue): void {
+    const batch = queue.batches.shift();
+    queue.inFlight = false;
+    if (batch === undefined) return;
+    this.#leaveMemory(batch);
+    if (queue.spoolWhenFree && queue.batches.length > 0) this.#startSpooling(queue, 'Kafka is out of reach');
+    else if (queue.batches.length > 0) this.#sender.ready(queue);
+    else this.#events.partitionIdle(queue.partition);
+  }
+
+  async #finishDrained(queue: PartitionQueue): Promise<void> {
+    const batch = queue.drained;
+    if (batch === undefined) return;
+    const acknowledged = this.#path?.finished(queue, batch);
+    queue.settledParts = 0;
+    await acknowledged;
+    if (queue.renewed && batch.offset !== undefined)
+      await this.#path?.reassign(queue, batch.offset + batch.count);
+    queue.renewed = false;
+    // Not sooner: what is read back meanwhile would be stamped before the sequence is settled, and never sent.
+    queue.drained = undefined;
+    queue.inFlight = false;
+    await this.#path?.load(queue);
+  }
+
+  #leaveMemory(batch: Batch): void {
+    this.#budget.release(batch.heldBytes);
+    batch.settle();
+    this.#inFlightRecords -= batch.count;
+    if (this.#inFlightRecords === 0) this.#wakeIdle();
+  }
+
+  #wakeIdle(): void {
+    for (const wake of this.#idleWaiters.splice(0)) wake();
+  }
+
+  // --- what goes wrong ---
+
+  #failed(queue: PartitionQueue, reason: string, overdue = false): void {
     queue.inFlight = false;
     queue.failures++;
     queue.notBeforeMs = performance.now() + backoffMs(queue.failures, RETRY);
@@ -309,8 +356,9 @@ export class Delivery implements BatchTaker {
       { topic: this.#options.topic, partition: queue.partition, attempts: queue.failures, reason },
       'Kafka did not take a batch, trying again; nothing is lost',
     );
-    this.#ready.add(queue);
-    this.#schedulePump();
+    if (queue.spoolWhenFree || overdue || queue.failures >= this.#options.maxAttempts)
+      this.#startSpooling(queue, reason);
+    this.#sender.ready(queue);
   }
 
   async #renewProducer(queue: PartitionQueue, reason: string): Promise<void> {
@@ -320,10 +368,94 @@ export class Delivery implements BatchTaker {
         { topic: this.#options.topic, partition: queue.partition, reason },
         'Kafka lost track of the producer sequence, going on under a new producer id; a batch may be there twice',
       );
-      queue.renewProducer(identity);
+      queue.restart(identity);
+      for (const batch of [queue.drained, ...queue.parts, ...queue.batches])
+        if (batch) batch.producer = undefined;
+      if (queue.drained?.offset !== undefined) await this.#path?.reassign(queue, queue.drained.offset);
     } catch {
       // The next try meets the same refusal and asks again.
     }
     this.#failed(queue, reason);
+  }
+
+  /** A record of the head is refused for good: it is found by halving and goes to the dead letters, alone. */
+  async #isolate(queue: PartitionQueue, reason: string): Promise<void> {
+    const { head } = queue;
+    if (head?.bytes === undefined) return;
+    try {
+      // The refused sequence leaves a gap, and the broker may have seen the batch's before: start anew.
+      if (this.#sender.identity !== undefined) queue.restart(await this.#producer.initProducerId());
+      queue.renewed = queue.spooling;
+      for (const part of queue.parts) part.producer = undefined;
+      if (head.count === 1) {
+        const record = await onlyRecord(head.bytes);
+        this.counters.deadLettered++;
+        if (record !== undefined) this.#events.recordRefused(record, reason);
+        await this.#finishHead(queue);
+        return;
+      }
+      this.#splitHead(queue, await halve(head.bytes, head.openedAtMs, this.#codec));
+      queue.inFlight = false;
+      this.#warn(
+        { topic: this.#options.topic, partition: queue.partition, records: head.count, reason },
+        'Kafka refuses a record of a batch, looking for it',
+      );
+      this.#sender.ready(queue);
+    } catch (error) {
+      this.#failed(queue, `${reason}, and the batch could not be taken apart: ${(error as Error).message}`);
+    }
+  }
+
+  #splitHead(queue: PartitionQueue, halves: readonly ReadyBatch[]): void {
+    const before = queue.spooling ? undefined : queue.batches[0];
+    queue.replaceHead(halves);
+    if (before === undefined) return;
+    this.#budget.release(before.heldBytes);
+    for (const half of queue.batches.slice(0, halves.length)) this.#budget.take(half.heldBytes);
+  }
+
+  // --- the way to the disk ---
+
+  #spoolSoon(queue: PartitionQueue, reason: string): void {
+    if (queue.inFlight) queue.spoolWhenFree = true;
+    else this.#startSpooling(queue, reason);
+  }
+
+  #startSpooling(queue: PartitionQueue, reason: string): void {
+    queue.spoolWhenFree = false;
+    if (this.#path === undefined || queue.spooling || queue.inFlight) return;
+    queue.spooling = true;
+    queue.succeeded();
+    this.#sender.forget(queue);
+    this.#log.warn(
+      { topic: this.#options.topic, partition: queue.partition, reason },
+      `Partition ${queue.partition} goes to the spool until Kafka takes its batches again`,
+    );
+    void this.#path.feed(queue);
+  }
+
+  #endPlacing(): void {
+    this.#placing = false;
+    for (const queue of this.#queues) {
+      if (queue.spooling) void this.#path?.feed(queue);
+      else for (const batch of queue.batches) void this.#sealAndSend(queue, batch);
+    }
+  }
+
+  #spooled(queue: PartitionQueue, batches: readonly Batch[]): void {
+    for (const batch of batches) {
+      this.counters.batchesSpooled++;
+      this.#leaveMemory(batch);
+    }
+    this.#events.partitionIdle(queue.partition);
+    void this.#path?.load(queue);
+  }
+
+  #caughtUp(queue: PartitionQueue): void {
+    this.#log.info(
+      { topic: this.#options.topic, partition: queue.partition },
+      `Partition ${queue.partition} is drained, its batches go straight to Kafka again`,
+    );
+    this.#events.partitionIdle(queue.partition);
   }
 }

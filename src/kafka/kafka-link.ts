@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { backoffMs, pause } from './backoff.ts';
 import type { Batcher } from './batcher.ts';
-import type { KafkaCluster, TopicMetadata, TopicToCreate } from './cluster.ts';
+import { ClusterError, type KafkaCluster, type TopicMetadata, type TopicToCreate } from './cluster.ts';
 import type { Delivery } from './delivery.ts';
 import { kafkaError } from './errors.ts';
 import type { ProducerIdentity } from './partition-queue.ts';
@@ -15,11 +15,14 @@ export interface KafkaLinkOptions {
   /** Created where missing, not written to by delivery. */
   readonly others: readonly TopicToCreate[];
   readonly idempotent: boolean;
-  readonly bufferBytes: number;
+  /** Another link to the same cluster does the talking. */
+  readonly quiet: boolean;
 }
 
 /** Up to the second failure this is quick; after that under one attempt a second. */
 const RETRY = { firstMs: 200, maxMs: 2000 };
+/** Failures in a row that are kept quiet while a broker answers: about a second. */
+const PATIENCE = 3;
 /** Leaders are asked for anew this often even when nothing fails, so that new partitions are found. */
 const REFRESH_EVERY_MS = 60_000;
 const REMIND_EVERY_MS = 60_000;
@@ -83,44 +86,46 @@ export class KafkaLink {
   async #refreshUntilDone(): Promise<void> {
     const { signal } = this.#abort;
     for (let failures = 1; !signal.aborted; failures++) {
-      const problem = await this.#tryOnce().catch((error: unknown) =>
-        error instanceof Error ? error.message : String(error),
-      );
+      const result = await this.#tryOnce().catch((error: unknown) => error as Error);
       if (signal.aborted) return;
-      if (problem === null) {
+      if (result === null) {
         this.#resolved();
         return;
       }
-      this.#report(problem);
+      // A broker that answers at all (coordinator loading, topic not everywhere yet) is given a moment.
+      if (result instanceof ClusterError || failures > PATIENCE) this.#report(result.message);
       await pause(backoffMs(failures, RETRY), signal);
     }
   }
 
-  /** Null where the leaders are known now, otherwise what is in the way. */
-  async #tryOnce(): Promise<string | null> {
+  /** Null where the leaders are known now, otherwise what is in the way; rejects where that is final for now. */
+  async #tryOnce(): Promise<Error | null> {
     const { metrics } = this.#options;
     let metadata = await this.#cluster.topicMetadata(metrics.topic);
     if (kafkaError(metadata.errorCode).name === 'UNKNOWN_TOPIC_OR_PARTITION' && !this.#known) {
       const refusal = await this.#create(metrics);
-      if (refusal !== null) return refusal;
+      if (refusal !== null) throw new ClusterError('PROTOCOL', refusal);
       metadata = await this.#cluster.topicMetadata(metrics.topic);
     }
-    if (metadata.errorCode !== 0) return `topic ${metrics.topic}: ${kafkaError(metadata.errorCode).name}`;
-    if (this.#options.idempotent) this.#identity ??= await this.#cluster.initProducerId();
-    if (!this.#known) {
-      const limit = await this.#cluster.maxMessageBytes(metrics.topic);
-      if (limit !== undefined) this.#batcher.maxRecordBytes = limit;
+    if (metadata.errorCode !== 0) {
+      return new Error(`topic ${metrics.topic}: ${kafkaError(metadata.errorCode).name}`);
     }
+    if (this.#options.idempotent) this.#identity ??= await this.#cluster.initProducerId();
+    const limit = await this.#cluster.maxMessageBytes(metrics.topic);
+    if (limit !== undefined) this.#batcher.maxRecordBytes = limit;
     if (this.#abort.signal.aborted) return null;
-    this.#apply(metadata);
+    await this.#apply(metadata);
     const leaderless = metadata.leaders.filter((leader) => leader < 0).length;
     return leaderless === 0
       ? null
-      : `${leaderless} of ${metadata.leaders.length} partitions of ${metrics.topic} have no leader`;
+      : new Error(
+          `${leaderless} of ${metadata.leaders.length} partitions of ${metrics.topic} have no leader`,
+        );
   }
 
-  #apply({ leaders }: TopicMetadata): void {
+  async #apply({ leaders }: TopicMetadata): Promise<void> {
     const first = !this.#known;
+    await this.#delivery.adoptPartitions(leaders.length, this.#batcher.batchLimits);
     const parked = this.#delivery.takeParked();
     this.#delivery.setLeaders(leaders, this.#identity);
     if (first || leaders.length !== this.#batcher.partitions) {
@@ -154,7 +159,7 @@ export class KafkaLink {
 
   #resolved(): void {
     if (this.#problem !== null) {
-      this.#log.info(
+      this.#log[this.#options.quiet ? 'debug' : 'info'](
         { brokers: this.#options.brokers, partitions: this.#batcher.partitions },
         'Kafka is reachable, records are flowing',
       );
@@ -165,14 +170,14 @@ export class KafkaLink {
 
   #report(problem: string): void {
     this.#problem = problem;
+    if (!this.#known) this.#delivery.unreachable();
     const now = performance.now();
     if (now - this.#saidAtMs < REMIND_EVERY_MS) return;
     this.#saidAtMs = now;
-    const mib = Math.round(this.#options.bufferBytes / 2 ** 20);
-    this.#log.warn(
+    this.#log[this.#options.quiet ? 'debug' : 'warn'](
       { brokers: this.#options.brokers, reason: problem },
-      `Kafka cannot be used: ${problem}. Devices are served; their records wait in memory (up to ${mib} MiB), then devices are paused. ` +
-        'Nothing is dropped. A local Kafka for trying: npm run kafka',
+      `Kafka cannot be used: ${problem}. Devices are served; their records wait in the spool on disk (SPOOL_DIR), ` +
+        'nothing is dropped. A local Kafka for trying: npm run kafka',
     );
   }
 }

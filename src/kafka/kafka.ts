@@ -3,23 +3,40 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
+import { Spool } from '../spool/spool.ts';
 import { Batcher } from './batcher.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { KafkaCluster, type SaslOptions } from './cluster.ts';
-import { createCodec } from './compression.ts';
-import { Delivery } from './delivery.ts';
+import { type Codec, createCodec } from './compression.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { Delivery, type DeliveryEvents } from './delivery.ts';
 import { KafkaLink } from './kafka-link.ts';
+import type { RefusedRecord } from './poison.ts';
 
 export interface Kafka {
   readonly batcher: Batcher;
   readonly delivery: Delivery;
   readonly budget: BufferBudget;
+  /** Undefined where KAFKA_BROKERS is empty: the spool is the destination. */
   readonly link: KafkaLink | undefined;
   readonly cluster: KafkaCluster | undefined;
-  start(): void;
-  /** Sends what is open and resolves when all of it is confirmed; it can take for ever. */
+  readonly deadLetters: DeadLetters | undefined;
+  /** Set by start(). */
+  readonly spool: Spool | undefined;
+  /** Records an earlier process left in the spool. */
+  readonly recovered: number;
+  /** Opens the spool and begins to look for Kafka. Rejects where the spool is in use or cannot be used. */
+  start(): Promise<void>;
+  /** Sends what is open and resolves when all of it is confirmed or on disk; it can take as long as Kafka does. */
   flush(): Promise<void>;
-  close(): void;
+  /** Leaves Kafka and moves what is left in memory to the disk. */
+  flushToSpool(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface KafkaEvents {
+  /** A record that had been accepted was refused by Kafka and went to the dead letters. */
+  recordRefused(record: RefusedRecord, reason: string): void;
 }
 
 /** Kafka's own default for max.message.bytes, until the topic's is known. */
@@ -28,32 +45,119 @@ const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 const BATCH_MESSAGE_FRAMES = 1000 * 1024;
 const LINE_GROWTH = 3;
 const ALARM_PARTITIONS = 1;
+/** Refused lines that wait for Kafka; beyond it they are counted and dropped. */
+const DEAD_LETTER_BUFFER_BYTES = 8 * 2 ** 20;
 
 /** @throws CodecUnavailableError where KAFKA_COMPRESSION cannot be had here */
-export function createKafka(settings: Settings, log: Logger): Kafka {
+export function createKafka(settings: Settings, events: KafkaEvents, log: Logger): Kafka {
   const codec = createCodec(settings.KAFKA_COMPRESSION);
-  const idempotent = settings.KAFKA_REQUIRED_ACKS === -1;
-  const reserve = LINE_GROWTH * settings.TCP_MAX_LINE_BYTES + BATCH_MESSAGE_FRAMES;
-  const budget = new BufferBudget(settings.KAFKA_BUFFER_BYTES, reserve);
   const cluster =
-    settings.KAFKA_BROKERS.length === 0
+    settings.KAFKA_BROKERS.length === 0 ? undefined : new KafkaCluster(clusterOptions(settings), log);
+  const reserve = LINE_GROWTH * settings.TCP_MAX_LINE_BYTES + BATCH_MESSAGE_FRAMES;
+  const shared = { settings, codec, cluster, log };
+  const metrics = createPipeline({
+    ...shared,
+    topic: settings.KAFKA_TOPIC_METRICS,
+    budget: new BufferBudget(settings.KAFKA_BUFFER_BYTES, reserve),
+    others: [topicToCreate(settings, settings.KAFKA_TOPIC_ALARMS, ALARM_PARTITIONS)],
+    quiet: false,
+    recordRefused: events.recordRefused,
+  });
+  const deadTopic = settings.KAFKA_TOPIC_DEAD_LETTERS;
+  const dead =
+    deadTopic === null || cluster === undefined
       ? undefined
-      : new KafkaCluster(
-          {
-            brokers: settings.KAFKA_BROKERS,
-            clientId: settings.KAFKA_CLIENT_ID,
-            ssl: tlsOptions(settings),
-            sasl: saslOptions(settings),
-            requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
-          },
-          log,
-        );
+      : createPipeline({
+          ...shared,
+          topic: deadTopic,
+          budget: new BufferBudget(DEAD_LETTER_BUFFER_BYTES, settings.TCP_MAX_LINE_BYTES),
+          others: [],
+          quiet: true,
+          // What even the dead letters' topic does not take has been counted already.
+          recordRefused: () => undefined,
+        });
+  let spool: Spool | undefined;
+  let recovered = 0;
+  log.info(
+    `Kafka producer initialized (batch=${settings.KAFKA_BATCH_SIZE}, compression=${settings.KAFKA_COMPRESSION}, async=${settings.KAFKA_ASYNC})`,
+  );
+  return {
+    ...metrics,
+    cluster,
+    deadLetters: dead && new DeadLetters(dead.batcher),
+    get spool() {
+      return spool;
+    },
+    get recovered() {
+      return recovered;
+    },
+    async start() {
+      const opened = await Spool.open(spoolOptions(settings));
+      spool = opened.spool;
+      recovered = opened.report.records;
+      if (recovered > 0 || opened.report.badBatches > 0 || opened.report.cutBytes > 0) {
+        log.info({ ...opened.report }, `Spool: ${recovered} records of an earlier run are waiting for Kafka`);
+      }
+      // What is there was placed for so many partitions; new batches go the same way until Kafka says better.
+      const placedFor = spool.layout.current?.partitions;
+      if (placedFor !== undefined) metrics.batcher.assume(placedFor);
+      else await spool.layout.set({ partitions: metrics.batcher.partitions, known: false });
+      await metrics.delivery.useSpool(spool);
+      if (metrics.link === undefined) {
+        log.warn('KAFKA_BROKERS is empty: records stay in the spool until brokers are configured');
+        metrics.delivery.unreachable();
+      }
+      metrics.link?.start();
+      dead?.link?.start();
+    },
+    async flush() {
+      metrics.batcher.flush();
+      dead?.batcher.flush();
+      // Dead letters are not worth waiting for a Kafka that is away.
+      const letters = dead?.link?.problem === null ? dead.delivery.drained() : undefined;
+      await Promise.all([metrics.delivery.drained(), letters]);
+    },
+    async flushToSpool() {
+      metrics.link?.close();
+      dead?.link?.close();
+      cluster?.close();
+      metrics.batcher.flush();
+      await metrics.delivery.spoolAll();
+    },
+    async close() {
+      for (const pipeline of [metrics, dead]) {
+        pipeline?.link?.close();
+        pipeline?.batcher.stop();
+        pipeline?.budget.close();
+      }
+      cluster?.close();
+      await Promise.all([metrics.delivery.close(), dead?.delivery.close()]);
+    },
+  };
+}
+
+interface PipelineParts {
+  readonly settings: Settings;
+  readonly topic: string;
+  readonly codec: Codec;
+  readonly cluster: KafkaCluster | undefined;
+  readonly budget: BufferBudget;
+  readonly others: readonly ReturnType<typeof topicToCreate>[];
+  readonly quiet: boolean;
+  readonly recordRefused: DeliveryEvents['recordRefused'];
+  readonly log: Logger;
+}
+
+/** One topic's batcher, delivery and link: readings have one, dead letters another. */
+function createPipeline(parts: PipelineParts) {
+  const { settings, topic, codec, cluster, budget, others, quiet, recordRefused, log } = parts;
   const noKafka = () => Promise.reject(new Error('KAFKA_BROKERS is empty'));
   const delivery: Delivery = new Delivery(
     {
-      topic: settings.KAFKA_TOPIC_METRICS,
+      topic,
       acks: settings.KAFKA_REQUIRED_ACKS,
       requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
+      maxAttempts: settings.KAFKA_MAX_ATTEMPTS,
     },
     {
       codec,
@@ -62,6 +166,7 @@ export function createKafka(settings: Settings, log: Logger): Kafka {
       events: {
         partitionIdle: (partition) => batcher.partitionIdle(partition),
         leadersStale: (reason) => link?.refresh(reason),
+        recordRefused,
       },
       log,
     },
@@ -81,50 +186,39 @@ export function createKafka(settings: Settings, log: Logger): Kafka {
     new KafkaLink(
       {
         brokers: settings.KAFKA_BROKERS,
-        metrics: topic(settings, settings.KAFKA_TOPIC_METRICS, settings.KAFKA_NUM_PARTITIONS),
-        others: otherTopics(settings),
-        idempotent,
-        bufferBytes: settings.KAFKA_BUFFER_BYTES,
+        metrics: topicToCreate(settings, topic, settings.KAFKA_NUM_PARTITIONS),
+        others,
+        quiet,
+        idempotent: settings.KAFKA_REQUIRED_ACKS === -1,
       },
       { cluster, delivery, batcher, log },
     );
-  log.info(
-    `Kafka producer initialized (batch=${settings.KAFKA_BATCH_SIZE}, compression=${settings.KAFKA_COMPRESSION}, async=${settings.KAFKA_ASYNC})`,
-  );
+  return { batcher, delivery, budget, link };
+}
+
+function topicToCreate(settings: Settings, topic: string, partitions: number) {
+  return { topic, partitions, replicationFactor: settings.KAFKA_REPLICATION_FACTOR };
+}
+
+function spoolOptions(settings: Settings) {
   return {
-    batcher,
-    delivery,
-    budget,
-    link,
-    cluster,
-    start: () => {
-      if (link === undefined)
-        log.warn('KAFKA_BROKERS is empty: records wait in memory, nothing is delivered');
-      link?.start();
-    },
-    flush: () => {
-      batcher.flush();
-      return delivery.drained();
-    },
-    close: () => {
-      link?.close();
-      delivery.close();
-      batcher.stop();
-      budget.close();
-      cluster?.close();
-    },
+    directory: settings.SPOOL_DIR,
+    topic: settings.KAFKA_TOPIC_METRICS,
+    maxBytes: settings.SPOOL_MAX_BYTES,
+    segmentBytes: settings.SPOOL_SEGMENT_BYTES,
+    sync: settings.SPOOL_SYNC,
+    partitions: settings.KAFKA_NUM_PARTITIONS,
   };
 }
 
-function topic(settings: Settings, name: string, partitions: number) {
-  return { topic: name, partitions, replicationFactor: settings.KAFKA_REPLICATION_FACTOR };
-}
-
-function otherTopics(settings: Settings) {
-  const others = [topic(settings, settings.KAFKA_TOPIC_ALARMS, ALARM_PARTITIONS)];
-  const dead = settings.KAFKA_TOPIC_DEAD_LETTERS;
-  if (dead !== '' && dead !== null) others.push(topic(settings, dead, settings.KAFKA_NUM_PARTITIONS));
-  return others;
+function clusterOptions(settings: Settings) {
+  return {
+    brokers: settings.KAFKA_BROKERS,
+    clientId: settings.KAFKA_CLIENT_ID,
+    ssl: tlsOptions(settings),
+    sasl: saslOptions(settings),
+    requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
+  };
 }
 
 function tlsOptions(settings: Settings): TlsOptions | undefined {

@@ -1,9 +1,9 @@
-// One partition's batches in order: at most one in flight, the rest waiting. It also owns the partition's
-// producer sequence, which is given to a batch once and never to other bytes.
+// One partition's batches in order, in memory or, once it spools, through the disk. At most one is in flight.
+// It owns the partition's producer sequence, which is given to a batch once and never to other bytes.
+import type { PartitionSpool } from '../spool/partition-spool.ts';
 import type { Batch } from './batch.ts';
-import { NO_PRODUCER, stamp } from './record-batch.ts';
-
-const MAX_SEQUENCE = 2 ** 31;
+import type { Outgoing, ReadyBatch } from './outgoing.ts';
+import { nextSequence, type ProducerStamp } from './record-batch.ts';
 
 export interface ProducerIdentity {
   readonly producerId: bigint;
@@ -17,8 +17,26 @@ export class PartitionQueue {
   /** Failures of the head in a row. */
   failures = 0;
   inFlight = false;
+  /** Batches go to the disk first; set once, cleared when the disk has been caught up with. */
+  spooling = false;
+  /** To be spooled as soon as nothing is in flight. */
+  spoolWhenFree = false;
+  /** The disk's side, opened when it is first needed. */
+  spool: PartitionSpool<Batch> | undefined;
+  /** Memory's side: what waits to be sent or, while spooling, to be written. */
+  readonly batches: Batch[] = [];
+  /** Read back from the spool and next to be sent. */
+  drained: ReadyBatch | undefined;
+  /** The drained batch, split because Kafka refused a record of it: sent instead of it, in order. */
+  parts: ReadyBatch[] = [];
+  /** Records of the drained batch that were settled as parts; the spool still counts them. */
+  settledParts = 0;
+  /** The own sequence was renewed while the drained head was in hand. */
+  renewed = false;
+  /** An asynchronous step on behalf of this partition is under way: moving to the disk, or reading back. */
+  feeding = false;
+  loading = false;
 
-  readonly #batches: Batch[] = [];
   #identity: ProducerIdentity | undefined;
   #nextSequence = 0;
 
@@ -26,61 +44,59 @@ export class PartitionQueue {
     this.partition = partition;
   }
 
-  get head(): Batch | undefined {
-    return this.#batches[0];
+  get head(): Outgoing | undefined {
+    return this.spooling ? (this.parts[0] ?? this.drained) : this.batches[0];
   }
 
-  get length(): number {
-    return this.#batches.length;
+  /** True while something is before a batch that would be closed now. */
+  get busy(): boolean {
+    return this.spooling
+      ? (this.spool?.waiting ?? 1) > 0 || this.batches.length > 0
+      : this.batches.length > 0;
   }
 
-  get batches(): readonly Batch[] {
-    return this.#batches;
+  /** The next stamp for `count` records, as the partition's own producer. */
+  takeStamp(identity: ProducerIdentity, count: number): ProducerStamp {
+    this.#identity ??= identity;
+    const stamp = { ...this.#identity, baseSequence: this.#nextSequence };
+    this.#nextSequence = nextSequence(this.#nextSequence, count);
+    return stamp;
   }
 
-  get records(): number {
-    return this.#batches.reduce((sum, batch) => sum + batch.count, 0);
+  /** Where takeStamp would go on; undefined before the first. */
+  get position(): { identity: ProducerIdentity; sequence: number } | undefined {
+    return this.#identity && { identity: this.#identity, sequence: this.#nextSequence };
   }
 
-  push(batch: Batch): void {
-    this.#batches.push(batch);
+  /** Puts the own sequence to `sequence` under `identity`: the broker forgot it, or it was used elsewhere. */
+  restart(identity: ProducerIdentity, sequence = 0): void {
+    this.#identity = identity;
+    this.#nextSequence = sequence;
   }
 
-  /** Removes the head, which is settled. */
-  shift(): Batch | undefined {
+  /** Nothing of it is on disk any more, or what is has another partition. */
+  leaveSpool(): void {
+    this.spooling = false;
+    this.drained = undefined;
+    this.parts = [];
+    this.settledParts = 0;
+    this.succeeded();
+  }
+
+  /** The batches nobody has begun to seal, which are the last ones. */
+  takeUnsealed(): Batch[] {
+    const first = this.batches.findIndex(({ closed }) => !closed);
+    return first < 0 ? [] : this.batches.splice(first);
+  }
+
+  /** Puts parts of the head in its place. */
+  replaceHead(halves: readonly ReadyBatch[]): void {
+    if (this.spooling) this.parts.splice(0, this.parts.length > 0 ? 1 : 0, ...halves);
+    else this.batches.splice(0, 1, ...(this.batches[0]?.split(halves) ?? []));
+  }
+
+  succeeded(): void {
     this.failures = 0;
     this.notBeforeMs = 0;
-    return this.#batches.shift();
-  }
-
-  /** Takes all batches out, for the partitioning anew of what was never sent. */
-  takeAll(): Batch[] {
-    return this.#batches.splice(0);
-  }
-
-  /** Gives the head its sequence where it has none yet. `identity` undefined = not idempotent. */
-  stampHead(identity: ProducerIdentity | undefined): void {
-    const batch = this.head;
-    if (batch?.bytes === undefined || batch.producer !== undefined) return;
-    if (identity === undefined) {
-      batch.producer = NO_PRODUCER;
-    } else {
-      this.#identity ??= identity;
-      batch.producer = { ...this.#identity, baseSequence: this.#nextSequence };
-      this.#nextSequence = (this.#nextSequence + batch.count) % MAX_SEQUENCE;
-    }
-    stamp(batch.bytes, batch.producer);
-  }
-
-  /** The broker has lost track of our sequence: the head, and all after it, start anew under another id. */
-  renewProducer(identity: ProducerIdentity): void {
-    this.#identity = identity;
-    this.#nextSequence = 0;
-    for (const batch of this.#batches) batch.producer = undefined;
-  }
-
-  /** The identity its last batch went out with. */
-  get identity(): ProducerIdentity | undefined {
-    return this.#identity;
   }
 }

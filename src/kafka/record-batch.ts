@@ -5,10 +5,12 @@
 //   delta, timestamps, producer id, epoch, base sequence, count.
 // - The CRC covers everything from the attributes on, so it is computed last, in stamp().
 // - Once stamped, a batch's bytes never change: every retry sends the same ones.
+
+import { crc32c } from '../protocol/crc32c.ts';
 import { copyCompact } from '../protocol/metrics-scan.ts';
 import { DATA_FIELD, RECEIVED_AT_BYTES, type RecordFrame, receivedAtText } from '../protocol/record-frame.ts';
+import { batchBuffers } from './buffer-pool.ts';
 import type { Codec } from './compression.ts';
-import { crc32c } from './crc32c.ts';
 
 export const HEADER_BYTES = 61;
 const AT = {
@@ -73,7 +75,7 @@ export class RecordBatchWriter {
   #maxTimestamp = 0;
 
   constructor(initialBytes: number) {
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(initialBytes, HEADER_BYTES));
+    this.#buffer = batchBuffers.take(Math.max(initialBytes, HEADER_BYTES));
   }
 
   get count(): number {
@@ -163,7 +165,9 @@ export class RecordBatchWriter {
       codec.id === 0 || compressed.length >= records.length
         ? this.#buffer.subarray(0, this.#length)
         : Buffer.concat([this.#buffer.subarray(0, HEADER_BYTES), compressed]);
-    this.#writeHeader(batch, batch.buffer === this.#buffer.buffer ? 0 : codec.id);
+    const asIs = batch.buffer === this.#buffer.buffer;
+    this.#writeHeader(batch, asIs ? 0 : codec.id);
+    if (!asIs) batchBuffers.give(this.#buffer);
     return batch;
   }
 
@@ -185,8 +189,9 @@ export class RecordBatchWriter {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#buffer.length));
+    const grown = batchBuffers.take(needed);
     grown.set(this.#buffer.subarray(0, this.#length));
+    batchBuffers.give(this.#buffer);
     this.#buffer = grown;
   }
 
@@ -201,6 +206,30 @@ export class RecordBatchWriter {
     batch.writeBigInt64BE(BigInt(this.#maxTimestamp), AT.maxTimestamp);
     batch.writeInt32BE(this.#count, AT.count);
   }
+}
+
+const MAX_SEQUENCE = 2 ** 31 - 1;
+
+/** Kafka's sequence arithmetic: a non-negative 32-bit number that starts again at 0. */
+export function nextSequence(sequence: number, count: number): number {
+  return sequence > MAX_SEQUENCE - count ? count - (MAX_SEQUENCE - sequence) - 1 : sequence + count;
+}
+
+/** What is needed to read a sealed batch's records. */
+export function readBatchFields(batch: Buffer): { codecId: number; baseTimestampMs: number } {
+  return {
+    codecId: batch.readInt16BE(AT.attributes) & 7,
+    baseTimestampMs: Number(batch.readBigInt64BE(AT.baseTimestamp)),
+  };
+}
+
+/** The identity a stamped batch carries. */
+export function readStamp(batch: Buffer): ProducerStamp {
+  return {
+    producerId: batch.readBigInt64BE(AT.producerId),
+    producerEpoch: batch.readInt16BE(AT.producerEpoch),
+    baseSequence: batch.readInt32BE(AT.baseSequence),
+  };
 }
 
 /** Writes the producer's identity and, last, the checksum. */
@@ -236,6 +265,40 @@ export function keyOf(body: Uint8Array): Uint8Array {
   return body.subarray(cursor.at, cursor.at + Math.max(0, length));
 }
 
+/** Key and value of a record's bytes as forEachRecord hands them out. */
+export function recordParts(body: Uint8Array): { key: Uint8Array; value: Buffer } {
+  const cursor = { at: 0 };
+  const keyBytes = Math.max(0, readVarint(body, cursor));
+  const key = body.subarray(cursor.at, cursor.at + keyBytes);
+  cursor.at += keyBytes;
+  const valueBytes = Math.max(0, readVarint(body, cursor));
+  return { key, value: Buffer.from(body.subarray(cursor.at, cursor.at + valueBytes)) };
+}
+
+/** A record's bytes from the key's length on, for appendRaw: null key, value, headers. */
+export function encodeBody(value: Uint8Array, headers: Readonly<Record<string, string>>): Buffer {
+  const entries = Object.entries(headers).map(
+    ([name, text]) => [Buffer.from(name), Buffer.from(text)] as const,
+  );
+  const bound = entries.reduce(
+    (sum, [name, text]) => sum + name.length + text.length + 10,
+    value.length + 16,
+  );
+  const body = Buffer.alloc(bound);
+  let at = writeVarint(body, 0, -1);
+  at = writeVarint(body, at, value.length);
+  body.set(value, at);
+  at = writeVarint(body, at + value.length, entries.length);
+  for (const [name, text] of entries) {
+    at = writeVarint(body, at, name.length);
+    body.set(name, at);
+    at = writeVarint(body, at + name.length, text.length);
+    body.set(text, at);
+    at += text.length;
+  }
+  return body.subarray(0, at);
+}
+
 // Zigzag, seven bits a byte. Plain arithmetic beyond 31 bits: a timestamp delta may span years.
 function zigzag(value: number): number {
   return value >= 0 ? value * 2 : -value * 2 - 1;
@@ -266,7 +329,8 @@ function readVarint(source: Uint8Array, cursor: { at: number }): number {
   let value = 0;
   let scale = 1;
   for (;;) {
-    const byte = source[cursor.at++] as number;
+    const byte = source[cursor.at++];
+    if (byte === undefined) throw new RangeError('the records end in the middle of a number');
     value += (byte & 0x7f) * scale;
     if (byte < 0x80) break;
     scale *= 0x80;

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
 import { createCodec } from '../../src/kafka/compression.ts';
-import { portableCrc32c } from '../../src/kafka/crc32c.ts';
 import { Delivery, type DeliveryOptions } from '../../src/kafka/delivery.ts';
+import { portableCrc32c } from '../../src/protocol/crc32c.ts';
 import { decodeBatch } from './decode-batch.ts';
 import { batchOf, FakeProducer, fakeSession, silent, turns, until } from './fakes.ts';
 
@@ -20,7 +20,7 @@ function setUp(t: TestContext, options: Partial<DeliveryOptions> = {}) {
   const hooks: { leadersStale?: () => void } = {};
   const budget = new BufferBudget(2 ** 20, 0);
   const delivery = new Delivery(
-    { topic: 'readings', acks: -1, requestTimeoutMs: 1000, ...options },
+    { topic: 'readings', acks: -1, requestTimeoutMs: 1000, maxAttempts: 3, ...options },
     {
       codec: createCodec('none'),
       budget,
@@ -31,6 +31,7 @@ function setUp(t: TestContext, options: Partial<DeliveryOptions> = {}) {
           hooks.leadersStale?.();
         },
         partitionIdle: (partition) => idle.push(partition),
+        recordRefused: () => {},
       },
       log: silent,
     },

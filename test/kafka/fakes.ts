@@ -2,9 +2,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Batch } from '../../src/kafka/batch.ts';
-import type { Producer } from '../../src/kafka/delivery.ts';
 import type { ProducerIdentity } from '../../src/kafka/partition-queue.ts';
 import type { ProduceAnswer, ProduceRequest } from '../../src/kafka/produce-request.ts';
+import type { Producer } from '../../src/kafka/sender.ts';
 import { createRecordFrame } from '../../src/protocol/record-frame.ts';
 import type { Session } from '../../src/queue/job.ts';
 import type { Reading } from '../../src/workers/record-sink.ts';

@@ -1,0 +1,231 @@
+// Delivery by way of a real spool to a broker made of promises: what is sent from the disk, and what a later start
+// makes of it.
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
+import { createCodec } from '../../src/kafka/compression.ts';
+import { Delivery, type DeliveryOptions } from '../../src/kafka/delivery.ts';
+import { Spool } from '../../src/spool/spool.ts';
+import { decodeBatch } from './decode-batch.ts';
+import { batchOf, FakeProducer, fakeSession, type SentRequest, silent, turns, until } from './fakes.ts';
+
+const IDENTITY = { producerId: 42n, producerEpoch: 3 };
+const LATER_IDENTITY = { producerId: 77n, producerEpoch: 0 };
+const LEADERS = [1, 1, 1];
+const LIMITS = { bytes: 100_000, records: 100 };
+const MESSAGE_TOO_LARGE = 10;
+
+function temporaryDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-spool-path-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+async function setUp(
+  t: TestContext,
+  {
+    directory = temporaryDirectory(t),
+    maxBytes = 2 ** 24,
+    ...options
+  }: Partial<DeliveryOptions> & { directory?: string; maxBytes?: number } = {},
+) {
+  const producer = new FakeProducer();
+  const refused: string[] = [];
+  const budget = new BufferBudget(2 ** 20, 0);
+  const delivery = new Delivery(
+    { topic: 'readings', acks: -1, requestTimeoutMs: 1000, maxAttempts: 1, ...options },
+    {
+      codec: createCodec('none'),
+      budget,
+      producer,
+      events: {
+        leadersStale: () => {},
+        partitionIdle: () => {},
+        recordRefused: ({ value }) => refused.push(value.toString()),
+      },
+      log: silent,
+    },
+  );
+  const { spool } = await Spool.open({
+    directory,
+    topic: 'readings',
+    maxBytes,
+    segmentBytes: 2 ** 16,
+    sync: 'batch',
+    partitions: LEADERS.length,
+  });
+  await delivery.useSpool(spool);
+  t.after(() => delivery.close());
+  const session = fakeSession();
+  let seq = 0;
+  /** Batches of so many records, which the session is told of by the batch's number. */
+  const deliver = (partition: number, ...counts: readonly number[]) => {
+    for (const count of counts) {
+      const batch = batchOf(session, partition, count, ++seq);
+      budget.take(batch.heldBytes);
+      delivery.deliver(batch);
+    }
+  };
+  const connect = async (identity = IDENTITY) => {
+    await delivery.adoptPartitions(LEADERS.length, LIMITS);
+    delivery.setLeaders(LEADERS, identity);
+  };
+  return { delivery, producer, spool, budget, session, refused, deliver, connect, directory };
+}
+
+function batchIn(sent: SentRequest) {
+  const { records, baseSequence, producerId } = decodeBatch(sent.bytes[0] as Buffer);
+  return { count: records.length, baseSequence, producerId };
+}
+
+test('small batches on disk go to Kafka as few large ones, within the limits, numbered without gaps', async (t) => {
+  const { delivery, producer, session, spool, budget, deliver, connect } = await setUp(t);
+  delivery.unreachable();
+  deliver(0, ...Array.from({ length: 70 }, () => 3));
+  await delivery.drained();
+  assert.deepEqual(session.storedSeqs.length, 70);
+  await connect();
+  let sequence = 0;
+  for (const [number, count] of [
+    [1, 99],
+    [2, 99],
+    [3, 12],
+  ] as const) {
+    const sent = await producer.request(number);
+    assert.deepEqual(batchIn(sent), { count, baseSequence: sequence, producerId: 42n });
+    sequence += count;
+    sent.answerAll(0);
+  }
+  await until(() => delivery.spoolingPartitions === 0, 'the spool is drained');
+  assert.deepEqual([delivery.spooledRecords, spool.records, budget.used], [0, 0, 0]);
+  assert.equal(delivery.counters.confirmed, 210);
+  // From memory the numbers go on where the disk ended.
+  deliver(0, 5);
+  assert.deepEqual(batchIn(await producer.request(4)), { count: 5, baseSequence: 210, producerId: 42n });
+});
+
+test('what may have reached Kafka before a crash is cut and numbered the same way by the next process', async (t) => {
+  const first = await setUp(t);
+  first.delivery.unreachable();
+  first.deliver(0, 2, 2, 2);
+  await first.delivery.drained();
+  await first.connect();
+  const before = await first.producer.request(1);
+  assert.deepEqual(batchIn(before), { count: 6, baseSequence: 0, producerId: 42n });
+  // More comes to the disk while it is on its way, and then the process dies.
+  first.deliver(0, 4, 4);
+  await first.delivery.drained();
+  const directory = temporaryDirectory(t);
+  cpSync(first.directory, directory, { recursive: true });
+
+  const second = await setUp(t, { directory });
+  await second.connect(LATER_IDENTITY);
+  const again = await second.producer.request(1);
+  assert.deepEqual(batchIn(again), { count: 6, baseSequence: 0, producerId: 42n });
+  again.answerAll(0);
+  const rest = await second.producer.request(2);
+  assert.deepEqual([batchIn(rest).count, batchIn(rest).baseSequence], [8, 6]);
+  rest.answerAll(0);
+  await until(() => second.delivery.spoolingPartitions === 0, 'the spool is drained');
+});
+
+test('what had been sent before it came to the disk is sent again as it was, beside nothing else', async (t) => {
+  const { delivery, producer, deliver, connect } = await setUp(t);
+  await connect();
+  deliver(0, 4);
+  const sent = await producer.request(1);
+  deliver(0, 1, 1);
+  sent.fail(Object.assign(new Error('no answer'), { code: 'TIMEOUT' }));
+  const again = await producer.request(2);
+  assert.deepEqual(again.bytes, sent.bytes);
+  again.answerAll(0);
+  const rest = await producer.request(3);
+  assert.deepEqual(batchIn(rest), { count: 2, baseSequence: 4, producerId: 42n });
+  rest.answerAll(0);
+  await until(() => delivery.spoolingPartitions === 0, 'the spool is drained');
+});
+
+test('a batch that is being searched for its bad record goes to the disk with what is left of it', async (t) => {
+  const { delivery, producer, budget, session, spool, refused, deliver, connect } = await setUp(t);
+  await connect();
+  deliver(0, 4);
+  deliver(0, 1);
+  (await producer.request(1)).answerAll(MESSAGE_TOO_LARGE);
+  (await producer.request(2)).answerAll(0);
+  // The first half is stored; the second fails for want of a broker, before its bad record is found.
+  (await producer.request(3)).fail(new Error('connection lost'));
+  await until(() => delivery.inFlightRecords === 0, 'nothing is left in memory');
+  assert.deepEqual([spool.records, budget.used, delivery.counters.confirmed], [3, 0, 2]);
+  assert.deepEqual(session.storedSeqs, [1, 2]);
+  assert.deepEqual(refused, []);
+  const again = await producer.request(4);
+  assert.deepEqual(batchIn(again).count, 2);
+  again.answerAll(0);
+  (await producer.request(5)).answerAll(0);
+  await until(() => delivery.spoolingPartitions === 0, 'the spool is drained');
+  assert.equal(delivery.counters.confirmed, 5);
+});
+
+test('batches that come while the spool is placed anew wait unsealed, and none is lost or doubled', async (t) => {
+  const { delivery, producer, session, spool, deliver } = await setUp(t);
+  delivery.unreachable();
+  deliver(2, ...Array.from({ length: 200 }, () => 2));
+  await delivery.drained();
+  // As many as there are turns in it, so that every moment is met.
+  const placing = delivery.adoptPartitions(1, LIMITS);
+  let late = 0;
+  let isPlacing = true;
+  placing.finally(() => {
+    isPlacing = false;
+  });
+  while (isPlacing) {
+    deliver(2, 1);
+    late++;
+    await turns(1);
+  }
+  await placing;
+  const parked = delivery.takeParked();
+  assert.equal(parked.length + (spool.records - 400), late);
+  assert.ok(parked.length > 0, 'none came while it was being placed');
+  for (const batch of parked) assert.equal(batch.writer.count, 1);
+  assert.equal(session.storedSeqs.length, 200 + late - parked.length);
+  delivery.setLeaders([1], IDENTITY);
+  let sent = 0;
+  for (let number = 1; spool.records > 0; number++) {
+    const request = await producer.request(number);
+    sent += batchIn(request).count;
+    request.answerAll(0);
+    await until(() => spool.records === 0 || producer.sent.length > number, 'the next request');
+  }
+  assert.equal(sent, 400 + late - parked.length);
+});
+
+test('what a full disk does not take goes to Kafka from memory once Kafka is back, after what the disk took', async (t) => {
+  // Room for one batch and a bit, and for none.
+  for (const maxBytes of [1500, 10]) {
+    const { delivery, producer, budget, session, spool, deliver, connect } = await setUp(t, { maxBytes });
+    delivery.unreachable();
+    deliver(0, ...Array.from({ length: 9 }, () => 2));
+    await until(() => delivery.spoolTrouble !== null, 'the disk is full');
+    assert.equal(delivery.spoolTrouble, 'SPOOL_MAX_BYTES is reached');
+    const onDisk = spool.records;
+    assert.ok(maxBytes === 10 ? onDisk === 0 : onDisk > 0 && onDisk < 18, `${onDisk} records on disk`);
+    assert.equal(delivery.inFlightRecords, 18 - onDisk);
+    await connect();
+    let next = 0;
+    for (let number = 1; next < 18; number++) {
+      const sent = await producer.request(number);
+      const { count, baseSequence, producerId } = batchIn(sent);
+      assert.deepEqual([baseSequence, producerId], [next, 42n]);
+      next += count;
+      sent.answerAll(0);
+    }
+    await until(() => delivery.inFlightRecords + delivery.spooledRecords === 0, 'all is in Kafka');
+    assert.deepEqual(session.storedSeqs, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert.deepEqual([budget.used, delivery.spoolingPartitions, delivery.counters.confirmed], [0, 0, 18]);
+    await until(() => delivery.spoolTrouble === null, 'the trouble is over');
+  }
+});
