@@ -11,6 +11,7 @@ import type { Logger } from './config/logger.ts';
 import type { Settings } from './config/settings.ts';
 import { takeSnapshot } from './gateway-snapshot.ts';
 import { createKafka } from './kafka/kafka.ts';
+import { answerRefusedRecord } from './refused-record.ts';
 import { connectionCap, openFilesLimit } from './server/limits.ts';
 import { TcpServer, type TcpServerOptions } from './server/tcp-server.ts';
 import { createExecutor } from './workers/executor.ts';
@@ -30,19 +31,37 @@ export interface Addresses {
 }
 
 export interface StopResult {
-  /** False where SHUTDOWN_TIMEOUT passed before every accepted record was confirmed. */
+  /** False where SHUTDOWN_TIMEOUT passed before every accepted record was confirmed or in the spool. */
   readonly complete: boolean;
   readonly unconfirmed: number;
 }
 
-/** The last part of SHUTDOWN_TIMEOUT is for goodbyes: replies already written need a moment to leave. */
-const GOODBYE_SHARE = 0.1;
+/** SHUTDOWN_TIMEOUT in parts: until here Kafka is waited for, */
+const SOFT_SHARE = 0.5;
+/** until here what is left goes to the spool, and the rest is for goodbyes: replies need a moment to leave. */
+const HARD_SHARE = 0.9;
 
 /** @throws CodecUnavailableError where KAFKA_COMPRESSION cannot be had here */
 export function createApp(settings: Settings, { log, version }: { log: Logger; version: string }): App {
-  const kafka = createKafka(settings, log);
+  const kafka = createKafka(
+    settings,
+    { recordRefused: (record, reason) => answerRefusedRecord(record, reason, { server, kafka }) },
+    log,
+  );
   const executor = createExecutor(settings, kafka.batcher, log);
-  const server = new TcpServer(serverOptions(settings, log), { sink: executor.sink, log });
+  const server = new TcpServer(serverOptions(settings, log), {
+    sink: executor.sink,
+    log,
+    onRefusedLine: (connection, reason, { bytes, start, end }) =>
+      kafka.deadLetters?.line({
+        value: bytes.subarray(start, end),
+        reason,
+        connectionId: connection.id,
+        zipcode: connection.identified ? connection.frame.zipcode : '',
+        remoteAddress: connection.remoteAddress,
+        receivedAtMs: Date.now(),
+      }),
+  });
   const processStats = startProcessStats();
   let stopping = false;
   const snapshot = () =>
@@ -68,7 +87,7 @@ export function createApp(settings: Settings, { log, version }: { log: Logger; v
       executor.start();
       const http = admin === null ? null : await admin.start();
       if (http !== null) log.info(`Admin HTTP listening on ${addressText(http)}`);
-      kafka.start();
+      await kafka.start();
       const tcp = await server.listen();
       log.info(`TCP server listening on ${addressText(tcp)}`);
       statsLog = startStatsLog({ intervalMs: settings.STATS_INTERVAL, snapshot, log });
@@ -77,15 +96,24 @@ export function createApp(settings: Settings, { log, version }: { log: Logger; v
 
     async stop() {
       stopping = true;
-      const deadlineMs = performance.now() + settings.SHUTDOWN_TIMEOUT * (1 - GOODBYE_SHARE);
+      const startMs = performance.now();
+      const timeoutMs = settings.SHUTDOWN_TIMEOUT;
       server.stopAccepting();
-      const finished = executor.finish().then(() => kafka.flush());
-      await settledBy(deadlineMs, finished);
+      const handled = executor.finish();
+      // First the soft way, all of it confirmed by Kafka; what is left then goes to the disk.
+      await settledBy(
+        startMs + SOFT_SHARE * timeoutMs,
+        handled.then(() => kafka.flush()),
+      );
+      await settledBy(
+        startMs + HARD_SHARE * timeoutMs,
+        handled.then(() => kafka.flushToSpool()),
+      );
       const { records, lines } = snapshot();
       const unconfirmed = records.open + records.inFlight + lines.waiting;
-      await server.close(settings.SHUTDOWN_TIMEOUT * GOODBYE_SHARE);
+      await server.close((1 - HARD_SHARE) * timeoutMs);
       statsLog?.stop();
-      kafka.close();
+      await kafka.close();
       processStats.stop();
       await admin?.close();
       return { complete: unconfirmed === 0, unconfirmed };

@@ -52,23 +52,35 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
     },
     records: {
       accepted: batcher.accepted,
+      recovered: kafka.recovered,
       open: batcher.openRecords,
       inFlight: delivery.inFlightRecords,
-      spooled: 0,
+      spooled: delivery.spooledRecords,
       confirmed: delivery.counters.confirmed,
-      deadLettered: 0,
+      deadLettered: delivery.counters.deadLettered,
+      damaged: kafka.spool?.badRecords ?? 0,
     },
     kafka: {
       connected: kafka.cluster?.connected ?? false,
       partitions: batcher.partitions,
       batchesConfirmed: delivery.counters.batchesConfirmed,
-      bytesSent: delivery.counters.bytesSent,
+      bytesSent: delivery.bytesSent,
       retries: delivery.counters.retries,
       bufferBytes: budget.used,
       bufferCapacityBytes: budget.capacity,
       oldestUnconfirmedSeconds: oldest === Infinity ? 0 : (performance.now() - oldest) / 1000,
       lastError: kafka.link?.problem ?? delivery.counters.lastError,
     },
+    spool: {
+      bytes: kafka.spool?.bytes ?? 0,
+      capacityBytes: kafka.spool?.maxBytes ?? 0,
+      partitions: delivery.spoolingPartitions,
+      oldestSeconds: spoolAgeSeconds(kafka),
+      badBatches: kafka.spool?.badBatches ?? 0,
+      batchesWritten: delivery.counters.batchesSpooled,
+      trouble: delivery.spoolTrouble,
+    },
+    deadLetters: { sent: kafka.deadLetters?.sent ?? 0, dropped: kafka.deadLetters?.dropped ?? 0 },
     process: sources.process.read(),
   };
 }
@@ -76,9 +88,16 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
 function readiness({ kafka, stopping }: SnapshotSources): Readiness {
   const reasons: string[] = [];
   if (stopping()) reasons.push('the gateway is stopping');
-  if (kafka.link === undefined) reasons.push('KAFKA_BROKERS is empty, records are not delivered');
-  else if (kafka.link.problem !== null) reasons.push(`Kafka cannot be used: ${kafka.link.problem}`);
+  // Records are safe on the disk meanwhile, but whoever routes devices may have a better gateway for them.
+  if (kafka.link !== undefined && kafka.link.problem !== null)
+    reasons.push(`Kafka cannot be used: ${kafka.link.problem}`);
   if (!kafka.budget.hasRoom())
     reasons.push('unconfirmed records fill KAFKA_BUFFER_BYTES, devices are paused');
+  if (kafka.delivery.spoolTrouble !== null) reasons.push(kafka.delivery.spoolTrouble);
   return { ready: reasons.length === 0, reasons };
+}
+
+function spoolAgeSeconds({ spool }: Kafka): number {
+  const oldest = spool?.oldestMs;
+  return oldest === undefined ? 0 : Math.max(0, (Date.now() - oldest) / 1000);
 }

@@ -75,13 +75,14 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   server: ['queue', 'protocol', 'config'],
   workers: ['queue', 'protocol', 'config'],
   // Of the workers only the interface it implements, of the queue only the types of job and session.
-  kafka: ['protocol', 'config', 'queue/job.ts', 'workers/record-sink.ts'],
+  kafka: ['protocol', 'config', 'spool', 'queue/job.ts', 'workers/record-sink.ts'],
+  spool: ['protocol'],
   admin: ['protocol', 'config'],
-  cli: ['config', 'app.ts'],
+  cli: ['config', 'app.ts', 'kafka', 'spool'],
 };
 
 /** The wiring: these see everything. */
-const WIRING = ['app.ts', 'gateway-snapshot.ts', 'main.ts'];
+const WIRING = ['app.ts', 'gateway-snapshot.ts', 'refused-record.ts', 'main.ts'];
 
 describe('imports', () => {
   it('are found at all', () => {

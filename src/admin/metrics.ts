@@ -67,14 +67,24 @@ export const METRICS: readonly Metric[] = [
 
   counter(
     'sluice_records_accepted_total',
-    'Records accepted: equals confirmed + dead-lettered + every state of sluice_records.',
+    'Records accepted: with those recovered, equals confirmed + dead-lettered + every state of sluice_records.',
     (s) => s.records.accepted,
+  ),
+  counter(
+    'sluice_records_recovered_total',
+    'Records that an earlier process left in the spool.',
+    (s) => s.records.recovered,
   ),
   counter('sluice_records_confirmed_total', 'Records acknowledged by Kafka.', (s) => s.records.confirmed),
   counter(
     'sluice_records_dead_lettered_total',
     'Accepted records that Kafka refused for good.',
     (s) => s.records.deadLettered,
+  ),
+  counter(
+    'sluice_records_damaged_total',
+    'Records lost with a damaged place on the spool’s disk.',
+    (s) => s.records.damaged,
   ),
   gauge(
     'sluice_records',
@@ -106,6 +116,42 @@ export const METRICS: readonly Metric[] = [
     'sluice_kafka_oldest_unconfirmed_seconds',
     'Age of the oldest unconfirmed batch, 0 where there is none.',
     (s) => s.kafka.oldestUnconfirmedSeconds,
+  ),
+
+  gauge('sluice_spool_bytes', 'Bytes of the spool on disk.', (s) => s.spool.bytes),
+  gauge('sluice_spool_capacity_bytes', 'The spool’s limit (SPOOL_MAX_BYTES).', (s) => s.spool.capacityBytes),
+  gauge(
+    'sluice_spool_partitions',
+    'Partitions whose batches go through the disk.',
+    (s) => s.spool.partitions,
+  ),
+  gauge(
+    'sluice_spool_oldest_seconds',
+    'Age of the oldest record in the spool, 0 where it is empty.',
+    (s) => s.spool.oldestSeconds,
+  ),
+  gauge('sluice_spool_writable', '0 while the disk does not take batches or give them back, else 1.', (s) =>
+    flag(s.spool.trouble === null),
+  ),
+  counter(
+    'sluice_spool_batches_written_total',
+    'Record batches written to the spool.',
+    (s) => s.spool.batchesWritten,
+  ),
+  counter(
+    'sluice_spool_bad_batches_total',
+    'Damaged places in the spool that were passed over.',
+    (s) => s.spool.badBatches,
+  ),
+  counter(
+    'sluice_dead_letters_total',
+    'Refused lines and records sent to the dead letters’ topic.',
+    (s) => s.deadLetters.sent,
+  ),
+  counter(
+    'sluice_dead_letters_dropped_total',
+    'Dead letters not kept: over the rate, or no room.',
+    (s) => s.deadLetters.dropped,
   ),
 
   // The names prom-client's own collectDefaultMetrics gives these, so that common dashboards find them. Not

@@ -37,14 +37,18 @@ export interface Snapshot {
     readonly capacityBytes: number;
     readonly workers: number;
   };
-  /** accepted = confirmed + spooled + inFlight + open + deadLettered. */
+  /** accepted + recovered = confirmed + spooled + inFlight + open + deadLettered + damaged, at any instant. */
   readonly records: {
     readonly accepted: number;
+    /** Found in the spool at start: accepted by an earlier process. */
+    readonly recovered: number;
     readonly open: number;
     readonly inFlight: number;
     readonly spooled: number;
     readonly confirmed: number;
     readonly deadLettered: number;
+    /** Lost with a damaged place on the spool's disk. */
+    readonly damaged: number;
   };
   readonly kafka: {
     readonly connected: boolean;
@@ -58,6 +62,24 @@ export interface Snapshot {
     readonly oldestUnconfirmedSeconds: number;
     /** The last failure in words, null once something has succeeded after it. */
     readonly lastError: string | null;
+  };
+  readonly spool: {
+    readonly bytes: number;
+    readonly capacityBytes: number;
+    /** Partitions whose batches go through the disk now. */
+    readonly partitions: number;
+    /** Age of the oldest record in seconds, to a segment's exactness; 0 where the spool is empty. */
+    readonly oldestSeconds: number;
+    /** Damaged places met in the files and passed over. */
+    readonly badBatches: number;
+    readonly batchesWritten: number;
+    /** Why the disk takes nothing at the moment, null where it does. */
+    readonly trouble: string | null;
+  };
+  readonly deadLetters: {
+    readonly sent: number;
+    /** Not kept: over the rate, or no room while Kafka is away. */
+    readonly dropped: number;
   };
   readonly process: {
     readonly residentBytes: number;

@@ -19,12 +19,16 @@ export interface StatsFields {
   readonly messages_per_second: number;
   readonly records_per_second: number;
   readonly accepted: number;
+  /** What an earlier process left in the spool. */
+  readonly recovered: number;
   readonly confirmed: number;
   readonly open: number;
   readonly in_flight: number;
   readonly spooled: number;
   readonly dead_lettered: number;
-  /** accepted less the five above; anything but 0 is a bug. */
+  /** Lost with a damaged place on the spool's disk. */
+  readonly damaged: number;
+  /** accepted + recovered less the six above; anything but 0 is a bug. */
   readonly unaccounted: number;
   readonly refused: number;
   /** Only the codes that happened. */
@@ -43,11 +47,13 @@ export function formatStats(now: Snapshot, previous: Snapshot | null): StatsLine
     `messages/s=${fields.messages_per_second.toFixed(1)}`,
     `records/s=${fields.records_per_second.toFixed(1)}`,
     `accepted=${fields.accepted}`,
+    ...(fields.recovered === 0 ? [] : [`recovered=${fields.recovered}`]),
     `confirmed=${fields.confirmed}`,
     `open=${fields.open}`,
     `in_flight=${fields.in_flight}`,
     `spooled=${fields.spooled}`,
     `dead_lettered=${fields.dead_lettered}`,
+    ...(fields.damaged === 0 ? [] : [`damaged=${fields.damaged}`]),
     ...(fields.unaccounted === 0 ? [] : [`unaccounted=${fields.unaccounted}`]),
     `refused=${fields.refused}`,
     ...(codes.length === 0 ? [] : [`(${codes.join(' ')})`]),
@@ -57,7 +63,7 @@ export function formatStats(now: Snapshot, previous: Snapshot | null): StatsLine
 
 function statsFields(now: Snapshot, previous: Snapshot | null): StatsFields {
   const { connections, queue, records } = now;
-  const { accepted, confirmed, open, inFlight, spooled, deadLettered } = records;
+  const { accepted, recovered, confirmed, open, inFlight, spooled, deadLettered, damaged } = records;
   const refusals = CODE_NAMES.map((code) => [code, now.lines.refused[code]] as const);
   // Uptime and not `at`: the clock on the wall can be set back.
   const seconds = now.uptimeSeconds - (previous?.uptimeSeconds ?? 0);
@@ -71,12 +77,14 @@ function statsFields(now: Snapshot, previous: Snapshot | null): StatsFields {
     messages_per_second: rate(now.lines.received, previous?.lines.received, seconds),
     records_per_second: rate(accepted, previous?.records.accepted, seconds),
     accepted,
+    recovered,
     confirmed,
     open,
     in_flight: inFlight,
     spooled,
     dead_lettered: deadLettered,
-    unaccounted: accepted - confirmed - open - inFlight - spooled - deadLettered,
+    damaged,
+    unaccounted: accepted + recovered - confirmed - open - inFlight - spooled - deadLettered - damaged,
     refused: refusals.reduce((sum, [, count]) => sum + count, 0),
     refused_by_code: Object.fromEntries(refusals.filter(([, count]) => count > 0)),
   };

@@ -26,13 +26,6 @@ function batchProblems(settings: Partial<Settings>): string[] {
         `allowed here: at most ${sizeText(Math.floor(buffer / 4))}`,
     );
   }
-  const { SPOOL_SEGMENT_BYTES: segment, SPOOL_MAX_BYTES: spool } = settings;
-  if (segment !== undefined && spool !== undefined && segment > spool) {
-    problems.push(
-      `SPOOL_SEGMENT_BYTES=${sizeText(segment)} is more than SPOOL_MAX_BYTES=${sizeText(spool)}; ` +
-        `allowed here: at most ${sizeText(spool)}`,
-    );
-  }
   return problems;
 }
 

@@ -77,7 +77,6 @@ const timeout = duration({ min: 1, max: LONGEST_TIMER_MS });
 const path = optional(text('the path of a readable file', /^[^\0]{1,4096}$/));
 const acks = { all: -1, '-1': -1, '1': 1, '0': 0 } as const;
 
-const SPOOL = { laterFeature: 'the spool' } as const;
 const DEVICE_TLS = { laterFeature: 'TLS for devices' } as const;
 const PROXY = { laterFeature: 'the PROXY protocol' } as const;
 
@@ -316,29 +315,20 @@ export const settingsSchema = z.object({
     text('the path of a directory', /^[^\0]{1,4096}$/),
     './data/spool',
     'where records wait on disk while Kafka cannot take them',
-    SPOOL,
   ),
   SPOOL_MAX_BYTES: setting(
     'spool',
     size({ min: MIB, max: 1024 * GIB }),
     '1GiB',
     'most it may take; then devices are paused',
-    SPOOL,
   ),
   // A Kafka log segment counts its positions in a signed 32-bit number.
-  SPOOL_SEGMENT_BYTES: setting(
-    'spool',
-    size({ min: 64 * KIB, max: GIB }),
-    '64MiB',
-    'size of one file of it',
-    SPOOL,
-  ),
+  SPOOL_SEGMENT_BYTES: setting('spool', size({ min: 64 * KIB, max: GIB }), '64MiB', 'size of one file of it'),
   SPOOL_SYNC: setting(
     'spool',
     choice('batch', 'os'),
     'batch',
     '`batch` = on the disk (fdatasync) before `stored` is said, `os` = left to the kernel',
-    SPOOL,
   ),
 
   HTTP_HOST: setting('http', host(), '127.0.0.1', 'address of health, metrics and statistics'),

@@ -3,12 +3,24 @@
 import type { Code } from '../protocol/codes.ts';
 import type { RecordFrame } from '../protocol/record-frame.ts';
 
-export interface Job {
-  readonly session: Session;
-  /** The line is bytes[start, end), without LF and CR. The bytes stay untouched until the job is done. */
+/** A line is bytes[start, end), without LF and CR. */
+export interface LineBytes {
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
+}
+
+/** Why a line is refused, as its device is told. */
+export interface Refusal {
+  readonly code: Code;
+  readonly message: string;
+  /** The line's seq, where it had a valid one. */
+  readonly seq?: number | undefined;
+}
+
+/** The bytes stay untouched until the job is done. */
+export interface Job extends LineBytes {
+  readonly session: Session;
   /** Wall clock, milliseconds since 1970. */
   readonly receivedAtMs: number;
 }
@@ -28,8 +40,8 @@ export interface Session extends JobSource {
   lastSeq: number;
   /** Counts the line as accepted. */
   accept(): void;
-  /** Counts the line as refused and answers it. */
-  refuse(code: Code, message: string, seq?: number): void;
+  /** Counts the line as refused, answers it and hands its bytes to the dead letters. */
+  refuse(refusal: Refusal, line: LineBytes): void;
   /** Answers a keepalive. */
   alive(): void;
   /** Promises an answer for `seq`: a connection that is closing waits for it. */

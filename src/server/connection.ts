@@ -6,7 +6,7 @@ import type { Code } from '../protocol/codes.ts';
 import { decodeLine, type Identify } from '../protocol/messages.ts';
 import { createRecordFrame, type RecordFrame } from '../protocol/record-frame.ts';
 import * as replies from '../protocol/replies.ts';
-import type { Job, JobSink, Session } from '../queue/job.ts';
+import type { Job, JobSink, LineBytes, Refusal, Session } from '../queue/job.ts';
 import type { ServerCounters } from './counters.ts';
 import { LineFramer } from './line-framer.ts';
 import { ReplyWriter } from './reply-writer.ts';
@@ -28,6 +28,8 @@ export interface ConnectionHost {
   readonly wheel: TimerWheel;
   readonly counters: ServerCounters;
   identified(connection: Connection, message: Identify): void;
+  /** A received line was refused; its bytes are the caller's again when this returns. */
+  lineRefused(connection: Connection, code: Code, line: LineBytes): void;
   dropped(): void;
   closed(connection: Connection): void;
 }
@@ -105,8 +107,9 @@ export class Connection implements Session, TimerOwner {
     this.#host.counters.linesAccepted++;
   }
 
-  refuse(code: Code, message: string, seq?: number): void {
+  refuse({ code, message, seq }: Refusal, line: LineBytes): void {
     this.#host.counters.linesRefused++;
+    this.#host.lineRefused(this, code, line);
     this.#answer(code, message, seq);
   }
 
@@ -144,6 +147,11 @@ export class Connection implements Session, TimerOwner {
     this.#host.counters.refused[code]++;
     this.#writer.write(replies.refused(code, message));
     this.#end();
+  }
+
+  /** Tells the device that a record of an accepted message was refused by Kafka after all. */
+  refuseAccepted(code: Code, message: string, seq: number | undefined): void {
+    this.#answer(code, message, seq);
   }
 
   /** Takes no further input; what was taken is still answered. */
@@ -228,18 +236,20 @@ export class Connection implements Session, TimerOwner {
     if (this.#host.options.queueFull === 'pause') return false;
     this.#host.counters.linesReceived++;
     this.#host.dropped();
-    this.refuse('queue_full', 'the job queue is full, the message was dropped', seqOf(bytes, start, end));
+    const message = 'the job queue is full, the message was dropped';
+    this.refuse({ code: 'queue_full', message, seq: seqOf(bytes, start, end) }, job);
     return true;
   }
 
   #identify(bytes: Uint8Array, start: number, end: number): void {
     const message = decodeLine(bytes, start, end);
     if (message.type === 'refused') {
-      this.refuse(message.code, message.message, message.seq);
+      this.refuse(message, { bytes, start, end });
       return;
     }
     if (message.type !== 'identify') {
       this.#host.counters.linesRefused++;
+      this.#host.lineRefused(this, 'not_identified', { bytes, start, end });
       this.close('not_identified', 'the first message has to be identify');
       return;
     }

@@ -2,9 +2,10 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { rateLimited } from '../config/rate-limited-log.ts';
+import type { Code } from '../protocol/codes.ts';
 import type { Identify } from '../protocol/messages.ts';
 import * as replies from '../protocol/replies.ts';
-import type { JobSink } from '../queue/job.ts';
+import type { JobSink, LineBytes } from '../queue/job.ts';
 import { Connection, type ConnectionHost, type ConnectionOptions } from './connection.ts';
 import { createServerCounters } from './counters.ts';
 import { TimerWheel } from './timer-wheel.ts';
@@ -19,6 +20,9 @@ export interface TcpServerOptions extends ConnectionOptions {
   /** Idle time before TCP keepalive probes in milliseconds, 0 = off. */
   readonly keepaliveMs: number;
 }
+
+/** Told of each refused line; the bytes are only valid during the call. */
+export type RefusedLineListener = (connection: Connection, code: Code, line: LineBytes) => void;
 
 // Refused connections that are still being told why; beyond it they are closed without a word.
 const MAX_REFUSED_SOCKETS = 256;
@@ -35,6 +39,7 @@ export class TcpServer implements ConnectionHost {
   readonly counters = createServerCounters();
 
   readonly #log: Logger;
+  readonly #onRefusedLine: RefusedLineListener | undefined;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
@@ -44,10 +49,14 @@ export class TcpServer implements ConnectionHost {
   readonly #warnFull: () => void;
   readonly #warnDropped: () => void;
 
-  constructor(options: TcpServerOptions, deps: { sink: JobSink; log: Logger }) {
+  constructor(
+    options: TcpServerOptions,
+    deps: { sink: JobSink; log: Logger; onRefusedLine?: RefusedLineListener },
+  ) {
     this.options = options;
     this.sink = deps.sink;
     this.#log = deps.log;
+    this.#onRefusedLine = deps.onRefusedLine;
     const keepAlive = options.keepaliveMs > 0;
     this.#server = createServer(
       { allowHalfOpen: true, noDelay: true, keepAlive, keepAliveInitialDelay: options.keepaliveMs },
@@ -83,6 +92,12 @@ export class TcpServer implements ConnectionHost {
     });
   }
 
+  /** An open connection by its id; a search, for what is rare. */
+  connection(id: string): Connection | undefined {
+    for (const connection of this.#connections) if (connection.id === id) return connection;
+    return undefined;
+  }
+
   /** Accepts no further connection and reads no further byte; lines already taken are still handled. */
   stopAccepting(): void {
     if (this.#server.listening) this.#server.close();
@@ -114,6 +129,10 @@ export class TcpServer implements ConnectionHost {
     const earlier = this.#devices.get(message.device_id);
     this.#devices.set(message.device_id, connection);
     earlier?.close('replaced', 'this device_id identified on a newer connection');
+  }
+
+  lineRefused(connection: Connection, code: Code, line: LineBytes): void {
+    this.#onRefusedLine?.(connection, code, line);
   }
 
   dropped(): void {

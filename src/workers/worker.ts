@@ -35,7 +35,7 @@ export class Worker {
     const scan = this.#scan;
     if (scan.scan(job.bytes, job.start, job.end)) {
       const readingBytes = scan.dataEnd - scan.dataStart - scan.whitespace;
-      if (!this.#admits(session, scan.seq, readingBytes)) return undefined;
+      if (!this.#admits(job, scan.seq, readingBytes)) return undefined;
       const reading = this.#reading;
       reading.bytes = job.bytes;
       reading.start = scan.dataStart;
@@ -54,10 +54,13 @@ export class Worker {
         session.alive();
         return undefined;
       case 'identify':
-        session.refuse('already_identified', 'this connection has identified already');
+        session.refuse(
+          { code: 'already_identified', message: 'this connection has identified already' },
+          job,
+        );
         return undefined;
       case 'refused':
-        session.refuse(message.code, message.message, message.seq);
+        session.refuse(message, job);
         return undefined;
     }
   }
@@ -68,7 +71,7 @@ export class Worker {
     const readings = message.readings.map((text) => Buffer.from(text));
     // All or none: every reading is measured before the first is appended.
     const largest = readings.reduce((most, bytes) => Math.max(most, bytes.length), 0);
-    if (!this.#admits(session, seq, largest)) return undefined;
+    if (!this.#admits(job, seq, largest)) return undefined;
     const parts = readings.map((bytes, index) => ({
       bytes,
       start: 0,
@@ -93,22 +96,17 @@ export class Worker {
   }
 
   /** Refuses the line, and answers false, where its seq or its size does not allow it. */
-  #admits(session: Session, seq: number, readingBytes: number): boolean {
-    const line = seq < 0 ? undefined : seq;
-    if (seq >= 0 && seq <= session.lastSeq) {
-      session.refuse(
-        'invalid_message',
-        `field 'seq': has to rise, the last one was ${session.lastSeq}`,
-        line,
-      );
+  #admits(job: Job, seq: number, readingBytes: number): boolean {
+    const { lastSeq } = job.session;
+    const most = this.#sink.maxReadingBytes;
+    if (seq >= 0 && seq <= lastSeq) {
+      const message = `field 'seq': has to rise, the last one was ${lastSeq}`;
+      job.session.refuse({ code: 'invalid_message', message, seq }, job);
       return false;
     }
-    if (readingBytes > this.#sink.maxReadingBytes) {
-      session.refuse(
-        'record_too_large',
-        `a reading of ${readingBytes} bytes, at most ${this.#sink.maxReadingBytes} fit`,
-        line,
-      );
+    if (readingBytes > most) {
+      const message = `a reading of ${readingBytes} bytes, at most ${most} fit`;
+      job.session.refuse({ code: 'record_too_large', message, seq: seq < 0 ? undefined : seq }, job);
       return false;
     }
     return true;

@@ -81,6 +81,9 @@ describe('records that nobody takes', () => {
     it(`fill KAFKA_BUFFER_BYTES, pause the sockets, end readiness and lose no line (TCP_USE_WORKER_POOL=${pool})`, async (t) => {
       const gateway = await gatewayFor(t, {
         KAFKA_BUFFER_BYTES: '4MiB',
+        KAFKA_COMPRESSION: 'none',
+        SPOOL_MAX_BYTES: '1MiB',
+        SPOOL_SEGMENT_BYTES: '1MiB',
         TCP_USE_WORKER_POOL: pool,
         TCP_INACTIVITY_TIMEOUT: '300ms',
         TCP_LINE_TIMEOUT: '300ms',
@@ -167,7 +170,7 @@ describe('a device that never reads its replies', () => {
       offer: (job) => {
         if (full) return false;
         // As a worker that refuses every line.
-        job.session.refuse('invalid_message', 'x'.repeat(1000));
+        job.session.refuse({ code: 'invalid_message', message: 'x'.repeat(1000) }, job);
         job.session.done();
         return true;
       },
@@ -189,6 +192,7 @@ describe('a device that never reads its replies', () => {
       wheel,
       counters,
       identified: () => {},
+      lineRefused: () => {},
       dropped: () => {},
       closed: (connection) => closed.push(connection),
     };

@@ -7,6 +7,8 @@ import { TcpServer } from '../../src/server/tcp-server.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { waitFor } from '../support/wait.ts';
 
+const NO_LINE = { bytes: new Uint8Array(0), start: 0, end: 0 };
+
 interface Served {
   readonly server: TcpServer;
   readonly port: number;
@@ -76,7 +78,7 @@ describe('stored', () => {
 
   it('comes after the error of a line before it', async (t) => {
     const { device, session } = await withLines(t, 2);
-    session.refuse('invalid_message', 'no', 1);
+    session.refuse({ code: 'invalid_message', message: 'no', seq: 1 }, NO_LINE);
     session.stored(2);
     assert.equal((await device.read()).seq, 1);
     assert.equal(await device.readLine(), stored(2));
@@ -100,7 +102,8 @@ describe('stored', () => {
     assert.ok(job);
     job.session.expectStored(1_000_000);
     await waitFor('it to fall behind', () => {
-      if (server.counters.paused === 0) for (let i = 0; i < 100; i++) job.session.refuse('invalid_json', 'x');
+      if (server.counters.paused === 0)
+        for (let i = 0; i < 100; i++) job.session.refuse({ code: 'invalid_json', message: 'x' }, job);
       return server.counters.paused === 1;
     });
     for (let seq = 1; seq <= 1000; seq++) job.session.stored(seq);
@@ -121,7 +124,7 @@ describe('stored', () => {
     device.reset();
     await waitFor('the end', () => server.activeConnections === 0);
     session.stored(1);
-    session.refuse('invalid_message', 'late', 1);
+    session.refuse({ code: 'invalid_message', message: 'late', seq: 1 }, NO_LINE);
     session.done();
   });
 });

@@ -1,5 +1,9 @@
-// The real gateway inside the test's process, on a free port and without Kafka unless the test names one: then
-// accepted records stay unconfirmed in memory, and snapshot().records.accepted counts them.
+// The real gateway inside the test's process, on a free port, with a spool of its own, and without Kafka unless
+// the test names one: then accepted records go to the spool, and snapshot().records.accepted counts them.
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { type Addresses, type App, createApp, type StopResult } from '../../src/app.ts';
@@ -12,8 +16,7 @@ const DEFAULTS = {
   HTTP_PORT: '',
   KAFKA_BROKERS: '',
   STATS_INTERVAL: '0',
-  // Without Kafka nothing is ever confirmed, so a stop takes all of it.
-  SHUTDOWN_TIMEOUT: '200ms',
+  SHUTDOWN_TIMEOUT: '2s',
 };
 
 export interface LogLine {
@@ -47,11 +50,16 @@ export function testSettings(env: Env = {}): Settings {
 export async function startGateway(env: Env = {}): Promise<Gateway> {
   const lines: LogLine[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as LogLine) });
-  const app = createApp(testSettings(env), { log, version: 'test' });
+  // A test that starts a second gateway on the same spool names the directory and removes it itself.
+  const ownSpool = env.SPOOL_DIR === undefined ? mkdtempSync(join(tmpdir(), 'sluice-test-')) : undefined;
+  const app = createApp(testSettings({ ...(ownSpool && { SPOOL_DIR: ownSpool }), ...env }), {
+    log,
+    version: 'test',
+  });
   const addresses = await app.start();
   let stopped: Promise<StopResult> | undefined;
   const stop = () => {
-    stopped ??= app.stop();
+    stopped ??= app.stop().finally(() => ownSpool && rm(ownSpool, { recursive: true, force: true }));
     return stopped;
   };
   return {

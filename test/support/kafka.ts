@@ -104,7 +104,10 @@ async function readUntil(
   deadline: number,
   records: ReadRecord[],
 ): Promise<void> {
-  const consumer = kafkaClient(bootstrap, 5).consumer({ groupId: uniqueTopic('read'), maxWaitTimeInMs: 100 });
+  const consumer = kafkaClient(bootstrap, 30).consumer({
+    groupId: uniqueTopic('read'),
+    maxWaitTimeInMs: 100,
+  });
   const { promise: done, resolve: finish, reject: fail } = deferred();
   const timer = setTimeout(
     () => fail(new Error(`${topic}: ${records.length} records were read by the deadline`)),

@@ -1,7 +1,7 @@
 // A connection as workers see it, without a socket: it notes what is done with it.
 import type { Code } from '../../src/protocol/codes.ts';
 import { createRecordFrame } from '../../src/protocol/record-frame.ts';
-import type { Job, Session } from '../../src/queue/job.ts';
+import type { Job, Refusal, Session } from '../../src/queue/job.ts';
 
 export interface NotedRefusal {
   readonly code: Code;
@@ -40,7 +40,7 @@ export class NotingSession implements Session {
     this.accepted++;
   }
 
-  refuse(code: Code, message: string, seq?: number): void {
+  refuse({ code, message, seq }: Refusal): void {
     this.refused.push({ code, message, seq });
   }
 

@@ -1,5 +1,8 @@
 // The two ways from a line to its record, in the real gateway.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { startGateway } from '../support/gateway.ts';
@@ -50,13 +53,18 @@ describe('TCP_USE_WORKER_POOL', () => {
   });
 
   for (const pool of ['true', 'false']) {
-    it(`${pool} with KAFKA_ASYNC=false stops in time although nothing is ever confirmed`, async () => {
+    it(`${pool} with KAFKA_ASYNC=false stops in time although nothing is ever confirmed`, async (t) => {
       const before = process.getActiveResourcesInfo().length;
+      const spool = mkdtempSync(join(tmpdir(), 'sluice-executor-'));
+      t.after(() => rmSync(spool, { recursive: true }));
       const gateway = await startGateway({
         TCP_USE_WORKER_POOL: pool,
         TCP_WORKER_COUNT: '2',
         KAFKA_ASYNC: 'false',
+        SPOOL_DIR: spool,
       });
+      // Files where its directories would be: the spool cannot take anything.
+      for (let p = 0; p < 10; p++) writeFileSync(join(spool, `weather.metrics.raw-${p}`), '');
       const device = await Device.identified(gateway.port);
       device.send('{"type":"metrics","data":{"a":1}}\n'.repeat(1000));
       await waitFor('a record', () => gateway.snapshot().records.accepted > 0);
