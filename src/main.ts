@@ -5,6 +5,8 @@ import { createApp } from './app.ts';
 import { parseCommandLine } from './cli/command-line.ts';
 import { printConfig } from './cli/print-config.ts';
 import { exitOnBugs, serve } from './cli/serve.ts';
+import { settingsFrom } from './cli/spool/command.ts';
+import { runSpool } from './cli/spool/run.ts';
 import { environment, loadSettings } from './config/load.ts';
 import { createLogger } from './config/logger.ts';
 
@@ -24,7 +26,8 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
 
-  const loaded = loadSettings({ env: environment(), dotenvPath: '.env' });
+  const overrides = request.run === 'spool' ? settingsFrom(request.command) : {};
+  const loaded = loadSettings({ env: { ...environment(), ...overrides }, dotenvPath: '.env' });
   if (!loaded.ok) {
     process.stderr.write(refusal(loaded.problems));
     process.exitCode = EXIT_SETTINGS;
@@ -33,6 +36,11 @@ async function main(args: readonly string[]): Promise<void> {
   if (request.run === 'print-config') {
     process.stdout.write(printConfig(loaded));
     for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+    return;
+  }
+
+  if (request.run === 'spool') {
+    process.exitCode = await runSpool(request.command, loaded.settings);
     return;
   }
 

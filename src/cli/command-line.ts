@@ -2,17 +2,17 @@
 // reads no settings.
 import { Command, CommanderError } from 'commander';
 import { GROUPS } from '../config/settings.ts';
-
-/** sysexits.h EX_USAGE: the command line itself is wrong. */
-export const EXIT_USAGE = 64;
+import { addSpoolCommands, EXIT_USAGE, type SpoolCommand } from './spool/command.ts';
 
 export type Request =
   | { readonly run: 'serve' | 'print-config' }
+  | { readonly run: 'spool'; readonly command: SpoolCommand }
   | { readonly run: 'nothing'; readonly exitCode: number };
 
 /** `args` without node and script. Help, version and complaints are written from here. */
 export function parseCommandLine(args: readonly string[], version: string): Request {
   let serve = false;
+  let spool: SpoolCommand | undefined;
   const program = new Command('sluice')
     .description('Newline JSON from devices over TCP in, confirmed Kafka records out.')
     .version(version, '-v, --version', 'print the version')
@@ -35,6 +35,9 @@ export function parseCommandLine(args: readonly string[], version: string): Requ
     .action(() => {
       serve = true;
     });
+  addSpoolCommands(program, (command) => {
+    spool = command;
+  });
 
   try {
     program.parse(args, { from: 'user' });
@@ -42,6 +45,7 @@ export function parseCommandLine(args: readonly string[], version: string): Requ
     if (!(error instanceof CommanderError)) throw error;
     return { run: 'nothing', exitCode: error.exitCode === 0 ? 0 : EXIT_USAGE };
   }
+  if (spool !== undefined) return { run: 'spool', command: spool };
   if (!serve) return { run: 'nothing', exitCode: 0 };
   return { run: program.opts<{ printConfig?: true }>().printConfig ? 'print-config' : 'serve' };
 }

@@ -40,7 +40,11 @@ export async function serve(create: () => App, log: Logger): Promise<void> {
 async function stop(app: App, log: Logger): Promise<void> {
   const { complete, unconfirmed } = await app.stop();
   if (complete) log.info('stopped');
-  else log.error({ unconfirmed }, 'stopped hard: SHUTDOWN_TIMEOUT passed before all records were confirmed');
+  else
+    log.error(
+      { unconfirmed },
+      'stopped hard: SHUTDOWN_TIMEOUT passed before all records were confirmed or in the spool',
+    );
   // Not left to an empty event loop: a connection someone forgot must not outlive the promised time.
   await exit(log, complete ? 0 : 1);
 }

@@ -1,0 +1,120 @@
+// The grammar of `sluice spool ...`: five commands and their options, checked here, run elsewhere.
+import { type Command, InvalidArgumentError } from 'commander';
+import { parseDuration } from '../../config/kinds.ts';
+import { settingsSchema } from '../../config/settings.ts';
+
+/** sysexits.h EX_USAGE: the command line itself is wrong. */
+export const EXIT_USAGE = 64;
+
+interface DirectoryOption {
+  /** Instead of SPOOL_DIR. */
+  readonly dir?: string;
+}
+
+export interface LsOptions extends DirectoryOption {
+  readonly json?: true;
+}
+
+export interface CatOptions extends DirectoryOption {
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly from?: number;
+  readonly limit?: number;
+  readonly all?: true;
+  readonly valueOnly?: true;
+}
+
+export interface DrainOptions extends DirectoryOption {
+  readonly brokers: string;
+  readonly topic?: string;
+  readonly timeout: number;
+}
+
+export interface RmOptions extends DirectoryOption {
+  readonly yes?: true;
+}
+
+export type SpoolCommand =
+  | { readonly name: 'ls'; readonly options: LsOptions }
+  | { readonly name: 'verify'; readonly options: DirectoryOption }
+  | { readonly name: 'cat'; readonly options: CatOptions }
+  | { readonly name: 'drain'; readonly options: DrainOptions }
+  | { readonly name: 'rm'; readonly options: RmOptions };
+
+const DRAIN_TIMEOUT_MS = 600_000;
+
+/** `chosen` is called while the command line is parsed. */
+export function addSpoolCommands(program: Command, chosen: (command: SpoolCommand) => void): void {
+  const spool = program
+    .command('spool')
+    .description('what waits on disk for Kafka: look at it, check it, send it')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .allowExcessArguments(false);
+  const add = (name: string, description: string) =>
+    spool
+      .command(name)
+      .description(description)
+      .helpOption('-h, --help', 'print this help')
+      .allowExcessArguments(false)
+      .option('--dir <directory>', 'the spool, instead of SPOOL_DIR');
+
+  add('ls', 'what is there, by partition; safe beside a running gateway')
+    .option('--json', 'for programs')
+    .action((options: LsOptions) => chosen({ name: 'ls', options }));
+
+  add('verify', 'check every checksum; exit code 1 where damage was found; safe beside a running gateway')
+    // What it prints is a table; the exit code is what programs need.
+    .action((options: DirectoryOption) => chosen({ name: 'verify', options }));
+
+  add('cat', 'print records as lines of JSON; safe beside a running gateway')
+    .option('--topic <name>', 'only of this topic')
+    .option('--partition <number>', 'only of this partition', wholeNumber)
+    .option('--from <offset>', "only from this offset of the spool on, which is not Kafka's", wholeNumber)
+    .option('--limit <count>', 'at most so many', wholeNumber)
+    .option('--all', 'also those that Kafka has and that are still on disk')
+    .option('--value-only', 'the values alone, one a line')
+    .action((options: CatOptions) => chosen({ name: 'cat', options }));
+
+  add('drain', 'send everything to a Kafka, as the gateway would; refused beside a running gateway')
+    .requiredOption('--brokers <host:port,...>', 'the Kafka to send to', brokerList)
+    .option('--topic <name>', 'only what was meant for this topic')
+    .option(
+      '--timeout <duration>',
+      'give up after this long; the rest stays (default: 10m)',
+      duration,
+      DRAIN_TIMEOUT_MS,
+    )
+    .action((options: DrainOptions) => chosen({ name: 'drain', options }));
+
+  add('rm', 'remove the damaged bytes that were set aside, never records; refused beside a running gateway')
+    .option('--yes', 'without asking')
+    .action((options: RmOptions) => chosen({ name: 'rm', options }));
+}
+
+/** What the options say in place of the environment. */
+export function settingsFrom({ name, options }: SpoolCommand): Record<string, string> {
+  return {
+    ...(options.dir === undefined ? {} : { SPOOL_DIR: options.dir }),
+    ...(name === 'drain' ? { KAFKA_BROKERS: options.brokers } : {}),
+  };
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('allowed: a whole number.');
+  return Number(text);
+}
+
+function brokerList(text: string): string {
+  const parsed = settingsSchema.shape.KAFKA_BROKERS.safeParse(text);
+  if (!parsed.success || parsed.data.length === 0)
+    throw new InvalidArgumentError('allowed: host:port divided by commas.');
+  return text;
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms <= 0)
+    throw new InvalidArgumentError('allowed: a duration, such as 30s, 10m or 2h.');
+  return ms;
+}

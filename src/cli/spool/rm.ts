@@ -1,0 +1,53 @@
+// `sluice spool rm`: deletes `*.bad`, the damaged bytes that recovery copied aside. Never a segment: what Kafka
+// has not acknowledged is nobody's to remove, and the rest goes by itself.
+import { unlink } from 'node:fs/promises';
+import { createInterface } from 'node:readline/promises';
+import { listPartitions, listSetAside, type SetAside } from '../../spool/inspect.ts';
+import { lockSpool } from '../../spool/lock.ts';
+import { EXIT_USAGE, type RmOptions } from './command.ts';
+import { say } from './output.ts';
+import { bytesText } from './table.ts';
+
+export async function rm(directory: string, { yes }: RmOptions): Promise<number> {
+  // Not held while a question waits for its answer: a gateway must be able to start meanwhile.
+  lockSpool(directory).release();
+  const files: SetAside[] = [];
+  for (const place of await listPartitions(directory)) files.push(...(await listSetAside(place)));
+  if (files.length === 0) {
+    process.stdout.write(`nothing was set aside in ${directory}\n`);
+    return 0;
+  }
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const what = `${files.length} ${files.length === 1 ? 'file' : 'files'}, ${bytesText(bytes)}`;
+  for (const file of files) process.stdout.write(`${file.path}  ${bytesText(file.bytes)}\n`);
+  if (!yes) {
+    if (!process.stdin.isTTY) {
+      say('no terminal to ask on: nothing was removed; say --yes');
+      return EXIT_USAGE;
+    }
+    if (!(await confirm(`Remove ${what}? [y/N] `))) {
+      process.stdout.write('nothing was removed\n');
+      return 0;
+    }
+  }
+  const lock = lockSpool(directory);
+  try {
+    for (const file of files) await unlink(file.path);
+  } finally {
+    lock.release();
+  }
+  process.stdout.write(`removed ${what}\n`);
+  return 0;
+}
+
+async function confirm(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    // Ctrl-C and Ctrl-D are an answer too.
+    const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
+    const answer = await Promise.race([terminal.question(question), closed]);
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}

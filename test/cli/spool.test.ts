@@ -1,0 +1,466 @@
+// `sluice spool ...` as an operator meets it: real processes beside a real gateway that cannot reach its Kafka.
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Cursor } from '../../src/spool/cursor.ts';
+import { listPartitions, readAcknowledged } from '../../src/spool/inspect.ts';
+import { kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const NOBODY = '127.0.0.1:1';
+const TOPIC = 'weather.metrics.raw';
+
+interface Run {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+type Env = Readonly<Record<string, string>>;
+
+function start(args: readonly string[], env: Env): ChildProcess {
+  return spawn(process.execPath, [MAIN, ...args], {
+    cwd: tmpdir(),
+    env: { PATH: process.env.PATH ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 60_000,
+  });
+}
+
+async function collect(child: ChildProcess): Promise<Run> {
+  let [out, err] = ['', ''];
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, out, err };
+}
+
+class Place {
+  readonly directory: string;
+  readonly env: Env;
+
+  constructor(t: TestContext, env: Env = {}) {
+    const parent = mkdtempSync(join(tmpdir(), 'sluice-spool-'));
+    t.after(() => rmSync(parent, { recursive: true, force: true }));
+    this.directory = join(parent, 'spool');
+    this.env = { SPOOL_DIR: this.directory, ...env };
+  }
+
+  spool(...args: readonly string[]): Promise<Run> {
+    return collect(start(['spool', ...args], this.env));
+  }
+
+  async gateway(t: TestContext): Promise<Gateway> {
+    return Gateway.start(t, this.env);
+  }
+
+  /** Runs a gateway that has nowhere to send to, and stops it when `count` readings of each zipcode are confirmed. */
+  async fill(t: TestContext, zipcodes: readonly string[], count: number): Promise<void> {
+    const gateway = await this.gateway(t);
+    for (const zipcode of zipcodes) await gateway.send(zipcode, count);
+    await gateway.stop();
+  }
+
+  /** The only segment there is. */
+  get segment(): string {
+    const found = readdirSync(this.directory, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.log'),
+    );
+    assert.equal(found.length, 1, found.join());
+    return join(this.directory, found[0] as string);
+  }
+
+  flip(position: number): void {
+    const bytes = readFileSync(this.segment);
+    bytes[position] = (bytes[position] as number) ^ 0x40;
+    writeFileSync(this.segment, bytes);
+  }
+}
+
+class Gateway {
+  readonly #child: ChildProcess;
+  readonly #port: number;
+
+  private constructor(child: ChildProcess, port: number) {
+    this.#child = child;
+    this.#port = port;
+  }
+
+  static async start(t: TestContext, env: Env): Promise<Gateway> {
+    const child = start([], {
+      TCP_HOST: '127.0.0.1',
+      TCP_PORT: '0',
+      HTTP_PORT: '',
+      KAFKA_BROKERS: NOBODY,
+      KAFKA_COMPRESSION: 'none',
+      KAFKA_BATCH_SIZE: '10',
+      ...env,
+    });
+    t.after(() => child.kill('SIGKILL'));
+    let out = '';
+    const port = await new Promise<number>((resolve, reject) => {
+      child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+        out += text;
+        const match = /TCP server listening on 127\.0\.0\.1:(\d+)/.exec(out);
+        if (match !== null) resolve(Number(match[1]));
+      });
+      child.once('close', () => reject(new Error(`the gateway ended: ${out}`)));
+    });
+    return new Gateway(child, port);
+  }
+
+  /** Resolves once all of them are confirmed; each reading says which it is. */
+  send(zipcode: string, count: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.#port, '127.0.0.1');
+      let got = '';
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        got += text;
+        if (got.includes(`"stored","seq":${count - 1}}`)) socket.end();
+      });
+      socket.on('error', reject);
+      socket.on('close', () => resolve());
+      const readings = Array.from(
+        { length: count },
+        (_, seq) => `{"type":"metrics","seq":${seq},"data":{"n":${seq},"note":"\\u001b[31m\u009b"}}\n`,
+      );
+      socket.write(`{"type":"identify","zipcode":"${zipcode}","city":"C"}\n${readings.join('')}`);
+    });
+  }
+
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    return new Promise((resolve) => {
+      this.#child.once('close', () => resolve());
+      this.#child.kill(signal);
+    });
+  }
+}
+
+interface Printed {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly key: string;
+  readonly value: string;
+}
+
+const printed = (out: string): Printed[] =>
+  out
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Printed);
+
+const numberOf = ({ value }: Printed): number => (JSON.parse(value) as { data: { n: number } }).data.n;
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+
+describe('beside a running gateway', () => {
+  it('ls, verify and cat read, drain and rm are refused with exit code 78', async (t) => {
+    const place = new Place(t);
+    const gateway = await place.gateway(t);
+    await gateway.send('90210', 25);
+    await gateway.send('10001', 7);
+
+    const ls = await place.spool('ls', '--json');
+    assert.equal(ls.code, 0, ls.err);
+    const { partitions, total } = JSON.parse(ls.out) as {
+      partitions: { topic: string; records: number; cursor: number }[];
+      total: { records: number; bytes: number; ageSeconds: number; setAside: number };
+    };
+    assert.deepEqual(
+      partitions.map(({ records }) => records).sort((a, b) => a - b),
+      [7, 25],
+    );
+    assert.ok(partitions.every(({ topic, cursor }) => topic === TOPIC && cursor === 0));
+    assert.equal(total.records, 32);
+    assert.ok(total.bytes > 0 && total.ageSeconds > 0 && total.ageSeconds < 60 && total.setAside === 0);
+    const text = await place.spool('ls');
+    assert.match(text.out, /^TOPIC +PARTITION +RECORDS/);
+    assert.match(text.out, /^total +32 /m);
+
+    const verify = await place.spool('verify');
+    assert.equal(verify.code, 0, verify.err);
+    const cat = await place.spool('cat');
+    assert.equal(printed(cat.out).length, 32);
+
+    for (const args of [['drain', '--brokers', NOBODY], ['rm'], ['rm', '--yes']]) {
+      const { code, err } = await place.spool(...args);
+      assert.equal(code, 78, err);
+      assert.match(err, /refused beside a running gateway/);
+    }
+    await gateway.send('60601', 3);
+    await gateway.stop();
+    assert.equal(printed((await place.spool('cat')).out).length, 35);
+  });
+
+  it('ls, verify and cat find nothing wrong while records are being written', async (t) => {
+    const place = new Place(t, { KAFKA_BATCH_SIZE: '1000', SPOOL_SEGMENT_BYTES: '64KiB' });
+    const gateway = await place.gateway(t);
+    await gateway.send('90210', 10);
+    let writing = true;
+    const sent = gateway.send('90210', 100_000).finally(() => {
+      writing = false;
+    });
+    let looks = 0;
+    while (writing) {
+      for (const command of ['ls', 'verify', 'cat']) {
+        const { code, err } = await place.spool(command);
+        assert.equal(code, 0, `${command}: ${err}`);
+        assert.equal(err, '');
+      }
+      looks++;
+    }
+    await sent;
+    assert.ok(looks > 0);
+    await gateway.stop();
+  });
+});
+
+describe('spool cat', () => {
+  it('prints the records of a connection in order, whole and harmless to a terminal', async (t) => {
+    const place = new Place(t, { KAFKA_COMPRESSION: 'gzip' });
+    await place.fill(t, ['90210'], 40);
+    const { code, out, err } = await place.spool('cat');
+    assert.equal(code, 0);
+    assert.equal(err, '');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be there
+    assert.doesNotMatch(out, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+    const records = printed(out);
+    assert.deepEqual(records.map(numberOf), upTo(40));
+    assert.deepEqual(
+      records.map(({ offset }) => offset),
+      upTo(40),
+    );
+    assert.ok(records.every(({ topic, key }) => topic === TOPIC && key === '90210'));
+    assert.ok(records.every(({ timestamp }) => Math.abs(Date.now() - timestamp) < 60_000));
+
+    const values = (await place.spool('cat', '--value-only')).out.split('\n').slice(0, -1);
+    assert.deepEqual(
+      values,
+      records.map(({ value }) => value),
+    );
+  });
+
+  it('can be narrowed by partition, offset and count', async (t) => {
+    const place = new Place(t);
+    await place.fill(t, ['90210', '10001'], 30);
+    const all = printed((await place.spool('cat')).out);
+    const [first, last] = [all[0]?.partition, all.at(-1)?.partition];
+    assert.notEqual(first, last);
+
+    const some = printed(
+      (await place.spool('cat', '--partition', `${last}`, '--from', '13', '--limit', '5')).out,
+    );
+    assert.ok(some.every(({ partition }) => partition === last));
+    assert.deepEqual(
+      some.map(({ offset }) => offset),
+      [13, 14, 15, 16, 17],
+    );
+    assert.equal((await place.spool('cat', '--limit', '0')).out, '');
+    assert.equal(printed((await place.spool('cat', '--limit', '31')).out).length, 31);
+    assert.equal((await place.spool('cat', '--topic', 'another')).code, 1);
+  });
+
+  it('leaves out what Kafka has, unless --all is said', async (t) => {
+    const place = new Place(t);
+    await place.fill(t, ['90210'], 30);
+    const [partition] = await listPartitions(place.directory);
+    const cursor = await Cursor.open(join(partition?.directory ?? '', 'cursor'));
+    await cursor.write({ acknowledged: 20, assignment: undefined, sendingEnd: undefined });
+    await cursor.close();
+    assert.deepEqual(printed((await place.spool('cat')).out).map(numberOf), upTo(30).slice(20));
+    assert.deepEqual(printed((await place.spool('cat', '--all')).out).map(numberOf), upTo(30));
+    const { total } = JSON.parse((await place.spool('ls', '--json')).out) as { total: { records: number } };
+    assert.equal(total.records, 10);
+  });
+
+  it('ends quietly when its reader has seen enough', async (t) => {
+    const place = new Place(t, { KAFKA_BATCH_SIZE: '1000' });
+    await place.fill(t, ['90210'], 20_000);
+    const child = start(['spool', 'cat'], place.env);
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    const { code, err } = await collect(child);
+    assert.equal(code, 0);
+    assert.equal(err, '');
+  });
+});
+
+describe('a damaged spool', () => {
+  it('is found by verify, passed over by cat, and set aside by the next start, which rm then removes', async (t) => {
+    const place = new Place(t);
+    await place.fill(t, ['90210'], 40);
+    const bytes = readFileSync(place.segment);
+    const secondBatch = bytes.readInt32BE(8) + 12;
+    place.flip(secondBatch + 100);
+
+    const verify = await place.spool('verify');
+    assert.equal(verify.code, 1);
+    assert.match(verify.out, new RegExp(`^${TOPIC} +\\d+ +3 +30 .* 1 +0 +10$`, 'm'));
+    assert.ok(verify.err.includes(`damaged from byte ${secondBatch} on`), verify.err);
+
+    const cat = await place.spool('cat');
+    assert.equal(cat.code, 0);
+    assert.deepEqual(printed(cat.out).map(numberOf), [...upTo(10), ...upTo(40).slice(20)]);
+    assert.match(cat.err, /^sluice: .*damaged from byte \d+ on, \d+ bytes passed over\n$/);
+
+    assert.match((await place.spool('rm', '--yes')).out, /^nothing was set aside/);
+    await place.fill(t, [], 0);
+    assert.match((await place.spool('ls')).out, /^total .* 1$/m);
+    const refused = await place.spool('rm');
+    assert.equal(refused.code, 64);
+    assert.match(refused.out, /\.bad {2}/);
+    assert.match(refused.err, /nothing was removed; say --yes/);
+    const removed = await place.spool('rm', '--yes');
+    assert.equal(removed.code, 0);
+    assert.match(removed.out, /removed 1 file,/);
+    assert.match((await place.spool('ls')).out, /^total .* 0$/m);
+    assert.ok(existsSync(place.segment));
+  });
+
+  it('whose last write was never finished is torn, and cat shows what is before it', async (t) => {
+    const place = new Place(t);
+    await place.fill(t, ['90210'], 20);
+    appendFileSync(place.segment, readFileSync(place.segment).subarray(0, 80 + randomInt(100)));
+    const verify = await place.spool('verify');
+    assert.equal(verify.code, 1);
+    assert.match(verify.out, / 0 +1 +0$/m);
+    assert.match(verify.err, /unfinished/);
+    const cat = await place.spool('cat');
+    assert.equal(printed(cat.out).length, 20);
+    assert.equal(cat.err, '');
+  });
+});
+
+describe('spool drain', () => {
+  it('that cannot reach Kafka in time leaves everything in place and exits 1', async (t) => {
+    const place = new Place(t);
+    await place.fill(t, ['90210'], 20);
+    const before = readFileSync(place.segment);
+    const { code, err } = await place.spool('drain', '--brokers', NOBODY, '--timeout', '500ms');
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      /^sluice: not empty after 500ms: 20 records of weather\.metrics\.raw are left \(.*127\.0\.0\.1:1.*\n$/,
+    );
+    assert.deepEqual(readFileSync(place.segment), before);
+    assert.equal((await place.spool('verify')).code, 0);
+  });
+
+  kafkaTest('sends everything in order, once, and leaves the spool empty', async ({ bootstrap }, t) => {
+    const topic = uniqueTopic('cli.drain');
+    const place = new Place(t, { KAFKA_TOPIC_METRICS: topic, KAFKA_COMPRESSION: 'none' });
+    await place.fill(t, ['90210', '10001', '60601'], 500);
+    const waiting = printed((await place.spool('cat')).out);
+    assert.equal(waiting.length, 1500);
+
+    const { code, out, err } = await place.spool('drain', '--brokers', bootstrap);
+    assert.equal(code, 0, err);
+    assert.equal(out, `${topic}: 1500 of 1500 records sent\n`);
+    const records = await readTopic(bootstrap, topic, 1500);
+    assert.equal(records.length, 1500);
+    for (const key of ['90210', '10001', '60601']) {
+      const of = <T extends { key: unknown; value: unknown }>(list: readonly T[]) =>
+        list.filter((record) => String(record.key) === key).map(({ value }) => String(value));
+      assert.deepEqual(of(records), of(waiting));
+    }
+    const { total } = JSON.parse((await place.spool('ls', '--json')).out) as {
+      total: { records: number; bytes: number };
+    };
+    assert.deepEqual([total.records, total.bytes], [0, 0]);
+    assert.equal((await place.spool('drain', '--brokers', bootstrap)).code, 0);
+    assert.equal((await readTopic(bootstrap, topic, 1500)).length, 1500);
+  });
+
+  kafkaTest(
+    'sends what was meant for the topic that was named, and nothing else',
+    async ({ bootstrap }, t) => {
+      const [one, other] = [uniqueTopic('cli.one'), uniqueTopic('cli.other')];
+      const place = new Place(t);
+      for (const topic of [one, other]) {
+        const gateway = await Gateway.start(t, { ...place.env, KAFKA_TOPIC_METRICS: topic });
+        await gateway.send('90210', 10);
+        await gateway.stop();
+      }
+      const first = await place.spool('drain', '--brokers', bootstrap, '--topic', other);
+      assert.equal(first.code, 0, first.err);
+      assert.equal((await readTopic(bootstrap, other, 10)).length, 10);
+      assert.deepEqual(
+        new Set(printed((await place.spool('cat')).out).map(({ topic }) => topic)),
+        new Set([one]),
+      );
+      assert.equal((await place.spool('drain', '--brokers', bootstrap)).code, 0);
+      assert.equal((await readTopic(bootstrap, one, 10)).length, 10);
+    },
+  );
+});
+
+describe('the command line', () => {
+  it('a directory that is not there is said in one line, exit code 1', async (t) => {
+    const place = new Place(t);
+    for (const args of [['ls'], ['verify'], ['cat'], ['rm', '--yes'], ['drain', '--brokers', NOBODY]]) {
+      const { code, out, err } = await place.spool(...args);
+      assert.equal(code, 1);
+      assert.equal(out, '');
+      assert.equal(err, `sluice: no spool at ${place.directory}\n`);
+      assert.equal(existsSync(place.directory), false);
+    }
+  });
+
+  it('--dir is looked at instead of SPOOL_DIR', async (t) => {
+    const place = new Place(t);
+    const { code, err } = await place.spool('ls', '--dir', '/nowhere/else');
+    assert.equal(code, 1);
+    assert.equal(err, 'sluice: no spool at /nowhere/else\n');
+  });
+
+  for (const args of [
+    ['frobnicate'],
+    ['drain'],
+    ['drain', '--brokers', 'nonsense'],
+    ['drain', '--brokers', NOBODY, '--timeout', 'soon'],
+    ['cat', '--from', '-1'],
+    ['ls', 'extra'],
+  ]) {
+    it(`spool ${args.join(' ')} is refused with exit code 64`, async (t) => {
+      const { code, out } = await new Place(t).spool(...args);
+      assert.equal(code, 64);
+      assert.equal(out, '');
+    });
+  }
+});
+
+it('the cursor is read as the gateway writes it, and passed over where it is damaged', async (t) => {
+  const place = new Place(t);
+  await place.fill(t, ['90210'], 1);
+  const [partition] = await listPartitions(place.directory);
+  assert.ok(partition);
+  const path = join(partition.directory, 'cursor');
+  const cursor = await Cursor.open(path);
+  for (const acknowledged of [5, 7, 2 ** 40]) {
+    await cursor.write({ acknowledged, assignment: undefined, sendingEnd: undefined });
+    assert.equal(await readAcknowledged(partition), acknowledged);
+  }
+  await cursor.close();
+  writeFileSync(path, Buffer.alloc(128, 1));
+  assert.equal(await readAcknowledged(partition), undefined);
+  rmSync(path);
+  assert.equal(await readAcknowledged(partition), undefined);
+});
