@@ -5,8 +5,14 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CODEC_NAMES } from '../src/kafka/compression.ts';
 import { profileReport } from './bench/cpu-profile.ts';
-import type { Measurement } from './bench/measure.ts';
-import { exceeded, type Limits, resultTable, runLine, type ScenarioResult } from './bench/report.ts';
+import {
+  type Figures,
+  type Limits,
+  missed,
+  resultTable,
+  runLine,
+  type ScenarioResult,
+} from './bench/report.ts';
 import { SCENARIOS, type Scenario } from './bench/scenarios.ts';
 import { type KafkaCluster, startKafka } from './kafka/cluster.ts';
 import { KafkaUnavailableError } from './kafka/runtime.ts';
@@ -45,9 +51,12 @@ const program = new Command('npm run bench --')
   .option('--json <file>', 'write all figures there too')
   .option('--max-multiple <number>', 'fail where a message costs more, in the unit JSON.parse', positive)
   .option('--max-p99 <ms>', 'fail where the latency is above', positive)
+  .option('--min-spool-ratio <number>', 'fail where the spool takes less, of what Kafka takes', positive)
+  .option('--max-stored-p99 <ms>', 'fail where it confirms later', positive)
+  .option('--min-drain <number>', 'fail where it drains slower, in units of what arrives', positive)
   .addHelpText(
     'after',
-    `\nScenarios:\n${SCENARIOS.map((s) => `  ${s.name.padEnd(10)}${s.about}`).join('\n')}`,
+    `\nScenarios:\n${SCENARIOS.map((s) => `  ${s.name.padEnd(12)}${s.about}`).join('\n')}\nSpools lie below TMPDIR: a disk, where the figures are to mean one.`,
   )
   .action(bench);
 
@@ -89,8 +98,8 @@ async function bench(options: CommandOptions): Promise<void> {
     await writeFile(options.json, `${JSON.stringify(file, null, 2)}\n`);
   }
   const failures = results.flatMap(({ failures }) => failures);
-  const problems = exceeded(results, options);
-  for (const problem of problems) console.error(`ABOVE THE LIMIT  ${problem}`);
+  const problems = missed(results, options);
+  for (const problem of problems) console.error(`LIMIT MISSED  ${problem}`);
   if (failures.length > 0) console.error(`${failures.length} of the runs failed; see above.`);
   if (failures.length + problems.length > 0) process.exitCode = 1;
 }
@@ -100,7 +109,7 @@ async function runAll(options: CommandOptions, bootstrap: string): Promise<Scena
   const { scenario: chosen, seconds, runs, connections, compression, env, seq, profile } = options;
   const wanted = SCENARIOS.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
   const settings = { ...env, ...(compression !== undefined && { KAFKA_COMPRESSION: compression }) };
-  const results = new Map<Scenario, { runs: Measurement[]; failures: string[] }>(
+  const results = new Map<Scenario, { runs: Figures[]; failures: string[] }>(
     wanted.map((scenario) => [scenario, { runs: [], failures: [] }]),
   );
   for (let run = 1; run <= runs; run++) {

@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { selfTimes } from '../scripts/bench/cpu-profile.ts';
+import type { DrainFigures } from '../scripts/bench/drain.ts';
 import { latencySummary, median } from '../scripts/bench/figures.ts';
 import { FIRST_SEQ, linePool, POOL_LINES, SEQ_DIGITS, SEQ_OFFSET } from '../scripts/bench/lines.ts';
 import type { Measurement } from '../scripts/bench/measure.ts';
-import { exceeded, resultTable } from '../scripts/bench/report.ts';
+import { type Figures, missed, resultTable, type ScenarioResult } from '../scripts/bench/report.ts';
+import type { SpoolFigures } from '../scripts/bench/spool.ts';
 
 const measurement = (multiple: number, p99?: number): Measurement => ({
+  kind: 'load',
   messages: 1000,
   seconds: 1,
   perSecond: 1000,
@@ -20,6 +23,45 @@ const measurement = (multiple: number, p99?: number): Measurement => ({
   residentMiB: 100,
   ...(p99 !== undefined && { latencyMs: { p50: 1, p95: 2, p99, max: 100 } }),
   windowUs: [0, 1e6],
+});
+
+const side = (p99: number) => ({
+  messages: 1000,
+  perSecond: 1000,
+  serverCpuUs: 2,
+  storedMs: { p50: 1, p95: 2, p99, max: 100 },
+  residentMiB: 100,
+});
+
+const spool = (ratio: number, p99: number): SpoolFigures => ({
+  kind: 'spool',
+  up: side(1),
+  down: side(p99),
+  ratio,
+  pacedPerSecond: 500,
+  windowUs: [0, 1e6],
+});
+
+const drain = (times: number): DrainFigures => ({
+  kind: 'drain',
+  backlog: 500,
+  seconds: 1,
+  perSecond: times * 10,
+  arrivingPerSecond: 10,
+  times,
+  waitMs: 5,
+  serverCpuUs: 2,
+  storedMs: { p50: 1, p95: 2, p99: 3, max: 4 },
+  residentMiB: 100,
+  windowUs: [0, 1e6],
+});
+
+const scenario = (name: string, ...runs: readonly Figures[]): ScenarioResult => ({
+  name,
+  about: '',
+  judgedByMultiple: false,
+  runs,
+  failures: [],
 });
 
 describe('figures', () => {
@@ -64,12 +106,29 @@ describe('limits', () => {
       },
       { name: 'latency', judgedByMultiple: false, runs: [measurement(90, 30)], ...rest },
     ];
-    assert.deepEqual(exceeded(results, { maxMultiple: 5, maxP99: 30 }), []);
-    const [multiple, p99, ...none] = exceeded(results, { maxMultiple: 4.9, maxP99: 29 });
+    assert.deepEqual(missed(results, { maxMultiple: 5, maxP99: 30 }), []);
+    const [multiple, p99, ...none] = missed(results, { maxMultiple: 4.9, maxP99: 29 });
     assert.match(multiple ?? '', /^batch: 5\.00 times/);
     assert.match(p99 ?? '', /^latency: p99 is 30\.0 ms/);
     assert.deepEqual(none, []);
     assert.match(resultTable(results), /batch +1,000 \(1,000-1,000\) +5\.00 \(4\.00-9\.00\)/);
+  });
+
+  it('hold the spool from below and from above, and its figures have a table of their own', () => {
+    const results = [
+      scenario('spool', spool(0.6, 70), spool(0.7, 50), spool(0.9, 40)),
+      scenario('drain', drain(3)),
+    ];
+    assert.deepEqual(missed(results, { minSpoolRatio: 0.7, maxStoredP99: 50, minDrain: 3 }), []);
+    const limits = { minSpoolRatio: 0.71, maxStoredP99: 49, minDrain: 3.1, maxP99: 1, maxMultiple: 1 };
+    assert.deepEqual(missed(results, limits), [
+      'spool: without Kafka 0.70 of the throughput, to reach is 0.71',
+      'spool: p99 of `stored` is 50.0 ms, allowed are 49',
+      'drain: drains at 3.0 times what arrives, to reach is 3.1',
+    ]);
+    const text = resultTable([...results, scenario('batch', measurement(4))]);
+    assert.match(text, /^batch .*\n(.*\n)+scenario +up\/s.*\n-.*\nspool /m);
+    assert.match(text, /\nscenario +backlog.*\n-.*\ndrain +500 /);
   });
 });
 

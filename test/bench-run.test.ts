@@ -39,5 +39,19 @@ kafkaTest('the bench fails where a limit is passed', async ({ bootstrap }) => {
   const args = ['--scenario', 'batch', '--seconds', '0.2', '--connections', '10', '--max-multiple', '0.01'];
   const { exitCode, stderr } = await bench(bootstrap, args);
   assert.equal(exitCode, 1);
-  assert.match(stderr, /ABOVE THE LIMIT {2}batch/);
+  assert.match(stderr, /LIMIT MISSED {2}batch/);
 });
+
+kafkaTest(
+  'the bench measures the spool and its draining, and holds them to limits',
+  async ({ bootstrap }) => {
+    const limits = ['--min-spool-ratio', '1000', '--max-stored-p99', '0.001', '--min-drain', '1000000'];
+    const scenarios = ['spool', 'drain', 'drain-slow'].flatMap((name) => ['--scenario', name]);
+    const args = [...scenarios, '--seconds', '0.2', '--connections', '10', ...limits];
+    const { exitCode, stdout, stderr } = await bench(bootstrap, args);
+    assert.equal(exitCode, 1, `${stdout}${stderr}`);
+    assert.doesNotMatch(stderr, /FAILED/);
+    const missed = [...stderr.matchAll(/^LIMIT MISSED {2}(.*?):/gm)].map(([, name]) => name);
+    assert.deepEqual(missed, ['spool', 'spool', 'drain', 'drain-slow']);
+  },
+);

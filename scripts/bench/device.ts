@@ -12,15 +12,17 @@ interface Reply {
 export interface DeviceEvents {
   /** Its socket takes bytes again. */
   drained(): void;
+  /** The server called everything up to `device.stored` stored, which was `before`. */
+  stored(device: Device, before: number): void;
   /** The server refused something or went away. */
   failed(error: Error): void;
 }
 
 export class Device {
   /** The next `seq`, and with it one more than the last that was sent. */
-  nextSeq = 0;
-  /** The highest `seq` that the server called stored. */
-  stored = -1;
+  nextSeq: number;
+  /** The highest `seq` that the server called stored; before the first, one below it. */
+  stored: number;
   /** True while the socket is full: who writes waits for `drained`. */
   blocked = false;
   readonly #socket: Socket;
@@ -28,8 +30,10 @@ export class Device {
   #partial = '';
   #identified: (() => void) | undefined;
 
-  constructor(port: number, events: DeviceEvents) {
+  constructor(port: number, firstSeq: number, events: DeviceEvents) {
     this.#events = events;
+    this.nextSeq = firstSeq;
+    this.stored = firstSeq - 1;
     // Without Nagle a write is a packet, as from devices that are apart.
     this.#socket = createConnection({ port, host: '127.0.0.1', noDelay: true });
     this.#socket.setEncoding('utf8');
@@ -40,6 +44,11 @@ export class Device {
     });
     this.#socket.on('error', (error) => events.failed(error));
     this.#socket.on('close', () => events.failed(new Error('the server closed a connection')));
+  }
+
+  /** Lines with a `seq` that are not stored yet. */
+  get unconfirmed(): number {
+    return this.nextSeq - 1 - this.stored;
   }
 
   /** Resolves once the server knows this device; rejects where it does not within 10 s. */
@@ -66,9 +75,15 @@ export class Device {
     this.#partial = lines.pop() ?? '';
     for (const line of lines) {
       const reply = JSON.parse(line) as Reply;
-      if (reply.status === 'stored') this.stored = reply.seq ?? this.stored;
+      if (reply.status === 'stored') this.#stored(reply.seq ?? this.stored);
       else if (reply.status === 'identified') this.#identified?.();
       else this.#events.failed(new Error(`the server answered ${line}`));
     }
+  }
+
+  #stored(seq: number): void {
+    const before = this.stored;
+    this.stored = seq;
+    this.#events.stored(this, before);
   }
 }

@@ -1,8 +1,18 @@
 // The load, in a process of its own: so many devices that write precomputed lines as fast as the server takes
-// them, or lines with their send time at a given rate. Every count it is asked for is sent exactly.
+// them, or lines at a given rate. Every count it is asked for is sent exactly.
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Device } from './device.ts';
-import { FIRST_SEQ, linePool, mulberry32, POOL_LINES, SEQ_DIGITS, SEQ_OFFSET, weatherLine } from './lines.ts';
+import { type LatencySummary, latencySummary } from './figures.ts';
+import {
+  FIRST_SEQ,
+  linePool,
+  mulberry32,
+  POOL_LINES,
+  SEQ_DIGITS,
+  SEQ_OFFSET,
+  type Stamp,
+  weatherLine,
+} from './lines.ts';
 import { serveCalls } from './worker-process.ts';
 
 export interface LoadOptions {
@@ -11,22 +21,32 @@ export interface LoadOptions {
   readonly linesPerWrite: number;
   /** Ask for confirmations; then `send` also waits for them. */
   readonly seq: boolean;
+  /** With `seq`: a device has at most so many lines unconfirmed, at full speed. Absent: what its socket takes. */
+  readonly window?: number | undefined;
 }
 
 export interface SendOptions {
   readonly count: number;
-  /** Absent: as fast as taken. With a rate each line carries the time at which it was due. */
-  readonly perSecond?: number;
+  /** Absent: as fast as taken. */
+  readonly perSecond?: number | undefined;
+  /** With a rate: each line carries the time at which it was due, for a consumer. */
+  readonly stamped?: boolean | undefined;
 }
 
 export interface SendResult {
+  readonly count: number;
   /** User and system, of this process. */
   readonly cpuSeconds: number;
+  /** With `seq` and a rate: from the time a line was due to its `stored`. */
+  readonly storedMs?: LatencySummary;
 }
 
 export interface LoadCalls {
   connect(options: LoadOptions): Promise<void>;
   send(options: SendOptions): Promise<SendResult>;
+  /** Begins to send at a rate, until `finishPaced`. */
+  startPaced(options: { readonly perSecond: number }): Promise<void>;
+  finishPaced(options: Record<string, never>): Promise<SendResult>;
 }
 
 const STORED_TIMEOUT_MS = 20_000;
@@ -41,7 +61,11 @@ let options: LoadOptions;
 let pool: { readonly bytes: Buffer; readonly starts: readonly number[] };
 let nextLine = 0;
 let sentBefore = 0;
-let onDrained = (): void => {};
+let onRoom = (): void => {};
+let endless: { readonly sent: Promise<SendResult>; stop(): void } | undefined;
+/** When each line with a `seq` was due, while lines are sent at a rate. */
+const due = new Map<Device, { readonly firstSeq: number; readonly atMs: number[] }>();
+let storedMs: number[] = [];
 let fail = (_: Error): void => {};
 const failed = new Promise<never>((_, reject) => {
   fail = reject;
@@ -54,42 +78,68 @@ serveCalls<LoadCalls>({
     const lines = linePool({ seq: options.seq, stamped: false }).map((line) => `${line}\n`);
     pool = { bytes: Buffer.from(lines.join('')), starts: starts(lines) };
     for (let index = 0; index < options.connections; index++) {
-      const device = new Device(options.port, { drained: () => onDrained(), failed: fail });
-      device.nextSeq = FIRST_SEQ;
+      const events = { drained: () => onRoom(), stored: onStored, failed: fail };
+      const device = new Device(options.port, FIRST_SEQ, events);
       await Promise.race([device.identify(String(LOWEST_ZIPCODE + index * ZIPCODE_STEP)), failed]);
       devices.push(device);
     }
   },
 
-  async send({ count, perSecond }) {
-    const before = process.cpuUsage();
-    const sending = perSecond === undefined ? sendFast(count) : sendPaced(count, perSecond);
-    await Promise.race([sending, failed]);
-    sentBefore += count;
-    if (options.seq) await Promise.race([allStored(), failed]);
-    const { user, system } = process.cpuUsage(before);
-    return { cpuSeconds: (user + system) / 1e6 };
+  send({ count, perSecond, stamped = false }) {
+    return sendAll(() =>
+      perSecond === undefined ? sendFast(count) : sendPaced({ until: () => count, perSecond, stamped }),
+    );
+  },
+
+  async startPaced({ perSecond }) {
+    let end = Number.POSITIVE_INFINITY;
+    const stop = (): void => {
+      end = 0;
+    };
+    const sent = sendAll(() => sendPaced({ until: () => end, perSecond, stamped: false }));
+    sent.catch(() => {});
+    endless = { sent, stop };
+  },
+
+  async finishPaced() {
+    if (endless === undefined) throw new Error('start first');
+    endless.stop();
+    return endless.sent;
   },
 });
 
-/** A write for each device in turn, passing over those whose socket is full. */
-async function sendFast(count: number): Promise<void> {
+async function sendAll(send: () => Promise<number>): Promise<SendResult> {
+  const before = process.cpuUsage();
+  storedMs = [];
+  const count = await Promise.race([send(), failed]);
+  sentBefore += count;
+  if (options.seq) await Promise.race([allStored(), failed]);
+  due.clear();
+  const { user, system } = process.cpuUsage(before);
+  const cpuSeconds = (user + system) / 1e6;
+  return { count, cpuSeconds, ...(storedMs.length > 0 && { storedMs: latencySummary(storedMs) }) };
+}
+
+/** A write for each device in turn, passing over those whose socket or window is full. */
+async function sendFast(count: number): Promise<number> {
+  const { window = Number.POSITIVE_INFINITY, linesPerWrite } = options;
   let left = count;
   while (left > 0) {
-    const drained = new Promise<void>((resolve) => {
-      onDrained = resolve;
+    const room = new Promise<void>((resolve) => {
+      onRoom = resolve;
     });
     let wrote = false;
     for (const device of devices) {
-      if (device.blocked) continue;
-      const lines = Math.min(options.linesPerWrite, left);
+      const lines = Math.min(linesPerWrite, left);
+      if (device.blocked || device.unconfirmed + lines > window) continue;
       device.write(nextBlock(device, lines));
       left -= lines;
       wrote = true;
-      if (left === 0) return;
+      if (left === 0) return count;
     }
-    await (wrote ? turn() : drained);
+    await (wrote ? turn() : room);
   }
+  return count;
 }
 
 function nextBlock(device: Device, lines: number): Buffer {
@@ -116,32 +166,67 @@ function writeDigits(bytes: Buffer, offset: number, value: number): void {
   }
 }
 
+interface Pace {
+  /** How many in all, asked again and again. */
+  readonly until: () => number;
+  readonly perSecond: number;
+  readonly stamped: boolean;
+}
+
 /**
  * Each message has its due time, kept however late the writes are, so that a server that stalls is charged for
  * every message it would have got meanwhile (no coordinated omission).
  */
-async function sendPaced(count: number, perSecond: number): Promise<void> {
+async function sendPaced({ until, perSecond, stamped }: Pace): Promise<number> {
   const startMs = performance.timeOrigin + performance.now();
   let sent = 0;
-  while (sent < count) {
-    const passedMs = performance.timeOrigin + performance.now() - startMs;
-    const due = Math.min(count, 1 + Math.floor((passedMs * perSecond) / 1000));
-    for (; sent < due; sent++) {
+  while (sent < until()) {
+    const passedMs = now() - startMs;
+    const end = Math.min(until(), 1 + Math.floor((passedMs * perSecond) / 1000));
+    for (; sent < end; sent++) {
       const device = devices[sent % devices.length];
       if (device === undefined) throw new Error('connect first');
-      const seq = options.seq ? device.nextSeq++ : undefined;
-      const stamp = { n: sentBefore + sent, sentMs: startMs + (sent * 1000) / perSecond };
-      device.write(`${weatherLine(random, seq, stamp)}\n`);
+      const dueMs = startMs + (sent * 1000) / perSecond;
+      if (options.seq) noteDue(device, dueMs);
+      device.write(
+        stamped ? stampedLine(device, { n: sentBefore + sent, sentMs: dueMs }) : nextBlock(device, 1),
+      );
     }
     await sleep(TICK_MS);
   }
+  return sent;
+}
+
+function stampedLine(device: Device, stamp: Stamp): string {
+  const seq = options.seq ? device.nextSeq++ : undefined;
+  return `${weatherLine(random, seq, stamp)}\n`;
+}
+
+function noteDue(device: Device, dueMs: number): void {
+  const lines = due.get(device);
+  if (lines === undefined) due.set(device, { firstSeq: device.nextSeq, atMs: [dueMs] });
+  else lines.atMs.push(dueMs);
+}
+
+function onStored(device: Device, before: number): void {
+  onRoom();
+  const lines = due.get(device);
+  if (lines === undefined) return;
+  const nowMs = now();
+  for (let seq = Math.max(before + 1, lines.firstSeq); seq <= device.stored; seq++) {
+    storedMs.push(nowMs - (lines.atMs[seq - lines.firstSeq] ?? Number.NaN));
+  }
+}
+
+/** Milliseconds since 1970 with fractions, as in the consumer's process. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 async function allStored(): Promise<void> {
   const deadline = performance.now() + STORED_TIMEOUT_MS;
   for (;;) {
-    // A device that sent nothing yet waits for nothing.
-    const behind = devices.filter(({ stored, nextSeq }) => nextSeq > FIRST_SEQ && stored !== nextSeq - 1);
+    const behind = devices.filter(({ unconfirmed }) => unconfirmed !== 0);
     if (behind.length === 0) return;
     if (performance.now() > deadline) throw new Error(`${behind.length} devices wait for their confirmation`);
     await sleep(STORED_POLL_MS);

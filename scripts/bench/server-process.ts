@@ -19,12 +19,19 @@ const SLOWEST_POLL_MS = 100;
 const LOG_TAIL_LINES = 15;
 /** USER_HZ, the unit of /proc/PID/stat: 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
+/** A moment between the two: what is being written would otherwise come back. */
+const killAndRemove = (pid: number, directory: string) => {
+  const script = 'kill -9 "$1"; sleep 1; rm -rf "$2"';
+  return ['sh', '-c', script, 'sh', String(pid), directory];
+};
 
 export interface ServerOptions {
   readonly settings: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   /** Where a CPU profile goes at the end. */
-  readonly profileDir?: string;
+  readonly profileDir?: string | undefined;
+  /** Serve before Kafka is reached: then records go to the spool. */
+  readonly withoutKafka?: boolean | undefined;
 }
 
 export class ServerProcess {
@@ -32,11 +39,12 @@ export class ServerProcess {
   readonly #exited: Promise<number | undefined>;
   readonly #signal: AbortSignal;
   readonly #directory: string;
+  readonly #withoutKafka: boolean;
   #log = '';
 
-  /** Resolves once the server has its topics and serves. Rejects with the end of its log. */
+  /** Resolves once the server serves and, unless `withoutKafka`, has its topics. Rejects with the end of its log. */
   static async start(options: ServerOptions): Promise<ServerProcess> {
-    // Empty, so that no .env counts and what it writes there goes with it.
+    // Empty, so that no .env counts and what it writes there, the spool too, goes with it.
     const directory = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
     const server = new ServerProcess(options, directory);
     try {
@@ -48,10 +56,12 @@ export class ServerProcess {
     return server;
   }
 
-  private constructor({ settings, signal, profileDir }: ServerOptions, directory: string) {
+  private constructor(options: ServerOptions, directory: string) {
+    const { settings, signal, profileDir, withoutKafka = false } = options;
     const flags = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
     this.#directory = directory;
     this.#signal = signal;
+    this.#withoutKafka = withoutKafka;
     this.#child = spawn(process.execPath, [...flags, MAIN], {
       cwd: directory,
       env: {
@@ -60,6 +70,7 @@ export class ServerProcess {
         TCP_PORT: '0',
         HTTP_PORT: '0',
         ...settings,
+        SPOOL_DIR: join(directory, 'spool'),
         LOG_FORMAT: 'json',
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -69,7 +80,7 @@ export class ServerProcess {
       killSignal: 'SIGKILL',
     });
     const { pid, stdout, stderr } = this.#child;
-    const callOff = pid === undefined ? undefined : onParentDeath(['kill', '-9', String(pid)]);
+    const callOff = pid === undefined ? undefined : onParentDeath(killAndRemove(pid, directory));
     this.#exited = exitOf(this.#child).then((code) => {
       callOff?.();
       return code;
@@ -148,6 +159,7 @@ export class ServerProcess {
   }
 
   async #isReady(): Promise<boolean> {
+    if (this.#withoutKafka) return true;
     return (await fetch(`${this.#admin}/readyz`, { signal: this.#signal })).ok;
   }
 
