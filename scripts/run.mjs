@@ -17,6 +17,7 @@ const jobs = {
   start: (args) => become('dist/src/main.js', args),
   kafka: (args) => become('dist/scripts/kafka.js', args),
   bench: (args) => become('dist/scripts/bench.js', args),
+  chaos: (args) => become('dist/scripts/chaos.js', args),
   docs: (args) => become('dist/scripts/docs.js', args),
   build: () => {},
   check,

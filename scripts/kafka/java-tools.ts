@@ -95,7 +95,9 @@ export async function consoleConsumer(
   topic: string,
   options: ConsoleConsumerOptions = {},
 ): Promise<ConsoleRecord[]> {
-  const { maxMessages, partition, idleMs = 5_000 } = options;
+  const { maxMessages, partition } = options;
+  // With a number to wait for, this only decides how long a short topic is believed to be slow.
+  const { idleMs = maxMessages === undefined ? 5_000 : 20_000 } = options;
   // Bytes of the records are printed as they are, so what stands between them must be beyond guessing.
   const token = randomBytes(12).toString('hex');
   const marks = { field: `|${token}f`, header: `|${token}h`, line: `|${token}n`, none: `|${token}0` };

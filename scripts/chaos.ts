@@ -1,0 +1,78 @@
+// npm run chaos -- --minutes 30 --seed N [--fault NAME]: random faults one after another on a real Kafka, with a
+// judge after each round. Prints the seed first and a table last; exits with 1 where anything did not hold.
+import { parseArgs } from 'node:util';
+import type { Fault } from '../test/chaos/fault.ts';
+import { FAULTS } from '../test/chaos/faults.ts';
+import { Random } from '../test/chaos/random.ts';
+import { Clusters, playRound, type RoundResult, resultTable } from '../test/chaos/round.ts';
+
+const MAX_FAULTS_PER_ROUND = 3;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '30' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    fault: { type: 'string' },
+  },
+});
+process.exitCode = await main(Number(values.minutes), Number(values.seed), values.fault);
+
+async function main(minutes: number, seed: number, only: string | undefined): Promise<number> {
+  const faults = FAULTS.filter(({ name }) => only === undefined || name === only);
+  if (faults.length === 0 || !(minutes >= 0) || !Number.isInteger(seed)) {
+    console.error(
+      'usage: npm run chaos -- [--minutes N] [--seed N] [--fault NAME], with one of these faults:',
+    );
+    console.error(FAULTS.map(({ name }) => `  ${name}`).join('\n'));
+    return 2;
+  }
+  console.log(`chaos: seed ${seed}, ${minutes} minutes, faults: ${faults.map(({ name }) => name).join(' ')}`);
+  const clusters = new Clusters();
+  let interrupted = false;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      interrupted = true;
+      console.error(`${signal}: this round is the last`);
+    });
+  }
+  const results: RoundResult[] = [];
+  try {
+    const random = new Random(seed);
+    const until = performance.now() + minutes * 60_000;
+    // Each fault is met once before chance decides alone.
+    const first = shuffled(faults, random);
+    do {
+      const chosen = roundOf(first.pop() ?? random.pick(faults), { faults, random });
+      const cluster = await clusters.get(chosen[0]?.brokers ?? 1);
+      const result = await playRound(cluster, { faults: chosen, seed: random.between(1, 2 ** 30) });
+      results.push(result);
+      report(result);
+    } while (!interrupted && performance.now() < until);
+  } finally {
+    await clusters.stop();
+  }
+  console.log(`\nseed ${seed}, ${results.length} rounds\n\n${resultTable(results)}`);
+  return results.some(({ wrong }) => wrong.length > 0) ? 1 : 0;
+}
+
+/** One fault, and by chance others that can follow it on the same gateway. */
+function roundOf(fault: Fault, { faults, random }: { faults: readonly Fault[]; random: Random }): Fault[] {
+  const others = faults.filter(({ alone, brokers }) => !alone && brokers === fault.brokers);
+  const chosen = [fault];
+  const count = fault.alone ? 1 : random.between(1, MAX_FAULTS_PER_ROUND);
+  while (chosen.length < count) chosen.push(random.pick(others));
+  return chosen;
+}
+
+function report({ faults, seconds, skipped, wrong }: RoundResult): void {
+  const word = skipped === undefined ? (wrong.length === 0 ? 'ok' : 'FAILED') : `SKIPPED: ${skipped}`;
+  console.log(`${new Date().toISOString()} ${faults}: ${word} (${seconds.toFixed(0)} s)`);
+  for (const text of wrong) console.log(`  ${text}`);
+}
+
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  return items
+    .map((item) => ({ item, at: random.next() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+}

@@ -1,0 +1,225 @@
+// The faults of Kafka and of the way to it. Each leaves the cluster as it found it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KafkaBroker } from '../../scripts/kafka/broker.ts';
+import { deleteTopic } from '../../scripts/kafka/client.ts';
+import { alterConfig } from '../../scripts/kafka/java-tools.ts';
+import { waitFor } from '../support/wait.ts';
+import { type Fault, LEADER_LOST_MS, mark, type Outcome, quietCpu, recovered, spooling } from './fault.ts';
+import { GATEWAY_FAULTS } from './gateway-faults.ts';
+import type { Stage } from './stage.ts';
+
+/** Lower than the default, so that a frozen broker is left within a short test. */
+const IMPATIENT = { KAFKA_REQUEST_TIMEOUT: '3s' };
+/** Kafka's own share of a leader's death is its session timeout, 9 s by default, and an election. */
+const AFTER_MOVE_MS = 4_000;
+const SLOW_MS = 5_000;
+const SLOW_LINK = { delayMs: 100, bytesPerSecond: 3_000_000 / 8 };
+const LOST_ANSWERS = 6;
+const RESETS = 5;
+const SMALL_TOPIC_BYTES = 8_192;
+const LARGE_READING_BYTES = 20_000;
+
+export const KAFKA_FAULTS: readonly Fault[] = [
+  { name: 'broker-kill', brokers: 1, apply: (stage) => restartBroker(stage, 'SIGKILL') },
+  { name: 'broker-restart', brokers: 1, apply: (stage) => restartBroker(stage, 'SIGTERM') },
+  { name: 'leader-kill', brokers: 3, apply: (stage) => loseLeader(stage, 'SIGKILL') },
+  { name: 'leader-move', brokers: 3, apply: (stage) => loseLeader(stage, 'SIGTERM') },
+  { name: 'leader-frozen', brokers: 3, apply: freezeLeader },
+  { name: 'all-frozen', brokers: 1, env: IMPATIENT, apply: freezeAll },
+  { name: 'not-enough-replicas', brokers: 3, apply: stopTwo },
+  { name: 'answer-lost', brokers: 1, apply: loseAnswers },
+  { name: 'resets', brokers: 1, apply: resetOften },
+  { name: 'half-close', brokers: 1, apply: halfClose },
+  { name: 'blackhole', brokers: 1, env: IMPATIENT, apply: blackhole },
+  { name: 'slow-link', brokers: 1, apply: slowLink },
+  { name: 'slow-drain', brokers: 1, apply: drainSlowly },
+  { name: 'absent-at-start', brokers: 1, alone: true, prepare: refuse, apply: comeLate },
+  { name: 'topic-recreated', brokers: 1, alone: true, apply: recreateTopic },
+  { name: 'too-large', brokers: 1, alone: true, refuses: true, apply: tooLarge },
+];
+
+export const FAULTS: readonly Fault[] = [...KAFKA_FAULTS, ...GATEWAY_FAULTS];
+
+async function restartBroker(stage: Stage, signal: 'SIGKILL' | 'SIGTERM'): Promise<Outcome> {
+  const marked = mark(stage);
+  const [broker] = stage.kafka.brokers;
+  await broker?.stop(signal);
+  await spooling(stage, { marked });
+  const cpuShare = await quietCpu(stage);
+  await broker?.start();
+  return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
+}
+
+async function loseLeader(stage: Stage, signal: 'SIGKILL' | 'SIGTERM'): Promise<Outcome> {
+  const marked = mark(stage);
+  const leader = await stage.leader();
+  const from = performance.now();
+  await leader.stop(signal);
+  const outcome = await withoutLeader(stage, { leader, marked, from });
+  await leader.start();
+  return outcome;
+}
+
+async function freezeLeader(stage: Stage): Promise<Outcome> {
+  const marked = mark(stage);
+  const leader = await stage.leader();
+  const from = performance.now();
+  await leader.pause();
+  const outcome = await withoutLeader(stage, { leader, marked, from });
+  await leader.resume();
+  await stage.flows();
+  return outcome;
+}
+
+async function withoutLeader(
+  stage: Stage,
+  { leader, marked, from }: { leader: KafkaBroker; marked: ReturnType<typeof mark>; from: number },
+): Promise<Outcome> {
+  await stage.wait('the fault bites', () => marked.retries() > 0);
+  await stage.leadershipMoved(leader);
+  const movedMs = performance.now() - from;
+  // The figures at hand may be older than that.
+  await stage.flows();
+  await stage.wait('nothing waits', () => stage.gateway.stats.kafka.oldestUnconfirmedSeconds < 1);
+  const tookMs = performance.now() - from;
+  await stage.caughtUp();
+  const bite = `${marked.text()}, Kafka moved the leaders in ${(movedMs / 1000).toFixed(1)} s`;
+  // On a machine where Kafka itself takes longer, what the gateway adds to that is held to the rest.
+  const limitMs = Math.max(LEADER_LOST_MS, movedMs + AFTER_MOVE_MS);
+  return { bite, tookMs, limitMs, drainedMs: performance.now() - from };
+}
+
+async function freezeAll(stage: Stage): Promise<Outcome> {
+  const marked = mark(stage);
+  for (const broker of stage.kafka.brokers) await broker.pause();
+  await spooling(stage, { marked });
+  const cpuShare = await quietCpu(stage);
+  for (const broker of stage.kafka.brokers) await broker.resume();
+  return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
+}
+
+/** One after the other and in order, so that the last one knows that it is alone and refuses. */
+async function stopTwo(stage: Stage): Promise<Outcome> {
+  const marked = mark(stage);
+  const stopped: KafkaBroker[] = stage.kafka.brokers.slice(0, 2);
+  for (const broker of stopped) await broker.stop('SIGTERM');
+  await stage.wait('the last broker refuses', () => marked.said(/NOT_ENOUGH_REPLICAS/));
+  await spooling(stage, { marked });
+  const cpuShare = await quietCpu(stage);
+  for (const broker of stopped) await broker.launch();
+  for (const broker of stopped) await broker.ready([1, 2, 3]);
+  return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
+}
+
+async function loseAnswers(stage: Stage): Promise<Outcome> {
+  const marked = mark(stage);
+  const swallowed = () => stage.proxies.reduce((sum, { counters }) => sum + counters.swallowed, 0);
+  const before = swallowed();
+  for (let lost = 0; lost < LOST_ANSWERS; lost += 2) {
+    // Two in a row: the resent batch's answer is lost as well.
+    for (const proxy of stage.proxies) proxy.swallowAnswers = 2;
+    await stage.wait('answers are lost', () => swallowed() >= before + lost + 2);
+    await stage.flows(50);
+  }
+  return { ...(await recovered(stage)), bite: `${swallowed() - before} answers lost, ${marked.text()}` };
+}
+
+async function resetOften(stage: Stage): Promise<Outcome> {
+  const marked = mark(stage);
+  for (let left = RESETS; left > 0; left--) {
+    for (const proxy of stage.proxies) proxy.reset();
+    await sleep(stage.random.between(100, 600));
+  }
+  await stage.wait('connections are made anew', () => marked.connections() >= 3);
+  return { ...(await recovered(stage)), bite: marked.text() };
+}
+
+async function halfClose(stage: Stage): Promise<Outcome> {
+  const marked = mark(stage);
+  for (const proxy of stage.proxies) proxy.halfClose();
+  await stage.wait('a connection is made anew', () => marked.connections() > 0);
+  return { ...(await recovered(stage)), bite: marked.text() };
+}
+
+async function blackhole(stage: Stage): Promise<Outcome> {
+  const marked = mark(stage);
+  for (const proxy of stage.proxies) proxy.blackhole = true;
+  await spooling(stage, { marked });
+  const cpuShare = await quietCpu(stage);
+  for (const proxy of stage.proxies) proxy.blackhole = false;
+  return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
+}
+
+async function slowLink(stage: Stage): Promise<Outcome> {
+  stage.ledger.takeMedianLatencyMs();
+  for (const proxy of stage.proxies) {
+    proxy.delayMs = SLOW_LINK.delayMs;
+    proxy.rate = SLOW_LINK.bytesPerSecond;
+  }
+  await sleep(SLOW_MS);
+  const median = stage.ledger.takeMedianLatencyMs();
+  if (median < 2 * SLOW_LINK.delayMs) throw new Error(`confirmed in ${median} ms: the link was not slow`);
+  for (const proxy of stage.proxies) await proxy.heal();
+  return { ...(await recovered(stage)), bite: `confirmed in ${Math.round(median)} ms` };
+}
+
+/** The spool is drained over a link on which each batch takes longer than devices need for the next. */
+async function drainSlowly(stage: Stage): Promise<Outcome> {
+  const marked = mark(stage);
+  for (const proxy of stage.proxies) proxy.refuse();
+  await spooling(stage, { marked });
+  for (const proxy of stage.proxies) {
+    proxy.delayMs = SLOW_LINK.delayMs;
+    await proxy.accept();
+  }
+  return { ...(await recovered(stage)), bite: marked.text() };
+}
+
+async function refuse(stage: Stage): Promise<void> {
+  for (const proxy of stage.proxies) proxy.refuse();
+}
+
+async function comeLate(stage: Stage): Promise<Outcome> {
+  const { gateway, ledger, proxies } = stage;
+  await stage.wait('readings are stored without Kafka', () => ledger.confirmed > 500);
+  if (gateway.stats.readiness.ready) throw new Error('ready, and Kafka was never seen');
+  const cpuShare = await quietCpu(stage);
+  const { spooled } = gateway.stats.records;
+  for (const proxy of proxies) await proxy.accept();
+  return { ...(await recovered(stage)), bite: `${spooled} records spooled`, cpuShare };
+}
+
+async function recreateTopic(stage: Stage): Promise<Outcome> {
+  // What is confirmed up to here goes with the topic; what comes later must not.
+  await stage.settled();
+  stage.ledger.excuse();
+  const marked = mark(stage);
+  await deleteTopic(stage.bootstrap, stage.topic);
+  stage.fleet.start();
+  await spooling(stage, { marked });
+  const cpuShare = await quietCpu(stage);
+  await waitFor('the topic is made anew', () =>
+    stage.createTopic().then(
+      () => true,
+      () => false,
+    ),
+  );
+  return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
+}
+
+/** The limit is lowered behind the gateway's back, so that it finds out with batches on their way. */
+async function tooLarge(stage: Stage): Promise<Outcome> {
+  const { gateway, ledger, fleet, bootstrap } = stage;
+  const topic = { type: 'topics', name: stage.topic } as const;
+  await alterConfig(bootstrap, topic, { set: { 'max.message.bytes': String(SMALL_TOPIC_BYTES) } });
+  for (let round = 1; round <= 3; round++) {
+    const refused = ledger.refused;
+    fleet.sendLarge(LARGE_READING_BYTES);
+    await stage.wait('devices hear of it', () => ledger.refused >= refused + 20);
+    await stage.flows(50);
+  }
+  const { deadLettered } = gateway.stats.records;
+  if (deadLettered === 0) throw new Error('no record was refused by Kafka itself');
+  await alterConfig(bootstrap, topic, { remove: ['max.message.bytes'] });
+  return { ...(await recovered(stage)), bite: `${deadLettered} records refused by Kafka` };
+}

@@ -1,0 +1,138 @@
+// The faults of the gateway's own process and of its disk.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Fault, FaultSkipped, mark, type Outcome, recovered, SHUTDOWN_MS } from './fault.ts';
+import type { Stage } from './stage.ts';
+
+const KILLS = 3;
+/** Takes what the gateway writes at once (4 MiB), and is full within seconds. */
+const SMALL_DISK = '8m';
+const SPOOLED_RECORDS = 500;
+
+export const GATEWAY_FAULTS: readonly Fault[] = [
+  { name: 'gateway-kill', brokers: 1, apply: killUnderLoad },
+  { name: 'gateway-kill-spool', brokers: 1, apply: killInOutage },
+  { name: 'sigterm', brokers: 1, apply: terminateUnderLoad },
+  { name: 'sigterm-frozen', brokers: 1, apply: terminateFrozen },
+  { name: 'second-sigterm', brokers: 1, apply: terminateTwice },
+  {
+    name: 'disk-full',
+    brokers: 1,
+    alone: true,
+    prepare: smallDisk,
+    apply: fillDisk,
+    cleanUp: async (stage) => void spawnSync('umount', [spoolDirectory(stage)]),
+  },
+];
+
+async function killUnderLoad(stage: Stage): Promise<Outcome> {
+  const { gateway, fleet, random } = stage;
+  const before = fleet.reconnects;
+  for (let left = KILLS; left > 0; left--) {
+    await stage.flows(random.between(1, 300));
+    await gateway.kill();
+    await gateway.start();
+  }
+  return { ...(await recovered(stage)), bite: `${KILLS} kills, ${fleet.reconnects - before} reconnects` };
+}
+
+async function killInOutage(stage: Stage): Promise<Outcome> {
+  const { gateway, proxies, random } = stage;
+  for (const proxy of proxies) proxy.refuse();
+  await spooledBeyond(stage, SPOOLED_RECORDS);
+  for (let left = KILLS; left > 0; left--) {
+    await sleep(random.between(100, 800));
+    await gateway.kill();
+    await gateway.start();
+  }
+  const { recovered: found } = gateway.stats.records;
+  for (const proxy of proxies) await proxy.accept();
+  // And once more in the midst of draining.
+  await stage.flows(1);
+  await gateway.kill();
+  await gateway.start();
+  return { ...(await recovered(stage)), bite: `${KILLS + 1} kills, ${found} records found in the spool` };
+}
+
+async function terminateUnderLoad(stage: Stage): Promise<Outcome> {
+  await stage.flows();
+  const { tookMs, accepted } = await terminated(stage, 0);
+  await stage.gateway.start();
+  await stage.flows();
+  return { bite: `exit 0 after ${accepted} records`, tookMs, limitMs: SHUTDOWN_MS };
+}
+
+async function terminateFrozen(stage: Stage): Promise<Outcome> {
+  const { gateway, kafka } = stage;
+  for (const broker of kafka.brokers) await broker.pause();
+  await sleep(1_000);
+  const { tookMs } = await terminated(stage, 0);
+  await gateway.start();
+  const { recovered: found } = gateway.stats.records;
+  if (found === 0) throw new Error('nothing was left in the spool');
+  for (const broker of kafka.brokers) await broker.resume();
+  const { drainedMs } = await recovered(stage);
+  return { bite: `exit 0, ${found} records left in the spool`, tookMs, limitMs: SHUTDOWN_MS, drainedMs };
+}
+
+async function terminateTwice(stage: Stage): Promise<Outcome> {
+  const { gateway, kafka } = stage;
+  for (const broker of kafka.brokers) await broker.pause();
+  await sleep(500);
+  gateway.signal('SIGTERM');
+  await sleep(300);
+  const { tookMs } = await terminated(stage, 1);
+  for (const broker of kafka.brokers) await broker.resume();
+  await gateway.start();
+  const { drainedMs } = await recovered(stage);
+  return { bite: 'exit 1 at the second signal', tookMs, limitMs: 1_000, drainedMs };
+}
+
+/** Sends SIGTERM and holds the gateway to its exit code. */
+async function terminated({ gateway }: Stage, expected: number) {
+  const { accepted } = gateway.stats.records;
+  const from = performance.now();
+  gateway.signal('SIGTERM');
+  const code = await gateway.exited();
+  const tookMs = performance.now() - from;
+  if (code !== expected)
+    throw new Error(`ended with ${code} instead of ${expected} after ${tookMs} ms\n${gateway.logTail()}`);
+  return { tookMs, accepted };
+}
+
+const spoolDirectory = (stage: Stage): string => join(stage.directory, 'spool');
+
+async function smallDisk(stage: Stage): Promise<void> {
+  const directory = spoolDirectory(stage);
+  mkdirSync(directory, { recursive: true });
+  const { status, stderr, error } = spawnSync('mount', [
+    ...['-t', 'tmpfs', '-o', `size=${SMALL_DISK}`, 'sluice-chaos', directory],
+  ]);
+  if (status !== 0) throw new FaultSkipped(`mount is not permitted (${error?.message ?? stderr})`);
+  await stage.createTopic();
+}
+
+async function fillDisk(stage: Stage): Promise<Outcome> {
+  const { gateway, fleet, ledger, proxies } = stage;
+  const marked = mark(stage);
+  fleet.padding = [1_000, 3_000];
+  await stage.flows();
+  for (const proxy of proxies) proxy.refuse();
+  const isFull = () => gateway.stats.spool.trouble !== null && fleet.open > 0;
+  await stage.wait('the disk is full', () => isFull() && /full/.test(gateway.stats.spool.trouble ?? ''));
+  const { ready, reasons } = gateway.stats.readiness;
+  if (ready || !reasons.some((reason) => /full/.test(reason)))
+    throw new Error(`readiness does not say why: ${reasons}`);
+  await sleep(2_000);
+  const before = ledger.confirmed;
+  await sleep(1_000);
+  const bite = `disk full, ${ledger.confirmed - before} confirmed in its last second, ${marked.spooledBatches()} batches spooled`;
+  for (const proxy of proxies) await proxy.accept();
+  return { ...(await recovered(stage)), bite };
+}
+
+async function spooledBeyond(stage: Stage, records: number): Promise<void> {
+  await stage.wait('the spool is used', () => stage.gateway.stats.records.spooled > records);
+}

@@ -1,0 +1,279 @@
+// A TCP proxy before each broker, for the faults of a network. Clients are led to it by the metadata answers it
+// rewrites, and not by advertised.listeners: brokers among themselves and the judge keep their own undisturbed way.
+import { connect, createServer, type Server, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../scripts/kafka/ports.ts';
+import {
+  answeredId,
+  FrameSplitter,
+  METADATA,
+  PRODUCE,
+  type RequestHead,
+  redirect,
+  requestHead,
+} from './kafka-frames.ts';
+
+export interface ProxyCounters {
+  connections: number;
+  produceRequests: number;
+  /** Answers the broker gave to a produce request and no client got. */
+  swallowed: number;
+}
+
+const PROBE_MS = 50;
+
+export class BrokerProxy {
+  readonly port: number;
+  readonly counters: ProxyCounters = { connections: 0, produceRequests: 0, swallowed: 0 };
+  /** Added to each direction. */
+  delayMs = 0;
+  /** Bytes a second in each direction of a connection, 0 = no limit. */
+  rate = 0;
+  /** So many answers to produce requests are swallowed from now on, each with a reset of its connection. */
+  swallowAnswers = 0;
+  readonly #target: { host: string; port: number };
+  readonly #redirect: (port: number) => number;
+  readonly #links = new Set<Link>();
+  #server: Server | undefined;
+  #blackhole = false;
+  #refusing = false;
+  #closed = false;
+
+  private constructor(port: number, target: string, portOf: (port: number) => number) {
+    const colon = target.lastIndexOf(':');
+    this.port = port;
+    this.#target = { host: target.slice(0, colon), port: Number(target.slice(colon + 1)) };
+    this.#redirect = portOf;
+  }
+
+  /** @param targets host:port of each broker */
+  static async before(targets: readonly string[]): Promise<BrokerProxy[]> {
+    const ports = new Map<number, number>();
+    const proxies: BrokerProxy[] = [];
+    for (const target of targets) {
+      const proxy = new BrokerProxy(await freePort(), target, (port) => ports.get(port) ?? port);
+      ports.set(proxy.#target.port, proxy.port);
+      proxies.push(proxy);
+    }
+    await Promise.all(proxies.map((proxy) => proxy.#listen()));
+    return proxies;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  /** While set, nothing that is sent arrives; it does when it is lifted, as after lost packets. */
+  set blackhole(on: boolean) {
+    this.#blackhole = on;
+    for (const link of this.#links) link.hold(on);
+  }
+
+  get blackhole(): boolean {
+    return this.#blackhole;
+  }
+
+  /** Nobody listens, and every connection is reset. */
+  refuse(): void {
+    this.#refusing = true;
+    this.#unlisten();
+    this.reset();
+  }
+
+  async accept(): Promise<void> {
+    this.#refusing = false;
+    await this.#listen();
+  }
+
+  /** Resets every connection now. */
+  reset(): void {
+    for (const link of [...this.#links]) link.reset();
+  }
+
+  /** Sends FIN to every client and keeps the connections otherwise. */
+  halfClose(): void {
+    for (const link of this.#links) link.client.end();
+  }
+
+  /** No fault any more; connections that live go on. */
+  async heal(): Promise<void> {
+    this.delayMs = 0;
+    this.rate = 0;
+    this.swallowAnswers = 0;
+    this.blackhole = false;
+    if (this.#refusing) await this.accept();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#unlisten();
+    this.reset();
+  }
+
+  async #listen(): Promise<void> {
+    if (this.#server !== undefined || this.#refusing || this.#closed) return;
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#join(socket));
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.port, '127.0.0.1', resolve);
+    });
+  }
+
+  #unlisten(): void {
+    this.#server?.close();
+    this.#server = undefined;
+  }
+
+  #join(client: Socket): void {
+    this.counters.connections++;
+    const broker = connect({ ...this.#target, noDelay: true, allowHalfOpen: true });
+    const link = new Link(this, { client, broker, redirect: this.#redirect });
+    link.hold(this.#blackhole);
+    this.#links.add(link);
+    link.closed = () => this.#links.delete(link);
+    broker.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED') void this.#absent();
+    });
+  }
+
+  // A broker that is not there is not there through its proxy either: connections are refused, not cut.
+  async #absent(): Promise<void> {
+    if (this.#server === undefined) return;
+    this.#unlisten();
+    while (!this.#closed && !(await this.#answers())) await sleep(PROBE_MS);
+    await this.#listen().catch(() => undefined);
+  }
+
+  #answers(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = new Socket();
+      socket.once('error', () => resolve(false));
+      socket.connect(this.#target, () => {
+        socket.destroy();
+        resolve(true);
+      });
+    });
+  }
+}
+
+/** One client's connection and its other half. */
+class Link {
+  readonly client: Socket;
+  closed: () => void = () => undefined;
+  readonly #proxy: BrokerProxy;
+  readonly #broker: Socket;
+  readonly #lanes: readonly [up: Lane, down: Lane];
+  readonly #redirect: (port: number) => number;
+  readonly #asked = new Map<number, RequestHead>();
+
+  constructor(
+    proxy: BrokerProxy,
+    { client, broker, redirect }: { client: Socket; broker: Socket; redirect: (port: number) => number },
+  ) {
+    this.client = client;
+    this.#proxy = proxy;
+    this.#broker = broker;
+    this.#redirect = redirect;
+    this.#lanes = [new Lane(proxy, broker), new Lane(proxy, client)];
+    const requests = new FrameSplitter();
+    const answers = new FrameSplitter();
+    client.on('data', (chunk) => {
+      for (const frame of requests.push(chunk)) this.#onRequest(frame);
+    });
+    broker.on('data', (chunk) => {
+      for (const frame of answers.push(chunk)) this.#onAnswer(frame);
+    });
+    for (const socket of [client, broker]) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => this.#end());
+    }
+    client.on('end', () => broker.end());
+    // A broker that leaves takes its connection with it; only halfClose() ends one side alone.
+    broker.on('end', () => client.destroy());
+  }
+
+  hold(on: boolean): void {
+    for (const lane of this.#lanes) lane.hold(on);
+  }
+
+  reset(): void {
+    this.client.resetAndDestroy();
+    this.#broker.destroy();
+  }
+
+  #onRequest(frame: Buffer): void {
+    const head = requestHead(frame);
+    this.#asked.set(head.correlationId, head);
+    if (head.apiKey === PRODUCE) this.#proxy.counters.produceRequests++;
+    this.#lanes[0].send(frame);
+  }
+
+  #onAnswer(frame: Buffer): void {
+    const id = answeredId(frame);
+    const head = this.#asked.get(id);
+    this.#asked.delete(id);
+    if (head?.apiKey === PRODUCE && this.#proxy.swallowAnswers > 0) {
+      this.#proxy.swallowAnswers--;
+      this.#proxy.counters.swallowed++;
+      this.reset();
+      return;
+    }
+    if (head?.apiKey === METADATA) redirect(frame, head, this.#redirect);
+    this.#lanes[1].send(frame);
+  }
+
+  #end(): void {
+    for (const lane of this.#lanes) lane.close();
+    this.client.destroy();
+    this.#broker.destroy();
+    this.closed();
+  }
+}
+
+/** One direction: frames in order, each when its time has come. */
+class Lane {
+  readonly #link: { readonly delayMs: number; readonly rate: number };
+  readonly #to: Socket;
+  #queue: { frame: Buffer; atMs: number }[] = [];
+  #freeAtMs = 0;
+  #held = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(link: { readonly delayMs: number; readonly rate: number }, to: Socket) {
+    this.#link = link;
+    this.#to = to;
+  }
+
+  send(frame: Buffer): void {
+    const now = performance.now();
+    const { delayMs, rate } = this.#link;
+    this.#freeAtMs = Math.max(now, this.#freeAtMs) + (rate > 0 ? (frame.length / rate) * 1000 : 0);
+    this.#queue.push({ frame, atMs: this.#freeAtMs + delayMs });
+    this.#flush();
+  }
+
+  hold(on: boolean): void {
+    this.#held = on;
+    this.#flush();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#queue = [];
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    if (this.#held) return;
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      const waitMs = next.atMs - performance.now();
+      if (waitMs > 0) {
+        this.#timer = setTimeout(() => this.#flush(), waitMs);
+        return;
+      }
+      this.#queue.shift();
+      if (!this.#to.destroyed) this.#to.write(next.frame);
+    }
+  }
+}

@@ -1,0 +1,186 @@
+// A round: a gateway, a topic and devices of their own, one fault or several in turn, and the judge's word.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type KafkaOptions, startKafka } from '../../scripts/kafka/cluster.ts';
+import { type Fault, FaultSkipped, type Outcome, percent } from './fault.ts';
+import { judge, type Verdict } from './judge.ts';
+import { BrokerProxy } from './proxy.ts';
+import { Random } from './random.ts';
+import { type ClusterUnderTest, Stage } from './stage.ts';
+
+export interface RoundResult {
+  readonly faults: string;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly outcomes: readonly Outcome[];
+  /** Why it was not played. */
+  readonly skipped?: string;
+  readonly issued: number;
+  readonly confirmed: number;
+  readonly refused: number;
+  readonly samples: number;
+  readonly verdict: Verdict | undefined;
+  /** Everything that must not be; empty where all held. */
+  readonly wrong: readonly string[];
+}
+
+const AFTER_FAULT_MS = 500;
+
+/** The clusters of a run, each started when it is first needed. */
+export class Clusters {
+  readonly #options: KafkaOptions;
+  readonly #started = new Map<1 | 3, Promise<ClusterUnderTest>>();
+
+  constructor(options: KafkaOptions = {}) {
+    this.#options = options;
+  }
+
+  get(brokers: 1 | 3): Promise<ClusterUnderTest> {
+    const known = this.#started.get(brokers);
+    if (known !== undefined) return known;
+    const starting = this.#start(brokers);
+    this.#started.set(brokers, starting);
+    return starting;
+  }
+
+  async stop(brokers?: 1 | 3): Promise<void> {
+    for (const [count, starting] of this.#started) {
+      if (brokers !== undefined && count !== brokers) continue;
+      this.#started.delete(count);
+      const cluster = await starting.catch(() => undefined);
+      for (const proxy of cluster?.proxies ?? []) proxy.close();
+      await cluster?.kafka.stop();
+    }
+  }
+
+  async #start(brokers: 1 | 3): Promise<ClusterUnderTest> {
+    const kafka = await startKafka({ brokers, ...this.#options });
+    const proxies = await BrokerProxy.before(kafka.brokers.map(({ address }) => address));
+    return { kafka, proxies };
+  }
+}
+
+/** Plays faults that need the same number of brokers. Never rejects: what went wrong is in the result. */
+export async function playRound(
+  cluster: ClusterUnderTest,
+  { faults, seed }: { faults: readonly Fault[]; seed: number },
+): Promise<RoundResult> {
+  const from = performance.now();
+  const topic = `chaos.${seed}.${Date.now().toString(36)}`;
+  const env = Object.assign({}, ...faults.map((fault) => fault.env ?? {}));
+  const stage = await Stage.set(cluster, { topic, random: new Random(seed), env });
+  const outcomes: Outcome[] = [];
+  const wrong: string[] = [];
+  let verdict: Verdict | undefined;
+  let skipped: string | undefined;
+  try {
+    await begin(stage, faults);
+    for (const fault of faults) {
+      outcomes.push(await fault.apply(stage));
+      await sleep(AFTER_FAULT_MS);
+    }
+    await stage.settled();
+    verdict = await judge(stage.ledger, {
+      bootstrap: stage.bootstrap,
+      metrics: topic,
+      deadLetters: faults.some(({ refuses }) => refuses) ? stage.deadTopic : undefined,
+    });
+    wrong.push(...verdict.wrong, ...(await end(stage)));
+  } catch (error) {
+    if (error instanceof FaultSkipped) skipped = error.message;
+    else wrong.push((error as Error).stack ?? String(error));
+  } finally {
+    await heal(cluster).catch((error: unknown) => wrong.push(String(error)));
+    await stage.close();
+    for (const fault of faults) await fault.cleanUp?.(stage);
+    await stage.remove();
+  }
+  const { gateway, ledger, fleet } = stage;
+  wrong.push(...tooSlow(outcomes), ...fleet.lies.slice(0, 3), ...gateway.imbalances.slice(0, 3));
+  return {
+    faults: faults.map(({ name }) => name).join(' + '),
+    seed,
+    seconds: (performance.now() - from) / 1000,
+    outcomes,
+    ...(skipped === undefined ? {} : { skipped }),
+    issued: ledger.issued,
+    confirmed: ledger.confirmed,
+    refused: ledger.refused,
+    samples: gateway.samples,
+    verdict,
+    wrong,
+  };
+}
+
+async function begin(stage: Stage, faults: readonly Fault[]): Promise<void> {
+  const prepared = faults.filter(({ prepare }) => prepare !== undefined);
+  for (const fault of prepared) await fault.prepare?.(stage);
+  if (prepared.length === 0) await stage.createTopic();
+  await stage.gateway.start();
+  stage.fleet.start();
+  if (prepared.length > 0) return;
+  await stage.flows();
+  // A start can go through the spool for a moment, until Kafka has given a producer id.
+  await stage.caughtUp();
+}
+
+async function end({ gateway }: Stage): Promise<string[]> {
+  gateway.signal('SIGTERM');
+  const code = await gateway.exited();
+  return code === 0 ? [] : [`the gateway ended with ${code}\n${gateway.logTail()}`];
+}
+
+/** Whatever a fault left behind when it failed. */
+async function heal({ kafka, proxies }: ClusterUnderTest): Promise<void> {
+  for (const proxy of proxies) await proxy.heal();
+  const ids = kafka.brokers.map(({ id }) => id);
+  for (const broker of kafka.brokers) {
+    await broker.resume();
+    if (!(await broker.isRunning())) await broker.launch();
+  }
+  for (const broker of kafka.brokers) await broker.ready(ids);
+}
+
+function tooSlow(outcomes: readonly Outcome[]): string[] {
+  return outcomes.flatMap(({ bite, tookMs = 0, limitMs = Infinity }) =>
+    tookMs <= limitMs ? [] : [`took ${Math.round(tookMs)} ms, at most ${limitMs} are allowed (${bite})`],
+  );
+}
+
+/** A table in Markdown, a line for each round. */
+export function resultTable(results: readonly RoundResult[]): string {
+  const head = ['faults', 'seed', 'seen to bite', 'took / limit s', 'drained s', 'CPU without load'];
+  const figures = [
+    'issued',
+    'confirmed',
+    'refused',
+    'delivered',
+    'duplicates',
+    'resent',
+    'samples',
+    'result',
+  ];
+  const rows = results.map((result) => {
+    const { outcomes, verdict } = result;
+    const each = (text: (outcome: Outcome) => string | undefined) =>
+      outcomes.map((outcome) => text(outcome) ?? '-').join('; ');
+    const isGood = result.wrong.length === 0;
+    return [
+      result.faults,
+      result.seed,
+      each(({ bite }) => bite),
+      each(({ tookMs, limitMs }) =>
+        tookMs === undefined ? undefined : `${seconds(tookMs)} / ${limitMs ? limitMs / 1000 : '-'}`,
+      ),
+      each(({ drainedMs }) => (drainedMs === undefined ? undefined : seconds(drainedMs))),
+      each(({ cpuShare }) => (cpuShare === undefined ? undefined : percent(cpuShare))),
+      ...[result.issued, result.confirmed, result.refused],
+      ...[verdict?.delivered, verdict?.duplicates, verdict?.resent, result.samples],
+      result.skipped === undefined ? (isGood ? 'ok' : 'FAILED') : `SKIPPED: ${result.skipped}`,
+    ];
+  });
+  return [[...head, ...figures], [...head, ...figures].map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.map((cell) => cell ?? '-').join(' | ')} |`)
+    .join('\n');
+}
+
+const seconds = (ms: number): string => (ms / 1000).toFixed(1);

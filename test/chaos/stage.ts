@@ -1,0 +1,169 @@
+// What a fault is played on: a cluster behind proxies, the gateway, devices under load and their ledger.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { KafkaBroker } from '../../scripts/kafka/broker.ts';
+import { createTopic, withAdmin } from '../../scripts/kafka/client.ts';
+import type { KafkaCluster } from '../../scripts/kafka/cluster.ts';
+import { waitFor } from '../support/wait.ts';
+import { Fleet } from './fleet.ts';
+import { type Env, GatewayProcess } from './gateway-process.ts';
+import { Ledger } from './ledger.ts';
+import type { BrokerProxy } from './proxy.ts';
+import type { Random } from './random.ts';
+
+export interface ClusterUnderTest {
+  readonly kafka: KafkaCluster;
+  readonly proxies: readonly BrokerProxy[];
+}
+
+const PARTITIONS = 6;
+const DEVICES = 20;
+const ZIPCODES = 15;
+const LEADERS_DEADLINE_MS = 30_000;
+const FLOW_RECORDS = 100;
+const FLOW_DEADLINE_MS = 30_000;
+
+export class Stage {
+  readonly kafka: KafkaCluster;
+  readonly proxies: readonly BrokerProxy[];
+  readonly random: Random;
+  readonly topic: string;
+  readonly directory: string;
+  readonly gateway: GatewayProcess;
+  readonly ledger = new Ledger();
+  readonly fleet: Fleet;
+
+  private constructor(
+    { kafka, proxies }: ClusterUnderTest,
+    parts: { random: Random; topic: string; directory: string; gateway: GatewayProcess },
+  ) {
+    const { random, gateway } = parts;
+    this.kafka = kafka;
+    this.proxies = proxies;
+    this.random = random;
+    this.topic = parts.topic;
+    this.directory = parts.directory;
+    this.gateway = gateway;
+    this.fleet = new Fleet(
+      { port: gateway.port, devices: DEVICES, zipcodes: ZIPCODES },
+      { ledger: this.ledger, random },
+    );
+  }
+
+  /** Everything but the gateway's start. */
+  static async set(
+    cluster: ClusterUnderTest,
+    { topic, random, env }: { topic: string; random: Random; env: Env },
+  ): Promise<Stage> {
+    const directory = await mkdtemp(join(tmpdir(), 'sluice-chaos-'));
+    const gateway = await GatewayProcess.reserve(directory, {
+      KAFKA_BROKERS: cluster.proxies.map(({ address }) => address).join(','),
+      KAFKA_TOPIC_METRICS: topic,
+      KAFKA_TOPIC_DEAD_LETTERS: `${topic}.dead`,
+      KAFKA_NUM_PARTITIONS: String(PARTITIONS),
+      SPOOL_DIR: join(directory, 'spool'),
+      ...env,
+    });
+    return new Stage(cluster, { random, topic, directory, gateway });
+  }
+
+  get bootstrap(): string {
+    return this.kafka.bootstrap;
+  }
+
+  get deadTopic(): string {
+    return `${this.topic}.dead`;
+  }
+
+  createTopic(): Promise<void> {
+    return createTopic(this.bootstrap, this.topic, { partitions: PARTITIONS });
+  }
+
+  /** Resolves when Kafka has confirmed so many more records than now. */
+  async flows(records = FLOW_RECORDS, deadlineMs = FLOW_DEADLINE_MS): Promise<void> {
+    const { gateway } = this;
+    const from = gateway.stats.records.confirmed;
+    await this.wait('records flow', () => gateway.stats.records.confirmed >= from + records, deadlineMs);
+  }
+
+  /** Resolves when nothing goes through the disk any more and nothing old waits in memory. */
+  async caughtUp(deadlineMs = 60_000): Promise<void> {
+    const { gateway } = this;
+    await this.wait(
+      'the spool is drained',
+      () => {
+        const { records, spool, kafka } = gateway.stats;
+        return records.spooled === 0 && spool.partitions === 0 && kafka.oldestUnconfirmedSeconds < 1;
+      },
+      deadlineMs,
+    );
+  }
+
+  /** Devices have sent all they will, and each message has its word; nothing is on its way. */
+  async settled(deadlineMs = 60_000): Promise<void> {
+    const { gateway, fleet } = this;
+    fleet.pause();
+    await this.wait('each message has its word', () => fleet.open === 0, deadlineMs);
+    await this.wait(
+      'nothing is on its way',
+      () => {
+        const { spooled, inFlight, open } = gateway.stats.records;
+        return spooled + inFlight + open === 0;
+      },
+      deadlineMs,
+    );
+  }
+
+  /** The broker that leads most partitions of the topic. */
+  async leader(): Promise<KafkaBroker> {
+    const led = await this.#leaders(this.kafka.brokers);
+    const count = (id: number) => led.filter((leader) => leader === id).length;
+    const [most] = [...this.kafka.brokers].sort((a, b) => count(b.id) - count(a.id));
+    if (most === undefined || count(most.id) === 0) throw new Error(`no broker leads ${this.topic}`);
+    return most;
+  }
+
+  /** Resolves when the other brokers know a leader for each partition, and it is not this one. */
+  async leadershipMoved(from: KafkaBroker): Promise<void> {
+    const others = this.kafka.brokers.filter((broker) => broker !== from);
+    const isLed = (leader: number) => leader >= 0 && leader !== from.id;
+    await waitFor(
+      'the leadership has moved',
+      async () => (await this.#leaders(others).catch(() => [-1])).every(isLed),
+      LEADERS_DEADLINE_MS,
+    );
+  }
+
+  async #leaders(brokers: readonly KafkaBroker[]): Promise<number[]> {
+    const bootstrap = brokers.map(({ address }) => address).join(',');
+    const { topics } = await withAdmin(bootstrap, (admin) =>
+      admin.fetchTopicMetadata({ topics: [this.topic] }),
+    );
+    return topics[0]?.partitions.map(({ leader }) => leader) ?? [];
+  }
+
+  /** waitFor, with the gateway's state where it was in vain. */
+  async wait(what: string, condition: () => boolean, deadlineMs = 30_000): Promise<void> {
+    const { gateway } = this;
+    try {
+      await waitFor(what, condition, deadlineMs);
+    } catch (error) {
+      const figures = gateway.running ? JSON.stringify(gateway.stats, null, 1) : 'the gateway is not running';
+      throw new Error(
+        `${(error as Error).message}; open messages: ${this.fleet.open}\n${figures}\n${gateway.logTail()}`,
+      );
+    }
+  }
+
+  /** Ends the devices and the gateway. */
+  async close(): Promise<void> {
+    this.fleet.close();
+    await this.gateway.close();
+  }
+
+  /** Removes what the gateway wrote. */
+  async remove(): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
