@@ -29,7 +29,7 @@ kafkaTest(
 
       const records = await consoleConsumer(bootstrap, topic, {
         maxMessages: ledgerSize(fleet) + 1,
-        idleMs: 1500,
+        idleMs: 3000,
       });
       assertLedger(fleet, records, { partitions: 1 });
       for (const { timestamp, timestampType, headers } of records) {

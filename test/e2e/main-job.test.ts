@@ -45,7 +45,7 @@ kafkaTest(
     const perBatch = records.confirmed / kafka.batchesConfirmed;
     assert.ok(perBatch > 20, `${perBatch} records a batch`);
 
-    const read = await consoleConsumer(bootstrap, topic, { maxMessages: expected + 1, idleMs: 2000 });
+    const read = await consoleConsumer(bootstrap, topic, { maxMessages: expected + 1, idleMs: 4000 });
     assertLedger(fleet, read, { partitions: 10 });
     const dumped = await dumpTopics(t, bootstrap, [topic]);
     if (dumped !== undefined) {

@@ -71,7 +71,7 @@ kafkaTest(
 
     // One reading a message and seq from 1: the last `stored` is the number of the device's records.
     const told = fleet.reduce((sum, { lastStored }) => sum + lastStored, 0);
-    const records = await consoleConsumer(bootstrap, topic, { maxMessages: told + 1, idleMs: 2000 });
+    const records = await consoleConsumer(bootstrap, topic, { maxMessages: told + 1, idleMs: 4000 });
     assertLedger(fleet, records, { partitions: 10, upTo: ({ lastStored }) => lastStored });
     t.diagnostic(`${told} records, stopped in ${Math.round(atMs - signalledMs)} ms`);
   },

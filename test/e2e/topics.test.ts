@@ -1,5 +1,8 @@
 // The topics: made where they are missing, taken as they are where they are there, and plain words where neither.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { withAdmin } from '../../scripts/kafka/client.ts';
 import { Device } from '../support/device.ts';
@@ -53,11 +56,12 @@ kafkaTest(
     const { metrics, alarms, dead } = names;
     const gateway = await start(t, bootstrap, names, { KAFKA_NUM_PARTITIONS: '7' });
     await waitFor('three topics are created', () => logged(gateway, ' created').length === 3);
-    assert.deepEqual(await partitionsOf(bootstrap, Object.values(names)), {
-      [metrics]: 7,
-      [alarms]: 1,
-      [dead]: 7,
+    // The broker answers the creation before its own metadata has it.
+    const found = await waitFor('the broker lists them', async () => {
+      const topics = await partitionsOf(bootstrap, Object.values(names));
+      return Object.keys(topics).length === 3 && topics;
     });
+    assert.deepEqual(found, { [metrics]: 7, [alarms]: 1, [dead]: 7 });
     assert.equal(gateway.snapshot().kafka.partitions, 7);
     assert.equal(isReady(gateway), true);
 
@@ -102,7 +106,7 @@ kafkaTest(
       names.metrics,
       'INVALID_REPLICATION_FACTOR',
       'create it with 6 partitions',
-      'wait in memory',
+      'wait in the spool',
     ]) {
       assert.ok(line?.msg.includes(part), `${part} in: ${line?.msg}`);
     }
@@ -142,19 +146,22 @@ for (const [assumed, real] of [
       const fleet = await connectFleet(gateway.port, { devices: 60, zipcodes: 23 });
       t.after(() => disconnect(fleet));
       for (let round = 0; round < 6; round++) for (const device of fleet) device.sendShaped([1, 3, 1]);
-      await waitFor('all records wait', () => gateway.snapshot().records.accepted === ledgerSize(fleet));
+      await waitFor(
+        'all records are on disk',
+        () => gateway.snapshot().records.spooled === ledgerSize(fleet),
+      );
       const { records, readiness } = gateway.snapshot();
       assert.equal(records.confirmed, 0);
-      assert.equal(records.open + records.inFlight, ledgerSize(fleet));
       assert.equal(readiness.ready, false);
       assert.match(readiness.reasons.join(), /Kafka cannot be used: .*ECONNREFUSED/);
-      assert.ok(fleet.every(({ stored }) => stored.length === 0));
+      await allStored(fleet);
 
       await proxy.listen();
       for (const device of fleet) device.sendShaped([1, 2]);
       await allStored(fleet);
       for (const device of fleet) device.send();
       await allStored(fleet);
+      await waitFor('all is in Kafka', () => gateway.snapshot().records.confirmed === ledgerSize(fleet));
       assertLedger(fleet, await readTopic(bootstrap, names.metrics, ledgerSize(fleet)), { partitions: real });
       assert.equal(isReady(gateway), true);
       assert.equal(gateway.snapshot().kafka.bufferBytes, 0);
@@ -163,14 +170,17 @@ for (const [assumed, real] of [
 }
 
 kafkaTest(
-  'records that Kafka gets to know only while the gateway stops are delivered before it ends',
+  'records that wait for more when the gateway stops are delivered or spooled, and the next gateway delivers those',
   async ({ bootstrap }, t) => {
     const names = topicNames();
     await createTopic(bootstrap, names.metrics, { partitions: 4 });
     const proxy = await TcpProxy.reserve(bootstrap);
     t.after(() => proxy.close());
     // A linger beyond the shutdown's time: what is open has to be closed by the shutdown itself.
-    const gateway = await start(t, proxy.address, names, { KAFKA_BATCH_TIMEOUT: '30s' });
+    const spool = mkdtempSync(join(tmpdir(), 'sluice-topics-'));
+    t.after(() => rmSync(spool, { recursive: true }));
+    const env = { KAFKA_BATCH_TIMEOUT: '30s', SPOOL_DIR: spool };
+    const gateway = await start(t, proxy.address, names, env);
     const fleet = await connectFleet(gateway.port, { devices: 20, zipcodes: 20 });
     for (const device of fleet) device.send(3);
     await waitFor('all records wait', () => gateway.snapshot().records.accepted === ledgerSize(fleet));
@@ -178,6 +188,11 @@ kafkaTest(
     await proxy.listen();
     assert.deepEqual(await stopped, { complete: true, unconfirmed: 0 });
     for (const device of fleet) assert.equal(device.lastStored, 3);
+    const next = await start(t, proxy.address, names, env);
+    await waitFor(
+      'the spool is drained',
+      () => next.snapshot().readiness.ready && next.snapshot().records.spooled === 0,
+    );
     assertLedger(fleet, await readTopic(bootstrap, names.metrics, ledgerSize(fleet)), { partitions: 4 });
   },
 );
