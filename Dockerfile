@@ -15,6 +15,10 @@ WORKDIR /app
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist/src dist/src
 COPY package.json LICENSE ./
+# The spool has to outlive the container: what is in it has been confirmed to devices.
+ENV SPOOL_DIR=/var/lib/sluice/spool
+RUN mkdir -p /var/lib/sluice/spool && chown -R node:node /var/lib/sluice
+VOLUME /var/lib/sluice
 USER node
 EXPOSE 8080 9108
 # Inside the container only, as on any host. To publish the port, set HTTP_HOST=0.0.0.0 and publish it on
