@@ -144,7 +144,8 @@ export class Delivery implements BatchTaker {
     this.#inFlightRecords += batch.count;
     if (this.#placing) return;
     if (this.#path !== undefined && this.#unreachable) this.#startSpooling(queue, 'Kafka is out of reach');
-    if (queue.spooling) void this.#path?.feed(queue);
+    if (queue.returning) void this.#seal(batch);
+    else if (queue.spooling) void this.#path?.feed(queue);
     else if (this.#sender.leaders !== undefined) void this.#sealAndSend(queue, batch);
   }
 
@@ -358,6 +359,7 @@ export class Delivery implements BatchTaker {
     );
     if (queue.spoolWhenFree || overdue || queue.failures >= this.#options.maxAttempts)
       this.#startSpooling(queue, reason);
+    this.#backToDisk(queue);
     this.#sender.ready(queue);
   }
 
@@ -382,6 +384,7 @@ export class Delivery implements BatchTaker {
   async #isolate(queue: PartitionQueue, reason: string): Promise<void> {
     const { head } = queue;
     if (head?.bytes === undefined) return;
+    this.#backToDisk(queue);
     try {
       // The refused sequence leaves a gap, and the broker may have seen the batch's before: start anew.
       if (this.#sender.identity !== undefined) queue.restart(await this.#producer.initProducerId());
@@ -417,8 +420,16 @@ export class Delivery implements BatchTaker {
   // --- the way to the disk ---
 
   #spoolSoon(queue: PartitionQueue, reason: string): void {
-    if (queue.inFlight) queue.spoolWhenFree = true;
+    if (queue.spooling) this.#backToDisk(queue);
+    else if (queue.inFlight) queue.spoolWhenFree = true;
     else this.#startSpooling(queue, reason);
+  }
+
+  /** What waits in memory for the last of the disk is written after all. */
+  #backToDisk(queue: PartitionQueue): void {
+    if (!queue.returning) return;
+    queue.returning = false;
+    void this.#path?.feed(queue);
   }
 
   #startSpooling(queue: PartitionQueue, reason: string): void {
@@ -456,6 +467,7 @@ export class Delivery implements BatchTaker {
       { topic: this.#options.topic, partition: queue.partition },
       `Partition ${queue.partition} is drained, its batches go straight to Kafka again`,
     );
-    this.#events.partitionIdle(queue.partition);
+    for (const batch of queue.batches) void this.#sealAndSend(queue, batch);
+    if (queue.batches.length === 0) this.#events.partitionIdle(queue.partition);
   }
 }

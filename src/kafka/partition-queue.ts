@@ -19,6 +19,8 @@ export class PartitionQueue {
   inFlight = false;
   /** Batches go to the disk first; set once, cleared when the disk has been caught up with. */
   spooling = false;
+  /** The last of the disk is in flight: what follows waits in memory for it, and then goes straight to Kafka. */
+  returning = false;
   /** To be spooled as soon as nothing is in flight. */
   spoolWhenFree = false;
   /** The disk's side, opened when it is first needed. */
@@ -50,6 +52,7 @@ export class PartitionQueue {
 
   /** True while something is before a batch that would be closed now. */
   get busy(): boolean {
+    if (this.returning) return true;
     return this.spooling
       ? (this.spool?.waiting ?? 1) > 0 || this.batches.length > 0
       : this.batches.length > 0;
@@ -77,6 +80,7 @@ export class PartitionQueue {
   /** Nothing of it is on disk any more, or what is has another partition. */
   leaveSpool(): void {
     this.spooling = false;
+    this.returning = false;
     this.drained = undefined;
     this.parts = [];
     this.settledParts = 0;

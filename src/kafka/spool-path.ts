@@ -96,6 +96,8 @@ export class SpoolPath {
       const first = await log.next();
       if (first !== undefined) {
         queue.drained = await this.#prepare(queue, await this.#gather(first, log));
+        // Under steady load something new would be on disk after each round trip, for ever.
+        queue.returning = this.#isReachable() && this.#isCaughtUp(queue);
         this.#events.loaded(queue);
       } else if (this.#isCaughtUp(queue)) {
         // Before the sequence is used from memory: a remembered assignment would hand it out a second time.
@@ -104,6 +106,7 @@ export class SpoolPath {
         again = !this.#isCaughtUp(queue);
         if (!again) {
           queue.spooling = false;
+          queue.returning = false;
           this.#events.caughtUp(queue);
         }
       } else if (queue.spool.failing && log.caughtUp && this.#isReachable()) {
@@ -233,9 +236,8 @@ export class SpoolPath {
 
   #isCaughtUp(queue: PartitionQueue): boolean {
     const { spool } = queue;
-    return (
-      spool?.log.caughtUp === true && spool.waiting === 0 && queue.batches.length === 0 && !queue.feeding
-    );
+    const isMemoryNext = queue.returning || queue.batches.length === 0;
+    return spool?.log.caughtUp === true && spool.waiting === 0 && isMemoryNext && !queue.feeding;
   }
 
   /** The batch and those that follow it, as far as they make one for Kafka. */

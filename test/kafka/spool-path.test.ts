@@ -115,7 +115,8 @@ test('what may have reached Kafka before a crash is cut and numbered the same wa
   await first.connect();
   const before = await first.producer.request(1);
   assert.deepEqual(batchIn(before), { count: 6, baseSequence: 0, producerId: 42n });
-  // More comes to the disk while it is on its way, and then the process dies.
+  // No answer comes, so more goes to the disk behind it, and then the process dies.
+  before.fail(new Error('connection lost'));
   first.deliver(0, 4, 4);
   await first.delivery.drained();
   const directory = temporaryDirectory(t);
@@ -202,6 +203,55 @@ test('batches that come while the spool is placed anew wait unsealed, and none i
   }
   assert.equal(sent, 400 + late - parked.length);
 });
+
+test('under steady load a partition leaves the disk: what comes with its last batch in flight waits in memory', async (t) => {
+  const { delivery, producer, budget, session, deliver, connect } = await setUp(t);
+  delivery.unreachable();
+  deliver(0, 2, 2);
+  await delivery.drained();
+  await connect();
+  const last = await producer.request(1);
+  deliver(0, 3);
+  deliver(0, 1);
+  await turns();
+  assert.deepEqual([delivery.counters.batchesSpooled, delivery.inFlightRecords], [2, 4]);
+  assert.deepEqual(session.storedSeqs, [1, 2]);
+  last.answerAll(0);
+  for (const [number, count, baseSequence] of [
+    [2, 3, 4],
+    [3, 1, 7],
+  ] as const) {
+    const sent = await producer.request(number);
+    assert.equal(delivery.spoolingPartitions, 0);
+    assert.deepEqual(batchIn(sent), { count, baseSequence, producerId: 42n });
+    sent.answerAll(0);
+  }
+  await delivery.drained();
+  assert.deepEqual(session.storedSeqs, [1, 2, 3, 4]);
+  assert.deepEqual([delivery.counters.batchesSpooled, budget.used], [2, 0]);
+});
+
+for (const [what, happen] of [
+  ['that batch fails', (sent) => sent.fail(new Error('connection lost'))],
+  ['Kafka goes out of reach', (_, delivery) => delivery.unreachable()],
+  ['the gateway stops', (_, delivery) => void delivery.spoolAll()],
+] as const satisfies readonly (readonly [string, (sent: SentRequest, delivery: Delivery) => void])[]) {
+  test(`what waits in memory for the last batch of the disk is written to the disk where ${what}`, async (t) => {
+    const { delivery, producer, budget, session, spool, deliver, connect } = await setUp(t);
+    delivery.unreachable();
+    deliver(0, 2);
+    await delivery.drained();
+    await connect();
+    const last = await producer.request(1);
+    deliver(0, 3, 1);
+    await turns();
+    assert.equal(delivery.inFlightRecords, 4);
+    happen(last, delivery);
+    await until(() => delivery.inFlightRecords === 0, 'all is on disk');
+    assert.deepEqual([spool.records, budget.used], [6, 0]);
+    assert.deepEqual(session.storedSeqs, [1, 2, 3]);
+  });
+}
 
 test('what a full disk does not take goes to Kafka from memory once Kafka is back, after what the disk took', async (t) => {
   // Room for one batch and a bit, and for none.
