@@ -10,6 +10,7 @@ const ONE_BROKER = [
   'broker-kill',
   'all-frozen',
   'answer-lost',
+  'slow-drain',
   'too-large',
   'absent-at-start',
   'gateway-kill-spool',
