@@ -2,7 +2,8 @@
 // with compression, which is for the Java tools.
 import kafkajs from 'kafkajs';
 
-const { Kafka, logLevel } = kafkajs;
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } =
+  kafkajs;
 
 /** A quiet client that tries once; whoever calls it decides about another time. */
 export function kafkaClient(bootstrap: string, retries = 0): kafkajs.Kafka {
@@ -58,4 +59,32 @@ export async function createTopic(
 
 export function deleteTopic(bootstrap: string, topic: string): Promise<void> {
   return withAdmin(bootstrap, (admin) => admin.deleteTopics({ topics: [topic] }));
+}
+
+export interface TopicRight {
+  readonly user: string;
+  readonly topic: string;
+  readonly operation: 'WRITE' | 'CREATE';
+}
+
+/** Allows it, where the brokers have an authorizer. The first requests after it may still be refused. */
+export async function grant(bootstrap: string, right: TopicRight): Promise<void> {
+  await withAdmin(bootstrap, (admin) => admin.createAcls({ acl: [aclOf(right)] }));
+}
+
+/** Takes back what grant() allowed. */
+export async function revoke(bootstrap: string, right: TopicRight): Promise<void> {
+  await withAdmin(bootstrap, (admin) => admin.deleteAcls({ filters: [aclOf(right)] }));
+}
+
+function aclOf({ user, topic, operation }: TopicRight): kafkajs.AclEntry {
+  return {
+    resourceType: AclResourceTypes.TOPIC,
+    resourceName: topic,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: `User:${user}`,
+    host: '*',
+    operation: AclOperationTypes[operation],
+    permissionType: AclPermissionTypes.ALLOW,
+  };
 }

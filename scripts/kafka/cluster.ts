@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { KafkaBroker } from './broker.ts';
+import type { SaslListener } from './config.ts';
 import { createNetwork, DockerNode, removeVolume, volumeName } from './docker-node.ts';
 import { JavaNode, newClusterId } from './java-node.ts';
 import type { BrokerNode } from './node.ts';
@@ -19,6 +20,8 @@ export interface KafkaOptions {
   readonly fresh?: boolean;
   /** One for each broker. Default: free ones. */
   readonly ports?: readonly number[];
+  /** A second listener, for clients that log in, one for each broker. Default: none. */
+  readonly sasl?: readonly SaslListener[];
   /**
    * Over the defaults of config.ts. After SIGKILL the others take a broker for alive, and keep it out, for
    * broker.session.timeout.ms: 9 s unless set.
@@ -84,6 +87,7 @@ async function javaNodes(runtime: JavaRuntime, plan: Plan): Promise<Nodes> {
       controllerPorts,
       clusterId,
       directory: home,
+      sasl: plan.sasl?.[index],
       properties,
       quickJit,
     });
@@ -112,7 +116,7 @@ async function dockerNodes(plan: Plan): Promise<Nodes> {
   const clusterId = dataDir ? await keptClusterId(dataDir) : newClusterId();
   const nodes = ports.map((_, index) => {
     const volume = volumes[index];
-    const node = { id: index + 1, ports, network, clusterId, properties };
+    const node = { id: index + 1, ports, network, clusterId, sasl: plan.sasl?.[index], properties };
     return new DockerNode(volume ? { ...node, volume } : node);
   });
   return { nodes, cleanUp };

@@ -1,5 +1,14 @@
 // The properties of a local KRaft broker, shared by Docker and Java.
 
+/** A listener for clients that log in, with SCRAM or PLAIN, beside the plain one that brokers and tools keep. */
+export interface SaslListener {
+  readonly port: number;
+  /** host:port where clients are told to find it, such as a proxy's. */
+  readonly advertised: string;
+  /** PLAIN's users with their passwords. SCRAM's are made while the broker runs: alterConfig, type users. */
+  readonly plainUsers: Readonly<Record<string, string>>;
+}
+
 export interface BrokerPlan {
   readonly id: number;
   readonly brokers: number;
@@ -10,6 +19,9 @@ export interface BrokerPlan {
   readonly interBroker: string;
   readonly voters: string;
   readonly dataDir: string;
+  /** Where brokers bind: empty is everywhere. */
+  readonly host: string;
+  readonly sasl: SaslListener | undefined;
   readonly overrides: Readonly<Record<string, string>>;
 }
 
@@ -21,9 +33,7 @@ export function brokerProperties(plan: BrokerPlan): Record<string, string> {
     'node.id': String(plan.id),
     'controller.quorum.voters': plan.voters,
     'controller.listener.names': 'CONTROLLER',
-    listeners: plan.listeners,
-    'advertised.listeners': plan.advertised,
-    'listener.security.protocol.map': plan.protocols,
+    ...listenerProperties(plan),
     'inter.broker.listener.name': plan.interBroker,
     'log.dirs': plan.dataDir,
     'num.partitions': '10',
@@ -40,6 +50,23 @@ export function brokerProperties(plan: BrokerPlan): Record<string, string> {
     // The only member of a group need not wait for others.
     'group.initial.rebalance.delay.ms': '0',
     ...plan.overrides,
+  };
+}
+
+function listenerProperties(plan: BrokerPlan): Record<string, string> {
+  const { listeners, advertised, protocols, host, sasl } = plan;
+  if (sasl === undefined)
+    return { listeners, 'advertised.listeners': advertised, 'listener.security.protocol.map': protocols };
+  const module = 'org.apache.kafka.common.security';
+  const users = Object.entries(sasl.plainUsers).map(([name, password]) => ` user_${name}="${password}"`);
+  return {
+    listeners: `${listeners},SASL://${host}:${sasl.port}`,
+    'advertised.listeners': `${advertised},SASL://${sasl.advertised}`,
+    'listener.security.protocol.map': `${protocols},SASL:SASL_PLAINTEXT`,
+    'sasl.enabled.mechanisms': 'SCRAM-SHA-256,SCRAM-SHA-512,PLAIN',
+    'listener.name.sasl.scram-sha-256.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
+    'listener.name.sasl.scram-sha-512.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
+    'listener.name.sasl.plain.sasl.jaas.config': `${module}.plain.PlainLoginModule required${users.join('')};`,
   };
 }
 

@@ -1,6 +1,6 @@
 // A broker as a container. Its name follows from its port, so that the tools of another process find it.
 import { createHash } from 'node:crypto';
-import { brokerProperties } from './config.ts';
+import { brokerProperties, type SaslListener } from './config.ts';
 import type { BrokerNode } from './node.ts';
 import { onParentDeath, run } from './process.ts';
 import { DOCKER_IMAGE } from './runtime.ts';
@@ -19,6 +19,7 @@ export interface DockerNodeOptions {
   readonly ports: readonly number[];
   readonly network: string;
   readonly clusterId: string;
+  readonly sasl: SaslListener | undefined;
   readonly properties: Readonly<Record<string, string>>;
   /** The named volume that keeps the data; without one they go with the container. */
   readonly volume?: string;
@@ -75,7 +76,7 @@ export class DockerNode implements BrokerNode {
   }
 
   #runArguments(): string[] {
-    const { id, ports, network, clusterId, properties, volume } = this.#options;
+    const { id, ports, network, clusterId, sasl, properties, volume } = this.#options;
     const port = this.#port;
     const config = brokerProperties({
       id,
@@ -86,12 +87,14 @@ export class DockerNode implements BrokerNode {
       interBroker: 'INTERNAL',
       voters: ports.map((p, index) => `${index + 1}@${containerName(p)}:${CONTROLLER_PORT}`).join(','),
       dataDir: DATA_DIR,
+      host: '',
+      sasl,
       overrides: properties,
     });
     const env = { ...environment(config), CLUSTER_ID: clusterId, KAFKA_HEAP_OPTS: '-Xmx512m' };
     return [
       ...['run', '--detach', '--name', this.#name, '--hostname', this.#name, '--network', network],
-      ...['--publish', `127.0.0.1:${port}:${port}`],
+      ...[port, ...(sasl ? [sasl.port] : [])].flatMap((open) => ['--publish', `127.0.0.1:${open}:${open}`]),
       ...(volume ? ['--volume', `${volume}:${DATA_DIR}`] : []),
       ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
       DOCKER_IMAGE,
@@ -115,11 +118,11 @@ export async function removeVolume(name: string): Promise<void> {
   await run('docker', ['volume', 'rm', '-f', name], DOCKER_TIMEOUT_MS);
 }
 
-// The image's own mapping: dots become underscores; underscores and dashes occur in no name used here.
+// The image's own mapping: a dot becomes one underscore, an underscore two, a dash three.
 const environment = (properties: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(properties).map(([name, value]) => [
-      `KAFKA_${name.toUpperCase().replaceAll('.', '_')}`,
+      `KAFKA_${name.toUpperCase().replaceAll('_', '__').replaceAll('-', '___').replaceAll('.', '_')}`,
       value,
     ]),
   );

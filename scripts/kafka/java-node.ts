@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { brokerProperties, toPropertiesFile } from './config.ts';
+import { brokerProperties, type SaslListener, toPropertiesFile } from './config.ts';
 import type { BrokerNode } from './node.ts';
 import { exitOf, onParentDeath, run } from './process.ts';
 import type { JavaRuntime } from './runtime.ts';
@@ -25,6 +25,7 @@ export interface JavaNodeOptions {
   readonly controllerPorts: readonly number[];
   readonly clusterId: string;
   readonly directory: string;
+  readonly sasl: SaslListener | undefined;
   readonly properties: Readonly<Record<string, string>>;
   readonly quickJit: boolean;
 }
@@ -94,7 +95,7 @@ export class JavaNode implements BrokerNode {
   async remove(): Promise<void> {}
 
   async #writeConfig(): Promise<string> {
-    const { id, port, controllerPorts, directory, properties } = this.#options;
+    const { id, port, controllerPorts, directory, sasl, properties } = this.#options;
     const controller = controllerPorts[id - 1];
     await mkdir(directory, { recursive: true });
     const file = join(directory, 'server.properties');
@@ -107,6 +108,8 @@ export class JavaNode implements BrokerNode {
       interBroker: 'PLAINTEXT',
       voters: controllerPorts.map((voter, index) => `${index + 1}@127.0.0.1:${voter}`).join(','),
       dataDir: this.dataDir,
+      host: '127.0.0.1',
+      sasl,
       overrides: properties,
     });
     await writeFile(file, toPropertiesFile(config));

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Logger } from 'pino';
+import { LoginGate } from './login-gate.ts';
 import {
   decodeProduceResponse,
   encodeProduceRequest,
@@ -72,6 +73,7 @@ export class KafkaCluster {
   #seed: KafkaBroker | undefined;
   #seedConnecting: Promise<KafkaBroker> | undefined;
   #nextBootstrap = 0;
+  readonly #logins = new LoginGate();
   #closed = false;
 
   constructor(options: ClusterOptions, log: Logger) {
@@ -152,8 +154,7 @@ export class KafkaCluster {
    */
   async produce(nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined> {
     const broker = await this.#node(nodeId);
-    const connection = await broker.connectionPool.getConnection(0);
-    if (this.#options.sasl && !connection.isAuthenticated()) await connection.authenticate();
+    const [connection] = broker.connectionPool.pool;
     const correlationId = connection.nextCorrelationId();
     const parts = encodeProduceRequest(request, correlationId, this.#options.clientId);
     const answered = new Promise<{ payload: Buffer | null }>((resolve, reject) => {
@@ -204,25 +205,27 @@ export class KafkaCluster {
   }
 
   async #askAny<T>(ask: (broker: KafkaBroker) => Promise<T>, timeoutMs = ADMIN_TIMEOUT_MS): Promise<T> {
+    const nodes = shuffled([...this.#nodes.keys()]).map((nodeId) => ({
+      name: `node ${nodeId}`,
+      connect: () => this.#node(nodeId, true),
+      drop: () => this.dropNode(nodeId),
+    }));
+    const seeds = this.#options.brokers.map(() => ({
+      name: 'the broker',
+      connect: () => this.#connectedSeed(),
+      drop: () => this.#dropSeed(),
+    }));
+    // While logins are refused only the first may try: not always the same, or one broker could bar all others.
+    const ways = this.#logins.isRefused ? shuffled([...nodes, ...seeds]) : [...nodes, ...seeds];
     let last: unknown;
-    for (const nodeId of shuffled([...this.#nodes.keys()])) {
+    for (const { name, connect, drop } of ways) {
       try {
-        const broker = await this.#node(nodeId);
-        return await within(timeoutMs, ask(broker), `node ${nodeId} did not answer`);
+        const broker = await connect();
+        return await within(timeoutMs, ask(broker), `${name} did not answer`);
       } catch (error) {
         if (isBrokersAnswer(error)) throw error;
         last = error;
-        this.dropNode(nodeId);
-      }
-    }
-    for (const _ of this.#options.brokers) {
-      try {
-        const seed = await this.#connectedSeed();
-        return await within(timeoutMs, ask(seed), 'the broker did not answer');
-      } catch (error) {
-        if (isBrokersAnswer(error)) throw error;
-        last = error;
-        this.#dropSeed();
+        drop();
       }
     }
     throw asClusterError(last);
@@ -232,7 +235,7 @@ export class KafkaCluster {
   async #connectedSeed(): Promise<KafkaBroker> {
     if (this.#seed?.isConnected()) return this.#seed;
     this.#dropSeed();
-    this.#seedConnecting ??= this.#connect(this.#bootstrapAddress()).finally(() => {
+    this.#seedConnecting ??= this.#connect(this.#bootstrapAddress(), true).finally(() => {
       this.#seedConnecting = undefined;
     });
     this.#seed = await this.#seedConnecting;
@@ -265,13 +268,14 @@ export class KafkaCluster {
     }
   }
 
-  async #node(nodeId: number): Promise<KafkaBroker> {
+  /** @param mayRetryLogin also while logins are refused: for requests that come one at a time */
+  async #node(nodeId: number, mayRetryLogin = false): Promise<KafkaBroker> {
     const node = this.#nodes.get(nodeId);
     if (node === undefined) throw new ClusterError('UNREACHABLE', `broker ${nodeId} is not known`);
     if (node.broker?.isConnected()) return node.broker;
     if (node.broker !== undefined) this.dropNode(nodeId);
     // Two requests that find no connection share one attempt.
-    node.connecting ??= this.#connect(node.address).finally(() => {
+    node.connecting ??= this.#connect(node.address, mayRetryLogin).finally(() => {
       node.connecting = undefined;
     });
     node.broker = await node.connecting;
@@ -280,7 +284,8 @@ export class KafkaCluster {
     return node.broker;
   }
 
-  async #connect(address: Address): Promise<KafkaBroker> {
+  async #connect(address: Address, mayRetryLogin: boolean): Promise<KafkaBroker> {
+    this.#logins.enter(mayRetryLogin);
     const broker = await this.#build(address);
     try {
       await within(
@@ -290,8 +295,12 @@ export class KafkaCluster {
       );
     } catch (error) {
       destroy(broker);
-      throw asClusterError(error);
+      const refusal = this.#options.sasl && asRefusedLogin(error, address);
+      if (refusal) this.#logins.refused(refusal);
+      else this.#logins.notTried();
+      throw refusal ?? asClusterError(error);
     }
+    this.#logins.accepted();
     if (this.#closed) {
       destroy(broker);
       throw new ClusterError('UNREACHABLE', 'the client is closed');
@@ -324,9 +333,16 @@ function isBrokersAnswer(error: unknown): boolean {
 
 function asClusterError(error: unknown): Error {
   if (error instanceof ClusterError || (error instanceof Error && isBrokersAnswer(error))) return error;
-  const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };
-  const code = name.startsWith('KafkaJSSASL') ? 'AUTHENTICATION' : 'UNREACHABLE';
-  return new ClusterError(code, message, { cause: error });
+  const message = error instanceof Error ? error.message : String(error);
+  return new ClusterError('UNREACHABLE', message, { cause: error });
+}
+
+/** Undefined where it did not come to a refusal. A broker that answers a connect with an error lacks the mechanism. */
+function asRefusedLogin(error: unknown, { host, port }: Address): ClusterError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (!error.name.startsWith('KafkaJSSASL') && !isBrokersAnswer(error)) return undefined;
+  const message = `${host}:${port} refuses the login set by KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD: ${error.message}`;
+  return new ClusterError('AUTHENTICATION', message, { cause: error });
 }
 
 function destroy(broker: KafkaBroker): void {
@@ -374,15 +390,13 @@ interface KafkaConnection {
     destroy(): void;
   };
   nextCorrelationId(): number;
-  isAuthenticated(): boolean;
-  authenticate(): Promise<void>;
 }
 
 interface KafkaBroker {
   readonly connectionPool: {
     send(request: { request: unknown; response: unknown }): Promise<unknown>;
-    getConnection(index: number): Promise<KafkaConnection>;
-    readonly pool: readonly KafkaConnection[];
+    /** The second is kafkajs's own for fetching, never connected. */
+    readonly pool: readonly [KafkaConnection, KafkaConnection];
   };
   isConnected(): boolean;
   connect(): Promise<void>;

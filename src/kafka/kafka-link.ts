@@ -38,7 +38,8 @@ export class KafkaLink {
   #known = false;
   #identity: ProducerIdentity | undefined;
   #problem: string | null = 'not connected to Kafka yet';
-  #saidAtMs = Number.NEGATIVE_INFINITY;
+  // By the error's code: a new kind of trouble is said at once, none more often than REMIND_EVERY_MS.
+  readonly #saidAtMs = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -93,7 +94,7 @@ export class KafkaLink {
         return;
       }
       // A broker that answers at all (coordinator loading, topic not everywhere yet) is given a moment.
-      if (result instanceof ClusterError || failures > PATIENCE) this.#report(result.message);
+      if (result instanceof ClusterError || failures > PATIENCE) this.#report(result);
       await pause(backoffMs(failures, RETRY), signal);
     }
   }
@@ -165,15 +166,17 @@ export class KafkaLink {
       );
     }
     this.#problem = null;
-    this.#saidAtMs = Number.NEGATIVE_INFINITY;
+    this.#saidAtMs.clear();
   }
 
-  #report(problem: string): void {
+  #report(error: Error): void {
+    const problem = error.message;
+    const code = error instanceof ClusterError ? error.code : 'ANSWER';
     this.#problem = problem;
     if (!this.#known) this.#delivery.unreachable();
     const now = performance.now();
-    if (now - this.#saidAtMs < REMIND_EVERY_MS) return;
-    this.#saidAtMs = now;
+    if (now - (this.#saidAtMs.get(code) ?? Number.NEGATIVE_INFINITY) < REMIND_EVERY_MS) return;
+    this.#saidAtMs.set(code, now);
     this.#log[this.#options.quiet ? 'debug' : 'warn'](
       { brokers: this.#options.brokers, reason: problem },
       `Kafka cannot be used: ${problem}. Devices are served; their records wait in the spool on disk (SPOOL_DIR), ` +

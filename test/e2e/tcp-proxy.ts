@@ -7,6 +7,8 @@ const PRODUCE = 0;
 
 export class TcpProxy {
   readonly port: number;
+  /** Connections taken so far. */
+  connections = 0;
   /** Answers to produce requests that were swallowed, each with a reset of its connection. */
   swallowed = 0;
   /** True for the answers to swallow, by number of the produce request from 1. */
@@ -52,6 +54,7 @@ export class TcpProxy {
   }
 
   #join(client: Socket): void {
+    this.connections++;
     const broker = connect({ ...this.#target, noDelay: true });
     // Of the produce request that awaits its answer on this connection.
     let doomed = false;

@@ -1,0 +1,312 @@
+// A Kafka that wants a login and grants rights one by one: what the gateway may not do yet waits in its spool,
+// it says what is missing, and it goes on by itself once it is allowed to.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../scripts/kafka/ports.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import {
+  alterConfig,
+  clusterTest,
+  createTopic,
+  grant,
+  readTopic,
+  revoke,
+  startCluster,
+  uniqueTopic,
+} from '../support/kafka.ts';
+import { waitFor } from '../support/wait.ts';
+import { allStored, assertLedger, connectFleet, disconnect, type FleetDevice, ledgerSize } from './fleet.ts';
+import { TcpProxy } from './tcp-proxy.ts';
+
+const PARTITIONS = 4;
+const WARNING = 40;
+const COUNTED_MS = 8000;
+const BACK_WITHIN_MS = 10_000;
+
+/** May do everything; in SCRAM with two hashes and in PLAIN. */
+const ADMIN = { name: 'sluice', password: 'Kx7-every=right' };
+/** May do what a test grants; in PLAIN only. */
+const LIMITED = { name: 'limited', password: 'Qm3-few=rights' };
+const SCRAM = `iterations=4096,password=${ADMIN.password}`;
+const ADMIN_USER = { type: 'users', name: ADMIN.name } as const;
+
+interface Stage {
+  /** The listener without login, whose clients may do everything. */
+  readonly bootstrap: string;
+  /** Of the listener with login. */
+  readonly port: number;
+  /** Before that: brokers send its clients here, too. */
+  readonly proxy: TcpProxy;
+}
+
+clusterTest('a Kafka with logins and rights', async (t) => {
+  const proxy = await TcpProxy.reserve();
+  t.after(() => proxy.close());
+  await proxy.listen();
+  const port = await freePort();
+  proxy.aim(`127.0.0.1:${port}`);
+  const plainUsers = { [ADMIN.name]: ADMIN.password, [LIMITED.name]: LIMITED.password };
+  const cluster = await startCluster({
+    sasl: [{ port, advertised: proxy.address, plainUsers }],
+    properties: {
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'super.users': `User:ANONYMOUS;User:${ADMIN.name}`,
+    },
+  });
+  t.after(() => cluster.stop());
+  const { bootstrap } = cluster;
+  const stage = { bootstrap, port, proxy };
+  // One request can set only one of a user's hashes.
+  await Promise.all(
+    ['SCRAM-SHA-256', 'SCRAM-SHA-512'].map((name) =>
+      alterConfig(bootstrap, ADMIN_USER, { set: { [name]: SCRAM } }),
+    ),
+  );
+
+  for (const mechanism of ['scram-sha-256', 'scram-sha-512', 'plain'] as const) {
+    await t.test(`the gateway logs in with ${mechanism} and delivers`, (t) => logIn(t, stage, mechanism));
+  }
+  await t.test(
+    'without valid credentials records wait in the spool, logins are tried less than once a second, and restored credentials let everything flow',
+    (t) => loseCredentials(t, stage),
+  );
+  for (const way of ['somebody creates it', 'it may be created'] as const) {
+    await t.test(
+      `a topic that is missing and may not be created is named with the reason, and records wait until ${way}`,
+      (t) => missTopic(t, stage, way),
+    );
+  }
+  await t.test(
+    'records wait in the spool while the right to write is missing, and arrive once when it is back',
+    (t) => loseRight(t, stage),
+  );
+  await t.test(
+    'where the topic’s limit may not be read, only the record that is too large for it is not delivered',
+    (t) => hideLimit(t, stage),
+  );
+});
+
+async function start(
+  t: TestContext,
+  { proxy }: Stage,
+  topic: string,
+  env: Record<string, string> = {},
+): Promise<Gateway> {
+  const gateway = await startGateway({
+    KAFKA_BROKERS: proxy.address,
+    KAFKA_SASL_MECHANISM: 'plain',
+    KAFKA_SASL_USERNAME: LIMITED.name,
+    KAFKA_SASL_PASSWORD: LIMITED.password,
+    KAFKA_TOPIC_METRICS: topic,
+    KAFKA_TOPIC_ALARMS: `${topic}.alarms`,
+    KAFKA_TOPIC_DEAD_LETTERS: `${topic}.dead`,
+    KAFKA_NUM_PARTITIONS: String(PARTITIONS),
+    KAFKA_COMPRESSION: 'none',
+    HTTP_PORT: '0',
+    ...env,
+  });
+  t.after(() => gateway.stop());
+  return gateway;
+}
+
+const asAdmin = (mechanism: string) => ({
+  KAFKA_SASL_MECHANISM: mechanism,
+  KAFKA_SASL_USERNAME: ADMIN.name,
+  KAFKA_SASL_PASSWORD: ADMIN.password,
+});
+
+async function fleetOf(t: TestContext, gateway: Gateway, devices = 12): Promise<FleetDevice[]> {
+  const fleet = await connectFleet(gateway.port, { devices, zipcodes: devices });
+  t.after(() => disconnect(fleet));
+  return fleet;
+}
+
+const reasons = (gateway: Gateway) => gateway.snapshot().readiness.reasons.join();
+const warned = (gateway: Gateway, text: RegExp) =>
+  gateway.log.some(({ level, msg }) => level === WARNING && text.test(msg));
+const logged = (gateway: Gateway, text: string) => gateway.log.filter(({ msg }) => msg.includes(text));
+
+const isReady = (gateway: Gateway) =>
+  waitFor('the gateway is ready', () => gateway.snapshot().readiness.ready);
+
+async function allConfirmed(gateway: Gateway, fleet: readonly FleetDevice[]): Promise<void> {
+  const expected = ledgerSize(fleet);
+  await waitFor(
+    'all is in Kafka',
+    () => gateway.snapshot().records.confirmed === expected && gateway.snapshot().records.spooled === 0,
+    BACK_WITHIN_MS,
+  );
+}
+
+/** Once and in order, read over the listener without login. */
+async function assertDelivered(
+  { bootstrap }: Stage,
+  topic: string,
+  fleet: readonly FleetDevice[],
+): Promise<void> {
+  const records = await readTopic(bootstrap, topic, ledgerSize(fleet));
+  assertLedger(fleet, records, { partitions: PARTITIONS });
+}
+
+/** Each device sends two messages; all hear `stored`, and none of it is in Kafka yet. */
+async function sendToSpool(gateway: Gateway, fleet: readonly FleetDevice[]): Promise<void> {
+  const { confirmed, spooled } = gateway.snapshot().records;
+  for (const device of fleet) device.sendShaped([1, 2]);
+  await allStored(fleet);
+  const { records } = gateway.snapshot();
+  assert.equal(records.confirmed, confirmed);
+  assert.equal(records.spooled, spooled + 3 * fleet.length);
+}
+
+async function logIn(t: TestContext, stage: Stage, mechanism: string): Promise<void> {
+  const topic = uniqueTopic('login');
+  const gateway = await start(t, stage, topic, asAdmin(mechanism));
+  const fleet = await fleetOf(t, gateway);
+  for (const device of fleet) device.sendShaped([1, 2, 1]);
+  await allStored(fleet);
+  await allConfirmed(gateway, fleet);
+  await isReady(gateway);
+  await assertDelivered(stage, topic, fleet);
+}
+
+async function loseCredentials(t: TestContext, stage: Stage): Promise<void> {
+  const { bootstrap, proxy } = stage;
+  const topic = uniqueTopic('credentials');
+  const secondTopic = uniqueTopic('never-connected');
+  const gateway = await start(t, stage, topic, asAdmin('scram-sha-256'));
+  const fleet = await fleetOf(t, gateway);
+  for (const device of fleet) device.send(3);
+  await allConfirmed(gateway, fleet);
+
+  await alterConfig(bootstrap, ADMIN_USER, { remove: ['SCRAM-SHA-256'] });
+  proxy.close();
+  await waitFor('the connection is missed', () => !gateway.snapshot().kafka.connected);
+  // Lines that are refused want to Kafka as well, on a way of their own.
+  fleet[0]?.socket.write('{"type":"nonsense"}\n');
+  await sendToSpool(gateway, fleet);
+  await waitFor('the log says so', () => warned(gateway, /ECONNREFUSED/));
+  const before = proxy.connections;
+  const countedFromMs = performance.now();
+  await proxy.listen();
+  // One that has never been connected has to wait just as politely.
+  const ownProxy = await TcpProxy.reserve(`127.0.0.1:${stage.port}`);
+  t.after(() => ownProxy.close());
+  await ownProxy.listen();
+  const second = await start(t, { ...stage, proxy: ownProxy }, secondTopic, asAdmin('scram-sha-256'));
+  const secondFleet = await fleetOf(t, second);
+  for (const device of secondFleet) device.send(3);
+  await allStored(secondFleet);
+
+  const gateways = [
+    { refused: gateway, address: proxy.address },
+    { refused: second, address: ownProxy.address },
+  ];
+  for (const { refused, address } of gateways) {
+    await waitFor('readiness says why', () => reasons(refused).includes('authentication failed'));
+    const answer = await readyz(refused);
+    assert.equal(answer.status, 503);
+    const why = new RegExp(`Kafka cannot be used: ${address} refuses the login.*invalid credentials`);
+    assert.match(answer.text, why);
+    assert.ok(!answer.text.includes(ADMIN.password), 'readiness does not hold the password');
+    // Although the connection that was refused before has only just been logged.
+    await waitFor('the log says why', () => warned(refused, why));
+  }
+  while (performance.now() - countedFromMs < COUNTED_MS) {
+    for (const device of fleet) device.send();
+    await sleep(200);
+  }
+  await allStored(fleet);
+  const seconds = (performance.now() - countedFromMs) / 1000;
+  for (const attempts of [proxy.connections - before, ownProxy.connections]) {
+    t.diagnostic(`${attempts} logins in ${seconds.toFixed(1)} s`);
+    assert.ok(attempts > 1 && attempts < seconds, `${attempts} logins in ${seconds} s`);
+  }
+
+  await alterConfig(bootstrap, ADMIN_USER, { set: { 'SCRAM-SHA-256': SCRAM } });
+  const restoredMs = performance.now();
+  await Promise.all([allConfirmed(gateway, fleet), allConfirmed(second, secondFleet)]);
+  t.diagnostic(`all of it in Kafka after ${((performance.now() - restoredMs) / 1000).toFixed(1)} s`);
+  await isReady(gateway);
+  await assertDelivered(stage, topic, fleet);
+  await assertDelivered(stage, secondTopic, secondFleet);
+  for (const { log } of [gateway, second])
+    assert.ok(!JSON.stringify(log).includes(ADMIN.password), 'no log line holds the password');
+}
+
+async function missTopic(t: TestContext, stage: Stage, way: string): Promise<void> {
+  const { bootstrap } = stage;
+  const topic = uniqueTopic('missing');
+  const right = { user: LIMITED.name, topic };
+  await grant(bootstrap, { ...right, operation: 'WRITE' });
+  const gateway = await start(t, stage, topic);
+  const fleet = await fleetOf(t, gateway);
+  const [line] = await waitFor('a line about it', () => {
+    const lines = logged(gateway, `${topic} does not exist`);
+    return lines.length > 0 && lines;
+  });
+  assert.match(line?.msg ?? '', /TOPIC_AUTHORIZATION_FAILED.*create it with 4 partitions, or allow it/);
+  await sendToSpool(gateway, fleet);
+  assert.match(reasons(gateway), new RegExp(`${topic} does not exist.*TOPIC_AUTHORIZATION_FAILED`));
+
+  if (way === 'it may be created') await grant(bootstrap, { ...right, operation: 'CREATE' });
+  else await createTopic(bootstrap, topic, { partitions: PARTITIONS });
+  await allConfirmed(gateway, fleet);
+  await assertDelivered(stage, topic, fleet);
+  assert.equal(logged(gateway, `Topic ${topic} created`).length, way === 'it may be created' ? 1 : 0);
+  await isReady(gateway);
+}
+
+async function loseRight(t: TestContext, stage: Stage): Promise<void> {
+  const { bootstrap } = stage;
+  const topic = uniqueTopic('right');
+  await createTopic(bootstrap, topic, { partitions: PARTITIONS });
+  const write = { user: LIMITED.name, topic, operation: 'WRITE' } as const;
+  await grant(bootstrap, write);
+  const gateway = await start(t, stage, topic);
+  const fleet = await fleetOf(t, gateway);
+  for (const device of fleet) device.send(3);
+  await allConfirmed(gateway, fleet);
+
+  await revoke(bootstrap, write);
+  // Some are still taken before the broker knows.
+  await waitFor('the right is missed by every partition', () => {
+    for (const device of fleet) device.send();
+    return gateway.snapshot().spool.partitions === PARTITIONS;
+  });
+  assert.equal(gateway.snapshot().kafka.lastError, 'TOPIC_AUTHORIZATION_FAILED');
+  await allStored(fleet);
+  await sendToSpool(gateway, fleet);
+  const refusals = gateway.log.filter(({ reason }) => reason === 'TOPIC_AUTHORIZATION_FAILED');
+  assert.ok(refusals.some((line) => line.topic === topic && line.level === WARNING));
+
+  await grant(bootstrap, write);
+  await allConfirmed(gateway, fleet);
+  for (const device of fleet) device.send();
+  await allConfirmed(gateway, fleet);
+  await assertDelivered(stage, topic, fleet);
+  await waitFor('no partition goes through the disk', () => gateway.snapshot().spool.partitions === 0);
+}
+
+async function hideLimit(t: TestContext, stage: Stage): Promise<void> {
+  const { bootstrap } = stage;
+  const topic = uniqueTopic('limit');
+  await createTopic(bootstrap, topic, { partitions: PARTITIONS, config: { 'max.message.bytes': '4000' } });
+  await grant(bootstrap, { user: LIMITED.name, topic, operation: 'WRITE' });
+  const gateway = await start(t, stage, topic);
+  const fleet = await fleetOf(t, gateway);
+  await isReady(gateway);
+  for (const device of fleet) device.send(2);
+  const large = Object.fromEntries([1, 2, 3, 4, 5].map((n) => [`note${n}`, 'n'.repeat(1000)]));
+  fleet[0]?.socket.write(`${JSON.stringify({ type: 'metrics', data: large })}\n`);
+  for (const device of fleet) device.send(2);
+  await allConfirmed(gateway, fleet);
+  await waitFor('the large one is refused', () => gateway.snapshot().records.deadLettered === 1);
+  await allStored(fleet);
+  await assertDelivered(stage, topic, fleet);
+}
+
+async function readyz(gateway: Gateway): Promise<{ status: number; text: string }> {
+  const response = await fetch(`http://127.0.0.1:${gateway.addresses.http?.port}/readyz`);
+  return { status: response.status, text: await response.text() };
+}
