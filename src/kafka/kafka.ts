@@ -4,29 +4,27 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
 import { Spool } from '../spool/spool.ts';
-import { Batcher } from './batcher.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { KafkaCluster, type SaslOptions } from './cluster.ts';
-import { type Codec, createCodec } from './compression.ts';
+import { createCodec } from './compression.ts';
 import { DeadLetters } from './dead-letters.ts';
-import { Delivery, type DeliveryEvents } from './delivery.ts';
-import { KafkaLink } from './kafka-link.ts';
+import { Leftovers } from './leftovers.ts';
+import { createPipeline, type Pipeline, topicToCreate } from './pipeline.ts';
 import type { RefusedRecord } from './poison.ts';
 
-export interface Kafka {
-  readonly batcher: Batcher;
-  readonly delivery: Delivery;
-  readonly budget: BufferBudget;
-  /** Undefined where KAFKA_BROKERS is empty: the spool is the destination. */
-  readonly link: KafkaLink | undefined;
+export interface Kafka extends Pipeline {
   readonly cluster: KafkaCluster | undefined;
   readonly deadLetters: DeadLetters | undefined;
   /** Set by start(). */
   readonly spool: Spool | undefined;
   /** Records an earlier process left in the spool. */
   readonly recovered: number;
-  /** Opens the spool and begins to look for Kafka. Rejects where the spool is in use or cannot be used. */
-  start(): Promise<void>;
+  readonly leftovers: Leftovers;
+  /**
+   * Opens the spool and begins to look for Kafka. Rejects where the spool is in use or cannot be used.
+   * @param leftovers spool directories of former processes
+   */
+  start(leftovers?: readonly string[]): Promise<void>;
   /** Sends what is open and resolves when all of it is confirmed or on disk; it can take as long as Kafka does. */
   flush(): Promise<void>;
   /** Leaves Kafka and moves what is left in memory to the disk. */
@@ -39,8 +37,6 @@ export interface KafkaEvents {
   recordRefused(record: RefusedRecord, reason: string): void;
 }
 
-/** Kafka's own default for max.message.bytes, until the topic's is known. */
-const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 /** What 1000 readings of one message may add to their line: the record around each. */
 const BATCH_MESSAGE_FRAMES = 1000 * 1024;
 const LINE_GROWTH = 3;
@@ -76,6 +72,20 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
           // What even the dead letters' topic does not take has been counted already.
           recordRefused: () => undefined,
         });
+  const leftovers = new Leftovers({
+    spoolOptions: spoolOptions(settings),
+    open: () =>
+      createPipeline({
+        ...shared,
+        topic: settings.KAFKA_TOPIC_METRICS,
+        // Its batches come from the disk, and none is gathered.
+        budget: new BufferBudget(0, 0),
+        others: [],
+        quiet: true,
+        recordRefused: events.recordRefused,
+      }),
+    log,
+  });
   let spool: Spool | undefined;
   let recovered = 0;
   log.info(
@@ -84,6 +94,7 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
   return {
     ...metrics,
     cluster,
+    leftovers,
     deadLetters: dead && new DeadLetters(dead.batcher),
     get spool() {
       return spool;
@@ -91,8 +102,8 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
     get recovered() {
       return recovered;
     },
-    async start() {
-      const opened = await Spool.open(spoolOptions(settings));
+    async start(leftoverDirectories = []) {
+      const opened = await Spool.open({ ...spoolOptions(settings), directory: settings.SPOOL_DIR });
       spool = opened.spool;
       recovered = opened.report.records;
       if (recovered > 0 || opened.report.badBatches > 0 || opened.report.cutBytes > 0) {
@@ -109,6 +120,7 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
       }
       metrics.link?.start();
       dead?.link?.start();
+      await leftovers.start(leftoverDirectories);
     },
     async flush() {
       metrics.batcher.flush();
@@ -125,6 +137,7 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
       await metrics.delivery.spoolAll();
     },
     async close() {
+      await leftovers.close();
       for (const pipeline of [metrics, dead]) {
         pipeline?.link?.close();
         pipeline?.batcher.stop();
@@ -136,73 +149,8 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
   };
 }
 
-interface PipelineParts {
-  readonly settings: Settings;
-  readonly topic: string;
-  readonly codec: Codec;
-  readonly cluster: KafkaCluster | undefined;
-  readonly budget: BufferBudget;
-  readonly others: readonly ReturnType<typeof topicToCreate>[];
-  readonly quiet: boolean;
-  readonly recordRefused: DeliveryEvents['recordRefused'];
-  readonly log: Logger;
-}
-
-/** One topic's batcher, delivery and link: readings have one, dead letters another. */
-function createPipeline(parts: PipelineParts) {
-  const { settings, topic, codec, cluster, budget, others, quiet, recordRefused, log } = parts;
-  const noKafka = () => Promise.reject(new Error('KAFKA_BROKERS is empty'));
-  const delivery: Delivery = new Delivery(
-    {
-      topic,
-      acks: settings.KAFKA_REQUIRED_ACKS,
-      requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
-      maxAttempts: settings.KAFKA_MAX_ATTEMPTS,
-    },
-    {
-      codec,
-      budget,
-      producer: cluster ?? { produce: noKafka, initProducerId: noKafka },
-      events: {
-        partitionIdle: (partition) => batcher.partitionIdle(partition),
-        leadersStale: (reason) => link?.refresh(reason),
-        recordRefused,
-      },
-      log,
-    },
-  );
-  const batcher: Batcher = new Batcher(
-    {
-      maxRecords: settings.KAFKA_BATCH_SIZE,
-      maxBytes: settings.KAFKA_BATCH_BYTES,
-      lingerMs: settings.KAFKA_BATCH_TIMEOUT,
-      assumedPartitions: settings.KAFKA_NUM_PARTITIONS,
-      maxRecordBytes: DEFAULT_MAX_MESSAGE_BYTES,
-    },
-    { budget, taker: delivery },
-  );
-  const link =
-    cluster &&
-    new KafkaLink(
-      {
-        brokers: settings.KAFKA_BROKERS,
-        metrics: topicToCreate(settings, topic, settings.KAFKA_NUM_PARTITIONS),
-        others,
-        quiet,
-        idempotent: settings.KAFKA_REQUIRED_ACKS === -1,
-      },
-      { cluster, delivery, batcher, log },
-    );
-  return { batcher, delivery, budget, link };
-}
-
-function topicToCreate(settings: Settings, topic: string, partitions: number) {
-  return { topic, partitions, replicationFactor: settings.KAFKA_REPLICATION_FACTOR };
-}
-
 function spoolOptions(settings: Settings) {
   return {
-    directory: settings.SPOOL_DIR,
     topic: settings.KAFKA_TOPIC_METRICS,
     maxBytes: settings.SPOOL_MAX_BYTES,
     segmentBytes: settings.SPOOL_SEGMENT_BYTES,

@@ -4,9 +4,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32c } from '../protocol/crc32c.ts';
+import { isPart, partsIn } from './parts.ts';
 import { type Found, scanSegment } from './segment-scan.ts';
 
 export interface PartitionPlace {
+  /** Index of the process whose part of the spool it is (parts.ts). */
+  readonly process: number;
   readonly topic: string;
   readonly partition: number;
   readonly directory: string;
@@ -26,16 +29,26 @@ export interface SetAside {
 }
 
 /**
- * Every partition that has a directory here, by topic and number.
+ * Every partition that has a directory here or in a process's part of it, by process, topic and number.
  * @throws the system's error where the directory cannot be read
  */
 export async function listPartitions(directory: string): Promise<PartitionPlace[]> {
+  const places = await listPart(directory, 0);
+  for (const part of partsIn(directory)) {
+    places.push(...((await unlessGone(listPart(part.directory, part.index))) ?? []));
+  }
+  return places;
+}
+
+async function listPart(directory: string, process: number): Promise<PartitionPlace[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   return entries
+    .filter(({ name }) => !isPart(name))
     .flatMap((entry) => {
       const match = /^([A-Za-z0-9._-]{1,249})-(\d{1,6})$/.exec(entry.name);
       if (match === null || !entry.isDirectory()) return [];
       return {
+        process,
         topic: match[1] as string,
         partition: Number(match[2]),
         directory: join(directory, entry.name),

@@ -66,7 +66,7 @@ async function* linesOf(place: PartitionPlace, options: CatOptions): AsyncGenera
 }
 
 async function render(
-  { topic, partition }: PartitionPlace,
+  { process: of, topic, partition }: PartitionPlace,
   { header, bytes }: Found & { kind: 'batch' },
   { from, valueOnly }: { from: number; valueOnly: boolean },
 ): Promise<Buffer[]> {
@@ -77,6 +77,8 @@ async function render(
     const { key, value } = recordParts(body);
     if (valueOnly) return process.stdout.isTTY ? Buffer.from(visible(value.toString())) : value;
     const line = {
+      // Offsets are each process's own.
+      ...(of > 0 && { process: of }),
       topic,
       partition,
       offset,

@@ -8,6 +8,7 @@ import { createKafka, type Kafka } from '../../kafka/kafka.ts';
 import type { RefusedRecord } from '../../kafka/poison.ts';
 import { listPartitions } from '../../spool/inspect.ts';
 import { lockSpool } from '../../spool/lock.ts';
+import { partDirectory, partsIn } from '../../spool/parts.ts';
 import type { DrainOptions } from './command.ts';
 import { say } from './output.ts';
 
@@ -20,15 +21,16 @@ const EXIT_MS = 500;
 export async function drain(settings: Settings, { topic, timeout }: DrainOptions): Promise<number> {
   const directory = settings.SPOOL_DIR;
   // Refuses beside a gateway also where there is nothing to send yet.
-  lockSpool(directory).release();
-  const found = new Set((await listPartitions(directory)).map((place) => place.topic));
-  const topics = [...found].filter((name) => topic === undefined || name === topic);
-  if (topics.length === 0) say(`nothing${topic === undefined ? '' : ` of topic ${topic}`} in ${directory}`);
+  for (const part of [directory, ...partsIn(directory).map((one) => one.directory)])
+    lockSpool(part).release();
+  const found = await topicsIn(directory, topic);
+  if (found.length === 0) say(`nothing${topic === undefined ? '' : ` of topic ${topic}`} in ${directory}`);
   const stop = stopOnSignals();
   const deadlineMs = performance.now() + timeout;
   try {
-    for (const name of topics) {
-      const reason = await drainTopic({ ...settings, KAFKA_TOPIC_METRICS: name }, deadlineMs, stop.signal);
+    for (const { name, part } of found) {
+      const here = { ...settings, KAFKA_TOPIC_METRICS: name, SPOOL_DIR: part };
+      const reason = await drainTopic(here, deadlineMs, stop.signal);
       if (reason === null) continue;
       const why = stop.signal.aborted ? 'stopped' : `not empty after ${durationText(timeout)}`;
       say(`${why}: ${reason}. The rest is still in ${directory}`);
@@ -40,6 +42,20 @@ export async function drain(settings: Settings, { topic, timeout }: DrainOptions
     // As in serve.ts: a connection someone forgot must not hold the process.
     setTimeout(() => process.exit(), EXIT_MS).unref();
   }
+}
+
+/** Each topic of each process's part. */
+async function topicsIn(directory: string, topic: string | undefined) {
+  const places = await listPartitions(directory);
+  const found = new Map(
+    places
+      .filter((place) => topic === undefined || place.topic === topic)
+      .map((place) => [`${place.process} ${place.topic}`, place]),
+  );
+  return [...found.values()].map((place) => ({
+    name: place.topic,
+    part: partDirectory(directory, place.process),
+  }));
 }
 
 /** Null where all of it is in Kafka, otherwise what is left and why. */

@@ -11,9 +11,11 @@ import {
   sendingFrom,
 } from '../../spool/inspect.ts';
 import type { LsOptions } from './command.ts';
-import { ageText, bytesText, table } from './table.ts';
+import { ageText, bytesText, partitionText, table } from './table.ts';
 
 export interface PartitionSummary {
+  /** Index of the process whose part of the spool it is. */
+  readonly process: number;
   readonly topic: string;
   readonly partition: number;
   readonly segments: number;
@@ -52,6 +54,7 @@ export async function summarize(place: PartitionPlace): Promise<PartitionSummary
   const end = await endOf(segments.at(-1), first);
   const from = sendingFrom(cursor, first, end);
   return {
+    process: place.process,
     topic: place.topic,
     partition: place.partition,
     segments: segments.length,
@@ -126,7 +129,7 @@ function asTable(directory: string, partitions: readonly PartitionSummary[]): st
     ['TOPIC', 'PARTITION', 'RECORDS', 'BYTES', 'SEGMENTS', 'OLDEST', 'CURSOR', 'SET ASIDE'],
     ...partitions.map((one) => [
       one.topic,
-      `${one.partition}`,
+      partitionText(one),
       `${one.records}`,
       bytesText(one.bytes),
       `${one.segments}`,

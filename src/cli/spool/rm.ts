@@ -3,14 +3,15 @@
 import { unlink } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { listPartitions, listSetAside, type SetAside } from '../../spool/inspect.ts';
-import { lockSpool } from '../../spool/lock.ts';
+import { lockSpool, type SpoolLock } from '../../spool/lock.ts';
+import { partsIn } from '../../spool/parts.ts';
 import { EXIT_USAGE, type RmOptions } from './command.ts';
 import { say } from './output.ts';
 import { bytesText } from './table.ts';
 
 export async function rm(directory: string, { yes }: RmOptions): Promise<number> {
   // Not held while a question waits for its answer: a gateway must be able to start meanwhile.
-  lockSpool(directory).release();
+  for (const lock of lockAll(directory)) lock.release();
   const files: SetAside[] = [];
   for (const place of await listPartitions(directory)) files.push(...(await listSetAside(place)));
   if (files.length === 0) {
@@ -30,14 +31,18 @@ export async function rm(directory: string, { yes }: RmOptions): Promise<number>
       return 0;
     }
   }
-  const lock = lockSpool(directory);
+  const locks = lockAll(directory);
   try {
     for (const file of files) await unlink(file.path);
   } finally {
-    lock.release();
+    for (const lock of locks) lock.release();
   }
   process.stdout.write(`removed ${what}\n`);
   return 0;
+}
+
+function lockAll(directory: string): SpoolLock[] {
+  return [directory, ...partsIn(directory).map((part) => part.directory)].map(lockSpool);
 }
 
 async function confirm(question: string): Promise<boolean> {

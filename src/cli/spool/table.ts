@@ -41,3 +41,8 @@ export function ageText(ms: number): string {
     .map(([amount, unit]) => `${amount}${unit}`)
     .join(' ');
 }
+
+/** A partition's number, and whose part of the spool it is in where that is not the first process's. */
+export function partitionText({ partition, process }: { partition: number; process: number }): string {
+  return process === 0 ? `${partition}` : `${partition} (process ${process})`;
+}

@@ -9,7 +9,7 @@ import {
 } from '../../spool/inspect.ts';
 import type { Found } from '../../spool/segment-scan.ts';
 import { say } from './output.ts';
-import { bytesText, table } from './table.ts';
+import { bytesText, partitionText, table } from './table.ts';
 
 interface Verdict {
   batches: number;
@@ -34,7 +34,7 @@ export async function verify(directory: string): Promise<number> {
     torn += verdict.torn;
     rows.push([
       place.topic,
-      `${place.partition}`,
+      partitionText(place),
       `${verdict.batches}`,
       `${verdict.records}`,
       bytesText(verdict.bytes),

@@ -1,0 +1,41 @@
+// How processes share SPOOL_DIR: the first one has the directory itself, as a single process does, each other one
+// a part of its own. Nothing is moved when their number changes: parts without a process are taken up by others.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const PART = /^process-([1-9]\d{0,2})$/;
+
+/** Where the process with this index keeps its spool. */
+export function partDirectory(root: string, index: number): string {
+  return index === 0 ? root : join(root, `process-${index}`);
+}
+
+/** The name of a part's directory. */
+export function isPart(name: string): boolean {
+  return PART.test(name);
+}
+
+/** The parts there are besides the root itself, by their process's index. */
+export function partsIn(root: string): { index: number; directory: string }[] {
+  let names: string[];
+  try {
+    names = readdirSync(root);
+  } catch {
+    // Not there yet, or unusable, which opening it will tell.
+    return [];
+  }
+  return names
+    .flatMap((name) => PART.exec(name)?.[1] ?? [])
+    .map((digits) => ({ index: Number(digits), directory: partDirectory(root, Number(digits)) }))
+    .sort((a, b) => a.index - b.index);
+}
+
+/** The parts of processes that are no more and that this one of `processes` takes up. */
+export function leftoversFor(
+  index: number,
+  { root, processes }: { root: string; processes: number },
+): string[] {
+  return partsIn(root)
+    .filter((part) => part.index >= processes && part.index % processes === index)
+    .map(({ directory }) => directory);
+}
