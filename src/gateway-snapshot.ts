@@ -1,8 +1,10 @@
-// Fills the snapshot from the parts that count. Belongs to the wiring: the only place that reads them all.
+// Fills the snapshot from the parts of a process that count. Belongs to the wiring: the only place that reads them
+// all.
 import type { ProcessStats } from './admin/process-stats.ts';
 import type { Readiness, Snapshot } from './admin/snapshot.ts';
 import type { Kafka } from './kafka/kafka.ts';
 import type { JobSink } from './queue/job.ts';
+import type { Acceptor } from './server/acceptor.ts';
 import type { TcpServer } from './server/tcp-server.ts';
 
 export interface SnapshotSources {
@@ -20,6 +22,7 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
   const { batcher, delivery, budget } = kafka;
   const { counters } = server;
   const queue = sink.stats;
+  const leftovers = kafka.leftovers.records;
   const oldest = Math.min(batcher.oldestOpenMs ?? Infinity, delivery.oldestMs ?? Infinity);
   return {
     version: sources.version,
@@ -28,9 +31,9 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
     readiness: readiness(sources),
     connections: {
       active: server.activeConnections,
-      maximum: server.options.maxConnections,
+      maximum: 0,
       identified: counters.identified,
-      accepted: counters.connectionsAccepted,
+      accepted: 0,
       paused: counters.paused,
       uniqueZipcodes: server.uniqueZipcodes,
       scheduledTimers: server.wheel.size,
@@ -52,13 +55,14 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
     },
     records: {
       accepted: batcher.accepted,
-      recovered: kafka.recovered,
+      recovered: kafka.recovered + leftovers.recovered,
       open: batcher.openRecords,
       inFlight: delivery.inFlightRecords,
-      spooled: delivery.spooledRecords,
-      confirmed: delivery.counters.confirmed,
-      deadLettered: delivery.counters.deadLettered,
-      damaged: kafka.spool?.badRecords ?? 0,
+      spooled: delivery.spooledRecords + leftovers.spooled,
+      confirmed: delivery.counters.confirmed + leftovers.confirmed,
+      deadLettered: delivery.counters.deadLettered + leftovers.deadLettered,
+      damaged: (kafka.spool?.badRecords ?? 0) + leftovers.damaged,
+      abandoned: 0,
     },
     kafka: {
       connected: kafka.cluster?.connected ?? false,
@@ -72,16 +76,33 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
       lastError: kafka.link?.problem ?? delivery.counters.lastError,
     },
     spool: {
-      bytes: kafka.spool?.bytes ?? 0,
+      bytes: (kafka.spool?.bytes ?? 0) + kafka.leftovers.bytes,
       capacityBytes: kafka.spool?.maxBytes ?? 0,
       partitions: delivery.spoolingPartitions,
       oldestSeconds: spoolAgeSeconds(kafka),
       badBatches: kafka.spool?.badBatches ?? 0,
       batchesWritten: delivery.counters.batchesSpooled,
-      trouble: delivery.spoolTrouble,
+      trouble: delivery.spoolTrouble ?? kafka.leftovers.trouble,
     },
     deadLetters: { sent: kafka.deadLetters?.sent ?? 0, dropped: kafka.deadLetters?.dropped ?? 0 },
     process: sources.process.read(),
+    processes: { configured: 1, running: 1, restarts: 0 },
+  };
+}
+
+/** The figures of the port, which is one for all processes. */
+export function withAcceptor(snapshot: Snapshot, { options, counters }: Acceptor): Snapshot {
+  return {
+    ...snapshot,
+    connections: {
+      ...snapshot.connections,
+      maximum: options.maxConnections,
+      accepted: counters.accepted,
+    },
+    lines: {
+      ...snapshot.lines,
+      refused: { ...snapshot.lines.refused, server_full: counters.refused },
+    },
   };
 }
 

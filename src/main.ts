@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The program: command line, settings, logger, gateway. Everything it decides is which of them comes next.
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { createApp } from './app.ts';
 import { parseCommandLine } from './cli/command-line.ts';
 import { printConfig } from './cli/print-config.ts';
@@ -9,6 +10,8 @@ import { settingsFrom } from './cli/spool/command.ts';
 import { runSpool } from './cli/spool/run.ts';
 import { environment, loadSettings } from './config/load.ts';
 import { createLogger } from './config/logger.ts';
+import { createPrimary } from './processes/primary.ts';
+import { runServerProcess } from './processes/server-process.ts';
 
 /** sysexits.h EX_CONFIG: the settings are wrong; starting again without a change is useless. */
 const EXIT_SETTINGS = 78;
@@ -46,9 +49,20 @@ async function main(args: readonly string[]): Promise<void> {
 
   const log = createLogger(loaded.settings);
   exitOnBugs(log);
-  for (const warning of loaded.warnings) log.warn(warning);
   const { settings } = loaded;
-  await serve(() => createApp(settings, { log, version }), log);
+  if (request.run === 'server-process') {
+    runServerProcess(settings, { log, version });
+    return;
+  }
+  for (const warning of loaded.warnings) log.warn(warning);
+  const processes = settings.TCP_PROCESSES || availableParallelism();
+  await serve(
+    () =>
+      processes === 1
+        ? createApp(settings, { log, version })
+        : createPrimary(settings, { processes, log, version }),
+    log,
+  );
 }
 
 function refusal(problems: readonly string[]): string {

@@ -78,17 +78,28 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   kafka: ['protocol', 'config', 'spool', 'queue/job.ts', 'workers/record-sink.ts'],
   spool: ['protocol'],
   admin: ['protocol', 'config'],
-  cli: ['config', 'app.ts', 'kafka', 'spool'],
+  cli: ['config', 'app.ts', 'kafka', 'spool', 'processes/process-handle.ts'],
+  // The wiring of several processes: the gateway in each, and the port and the figures of them all.
+  processes: [
+    'config',
+    'admin',
+    'server',
+    'spool',
+    'gateway.ts',
+    'gateway-snapshot.ts',
+    'app.ts',
+    'kafka/backoff.ts',
+  ],
 };
 
 /** The wiring: these see everything. */
-const WIRING = ['app.ts', 'gateway-snapshot.ts', 'refused-record.ts', 'main.ts'];
+const WIRING = ['app.ts', 'gateway.ts', 'gateway-snapshot.ts', 'refused-record.ts', 'main.ts'];
 
 describe('imports', () => {
   it('are found at all', () => {
     assert.ok(sources.length > 40);
     const found = (path: string) => sources.find((source) => source.path === path)?.imports ?? [];
-    assert.ok(found('app.ts').some(({ target }) => target === 'kafka/kafka.ts'));
+    assert.ok(found('gateway.ts').some(({ target }) => target === 'kafka/kafka.ts'));
     assert.ok(found('server/connection.ts').some(({ target }) => target === 'queue/job.ts'));
     assert.ok(found('kafka/cluster.ts').some(({ target }) => target === 'kafkajs/src/broker'));
     assert.ok(found('kafka/compression.ts').some(({ target }) => target === 'kafkajs-snappy'));
@@ -159,7 +170,7 @@ describe('only one place', () => {
     );
     assert.deepEqual(
       listening.map(({ path }) => path),
-      ['server/tcp-server.ts'],
+      ['server/acceptor.ts'],
     );
   });
 

@@ -6,7 +6,7 @@ import { type AddressInfo, isIPv4, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { rateLimited } from '../config/rate-limited-log.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
-import type { Snapshot } from './snapshot.ts';
+import { NotStartedError, type Snapshot } from './snapshot.ts';
 
 export const ADMIN_LIMITS = {
   /** A few scrapers, probes and browsers; more are closed at once. */
@@ -24,7 +24,8 @@ export interface AdminServerOptions {
   readonly host: string;
   /** HTTP_PORT, 0 = any free one. */
   readonly port: number;
-  readonly snapshot: () => Snapshot;
+  /** Rejects with NotStartedError where there are no figures yet. */
+  readonly snapshot: () => Snapshot | Promise<Snapshot>;
   readonly log: Logger;
   readonly limits?: Partial<Record<keyof typeof ADMIN_LIMITS, number>>;
 }
@@ -60,7 +61,7 @@ interface Reply {
 
 interface Route {
   readonly about: string;
-  readonly reply: (snapshot: () => Snapshot) => Reply | Promise<Reply>;
+  readonly reply: (snapshot: () => Snapshot | Promise<Snapshot>) => Reply | Promise<Reply>;
 }
 
 const ROUTES: Readonly<Record<string, Route>> = {
@@ -68,10 +69,10 @@ const ROUTES: Readonly<Record<string, Route>> = {
   '/healthz': { about: '200 while the process lives and its event loop turns', reply: () => text(200, 'ok') },
   '/readyz': {
     about: '200 when devices are served, else 503 with the reasons',
-    reply: (s) => readiness(s()),
+    reply: async (s) => readiness(await s()),
   },
-  '/stats': { about: 'all figures as JSON', reply: (s) => json(200, s()) },
-  '/metrics': { about: 'all figures for Prometheus', reply: (s) => metrics(s()) },
+  '/stats': { about: 'all figures as JSON', reply: async (s) => json(200, await s()) },
+  '/metrics': { about: 'all figures for Prometheus', reply: async (s) => metrics(await s()) },
 };
 
 export function createAdminServer(options: AdminServerOptions): AdminServer {
@@ -116,6 +117,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
     try {
       send(request, response, await replyTo(request));
     } catch (error) {
+      if (error instanceof NotStartedError) return send(request, response, text(503, error.message));
       complain(error);
       send(request, response, text(500, 'internal error, see the log'));
     }

@@ -23,6 +23,18 @@ export const METRICS: readonly Metric[] = [
     flag(s.readiness.ready),
   ),
 
+  gauge('sluice_processes', 'Server processes that run.', (s) => s.processes.running),
+  gauge(
+    'sluice_processes_max',
+    'Server processes there should be (TCP_PROCESSES).',
+    (s) => s.processes.configured,
+  ),
+  counter(
+    'sluice_process_restarts_total',
+    'Server processes that crashed and were started anew.',
+    (s) => s.processes.restarts,
+  ),
+
   gauge('sluice_connections', 'Open device connections.', (s) => s.connections.active),
   gauge('sluice_connections_max', 'The cap on open device connections.', (s) => s.connections.maximum),
   gauge(
@@ -67,7 +79,7 @@ export const METRICS: readonly Metric[] = [
 
   counter(
     'sluice_records_accepted_total',
-    'Records accepted: with those recovered, equals confirmed + dead-lettered + every state of sluice_records.',
+    'Records accepted: with those recovered, equals confirmed + dead-lettered + damaged + abandoned + every state of sluice_records.',
     (s) => s.records.accepted,
   ),
   counter(
@@ -85,6 +97,11 @@ export const METRICS: readonly Metric[] = [
     'sluice_records_damaged_total',
     'Records lost with a damaged place on the spool’s disk.',
     (s) => s.records.damaged,
+  ),
+  counter(
+    'sluice_records_abandoned_total',
+    'Records not confirmed when their process crashed; those on its disk are counted again as recovered.',
+    (s) => s.records.abandoned,
   ),
   gauge(
     'sluice_records',

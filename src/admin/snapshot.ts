@@ -37,7 +37,7 @@ export interface Snapshot {
     readonly capacityBytes: number;
     readonly workers: number;
   };
-  /** accepted + recovered = confirmed + spooled + inFlight + open + deadLettered + damaged, at any instant. */
+  /** accepted + recovered = confirmed + spooled + inFlight + open + deadLettered + damaged + abandoned, at any instant. */
   readonly records: {
     readonly accepted: number;
     /** Found in the spool at start: accepted by an earlier process. */
@@ -49,6 +49,11 @@ export interface Snapshot {
     readonly deadLettered: number;
     /** Lost with a damaged place on the spool's disk. */
     readonly damaged: number;
+    /**
+     * Not confirmed when their process crashed, as far as was known a moment before. What it had on disk is counted
+     * again as recovered; the rest is gone, and no device was told that it is stored.
+     */
+    readonly abandoned: number;
   };
   readonly kafka: {
     readonly connected: boolean;
@@ -85,8 +90,26 @@ export interface Snapshot {
     readonly residentBytes: number;
     readonly heapUsedBytes: number;
     readonly cpuSeconds: number;
+    /** The worst of all processes. */
     readonly eventLoopLagP99Seconds: number;
   };
+  /** Server processes (TCP_PROCESSES); every other figure is the sum over them. */
+  readonly processes: {
+    readonly configured: number;
+    readonly running: number;
+    /** Processes that crashed and were started anew. */
+    readonly restarts: number;
+  };
+}
+
+/** There are no figures yet: no server process has started. */
+export class NotStartedError extends Error {
+  readonly code = 'NOT_STARTED';
+  readonly retriable = true;
+
+  constructor() {
+    super('the gateway is starting');
+  }
 }
 
 /** Ready to take devices' lines; where not, each reason in words an operator can act on. */

@@ -28,7 +28,9 @@ export interface StatsFields {
   readonly dead_lettered: number;
   /** Lost with a damaged place on the spool's disk. */
   readonly damaged: number;
-  /** accepted + recovered less the six above; anything but 0 is a bug. */
+  /** Not confirmed when their process crashed. */
+  readonly abandoned: number;
+  /** accepted + recovered less the seven above; anything but 0 is a bug. */
   readonly unaccounted: number;
   readonly refused: number;
   /** Only the codes that happened. */
@@ -54,6 +56,7 @@ export function formatStats(now: Snapshot, previous: Snapshot | null): StatsLine
     `spooled=${fields.spooled}`,
     `dead_lettered=${fields.dead_lettered}`,
     ...(fields.damaged === 0 ? [] : [`damaged=${fields.damaged}`]),
+    ...(fields.abandoned === 0 ? [] : [`abandoned=${fields.abandoned}`]),
     ...(fields.unaccounted === 0 ? [] : [`unaccounted=${fields.unaccounted}`]),
     `refused=${fields.refused}`,
     ...(codes.length === 0 ? [] : [`(${codes.join(' ')})`]),
@@ -63,7 +66,8 @@ export function formatStats(now: Snapshot, previous: Snapshot | null): StatsLine
 
 function statsFields(now: Snapshot, previous: Snapshot | null): StatsFields {
   const { connections, queue, records } = now;
-  const { accepted, recovered, confirmed, open, inFlight, spooled, deadLettered, damaged } = records;
+  const { accepted, recovered, confirmed, open, inFlight, spooled, deadLettered, damaged, abandoned } =
+    records;
   const refusals = CODE_NAMES.map((code) => [code, now.lines.refused[code]] as const);
   // Uptime and not `at`: the clock on the wall can be set back.
   const seconds = now.uptimeSeconds - (previous?.uptimeSeconds ?? 0);
@@ -84,7 +88,9 @@ function statsFields(now: Snapshot, previous: Snapshot | null): StatsFields {
     spooled,
     dead_lettered: deadLettered,
     damaged,
-    unaccounted: accepted + recovered - confirmed - open - inFlight - spooled - deadLettered - damaged,
+    abandoned,
+    unaccounted:
+      accepted + recovered - confirmed - open - inFlight - spooled - deadLettered - damaged - abandoned,
     refused: refusals.reduce((sum, [, count]) => sum + count, 0),
     refused_by_code: Object.fromEntries(refusals.filter(([, count]) => count > 0)),
   };
@@ -99,21 +105,35 @@ function rate(total: number, before = 0, seconds: number): number {
 export interface StatsLogOptions {
   /** STATS_INTERVAL; 0 = no line. */
   readonly intervalMs: number;
-  readonly snapshot: () => Snapshot;
+  readonly snapshot: () => Snapshot | Promise<Snapshot>;
   readonly log: Logger;
 }
 
 /** Logs the line every interval until `stop`. Its timer does not keep the process alive. */
 export function startStatsLog({ intervalMs, snapshot, log }: StatsLogOptions): { stop(): void } {
   if (intervalMs === 0) return { stop: () => {} };
-  let previous = snapshot();
-  const timer = setInterval(() => {
-    const now = snapshot();
+  // Taken one after the other, and never rejecting: where the figures cannot be had now, the next line has them.
+  let previous: Promise<Snapshot | null> = take(snapshot);
+  const report = async (before: Promise<Snapshot | null>): Promise<Snapshot | null> => {
+    const previous = await before;
+    const now = await take(snapshot);
+    if (now === null) return previous;
     const { message, fields } = formatStats(now, previous);
-    previous = now;
     // Under one key, so that the readable log can leave out what the message already says.
     log.info({ stats: fields }, message);
+    return now;
+  };
+  const timer = setInterval(() => {
+    previous = report(previous);
   }, intervalMs);
   timer.unref();
   return { stop: () => clearInterval(timer) };
+}
+
+async function take(snapshot: () => Snapshot | Promise<Snapshot>): Promise<Snapshot | null> {
+  try {
+    return await snapshot();
+  } catch {
+    return null;
+  }
 }

@@ -1,17 +1,19 @@
 // The command line's grammar (commander): which command, which answer needs no gateway. Starts nothing and
 // reads no settings.
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { GROUPS } from '../config/settings.ts';
+import { SERVER_PROCESS_FLAG } from '../processes/process-handle.ts';
 import { addSpoolCommands, EXIT_USAGE, type SpoolCommand } from './spool/command.ts';
 
 export type Request =
-  | { readonly run: 'serve' | 'print-config' }
+  | { readonly run: 'serve' | 'server-process' | 'print-config' }
   | { readonly run: 'spool'; readonly command: SpoolCommand }
   | { readonly run: 'nothing'; readonly exitCode: number };
 
 /** `args` without node and script. Help, version and complaints are written from here. */
 export function parseCommandLine(args: readonly string[], version: string): Request {
   let serve = false;
+  let serverProcess = false;
   let spool: SpoolCommand | undefined;
   const program = new Command('sluice')
     .description('Newline JSON from devices over TCP in, confirmed Kafka records out.')
@@ -32,8 +34,11 @@ export function parseCommandLine(args: readonly string[], version: string): Requ
     .description('start the gateway (also without a command)')
     .allowExcessArguments(false)
     .helpOption('-h, --help', 'print this help')
-    .action(() => {
+    // For the gateway itself: one of its TCP_PROCESSES.
+    .addOption(new Option(SERVER_PROCESS_FLAG).hideHelp())
+    .action((options: { serverProcess?: true }) => {
       serve = true;
+      serverProcess = options.serverProcess === true && process.send !== undefined;
     });
   addSpoolCommands(program, (command) => {
     spool = command;
@@ -47,6 +52,7 @@ export function parseCommandLine(args: readonly string[], version: string): Requ
   }
   if (spool !== undefined) return { run: 'spool', command: spool };
   if (!serve) return { run: 'nothing', exitCode: 0 };
+  if (serverProcess) return { run: 'server-process' };
   return { run: program.opts<{ printConfig?: true }>().printConfig ? 'print-config' : 'serve' };
 }
 

@@ -123,9 +123,7 @@ export function settingWarnings(settings: Settings, chosen: (name: SettingName) 
   }
   for (const name of SETTING_NAMES) {
     const { laterFeature } = aboutSetting(name);
-    // One process is what runs today: asking for it misleads nobody.
-    const fulfilled = name === 'TCP_PROCESSES' && settings.TCP_PROCESSES <= 1;
-    if (laterFeature === undefined || !chosen(name) || fulfilled) continue;
+    if (laterFeature === undefined || !chosen(name)) continue;
     warnings.push(`${name} is set but has no effect yet: ${laterFeature} is not built`);
   }
   return warnings;

@@ -149,6 +149,11 @@ export class Connection implements Session, TimerOwner {
     this.#end();
   }
 
+  /** The device has a newer connection, here or in another process. */
+  replaced(): void {
+    this.close('replaced', 'this device_id identified on a newer connection');
+  }
+
   /** Tells the device that a record of an accepted message was refused by Kafka after all. */
   refuseAccepted(code: Code, message: string, seq: number | undefined): void {
     this.#answer(code, message, seq);

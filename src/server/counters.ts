@@ -2,14 +2,13 @@
 import { CODE_NAMES, type Code } from '../protocol/codes.ts';
 
 export interface ServerCounters {
-  connectionsAccepted: number;
   receivedBytes: number;
   /** Lines that were taken or refused; a line that is held back by a full queue does not count yet. */
   linesReceived: number;
   linesAccepted: number;
   /** Refusals that answered a received line. */
   linesRefused: number;
-  /** All refusals, those that answered a connection (timeouts, server_full) included. */
+  /** All refusals, those that answered a connection (timeouts) included. */
   refused: Record<Code, number>;
   /** Sockets not being read because the queue or their own replies are full. */
   paused: number;
@@ -18,7 +17,6 @@ export interface ServerCounters {
 
 export function createServerCounters(): ServerCounters {
   return {
-    connectionsAccepted: 0,
     receivedBytes: 0,
     linesReceived: 0,
     linesAccepted: 0,

@@ -37,6 +37,7 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       confirmed: 929,
       deadLettered: 1,
       damaged: 0,
+      abandoned: 0,
     },
     kafka: {
       connected: true,
@@ -65,6 +66,7 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       cpuSeconds: 2.5,
       eventLoopLagP99Seconds: 0.003,
     },
+    processes: { configured: 1, running: 1, restarts: 0 },
     ...changes,
   };
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { formatStats, startStatsLog } from '../../src/admin/stats-line.ts';
@@ -65,7 +66,7 @@ test('records that the balance does not account for are named', () => {
   assert.doesNotMatch(formatStats(sampleSnapshot(), null).message, /unaccounted/);
 });
 
-test('the line is logged each interval with rates of that interval, until stop', (t) => {
+test('the line is logged each interval with rates of that interval, until stop', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const { log, entries } = recorder();
   const snapshots = [sampleSnapshot(), later(30, 300, 300), later(60, 900, 900), later(90, 900, 900)];
@@ -75,17 +76,21 @@ test('the line is logged each interval with rates of that interval, until stop',
     snapshot: () => snapshots[taken++] ?? sampleSnapshot(),
     log,
   });
-  t.mock.timers.tick(29_999);
+  const tick = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    await nextTurn();
+  };
+  await tick(29_999);
   assert.equal(entries().length, 0);
-  t.mock.timers.tick(1);
-  t.mock.timers.tick(30_000);
+  await tick(1);
+  await tick(30_000);
   assert.deepEqual(
     entries().map((entry) => (entry.stats as Record<string, unknown>).messages_per_second),
     [10, 20],
   );
   assert.match(String(entries()[0]?.msg), /^Statistics: connections=12/);
   stats.stop();
-  t.mock.timers.tick(60_000);
+  await tick(60_000);
   assert.equal(entries().length, 2);
 });
 

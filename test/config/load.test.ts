@@ -246,10 +246,8 @@ describe('warnings', () => {
       SPOOL_DIR: '/spool',
       TCP_TLS_CERT: '/absent.pem',
       HTTP_TOKEN: 'geheim',
-      TCP_PROCESSES: '2',
     };
     assert.deepEqual(accepted(env).warnings, [
-      'TCP_PROCESSES is set but has no effect yet: running as several processes is not built',
       'TCP_TLS_CERT is set but has no effect yet: TLS for devices is not built',
       'HTTP_TOKEN is set but has no effect yet: the dashboard is not built',
     ]);
@@ -257,7 +255,7 @@ describe('warnings', () => {
 
   it('keep quiet where what is asked for is what happens', () => {
     assert.deepEqual(
-      accepted({ TCP_PROCESSES: '1', TCP_PROXY_PROTOCOL: 'off', SPOOL_SYNC: 'batch' }).warnings,
+      accepted({ TCP_PROCESSES: '2', TCP_PROXY_PROTOCOL: 'off', SPOOL_SYNC: 'batch' }).warnings,
       [],
     );
   });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { pino } from 'pino';
 import type { Job, JobSink, Session } from '../../src/queue/job.ts';
+import { Acceptor } from '../../src/server/acceptor.ts';
 import { TcpServer } from '../../src/server/tcp-server.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { waitFor } from '../support/wait.ts';
@@ -24,22 +25,31 @@ async function serve(t: TestContext): Promise<Served> {
     forget: () => {},
     stats: { depth: 0, capacity: 1, bytes: 0, capacityBytes: 1 },
   };
-  const options = {
+  const acceptorOptions = {
     host: '127.0.0.1',
     port: 0,
     maxConnections: 10,
     maxConnectionsPerIp: 0,
     keepaliveMs: 0,
+    handsOver: false,
+  };
+  const options = {
     maxLineBytes: 65_536,
     identifyTimeoutMs: 10_000,
     inactivityTimeoutMs: 120_000,
     lineTimeoutMs: 30_000,
     queueFull: 'pause' as const,
   };
-  const server = new TcpServer(options, { sink, log: pino({ level: 'silent' }) });
-  const { port } = await server.listen();
+  const log = pino({ level: 'silent' });
+  const server = new TcpServer(options, { sink, log });
+  server.start();
+  const acceptor = new Acceptor(acceptorOptions, {
+    take: (socket) => server.adopt(socket) !== undefined,
+    log,
+  });
+  const { port } = await acceptor.listen();
   t.after(async () => {
-    server.stopAccepting();
+    acceptor.close();
     await server.close(0);
   });
   return { server, port, jobs };

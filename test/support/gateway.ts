@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
-import { type Addresses, type App, createApp, type StopResult } from '../../src/app.ts';
+import { type Addresses, createApp, type SingleProcessApp } from '../../src/app.ts';
 import { loadSettings } from '../../src/config/load.ts';
 import type { Settings } from '../../src/config/settings.ts';
+import type { StopResult } from '../../src/gateway.ts';
 
 const DEFAULTS = {
   TCP_HOST: '127.0.0.1',
@@ -26,7 +27,7 @@ export interface LogLine {
 }
 
 export interface Gateway {
-  readonly app: App;
+  readonly app: SingleProcessApp;
   readonly addresses: Addresses;
   /** Of the TCP listener. */
   readonly port: number;

@@ -1,0 +1,39 @@
+// What operators see of a gateway, however many processes it is: the admin port and the statistics line.
+import type { AddressInfo } from 'node:net';
+import type { Logger } from '../config/logger.ts';
+import type { Settings } from '../config/settings.ts';
+import { createAdminServer } from './http-server.ts';
+import type { Snapshot } from './snapshot.ts';
+import { startStatsLog } from './stats-line.ts';
+
+export interface AdminFront {
+  /** Null where HTTP_PORT is empty; rejects with AdminListenError. */
+  start(): Promise<AddressInfo | null>;
+  startStatistics(): void;
+  close(): Promise<void>;
+}
+
+export function createAdminFront(
+  settings: Settings,
+  { snapshot, log }: { snapshot: () => Snapshot | Promise<Snapshot>; log: Logger },
+): AdminFront {
+  const { HTTP_HOST: host, HTTP_PORT: port, STATS_INTERVAL: intervalMs } = settings;
+  const server = port === null ? null : createAdminServer({ host, port, snapshot, log });
+  let statistics: { stop(): void } | undefined;
+  return {
+    async start() {
+      if (server === null) return null;
+      const address = await server.start();
+      const { address: name, family, port: bound } = address;
+      log.info(`Admin HTTP listening on ${family === 'IPv6' ? `[${name}]` : name}:${bound}`);
+      return address;
+    },
+    startStatistics() {
+      statistics = startStatsLog({ intervalMs, snapshot, log });
+    },
+    async close() {
+      statistics?.stop();
+      await server?.close();
+    },
+  };
+}

@@ -1,0 +1,38 @@
+// What the first process and the server processes say to each other, as JSON over Node's channel; a socket travels
+// beside a `connection`.
+import type { Snapshot } from '../admin/snapshot.ts';
+import type { StopResult } from '../gateway.ts';
+
+/** From the first process to a server process. */
+export type Order =
+  /** Comes once, first of all. */
+  | {
+      readonly type: 'start';
+      readonly index: number;
+      readonly processes: number;
+      readonly leftovers: string[];
+    }
+  | { readonly type: 'connection'; readonly number: number }
+  /** The device of that connection has a newer one in another process. */
+  | { readonly type: 'replaced'; readonly number: number }
+  | { readonly type: 'snapshot'; readonly request: number }
+  | { readonly type: 'stop' };
+
+/** From a server process to the first one. */
+export type Report =
+  | { readonly type: 'started' }
+  | {
+      readonly type: 'failed';
+      readonly message: string;
+      readonly code: string | undefined;
+      readonly exitCode: number;
+    }
+  | {
+      readonly type: 'identified';
+      readonly number: number;
+      readonly zipcode: string;
+      readonly deviceId: string | undefined;
+    }
+  | { readonly type: 'closed'; readonly number: number }
+  | { readonly type: 'snapshot'; readonly request: number; readonly snapshot: Snapshot }
+  | { readonly type: 'stopped'; readonly result: StopResult };

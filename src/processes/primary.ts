@@ -1,0 +1,152 @@
+// The first of several processes: it owns the port, the caps and what operators see, and hands each connection to
+// the server process that has the fewest. It never touches a device's bytes.
+import type { Socket } from 'node:net';
+import { createAdminFront } from '../admin/front.ts';
+import { startProcessStats } from '../admin/process-stats.ts';
+import { NotStartedError, type Snapshot } from '../admin/snapshot.ts';
+import type { App } from '../app.ts';
+import type { Logger } from '../config/logger.ts';
+import type { Settings } from '../config/settings.ts';
+import { withAcceptor } from '../gateway-snapshot.ts';
+import { Acceptor, acceptorOptions, addressText } from '../server/acceptor.ts';
+import { leftoversFor } from '../spool/parts.ts';
+import { ConnectionTable } from './connection-table.ts';
+import { ProcessHandle } from './process-handle.ts';
+import { retired, sumOf } from './sum.ts';
+
+/** How old what is known of a process can be when it crashes. */
+const POLL_MS = 250;
+/** Beyond SHUTDOWN_TIMEOUT, within which each process ends by itself. */
+const FORCE_AFTER_MS = 1000;
+
+export function createPrimary(
+  settings: Settings,
+  { processes, log, version }: { processes: number; log: Logger; version: string },
+): App {
+  const table = new ConnectionTable();
+  const ended: Snapshot[] = [];
+  const processStats = startProcessStats();
+  let restarts = 0;
+  let stopping = false;
+  const acceptor = new Acceptor(acceptorOptions(settings, { processes, log }), {
+    take: (socket, address) => hand(socket, address),
+    log,
+  });
+  const release = (address: string | undefined) => {
+    if (address !== undefined) acceptor.released(address);
+  };
+  const handles = Array.from({ length: processes }, (_, index) => {
+    const leftovers = () => leftoversFor(index, { root: settings.SPOOL_DIR, processes });
+    const handle: ProcessHandle = new ProcessHandle(
+      { index, processes, leftovers },
+      {
+        log,
+        events: {
+          identified: (number, device) => {
+            const earlier = table.identified(number, device);
+            if (earlier) handles[earlier.process]?.tell({ type: 'replaced', number: earlier.number });
+          },
+          closed: (number) => release(table.remove(number)),
+          crashed: (last) => {
+            restarts++;
+            if (last !== undefined) remember(last);
+            table.removeAll(index).forEach(release);
+          },
+        },
+      },
+    );
+    return handle;
+  });
+
+  // One for all of them, however often something crashes.
+  function remember(last: Snapshot): void {
+    const [before] = ended;
+    ended[0] = before === undefined ? retired(last) : sumOf([before, retired(last)]);
+  }
+
+  function hand(socket: Socket, address: string): boolean {
+    const candidates = handles.filter(({ ready }) => ready).map(({ index }) => index);
+    const process = table.leastLoaded(candidates);
+    if (process === undefined) return false;
+    const number = table.add(process, address);
+    if (handles[process]?.take(number, socket)) return true;
+    table.remove(number);
+    return false;
+  }
+
+  async function snapshot(): Promise<Snapshot> {
+    const running = (await Promise.all(handles.map((handle) => handle.snapshot()))).flatMap(
+      (one) => one ?? [],
+    );
+    const all = [...running, ...ended];
+    const sum = all[0] === undefined ? undefined : sumOf([all[0], ...all.slice(1)]);
+    if (sum === undefined) throw new NotStartedError();
+    return withOwn(withAcceptor(sum, acceptor));
+  }
+
+  function withOwn(sum: Snapshot): Snapshot {
+    const own = processStats.read();
+    const running = handles.filter(({ ready }) => ready).length;
+    const reasons = [...sum.readiness.reasons];
+    if (running < processes)
+      reasons.push(`${processes - running} of ${processes} server processes are not running`);
+    if (stopping && reasons.length === 0) reasons.push('the gateway is stopping');
+    return {
+      ...sum,
+      version,
+      at: new Date().toISOString(),
+      uptimeSeconds: process.uptime(),
+      readiness: { ready: reasons.length === 0, reasons },
+      connections: { ...sum.connections, uniqueZipcodes: table.uniqueZipcodes },
+      process: {
+        residentBytes: sum.process.residentBytes + own.residentBytes,
+        heapUsedBytes: sum.process.heapUsedBytes + own.heapUsedBytes,
+        cpuSeconds: sum.process.cpuSeconds + own.cpuSeconds,
+        eventLoopLagP99Seconds: Math.max(sum.process.eventLoopLagP99Seconds, own.eventLoopLagP99Seconds),
+      },
+      processes: { configured: processes, running, restarts },
+    };
+  }
+
+  const admin = createAdminFront(settings, { snapshot, log });
+  let poll: NodeJS.Timeout | undefined;
+
+  return {
+    async start() {
+      log.info(`Starting ${processes} server processes`);
+      // A second signal, which ends this process at once, ends the others as well.
+      process.once('exit', () => {
+        if (stopping) for (const handle of handles) handle.kill();
+      });
+      const http = await admin.start();
+      try {
+        await Promise.all(handles.map((handle) => handle.start()));
+      } catch (error) {
+        for (const handle of handles) handle.kill();
+        throw error;
+      }
+      const tcp = await acceptor.listen();
+      log.info({ pids: handles.map(({ pid }) => pid) }, `TCP server listening on ${addressText(tcp)}`);
+      admin.startStatistics();
+      poll = setInterval(() => {
+        for (const handle of handles) void handle.snapshot();
+      }, POLL_MS);
+      return { tcp, http };
+    },
+
+    async stop() {
+      stopping = true;
+      clearInterval(poll);
+      acceptor.stop();
+      const timeoutMs = settings.SHUTDOWN_TIMEOUT + FORCE_AFTER_MS;
+      const results = await Promise.all(handles.map((handle) => handle.stop(timeoutMs)));
+      acceptor.close();
+      processStats.stop();
+      await admin.close();
+      return {
+        complete: results.every(({ complete }) => complete),
+        unconfirmed: results.reduce((sum, { unconfirmed }) => sum + unconfirmed, 0),
+      };
+    },
+  };
+}

@@ -1,0 +1,205 @@
+// One server process, seen from the first one: started, started anew with back-off after a crash, asked, stopped.
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { Snapshot } from '../admin/snapshot.ts';
+import type { Logger } from '../config/logger.ts';
+import type { StopResult } from '../gateway.ts';
+import { backoffMs } from '../kafka/backoff.ts';
+import type { Order, Report } from './messages.ts';
+
+export interface ProcessEvents {
+  identified(number: number, device: { zipcode: string; deviceId: string | undefined }): void;
+  closed(number: number): void;
+  /** It crashed, and all its connections with it. `last` is the latest picture of it. */
+  crashed(last: Snapshot | undefined): void;
+}
+
+/** Its start failed for a reason that another try does not change. */
+export class ProcessStartError extends Error {
+  readonly code: string | undefined;
+  readonly exitCode: number;
+
+  constructor(message: string, { code, exitCode }: { code?: string | undefined; exitCode: number }) {
+    super(message);
+    this.code = code;
+    this.exitCode = exitCode;
+  }
+}
+
+/** Tells a process of the program that it is a server process. */
+export const SERVER_PROCESS_FLAG = '--server-process';
+const RESTART = { firstMs: 100, maxMs: 10_000 };
+/** A process that ran for so long is not taken to crash at its start. */
+const STABLE_MS = 10_000;
+const ANSWER_TIMEOUT_MS = 1000;
+
+export class ProcessHandle {
+  readonly index: number;
+  readonly #leftovers: () => string[];
+  readonly #processes: number;
+  readonly #events: ProcessEvents;
+  readonly #log: Logger;
+  readonly #onTheirWay = new Set<Socket>();
+  readonly #requests = new Map<number, (snapshot: Snapshot) => void>();
+  #child: ChildProcess | undefined;
+  #ready = false;
+  #stopping = false;
+  #failures = 0;
+  #startedAtMs = 0;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #nextRequest = 0;
+  #latest: Snapshot | undefined;
+  #result: StopResult | undefined;
+
+  /** @param leftovers parts of the spool that have no process now and are this one's to send */
+  constructor(
+    { index, processes, leftovers }: { index: number; processes: number; leftovers: () => string[] },
+    { events, log }: { events: ProcessEvents; log: Logger },
+  ) {
+    this.index = index;
+    this.#processes = processes;
+    this.#leftovers = leftovers;
+    this.#events = events;
+    this.#log = log;
+  }
+
+  /** It takes connections. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resolves once it serves; rejects with ProcessStartError. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => this.#fork(resolve, reject));
+  }
+
+  /** False where it is not there to take it. */
+  take(number: number, socket: Socket): boolean {
+    if (!this.#ready || this.#child === undefined) return false;
+    this.#onTheirWay.add(socket);
+    this.#child.send({ type: 'connection', number } satisfies Order, socket, () => {
+      this.#onTheirWay.delete(socket);
+    });
+    return true;
+  }
+
+  tell(order: Order): void {
+    if (this.#child?.connected) this.#child.send(order, () => {});
+  }
+
+  /** Its figures; the latest known where it does not answer in time, undefined where it never has. */
+  snapshot(): Promise<Snapshot | undefined> {
+    if (!this.#ready) return Promise.resolve(this.#latest);
+    const request = this.#nextRequest++;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#requests.delete(request);
+        resolve(this.#latest);
+      }, ANSWER_TIMEOUT_MS);
+      this.#requests.set(request, (snapshot) => {
+        clearTimeout(timer);
+        resolve(snapshot);
+      });
+      this.tell({ type: 'snapshot', request });
+    });
+  }
+
+  /** Ends it in order, by force after `timeoutMs`. Records that were left are not known then. */
+  async stop(timeoutMs: number): Promise<StopResult> {
+    this.#stopping = true;
+    clearTimeout(this.#restartTimer);
+    const child = this.#child;
+    if (child === undefined) return { complete: true, unconfirmed: 0 };
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    this.tell({ type: 'stop' });
+    const force = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    await gone;
+    clearTimeout(force);
+    return this.#result ?? { complete: false, unconfirmed: 0 };
+  }
+
+  kill(): void {
+    this.#stopping = true;
+    clearTimeout(this.#restartTimer);
+    this.#child?.kill('SIGKILL');
+  }
+
+  #fork(started: () => void, failed: (error: Error) => void): void {
+    const child = fork(process.argv[1] as string, ['serve', SERVER_PROCESS_FLAG]);
+    this.#child = child;
+    this.#startedAtMs = performance.now();
+    let failure: ProcessStartError | undefined;
+    child.on('error', (error) =>
+      this.#log.error({ err: error, process: this.index }, 'Server process failed'),
+    );
+    child.on('message', (report: Report) => {
+      if (report.type === 'started') {
+        this.#ready = true;
+        started();
+      } else if (report.type === 'failed') failure = new ProcessStartError(report.message, report);
+      else this.#on(report);
+    });
+    child.once('exit', (code, signal) => {
+      const wasReady = this.#ready;
+      this.#child = undefined;
+      this.#ready = false;
+      for (const answer of this.#requests.values()) if (this.#latest) answer(this.#latest);
+      this.#requests.clear();
+      for (const socket of this.#onTheirWay) socket.destroy();
+      this.#onTheirWay.clear();
+      const isFirstStart = !wasReady && this.#failures === 0;
+      if (!this.#stopping && !isFirstStart) this.#crashed(signal ?? code, failure?.message);
+      else failed(failure ?? new ProcessStartError('a server process ended at its start', { exitCode: 1 }));
+    });
+    this.tell({
+      type: 'start',
+      index: this.index,
+      processes: this.#processes,
+      leftovers: this.#leftovers(),
+    });
+  }
+
+  #on(report: Report): void {
+    switch (report.type) {
+      case 'identified':
+        this.#events.identified(report.number, report);
+        break;
+      case 'closed':
+        this.#events.closed(report.number);
+        break;
+      case 'snapshot':
+        this.#latest = report.snapshot;
+        this.#requests.get(report.request)?.(report.snapshot);
+        this.#requests.delete(report.request);
+        break;
+      case 'stopped':
+        this.#result = report.result;
+        break;
+      case 'started':
+      case 'failed':
+        break;
+    }
+  }
+
+  #crashed(how: NodeJS.Signals | number | null, reason: string | undefined): void {
+    if (performance.now() - this.#startedAtMs > STABLE_MS) this.#failures = 0;
+    this.#failures++;
+    const delayMs = backoffMs(this.#failures, RESTART);
+    this.#log.error(
+      { process: this.index, how, reason, restartInMs: Math.round(delayMs) },
+      'A server process crashed, starting it anew; what it had on disk is taken up, nothing confirmed is lost',
+    );
+    this.#events.crashed(this.#latest);
+    this.#latest = undefined;
+    this.#restartTimer = setTimeout(() => {
+      this.#fork(
+        () => this.#log.info({ process: this.index }, 'The server process is back'),
+        () => {},
+      );
+    }, delayMs);
+  }
+}

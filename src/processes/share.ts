@@ -1,0 +1,17 @@
+// What each of several processes gets of the settings that hold for all of them together.
+import type { Settings } from '../config/settings.ts';
+import { partDirectory } from '../spool/parts.ts';
+
+/** The settings of the process with this index. Connections are counted by the first process, not here. */
+export function shareOf(
+  settings: Settings,
+  { index, processes }: { index: number; processes: number },
+): Settings {
+  const part = (total: number) => Math.max(1, Math.floor(total / processes));
+  return {
+    ...settings,
+    SPOOL_DIR: partDirectory(settings.SPOOL_DIR, index),
+    SPOOL_MAX_BYTES: part(settings.SPOOL_MAX_BYTES),
+    KAFKA_BUFFER_BYTES: part(settings.KAFKA_BUFFER_BYTES),
+  };
+}

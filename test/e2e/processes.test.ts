@@ -1,0 +1,179 @@
+// Several server processes behind one port, as real processes: the spread, the caps over all of them, a crash, and
+// what fewer processes take over.
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { Device } from '../support/device.ts';
+import { type Env, GatewayProcess } from '../support/gateway-process.ts';
+import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
+import { waitFor } from '../support/wait.ts';
+import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
+
+async function start(t: TestContext, env: Env = {}, directory?: string): Promise<GatewayProcess> {
+  const own = directory ?? mkdtempSync(join(tmpdir(), 'sluice-processes-'));
+  const gateway = await GatewayProcess.reserve(own, {
+    TCP_PROCESSES: '2',
+    KAFKA_BROKERS: '',
+    SPOOL_DIR: join(own, 'spool'),
+    ...env,
+  });
+  t.after(async () => {
+    await gateway.close();
+    if (directory === undefined) rmSync(own, { recursive: true, force: true });
+    assert.deepEqual(gateway.imbalances, []);
+  });
+  await gateway.start();
+  return gateway;
+}
+
+const alive = (pid: number): boolean => existsSync(`/proc/${pid}`);
+const stored = async (device: Device, seq: number): Promise<void> => {
+  device.sendMessages({ type: 'metrics', seq, data: { t: seq } });
+  assert.deepEqual(await device.read(), { type: 'ack', status: 'stored', seq });
+};
+
+test('connections are spread evenly, and caps hold over all processes together', async (t) => {
+  const gateway = await start(t, {
+    TCP_MAX_CONNECTIONS: '7',
+    TCP_MAX_CONNECTIONS_PER_IP: '4',
+    TCP_PROCESSES: '3',
+  });
+  assert.equal(gateway.children.length, 3);
+  const from = (localAddress: string) => Device.identified(gateway.port, { localAddress });
+  const devices: Device[] = [];
+  for (let n = 0; n < 4; n++) devices.push(await from('127.0.0.2'));
+  const fifth = await Device.connect(gateway.port, { localAddress: '127.0.0.2' });
+  assert.equal((await fifth.read()).code, 'server_full');
+  for (let n = 0; n < 3; n++) devices.push(await from('127.0.0.3'));
+  const eighth = await Device.connect(gateway.port, { localAddress: '127.0.0.4' });
+  assert.equal((await eighth.read()).code, 'server_full');
+  const figures = await waitFor('figures', () => gateway.stats.connections.active === 7 && gateway.stats);
+  assert.deepEqual(
+    [figures.connections.maximum, figures.connections.accepted, figures.lines.refused.server_full],
+    [7, 7, 2],
+  );
+  assert.deepEqual(figures.processes, { configured: 3, running: 3, restarts: 0 });
+  assert.equal(figures.connections.uniqueZipcodes, 1);
+  // A place that becomes free is free for every address, whichever process had it.
+  devices[5]?.destroy();
+  await waitFor('a free place', () => gateway.stats.connections.active === 6);
+  devices.push(await from('127.0.0.4'));
+  for (const device of devices) device.destroy();
+});
+
+test('half-close, identify and confirmations work through every process; an older connection is replaced across them', async (t) => {
+  const gateway = await start(t);
+  for (let n = 0; n < 4; n++) {
+    const device = await Device.connect(gateway.port);
+    device.send('{"type":"identify","zipcode":"1","city":"x"}\n{"type":"metrics","seq":3,"data":{"t":1}}');
+    device.socket.end();
+    assert.equal((await device.read()).status, 'identified');
+    assert.equal((await device.read()).status, 'stored');
+    device.destroy();
+  }
+  const identify = '{"type":"identify","zipcode":"1","city":"x","device_id":"one"}\n';
+  const older = await Device.connect(gateway.port);
+  older.send(identify);
+  assert.equal((await older.read()).status, 'identified');
+  const newer = await Device.connect(gateway.port);
+  newer.send(identify);
+  assert.equal((await newer.read()).status, 'identified');
+  assert.equal((await older.read()).code, 'replaced');
+  await stored(newer, 1);
+  newer.destroy();
+});
+
+test('a process that is killed comes back, the others go on, and nothing that was stored is lost', async (t) => {
+  const gateway = await start(t);
+  const devices = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
+  for (const device of devices) await stored(device, 1);
+  const [victim] = gateway.children;
+  process.kill(victim as number, 'SIGKILL');
+  await waitFor('one device has lost its connection', () => devices.some(({ ended }) => ended));
+  const [survivor] = devices.filter(({ ended }) => !ended);
+  assert.ok(survivor, 'both connections ended');
+  await stored(survivor, 2);
+  const back = await waitFor('it is back', () => gateway.stats.processes.restarts === 1 && gateway.stats);
+  await waitFor('both run', () => gateway.stats.processes.running === 2);
+  assert.ok(back.records.accepted >= 2, 'the totals fell');
+  await waitFor('all is on disk', () => gateway.stats.records.spooled === 3);
+  assert.equal(gateway.stats.connections.active, 1);
+  const again = await Device.identified(gateway.port);
+  await stored(again, 1);
+  for (const device of [survivor, again]) device.destroy();
+});
+
+test('SIGTERM ends every process in order; a second one ends them at once', async (t) => {
+  const gateway = await start(t);
+  const device = await Device.identified(gateway.port);
+  await stored(device, 1);
+  const pids = gateway.children;
+  gateway.signal('SIGTERM');
+  assert.equal((await device.read()).status, 'closing');
+  assert.equal(await gateway.exited(), 0);
+  assert.deepEqual(pids.filter(alive), []);
+
+  await gateway.start();
+  const idle = await Device.identified(gateway.port, { reads: false });
+  const next = gateway.children;
+  for (const pid of next) process.kill(pid, 'SIGSTOP');
+  gateway.signal('SIGTERM');
+  await waitFor('it is stopping', () => gateway.said(/^stopping: no new connections/));
+  gateway.signal('SIGTERM');
+  assert.equal(await gateway.exited(), 1);
+  await waitFor('no process is left', () => next.filter(alive).length === 0);
+  idle.destroy();
+});
+
+test('server processes whose first process is killed end in order, and the next start takes over', async (t) => {
+  const gateway = await start(t);
+  const device = await Device.identified(gateway.port);
+  await stored(device, 1);
+  const pids = gateway.children;
+  await gateway.kill();
+  await waitFor('they end', () => pids.filter(alive).length === 0);
+  await gateway.start();
+  assert.equal(gateway.stats.records.recovered, 1);
+});
+
+test('settings that no process can start with end the gateway with their exit code', async (t) => {
+  const gateway = await start(t);
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const second = await GatewayProcess.reserve(directory, {
+    TCP_PROCESSES: '2',
+    KAFKA_BROKERS: '',
+    SPOOL_DIR: gateway.env.SPOOL_DIR ?? '',
+  });
+  t.after(() => second.close());
+  await assert.rejects(second.start(), /ended at its start[\s\S]*in use by another process/);
+  assert.equal(await second.exited(), 78);
+});
+
+kafkaTest(
+  'what more processes left behind is taken up by fewer, each reading once and in order',
+  async ({ bootstrap }, t) => {
+    const topic = uniqueTopic('processes');
+    await createTopic(bootstrap, topic, { partitions: 4 });
+    const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
+    t.after(() => rmSync(directory, { recursive: true, force: true }));
+    const env = { KAFKA_TOPIC_METRICS: topic, KAFKA_NUM_PARTITIONS: '4', KAFKA_COMPRESSION: 'none' };
+    const many = await start(t, { ...env, TCP_PROCESSES: '4' }, directory);
+    const fleet = await connectFleet(many.port, { devices: 24, zipcodes: 7 });
+    t.after(() => disconnect(fleet));
+    for (let round = 0; round < 5; round++) for (const device of fleet) device.sendShaped([1, 2]);
+    await allStored(fleet);
+    many.signal('SIGTERM');
+    assert.equal(await many.exited(), 0);
+    const parts = () => readdirSync(join(directory, 'spool')).filter((name) => /^process-/.test(name));
+    assert.deepEqual(parts().sort(), ['process-1', 'process-2', 'process-3']);
+
+    const few = await start(t, { ...env, TCP_PROCESSES: '2', KAFKA_BROKERS: bootstrap }, directory);
+    await waitFor('all is in Kafka', () => few.stats.records.confirmed === ledgerSize(fleet));
+    assert.deepEqual([few.stats.records.recovered, few.stats.records.spooled], [ledgerSize(fleet), 0]);
+    await waitFor('parts without a process are gone', () => parts().join() === 'process-1');
+    assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: 4 });
+  },
+);

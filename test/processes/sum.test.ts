@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Snapshot } from '../../src/admin/snapshot.ts';
+import { retired, sumOf } from '../../src/processes/sum.ts';
+import { sampleSnapshot } from '../admin/sample-snapshot.ts';
+
+function imbalance({ records }: Snapshot): number {
+  const { accepted, recovered, ...rest } = records;
+  return accepted + recovered - Object.values(rest).reduce((sum, count) => sum + count, 0);
+}
+
+test('figures of all processes are added up, but for what is the worst of them or one reason of several', () => {
+  const one = sampleSnapshot();
+  const two = sampleSnapshot({
+    readiness: { ready: false, reasons: ['the spool’s disk is full'] },
+    kafka: { ...one.kafka, connected: false, oldestUnconfirmedSeconds: 2, lastError: 'NOT_LEADER' },
+    process: { ...one.process, eventLoopLagP99Seconds: 0.5 },
+  });
+  const sum = sumOf([one, two]);
+  assert.equal(sum.records.accepted, 2 * one.records.accepted);
+  assert.equal(sum.lines.refused.invalid_json, 2 * one.lines.refused.invalid_json);
+  assert.equal(sum.process.residentBytes, 2 * one.process.residentBytes);
+  assert.equal(sum.process.eventLoopLagP99Seconds, 0.5);
+  assert.deepEqual([sum.kafka.partitions, sum.kafka.connected], [6, false]);
+  assert.deepEqual([sum.kafka.oldestUnconfirmedSeconds, sum.kafka.lastError], [2, 'NOT_LEADER']);
+  assert.deepEqual(sum.readiness, { ready: false, reasons: ['the spool’s disk is full'] });
+  assert.equal(imbalance(sum), 2 * imbalance(one));
+});
+
+test('what a crashed process leaves keeps every total and the balance, and holds nothing', () => {
+  const last = sampleSnapshot();
+  const { records, lines, connections, kafka } = retired(last);
+  assert.deepEqual([records.open, records.inFlight, records.spooled], [0, 0, 0]);
+  assert.equal(records.abandoned, last.records.open + last.records.inFlight + last.records.spooled);
+  assert.deepEqual([records.accepted, records.confirmed], [last.records.accepted, last.records.confirmed]);
+  assert.equal(imbalance(retired(last)), imbalance(last));
+  assert.equal(lines.received, lines.accepted + lines.refusedLines + lines.waiting);
+  assert.deepEqual([connections.active, kafka.bufferBytes], [0, 0]);
+});

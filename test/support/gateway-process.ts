@@ -1,0 +1,228 @@
+// The built gateway as a process of its own, so that it can be killed, with its figures looked at from outside.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '../../scripts/kafka/ports.ts';
+import { onParentDeath } from '../../scripts/kafka/process.ts';
+import type { Snapshot } from '../../src/admin/snapshot.ts';
+import { waitFor } from './wait.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const SAMPLE_MS = 100;
+const STATS_TIMEOUT_MS = 5_000;
+const CLOCK_TICKS_PER_SECOND = 100;
+const LOG_TAIL = 40;
+
+export type Env = Readonly<Record<string, string>>;
+
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly reason?: string;
+  readonly [field: string]: unknown;
+}
+
+export class GatewayProcess {
+  readonly port: number;
+  readonly env: Env;
+  /** What was wrong with a sample of /stats. */
+  readonly imbalances: string[] = [];
+  /** Everything any of its processes logged. */
+  readonly log: LogLine[] = [];
+  samples = 0;
+  kills = 0;
+  readonly #httpPort: number;
+  readonly #directory: string;
+  #child: ChildProcess | undefined;
+  #exited: Promise<number | NodeJS.Signals> = Promise.resolve(0);
+  #latest: Snapshot | undefined;
+  #watching = true;
+
+  private constructor(ports: { tcp: number; http: number }, directory: string, env: Env) {
+    this.port = ports.tcp;
+    this.#httpPort = ports.http;
+    this.#directory = directory;
+    this.env = env;
+    void this.#watch();
+  }
+
+  /** Takes its ports; start() runs it. @param directory its working directory */
+  static async reserve(directory: string, env: Env): Promise<GatewayProcess> {
+    return new GatewayProcess({ tcp: await freePort(), http: await freePort() }, directory, env);
+  }
+
+  /** The latest sample. Throws where there was none since the start. */
+  get stats(): Snapshot {
+    if (this.#latest === undefined) throw new Error(`the gateway has given no figures\n${this.logTail()}`);
+    return this.#latest;
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined;
+  }
+
+  /** Resolves when it serves devices and gives its figures. */
+  async start(env: Env = {}): Promise<void> {
+    const logged = this.log.length;
+    const serves = () => this.said(/^TCP server listening/, logged);
+    const child = spawn(process.execPath, [MAIN], {
+      cwd: this.#directory,
+      env: {
+        PATH: process.env.PATH ?? '',
+        TCP_HOST: '127.0.0.1',
+        TCP_PORT: String(this.port),
+        HTTP_PORT: String(this.#httpPort),
+        TCP_PROCESSES: '1',
+        LOG_FORMAT: 'json',
+        STATS_INTERVAL: '0',
+        ...this.env,
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    const callOff = onParentDeath(['kill', '-9', String(child.pid)]);
+    this.#exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        callOff();
+        this.#child = undefined;
+        resolve(code ?? signal ?? -1);
+      });
+    });
+    this.#keepLog(child);
+    const needs = (what: string, condition: () => boolean) =>
+      waitFor(what, () => {
+        if (this.#child === undefined) throw new Error(`the gateway ended at its start\n${this.logTail()}`);
+        return condition();
+      });
+    await needs('the gateway serves', serves);
+    // Figures of before do not count what was found in the spool.
+    this.#latest = undefined;
+    await needs('the gateway gives its figures', () => this.#latest !== undefined);
+  }
+
+  /** Its exit code, or the signal that ended it. */
+  exited(): Promise<number | NodeJS.Signals> {
+    return this.#exited;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Process ids of its server processes, oldest first. */
+  get children(): number[] {
+    const { pid } = this;
+    if (pid === undefined) return [];
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    if (this.#child === undefined) throw new Error(`there is no gateway to kill\n${this.logTail()}`);
+    this.kills++;
+    this.signal('SIGKILL');
+    await this.#exited;
+  }
+
+  /** Ends it for good, by force if need be. */
+  async close(): Promise<void> {
+    this.#watching = false;
+    this.signal('SIGKILL');
+    await this.#exited;
+  }
+
+  /** Its share of one core over `ms`, while nobody asks it for figures. */
+  async cpuShare(ms: number): Promise<number> {
+    this.#watching = false;
+    await sleep(2 * SAMPLE_MS);
+    const before = this.#cpuSeconds();
+    await sleep(ms);
+    const share = (this.#cpuSeconds() - before) / (ms / 1000);
+    this.#watching = true;
+    void this.#watch();
+    return share;
+  }
+
+  logTail(): string {
+    return this.log
+      .slice(-LOG_TAIL)
+      .map(({ level, time, msg, reason }) => `  ${level} ${time} ${msg} ${reason ?? ''}`)
+      .join('\n');
+  }
+
+  /** True once a line since `from` of the log says so. */
+  said(pattern: RegExp, from = 0): boolean {
+    return this.log.slice(from).some(({ msg, reason }) => pattern.test(`${msg} ${reason ?? ''}`));
+  }
+
+  // utime and stime of proc(5), behind the command's name, which may hold blanks.
+  #cpuSeconds(): number {
+    const text = readFileSync(`/proc/${this.#child?.pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
+  }
+
+  #keepLog(child: ChildProcess): void {
+    for (const stream of [child.stdout, child.stderr]) {
+      let rest = '';
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        const lines = (rest + text).split('\n');
+        rest = lines.pop() ?? '';
+        this.log.push(...lines.map(parseLine));
+      });
+    }
+  }
+
+  async #watch(): Promise<void> {
+    while (this.#watching) {
+      const child = this.#child;
+      const sample = child && (await this.#sample());
+      // An answer of a process that is gone says nothing about the next one.
+      if (sample !== undefined && child === this.#child) this.#take(sample);
+      await sleep(SAMPLE_MS);
+    }
+  }
+
+  async #sample(): Promise<Snapshot | undefined> {
+    try {
+      const signal = AbortSignal.timeout(STATS_TIMEOUT_MS);
+      const response = await fetch(`http://127.0.0.1:${this.#httpPort}/stats`, { signal });
+      return (await response.json()) as Snapshot;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #take(sample: Snapshot): void {
+    this.#latest = sample;
+    this.samples++;
+    const { accepted, recovered, confirmed, spooled, inFlight, open, deadLettered, damaged, abandoned } =
+      sample.records;
+    const sum = confirmed + spooled + inFlight + open + deadLettered + damaged + abandoned;
+    if (accepted + recovered !== sum || Math.min(...Object.values(sample.records)) < 0)
+      this.imbalances.push(
+        `records, off by ${accepted + recovered - sum}: ${JSON.stringify(sample.records)}`,
+      );
+    const { received, accepted: lines, refusedLines, waiting } = sample.lines;
+    if (received !== lines + refusedLines + waiting || waiting < 0)
+      this.imbalances.push(`lines: ${JSON.stringify(sample.lines)}`);
+  }
+}
+
+function parseLine(line: string): LogLine {
+  try {
+    return JSON.parse(line) as LogLine;
+  } catch {
+    return { level: 0, msg: line };
+  }
+}
