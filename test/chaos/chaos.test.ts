@@ -14,6 +14,7 @@ const ONE_BROKER = [
   'too-large',
   'absent-at-start',
   'gateway-kill-spool',
+  'process-kill',
   'sigterm-frozen',
 ];
 const THREE_BROKERS = ['leader-kill'];

@@ -1,6 +1,6 @@
 // What a fault is, and the steps that most of them share.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Env } from './gateway-process.ts';
+import type { Env } from '../support/gateway-process.ts';
 import type { Stage } from './stage.ts';
 
 export interface Fault {

@@ -14,6 +14,7 @@ const SPOOLED_RECORDS = 500;
 export const GATEWAY_FAULTS: readonly Fault[] = [
   { name: 'gateway-kill', brokers: 1, apply: killUnderLoad },
   { name: 'gateway-kill-spool', brokers: 1, apply: killInOutage },
+  { name: 'process-kill', brokers: 1, alone: true, env: { TCP_PROCESSES: '2' }, apply: killProcesses },
   { name: 'sigterm', brokers: 1, apply: terminateUnderLoad },
   { name: 'sigterm-frozen', brokers: 1, apply: terminateFrozen },
   { name: 'second-sigterm', brokers: 1, apply: terminateTwice },
@@ -54,6 +55,31 @@ async function killInOutage(stage: Stage): Promise<Outcome> {
   await gateway.kill();
   await gateway.start();
   return { ...(await recovered(stage)), bite: `${KILLS + 1} kills, ${found} records found in the spool` };
+}
+
+/** One server process of two, under load and in an outage; its devices come back, the other's stay. */
+async function killProcesses(stage: Stage): Promise<Outcome> {
+  const { gateway, fleet, proxies, random } = stage;
+  const before = fleet.reconnects;
+  const killOne = async () => {
+    const { restarts } = gateway.stats.processes;
+    process.kill(random.pick(gateway.children), 'SIGKILL');
+    await stage.wait('it is back', () => {
+      const { processes } = gateway.stats;
+      return processes.restarts > restarts && processes.running === processes.configured;
+    });
+  };
+  for (let left = KILLS; left > 0; left--) {
+    await stage.flows(random.between(1, 300));
+    await killOne();
+  }
+  for (const proxy of proxies) proxy.refuse();
+  await spooledBeyond(stage, SPOOLED_RECORDS);
+  await killOne();
+  const { recovered: found } = gateway.stats.records;
+  for (const proxy of proxies) await proxy.accept();
+  const bite = `${KILLS + 1} processes killed, ${fleet.reconnects - before} reconnects, ${found} records found in the spool`;
+  return { ...(await recovered(stage)), bite };
 }
 
 async function terminateUnderLoad(stage: Stage): Promise<Outcome> {

@@ -39,11 +39,15 @@ export interface Topics {
 
 /** @param allowedDuplicates what kills of the gateway may have left twice */
 export async function judge(ledger: Ledger, topics: Topics, allowedDuplicates = 0): Promise<Verdict> {
-  let records = await read(topics, topics.metrics, IDLE_MS);
-  // A consumer that was slow to join its group reads nothing or too little: that must not count as a loss.
-  if (missing(ledger, records.map(parse)).length > 0)
-    records = await read(topics, topics.metrics, PATIENT_IDLE_MS);
-  const dead = topics.deadLetters === undefined ? [] : await read(topics, topics.deadLetters, IDLE_MS);
+  const records = await readAll(
+    topics,
+    topics.metrics,
+    (found) => missing(ledger, found.map(parse)).length === 0,
+  );
+  const dead =
+    topics.deadLetters === undefined
+      ? []
+      : await readAll(topics, topics.deadLetters, (found) => missingLetters(ledger, found).length === 0);
 
   const readings = records.map(parse);
   const wrong = new Findings();
@@ -53,6 +57,16 @@ export async function judge(ledger: Ledger, topics: Topics, allowedDuplicates = 
   if (duplicates > allowedDuplicates) wrong.add('duplicates', `${duplicates}, allowed ${allowedDuplicates}`);
   if (topics.deadLetters !== undefined) checkDeadLetters(ledger, dead, wrong);
   return { delivered, duplicates, resent, deadLetters: dead.length, wrong: wrong.texts };
+}
+
+/** A consumer that was slow to join its group reads nothing or too little: that must not count as a loss. */
+async function readAll(
+  topics: Topics,
+  topic: string,
+  isComplete: (records: readonly ConsoleRecord[]) => boolean,
+): Promise<ConsoleRecord[]> {
+  const records = await read(topics, topic, IDLE_MS);
+  return isComplete(records) ? records : read(topics, topic, PATIENT_IDLE_MS);
 }
 
 async function read({ bootstrap }: Topics, topic: string, idleMs: number): Promise<ConsoleRecord[]> {
@@ -120,17 +134,19 @@ function checkCopies(readings: readonly Reading[], wrong: Findings) {
 
 /** Each message that was refused after its acceptance has a record there with its reason. */
 function checkDeadLetters(ledger: Ledger, records: readonly ConsoleRecord[], wrong: Findings): void {
-  const there = new Set<string>();
   for (const record of records) {
     const { device, seq } = parse(record);
-    there.add(`${device} ${seq}`);
     if (!record.headers.some(([name, value]) => name === 'reason' && value !== ''))
       wrong.add('a dead letter without its reason', `${device} ${seq}`);
   }
-  for (const { state, code, device, seq } of ledger.all()) {
-    if (state === 'refused' && !there.has(`${device} ${seq}`))
-      wrong.add('refused and not in the dead letters', `${device} ${seq} ${code}`);
-  }
+  for (const text of missingLetters(ledger, records)) wrong.add('refused and not in the dead letters', text);
+}
+
+function missingLetters(ledger: Ledger, records: readonly ConsoleRecord[]): string[] {
+  const there = new Set(records.map(parse).map(({ device, seq }) => `${device} ${seq}`));
+  return [...ledger.all()].flatMap(({ state, code, device, seq }) =>
+    state === 'refused' && !there.has(`${device} ${seq}`) ? `${device} ${seq} ${code}` : [],
+  );
 }
 
 class Findings {

@@ -169,7 +169,7 @@ export function resultTable(results: readonly RoundResult[]): string {
       result.seed,
       each(({ bite }) => bite),
       each(({ tookMs, limitMs }) =>
-        tookMs === undefined ? undefined : `${seconds(tookMs)} / ${limitMs ? limitMs / 1000 : '-'}`,
+        tookMs === undefined ? undefined : `${seconds(tookMs)} / ${limitMs ? seconds(limitMs) : '-'}`,
       ),
       each(({ drainedMs }) => (drainedMs === undefined ? undefined : seconds(drainedMs))),
       each(({ cpuShare }) => (cpuShare === undefined ? undefined : percent(cpuShare))),
