@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import { compressFramed, nativeBlock, portableBlock } from './snappy.ts';
 
 export const CODEC_NAMES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 export type CodecName = (typeof CODEC_NAMES)[number];
@@ -10,13 +11,12 @@ export interface Codec {
   readonly name: CodecName;
   /** The batch attributes' lowest three bits. */
   readonly id: number;
-  /** Resolves with the compressed bytes; `none` answers its input. */
-  compress(bytes: Buffer): Buffer | Promise<Buffer>;
+  /** The compressed bytes, in parts that follow each other; `none` answers its input. */
+  compress(bytes: Buffer): readonly Buffer[] | Promise<readonly Buffer[]>;
 }
 
 /** The codec interface of kafkajs, which kafkajs-snappy implements. */
 interface KafkajsCodec {
-  compress(encoder: { buffer: Buffer }): Promise<Buffer>;
   decompress(bytes: Buffer): Promise<Buffer>;
 }
 
@@ -29,15 +29,15 @@ export class CodecUnavailableError extends Error {
 const require = createRequire(import.meta.url);
 
 const BUILDERS: Record<CodecName, () => Codec> = {
-  none: () => ({ name: 'none', id: 0, compress: (bytes) => bytes }),
+  none: () => ({ name: 'none', id: 0, compress: (bytes) => [bytes] }),
   gzip: () => {
     const gzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip);
     // Level 1: the bytes repeat so much that more effort buys little and costs several times the CPU.
-    return { name: 'gzip', id: 1, compress: (bytes) => gzip(bytes, { level: 1 }) };
+    return { name: 'gzip', id: 1, compress: async (bytes) => [await gzip(bytes, { level: 1 })] };
   },
   snappy: () => {
-    const { compress } = load<() => KafkajsCodec>('kafkajs-snappy', 'snappy')();
-    return { name: 'snappy', id: 2, compress: (bytes) => compress({ buffer: bytes }) };
+    const block = nativeBlock() ?? orUnavailable(portableBlock, 'kafkajs-snappy', 'snappy');
+    return { name: 'snappy', id: 2, compress: (bytes) => compressFramed(bytes, block) };
   },
   lz4: () => {
     const { encode } = load<{ encode(bytes: Buffer, options: object): Buffer }>('lz4', 'lz4');
@@ -48,7 +48,7 @@ const BUILDERS: Record<CodecName, () => Codec> = {
       streamChecksum: false,
       blockMaxSize: 65536,
     };
-    return { name: 'lz4', id: 3, compress: (bytes) => encode(bytes, options) };
+    return { name: 'lz4', id: 3, compress: (bytes) => [encode(bytes, options)] };
   },
   zstd: () => {
     const zstdCompress = (zlib as { zstdCompress?: typeof zlib.gzip }).zstdCompress;
@@ -58,7 +58,7 @@ const BUILDERS: Record<CodecName, () => Codec> = {
       );
     }
     const compress = promisify<Buffer, Buffer>(zstdCompress);
-    return { name: 'zstd', id: 4, compress: (bytes) => compress(bytes) };
+    return { name: 'zstd', id: 4, compress: async (bytes) => [await compress(bytes)] };
   },
 };
 
@@ -90,8 +90,12 @@ export async function decompress(codecId: number, bytes: Buffer): Promise<Buffer
 }
 
 function load<T>(module: string, codec: CodecName): T {
+  return orUnavailable(() => require(module) as T, module, codec);
+}
+
+function orUnavailable<T>(make: () => T, module: string, codec: CodecName): T {
   try {
-    return require(module) as T;
+    return make();
   } catch (cause) {
     throw new CodecUnavailableError(
       `KAFKA_COMPRESSION=${codec} needs the package "${module}", which is not installed here; npm install builds it`,

@@ -160,11 +160,15 @@ export class RecordBatchWriter {
   async seal(codec: Codec): Promise<Buffer> {
     const records = this.#buffer.subarray(HEADER_BYTES, this.#length);
     const compressed = await codec.compress(records);
+    const compressedBytes = compressed.reduce((sum, part) => sum + part.length, 0);
     // Where compression does not pay, the records stay as they are: the codec is named in each batch.
     const batch =
-      codec.id === 0 || compressed.length >= records.length
+      codec.id === 0 || compressedBytes >= records.length
         ? this.#buffer.subarray(0, this.#length)
-        : Buffer.concat([this.#buffer.subarray(0, HEADER_BYTES), compressed]);
+        : Buffer.concat(
+            [this.#buffer.subarray(0, HEADER_BYTES), ...compressed],
+            HEADER_BYTES + compressedBytes,
+          );
     const asIs = batch.buffer === this.#buffer.buffer;
     this.#writeHeader(batch, asIs ? 0 : codec.id);
     if (!asIs) batchBuffers.give(this.#buffer);

@@ -1,0 +1,47 @@
+// Snappy as Java's producer writes it (xerial's framing, which SnappyInputStream reads): native where the prebuilt
+// package loads, otherwise in JavaScript, some four times slower.
+//
+// - 16 bytes: 0x82 "SNAPPY" 0x00, version 1, oldest compatible version 1.
+// - Blocks: the length of the compressed bytes, 4 bytes big-endian, then these.
+//
+// Blocks keep what a native call allocates small: measured on an EPYC VM, one call for 490 KB costs 0.6 us a record
+// of 245 bytes, nearly all of it page faults for its output, and calls for 64 KiB each cost 0.12.
+import { createRequire } from 'node:module';
+
+type CompressBlock = (bytes: Buffer) => Buffer;
+
+/** What snappy works in anyway: larger blocks would not compress better. */
+const BLOCK_BYTES = 64 * 1024;
+const HEADER = Buffer.from([0x82, ...Buffer.from('SNAPPY'), 0, 0, 0, 0, 1, 0, 0, 0, 1]);
+
+const require = createRequire(import.meta.url);
+
+/** The native function, or undefined where this platform has no prebuilt one. */
+export function nativeBlock(): CompressBlock | undefined {
+  try {
+    const { compressSync } = require('snappy') as { compressSync: CompressBlock };
+    // A build that answers wrongly would lose every record: one byte, as a literal.
+    return compressSync(Buffer.from('a')).equals(Buffer.from([1, 0, 0x61])) ? compressSync : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws where kafkajs-snappy, which brings it, is not installed */
+export function portableBlock(): CompressBlock {
+  const fromKafkajsSnappy = createRequire(require.resolve('kafkajs-snappy'));
+  const { compress } = fromKafkajsSnappy('snappyjs') as { compress: CompressBlock };
+  return (bytes) => compress(bytes);
+}
+
+/** The bytes compressed, in parts that follow each other. */
+export function compressFramed(bytes: Buffer, compressBlock: CompressBlock): Buffer[] {
+  const parts: Buffer[] = [HEADER];
+  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+    const block = compressBlock(bytes.subarray(at, at + BLOCK_BYTES));
+    const length = Buffer.allocUnsafe(4);
+    length.writeInt32BE(block.length);
+    parts.push(length, block);
+  }
+  return parts;
+}
