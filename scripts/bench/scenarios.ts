@@ -16,6 +16,10 @@ export interface Scenario {
 export const SCENARIOS: readonly Scenario[] = [
   load('batch', '50 lines a write, as fast as taken', { linesPerWrite: 50 }),
   load('single', '1 line a write, as fast as taken', { linesPerWrite: 1 }),
+  load('steady', '20,000 messages a second, 1 line a write, to the consumer', {
+    linesPerWrite: 1,
+    perSecond: 20_000,
+  }),
   load('latency', '2,000 messages a second, to the consumer', { linesPerWrite: 1, perSecond: 2_000 }),
   {
     name: 'spool',
