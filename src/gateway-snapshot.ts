@@ -112,6 +112,11 @@ function readiness({ kafka, stopping }: SnapshotSources): Readiness {
   // Records are safe on the disk meanwhile, but whoever routes devices may have a better gateway for them.
   if (kafka.link !== undefined && kafka.link.problem !== null)
     reasons.push(`Kafka cannot be used: ${kafka.link.problem}`);
+  const { failingPartitions, counters } = kafka.delivery;
+  if (reasons.length === 0 && failingPartitions > 0) {
+    const why = counters.lastError === null ? '' : `: ${counters.lastError}`;
+    reasons.push(`${failingPartitions} partitions are refused by Kafka and wait in the spool${why}`);
+  }
   if (!kafka.budget.hasRoom())
     reasons.push('unconfirmed records fill KAFKA_BUFFER_BYTES, devices are paused');
   if (kafka.delivery.spoolTrouble !== null) reasons.push(kafka.delivery.spoolTrouble);

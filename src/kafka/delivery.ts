@@ -124,6 +124,11 @@ export class Delivery implements BatchTaker {
     return this.#queues.spooling;
   }
 
+  /** Those of them whose oldest batch Kafka did not take when it was last tried. */
+  get failingPartitions(): number {
+    return this.#queues.failing;
+  }
+
   /** Bytes of batches sent, retries included. */
   get bytesSent(): number {
     return this.#sender.bytesSent;

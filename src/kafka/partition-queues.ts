@@ -25,6 +25,11 @@ export class PartitionQueues implements Iterable<PartitionQueue> {
     return this.#queues.filter((queue) => queue.spooling).length;
   }
 
+  /** Those of them whose head failed when it was last tried. */
+  get failing(): number {
+    return this.#queues.filter(({ spooling, failures }) => spooling && failures > 0).length;
+  }
+
   /** Records of split batches that are settled, and that the spool still counts. */
   get settledParts(): number {
     return this.#queues.reduce((sum, { settledParts }) => sum + settledParts, 0);

@@ -275,6 +275,11 @@ async function loseRight(t: TestContext, stage: Stage): Promise<void> {
     return gateway.snapshot().spool.partitions === PARTITIONS;
   });
   assert.equal(gateway.snapshot().kafka.lastError, 'TOPIC_AUTHORIZATION_FAILED');
+  await waitFor('readiness says why', () =>
+    reasons(gateway).includes(
+      '4 partitions are refused by Kafka and wait in the spool: TOPIC_AUTHORIZATION_FAILED',
+    ),
+  );
   await allStored(fleet);
   await sendToSpool(gateway, fleet);
   const refusals = gateway.log.filter(({ reason }) => reason === 'TOPIC_AUTHORIZATION_FAILED');
@@ -286,6 +291,7 @@ async function loseRight(t: TestContext, stage: Stage): Promise<void> {
   await allConfirmed(gateway, fleet);
   await assertDelivered(stage, topic, fleet);
   await waitFor('no partition goes through the disk', () => gateway.snapshot().spool.partitions === 0);
+  await isReady(gateway);
 }
 
 async function hideLimit(t: TestContext, stage: Stage): Promise<void> {
