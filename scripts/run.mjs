@@ -18,6 +18,8 @@ const jobs = {
   kafka: (args) => become('dist/scripts/kafka.js', args),
   bench: (args) => become('dist/scripts/bench.js', args),
   chaos: (args) => become('dist/scripts/chaos.js', args),
+  load: (args) => become('dist/src/main.js', ['load', ...args]),
+  'latency-test': (args) => become('dist/scripts/latency-test.js', args),
   docs: (args) => become('dist/scripts/docs.js', args),
   build: () => {},
   check,

@@ -31,6 +31,12 @@ async function main(args: readonly string[]): Promise<void> {
 
   const overrides = request.run === 'spool' ? settingsFrom(request.command) : {};
   const loaded = loadSettings({ env: { ...environment(), ...overrides }, dotenvPath: '.env' });
+  if (request.run === 'load') {
+    // Only here, so that a gateway does not carry the load's code.
+    const { load } = await import('./cli/load/run.ts');
+    process.exitCode = await load(request.options, loaded);
+    return;
+  }
   if (!loaded.ok) {
     process.stderr.write(refusal(loaded.problems));
     process.exitCode = EXIT_SETTINGS;

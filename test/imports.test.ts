@@ -78,7 +78,6 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   kafka: ['protocol', 'config', 'spool', 'queue/job.ts', 'workers/record-sink.ts'],
   spool: ['protocol'],
   admin: ['protocol', 'config'],
-  cli: ['config', 'app.ts', 'kafka', 'spool', 'processes/process-handle.ts'],
   // The wiring of several processes: the gateway in each, and the port and the figures of them all.
   processes: [
     'config',
@@ -90,6 +89,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'app.ts',
     'kafka/backoff.ts',
   ],
+  // Of the Kafka side only how a batch is decompressed: the load reads a topic back as any consumer would.
+  load: ['protocol', 'config', 'kafka/compression.ts'],
+  cli: ['config', 'app.ts', 'kafka', 'spool', 'processes/process-handle.ts', 'load'],
 };
 
 /** The wiring: these see everything. */
@@ -148,8 +150,18 @@ describe('only one place', () => {
     }
   });
 
-  it('knows kafkajs: kafka/kafkajs.ts', () => {
-    assert.deepEqual(importers('kafkajs'), ['kafka/kafkajs.ts']);
+  it('knows kafkajs: kafka/kafkajs.ts, and from outside only the reader of the load', () => {
+    assert.deepEqual(importers('kafkajs'), ['kafka/kafkajs.ts', 'load/topic-reader.ts']);
+    const reader = sources.find(({ path }) => path === 'load/topic-reader.ts');
+    assert.ok(reader?.imports.some(({ target }) => target === 'kafkajs'));
+    assert.ok(!reader?.imports.some(({ target }) => target.startsWith('kafkajs/')));
+  });
+
+  it('imports the load: cli/load', () => {
+    for (const { path, imports } of sources) {
+      const allowed = path.startsWith('load/') || path.startsWith('cli/load/');
+      assert.ok(allowed || !imports.some(({ area }) => area === 'load'), path);
+    }
   });
 
   it('knows the compression packages: kafka/compression.ts and kafka/snappy.ts', () => {

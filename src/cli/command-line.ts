@@ -3,11 +3,13 @@
 import { Command, CommanderError, Option } from 'commander';
 import { GROUPS } from '../config/settings.ts';
 import { SERVER_PROCESS_FLAG } from '../processes/process-handle.ts';
+import { addLoadCommand, type LoadOptions } from './load/command.ts';
 import { addSpoolCommands, EXIT_USAGE, type SpoolCommand } from './spool/command.ts';
 
 export type Request =
   | { readonly run: 'serve' | 'server-process' | 'print-config' }
   | { readonly run: 'spool'; readonly command: SpoolCommand }
+  | { readonly run: 'load'; readonly options: LoadOptions }
   | { readonly run: 'nothing'; readonly exitCode: number };
 
 /** `args` without node and script. Help, version and complaints are written from here. */
@@ -15,6 +17,7 @@ export function parseCommandLine(args: readonly string[], version: string): Requ
   let serve = false;
   let serverProcess = false;
   let spool: SpoolCommand | undefined;
+  let load: LoadOptions | undefined;
   const program = new Command('sluice')
     .description('Newline JSON from devices over TCP in, confirmed Kafka records out.')
     .version(version, '-v, --version', 'print the version')
@@ -43,6 +46,9 @@ export function parseCommandLine(args: readonly string[], version: string): Requ
   addSpoolCommands(program, (command) => {
     spool = command;
   });
+  addLoadCommand(program, (options) => {
+    load = options;
+  });
 
   try {
     program.parse(args, { from: 'user' });
@@ -51,6 +57,7 @@ export function parseCommandLine(args: readonly string[], version: string): Requ
     return { run: 'nothing', exitCode: error.exitCode === 0 ? 0 : EXIT_USAGE };
   }
   if (spool !== undefined) return { run: 'spool', command: spool };
+  if (load !== undefined) return { run: 'load', options: load };
   if (!serve) return { run: 'nothing', exitCode: 0 };
   if (serverProcess) return { run: 'server-process' };
   return { run: program.opts<{ printConfig?: true }>().printConfig ? 'print-config' : 'serve' };

@@ -1,4 +1,4 @@
-// kafkajs 2.2.4 in depth: what is used of it, typed. The only file that knows kafkajs, and it imports what is not
+// kafkajs 2.2.4 in depth: what is used of it, typed. The only file that does, for it imports what is not
 // its public face: kafkajs's own producer loses records (docs/decisions/0001), but its connections, TLS, SASL and
 // protocol encoders are sound.
 import { createRequire } from 'node:module';

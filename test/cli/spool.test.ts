@@ -110,6 +110,7 @@ class Gateway {
       TCP_PORT: '0',
       HTTP_PORT: '',
       KAFKA_BROKERS: NOBODY,
+      TCP_PROCESSES: '1',
       KAFKA_COMPRESSION: 'none',
       KAFKA_BATCH_SIZE: '10',
       ...env,

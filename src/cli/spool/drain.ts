@@ -28,9 +28,9 @@ export async function drain(settings: Settings, { topic, timeout }: DrainOptions
   const stop = stopOnSignals();
   const deadlineMs = performance.now() + timeout;
   try {
-    for (const { name, part } of found) {
+    for (const { name, part, title } of found) {
       const here = { ...settings, KAFKA_TOPIC_METRICS: name, SPOOL_DIR: part };
-      const reason = await drainTopic(here, deadlineMs, stop.signal);
+      const reason = await drainTopic(here, title, deadlineMs, stop.signal);
       if (reason === null) continue;
       const why = stop.signal.aborted ? 'stopped' : `not empty after ${durationText(timeout)}`;
       say(`${why}: ${reason}. The rest is still in ${directory}`);
@@ -55,12 +55,14 @@ async function topicsIn(directory: string, topic: string | undefined) {
   return [...found.values()].map((place) => ({
     name: place.topic,
     part: partDirectory(directory, place.process),
+    title: place.process === 0 ? place.topic : `${place.topic} (process-${place.process})`,
   }));
 }
 
 /** Null where all of it is in Kafka, otherwise what is left and why. */
 async function drainTopic(
   settings: Settings,
+  title: string,
   deadlineMs: number,
   signal: AbortSignal,
 ): Promise<string | null> {
@@ -72,9 +74,8 @@ async function drainTopic(
   );
   try {
     await kafka.start();
-    const topic = settings.KAFKA_TOPIC_METRICS;
     const all = kafka.delivery.spooledRecords;
-    const progress = new Progress(topic, all);
+    const progress = new Progress(title, all);
     while (kafka.delivery.spooledRecords > 0 && performance.now() < deadlineMs && !signal.aborted) {
       progress.show(kafka.delivery.spooledRecords);
       await pause(POLL_MS, undefined, { signal }).catch(() => undefined);
@@ -84,13 +85,13 @@ async function drainTopic(
     const { deadLettered } = kafka.delivery.counters;
     const refused =
       deadLettered === 0 ? '' : `, ${deadLettered} of them refused by Kafka and sent to the dead letters`;
-    if (all > 0) process.stdout.write(`${topic}: ${all - left} of ${all} records sent${refused}\n`);
+    if (all > 0) process.stdout.write(`${title}: ${all - left} of ${all} records sent${refused}\n`);
     if (left === 0) {
       await Promise.race([kafka.flush(), pause(LETTERS_TIMEOUT_MS, undefined, { ref: false })]);
       return null;
     }
     const problem = kafka.link?.problem ?? kafka.delivery.counters.lastError ?? kafka.delivery.spoolTrouble;
-    return `${left} records of ${topic} are left${problem === null ? '' : ` (${problem})`}`;
+    return `${left} records of ${title} are left${problem === null ? '' : ` (${problem})`}`;
   } finally {
     await kafka.close();
   }
@@ -115,13 +116,13 @@ function bury(kafka: Kafka, { value, timestampMs }: RefusedRecord, reason: strin
 
 /** One line that is written over, on a terminal only. */
 class Progress {
-  readonly #topic: string;
+  readonly #title: string;
   readonly #all: number;
   readonly #beganMs = performance.now();
   #shownMs = Number.NEGATIVE_INFINITY;
 
-  constructor(topic: string, all: number) {
-    this.#topic = topic;
+  constructor(title: string, all: number) {
+    this.#title = title;
     this.#all = all;
   }
 
@@ -131,7 +132,7 @@ class Progress {
     this.#shownMs = now;
     const sent = this.#all - left;
     const perSecond = Math.round(sent / Math.max(0.001, (now - this.#beganMs) / 1000));
-    process.stderr.write(`\r\x1b[K${this.#topic}: ${sent} of ${this.#all} records sent, ${perSecond}/s`);
+    process.stderr.write(`\r\x1b[K${this.#title}: ${sent} of ${this.#all} records sent, ${perSecond}/s`);
   }
 
   end(): void {

@@ -1,0 +1,193 @@
+// The judge of the topic with faults planted: each must be found, and nothing else.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Bitmap } from '../../src/load/bitmap.ts';
+import { TopicJudge, type Verdict } from '../../src/load/judge.ts';
+import { type DeviceAccount, DeviceLedger } from '../../src/load/ledger.ts';
+import type { Shape } from '../../src/load/plan.ts';
+import { lineOf, lineWriter, RUN, recordsOf } from './records.ts';
+
+const DEVICE = 17;
+const COUNT = 100;
+const GOOD: Omit<Verdict, 'delivered' | 'examples'> = {
+  lost: 0,
+  duplicated: 0,
+  reordered: 0,
+  corrupted: 0,
+  invented: 0,
+  unansweredMissing: 0,
+  foreign: 0,
+};
+
+/** The records of messages 0 to 99 of one device, on one connection. */
+function sentRecords(shape: Shape = { kind: 'flat' }): Buffer[] {
+  const readings = shape.kind === 'batch' ? shape.readings : 1;
+  const writer = lineWriter({ shape, sizeBytes: 170 * readings }, DEVICE);
+  return Array.from({ length: COUNT }, (_, number) => recordsOf(lineOf(writer, number)).values).flat();
+}
+
+const account = (more: Partial<DeviceAccount> = {}): DeviceAccount => ({
+  device: DEVICE,
+  sent: COUNT,
+  refused: new Uint8Array(0),
+  refusedUnknown: 0,
+  unanswered: [],
+  ...more,
+});
+
+function judged(values: readonly Buffer[], of: DeviceAccount = account(), readings = 1): Verdict {
+  const judge = new TopicJudge({ run: RUN, devices: 100, readings });
+  for (const value of values) judge.see(value);
+  return judge.verdict([of]);
+}
+
+function assertVerdict(verdict: Verdict, expected: Partial<Verdict>): void {
+  const { examples: _, ...counts } = verdict;
+  assert.deepEqual(counts, { ...GOOD, ...expected });
+}
+
+describe('the judge', () => {
+  it('finds nothing in a topic that has everything once and in order', () => {
+    assertVerdict(judged(sentRecords()), { delivered: COUNT });
+  });
+
+  it('finds a lost record, wherever it was', () => {
+    for (const at of [0, 41, COUNT - 1]) {
+      const verdict = judged(sentRecords().toSpliced(at, 1));
+      assertVerdict(verdict, { delivered: COUNT - 1, lost: 1 });
+      assert.deepEqual(verdict.examples, { lost: [`device ${DEVICE}, n ${at}`] });
+    }
+  });
+
+  it('finds that a device lost all', () => {
+    assertVerdict(judged([]), { delivered: 0, lost: COUNT });
+  });
+
+  it('finds a copy, next to its original and at the end', () => {
+    for (const at of [42, COUNT]) {
+      const records = sentRecords();
+      const verdict = judged(records.toSpliced(at, 0, records[41] as Buffer));
+      assertVerdict(verdict, { delivered: COUNT, duplicated: 1 });
+      assert.deepEqual(verdict.examples, { duplicated: [`device ${DEVICE}, n 41`] });
+    }
+  });
+
+  it('finds two records in the wrong order', () => {
+    const records = sentRecords();
+    [records[40], records[41]] = [records[41] as Buffer, records[40] as Buffer];
+    const verdict = judged(records);
+    assertVerdict(verdict, { delivered: COUNT, reordered: 1 });
+    assert.deepEqual(verdict.examples, { reordered: [`device ${DEVICE}, n 40 after 41`] });
+  });
+
+  it('finds every changed byte of a reading, and misses the reading that it was', () => {
+    const records = sentRecords();
+    const original = records[41] as Buffer;
+    const from = original.indexOf(`.${DEVICE}`) + 1;
+    for (let at = from; at < original.length - 1; at++) {
+      const changed = Buffer.from(original);
+      changed[at] = (changed[at] as number) ^ 1;
+      assertVerdict(judged(records.with(41, changed)), { delivered: COUNT - 1, corrupted: 1, lost: 1 });
+    }
+  });
+
+  it('finds a record cut short', () => {
+    const records = sentRecords();
+    const verdict = judged(records.with(41, (records[41] as Buffer).subarray(0, -20)));
+    assertVerdict(verdict, { delivered: COUNT - 1, corrupted: 1, lost: 1 });
+  });
+
+  it('finds all four at once, with examples of each', () => {
+    const records = sentRecords();
+    const changed = Buffer.from(records[50] as Buffer);
+    changed[changed.length - 40] = (changed[changed.length - 40] as number) ^ 1;
+    records[50] = changed;
+    records.splice(70, 0, records[69] as Buffer);
+    [records[10], records[11]] = [records[11] as Buffer, records[10] as Buffer];
+    records.splice(30, 2);
+    const verdict = judged(records);
+    assertVerdict(verdict, { delivered: 97, lost: 3, duplicated: 1, reordered: 1, corrupted: 1 });
+    assert.deepEqual(Object.keys(verdict.examples).sort(), ['corrupted', 'duplicated', 'lost', 'reordered']);
+  });
+
+  it('finds what was never sent', () => {
+    const verdict = judged(sentRecords(), account({ sent: COUNT - 3 }));
+    assertVerdict(verdict, { delivered: COUNT, invented: 3 });
+  });
+
+  it('misses nothing that was refused, and finds a refused one that is there', () => {
+    const refused = new Bitmap();
+    refused.add(41);
+    const of = account({ refused: refused.bytes });
+    assertVerdict(judged(sentRecords().toSpliced(41, 1), of), { delivered: COUNT - 1 });
+    assertVerdict(judged(sentRecords(), of), { delivered: COUNT, invented: 1 });
+  });
+
+  it('forgives as many missing ones as were refused without saying which', () => {
+    const of = account({ refusedUnknown: 2 });
+    assertVerdict(judged(sentRecords().toSpliced(41, 2), of), { delivered: COUNT - 2 });
+    assertVerdict(judged(sentRecords().toSpliced(41, 3), of), { delivered: COUNT - 3, lost: 1 });
+  });
+
+  it('does not count as lost what was cut off before its answer', () => {
+    const of = account({ unanswered: [{ from: 90, end: 100 }] });
+    assertVerdict(judged(sentRecords().slice(0, 94), of), { delivered: 94, unansweredMissing: 6 });
+    assertVerdict(judged(sentRecords().slice(0, 89), of), { delivered: 89, unansweredMissing: 10, lost: 1 });
+  });
+
+  it('expects no order between two connections of a device, and expects it within each', () => {
+    const writer = lineWriter({}, DEVICE);
+    const recordOf = (number: number) => recordsOf(lineOf(writer, number)).values[0] as Buffer;
+    const first = [0, 1, 2].map(recordOf);
+    writer.connected(2);
+    const second = [3, 4, 5].map(recordOf);
+    const [a, b, c] = first as [Buffer, Buffer, Buffer];
+    const [d, e, f] = second as [Buffer, Buffer, Buffer];
+    assertVerdict(judged([a, d, b, e, c, f], account({ sent: 6 })), { delivered: 6 });
+    assertVerdict(judged([a, b, c, e, d, f], account({ sent: 6 })), { delivered: 6, reordered: 1 });
+  });
+
+  it('counts readings of a batch one by one', () => {
+    const records = sentRecords({ kind: 'batch', readings: 3 });
+    assert.equal(records.length, 300);
+    assertVerdict(judged(records.toSpliced(150, 2), account(), 3), { delivered: 298, lost: 2 });
+  });
+
+  it('leaves records of others alone', () => {
+    const others = ['{}', 'x', '', '{"data":{"device":"rother.1","n":1}}'].map((text) => Buffer.from(text));
+    assertVerdict(judged([...others, ...sentRecords()]), { delivered: COUNT, foreign: 4 });
+  });
+
+  it('says what is missing as things stand, and again when more has come', () => {
+    const judge = new TopicJudge({ run: RUN, devices: 100, readings: 1 });
+    const records = sentRecords();
+    for (const value of records.slice(0, 60)) judge.see(value);
+    assert.equal(judge.verdict([account()]).lost, 40);
+    for (const value of records.slice(60)) judge.see(value);
+    const verdict = judge.verdict([account()]);
+    assertVerdict(verdict, { delivered: COUNT });
+    assert.deepEqual(verdict.examples, {});
+  });
+});
+
+describe('a ledger', () => {
+  it('tells what it sent, what was refused and what had no answer', () => {
+    const ledger = new DeviceLedger();
+    ledger.next = 10;
+    assert.equal(ledger.refuse(3), true);
+    assert.equal(ledger.refuse(3), false);
+    assert.equal(ledger.refuse(8), true);
+    assert.equal(ledger.leaveUnanswered(7), 2);
+    assert.equal(ledger.leaveUnanswered(10), 0);
+    const { refused, ...rest } = ledger.account(4);
+    assert.deepEqual([...new Bitmap(refused).present(0)], [3, 8]);
+    assert.deepEqual(rest, { device: 4, sent: 10, refusedUnknown: 0, unanswered: [{ from: 7, end: 10 }] });
+  });
+
+  it('stays small: ten million messages are judged in a few megabytes', () => {
+    const numbers = new Bitmap();
+    for (let n = 0; n < 10_000_000; n++) if (n !== 7_654_321) numbers.add(n);
+    assert.deepEqual([...numbers.missing(10_000_000)], [7_654_321]);
+    assert.ok(numbers.bytes.length <= 4 * 2 ** 20);
+  });
+});

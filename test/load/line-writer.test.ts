@@ -1,0 +1,87 @@
+// The load's lines, held to the gateway's own decoder and to the reader of their records.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { BAD_LINES } from '../../src/load/bad-lines.ts';
+import { largestLine, type Shape, smallestLine } from '../../src/load/plan.ts';
+import { RecordReader } from '../../src/load/record.ts';
+import { decodeLine } from '../../src/protocol/messages.ts';
+import { DUE_US, lineOf, lineWriter, RUN, recordsOf } from './records.ts';
+
+const SHAPES: readonly Shape[] = [
+  { kind: 'flat' },
+  { kind: 'pairs' },
+  { kind: 'batch', readings: 2 },
+  { kind: 'batch', readings: 30 },
+];
+// Where numbers get another digit.
+const NUMBERS = [0, 1, 9, 10, 11, 99, 100, 101, 3333, 99_999, 100_000, 12_345_678];
+const reader = new RecordReader(RUN);
+
+for (const shape of SHAPES) {
+  const readings = shape.kind === 'batch' ? shape.readings : 1;
+  describe(`a line of shape ${shape.kind} with ${readings} readings`, () => {
+    const sizeBytes = 200 * readings;
+
+    it('is accepted, and its records say device, number and time with the right checksum', () => {
+      const writer = lineWriter({ shape, sizeBytes });
+      for (const number of NUMBERS) {
+        const { values, seq } = recordsOf(lineOf(writer, number));
+        assert.equal(seq, number);
+        assert.equal(values.length, readings);
+        for (const [index, value] of values.entries()) {
+          const n = number * readings + index;
+          const expected = { kind: 'reading', device: 17, connection: 1, n, dueUs: DUE_US };
+          assert.deepEqual(reader.read(value), expected, String(value));
+        }
+      }
+    });
+
+    it('has no seq where none is asked for', () => {
+      const writer = lineWriter({ shape, sizeBytes, seq: false });
+      assert.equal(recordsOf(lineOf(writer, 41)).seq, undefined);
+    });
+
+    it('has the size that was asked for, from the smallest to the largest', () => {
+      for (const size of [
+        smallestLine(shape) + 9 * readings,
+        sizeBytes,
+        1000 * readings,
+        largestLine(shape),
+      ]) {
+        const line = lineOf(lineWriter({ shape, sizeBytes: size }), 123_456);
+        recordsOf(line);
+        assert.equal(line.length, size);
+      }
+    });
+  });
+}
+
+describe('lines', () => {
+  it('of one device differ in their figures', () => {
+    const writer = lineWriter();
+    const temperatures = new Set(
+      Array.from(
+        { length: 200 },
+        (_, number) => /"temperature":[\d.]+/.exec(String(lineOf(writer, number)))?.[0],
+      ),
+    );
+    assert.ok(temperatures.size > 150);
+  });
+
+  it('tell the connection that they belong to', () => {
+    const writer = lineWriter();
+    writer.connected(12);
+    const [value] = recordsOf(lineOf(writer, 5)).values;
+    const seen = reader.read(value as Buffer);
+    assert.equal(seen.kind === 'reading' && seen.connection, 12);
+  });
+});
+
+it('every bad line is refused with its code and keeps the connection', () => {
+  for (const { code, bytes } of BAD_LINES) {
+    const decoded = decodeLine(bytes, 0, bytes.length - 1);
+    // A second identify is decoded as one, and refused by the connection.
+    const actual = decoded.type === 'refused' ? decoded.code : decoded.type;
+    assert.equal(actual, code === 'already_identified' ? 'identify' : code);
+  }
+});
