@@ -225,7 +225,7 @@ export const settingsSchema = z.object({
     'batch',
     whole({ min: 1, max: 100_000 }),
     '1000',
-    "records after which a partition's batch is sent",
+    "records after which a partition's batch is sent. While the one before it is on its way it may grow further, up to 16 times as many",
   ),
   KAFKA_BATCH_BYTES: setting(
     'batch',

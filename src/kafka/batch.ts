@@ -8,8 +8,6 @@ import { type ProducerStamp, RecordBatchWriter } from './record-batch.ts';
 export class Batch implements BatchTicket, Outgoing {
   readonly partition: number;
   readonly openedAtMs: number;
-  /** For each connection that asked, the highest seq whose message ends in this batch. */
-  readonly confirmations = new Map<Session, number>();
   /** What it takes of the budget now. */
   heldBytes = 0;
   bytes: Buffer | undefined;
@@ -19,6 +17,10 @@ export class Batch implements BatchTicket, Outgoing {
   // Dropped once sealed: the uncompressed records would weigh several times what is sent.
   #writer: RecordBatchWriter | undefined;
   #count = 0;
+  readonly #confirmations = new Map<Session, number>();
+  // Lines of a connection come in runs: a lookup for each run, not for each line.
+  #asked: Session | undefined;
+  #askedSeq = -1;
   #sealing: Promise<void> | undefined;
   #settled = false;
   #waiters: (() => void)[] = [];
@@ -27,6 +29,21 @@ export class Batch implements BatchTicket, Outgoing {
     this.partition = partition;
     this.openedAtMs = openedAtMs;
     this.#writer = new RecordBatchWriter(initialBytes);
+  }
+
+  /** For each connection that asked, the highest seq whose message ends in this batch. */
+  get confirmations(): ReadonlyMap<Session, number> {
+    if (this.#asked !== undefined) this.#confirmations.set(this.#asked, this.#askedSeq);
+    return this.#confirmations;
+  }
+
+  /** The connection is told so when the batch is durable. A connection's seq rises. */
+  confirm(session: Session, seq: number): void {
+    if (session !== this.#asked) {
+      if (this.#asked !== undefined) this.#confirmations.set(this.#asked, this.#askedSeq);
+      this.#asked = session;
+    }
+    this.#askedSeq = seq;
   }
 
   /** A sealed batch in parts that follow each other: the last one settles what the whole stands for. */
@@ -41,7 +58,7 @@ export class Batch implements BatchTicket, Outgoing {
       return batch;
     });
     const last = batches.at(-1);
-    for (const [session, seq] of this.confirmations) last?.confirmations.set(session, seq);
+    for (const [session, seq] of this.confirmations) last?.confirm(session, seq);
     last?.settled().then(() => this.release());
     return batches;
   }
@@ -65,6 +82,12 @@ export class Batch implements BatchTicket, Outgoing {
   seal(codec: Codec): Promise<void> {
     this.#sealing ??= this.#seal(codec);
     return this.#sealing;
+  }
+
+  /** Kafka certainly does not have it: it is given a sequence when it is sent again. */
+  unsend(): void {
+    this.producer = undefined;
+    this.attempts = 0;
   }
 
   settled(): Promise<void> {

@@ -1,5 +1,6 @@
-// One open batch a partition. A batch is closed at the first of records, bytes and time; while its partition
-// is busy the time does not count, so that under load batches grow instead of queueing.
+// One open batch a partition. A batch is closed at the first of records, bytes and time. While its partition is busy
+// the time does not count, and while an earlier batch is on its way it may outgrow records and bytes: it could not be
+// sent anyway, and what a far Kafka takes a round trip is a batch a partition (docs/decisions/0012).
 import type { Session } from '../queue/job.ts';
 import type { BatchTicket, Reading, RecordSink } from '../workers/record-sink.ts';
 import { Batch } from './batch.ts';
@@ -24,10 +25,23 @@ export interface BatcherOptions {
 export interface BatchTaker {
   /** True while the partition has an earlier batch to send. */
   isBusy(partition: number): boolean;
+  /**
+   * How many times its usual size a batch may have because it has to wait for an earlier one: the more, the farther
+   * Kafka is. 1 or less: not at all.
+   */
+  growth(partition: number): number;
+  /** How many bytes of records become one compressed byte, at the least. */
+  readonly compressionRatio: number;
   deliver(batch: Batch): void;
 }
 
 const FIRST_BUFFER_BYTES = 16 * 1024;
+/** Beyond that many times its usual size a batch never grows. */
+const MOST_GROWTH = 16;
+/** And the most uncompressed bytes, which are to be compressed in one go. */
+const MOST_GROWN_BYTES = 4 * 2 ** 20;
+/** Of what the topic takes at once: other records may compress less well than those before. */
+const SAFE_SHARE = 0.85;
 /** A record's bytes around its reading, generously: key, head with a 128-character city, ids. */
 const MAX_FRAME_BYTES = 1536;
 
@@ -73,6 +87,12 @@ export class Batcher implements RecordSink {
     return Math.min(this.#options.maxBytes, this.#maxRecordBytes);
   }
 
+  /** What any batch may hold: compressed it still has to be one message. */
+  get #mostBytes(): number {
+    const taken = this.#maxRecordBytes * SAFE_SHARE * this.#taker.compressionRatio;
+    return Math.max(this.#maxBytes, Math.min(MOST_GROWN_BYTES, taken));
+  }
+
   get partitions(): number {
     return this.#partitions;
   }
@@ -103,7 +123,7 @@ export class Batcher implements RecordSink {
     const batch = this.#openFor(session.partition, bound);
     this.#added(batch, batch.writer.append(session.frame, reading));
     this.accepted++;
-    if (reading.confirms && reading.seq >= 0) batch.confirmations.set(session, reading.seq);
+    if (reading.confirms && reading.seq >= 0) batch.confirm(session, reading.seq);
     if (this.#isFull(batch)) this.#close(batch);
     return batch;
   }
@@ -116,12 +136,12 @@ export class Batcher implements RecordSink {
     if (this.#isFull(batch)) this.#close(batch);
   }
 
-  /** The partition has nothing left to send: an open batch whose time is up follows at once. */
+  /** The partition has nothing left to send: an open batch that is due follows at once. */
   partitionIdle(partition: number): void {
     const batch = this.#open.get(partition);
     if (batch === undefined) return;
     const left = this.#options.lingerMs - this.#age(batch);
-    if (left <= 0) this.#close(batch);
+    if (left <= 0 || this.#isDue(batch)) this.#close(batch);
     else this.#timer ??= setTimeout(() => this.#onLinger(), left);
   }
 
@@ -142,7 +162,9 @@ export class Batcher implements RecordSink {
   setPartitions(count: number, parked: readonly Batch[], isAssumed: boolean): void {
     const misplaced = isAssumed ? count !== this.#partitions : count < this.#partitions;
     // The topic may take less at once than was assumed while they were gathered.
-    const oversized = [...parked, ...this.#open.values()].some(({ writer }) => writer.bytes > this.#maxBytes);
+    const oversized = [...parked, ...this.#open.values()].some(
+      ({ writer }) => writer.bytes > this.#mostBytes,
+    );
     this.#partitions = count;
     if (!misplaced && !oversized) {
       for (const batch of parked) this.#taker.deliver(batch);
@@ -174,7 +196,7 @@ export class Batcher implements RecordSink {
     });
     // A connection's records went to one partition in order, so the last batch there confirms them all.
     for (const [session, seq] of old.confirmations) {
-      targets.get(partitionOf(session.frame.key, this.#partitions))?.confirmations.set(session, seq);
+      targets.get(partitionOf(session.frame.key, this.#partitions))?.confirm(session, seq);
     }
     void Promise.all([...targets.values()].map((batch) => batch.settled())).then(() => old.release());
   }
@@ -182,7 +204,8 @@ export class Batcher implements RecordSink {
   #openFor(partition: number, recordBytes: number): Batch {
     const current = this.#open.get(partition);
     if (current !== undefined) {
-      if (current.writer.bytes + recordBytes <= this.#maxBytes) return current;
+      const bytes = current.writer.bytes + recordBytes;
+      if (bytes <= this.#maxBytes || this.#mayGrow(current, bytes)) return current;
       this.#close(current);
     }
     // Batches of a partition resemble each other: the next one begins with what the last one needed.
@@ -199,8 +222,18 @@ export class Batcher implements RecordSink {
     this.#openRecords++;
   }
 
-  #isFull(batch: Batch): boolean {
+  #isDue(batch: Batch): boolean {
     return batch.count >= this.#options.maxRecords || batch.writer.bytes >= this.#maxBytes;
+  }
+
+  #isFull(batch: Batch): boolean {
+    return this.#isDue(batch) && !this.#mayGrow(batch, batch.writer.bytes + 1);
+  }
+
+  #mayGrow({ partition, count }: Batch, bytes: number): boolean {
+    const growth = Math.min(MOST_GROWTH, this.#taker.growth(partition));
+    if (count >= this.#options.maxRecords * growth) return false;
+    return bytes <= Math.min(this.#maxBytes * growth, this.#mostBytes);
   }
 
   #close(batch: Batch): void {

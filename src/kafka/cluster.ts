@@ -51,13 +51,18 @@ const CREATE_TOPIC_TIMEOUT_MS = 8000;
 const TOPIC_ALREADY_EXISTS = 36;
 const TOPIC_RESOURCE = 2;
 
+interface Node {
+  readonly address: Address;
+  broker: KafkaBroker | undefined;
+  connecting: Promise<KafkaBroker> | undefined;
+  /** Monotonic milliseconds of the last time it did not answer, 0 where it has answered since. */
+  failedAtMs: number;
+}
+
 export class KafkaCluster {
   readonly #options: ClusterOptions;
   readonly #build: (address: Address) => Promise<KafkaBroker>;
-  readonly #nodes = new Map<
-    number,
-    { address: Address; broker: KafkaBroker | undefined; connecting: Promise<KafkaBroker> | undefined }
-  >();
+  readonly #nodes = new Map<number, Node>();
   #seed: KafkaBroker | undefined;
   #seedConnecting: Promise<KafkaBroker> | undefined;
   #nextBootstrap = 0;
@@ -169,7 +174,7 @@ export class KafkaCluster {
       return payload === null ? undefined : decodeProduceResponse(payload, request.topic);
     } catch (error) {
       // Whatever the broker still does with it must not meet our next try on the same connection.
-      this.dropNode(nodeId);
+      this.#failed(nodeId);
       throw asClusterError(error);
     }
   }
@@ -189,24 +194,39 @@ export class KafkaCluster {
     this.#dropSeed();
   }
 
+  #failed(nodeId: number): void {
+    const node = this.#nodes.get(nodeId);
+    if (node !== undefined) node.failedAtMs = performance.now();
+    this.dropNode(nodeId);
+  }
+
   async #askAny<T>(ask: (broker: KafkaBroker) => Promise<T>, timeoutMs = ADMIN_TIMEOUT_MS): Promise<T> {
-    const nodes = shuffled([...this.#nodes.keys()]).map((nodeId) => ({
-      name: `node ${nodeId}`,
-      connect: () => this.#node(nodeId, true),
-      drop: () => this.dropNode(nodeId),
-    }));
+    // One that has not answered lately comes last: a frozen broker takes connections and costs every one its timeout.
+    const nodes = shuffled([...this.#nodes])
+      .sort(([, a], [, b]) => a.failedAtMs - b.failedAtMs)
+      .map(([nodeId, node]) => ({
+        name: `node ${nodeId}`,
+        connect: () => this.#node(nodeId, true),
+        answered: () => {
+          node.failedAtMs = 0;
+        },
+        drop: () => this.#failed(nodeId),
+      }));
     const seeds = this.#options.brokers.map(() => ({
       name: 'the broker',
       connect: () => this.#connectedSeed(),
+      answered: () => {},
       drop: () => this.#dropSeed(),
     }));
     // While logins are refused only the first may try: not always the same, or one broker could bar all others.
     const ways = this.#logins.isRefused ? shuffled([...nodes, ...seeds]) : [...nodes, ...seeds];
     let last: unknown;
-    for (const { name, connect, drop } of ways) {
+    for (const { name, connect, answered, drop } of ways) {
       try {
         const broker = await connect();
-        return await within(timeoutMs, ask(broker), `${name} did not answer`);
+        const answer = await within(timeoutMs, ask(broker), `${name} did not answer`);
+        answered();
+        return answer;
       } catch (error) {
         if (isBrokersAnswer(error)) throw error;
         last = error;
@@ -249,7 +269,12 @@ export class KafkaCluster {
       const known = this.#nodes.get(nodeId);
       if (known?.address.host === host && known.address.port === port) continue;
       this.dropNode(nodeId);
-      this.#nodes.set(nodeId, { address: { host, port }, broker: undefined, connecting: undefined });
+      this.#nodes.set(nodeId, {
+        address: { host, port },
+        broker: undefined,
+        connecting: undefined,
+        failedAtMs: 0,
+      });
     }
   }
 

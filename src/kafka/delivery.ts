@@ -10,12 +10,14 @@ import type { BatchLimits } from './batch-merger.ts';
 import type { BatchTaker } from './batcher.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import type { Codec } from './compression.ts';
+import { CompressionRatio } from './compression-ratio.ts';
 import { kafkaError } from './errors.ts';
-import type { ReadyBatch } from './outgoing.ts';
+import { Landings } from './landings.ts';
 import type { PartitionQueue, ProducerIdentity } from './partition-queue.ts';
 import { PartitionQueues } from './partition-queues.ts';
-import { halve, onlyRecord, type RefusedRecord } from './poison.ts';
+import type { RefusedRecord } from './poison.ts';
 import type { PartitionAnswer } from './produce-request.ts';
+import { Refusals } from './refusals.ts';
 import { repartition } from './repartition.ts';
 import { type Producer, Sender, type SenderOptions } from './sender.ts';
 import { SpoolPath } from './spool-path.ts';
@@ -46,6 +48,8 @@ export interface DeliveryCounters {
 
 const RETRY: BackoffOptions = { firstMs: 50, maxMs: 2000 };
 const WARNING_EVERY_MS = 10_000;
+/** A round trip in which a batch of the usual size is enough. */
+const NEAR_MS = 25;
 
 export class Delivery implements BatchTaker {
   readonly counters: DeliveryCounters = {
@@ -60,12 +64,13 @@ export class Delivery implements BatchTaker {
   readonly #options: DeliveryOptions;
   readonly #codec: Codec;
   readonly #budget: BufferBudget;
-  readonly #producer: Producer;
   readonly #events: DeliveryEvents;
   readonly #log: Logger;
   readonly #warn: (fields: object, message: string) => void;
 
   readonly #queues = new PartitionQueues();
+  readonly #ratio = new CompressionRatio();
+  readonly #refusals: Refusals;
   // Its leaders are undefined until the topic is known; closed batches are parked unsealed meanwhile.
   readonly #sender: Sender;
   #path: SpoolPath | undefined;
@@ -84,16 +89,33 @@ export class Delivery implements BatchTaker {
     this.#options = options;
     this.#codec = deps.codec;
     this.#budget = deps.budget;
-    this.#producer = deps.producer;
     this.#events = deps.events;
     this.#log = deps.log;
+    const landings = new Landings({
+      answered: (queue, answer) => this.#answered(queue, answer),
+      failed: (queue, reason, overdue) => this.#failed(queue, reason, overdue),
+    });
     this.#sender = new Sender(options, {
       producer: deps.producer,
       events: {
-        answered: (queue, answer) => this.#answered(queue, answer),
-        failed: (queue, reason, overdue) => this.#failed(queue, reason, overdue),
+        landed: (queue, batch, landing) => landings.landed(queue, batch, landing),
+        unsent: (queue, reason) => this.#failed(queue, reason),
         leadersStale: (reason) => deps.events.leadersStale(reason),
       },
+    });
+    this.#refusals = new Refusals({
+      producer: deps.producer,
+      idempotent: () => this.#sender.identity !== undefined,
+      codec: deps.codec,
+      budget: deps.budget,
+      events: {
+        ready: (queue) => this.#sender.ready(queue),
+        failed: (queue, reason) => this.#failed(queue, reason),
+        refused: (queue, record, reason) => this.#refused(queue, record, reason),
+        reassigned: async (queue, fromOffset) => this.#path?.reassign(queue, fromOffset),
+      },
+      warn: ({ partition }, fields, message) =>
+        this.#warn({ topic: options.topic, partition, ...fields }, message),
     });
     let latest: { fields: object; message: string } = { fields: {}, message: '' };
     const warn = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
@@ -141,6 +163,17 @@ export class Delivery implements BatchTaker {
 
   isBusy(partition: number): boolean {
     return this.#queues.at(partition)?.busy ?? false;
+  }
+
+  growth(partition: number): number {
+    const queue = this.#queues.at(partition);
+    // Not on the way through the disk, which takes batches as they come.
+    if (queue === undefined || queue.spooling || !queue.busy) return 1;
+    return this.#sender.leaders === undefined || this.#placing ? 1 : queue.roundTripMs / NEAR_MS;
+  }
+
+  get compressionRatio(): number {
+    return this.#ratio.least;
   }
 
   deliver(batch: Batch): void {
@@ -253,8 +286,10 @@ export class Delivery implements BatchTaker {
 
   async #seal(batch: Batch): Promise<void> {
     if (batch.bytes !== undefined) return;
+    const { heldBytes } = batch;
     await batch.seal(this.#codec);
     const bytes = (batch as { bytes: Buffer | undefined }).bytes?.length ?? 0;
+    this.#ratio.note(heldBytes, bytes);
     // From here on it weighs what it weighs compressed.
     this.#budget.release(batch.heldBytes - bytes);
     batch.heldBytes = bytes;
@@ -262,7 +297,7 @@ export class Delivery implements BatchTaker {
 
   async #sealAndSend(queue: PartitionQueue, batch: Batch): Promise<void> {
     await this.#seal(batch);
-    if (queue.head === batch) this.#sender.ready(queue);
+    this.#sender.ready(queue);
   }
 
   // --- what Kafka says ---
@@ -278,10 +313,11 @@ export class Delivery implements BatchTaker {
         this.#events.leadersStale(error.name);
         break;
       case 'sequence':
-        void this.#renewProducer(queue, error.name);
+        void this.#refusals.renewProducer(queue, error.name);
         break;
       case 'record':
-        void this.#isolate(queue, error.name);
+        this.#backToDisk(queue);
+        void this.#refusals.isolate(queue, error.name);
         break;
       case 'retry':
       case 'topic':
@@ -295,6 +331,7 @@ export class Delivery implements BatchTaker {
     if (head === undefined) return;
     this.counters.confirmed += head.count;
     this.counters.batchesConfirmed++;
+    queue.answered();
     this.counters.lastError = null;
     void this.#finishHead(queue);
   }
@@ -318,9 +355,12 @@ export class Delivery implements BatchTaker {
     queue.inFlight = false;
     if (batch === undefined) return;
     this.#leaveMemory(batch);
-    if (queue.spoolWhenFree && queue.batches.length > 0) this.#startSpooling(queue, 'Kafka is out of reach');
-    else if (queue.batches.length > 0) this.#sender.ready(queue);
-    else this.#events.partitionIdle(queue.partition);
+    if (queue.spoolWhenFree && queue.batches.length > 0) {
+      if (queue.ahead.length === 0) this.#startSpooling(queue, 'Kafka is out of reach');
+      return;
+    }
+    if (queue.batches.length > 0) this.#sender.ready(queue);
+    if (!queue.busy) this.#events.partitionIdle(queue.partition);
   }
 
   async #finishDrained(queue: PartitionQueue): Promise<void> {
@@ -336,6 +376,13 @@ export class Delivery implements BatchTaker {
     queue.drained = undefined;
     queue.inFlight = false;
     await this.#path?.load(queue);
+  }
+
+  /** It goes to the dead letters, alone. */
+  async #refused(queue: PartitionQueue, record: RefusedRecord | undefined, reason: string): Promise<void> {
+    this.counters.deadLettered++;
+    if (record !== undefined) this.#events.recordRefused(record, reason);
+    await this.#finishHead(queue);
   }
 
   #leaveMemory(batch: Batch): void {
@@ -368,60 +415,6 @@ export class Delivery implements BatchTaker {
     this.#sender.ready(queue);
   }
 
-  async #renewProducer(queue: PartitionQueue, reason: string): Promise<void> {
-    try {
-      const identity = await this.#producer.initProducerId();
-      this.#warn(
-        { topic: this.#options.topic, partition: queue.partition, reason },
-        'Kafka lost track of the producer sequence, going on under a new producer id; a batch may be there twice',
-      );
-      queue.restart(identity);
-      for (const batch of [queue.drained, ...queue.parts, ...queue.batches])
-        if (batch) batch.producer = undefined;
-      if (queue.drained?.offset !== undefined) await this.#path?.reassign(queue, queue.drained.offset);
-    } catch {
-      // The next try meets the same refusal and asks again.
-    }
-    this.#failed(queue, reason);
-  }
-
-  /** A record of the head is refused for good: it is found by halving and goes to the dead letters, alone. */
-  async #isolate(queue: PartitionQueue, reason: string): Promise<void> {
-    const { head } = queue;
-    if (head?.bytes === undefined) return;
-    this.#backToDisk(queue);
-    try {
-      // The refused sequence leaves a gap, and the broker may have seen the batch's before: start anew.
-      if (this.#sender.identity !== undefined) queue.restart(await this.#producer.initProducerId());
-      queue.renewed = queue.spooling;
-      for (const part of queue.parts) part.producer = undefined;
-      if (head.count === 1) {
-        const record = await onlyRecord(head.bytes);
-        this.counters.deadLettered++;
-        if (record !== undefined) this.#events.recordRefused(record, reason);
-        await this.#finishHead(queue);
-        return;
-      }
-      this.#splitHead(queue, await halve(head.bytes, head.openedAtMs, this.#codec));
-      queue.inFlight = false;
-      this.#warn(
-        { topic: this.#options.topic, partition: queue.partition, records: head.count, reason },
-        'Kafka refuses a record of a batch, looking for it',
-      );
-      this.#sender.ready(queue);
-    } catch (error) {
-      this.#failed(queue, `${reason}, and the batch could not be taken apart: ${(error as Error).message}`);
-    }
-  }
-
-  #splitHead(queue: PartitionQueue, halves: readonly ReadyBatch[]): void {
-    const before = queue.spooling ? undefined : queue.batches[0];
-    queue.replaceHead(halves);
-    if (before === undefined) return;
-    this.#budget.release(before.heldBytes);
-    for (const half of queue.batches.slice(0, halves.length)) this.#budget.take(half.heldBytes);
-  }
-
   // --- the way to the disk ---
 
   #spoolSoon(queue: PartitionQueue, reason: string): void {
@@ -439,7 +432,7 @@ export class Delivery implements BatchTaker {
 
   #startSpooling(queue: PartitionQueue, reason: string): void {
     queue.spoolWhenFree = false;
-    if (this.#path === undefined || queue.spooling || queue.inFlight) return;
+    if (this.#path === undefined || queue.spooling || queue.inFlight || queue.ahead.length > 0) return;
     queue.spooling = true;
     queue.succeeded();
     this.#sender.forget(queue);

@@ -94,10 +94,10 @@ export class RecordBatchWriter {
     this.#reserve(recordBound(frame, readingBytes));
     const target = this.#buffer;
     const timestampDelta = this.#timestampDelta(reading.receivedAtMs);
-    const seqText = reading.seq < 0 ? '' : String(reading.seq);
+    const seqDigits = reading.seq < 0 ? 0 : decimalDigits(reading.seq);
     const { key, head } = frame;
     const tail = reading.seq < 0 ? frame.tail : frame.seqTail;
-    const afterSeq = reading.seq < 0 ? 0 : seqText.length + DATA_FIELD.length;
+    const afterSeq = reading.seq < 0 ? 0 : seqDigits + DATA_FIELD.length;
     const valueBytes = head.length + RECEIVED_AT_BYTES + tail.length + afterSeq + readingBytes + 1;
     const bodyBytes =
       1 +
@@ -123,7 +123,8 @@ export class RecordBatchWriter {
     target.set(tail, at);
     at += tail.length;
     if (reading.seq >= 0) {
-      at += target.write(seqText, at, 'latin1');
+      writeDecimal(target, at, reading.seq, seqDigits);
+      at += seqDigits;
       target.set(DATA_FIELD, at);
       at += DATA_FIELD.length;
     }
@@ -301,6 +302,22 @@ export function encodeBody(value: Uint8Array, headers: Readonly<Record<string, s
     at += text.length;
   }
   return body.subarray(0, at);
+}
+
+/** Digits of a whole number that is not negative. */
+function decimalDigits(value: number): number {
+  let digits = 1;
+  for (let most = 10; value >= most; most *= 10) digits++;
+  return digits;
+}
+
+function writeDecimal(target: Uint8Array, from: number, value: number, digits: number): void {
+  let rest = value;
+  for (let at = from + digits - 1; at >= from; at--) {
+    const tenth = Math.floor(rest / 10);
+    target[at] = 0x30 + (rest - tenth * 10);
+    rest = tenth;
+  }
 }
 
 // Zigzag, seven bits a byte. Plain arithmetic beyond 31 bits: a timestamp delta may span years.

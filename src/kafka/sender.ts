@@ -1,7 +1,8 @@
-// Puts the heads of ready partitions on the wire: grouped by leader, several partitions in a request, at most
-// one batch of a partition in flight, each stamped once. What an answer means is for its owner to say.
-import type { PartitionQueue, ProducerIdentity } from './partition-queue.ts';
-import type { PartitionAnswer, ProduceAnswer, ProduceRequest } from './produce-request.ts';
+// Puts ready partitions' next batches on the wire: grouped by leader, several partitions in a request, one batch of
+// each, stamped once. What became of them is for its owner to say.
+import type { Outgoing } from './outgoing.ts';
+import type { Landing, PartitionQueue, ProducerIdentity } from './partition-queue.ts';
+import type { ProduceAnswer, ProduceRequest } from './produce-request.ts';
 import { NO_PRODUCER, stamp } from './record-batch.ts';
 
 export interface SenderOptions {
@@ -19,12 +20,17 @@ export interface Producer {
 }
 
 export interface SenderEvents {
-  /** The broker's word on the head that was sent; with acks 0 there is none. */
-  answered(queue: PartitionQueue, answer: PartitionAnswer | undefined): void;
-  /** Nobody knows whether the broker took the head, or it could not be sent. */
-  failed(queue: PartitionQueue, reason: string, overdue: boolean): void;
+  /** Of a batch that was sent: the broker's word on it, or that there is none. */
+  landed(queue: PartitionQueue, batch: Outgoing, landing: Landing): void;
+  /** The head could not be sent. */
+  unsent(queue: PartitionQueue, reason: string): void;
   /** The leaders are wrong or out of reach. */
   leadersStale(reason: string): void;
+}
+
+interface Sending {
+  readonly queue: PartitionQueue;
+  readonly batch: Outgoing;
 }
 
 /** Requests on their way to one broker: more would only wait there, fewer leave the link idle. */
@@ -54,7 +60,7 @@ export class Sender {
     this.#events = deps.events;
   }
 
-  /** The queue's head may be sent. */
+  /** The queue may have something to send. */
   ready(queue: PartitionQueue): void {
     this.#ready.add(queue);
     this.schedule();
@@ -84,10 +90,12 @@ export class Sender {
     const { leaders } = this;
     if (leaders === undefined || this.#closed) return;
     const now = performance.now();
-    const byLeader = new Map<number, PartitionQueue[]>();
+    const byLeader = new Map<number, Sending[]>();
     let retryInMs = Infinity;
     for (const queue of this.#ready) {
-      if (queue.inFlight || queue.head?.bytes === undefined) {
+      const leader = leaders[queue.partition] ?? -1;
+      const batch = queue.nextFor(leader);
+      if (batch?.bytes === undefined) {
         this.#ready.delete(queue);
         continue;
       }
@@ -95,30 +103,29 @@ export class Sender {
         retryInMs = Math.min(retryInMs, queue.notBeforeMs - now);
         continue;
       }
-      const leader = leaders[queue.partition] ?? -1;
       if (leader < 0) {
         const reason = `partition ${queue.partition} has no leader`;
-        this.#events.failed(queue, reason, false);
+        this.#events.unsent(queue, reason);
         this.#events.leadersStale(reason);
         continue;
       }
       const group = byLeader.get(leader);
-      if (group === undefined) byLeader.set(leader, [queue]);
-      else group.push(queue);
+      if (group === undefined) byLeader.set(leader, [{ queue, batch }]);
+      else group.push({ queue, batch });
     }
-    for (const [leader, queues] of byLeader) this.#sendTo(leader, queues);
+    for (const [leader, sendings] of byLeader) this.#sendTo(leader, sendings);
     if (retryInMs !== Infinity) {
       clearTimeout(this.#retryTimer);
       this.#retryTimer = setTimeout(() => this.#pump(), Math.ceil(retryInMs));
     }
   }
 
-  #sendTo(leader: number, queues: readonly PartitionQueue[]): void {
-    let rest = [...queues];
+  #sendTo(leader: number, sendings: readonly Sending[]): void {
+    let rest = sendings;
     while (rest.length > 0 && (this.#requests.get(leader) ?? 0) < MAX_REQUESTS_PER_BROKER) {
       let bytes = 0;
-      const fits = rest.findIndex((queue, index) => {
-        bytes += queue.head?.bytes?.length ?? 0;
+      const fits = rest.findIndex(({ batch }, index) => {
+        bytes += batch.bytes?.length ?? 0;
         return index > 0 && bytes > MAX_REQUEST_BYTES;
       });
       const group = fits < 0 ? rest : rest.slice(0, fits);
@@ -127,22 +134,25 @@ export class Sender {
     }
   }
 
-  async #send(leader: number, queues: readonly PartitionQueue[]): Promise<void> {
-    const batches = queues.map((queue) => {
-      this.#ready.delete(queue);
-      queue.inFlight = true;
-      return { partition: queue.partition, bytes: this.#stamped(queue) };
+  async #send(leader: number, sendings: readonly Sending[]): Promise<void> {
+    const batches = sendings.map(({ queue, batch }) => {
+      queue.sent(batch, leader);
+      // One batch of a partition a request: what else it has leaves with the next.
+      if (queue.nextFor(leader)?.bytes === undefined) this.#ready.delete(queue);
+      else this.schedule();
+      return { partition: queue.partition, bytes: this.#stamped(queue, batch) };
     });
     this.#requests.set(leader, (this.#requests.get(leader) ?? 0) + 1);
     const { topic, acks, requestTimeoutMs } = this.#options;
     try {
       const request = { topic, acks, timeoutMs: requestTimeoutMs, batches };
       const answer = await this.#producer.produce(leader, request);
-      if (!this.#closed) this.#settle(queues, answer);
+      if (!this.#closed) this.#settle(sendings, answer);
     } catch (error) {
       // The outcome is unknown: the same bytes again, which an idempotent broker recognises.
       const { message, code } = error as Error & { code?: string };
-      for (const queue of queues) this.#events.failed(queue, message, code === 'TIMEOUT');
+      const landing = { reason: message, overdue: code === 'TIMEOUT' };
+      for (const { queue, batch } of sendings) this.#events.landed(queue, batch, landing);
       if (!this.#closed) this.#events.leadersStale(message);
     } finally {
       this.#requests.set(leader, (this.#requests.get(leader) ?? 1) - 1);
@@ -150,25 +160,27 @@ export class Sender {
     }
   }
 
-  #settle(queues: readonly PartitionQueue[], answer: ProduceAnswer | undefined): void {
-    for (const queue of queues) {
+  #settle(sendings: readonly Sending[], answer: ProduceAnswer | undefined): void {
+    for (const { queue, batch } of sendings) {
       const word = answer?.partitions.find(({ partition }) => partition === queue.partition);
-      if (answer !== undefined && word === undefined)
-        this.#events.failed(queue, 'the answer does not name the partition', false);
-      else this.#events.answered(queue, word);
+      const isUnnamed = answer !== undefined && word === undefined;
+      this.#events.landed(
+        queue,
+        batch,
+        isUnnamed ? { reason: 'the answer does not name the partition', overdue: false } : { answer: word },
+      );
     }
   }
 
-  /** The head's bytes with the producer's identity in them, given once. */
-  #stamped(queue: PartitionQueue): Buffer {
-    const { head } = queue;
-    if (head?.bytes === undefined) throw new Error('a partition without a sealed batch was sent');
-    if (head.producer === undefined) {
-      head.producer = this.identity ? queue.takeStamp(this.identity, head.count) : NO_PRODUCER;
-      stamp(head.bytes, head.producer);
+  /** The batch's bytes with the producer's identity in them, given once. */
+  #stamped(queue: PartitionQueue, batch: Outgoing): Buffer {
+    if (batch.bytes === undefined) throw new Error('a batch was sent that is not sealed');
+    if (batch.producer === undefined) {
+      batch.producer = this.identity ? queue.takeStamp(this.identity, batch.count) : NO_PRODUCER;
+      stamp(batch.bytes, batch.producer);
     }
-    head.attempts++;
-    this.bytesSent += head.bytes.length;
-    return head.bytes;
+    batch.attempts++;
+    this.bytesSent += batch.bytes.length;
+    return batch.bytes;
   }
 }

@@ -4,6 +4,7 @@ import type { Batch } from '../../src/kafka/batch.ts';
 import { Batcher, type BatcherOptions } from '../../src/kafka/batcher.ts';
 import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
 import { createCodec } from '../../src/kafka/compression.ts';
+import { CompressionRatio } from '../../src/kafka/compression-ratio.ts';
 import { partitionOf } from '../../src/kafka/partitioner.ts';
 import type { Session } from '../../src/queue/job.ts';
 import { decodeBatch } from './decode-batch.ts';
@@ -14,6 +15,9 @@ const HOUR_MS = 3_600_000;
 function setUp(t: TestContext, options: Partial<BatcherOptions> = {}) {
   const delivered: Batch[] = [];
   const busy = new Set<number>();
+  const onItsWay = new Set<number>();
+  const ratio = { least: 1 };
+  const growth = { times: 100 };
   const budget = new BufferBudget(2 ** 24, 0);
   const batcher = new Batcher(
     {
@@ -26,11 +30,18 @@ function setUp(t: TestContext, options: Partial<BatcherOptions> = {}) {
     },
     {
       budget,
-      taker: { isBusy: (partition) => busy.has(partition), deliver: (batch) => delivered.push(batch) },
+      taker: {
+        isBusy: (partition) => busy.has(partition),
+        growth: (partition) => (onItsWay.has(partition) ? growth.times : 1),
+        get compressionRatio() {
+          return ratio.least;
+        },
+        deliver: (batch) => delivered.push(batch),
+      },
     },
   );
   t.after(() => batcher.stop());
-  return { batcher, delivered, busy, budget };
+  return { batcher, delivered, busy, onItsWay, ratio, growth, budget };
 }
 
 async function recordsOf(batch: Batch) {
@@ -44,6 +55,92 @@ test('a batch is closed by its last record, one before that it is open', (t) => 
   assert.deepEqual([delivered.length, batcher.openRecords, batcher.accepted], [0, 2, 2]);
   batcher.append(session, reading('{"n":1}'));
   assert.deepEqual([delivered.length, batcher.openRecords, delivered[0]?.count], [1, 0, 3]);
+});
+
+test('behind one on its way a batch grows, up to 16 times its records, and leaves when the partition is idle', (t) => {
+  const { batcher, delivered, busy, onItsWay } = setUp(t, { maxRecords: 3 });
+  const session = fakeSession();
+  batcher.append(session, reading('{"n":1}'));
+  const { partition } = session;
+  busy.add(partition);
+  onItsWay.add(partition);
+  for (let i = 1; i < 47; i++) batcher.append(session, reading('{"n":1}'));
+  assert.deepEqual([delivered.length, batcher.openRecords], [0, 47]);
+  batcher.append(session, reading('{"n":1}'));
+  assert.deepEqual([delivered[0]?.count, batcher.openRecords], [48, 0]);
+
+  for (let i = 0; i < 4; i++) batcher.append(session, reading('{"n":1}'));
+  onItsWay.delete(partition);
+  busy.delete(partition);
+  batcher.partitionIdle(partition);
+  assert.deepEqual([delivered[1]?.count, batcher.openRecords], [4, 0]);
+  // One that is not due waits for its time.
+  for (let i = 0; i < 2; i++) batcher.append(session, reading('{"n":1}'));
+  batcher.partitionIdle(partition);
+  assert.equal(batcher.openRecords, 2);
+});
+
+test('a batch grows as much as its partition says', (t) => {
+  const { batcher, delivered, onItsWay, growth } = setUp(t, { maxRecords: 10 });
+  const session = fakeSession();
+  batcher.append(session, reading('{"n":1}'));
+  onItsWay.add(session.partition);
+  for (const times of [0, 1, 2.5]) {
+    growth.times = times;
+    const before = delivered.length;
+    while (delivered.length === before) batcher.append(session, reading('{"n":1}'));
+  }
+  assert.deepEqual(
+    delivered.map(({ count }) => count),
+    [10, 10, 25],
+  );
+});
+
+test('a batch that grew is closed by the next record once none is on its way before it', (t) => {
+  const { batcher, delivered, onItsWay } = setUp(t, { maxRecords: 3 });
+  const session = fakeSession();
+  batcher.append(session, reading('{"n":1}'));
+  onItsWay.add(session.partition);
+  for (let i = 1; i < 10; i++) batcher.append(session, reading('{"n":1}'));
+  onItsWay.clear();
+  batcher.append(session, reading('{"n":1}'));
+  assert.deepEqual(
+    delivered.map(({ count }) => count),
+    [11],
+  );
+});
+
+test('a batch grows to what is one message when it is compressed as the others were', (t) => {
+  for (const least of [1, 2, 100]) {
+    const { batcher, delivered, onItsWay, ratio } = setUp(t, { maxBytes: 4096, maxRecordBytes: 10_000 });
+    const session = fakeSession();
+    ratio.least = least;
+    batcher.append(session, reading('{"n":1}'));
+    onItsWay.add(session.partition);
+    while (delivered.length === 0) batcher.append(session, reading(`{"text":"${'x'.repeat(300)}"}`));
+    const most = Math.min(16 * 4096, 8500 * least);
+    const bytes = delivered[0]?.writer.bytes ?? 0;
+    assert.ok(bytes <= most && bytes > most - 700, `${bytes} bytes of ${most}`);
+  }
+});
+
+test('the ratio is that of the worst of the recent large batches', () => {
+  const ratio = new CompressionRatio();
+  assert.equal(ratio.least, 1);
+  ratio.note(1000, 900);
+  assert.equal(ratio.least, 1);
+  ratio.note(100_000, 25_000);
+  assert.equal(ratio.least, 4);
+  ratio.note(100_000, 50_000);
+  for (let i = 0; i < 31; i++) {
+    assert.equal(ratio.least, 2);
+    ratio.note(100_000, 25_000);
+  }
+  ratio.note(100_000, 25_000);
+  assert.equal(ratio.least, 4);
+  // Where compression does not pay, records stay as they are, and a header is more.
+  ratio.note(100_000, 100_061);
+  assert.equal(ratio.least, 1);
 });
 
 test('a batch never holds more bytes than it may, and a larger record is a batch of its own', (t) => {

@@ -54,7 +54,7 @@ export function batchOf(session: Session, partition: number, count: number, seq 
   const batch = new Batch(partition, performance.now(), 1024);
   for (let i = 0; i < count; i++)
     batch.heldBytes += batch.writer.append(session.frame, reading(`{"n":${i}}`));
-  if (seq >= 0) batch.confirmations.set(session, seq);
+  if (seq >= 0) batch.confirm(session, seq);
   return batch;
 }
 
