@@ -16,11 +16,9 @@ export interface AcceptorOptions {
   readonly maxConnectionsPerIp: number;
   /** Idle time before TCP keepalive probes in milliseconds, 0 = off. */
   readonly keepaliveMs: number;
-  /** Nothing is read before another process has the socket. */
-  readonly handsOver: boolean;
 }
 
-/** Owns the socket from here on, and says `released(address)` once it is gone. False = nobody can take it. */
+/** Owns the socket from here on, from which nothing was read, and says `released(address)` once it is gone. False = nobody can take it. */
 export type SocketTaker = (socket: Socket, address: string) => boolean;
 
 // Refused connections that are still being told why; beyond it they are closed without a word.
@@ -53,7 +51,8 @@ export class Acceptor {
         noDelay: true,
         keepAlive,
         keepAliveInitialDelay: options.keepaliveMs,
-        pauseOnConnect: options.handsOver,
+        // Whoever takes it reads in a way of its own (device-reader.ts), in this process or another.
+        pauseOnConnect: true,
       },
       (socket) => this.#accept(socket),
     );
@@ -166,7 +165,6 @@ export function acceptorOptions(
     maxConnections,
     maxConnectionsPerIp: settings.TCP_MAX_CONNECTIONS_PER_IP,
     keepaliveMs: settings.TCP_KEEPALIVE,
-    handsOver: processes > 1,
   };
 }
 

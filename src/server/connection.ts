@@ -8,8 +8,10 @@ import { createRecordFrame, type RecordFrame } from '../protocol/record-frame.ts
 import * as replies from '../protocol/replies.ts';
 import type { Job, JobSink, LineBytes, Refusal, Session } from '../queue/job.ts';
 import type { ServerCounters } from './counters.ts';
+import { readDevice } from './device-reader.ts';
 import { LineFramer } from './line-framer.ts';
 import { ReplyWriter } from './reply-writer.ts';
+import { type Slab, slabs } from './slabs.ts';
 import { NOT_SCHEDULED, type TimerOwner, type TimerWheel } from './timer-wheel.ts';
 
 export interface ConnectionOptions {
@@ -72,19 +74,21 @@ export class Connection implements Session, TimerOwner {
   #closingAtMs = NEVER;
   #lingerBytes = 0;
   #pendingJobs = 0;
+  /** What the bytes of pending jobs, and of the lines to come, lie in. */
+  readonly #slabs: Slab[] = [];
   #expectedSeq = -1;
   #storedSeq = -1;
   #toldSeq = -1;
 
-  constructor(host: ConnectionHost, socket: Socket) {
+  constructor(host: ConnectionHost, accepted: Socket) {
     this.#host = host;
+    this.remoteAddress = accepted.remoteAddress ?? '';
+    const socket = readDevice(accepted, (bytes, slab) => this.#onData(bytes, slab));
     this.#socket = socket;
     this.#writer = new ReplyWriter(socket);
     this.#framer = new LineFramer(host.options.maxLineBytes);
-    this.remoteAddress = socket.remoteAddress ?? '';
     this.#connectedAtMs = host.wheel.nowMs;
     this.#lastReceivedMs = this.#connectedAtMs;
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
     socket.on('close', () => this.#onClose());
@@ -130,6 +134,7 @@ export class Connection implements Session, TimerOwner {
 
   done(): void {
     this.#pendingJobs--;
+    if (this.#pendingJobs === 0) this.#letGo();
     if (this.#ended) this.#endWhenAnswered();
   }
 
@@ -178,7 +183,7 @@ export class Connection implements Session, TimerOwner {
 
   // --- input ---
 
-  #onData(chunk: Buffer): void {
+  #onData(chunk: Uint8Array, slab: Slab | undefined): void {
     this.#host.counters.receivedBytes += chunk.length;
     if (this.#closingAtMs !== NEVER) {
       this.#lingerBytes += chunk.length;
@@ -187,8 +192,20 @@ export class Connection implements Session, TimerOwner {
     }
     this.#lastReceivedMs = this.#host.wheel.nowMs;
     this.#receivedAtMs = Date.now();
+    if (slab !== undefined && this.#slabs.at(-1) !== slab) {
+      slabs.hold(slab);
+      this.#slabs.push(slab);
+    }
     this.#framer.push(chunk);
     this.#drain();
+    this.#letGo();
+  }
+
+  /** Nothing of what was read is looked at any more: it need not stay. */
+  #letGo(): void {
+    if (this.#pendingJobs > 0 || !this.#framer.usedUp) return;
+    for (const slab of this.#slabs) slabs.release(slab);
+    this.#slabs.length = 0;
   }
 
   #drain(): void {

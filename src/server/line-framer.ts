@@ -31,6 +31,11 @@ export class LineFramer {
     return this.#partialLength;
   }
 
+  /** The chunk is used up, and nobody in here looks at it any more. */
+  get usedUp(): boolean {
+    return this.#chunk.length === 0;
+  }
+
   /** Hands over the next chunk. The one before has to be used up: next() has answered `more`. */
   push(chunk: Uint8Array): void {
     this.#chunk = chunk;
@@ -79,7 +84,9 @@ export class LineFramer {
 
   #keep(from: number): FramerResult {
     const chunk = this.#chunk;
+    // What is kept of a chunk would keep the memory of many.
     this.#chunk = EMPTY;
+    this.bytes = EMPTY;
     this.#at = 0;
     if (from === chunk.length) return 'more';
     if (!this.#append(chunk, from, chunk.length)) return 'too_long';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { pino } from 'pino';
-import type { Job, JobSink, Session } from '../../src/queue/job.ts';
+import type { Job, JobSink, JobSource, Session } from '../../src/queue/job.ts';
 import { Acceptor } from '../../src/server/acceptor.ts';
 import { TcpServer } from '../../src/server/tcp-server.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
@@ -10,18 +10,23 @@ import { waitFor } from '../support/wait.ts';
 
 const NO_LINE = { bytes: new Uint8Array(0), start: 0, end: 0 };
 
+const textOf = ({ bytes, start, end }: Job) => Buffer.from(bytes.subarray(start, end)).toString();
+
 interface Served {
   readonly server: TcpServer;
   readonly port: number;
   /** Jobs as they came; each is the test's to finish. */
   readonly jobs: Job[];
+  /** Connections that found no room may try again. */
+  readonly onRoom: () => void;
 }
 
-async function serve(t: TestContext): Promise<Served> {
+async function serve(t: TestContext, hasRoom: (job: Job) => boolean = () => true): Promise<Served> {
   const jobs: Job[] = [];
+  const waiting: JobSource[] = [];
   const sink: JobSink = {
-    offer: (job) => jobs.push(job) > 0,
-    awaitRoom: () => {},
+    offer: (job) => hasRoom(job) && jobs.push(job) > 0,
+    awaitRoom: (source) => void waiting.push(source),
     forget: () => {},
     stats: { depth: 0, capacity: 1, bytes: 0, capacityBytes: 1 },
   };
@@ -31,7 +36,6 @@ async function serve(t: TestContext): Promise<Served> {
     maxConnections: 10,
     maxConnectionsPerIp: 0,
     keepaliveMs: 0,
-    handsOver: false,
   };
   const options = {
     maxLineBytes: 65_536,
@@ -52,7 +56,10 @@ async function serve(t: TestContext): Promise<Served> {
     acceptor.close();
     await server.close(0);
   });
-  return { server, port, jobs };
+  const onRoom = () => {
+    for (const source of waiting.splice(0)) source.onRoom();
+  };
+  return { server, port, jobs, onRoom };
 }
 
 /** A connection that has sent `count` lines which a worker took, asking for the seqs 1 to `count`. */
@@ -154,16 +161,68 @@ describe('a line in a worker’s hands', () => {
     assert.deepEqual(await device.rest(), ['{"type":"ack","status":"alive"}']);
   });
 
+  it('keeps its bytes while those of other devices come and go', async (t) => {
+    const { port, jobs } = await serve(t);
+    const devices = await Promise.all(Array.from({ length: 8 }, () => Device.identified(port)));
+    const wanted = new Map<string, string>();
+    for (let round = 0; round < 500; round++) {
+      for (const [index, device] of devices.entries()) {
+        const name = `${index}.${round}`;
+        const letter = String.fromCharCode(97 + ((index + round) % 26));
+        const line = `${name} ${letter.repeat(500 + ((round * 37) % 3000))}`;
+        wanted.set(name, line);
+        device.send(`${line}\n`);
+      }
+      await new Promise(setImmediate);
+      // A worker takes what has waited for long: by then the memory of many reads was used again.
+      for (let left = jobs.length - 500; left > 0; left--) check(jobs.shift());
+    }
+    await waitFor('all lines', () => {
+      while (jobs.length > 0) check(jobs.shift());
+      return wanted.size === 0;
+    });
+
+    function check(job: Job | undefined): void {
+      if (job === undefined) return;
+      const text = textOf(job);
+      const [name = ''] = text.split(' ');
+      assert.equal(text, wanted.get(name));
+      wanted.delete(name);
+      job.session.done();
+    }
+  });
+
+  it('that finds no room keeps its bytes too, and those behind it', async (t) => {
+    let held = true;
+    const isHeld = (job: Job) => textOf(job).startsWith('held');
+    const { port, jobs, onRoom } = await serve(t, (job) => !held || !isHeld(job));
+    const lines = [1, 2, 3].map((number) => `held ${number} ${'h'.repeat(100)}`);
+    const first = await Device.identified(port);
+    first.send(lines.map((line) => `${line}\n`).join(''));
+    const others = await Promise.all(Array.from({ length: 4 }, () => Device.identified(port)));
+    let sent = 0;
+    let done = 0;
+    while (done < 2000) {
+      for (const other of others) other.send(`${'o'.repeat(2000)}\n`);
+      sent += others.length;
+      await waitFor('the lines of others', () => jobs.length === sent - done);
+      for (const { session } of jobs.splice(0)) session.done();
+      done = sent;
+    }
+    held = false;
+    onRoom();
+    await waitFor('the held lines', () => jobs.length === lines.length);
+    assert.deepEqual(jobs.map(textOf), lines);
+    for (const { session } of jobs) session.done();
+  });
+
   it('keeps its bytes while later ones arrive', async (t) => {
     const { port, jobs } = await serve(t);
     const device = await Device.identified(port);
     const lines = Array.from({ length: 2000 }, (_, index) => `${index} ${'x'.repeat(index)}`);
     for (const line of lines) device.send(`${line}\n`);
     await waitFor('all lines', () => jobs.length === lines.length);
-    assert.deepEqual(
-      jobs.map(({ bytes, start, end }) => Buffer.from(bytes.subarray(start, end)).toString()),
-      lines,
-    );
+    assert.deepEqual(jobs.map(textOf), lines);
     for (const { session } of jobs) session.done();
   });
 });

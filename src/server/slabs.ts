@@ -1,0 +1,61 @@
+// Memory for what devices send. Each read gets a piece of it, and it is used again when the lines of all its pieces
+// are done. Memory of its own for each read would be hundreds of megabytes a second outside of the heap, which the
+// collector answers by marking the whole heap again and again.
+
+export const SLAB_BYTES = 256 * 1024;
+/** Free slabs that are kept: 16 MiB. */
+const MOST_FREE = 64;
+
+export class Slab {
+  readonly bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  used = 0;
+  holders = 0;
+  /** No further piece of it is handed out. */
+  full = false;
+}
+
+/** A piece of a slab. It stays as it is while somebody holds the slab. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  readonly slab: Slab;
+}
+
+export class Slabs {
+  readonly #free: Slab[] = [];
+  #current = new Slab();
+
+  /** A copy of the first bytes of `source`, at most SLAB_BYTES. Hold its slab before the next call. */
+  copy(source: Uint8Array, length: number): Piece {
+    if (this.#current.used + length > SLAB_BYTES) this.#next();
+    const slab = this.#current;
+    const bytes = slab.bytes.subarray(slab.used, slab.used + length);
+    bytes.set(source.subarray(0, length));
+    slab.used += length;
+    return { bytes, slab };
+  }
+
+  hold(slab: Slab): void {
+    slab.holders++;
+  }
+
+  release(slab: Slab): void {
+    slab.holders--;
+    if (slab.full && slab.holders === 0) this.#give(slab);
+  }
+
+  #next(): void {
+    const slab = this.#current;
+    slab.full = true;
+    if (slab.holders === 0) this.#give(slab);
+    this.#current = this.#free.pop() ?? new Slab();
+    this.#current.used = 0;
+    this.#current.full = false;
+  }
+
+  #give(slab: Slab): void {
+    if (this.#free.length < MOST_FREE) this.#free.push(slab);
+  }
+}
+
+/** One for the process: all connections read in turn. */
+export const slabs = new Slabs();

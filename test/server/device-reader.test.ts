@@ -1,0 +1,81 @@
+// How a device's bytes are read, where Node gives a handle and where it does not. What becomes of lines is tested with
+// connections (stored.test.ts and others).
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { readDevice } from '../../src/server/device-reader.ts';
+import { slabs } from '../../src/server/slabs.ts';
+
+/** Both ends of a connection, of which nothing was read. */
+async function pair(t: TestContext): Promise<{ device: Socket; accepted: Socket; closed: Promise<unknown> }> {
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const device = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+  const [accepted] = (await once(server, 'connection')) as [Socket];
+  server.close();
+  t.after(() => device.destroy());
+  return { device, accepted, closed: once(server, 'close') };
+}
+
+const text = (pieces: readonly Uint8Array[]) => Buffer.concat(pieces).toString();
+
+test('what one device sends stays while others are read', async (t) => {
+  const pairs = await Promise.all(Array.from({ length: 20 }, () => pair(t)));
+  const pieces: Uint8Array[][] = pairs.map(() => []);
+  for (const [index, { accepted }] of pairs.entries())
+    readDevice(accepted, (bytes, slab) => {
+      if (slab !== undefined) slabs.hold(slab);
+      pieces[index]?.push(bytes);
+    });
+  // More than a slab holds, in pieces that do not fit together.
+  const sent = pairs.map((_, index) => `${index}`.repeat(40_000 + index));
+  for (const [index, { device }] of pairs.entries()) device.end(sent[index] ?? '');
+  await Promise.all(pairs.map(({ device }) => once(device, 'finish')));
+  while (pieces.some((own, index) => text(own).length < (sent[index]?.length ?? 0)))
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(pieces.map(text), sent);
+  for (const { device } of pairs) device.destroy();
+});
+
+test('a paused device is not read, and the spent socket ends with the one in its place', async (t) => {
+  const { device, accepted, closed } = await pair(t);
+  const pieces: Uint8Array[] = [];
+  const socket = readDevice(accepted, (bytes) => pieces.push(bytes));
+  assert.notEqual(socket, accepted);
+  socket.pause();
+  device.write('hello');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(text(pieces), '');
+  socket.resume();
+  while (pieces.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(text(pieces), 'hello');
+  socket.write('reply');
+  assert.equal(String((await once(device, 'data'))[0]), 'reply');
+  socket.destroy();
+  // A listener waits for the sockets it accepted.
+  await closed;
+  assert.equal(accepted.destroyed, true);
+});
+
+test('a connection that is reset closes its socket and breaks nothing else', async (t) => {
+  const { device, accepted, closed } = await pair(t);
+  const socket = readDevice(accepted, () => {});
+  // Not once(), which an error ends.
+  const gone = new Promise((resolve) => socket.on('close', resolve));
+  device.resetAndDestroy();
+  await Promise.all([gone, closed]);
+});
+
+test('where there is no handle the stream is read', async () => {
+  const stream = new PassThrough();
+  stream.pause();
+  const pieces: Uint8Array[] = [];
+  const socket = readDevice(stream as unknown as Socket, (bytes) => pieces.push(bytes));
+  assert.equal(socket, stream);
+  stream.write('hello');
+  while (pieces.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(text(pieces), 'hello');
+});

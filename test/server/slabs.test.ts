@@ -1,0 +1,46 @@
+// Memory for what was read: a piece stays while its slab is held, and is used again afterwards.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SLAB_BYTES, type Slab, Slabs } from '../../src/server/slabs.ts';
+
+const source = (byte: number) => Buffer.alloc(SLAB_BYTES, byte);
+
+test('pieces follow each other, and one that does not fit begins the next slab', () => {
+  const slabs = new Slabs();
+  const first = slabs.copy(source(1), SLAB_BYTES - 10);
+  slabs.hold(first.slab);
+  const second = slabs.copy(source(2), 10);
+  const third = slabs.copy(source(3), 1);
+  assert.equal(second.slab, first.slab);
+  assert.notEqual(third.slab, first.slab);
+  assert.deepEqual(
+    [first, second, third].map(({ bytes }) => [bytes.length, bytes[0], bytes.at(-1)]),
+    [
+      [SLAB_BYTES - 10, 1, 1],
+      [10, 2, 2],
+      [1, 3, 3],
+    ],
+  );
+});
+
+test('a held slab is never used again, one that everybody let go of is', () => {
+  const slabs = new Slabs();
+  const held: { bytes: Uint8Array; slab: Slab; byte: number }[] = [];
+  const seen = new Set<Slab>();
+  for (let round = 0; round < 2000; round++) {
+    const byte = round % 256;
+    const { bytes, slab } = slabs.copy(source(byte), 20_000 + (round % 7) * 10_000);
+    seen.add(slab);
+    slabs.hold(slab);
+    held.push({ bytes, slab, byte });
+    // Some are let go of at once, some late, in another order than they came.
+    while (held.length > 30) {
+      const [one] = held.splice((round * 7) % held.length, 1);
+      if (one === undefined) break;
+      assert.ok(one.bytes.every((value) => value === one.byte));
+      slabs.release(one.slab);
+    }
+  }
+  for (const { bytes, byte } of held) assert.ok(bytes.every((value) => value === byte));
+  assert.ok(seen.size < 60, `${seen.size} slabs`);
+});
