@@ -1,18 +1,17 @@
 // npm run latency-test: round trips of keepalives and of confirmed messages, at rest and under load, against a
 // gateway that runs or one of its own with its own Kafka.
-import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { count, duration, rate, target } from '../src/cli/load/parsers.ts';
 import type { LatencySummary } from '../src/load/histogram.ts';
-import type { LoadPlan, Target } from '../src/load/plan.ts';
+import type { Target } from '../src/load/plan.ts';
 import { runLoad } from '../src/load/run.ts';
 import { table } from './bench/report.ts';
-import { ServerProcess } from './bench/server-process.ts';
-import { deleteTopic } from './kafka/client.ts';
-import { startKafka } from './kafka/cluster.ts';
+import { ownOrGivenKafka } from './kafka/own-or-given.ts';
 import { type ProbeKind, probe } from './latency/probe.ts';
+import { startOwnGateway } from './load/gateway.ts';
+import { ordinaryPlan } from './load/plan.ts';
 
 interface Options {
   readonly target?: Target;
@@ -80,7 +79,9 @@ async function atRest(at: Target, options: Options): Promise<Row[]> {
 
 async function underLoad(at: Target, options: Options): Promise<Row[]> {
   const probesMs = KINDS.length * options.count * options.interval;
-  const plan = loadPlan(at, options, LOAD_WARM_UP_MS + probesMs + LOAD_SPARE_MS);
+  const { rate, connections } = options;
+  const durationMs = LOAD_WARM_UP_MS + probesMs + LOAD_SPARE_MS;
+  const plan = ordinaryPlan({ target: at, connections, rate, durationMs });
   const ended = new AbortController();
   const signal = AbortSignal.any([ended.signal, interrupt.signal]);
   const loading = runLoad(plan, { started: () => {} }, signal);
@@ -107,59 +108,24 @@ async function probeAll(at: Target, { count, interval }: Options, when: Row['whe
   return rows;
 }
 
-function loadPlan(at: Target, { rate, connections }: Options, durationMs: number): LoadPlan {
-  return {
-    target: at,
-    connections,
-    processes: 1,
-    rate,
-    step: undefined,
-    rampMs: 0,
-    durationMs,
-    warmUpMs: 0,
-    thinkMs: undefined,
-    sizeBytes: 170,
-    shape: { kind: 'flat' },
-    linesPerWrite: 1,
-    seq: true,
-    window: 1000,
-    badShare: 0,
-    slowReaders: 0,
-    churn: 0,
-    zipcodes: Math.min(connections, 1000),
-    token: undefined,
-    seed: 1,
-    settleMs: 10_000,
-    maxP99Ms: Number.POSITIVE_INFINITY,
-    readBack: undefined,
-  };
-}
-
 async function ownGateway(): Promise<{ port: number; stop(): Promise<void> }> {
-  console.error('Starting a Kafka and a gateway ...');
-  const external = process.env.KAFKA_BROKERS;
-  const cluster = external ? undefined : await startKafka();
-  const topic = `sluice.latency.${randomBytes(6).toString('hex')}`;
+  console.error('Starting a gateway ...');
+  const kafka = await ownOrGivenKafka();
   try {
-    const server = await ServerProcess.start({
-      settings: {
-        KAFKA_BROKERS: external || (cluster?.bootstrap ?? ''),
-        KAFKA_TOPIC_METRICS: topic,
-        KAFKA_TOPIC_ALARMS: `${topic}.alarms`,
-        KAFKA_TOPIC_DEAD_LETTERS: '',
-      },
-      signal: new AbortController().signal,
-    });
+    const { bootstrap } = kafka;
+    const { server, stop } = await startOwnGateway({ bootstrap, name: 'latency' });
     return {
       port: server.tcpPort,
       stop: async () => {
-        await server.stop();
-        if (external) for (const name of [topic, `${topic}.alarms`]) await deleteTopic(external, name);
-        await cluster?.stop();
+        try {
+          await stop();
+        } finally {
+          await kafka.stop();
+        }
       },
     };
   } catch (error) {
-    await cluster?.stop();
+    await kafka.stop();
     throw error;
   }
 }

@@ -81,6 +81,8 @@ class LoadRun {
     const startedAt = new Date().toISOString();
     try {
       await this.#crew.setUp(this.#name, this.#clock);
+      // There was nothing to stop when it was aborted.
+      if (this.#signal.aborted) await this.#crew.stopEarly();
       if (this.#plan.rampMs === 0) await this.#crew.open();
       const outcome = this.#plan.step === undefined ? await this.#single() : await this.#steps(hooks);
       return this.#report(startedAt, outcome);

@@ -1,0 +1,23 @@
+// The Kafka to measure against: that of KAFKA_BROKERS, or one of our own.
+import { startKafka } from './cluster.ts';
+import { KAFKA_VERSION } from './runtime.ts';
+
+export interface OwnOrGivenKafka {
+  readonly bootstrap: string;
+  /** In words, without an address. */
+  readonly about: string;
+  /** Leaves a given one alone. */
+  stop(): Promise<void>;
+}
+
+// Deleted topics would otherwise stay on the disk for a minute each.
+const PROPERTIES = { 'log.segment.delete.delay.ms': '1000' };
+
+/** Throws KafkaUnavailableError, BrokerStartError. */
+export async function ownOrGivenKafka(): Promise<OwnOrGivenKafka> {
+  const given = process.env.KAFKA_BROKERS;
+  if (given) return { bootstrap: given, about: 'the Kafka of KAFKA_BROKERS', stop: async () => {} };
+  console.error('Starting a Kafka ...');
+  const { bootstrap, kind, stop } = await startKafka({ properties: PROPERTIES });
+  return { bootstrap, about: `Kafka ${KAFKA_VERSION} (${kind}), one broker on the same machine`, stop };
+}
