@@ -7,8 +7,6 @@ const PRODUCE = 0;
 
 export class TcpProxy {
   readonly port: number;
-  /** Connections taken so far. */
-  connections = 0;
   /** Answers to produce requests that were swallowed, each with a reset of its connection. */
   swallowed = 0;
   /** True for the answers to swallow, by number of the produce request from 1. */
@@ -17,9 +15,15 @@ export class TcpProxy {
   #target = { host: '', port: 0 };
   #server: Server | undefined;
   readonly #sockets = new Set<Socket>();
+  readonly #connections = new Map<string, number>();
 
   private constructor(port: number) {
     this.port = port;
+  }
+
+  /** Connections of the client with that id so far. A port may be known to strangers: it was others' before. */
+  connectionsOf(clientId: string): number {
+    return this.#connections.get(clientId) ?? 0;
   }
 
   /** Takes a port and answers on none. @param target host:port, the first of a list */
@@ -54,12 +58,15 @@ export class TcpProxy {
   }
 
   #join(client: Socket): void {
-    this.connections++;
     const broker = connect({ ...this.#target, noDelay: true });
     // Of the produce request that awaits its answer on this connection.
     let doomed = false;
     const frames = new FrameWatch((apiKey) => {
       if (apiKey === PRODUCE) doomed = this.swallows(++this.#produced);
+    });
+    client.once('data', (chunk) => {
+      const id = clientIdOf(chunk);
+      this.#connections.set(id, this.connectionsOf(id) + 1);
     });
     client.on('data', (chunk) => {
       frames.push(chunk);
@@ -86,6 +93,12 @@ export class TcpProxy {
       });
     }
   }
+}
+
+/** Of a first request in one piece: size, API key, version, correlation id, then the client's id with its length. */
+function clientIdOf(request: Buffer): string {
+  if (request.length < 14) return '';
+  return request.subarray(14, 14 + request.readInt16BE(12)).toString();
 }
 
 /** Tells the API key of each request of a stream: a frame is its size in four bytes, the key in two, and the rest. */
