@@ -1,23 +1,28 @@
 // npm run bench: what the built server takes and what a message costs it, against a real Kafka.
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CODEC_NAMES } from '../src/kafka/compression.ts';
+import type { Figures, ScenarioResult } from './bench/columns.ts';
+import { type Comparison, compare } from './bench/compare.ts';
 import { profileReport } from './bench/cpu-profile.ts';
+import { type Limit, missed, parseLimit } from './bench/limits.ts';
+import { resultTable, runLine } from './bench/report.ts';
 import {
-  type Figures,
-  type Limits,
-  missed,
-  resultTable,
-  runLine,
-  type ScenarioResult,
-} from './bench/report.ts';
+  type BenchFile,
+  BenchFileError,
+  machineText,
+  readBenchFile,
+  thisMachine,
+  writeBenchFile,
+} from './bench/results-file.ts';
 import { SCENARIOS, type Scenario } from './bench/scenarios.ts';
+import { TARGETS } from './bench/targets.ts';
 import { type KafkaCluster, startKafka } from './kafka/cluster.ts';
-import { KafkaUnavailableError } from './kafka/runtime.ts';
+import { KAFKA_VERSION, KafkaUnavailableError } from './kafka/runtime.ts';
 
-interface CommandOptions extends Limits {
+interface CommandOptions {
   readonly scenario: readonly string[];
   readonly seconds: number;
   readonly runs: number;
@@ -26,11 +31,22 @@ interface CommandOptions extends Limits {
   readonly env?: Readonly<Record<string, string>>;
   readonly seq: boolean;
   readonly profile: boolean;
+  readonly max: readonly Limit[];
+  readonly min: readonly Limit[];
+  readonly targets: boolean;
+  readonly compare?: string;
+  readonly from?: string;
   readonly json?: string;
+  readonly report: boolean;
 }
 
 const EXIT_INTERRUPTED = 130;
+const EXIT_USAGE = 64;
+const LEAST_RUNS_OF_A_REPORT = 5;
+/** What `npm run docs` writes the pages from. */
+const REPORT = new URL('../../docs/benchmarks.json', import.meta.url);
 const names = SCENARIOS.map(({ name }) => name);
+const kinds = new Map(SCENARIOS.map(({ name, kind }) => [name, kind]));
 // Deleted topics would otherwise stay on the disk for a minute each.
 const KAFKA_PROPERTIES = { 'log.segment.delete.delay.ms': '1000' };
 
@@ -48,12 +64,13 @@ const program = new Command('npm run bench --')
   .option('--env <NAME=VALUE>', 'a setting of the server; can be repeated', setting)
   .option('--seq', 'ask for the confirmation of every message, and wait for it', false)
   .option('--profile', 'show where the CPU time goes; the costs are then too high', false)
+  .addOption(limitOption('--max', 'above'))
+  .addOption(limitOption('--min', 'below'))
+  .option('--targets', 'fail where one of the targets of docs/benchmarks.md is missed', false)
+  .option('--compare <file>', 'fail where a figure is worse than in that file of --json, beyond noise')
   .option('--json <file>', 'write all figures there too')
-  .option('--max-multiple <number>', 'fail where a message costs more, in the unit JSON.parse', positive)
-  .option('--max-p99 <ms>', 'fail where the latency is above', positive)
-  .option('--min-spool-ratio <number>', 'fail where the spool takes less, of what Kafka takes', positive)
-  .option('--max-stored-p99 <ms>', 'fail where it confirms later', positive)
-  .option('--min-drain <number>', 'fail where it drains slower, in units of what arrives', positive)
+  .option('--from <file>', 'measure nothing: take the figures from that file of --json')
+  .option('--report', 'write docs/benchmarks.json, from which `npm run docs` writes the pages', false)
   .addHelpText(
     'after',
     `\nScenarios:\n${SCENARIOS.map((s) => `  ${s.name.padEnd(12)}${s.about}`).join('\n')}\nSpools lie below TMPDIR: a disk, where the figures are to mean one.`,
@@ -70,45 +87,84 @@ try {
     process.exitCode = EXIT_INTERRUPTED;
   } else {
     // The rest are bugs or a broker that would not start, where the whole error helps.
-    if (!(error instanceof KafkaUnavailableError)) throw error;
+    if (!(error instanceof KafkaUnavailableError || error instanceof BenchFileError)) throw error;
     console.error(error.message);
-    process.exitCode = 1;
+    process.exitCode = error instanceof BenchFileError ? EXIT_USAGE : 1;
   }
 }
 
 async function bench(options: CommandOptions): Promise<void> {
+  if (options.report && options.from === undefined) checkReportable(options);
+  // Read first: a wrong name is to be known before minutes of measuring.
+  const before = options.compare === undefined ? undefined : await readBenchFile(options.compare);
+  const file = options.from === undefined ? await measureAll(options) : await readBenchFile(options.from);
+  const measured = file.results.filter(({ runs }) => runs.length > 0);
+  if (measured.length > 0) console.log(`\n${machineText(file.machine)}\n\n${resultTable(measured)}`);
+  if (options.json !== undefined) await writeBenchFile(options.json, file);
+
+  const failures = file.results.flatMap(({ failures }) => failures);
+  const ofMeasured = TARGETS.filter(({ scenario }) => file.results.some(({ name }) => name === scenario));
+  const limits = [...options.max, ...options.min, ...(options.targets ? ofMeasured : [])];
+  const problems = missed(file.results, limits);
+  for (const problem of problems) console.error(`LIMIT MISSED  ${problem}`);
+  const regressions = before === undefined ? [] : tell(compare(before, file), options.compare ?? '');
+  if (failures.length > 0) console.error(`${failures.length} of the runs failed; see above.`);
+  if (failures.length + problems.length + regressions.length > 0) process.exitCode = 1;
+  if (options.report) {
+    await writeBenchFile(REPORT, file);
+    console.log('wrote docs/benchmarks.json; npm run docs writes the pages from it');
+  }
+}
+
+function checkReportable({ runs, scenario, profile }: CommandOptions): void {
+  const all = scenario.length === 0 || names.every((name) => scenario.includes(name));
+  if (all && runs >= LEAST_RUNS_OF_A_REPORT && !profile) return;
+  throw new BenchFileError(
+    `a report is of all scenarios, at least ${LEAST_RUNS_OF_A_REPORT} runs of each, and not profiled`,
+  );
+}
+
+function tell({ regressions, compared, ratiosOnly }: Comparison, name: string): readonly string[] {
+  const which = ratiosOnly ? 'another machine, so of ratios alone' : 'the same machine';
+  console.log(`compared with ${name} (${which}): ${compared} figures, ${regressions.length} worse`);
+  for (const regression of regressions) console.error(`REGRESSION  ${regression}`);
+  return regressions;
+}
+
+async function measureAll(options: CommandOptions): Promise<BenchFile> {
+  const at = new Date().toISOString();
   const external = process.env.KAFKA_BROKERS;
   let cluster: KafkaCluster | undefined;
   if (!external) {
     console.error('Starting a Kafka for the bench ...');
     cluster = await startKafka({ properties: KAFKA_PROPERTIES });
   }
-  let results: ScenarioResult[];
   try {
     interrupt.signal.throwIfAborted();
-    results = await runAll(options, external || cluster?.bootstrap || '');
+    const results = await runAll(options, external || cluster?.bootstrap || '');
+    const kafka = external ? 'that of KAFKA_BROKERS' : `${KAFKA_VERSION}, one broker (${cluster?.kind})`;
+    const { seconds, runs, connections, seq } = options;
+    const settings = { seconds, runs, connections, seq, env: serverSettings(options) };
+    return { at, version: await packageVersion(), kafka, machine: thisMachine(), settings, results };
   } finally {
     await cluster?.stop();
   }
-  const measured = results.filter(({ runs }) => runs.length > 0);
-  if (measured.length > 0) console.log(`\n${machine()}\n\n${resultTable(measured)}`);
-  if (options.json !== undefined) {
-    const { scenario: _, json: __, ...settings } = options;
-    const file = { at: new Date().toISOString(), machine: machine(), settings, results };
-    await writeFile(options.json, `${JSON.stringify(file, null, 2)}\n`);
-  }
-  const failures = results.flatMap(({ failures }) => failures);
-  const problems = missed(results, options);
-  for (const problem of problems) console.error(`LIMIT MISSED  ${problem}`);
-  if (failures.length > 0) console.error(`${failures.length} of the runs failed; see above.`);
-  if (failures.length + problems.length > 0) process.exitCode = 1;
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function serverSettings({ env, compression }: CommandOptions): Record<string, string> {
+  return { ...env, ...(compression !== undefined && { KAFKA_COMPRESSION: compression }) };
 }
 
 /** A run of each scenario, then the next of each, so that a slow minute of the machine meets all alike. */
 async function runAll(options: CommandOptions, bootstrap: string): Promise<ScenarioResult[]> {
-  const { scenario: chosen, seconds, runs, connections, compression, env, seq, profile } = options;
+  const { scenario: chosen, seconds, runs, connections, seq, profile } = options;
   const wanted = SCENARIOS.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
-  const settings = { ...env, ...(compression !== undefined && { KAFKA_COMPRESSION: compression }) };
+  const settings = serverSettings(options);
   const results = new Map<Scenario, { runs: Figures[]; failures: string[] }>(
     wanted.map((scenario) => [scenario, { runs: [], failures: [] }]),
   );
@@ -130,17 +186,20 @@ async function runAll(options: CommandOptions, bootstrap: string): Promise<Scena
       }
     }
   }
-  return [...results].map(([{ name, about, judgedByMultiple }, figures]) => ({
-    name,
-    about,
-    judgedByMultiple,
-    ...figures,
-  }));
+  return [...results].map(([{ name, about, kind }, figures]) => ({ name, about, kind, ...figures }));
 }
 
-function machine(): string {
-  const processors = cpus();
-  return `${processors[0]?.model.trim() ?? 'unknown CPU'}, ${processors.length} cores, Node ${process.version}, ${process.platform}`;
+function limitOption(flag: '--max' | '--min', side: string): Option {
+  const about = `fail where the median is ${side}, such as batch.multiple=5; can be repeated`;
+  return new Option(`${flag} <scenario.figure=number>`, about)
+    .argParser((text: string, before: readonly Limit[]) => {
+      try {
+        return [...before, parseLimit(text, flag === '--max' ? 'most' : 'least', kinds)];
+      } catch (error) {
+        throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+      }
+    })
+    .default([], 'none');
 }
 
 function scenarioName(name: string, before: readonly string[]): string[] {

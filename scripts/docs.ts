@@ -1,16 +1,24 @@
-// Writes what the docs repeat from the code: docs/configuration.md, .env.example and the table of reply codes in
-// docs/protocol.md. With --check it writes nothing and exits 1 where a file differs. `npm run docs` runs it.
+// Writes what the docs repeat from the code and from measurements: docs/configuration.md, .env.example, the table of
+// reply codes in docs/protocol.md, and from docs/benchmarks.json that page and the README's table. With --check it writes nothing and exits 1 where a file differs. `npm run docs` runs it.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { CODE_NAMES, CODES, isFatal } from '../src/protocol/codes.ts';
+import { benchSection, readmeTable } from './bench/benchmarks-page.ts';
+import { parseBenchFile } from './bench/results-file.ts';
 import { configurationPage, envExample, markdownTable } from './docs-settings.ts';
+import { withSection } from './report/section.ts';
 
 const root = new URL('../../', import.meta.url);
 const check = process.argv.includes('--check');
 
+const BENCHMARKS = 'docs/benchmarks.json';
+const benchmarks = parseBenchFile(read(BENCHMARKS) ?? '', BENCHMARKS);
+
 const files: Record<string, string | undefined> = {
   'docs/configuration.md': configurationPage(),
   '.env.example': envExample(),
-  'docs/protocol.md': withCodes('docs/protocol.md'),
+  'docs/protocol.md': sectionOf('docs/protocol.md', 'codes', codesTable()),
+  'docs/benchmarks.md': sectionOf('docs/benchmarks.md', 'bench', benchSection(benchmarks)),
+  'README.md': sectionOf('README.md', 'speed', readmeTable(benchmarks)),
 };
 
 for (const [name, text] of Object.entries(files)) {
@@ -29,14 +37,10 @@ function read(name: string): string | undefined {
   return existsSync(url) ? readFileSync(url, 'utf8') : undefined;
 }
 
-/** The page with the table between its markers replaced; a page that is not there is left so. */
-function withCodes(name: string): string | undefined {
+/** A page that is not there is left so. */
+function sectionOf(name: string, section: string, text: string): string | undefined {
   const page = read(name);
-  if (page === undefined) return undefined;
-  const [begin, end] = ['<!-- codes:begin -->', '<!-- codes:end -->'];
-  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`${name} lacks the markers ${begin} and ${end}`);
-  return `${page.slice(0, from + begin.length)}\n${codesTable()}\n${page.slice(to)}`;
+  return page === undefined ? undefined : withSection(page, section, text);
 }
 
 function codesTable(): string {

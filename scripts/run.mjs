@@ -20,6 +20,8 @@ const jobs = {
   chaos: (args) => become('dist/scripts/chaos.js', args),
   load: (args) => become('dist/src/main.js', ['load', ...args]),
   'latency-test': (args) => become('dist/scripts/latency-test.js', args),
+  sustained: (args) => become('dist/scripts/sustained.js', args),
+  scaling: (args) => become('dist/scripts/scaling.js', args),
   docs: (args) => become('dist/scripts/docs.js', args),
   build: () => {},
   check,

@@ -1,13 +1,21 @@
 // The bench's own arithmetic: what it would get wrong silently.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { benchSection, readmeTable } from '../scripts/bench/benchmarks-page.ts';
+import type { Figures, ScenarioResult } from '../scripts/bench/columns.ts';
+import { compare } from '../scripts/bench/compare.ts';
 import { selfTimes } from '../scripts/bench/cpu-profile.ts';
 import type { DrainFigures } from '../scripts/bench/drain.ts';
 import { latencySummary, median } from '../scripts/bench/figures.ts';
+import { type Limit, missed, parseLimit } from '../scripts/bench/limits.ts';
 import { FIRST_SEQ, linePool, POOL_LINES, SEQ_DIGITS, SEQ_OFFSET } from '../scripts/bench/lines.ts';
 import type { Measurement } from '../scripts/bench/measure.ts';
-import { type Figures, missed, resultTable, type ScenarioResult } from '../scripts/bench/report.ts';
+import type { PairFigures } from '../scripts/bench/pair.ts';
+import { resultTable } from '../scripts/bench/report.ts';
+import { type BenchFile, BenchFileError, parseBenchFile } from '../scripts/bench/results-file.ts';
+import { SCENARIOS } from '../scripts/bench/scenarios.ts';
 import type { SpoolFigures } from '../scripts/bench/spool.ts';
+import { TARGETS } from '../scripts/bench/targets.ts';
 
 const measurement = (multiple: number, p99?: number): Measurement => ({
   kind: 'load',
@@ -56,10 +64,19 @@ const drain = (times: number): DrainFigures => ({
   windowUs: [0, 1e6],
 });
 
-const scenario = (name: string, ...runs: readonly Figures[]): ScenarioResult => ({
+const pair = (ours: number, against: number): PairFigures => ({
+  kind: 'pair',
+  ours: { ...side(1), name: 'ours', perSecond: ours },
+  against: { ...side(1), name: 'against', perSecond: against },
+  ratio: ours / against,
+  cpuRatio: 1,
+  windowUs: [0, 1e6],
+});
+
+const scenario = (name: string, ...runs: readonly [Figures, ...Figures[]]): ScenarioResult => ({
   name,
-  about: '',
-  judgedByMultiple: false,
+  about: `about ${name}`,
+  kind: runs[0].kind,
   runs,
   failures: [],
 });
@@ -94,41 +111,181 @@ describe('lines', () => {
   });
 });
 
-describe('limits', () => {
-  it('are for medians, and the multiple for loads as fast as taken alone', () => {
-    const rest = { about: '', failures: [] };
-    const results = [
-      {
-        name: 'batch',
-        judgedByMultiple: true,
-        runs: [measurement(4), measurement(5), measurement(9)],
-        ...rest,
-      },
-      { name: 'latency', judgedByMultiple: false, runs: [measurement(90, 30)], ...rest },
-    ];
-    assert.deepEqual(missed(results, { maxMultiple: 5, maxP99: 30 }), []);
-    const [multiple, p99, ...none] = missed(results, { maxMultiple: 4.9, maxP99: 29 });
-    assert.match(multiple ?? '', /^batch: 5\.00 times/);
-    assert.match(p99 ?? '', /^latency: p99 is 30\.0 ms/);
-    assert.deepEqual(none, []);
-    assert.match(resultTable(results), /batch +1,000 \(1,000-1,000\) +5\.00 \(4\.00-9\.00\)/);
-  });
+const kinds = new Map(SCENARIOS.map(({ name, kind }) => [name, kind]));
+const limit = (side: Limit['side'], text: string) => parseLimit(text, side, kinds);
 
-  it('hold the spool from below and from above, and its figures have a table of their own', () => {
+describe('limits', () => {
+  it('are for the medians of what they name, from above and from below', () => {
     const results = [
+      scenario('batch', measurement(4), measurement(5), measurement(9)),
+      scenario('latency', measurement(90, 30)),
       scenario('spool', spool(0.6, 70), spool(0.7, 50), spool(0.9, 40)),
       scenario('drain', drain(3)),
+      scenario('kafkajs', pair(800, 200)),
     ];
-    assert.deepEqual(missed(results, { minSpoolRatio: 0.7, maxStoredP99: 50, minDrain: 3 }), []);
-    const limits = { minSpoolRatio: 0.71, maxStoredP99: 49, minDrain: 3.1, maxP99: 1, maxMultiple: 1 };
-    assert.deepEqual(missed(results, limits), [
-      'spool: without Kafka 0.70 of the throughput, to reach is 0.71',
-      'spool: p99 of `stored` is 50.0 ms, allowed are 49',
-      'drain: drains at 3.0 times what arrives, to reach is 3.1',
+    const kept = [
+      limit('most', 'batch.multiple=5'),
+      limit('most', 'latency.p99Ms=30'),
+      limit('least', 'spool.ratio=0.7'),
+      limit('most', 'spool.p99Ms=50'),
+      limit('least', 'drain.times=3'),
+      limit('least', 'kafkajs.ratio=4'),
+    ];
+    assert.deepEqual(missed(results, kept), []);
+    const broken = [
+      limit('most', 'batch.multiple=4.999'),
+      limit('most', 'latency.p99Ms=29'),
+      limit('least', 'spool.ratio=0.71'),
+      limit('least', 'drain.times=3.1'),
+      limit('least', 'kafkajs.ratio=4.01'),
+      limit('most', 'single.multiple=1'),
+    ];
+    assert.deepEqual(missed(results, broken), [
+      'batch: multiple is 5, to be at most 4.999',
+      'latency: p99Ms is 30, to be at most 29',
+      'spool: ratio is 0.7, to be at least 0.71',
+      'drain: times is 3, to be at least 3.1',
+      'kafkajs: ratio is 4, to be at least 4.01',
+      'single: multiple was not measured',
     ]);
-    const text = resultTable([...results, scenario('batch', measurement(4))]);
+  });
+
+  it('name a scenario and a figure that there are, and a number', () => {
+    for (const text of ['batch.multiple', 'batch.multiple=', 'batch.multiple=x', 'multiple=5'])
+      assert.throws(() => limit('most', text), /<scenario>\.<figure>=<number>/, text);
+    assert.throws(() => limit('most', 'bath.multiple=5'), /no scenario bath/);
+    assert.throws(() => limit('most', 'batch.ratio=5'), /no figure ratio; there are perSecond, /);
+  });
+
+  it('of the project are all about figures that are measured', () => {
+    for (const { scenario, figure, side, value } of TARGETS)
+      assert.deepEqual(limit(side, `${scenario}.${figure}=${value}`), { scenario, figure, side, value });
+  });
+});
+
+describe('tables', () => {
+  it('are one for each kind of figures', () => {
+    const text = resultTable([
+      scenario('spool', spool(0.7, 50)),
+      scenario('drain', drain(3)),
+      scenario('batch', measurement(4), measurement(9), measurement(5)),
+    ]);
+    assert.match(text, /batch +1,000 \(1,000-1,000\) +5\.00 \(4\.00-9\.00\)/);
     assert.match(text, /^batch .*\n(.*\n)+scenario +up\/s.*\n-.*\nspool /m);
     assert.match(text, /\nscenario +backlog.*\n-.*\ndrain +500 /);
+  });
+});
+
+const file = (results: readonly ScenarioResult[], other: Partial<BenchFile> = {}): BenchFile => ({
+  at: '2026-01-02T03:04:05.678Z',
+  version: '1.2.3',
+  kafka: '4.1.0',
+  machine: { cpu: 'A CPU', cores: 2, memoryGiB: 8, platform: 'linux', node: 'v20.0.0' },
+  settings: { seconds: 5, runs: 3, connections: 100, seq: false, env: {} },
+  results,
+  ...other,
+});
+
+describe('a comparison', () => {
+  const before = file([scenario('batch', measurement(2), measurement(2.1), measurement(2.2))]);
+
+  it('finds what is worse beyond the spread of either, and nothing else', () => {
+    const better = file([scenario('batch', measurement(1), measurement(1), measurement(1))]);
+    assert.deepEqual(compare(before, better).regressions, []);
+    const alike = file([scenario('batch', measurement(2.2), measurement(2.3), measurement(2.4))]);
+    assert.deepEqual(compare(before, alike).regressions, []);
+    const wide = file([scenario('batch', measurement(2), measurement(3), measurement(4))]);
+    assert.deepEqual(compare(before, wide).regressions, []);
+    const worse = file([scenario('batch', measurement(2.4), measurement(2.5), measurement(2.5))]);
+    const { regressions, compared, ratiosOnly } = compare(before, worse);
+    assert.deepEqual(regressions, [
+      'batch.serverCpuUs: 2.50, it was 2.10; 19 % worse, noise is 10 %',
+      'batch.multiple: 2.50, it was 2.10; 19 % worse, noise is 10 %',
+      'batch.busyMultiple: 2.50, it was 2.10; 19 % worse, noise is 10 %',
+    ]);
+    assert.equal(compared, 5);
+    assert.equal(ratiosOnly, false);
+  });
+
+  it('knows which way is better', () => {
+    const pairs = file([scenario('kafkajs', pair(1000, 200), pair(1000, 200))]);
+    const slower = file([scenario('kafkajs', pair(700, 200), pair(700, 200))]);
+    assert.match(
+      compare(pairs, slower).regressions.join(),
+      /kafkajs\.ratio: 3\.50, it was 5\.00; 30 % worse/,
+    );
+    assert.deepEqual(compare(slower, pairs).regressions, []);
+  });
+
+  it('takes a single run for noisy', () => {
+    const once = file([scenario('batch', measurement(2))]);
+    assert.deepEqual(compare(once, file([scenario('batch', measurement(2.5))])).regressions, []);
+    assert.equal(compare(once, file([scenario('batch', measurement(2.7))])).regressions.length, 3);
+  });
+
+  it('with another machine is of ratios alone', () => {
+    const machine = { ...before.machine, cpu: 'Another' };
+    const worse = file([scenario('batch', measurement(4), measurement(4))], { machine });
+    const { regressions, ratiosOnly } = compare(before, worse);
+    assert.equal(ratiosOnly, true);
+    assert.deepEqual(
+      regressions.map((text) => text.split(':')[0]),
+      ['batch.multiple'],
+    );
+  });
+
+  it('takes a failed run for a regression, and refuses what was measured in another way', () => {
+    const [batch] = before.results;
+    assert.ok(batch);
+    const failed = file([{ ...batch, failures: ['of 10 messages 9 were accepted'] }]);
+    assert.deepEqual(compare(before, failed).regressions, ['batch: of 10 messages 9 were accepted']);
+    const settings = { ...before.settings, connections: 10 };
+    assert.throws(() => compare(before, file([batch], { settings })), BenchFileError);
+  });
+});
+
+describe('a file of figures', () => {
+  it('is read as it was written', () => {
+    const written = file([scenario('batch', measurement(2)), scenario('drain', drain(3))]);
+    assert.deepEqual(parseBenchFile(JSON.stringify(written), 'a.json'), written);
+  });
+
+  it('is refused where it is something else', () => {
+    assert.throws(() => parseBenchFile('', 'a.json'), /a\.json is no JSON$/);
+    assert.throws(() => parseBenchFile('{"results":[]}', 'a.json'), /not written by this bench/);
+  });
+});
+
+describe('the page of benchmarks', () => {
+  const page = benchSection(
+    file([
+      scenario('batch', measurement(2), measurement(2.25), measurement(2.5)),
+      scenario('single', measurement(4)),
+      { ...scenario('drain', drain(3)), failures: ['lost\nmore'] },
+    ]),
+  );
+
+  it('says what was reached and what was not, from the figures', () => {
+    assert.match(
+      page,
+      /lines? a write \| at most 2\.5 \| 2\.25 \(2\.00-2\.50\) \| yes \| `npm run bench -- --scenario batch` \|/,
+    );
+    assert.match(page, /\| at most 3\.5 \| 4\.00 \| \*\*no\*\* \|/);
+    assert.match(page, /kafkajs.* \| at least 4 \| not measured \| {2}\|/);
+  });
+
+  it('names machine, versions and how, and what failed', () => {
+    assert.match(
+      page,
+      /2026-01-02 with Sluice 1\.2\.3 on A CPU, 2 cores, 8 GiB, linux, Node v20\.0\.0\. Kafka: 4\.1\.0/,
+    );
+    assert.match(page, /median of 3 runs/);
+    assert.match(page, /^1 of the 2 runs of drain failed: lost$/m);
+  });
+
+  it('gives the README its table', () => {
+    const table = readmeTable(file([scenario('batch', measurement(2), measurement(2.25))]));
+    assert.match(table, /^\| CPU a message, 50 lines a write, .* \| 2\.13 \(2\.00-2\.25\) \|$/m);
   });
 });
 

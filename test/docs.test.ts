@@ -103,7 +103,7 @@ test('the examples of docs/protocol.md are messages of the protocol', () => {
 
 test('docs/protocol.md explains every reply code and invents none', () => {
   const page = read('docs/protocol.md');
-  const table = page.slice(page.indexOf('<!-- codes:begin -->'), page.indexOf('<!-- codes:end -->'));
+  const table = page.slice(page.indexOf('<!-- codes: begin -->'), page.indexOf('<!-- codes: end -->'));
   const listed = rows(table).map(([code = '']) => code);
   assert.deepEqual(
     listed.filter((code) => /^[a-z_0-9]+$/.test(code) && code !== 'code'),

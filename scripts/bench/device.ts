@@ -30,12 +30,17 @@ export class Device {
   #partial = '';
   #identified: (() => void) | undefined;
 
-  constructor(port: number, firstSeq: number, events: DeviceEvents) {
+  /** @param localAddress of 127.0.0.0/8 */
+  constructor(
+    { port, localAddress }: { port: number; localAddress: string },
+    firstSeq: number,
+    events: DeviceEvents,
+  ) {
     this.#events = events;
     this.nextSeq = firstSeq;
     this.stored = firstSeq - 1;
     // Without Nagle a write is a packet, as from devices that are apart.
-    this.#socket = createConnection({ port, host: '127.0.0.1', noDelay: true });
+    this.#socket = createConnection({ port, host: '127.0.0.1', localAddress, noDelay: true });
     this.#socket.setEncoding('utf8');
     this.#socket.on('data', (text: string) => this.#read(text));
     this.#socket.on('drain', () => {
@@ -51,9 +56,13 @@ export class Device {
     return this.nextSeq - 1 - this.stored;
   }
 
+  async connected(): Promise<void> {
+    if (this.#socket.connecting) await once(this.#socket, 'connect');
+  }
+
   /** Resolves once the server knows this device; rejects where it does not within 10 s. */
   async identify(zipcode: string): Promise<void> {
-    if (this.#socket.connecting) await once(this.#socket, 'connect');
+    await this.connected();
     const identified = new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error('identify got no answer')), IDENTIFY_TIMEOUT_MS);
       this.#identified = () => {

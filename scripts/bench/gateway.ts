@@ -24,6 +24,10 @@ export interface BenchOptions {
 export interface GatewayPlan {
   /** Where the server looks for Kafka, and does not find it at its start. Absent: where it is. */
   readonly unreachable?: string;
+  /** Another way to Kafka. Absent: the straight one. */
+  readonly bootstrap?: string;
+  /** Another server: a compiled module beside this one. Absent: the built one. */
+  readonly main?: string;
   readonly settings?: Readonly<Record<string, string>>;
   readonly profileDir?: string | undefined;
 }
@@ -64,9 +68,10 @@ export interface Warm {
 /** Doubles the count until it takes a second: by then the code is compiled and its rate is known. */
 export async function warmUpFast(
   send: (messages: { readonly first: number; readonly count: number }) => Promise<unknown>,
+  firstCount = FIRST_WARM_UP,
 ): Promise<Warm> {
   let first = 0;
-  for (let count = FIRST_WARM_UP; ; count *= 2) {
+  for (let count = firstCount; ; count *= 2) {
     const startMs = performance.now();
     await send({ first, count });
     const tookMs = performance.now() - startMs;
@@ -81,7 +86,11 @@ export async function mark(server: ServerProcess) {
 }
 
 /** Rejects unless the topic, by its offsets, and the server's own balance hold every message, once. */
-export async function proveAllThere({ server, topic }: Gateway, bootstrap: string, sent: number) {
+export async function proveAllThere(
+  { server, topic }: Pick<Gateway, 'server' | 'topic'>,
+  bootstrap: string,
+  sent: number,
+) {
   const stats = await server.stats();
   const offsets = await withAdmin(bootstrap, (admin) => admin.fetchTopicOffsets(topic));
   const held = offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
@@ -107,12 +116,13 @@ async function startGateway(options: BenchOptions, plan: GatewayPlan): Promise<G
     settings: {
       ...plan.settings,
       ...settings,
-      KAFKA_BROKERS: plan.unreachable ?? bootstrap,
+      KAFKA_BROKERS: plan.unreachable ?? plan.bootstrap ?? bootstrap,
       KAFKA_TOPIC_METRICS: metrics,
       KAFKA_TOPIC_ALARMS: alarms,
       KAFKA_TOPIC_DEAD_LETTERS: '',
     },
     signal,
+    main: plan.main,
     profileDir: plan.profileDir,
     withoutKafka: plan.unreachable !== undefined,
   });

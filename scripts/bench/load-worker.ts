@@ -23,6 +23,8 @@ export interface LoadOptions {
   readonly seq: boolean;
   /** With `seq`: a device has at most so many lines unconfirmed, at full speed. Absent: what its socket takes. */
   readonly window?: number | undefined;
+  /** False: the devices only connect, until `identify`. */
+  readonly identify?: boolean | undefined;
 }
 
 export interface SendOptions {
@@ -43,6 +45,8 @@ export interface SendResult {
 
 export interface LoadCalls {
   connect(options: LoadOptions): Promise<void>;
+  /** Where `connect` left that out. */
+  identify(args: null): Promise<void>;
   send(options: SendOptions): Promise<SendResult>;
   /** Begins to send at a rate, until `finishPaced`. */
   startPaced(options: { readonly perSecond: number }): Promise<void>;
@@ -53,13 +57,19 @@ const STORED_TIMEOUT_MS = 20_000;
 const STORED_POLL_MS = 2;
 const TICK_MS = 1;
 const LOWEST_ZIPCODE = 10_000;
+const ZIPCODES = 90_000;
 const ZIPCODE_STEP = 37;
+/** Far below the ports that an address has for connections going out. */
+const CONNECTIONS_PER_ADDRESS = 4_000;
+/** Devices that connect or identify at the same time. */
+const AT_ONCE = 64;
 
 const devices: Device[] = [];
 const random = mulberry32(1);
 let options: LoadOptions;
 let pool: { readonly bytes: Buffer; readonly starts: readonly number[] };
 let nextLine = 0;
+let nextDevice = 0;
 let sentBefore = 0;
 let onRoom = (): void => {};
 let endless: { readonly sent: Promise<SendResult>; stop(): void } | undefined;
@@ -77,12 +87,20 @@ serveCalls<LoadCalls>({
     options = wanted;
     const lines = linePool({ seq: options.seq, stamped: false }).map((line) => `${line}\n`);
     pool = { bytes: Buffer.from(lines.join('')), starts: starts(lines) };
-    for (let index = 0; index < options.connections; index++) {
-      const events = { drained: () => onRoom(), stored: onStored, failed: fail };
-      const device = new Device(options.port, FIRST_SEQ, events);
-      await Promise.race([device.identify(String(LOWEST_ZIPCODE + index * ZIPCODE_STEP)), failed]);
-      devices.push(device);
-    }
+    await eachDevice(options.connections, async (index) => {
+      const device = new Device({ port: options.port, localAddress: addressOf(index) }, FIRST_SEQ, {
+        drained: () => onRoom(),
+        stored: onStored,
+        failed: fail,
+      });
+      devices[index] = device;
+      await device.connected();
+      if (options.identify ?? true) await device.identify(zipcodeOf(index));
+    });
+  },
+
+  async identify() {
+    await eachDevice(devices.length, async (index) => devices[index]?.identify(zipcodeOf(index)));
   },
 
   send({ count, perSecond, stamped = false }) {
@@ -108,6 +126,19 @@ serveCalls<LoadCalls>({
   },
 });
 
+/** Resolves when it is done for each; rejects when it failed for one. */
+async function eachDevice(count: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const one = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  const all = Promise.all(Array.from({ length: AT_ONCE }, one));
+  await Promise.race([all, failed]);
+}
+
+const zipcodeOf = (index: number): string => String(LOWEST_ZIPCODE + ((index * ZIPCODE_STEP) % ZIPCODES));
+const addressOf = (index: number): string => `127.0.0.${1 + Math.floor(index / CONNECTIONS_PER_ADDRESS)}`;
+
 async function sendAll(send: () => Promise<number>): Promise<SendResult> {
   const before = process.cpuUsage();
   storedMs = [];
@@ -120,7 +151,7 @@ async function sendAll(send: () => Promise<number>): Promise<SendResult> {
   return { count, cpuSeconds, ...(storedMs.length > 0 && { storedMs: latencySummary(storedMs) }) };
 }
 
-/** A write for each device in turn, passing over those whose socket or window is full. */
+/** A write for each device in turn, from where the last call left off, passing over those that are full. */
 async function sendFast(count: number): Promise<number> {
   const { window = Number.POSITIVE_INFINITY, linesPerWrite } = options;
   let left = count;
@@ -129,7 +160,9 @@ async function sendFast(count: number): Promise<number> {
       onRoom = resolve;
     });
     let wrote = false;
-    for (const device of devices) {
+    for (let passed = 0; passed < devices.length; passed++) {
+      const device = devices[nextDevice++ % devices.length];
+      if (device === undefined) throw new Error('connect first');
       const lines = Math.min(linesPerWrite, left);
       if (device.blocked || device.unconfirmed + lines > window) continue;
       device.write(nextBlock(device, lines));

@@ -9,6 +9,7 @@ import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { exitOf, onParentDeath } from '../kafka/process.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const beside = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 20_000;
 const POLL_MS = 50;
@@ -28,6 +29,8 @@ const killAndRemove = (pid: number, directory: string) => {
 export interface ServerOptions {
   readonly settings: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** Another server: a compiled module beside this one. Absent: the built one. */
+  readonly main?: string | undefined;
   /** Where a CPU profile goes at the end. */
   readonly profileDir?: string | undefined;
   /** Serve before Kafka is reached: then records go to the spool. */
@@ -57,12 +60,12 @@ export class ServerProcess {
   }
 
   private constructor(options: ServerOptions, directory: string) {
-    const { settings, signal, profileDir, withoutKafka = false } = options;
+    const { settings, signal, main, profileDir, withoutKafka = false } = options;
     const flags = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
     this.#directory = directory;
     this.#signal = signal;
     this.#withoutKafka = withoutKafka;
-    this.#child = spawn(process.execPath, [...flags, MAIN], {
+    this.#child = spawn(process.execPath, [...flags, main === undefined ? MAIN : beside(main)], {
       cwd: directory,
       env: {
         PATH: process.env.PATH ?? '',
@@ -103,12 +106,22 @@ export class ServerProcess {
     return (await response.json()) as Snapshot;
   }
 
-  /** User and system time so far, all threads and processes, in steps of 10 ms. */
-  async cpuSeconds(): Promise<number> {
+  /** Resident memory of the first process; asking costs the server nothing. */
+  async residentBytes(): Promise<number> {
+    const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  }
+
+  /** Of the first process and of its server processes. */
+  async pids(): Promise<string[]> {
     const { pid } = this.#child;
     const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-    const pids = [String(pid), ...children.split(' ').filter((text) => text.trim() !== '')];
-    const seconds = await Promise.all(pids.map(cpuSecondsOf));
+    return [String(pid), ...children.split(' ').filter((text) => text.trim() !== '')];
+  }
+
+  /** User and system time so far, all threads and processes, in steps of 10 ms. */
+  async cpuSeconds(): Promise<number> {
+    const seconds = await Promise.all((await this.pids()).map(cpuSecondsOf));
     return seconds.reduce((sum, part) => sum + part, 0);
   }
 

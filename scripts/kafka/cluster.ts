@@ -98,8 +98,9 @@ async function javaNodes(runtime: JavaRuntime, plan: Plan): Promise<Nodes> {
   // A moment later than the brokers, which die at the same signal.
   const callOff = onParentDeath(['sh', '-c', 'sleep 1; rm -rf "$1"', 'sh', directory]);
   const cleanUp = async (): Promise<void> => {
-    callOff();
     await rm(directory, remove);
+    // Not before: we may be ended on the way.
+    callOff();
   };
   return { nodes, cleanUp };
 }

@@ -1,9 +1,9 @@
 // A round: a gateway, a topic and devices of their own, one fault or several in turn, and the judge's word.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BrokerProxy } from '../../scripts/kafka/broker-proxy.ts';
 import { type KafkaOptions, startKafka } from '../../scripts/kafka/cluster.ts';
 import { type Fault, FaultSkipped, type Outcome, percent } from './fault.ts';
 import { judge, type Verdict } from './judge.ts';
-import { BrokerProxy } from './proxy.ts';
 import { Random } from './random.ts';
 import { type ClusterUnderTest, Stage } from './stage.ts';
 

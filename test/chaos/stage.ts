@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KafkaBroker } from '../../scripts/kafka/broker.ts';
+import type { BrokerProxy } from '../../scripts/kafka/broker-proxy.ts';
 import { createTopic, withAdmin } from '../../scripts/kafka/client.ts';
 import type { KafkaCluster } from '../../scripts/kafka/cluster.ts';
 import { type Env, GatewayProcess } from '../support/gateway-process.ts';
 import { waitFor } from '../support/wait.ts';
 import { Fleet } from './fleet.ts';
 import { Ledger } from './ledger.ts';
-import type { BrokerProxy } from './proxy.ts';
 import type { Random } from './random.ts';
 
 export interface ClusterUnderTest {

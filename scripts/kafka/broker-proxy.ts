@@ -2,7 +2,6 @@
 // rewrites, and not by advertised.listeners: brokers among themselves and the judge keep their own undisturbed way.
 import { connect, createServer, type Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../scripts/kafka/ports.ts';
 import {
   answeredId,
   FrameSplitter,
@@ -11,7 +10,9 @@ import {
   type RequestHead,
   redirect,
   requestHead,
-} from './kafka-frames.ts';
+} from './frames.ts';
+import { Lane } from './lane.ts';
+import { freePort } from './ports.ts';
 
 export interface ProxyCounters {
   connections: number;
@@ -228,52 +229,5 @@ class Link {
     this.client.destroy();
     this.#broker.destroy();
     this.closed();
-  }
-}
-
-/** One direction: frames in order, each when its time has come. */
-class Lane {
-  readonly #link: { readonly delayMs: number; readonly rate: number };
-  readonly #to: Socket;
-  #queue: { frame: Buffer; atMs: number }[] = [];
-  #freeAtMs = 0;
-  #held = false;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(link: { readonly delayMs: number; readonly rate: number }, to: Socket) {
-    this.#link = link;
-    this.#to = to;
-  }
-
-  send(frame: Buffer): void {
-    const now = performance.now();
-    const { delayMs, rate } = this.#link;
-    this.#freeAtMs = Math.max(now, this.#freeAtMs) + (rate > 0 ? (frame.length / rate) * 1000 : 0);
-    this.#queue.push({ frame, atMs: this.#freeAtMs + delayMs });
-    this.#flush();
-  }
-
-  hold(on: boolean): void {
-    this.#held = on;
-    this.#flush();
-  }
-
-  close(): void {
-    clearTimeout(this.#timer);
-    this.#queue = [];
-  }
-
-  #flush(): void {
-    clearTimeout(this.#timer);
-    if (this.#held) return;
-    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
-      const waitMs = next.atMs - performance.now();
-      if (waitMs > 0) {
-        this.#timer = setTimeout(() => this.#flush(), waitMs);
-        return;
-      }
-      this.#queue.shift();
-      if (!this.#to.destroyed) this.#to.write(next.frame);
-    }
   }
 }

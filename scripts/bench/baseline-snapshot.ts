@@ -1,0 +1,76 @@
+// The baseline's figures in the shape in which every server of the bench is asked for them. What it does not have,
+// such as a spool, is zero.
+import type { ProcessStats } from '../../src/admin/process-stats.ts';
+import type { Snapshot } from '../../src/admin/snapshot.ts';
+import type { JobSink } from '../../src/queue/job.ts';
+import type { TcpServer } from '../../src/server/tcp-server.ts';
+import type { KafkajsSink } from './kafkajs-sink.ts';
+
+export interface BaselineParts {
+  readonly server: TcpServer;
+  readonly sink: KafkajsSink;
+  readonly queue: JobSink;
+  readonly process: ProcessStats;
+}
+
+export function baselineSnapshot({ server, sink, queue, process: stats }: BaselineParts): Snapshot {
+  const { counters } = server;
+  return {
+    version: 'baseline',
+    at: new Date().toISOString(),
+    uptimeSeconds: process.uptime(),
+    readiness: { ready: true, reasons: [] },
+    connections: {
+      active: server.activeConnections,
+      maximum: 0,
+      identified: counters.identified,
+      accepted: 0,
+      paused: counters.paused,
+      uniqueZipcodes: server.uniqueZipcodes,
+      scheduledTimers: server.wheel.size,
+      receivedBytes: counters.receivedBytes,
+    },
+    lines: {
+      received: counters.linesReceived,
+      accepted: counters.linesAccepted,
+      waiting: counters.linesReceived - counters.linesAccepted - counters.linesRefused,
+      refused: { ...counters.refused },
+      refusedLines: counters.linesRefused,
+    },
+    queue: { ...queue.stats, workers: 0 },
+    records: {
+      accepted: sink.accepted,
+      recovered: 0,
+      open: 0,
+      inFlight: sink.unconfirmed,
+      spooled: 0,
+      confirmed: sink.confirmed,
+      deadLettered: 0,
+      damaged: 0,
+      abandoned: 0,
+    },
+    kafka: {
+      connected: true,
+      partitions: 0,
+      batchesConfirmed: 0,
+      bytesSent: 0,
+      retries: 0,
+      bufferBytes: sink.budget.used,
+      bufferCapacityBytes: sink.budget.capacity,
+      oldestUnconfirmedSeconds: 0,
+      lastError: null,
+    },
+    spool: {
+      bytes: 0,
+      capacityBytes: 0,
+      partitions: 0,
+      oldestSeconds: 0,
+      badBatches: 0,
+      batchesWritten: 0,
+      trouble: null,
+    },
+    deadLetters: { sent: 0, dropped: 0 },
+    process: stats.read(),
+    processes: { configured: 1, running: 1, restarts: 0 },
+  };
+}

@@ -1,0 +1,82 @@
+// The table of what is measured side by side in one run, as a ratio.
+import type { PairShape } from './pair.ts';
+
+export interface Pair {
+  readonly name: string;
+  /** What is in units of what. */
+  readonly about: string;
+  readonly shape: PairShape;
+  /** How many times as long as others it is measured. Absent: as long. */
+  readonly times?: number;
+}
+
+/** How the system that this one replaces worked: a message at a time, each in a request of its own. */
+const OLD_WAY = { TCP_USE_WORKER_POOL: 'false', KAFKA_ASYNC: 'false', KAFKA_BATCH_SIZE: '1' } as const;
+const FAR_MS = 100;
+const NEAR_MS = 1;
+/** A turn ends with a round trip in which nothing is sent: it is to be a small part of the turn. */
+const FAR_TIMES = 2;
+
+export const PAIRS: readonly Pair[] = [
+  {
+    name: 'kafkajs',
+    about: 'as built, against the same server with kafkajs `send()` in place of its own batches',
+    shape: [{ name: 'own batches' }, { name: 'kafkajs send()', main: 'baseline-kafkajs.js' }],
+  },
+  {
+    name: 'old-way',
+    about: 'as built, against one message at a time (no worker pool, KAFKA_ASYNC=false, KAFKA_BATCH_SIZE=1)',
+    shape: [{ name: 'worker pool' }, { name: 'one at a time', settings: OLD_WAY }],
+  },
+  {
+    name: 'confirmed',
+    about: '`seq` in every line and `stored` waited for, against unconfirmed',
+    shape: [
+      { name: 'confirmed', seq: true },
+      { name: 'unconfirmed', seq: false },
+    ],
+  },
+  {
+    name: 'connections',
+    about: '10,000 connections, against 100',
+    shape: [
+      { name: '10,000 connections', connections: 10_000 },
+      { name: '100 connections', connections: 100 },
+    ],
+  },
+  {
+    name: 'processes',
+    about: 'TCP_PROCESSES=2, against 1; what counts is CPU a message, the first process included',
+    shape: [
+      { name: 'two processes', settings: { TCP_PROCESSES: '2' } },
+      { name: 'one process', settings: { TCP_PROCESSES: '1' } },
+    ],
+  },
+  {
+    name: 'far-device',
+    times: FAR_TIMES,
+    about: `one connection, confirmed, ${FAR_MS} ms round trip to the gateway, against ${NEAR_MS} ms; beside: a message a round trip`,
+    shape: [
+      { name: '100 ms', connections: 1, seq: true, deviceRoundTripMs: FAR_MS },
+      { name: '1 ms', connections: 1, seq: true, deviceRoundTripMs: NEAR_MS },
+      {
+        name: 'a message a round trip, 100 ms',
+        settings: OLD_WAY,
+        connections: 1,
+        linesPerWrite: 1,
+        seq: true,
+        window: 1,
+        deviceRoundTripMs: FAR_MS,
+      },
+    ],
+  },
+  {
+    name: 'far-kafka',
+    times: FAR_TIMES,
+    about: `${FAR_MS} ms round trip to Kafka, against none, both through the same proxy`,
+    shape: [
+      { name: '100 ms', kafkaRoundTripMs: FAR_MS },
+      { name: 'none', kafkaRoundTripMs: 0 },
+    ],
+  },
+];
