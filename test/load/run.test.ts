@@ -1,6 +1,8 @@
 // A run of the load from within: what its command cannot time.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { it } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { ordinaryPlan } from '../../scripts/load/plan.ts';
 import { runLoad } from '../../src/load/run.ts';
 import { startGateway } from '../support/gateway.ts';
@@ -17,4 +19,28 @@ it('a load that is ended before it has begun sends nothing', { timeout: 20_000 }
     assert.ok(result.interrupted);
     assert.equal(result.counts.messages, 0, early);
   }
+});
+
+/** A gateway that identifies everybody and reads everything at once, on a thread of its own. */
+const EAGER = `
+  const { parentPort } = require('node:worker_threads');
+  const reply = JSON.stringify({ type: 'ack', status: 'identified', connection_id: 'x' });
+  const server = require('node:net').createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.write(reply + '\\n'));
+    socket.resume();
+  });
+  server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+`;
+
+it('as fast as taken ends in time, however fast that is', { timeout: 30_000 }, async (t) => {
+  const gateway = new Worker(EAGER, { eval: true });
+  t.after(() => gateway.terminate());
+  const [port] = (await once(gateway, 'message')) as [number];
+  const target = { host: '127.0.0.1', port };
+  const plan = { ...ordinaryPlan({ target, connections: 2, rate: 0, durationMs: 1000 }), seq: false };
+  const startMs = performance.now();
+  const { counts } = await runLoad(plan, { started: () => {} }, new AbortController().signal);
+  assert.ok(counts.messages > 1000, `${counts.messages} messages`);
+  assert.ok(performance.now() - startMs < 10_000);
 });
