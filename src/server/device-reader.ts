@@ -33,6 +33,8 @@ export function readDevice(accepted: Socket, take: BytesTaker): Socket {
     return accepted;
   }
   (accepted as unknown as WithHandle)._handle = null;
+  // Without the handle that ends nothing but the object, which would weigh as much again for each connection.
+  accepted.destroy();
   const options = {
     handle,
     allowHalfOpen: true,
@@ -47,8 +49,6 @@ export function readDevice(accepted: Socket, take: BytesTaker): Socket {
   };
   const socket = new Socket(options);
   socket.on('error', () => socket.destroy());
-  // Whoever counts the accepted one waits for its end.
-  socket.on('close', () => accepted.destroy());
   socket.resume();
   return socket;
 }
