@@ -35,6 +35,8 @@ interface Sending {
 
 /** Requests on their way to one broker: more would only wait there, fewer leave the link idle. */
 const MAX_REQUESTS_PER_BROKER = 5;
+/** The same where it is far: each carries what was ready when an answer came, of few partitions or of many. */
+const MAX_REQUESTS_FAR = 50;
 /** A request's batches together; brokers take up to socket.request.max.bytes, 100 MiB. */
 const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
 
@@ -122,7 +124,9 @@ export class Sender {
 
   #sendTo(leader: number, sendings: readonly Sending[]): void {
     let rest = sendings;
-    while (rest.length > 0 && (this.#requests.get(leader) ?? 0) < MAX_REQUESTS_PER_BROKER) {
+    const isFar = sendings.some(({ queue }) => queue.window > 1);
+    const most = isFar ? MAX_REQUESTS_FAR : MAX_REQUESTS_PER_BROKER;
+    while (rest.length > 0 && (this.#requests.get(leader) ?? 0) < most) {
       let bytes = 0;
       const fits = rest.findIndex(({ batch }, index) => {
         bytes += batch.bytes?.length ?? 0;
