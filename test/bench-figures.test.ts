@@ -12,7 +12,7 @@ import { FIRST_SEQ, linePool, POOL_LINES, SEQ_DIGITS, SEQ_OFFSET } from '../scri
 import type { Measurement } from '../scripts/bench/measure.ts';
 import type { PairFigures } from '../scripts/bench/pair.ts';
 import { resultTable } from '../scripts/bench/report.ts';
-import { type BenchFile, BenchFileError, parseBenchFile } from '../scripts/bench/results-file.ts';
+import { type BenchFile, BenchFileError, mergeFiles, parseBenchFile } from '../scripts/bench/results-file.ts';
 import { SCENARIOS } from '../scripts/bench/scenarios.ts';
 import type { SpoolFigures } from '../scripts/bench/spool.ts';
 import { TARGETS } from '../scripts/bench/targets.ts';
@@ -253,6 +253,23 @@ describe('a file of figures', () => {
   it('is refused where it is something else', () => {
     assert.throws(() => parseBenchFile('', 'a.json'), /a\.json is no JSON$/);
     assert.throws(() => parseBenchFile('{"results":[]}', 'a.json'), /not written by this bench/);
+  });
+});
+
+describe('a report of some scenarios', () => {
+  const before = file([scenario('batch', measurement(2)), scenario('single', measurement(4))]);
+
+  it('takes the place of these, and of no others', () => {
+    const merged = mergeFiles(before, file([scenario('single', measurement(3))]));
+    assert.deepEqual(merged, file([scenario('batch', measurement(2)), scenario('single', measurement(3))]));
+  });
+
+  it('is refused where it was measured in another way, or elsewhere', () => {
+    const others: Partial<BenchFile>[] = [
+      { settings: { ...before.settings, seconds: 1 } },
+      { machine: { ...before.machine, node: 'v24.0.0' } },
+    ];
+    for (const other of others) assert.throws(() => mergeFiles(before, file([], other)), BenchFileError);
   });
 });
 

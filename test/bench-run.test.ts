@@ -83,7 +83,7 @@ test('the bench says what is wrong with its options before it measures', async (
   for (const [args, said] of [
     [['--compare', '/nowhere/file.json'], /cannot be read/],
     [['--compare', fileURLToPath(import.meta.url)], /is no JSON/],
-    [['--report', '--runs', '1'], /a report is of all scenarios, at least 5 runs/],
+    [['--report', '--runs', '1'], /a report is of at least 5 runs/],
     [['--max', 'batch.multipel=5'], /no figure multipel/],
     [['--scenario', 'bath'], /It is one of batch, /],
   ] as const) {

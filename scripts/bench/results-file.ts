@@ -80,6 +80,19 @@ export async function writeBenchFile(name: string | URL, file: BenchFile): Promi
   await writeFile(name, `${JSON.stringify(file, null, 2)}\n`);
 }
 
+/**
+ * The scenarios of `now` in place of the same ones of `before`.
+ * @throws BenchFileError where the two were measured in different ways or on different machines
+ */
+export function mergeFiles(before: BenchFile, now: BenchFile): BenchFile {
+  const how = ({ settings, machine, kafka, version }: BenchFile) =>
+    JSON.stringify([settings, machineText(machine), kafka, version]);
+  if (how(before) !== how(now))
+    throw new BenchFileError(`not to be put together: ${how(before)} and ${how(now)}`);
+  const results = before.results.map((old) => now.results.find(({ name }) => name === old.name) ?? old);
+  return { ...before, results };
+}
+
 export function thisMachine(): Machine {
   const processors = cpus();
   return {
