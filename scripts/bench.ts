@@ -23,6 +23,7 @@ import { SCENARIOS, type Scenario } from './bench/scenarios.ts';
 import { TARGETS } from './bench/targets.ts';
 import { type KafkaCluster, startKafka } from './kafka/cluster.ts';
 import { KAFKA_VERSION, KafkaUnavailableError } from './kafka/runtime.ts';
+import { positive, setting } from './report/options.ts';
 
 interface CommandOptions {
   readonly scenario: readonly string[];
@@ -215,18 +216,6 @@ function limitOption(flag: '--max' | '--min', side: string): Option {
 function scenarioName(name: string, before: readonly string[]): string[] {
   if (!names.includes(name)) throw new InvalidArgumentError(`It is one of ${names.join(', ')}.`);
   return [...before, name];
-}
-
-function setting(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const [, name, value] = /^([A-Z_]+)=(.*)$/s.exec(text) ?? [];
-  if (name === undefined || value === undefined) throw new InvalidArgumentError('It is NAME=VALUE.');
-  return { ...before, [name]: value };
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && value < Infinity)) throw new InvalidArgumentError('It is a number above 0.');
-  return value;
 }
 
 function count(text: string): number {
