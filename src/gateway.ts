@@ -9,9 +9,10 @@ import type { Snapshot } from './admin/snapshot.ts';
 import type { Logger } from './config/logger.ts';
 import type { Settings } from './config/settings.ts';
 import { takeSnapshot } from './gateway-snapshot.ts';
-import { createKafka } from './kafka/kafka.ts';
+import { createKafka, type Kafka } from './kafka/kafka.ts';
 import { answerRefusedRecord } from './refused-record.ts';
 import type { Connection } from './server/connection.ts';
+import { ReadPacer } from './server/read-pacer.ts';
 import { TcpServer, type TcpServerEvents } from './server/tcp-server.ts';
 import { createExecutor } from './workers/executor.ts';
 
@@ -53,11 +54,13 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     log,
   );
   const executor = createExecutor(settings, kafka.batcher, log);
+  const pacer = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && createPacer(settings, kafka);
   const server = new TcpServer(connectionOptions(settings), {
     sink: executor.sink,
     log,
     events: {
       ...events,
+      ...(pacer && { received: (bytes: number) => pacer.read(bytes) }),
       refusedLine: (connection, reason, { bytes, start, end }) =>
         kafka.deadLetters?.line({
           value: bytes.subarray(start, end),
@@ -115,6 +118,14 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
       return { complete: unconfirmed === 0, unconfirmed };
     },
   };
+}
+
+function createPacer({ KAFKA_BATCH_TIMEOUT }: Settings, { batcher, delivery }: Kafka): ReadPacer {
+  return new ReadPacer(KAFKA_BATCH_TIMEOUT, {
+    begin: () => batcher.beginRound(),
+    end: (withinMs) => batcher.endRound(withinMs),
+    send: () => delivery.sendNow(),
+  });
 }
 
 function connectionOptions(settings: Settings) {

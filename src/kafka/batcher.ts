@@ -59,6 +59,9 @@ export class Batcher implements RecordSink {
   readonly #open = new Map<number, Batch>();
   readonly #lastBytes = new Map<number, number>();
   #openRecords = 0;
+  // Lines are being read in rounds: batches leave at a round's end.
+  #inRound = false;
+  #isBehind = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: BatcherOptions, deps: { budget: BufferBudget; taker: BatchTaker }) {
@@ -124,8 +127,28 @@ export class Batcher implements RecordSink {
     this.#added(batch, batch.writer.append(session.frame, reading));
     this.accepted++;
     if (reading.confirms && reading.seq >= 0) batch.confirm(session, reading.seq);
-    if (this.#isFull(batch)) this.#close(batch);
+    if (this.#isFull(batch)) {
+      if (this.#taker.isBusy(batch.partition)) this.#isBehind = true;
+      this.#close(batch);
+    }
     return batch;
+  }
+
+  /** From now until endRound no batch is closed for its time: more of what it could hold is about to be read. */
+  beginRound(): void {
+    this.#inRound = true;
+  }
+
+  /**
+   * Closes the batches whose time is up within `withinMs` milliseconds; of busy partitions they stay.
+   * @returns false where a batch was full that has to wait for an earlier one
+   */
+  endRound(withinMs: number): boolean {
+    this.#inRound = false;
+    this.#closeDue(this.#options.lingerMs - withinMs);
+    const keepsUp = !this.#isBehind;
+    this.#isBehind = false;
+    return keepsUp;
   }
 
   /** Appends a record that is encoded already, to a partition of the caller's choice. */
@@ -139,7 +162,7 @@ export class Batcher implements RecordSink {
   /** The partition has nothing left to send: an open batch that is due follows at once. */
   partitionIdle(partition: number): void {
     const batch = this.#open.get(partition);
-    if (batch === undefined) return;
+    if (batch === undefined || this.#inRound) return;
     const left = this.#options.lingerMs - this.#age(batch);
     if (left <= 0 || this.#isDue(batch)) this.#close(batch);
     else this.#timer ??= setTimeout(() => this.#onLinger(), left);
@@ -246,13 +269,18 @@ export class Batcher implements RecordSink {
   // Batches past half their time go with the one whose time is up: one request instead of one a partition.
   #onLinger(): void {
     this.#timer = undefined;
+    if (!this.#inRound) this.#closeDue(this.#options.lingerMs / 2);
+  }
+
+  /** Closes batches that are at least so old, and has the others looked at when the first of them is due. */
+  #closeDue(ageMs: number): void {
     let next = Number.POSITIVE_INFINITY;
     for (const batch of [...this.#open.values()]) {
       // A busy partition's batch is closed by partitionIdle or by its size.
       if (this.#taker.isBusy(batch.partition)) continue;
-      const left = this.#options.lingerMs - this.#age(batch);
-      if (left <= this.#options.lingerMs / 2) this.#close(batch);
-      else next = Math.min(next, left);
+      const age = this.#age(batch);
+      if (age >= ageMs || this.#isDue(batch)) this.#close(batch);
+      else next = Math.min(next, this.#options.lingerMs - age);
     }
     if (next !== Number.POSITIVE_INFINITY)
       this.#timer ??= setTimeout(() => this.#onLinger(), Math.max(1, next));

@@ -187,6 +187,11 @@ export class Delivery implements BatchTaker {
     else if (this.#sender.leaders !== undefined) void this.#sealAndSend(queue, batch);
   }
 
+  /** Sends what is sealed now, and not a turn later. */
+  sendNow(): void {
+    this.#sender.sendNow();
+  }
+
   /** Gives the longer way; what an earlier process left there is sent first. */
   async useSpool(spool: Spool): Promise<void> {
     this.#path = new SpoolPath({

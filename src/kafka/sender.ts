@@ -82,6 +82,14 @@ export class Sender {
     });
   }
 
+  /** Sends what is ready now, and not a turn later. */
+  sendNow(): void {
+    if (this.#pumpScheduled === undefined) return;
+    clearImmediate(this.#pumpScheduled);
+    this.#pumpScheduled = undefined;
+    this.#pump();
+  }
+
   close(): void {
     this.#closed = true;
     clearImmediate(this.#pumpScheduled);

@@ -9,6 +9,8 @@ export interface JobQueueOptions {
   readonly capacityBytes: number;
 }
 
+// Jobs that do not wait for the end of the turn in which they came.
+const WAKE_AT_ONCE = 200;
 // Sources woken in one turn of the event loop: resuming thousands at once makes a storm.
 const WAKE_SLICE = 256;
 
@@ -24,6 +26,7 @@ export class JobQueue implements JobSink {
   #grantScheduled: NodeJS.Immediate | undefined;
   readonly #takers: (() => void)[] = [];
   #wakePending = false;
+  #wakeScheduled: NodeJS.Immediate | undefined;
   #closed = false;
 
   constructor(options: JobQueueOptions) {
@@ -56,7 +59,8 @@ export class JobQueue implements JobSink {
     this.#ring[at < this.#options.capacity ? at : at - this.#options.capacity] = job;
     this.#depth++;
     this.#bytes += bytes;
-    this.#wakeTaker();
+    if (this.#depth >= WAKE_AT_ONCE) this.#wakeTaker();
+    else this.#wakeLater();
     return true;
   }
 
@@ -111,6 +115,14 @@ export class JobQueue implements JobSink {
       this.#wakePending = false;
     });
     wake();
+  }
+
+  // Once a turn: a wake-up for each read would cost as much as the lines of a small one.
+  #wakeLater(): void {
+    this.#wakeScheduled ??= setImmediate(() => {
+      this.#wakeScheduled = undefined;
+      this.passOn();
+    });
   }
 
   #scheduleGrant(): void {

@@ -29,6 +29,8 @@ export interface ConnectionHost {
   readonly sink: JobSink;
   readonly wheel: TimerWheel;
   readonly counters: ServerCounters;
+  /** So many bytes came from a device, and their lines were handed over. */
+  received(bytes: number): void;
   identified(connection: Connection, message: Identify): void;
   /** A received line was refused; its bytes are the caller's again when this returns. */
   lineRefused(connection: Connection, code: Code, line: LineBytes): void;
@@ -199,6 +201,7 @@ export class Connection implements Session, TimerOwner {
     this.#framer.push(chunk);
     this.#drain();
     this.#letGo();
+    this.#host.received(chunk.length);
   }
 
   /** Nothing of what was read is looked at any more: it need not stay. */

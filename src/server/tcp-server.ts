@@ -11,6 +11,8 @@ import { createServerCounters } from './counters.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
 export interface TcpServerEvents {
+  /** So many bytes were read from a device, and their lines are in the sink. */
+  received?(bytes: number): void;
   /** A line was refused; the bytes are only valid during the call. */
   refusedLine?(connection: Connection, code: Code, line: LineBytes): void;
   /** The connection has a zipcode now, and perhaps a device id. */
@@ -93,6 +95,10 @@ export class TcpServer implements ConnectionHost {
   }
 
   // --- what connections call ---
+
+  received(bytes: number): void {
+    this.#events.received?.(bytes);
+  }
 
   identified(connection: Connection, message: Identify): void {
     this.counters.identified++;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch } from '../../src/kafka/batch.ts';
 import { Batcher, type BatcherOptions } from '../../src/kafka/batcher.ts';
 import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
@@ -307,4 +308,53 @@ test('batches stay below what the topic takes, also those that waited before tha
     80,
   );
   for (const { writer } of delivered) assert.ok(writer.bytes <= 3000, `${writer.bytes} bytes`);
+});
+
+test('in a round nothing leaves for its time; at its end what is due before the next one does', async (t) => {
+  const { batcher, delivered, busy } = setUp(t, { lingerMs: 20 });
+  const early = fakeSession('10001');
+  const late = fakeSession('10002');
+  const slow = fakeSession('10003');
+  for (const session of [early, slow]) batcher.append(session, reading('{"n":1}'));
+  busy.add(slow.partition);
+  batcher.beginRound();
+  await sleep(40);
+  batcher.partitionIdle(early.partition);
+  assert.equal(delivered.length, 0);
+
+  batcher.append(late, reading('{"n":2}'));
+  assert.equal(new Set([early, late, slow].map(({ partition }) => partition)).size, 3);
+  assert.equal(batcher.endRound(0), true);
+  assert.deepEqual(
+    delivered.map(({ partition }) => partition),
+    [early.partition],
+  );
+  // The younger one leaves in its time, the busy one when it may.
+  await until(() => delivered.length === 2, 'the younger one to leave');
+  assert.equal(delivered[1]?.partition, late.partition);
+  busy.clear();
+  batcher.partitionIdle(slow.partition);
+  assert.equal(delivered.length, 3);
+
+  batcher.append(early, reading('{"n":3}'));
+  batcher.beginRound();
+  batcher.endRound(20);
+  assert.equal(delivered.length, 4);
+});
+
+test('a round is told that a full batch has to wait for an earlier one, once', (t) => {
+  const { batcher, busy } = setUp(t, { maxRecords: 2 });
+  const session = fakeSession();
+  const fill = () => {
+    for (let i = 0; i < 2; i++) batcher.append(session, reading('{"n":1}'));
+  };
+  batcher.beginRound();
+  fill();
+  assert.equal(batcher.endRound(0), true);
+  busy.add(session.partition);
+  batcher.beginRound();
+  fill();
+  assert.equal(batcher.endRound(0), false);
+  batcher.beginRound();
+  assert.equal(batcher.endRound(0), true);
 });

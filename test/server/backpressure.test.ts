@@ -191,6 +191,7 @@ describe('a device that never reads its replies', () => {
       sink,
       wheel,
       counters,
+      received: () => {},
       identified: () => {},
       lineRefused: () => {},
       dropped: () => {},

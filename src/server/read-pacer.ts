@@ -1,0 +1,137 @@
+// Many small reads cost far more than their lines: a system call, a wake-up and, on the way back, a TCP acknowledgement
+// each. While there are many, the sockets are looked at in rounds: the event loop rests a few milliseconds, and what has
+// come meanwhile is read at once. Network cards do the same and call it interrupt moderation.
+//
+// A rest is time that the lines would otherwise have waited in an open batch for others (KAFKA_BATCH_TIMEOUT), so
+// batches leave at the end of each round and not later than before (docs/decisions/0014).
+
+/** What gathers the lines of a round. */
+export interface Round {
+  begin(): void;
+  /**
+   * Sends off what would be due before the next round is over.
+   * @returns false where lines come faster than rounds can carry
+   */
+  end(withinMs: number): boolean;
+  /** Writes what was sent off and is sealed. */
+  send(): void;
+}
+
+/** The longest rest, milliseconds: each reply and each answer of Kafka may wait as long. */
+const MOST_REST_MS = 8;
+/** What is left of a batch's time for reading and sending, milliseconds. */
+const LEFT_OF_LINGER_MS = 2;
+/** Fewer reads a second are not worth a rest. */
+const LEAST_READS_PER_SECOND = 4000;
+const RATE_WINDOW_MS = 50;
+/** On average a read, of more than that there is little to gain; */
+const MOST_BYTES_PER_READ = 16 * 1024;
+/** and a device that sends so much at once must not have to wait for room in its TCP window. */
+const MOST_BYTES_OF_ONE = 32 * 1024;
+/** Work in units of the rest before it; with more there is no time to spare. */
+const MOST_WORK = 3;
+/** No rest for so long after one of these limits, milliseconds. */
+const PAUSE_MS = 30;
+
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+export class ReadPacer {
+  /** Rests so far. */
+  rests = 0;
+  readonly #restMs: number;
+  readonly #round: Round;
+  #inRound = false;
+  #scheduled = false;
+  #reads = 0;
+  #bytes = 0;
+  #largest = 0;
+  /** When the last turn or rest was over. */
+  #sinceMs = performance.now();
+  #rateSinceMs = performance.now();
+  #rateReads = 0;
+  #readsPerSecond = 0;
+  #notBeforeMs = 0;
+
+  /** @param lingerMs how long a line may wait for others (KAFKA_BATCH_TIMEOUT); with 2 or less there are no rests */
+  constructor(lingerMs: number, round: Round) {
+    this.#restMs = Math.min(MOST_REST_MS, lingerMs - LEFT_OF_LINGER_MS);
+    this.#round = round;
+  }
+
+  /** Something was read from a device, and its lines are on their way to the workers. */
+  read(bytes: number): void {
+    this.#reads++;
+    this.#rateReads++;
+    this.#bytes += bytes;
+    if (bytes > this.#largest) this.#largest = bytes;
+    if (!this.#scheduled && this.#restMs > 0) this.#schedule();
+  }
+
+  // The workers' turn was asked for before, so it comes before.
+  #schedule(): void {
+    this.#scheduled = true;
+    setImmediate(() => this.#endTurn());
+  }
+
+  #endTurn(): void {
+    const rests = this.#isWorthIt();
+    // A line may have come when the rest before began, and would have to wait until the next one is over.
+    const keepsUp = rests ? this.#round.end(2 * this.#restMs) : !this.#inRound || this.#round.end(0);
+    this.#inRound = false;
+    this.#startCounting();
+    if (!keepsUp) this.#notBeforeMs = this.#sinceMs + PAUSE_MS;
+    if (rests && keepsUp) {
+      // What leaves has to be on the wire before: sealed, and then written.
+      afterMicrotasks(() => {
+        this.#round.send();
+        afterMicrotasks(() => this.#rest());
+      });
+    } else this.#scheduled = false;
+  }
+
+  #rest(): void {
+    Atomics.wait(never, 0, 0, this.#restMs);
+    this.rests++;
+    this.#inRound = true;
+    this.#round.begin();
+    this.#sinceMs = performance.now();
+    // Where nothing has come the round still has to end.
+    this.#scheduled = false;
+    setImmediate(() => {
+      if (!this.#scheduled) this.#endTurn();
+    });
+  }
+
+  #isWorthIt(): boolean {
+    if (this.#reads === 0) return false;
+    const nowMs = performance.now();
+    const workMs = nowMs - this.#sinceMs;
+    this.#measureRate(nowMs);
+    const isTooMuch =
+      this.#bytes > this.#reads * MOST_BYTES_PER_READ ||
+      this.#largest > MOST_BYTES_OF_ONE ||
+      (this.#inRound && workMs > MOST_WORK * this.#restMs);
+    if (isTooMuch) this.#notBeforeMs = nowMs + PAUSE_MS;
+    return nowMs >= this.#notBeforeMs && this.#readsPerSecond >= LEAST_READS_PER_SECOND;
+  }
+
+  #measureRate(nowMs: number): void {
+    const passedMs = nowMs - this.#rateSinceMs;
+    if (passedMs < RATE_WINDOW_MS) return;
+    this.#readsPerSecond = (this.#rateReads * 1000) / passedMs;
+    this.#rateSinceMs = nowMs;
+    this.#rateReads = 0;
+  }
+
+  #startCounting(): void {
+    this.#sinceMs = performance.now();
+    this.#reads = 0;
+    this.#bytes = 0;
+    this.#largest = 0;
+  }
+}
+
+/** Calls when everything is done that can be done without the event loop. */
+function afterMicrotasks(callback: () => void): void {
+  queueMicrotask(() => process.nextTick(callback));
+}

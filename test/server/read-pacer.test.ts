@@ -1,0 +1,113 @@
+// Rounds of reading: when the event loop rests, when it must not, and that no round is left open.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ReadPacer, type Round } from '../../src/server/read-pacer.ts';
+
+const LINE = 170;
+const LINGER_MS = 10;
+
+class NotingRound implements Round {
+  readonly calls: string[] = [];
+  keepsUp = true;
+
+  begin(): void {
+    this.calls.push('begin');
+  }
+
+  end(withinMs: number): boolean {
+    this.calls.push(`end ${withinMs}`);
+    return this.keepsUp;
+  }
+
+  send(): void {
+    this.calls.push('send');
+  }
+}
+
+/** Calls `read` as often as sockets would be read at that rate, for so long. */
+async function readAt(pacer: ReadPacer, { perSecond, bytes = LINE, ms = 300 }: ReadingPace): Promise<void> {
+  const startMs = performance.now();
+  for (let read = 0; ; ) {
+    const passedMs = performance.now() - startMs;
+    if (passedMs >= ms) return;
+    for (; read < (passedMs * perSecond) / 1000; read++) pacer.read(bytes);
+    await sleep(1);
+  }
+}
+
+interface ReadingPace {
+  readonly perSecond: number;
+  readonly bytes?: number;
+  readonly ms?: number;
+}
+
+test('many small reads come in rounds: what is due leaves before each rest, and the last round ends', async () => {
+  const round = new NotingRound();
+  const pacer = new ReadPacer(LINGER_MS, round);
+  await readAt(pacer, { perSecond: 20_000 });
+  // The last one ends although nothing is read any more.
+  await sleep(30);
+  assert.ok(pacer.rests >= 5, `${pacer.rests} rests`);
+  const text = round.calls.join(', ');
+  assert.match(text, /^(end 16, send, begin(, end 0)?(, |$))+$/);
+  assert.equal(round.calls.at(-1), 'end 0');
+  assert.equal(round.calls.filter((call) => call === 'begin').length, pacer.rests);
+});
+
+test('a rest is 8 ms, or what the linger leaves of it', async () => {
+  for (const [lingerMs, restMs] of [
+    [60_000, 8],
+    [10, 8],
+    [5, 3],
+  ] as const) {
+    const times: number[] = [];
+    const pacer = new ReadPacer(lingerMs, {
+      begin: () => times.push(performance.now()),
+      end: () => true,
+      send: () => times.push(performance.now()),
+    });
+    await readAt(pacer, { perSecond: 20_000 });
+    const rests = times.flatMap((at, index) => (index % 2 === 1 ? [at - (times[index - 1] ?? 0)] : []));
+    assert.ok(rests.length > 0);
+    const shortest = Math.min(...rests);
+    assert.ok(shortest >= restMs - 0.5 && shortest < restMs + 4, `${shortest} ms of ${restMs}`);
+  }
+});
+
+for (const [name, lingerMs, pace] of [
+  ['few reads', LINGER_MS, { perSecond: 1000 }],
+  ['much in each read', LINGER_MS, { perSecond: 20_000, bytes: 17_000 }],
+  ['a linger too short for it', 2, { perSecond: 20_000 }],
+] as const) {
+  test(`no rest with ${name}`, async () => {
+    const round = new NotingRound();
+    const pacer = new ReadPacer(lingerMs, round);
+    await readAt(pacer, pace);
+    assert.deepEqual([pacer.rests, round.calls], [0, []]);
+  });
+}
+
+test('one device that sends much at once is not made to wait beside many that send little', async () => {
+  const pacer = new ReadPacer(LINGER_MS, new NotingRound());
+  for (let i = 0; i < 300; i++) {
+    for (let read = 0; read < 20; read++) pacer.read(read === 0 ? 40_000 : LINE);
+    await sleep(1);
+  }
+  assert.equal(pacer.rests, 0);
+});
+
+test('no rest while a full batch waits for an earlier one, which is asked for every 30 ms', async () => {
+  const round = new NotingRound();
+  round.keepsUp = false;
+  const pacer = new ReadPacer(LINGER_MS, round);
+  await readAt(pacer, { perSecond: 20_000, ms: 400 });
+  assert.equal(pacer.rests, 0);
+  const asked = round.calls.length;
+  assert.ok(asked >= 3 && asked <= 14, `asked ${asked} times`);
+  assert.deepEqual([...new Set(round.calls)], ['end 16']);
+
+  round.keepsUp = true;
+  await readAt(pacer, { perSecond: 20_000, ms: 200 });
+  assert.ok(pacer.rests > 0);
+});
