@@ -9,7 +9,7 @@ import type { Snapshot } from './admin/snapshot.ts';
 import type { Logger } from './config/logger.ts';
 import type { Settings } from './config/settings.ts';
 import { takeSnapshot } from './gateway-snapshot.ts';
-import { createKafka, type Kafka } from './kafka/kafka.ts';
+import { createKafka } from './kafka/kafka.ts';
 import { answerRefusedRecord } from './refused-record.ts';
 import type { Connection } from './server/connection.ts';
 import { ReadPacer } from './server/read-pacer.ts';
@@ -54,13 +54,14 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     log,
   );
   const executor = createExecutor(settings, kafka.batcher, log);
-  const pacer = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && createPacer(settings, kafka);
-  const server = new TcpServer(connectionOptions(settings), {
+  const isPaced = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC;
+  const server: TcpServer = new TcpServer(connectionOptions(settings), {
     sink: executor.sink,
     log,
     events: {
       ...events,
-      ...(pacer && { received: (bytes: number) => pacer.read(bytes) }),
+      // One message at a time, which is kept for comparison, is read as it was.
+      ...(isPaced && { received: (bytes: number) => pacer.read(bytes) }),
       refusedLine: (connection, reason, { bytes, start, end }) =>
         kafka.deadLetters?.line({
           value: bytes.subarray(start, end),
@@ -71,6 +72,14 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
           receivedAtMs: Date.now(),
         }),
     },
+  });
+  const pacer = new ReadPacer(settings.KAFKA_BATCH_TIMEOUT, {
+    begin: () => kafka.batcher.beginRound(),
+    end: (withinMs) => {
+      const isBehind = executor.sink.stats.depth > 0 || server.counters.paused > 0;
+      return kafka.batcher.endRound(withinMs) && !isBehind;
+    },
+    send: () => kafka.delivery.sendNow(),
   });
   const processStats = startProcessStats();
   let stopping = false;
@@ -118,14 +127,6 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
       return { complete: unconfirmed === 0, unconfirmed };
     },
   };
-}
-
-function createPacer({ KAFKA_BATCH_TIMEOUT }: Settings, { batcher, delivery }: Kafka): ReadPacer {
-  return new ReadPacer(KAFKA_BATCH_TIMEOUT, {
-    begin: () => batcher.beginRound(),
-    end: (withinMs) => batcher.endRound(withinMs),
-    send: () => delivery.sendNow(),
-  });
 }
 
 function connectionOptions(settings: Settings) {

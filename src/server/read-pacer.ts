@@ -10,7 +10,7 @@ export interface Round {
   begin(): void;
   /**
    * Sends off what would be due before the next round is over.
-   * @returns false where lines come faster than rounds can carry
+   * @returns false where lines or batches wait, so that there is no time for a rest
    */
   end(withinMs: number): boolean;
   /** Writes what was sent off and is sealed. */
@@ -25,7 +25,7 @@ const LEFT_OF_LINGER_MS = 2;
 const LEAST_READS_PER_SECOND = 4000;
 const RATE_WINDOW_MS = 50;
 /** On average a read, of more than that there is little to gain; */
-const MOST_BYTES_PER_READ = 16 * 1024;
+const MOST_BYTES_PER_READ = 8 * 1024;
 /** and a device that sends so much at once must not have to wait for room in its TCP window. */
 const MOST_BYTES_OF_ONE = 32 * 1024;
 /** Work in units of the rest before it; with more there is no time to spare. */
