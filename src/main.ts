@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { createApp } from './app.ts';
 import { parseCommandLine } from './cli/command-line.ts';
+import { keepYoungGenerationSmall } from './cli/heap.ts';
 import { printConfig } from './cli/print-config.ts';
 import { exitOnBugs, serve } from './cli/serve.ts';
 import { settingsFrom } from './cli/spool/command.ts';
@@ -53,6 +54,7 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
 
+  keepYoungGenerationSmall();
   const log = createLogger(loaded.settings);
   exitOnBugs(log);
   const { settings } = loaded;
