@@ -34,6 +34,7 @@ const LENGTH_OFFSET = 12;
 const MAX_RECORD_OVERHEAD = 32;
 const MAX_SEQ_DIGITS = 16;
 const CLOSE = 0x7d;
+const MAX_INT32 = 2 ** 31 - 1;
 
 /** A producer's identity in a batch; the three of NO_PRODUCER mean "not idempotent". */
 export interface ProducerStamp {
@@ -213,7 +214,7 @@ export class RecordBatchWriter {
   }
 }
 
-const MAX_SEQUENCE = 2 ** 31 - 1;
+const MAX_SEQUENCE = MAX_INT32;
 
 /** Kafka's sequence arithmetic: a non-negative 32-bit number that starts again at 0. */
 export function nextSequence(sequence: number, count: number): number {
@@ -313,9 +314,16 @@ function decimalDigits(value: number): number {
 
 function writeDecimal(target: Uint8Array, from: number, value: number, digits: number): void {
   let rest = value;
-  for (let at = from + digits - 1; at >= from; at--) {
+  let at = from + digits - 1;
+  for (; rest > MAX_INT32; at--) {
     const tenth = Math.floor(rest / 10);
     target[at] = 0x30 + (rest - tenth * 10);
+    rest = tenth;
+  }
+  // As 32-bit integers they divide twice as fast.
+  for (; at >= from; at--) {
+    const tenth = (rest / 10) | 0;
+    target[at] = 0x30 + rest - tenth * 10;
     rest = tenth;
   }
 }
