@@ -1,5 +1,5 @@
 // npm run bench: what the built server takes and what a message costs it, against a real Kafka.
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,8 +21,9 @@ import {
 } from './bench/results-file.ts';
 import { SCENARIOS, type Scenario } from './bench/scenarios.ts';
 import { TARGETS } from './bench/targets.ts';
-import { type KafkaCluster, startKafka } from './kafka/cluster.ts';
-import { KAFKA_VERSION, KafkaUnavailableError } from './kafka/runtime.ts';
+import { ownOrGivenKafka } from './kafka/own-or-given.ts';
+import { KafkaUnavailableError } from './kafka/runtime.ts';
+import { packageVersion } from './report/circumstances.ts';
 import { positive, setting } from './report/options.ts';
 
 interface CommandOptions {
@@ -50,8 +51,6 @@ const LEAST_RUNS_OF_A_REPORT = 5;
 const REPORT = new URL('../../docs/benchmarks.json', import.meta.url);
 const names = SCENARIOS.map(({ name }) => name);
 const kinds = new Map(SCENARIOS.map(({ name, kind }) => [name, kind]));
-// Deleted topics would otherwise stay on the disk for a minute each.
-const KAFKA_PROPERTIES = { 'log.segment.delete.delay.ms': '1000' };
 
 const program = new Command('npm run bench --')
   .description('Speed and CPU cost of the built server, against KAFKA_BROKERS or a local Kafka of its own.')
@@ -144,27 +143,16 @@ function tell({ regressions, compared, ratiosOnly }: Comparison, name: string): 
 
 async function measureAll(options: CommandOptions): Promise<BenchFile> {
   const at = new Date().toISOString();
-  const external = process.env.KAFKA_BROKERS;
-  let cluster: KafkaCluster | undefined;
-  if (!external) {
-    console.error('Starting a Kafka for the bench ...');
-    cluster = await startKafka({ properties: KAFKA_PROPERTIES });
-  }
+  const { bootstrap, about, stop } = await ownOrGivenKafka();
   try {
     interrupt.signal.throwIfAborted();
-    const results = await runAll(options, external || cluster?.bootstrap || '');
-    const kafka = external ? 'that of KAFKA_BROKERS' : `${KAFKA_VERSION}, one broker (${cluster?.kind})`;
+    const results = await runAll(options, bootstrap);
     const { seconds, runs, connections, seq } = options;
     const settings = { seconds, runs, connections, seq, env: serverSettings(options) };
-    return { at, version: await packageVersion(), kafka, machine: thisMachine(), settings, results };
+    return { at, version: packageVersion(), kafka: about, machine: thisMachine(), settings, results };
   } finally {
-    await cluster?.stop();
+    await stop();
   }
-}
-
-async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 function serverSettings({ env, compression }: CommandOptions): Record<string, string> {

@@ -179,7 +179,7 @@ describe('tables', () => {
 const file = (results: readonly ScenarioResult[], other: Partial<BenchFile> = {}): BenchFile => ({
   at: '2026-01-02T03:04:05.678Z',
   version: '1.2.3',
-  kafka: '4.1.0',
+  kafka: 'Kafka 4.1.0',
   machine: { cpu: 'A CPU', cores: 2, memoryGiB: 8, platform: 'linux', node: 'v20.0.0' },
   settings: { seconds: 5, runs: 3, connections: 100, seq: false, env: {} },
   results,
@@ -294,7 +294,7 @@ describe('the page of benchmarks', () => {
   it('names machine, versions and how, and what failed', () => {
     assert.match(
       page,
-      /2026-01-02 with Sluice 1\.2\.3 on A CPU, 2 cores, 8 GiB, linux, Node v20\.0\.0\. Kafka: 4\.1\.0/,
+      /2026-01-02 with Sluice 1\.2\.3 on A CPU, 2 cores, 8 GiB, linux, Node v20\.0\.0, with Kafka 4\.1\.0/,
     );
     assert.match(page, /median of 3 runs/);
     assert.match(page, /^1 of the 2 runs of drain failed: lost$/m);

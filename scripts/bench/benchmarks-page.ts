@@ -39,7 +39,7 @@ export function readmeTable(file: BenchFile): string {
 function howMeasured({ at, version, kafka, machine, settings }: BenchFile): string {
   const { runs, seconds, connections, env } = settings;
   const changed = Object.entries(env).map(([name, value]) => ` ${name}=${value}.`);
-  return `Measured ${at.slice(0, 10)} with Sluice ${version} on ${machineText(machine)}. Kafka: ${kafka}. Server, Kafka and load share the machine. ${connections} connections where nothing else is said, lines of about 170 bytes, windows of about ${seconds} s; the server has its defaults, with one process.${changed.join('')} Each figure is the median of ${runs} runs, in brackets the lowest and the highest. The runs of all scenarios take turns, so that a slow minute of the machine meets all alike. A run counts only where every message was confirmed and the topic holds each once.`;
+  return `Measured ${at.slice(0, 10)} with Sluice ${version} on ${machineText(machine)}, with ${kafka}. Server, Kafka and load share the machine. ${connections} connections where nothing else is said, lines of about 170 bytes, windows of about ${seconds} s; the server has its defaults, with one process.${changed.join('')} Each figure is the median of ${runs} runs, in brackets the lowest and the highest. The runs of all scenarios take turns, so that a slow minute of the machine meets all alike. A run counts only where every message was confirmed and the topic holds each once.`;
 }
 
 function targetsTable(file: BenchFile): string {

@@ -46,10 +46,14 @@ function machine(): string {
 }
 
 function versions(kafka: string): string {
+  return `Sluice ${packageVersion()}, Node ${process.version}, ${kafka}`;
+}
+
+/** This package's, of package.json. */
+export function packageVersion(): string {
   // From dist/scripts/report.
   const file = new URL('../../../package.json', import.meta.url);
-  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
-  return `Sluice ${version}, Node ${process.version}, ${kafka}`;
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 /** As lines of a page: what was measured when, on what, and how to do it again. */
