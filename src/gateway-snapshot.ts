@@ -38,6 +38,7 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
       uniqueZipcodes: server.uniqueZipcodes,
       scheduledTimers: server.wheel.size,
       receivedBytes: counters.receivedBytes,
+      readRests: counters.rests,
     },
     lines: {
       received: counters.linesReceived,

@@ -74,10 +74,15 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     },
   });
   const pacer = new ReadPacer(settings.KAFKA_BATCH_TIMEOUT, {
-    begin: () => kafka.batcher.beginRound(),
+    begin: () => {
+      server.counters.rests++;
+      kafka.batcher.beginRound();
+    },
     end: (withinMs) => {
-      const isBehind = executor.sink.stats.depth > 0 || server.counters.paused > 0;
-      return kafka.batcher.endRound(withinMs) && !isBehind;
+      const linesWait = executor.sink.stats.depth > 0 || server.counters.paused > 0;
+      // From the disk each batch goes when Kafka has answered for the one before.
+      const drains = kafka.delivery.spoolingPartitions > 0 || kafka.leftovers.records.spooled > 0;
+      return kafka.batcher.endRound(withinMs) && !linesWait && !drains;
     },
     send: () => kafka.delivery.sendNow(),
   });

@@ -29,6 +29,7 @@ export function baselineSnapshot({ server, sink, queue, process: stats }: Baseli
       uniqueZipcodes: server.uniqueZipcodes,
       scheduledTimers: server.wheel.size,
       receivedBytes: counters.receivedBytes,
+      readRests: counters.rests,
     },
     lines: {
       received: counters.linesReceived,

@@ -55,6 +55,11 @@ export const METRICS: readonly Metric[] = [
   ),
   gauge('sluice_timers', 'Scheduled connection timers.', (s) => s.connections.scheduledTimers),
   counter('sluice_received_bytes_total', 'Bytes received from devices.', (s) => s.connections.receivedBytes),
+  counter(
+    'sluice_read_rests_total',
+    'Rests of the event loop between reads, of up to 8 ms, while devices send many small packets.',
+    (s) => s.connections.readRests,
+  ),
 
   counter(
     'sluice_lines_received_total',

@@ -19,6 +19,8 @@ export interface Snapshot {
     readonly uniqueZipcodes: number;
     readonly scheduledTimers: number;
     readonly receivedBytes: number;
+    /** Rests between looks at the sockets, of up to 8 ms, while devices send many small packets. */
+    readonly readRests: number;
   };
   /** received = accepted + every refused code that answers a line + waiting. */
   readonly lines: {

@@ -19,6 +19,7 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       uniqueZipcodes: 9,
       scheduledTimers: 24,
       receivedBytes: 170_000,
+      readRests: 37,
     },
     lines: {
       received: 1008,

@@ -1,10 +1,14 @@
 // The main job, whole: thousands of devices, several workers, and each reading once, in order, in Kafka.
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway } from '../support/gateway.ts';
 import { consoleConsumer, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
 import { assertSequences, dumpTopics } from './judge.ts';
+
+const LINES = 12_000;
+const LINES_PER_SECOND = 12_000;
 
 kafkaTest(
   '2,000 devices: each reading is in Kafka once, in order, byte for byte, and confirmed',
@@ -52,6 +56,35 @@ kafkaTest(
       assert.equal(dumped.length, 10);
       for (const batches of dumped) assertSequences(batches);
     }
+  },
+);
+
+kafkaTest(
+  'many single lines are read in rounds: each reading is in Kafka once, in order, and confirmed',
+  async ({ bootstrap }, t) => {
+    const topic = uniqueTopic('rounds');
+    const gateway = await startGateway({
+      KAFKA_BROKERS: bootstrap,
+      KAFKA_TOPIC_METRICS: topic,
+      KAFKA_COMPRESSION: 'none',
+      SHUTDOWN_TIMEOUT: '10s',
+    });
+    t.after(() => gateway.stop());
+    const fleet = await connectFleet(gateway.port, { devices: 200, zipcodes: 40 });
+    t.after(() => disconnect(fleet));
+    assert.equal(gateway.snapshot().connections.readRests, 0);
+
+    const startMs = performance.now();
+    for (let sent = 0; sent < LINES; ) {
+      const due = Math.min(LINES, ((performance.now() - startMs) * LINES_PER_SECOND) / 1000);
+      for (; sent < due; sent++) fleet[sent % fleet.length]?.send();
+      await sleep(1);
+    }
+    await allStored(fleet);
+    const { connections, records } = gateway.snapshot();
+    assert.ok(connections.readRests > 0);
+    assert.equal(records.confirmed, LINES);
+    assertLedger(fleet, await readTopic(bootstrap, topic, LINES), { partitions: 10 });
   },
 );
 

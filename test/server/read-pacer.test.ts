@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReadPacer, type Round } from '../../src/server/read-pacer.ts';
+import { Device } from '../support/device.ts';
+import { startGateway } from '../support/gateway.ts';
 
 const LINE = 170;
 const LINGER_MS = 10;
@@ -110,4 +112,20 @@ test('no rest while a full batch waits for an earlier one, which is asked for ev
   round.keepsUp = true;
   await readAt(pacer, { perSecond: 20_000, ms: 200 });
   assert.ok(pacer.rests > 0);
+});
+
+test('no rest while records go through the spool: from there each batch waits for an answer', async (t) => {
+  const gateway = await startGateway();
+  t.after(() => gateway.stop());
+  const devices = await Promise.all(Array.from({ length: 40 }, () => Device.identified(gateway.port)));
+  const startMs = performance.now();
+  let sent = 0;
+  while (performance.now() - startMs < 500) {
+    for (; sent < (performance.now() - startMs) * 12; sent++)
+      devices[sent % devices.length]?.send('{"type":"metrics","data":{"t":21.5}}\n');
+    await sleep(1);
+  }
+  const { connections, lines, spool } = gateway.snapshot();
+  assert.ok(lines.accepted > 3000 && spool.partitions > 0);
+  assert.equal(connections.readRests, 0);
 });
