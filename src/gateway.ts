@@ -54,13 +54,14 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     log,
   );
   const executor = createExecutor(settings, kafka.batcher, log);
-  const isPaced = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC;
+  // One message at a time, which is kept for comparison, is read as it was. A codec beside the event loop would have
+  // each batch wait for the end of a rest, and its answer for that of another.
+  const isPaced = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && !kafka.codec.beside;
   const server: TcpServer = new TcpServer(connectionOptions(settings), {
     sink: executor.sink,
     log,
     events: {
       ...events,
-      // One message at a time, which is kept for comparison, is read as it was.
       ...(isPaced && { received: (bytes: number) => pacer.read(bytes) }),
       refusedLine: (connection, reason, { bytes, start, end }) =>
         kafka.deadLetters?.line({

@@ -11,6 +11,8 @@ export interface Codec {
   readonly name: CodecName;
   /** The batch attributes' lowest three bits. */
   readonly id: number;
+  /** It works beside the event loop: the bytes are there some turns later. */
+  readonly beside: boolean;
   /** The compressed bytes, in parts that follow each other; `none` answers its input. */
   compress(bytes: Buffer): readonly Buffer[] | Promise<readonly Buffer[]>;
 }
@@ -29,15 +31,20 @@ export class CodecUnavailableError extends Error {
 const require = createRequire(import.meta.url);
 
 const BUILDERS: Record<CodecName, () => Codec> = {
-  none: () => ({ name: 'none', id: 0, compress: (bytes) => [bytes] }),
+  none: () => ({ name: 'none', id: 0, beside: false, compress: (bytes) => [bytes] }),
   gzip: () => {
     const gzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip);
     // Level 1: the bytes repeat so much that more effort buys little and costs several times the CPU.
-    return { name: 'gzip', id: 1, compress: async (bytes) => [await gzip(bytes, { level: 1 })] };
+    return {
+      name: 'gzip',
+      id: 1,
+      beside: true,
+      compress: async (bytes) => [await gzip(bytes, { level: 1 })],
+    };
   },
   snappy: () => {
     const block = nativeBlock() ?? orUnavailable(portableBlock, 'kafkajs-snappy', 'snappy');
-    return { name: 'snappy', id: 2, compress: (bytes) => compressFramed(bytes, block) };
+    return { name: 'snappy', id: 2, beside: false, compress: (bytes) => compressFramed(bytes, block) };
   },
   lz4: () => {
     const { encode } = load<{ encode(bytes: Buffer, options: object): Buffer }>('lz4', 'lz4');
@@ -48,7 +55,7 @@ const BUILDERS: Record<CodecName, () => Codec> = {
       streamChecksum: false,
       blockMaxSize: 65536,
     };
-    return { name: 'lz4', id: 3, compress: (bytes) => [encode(bytes, options)] };
+    return { name: 'lz4', id: 3, beside: false, compress: (bytes) => [encode(bytes, options)] };
   },
   zstd: () => {
     const zstdCompress = (zlib as { zstdCompress?: typeof zlib.gzip }).zstdCompress;
@@ -58,7 +65,7 @@ const BUILDERS: Record<CodecName, () => Codec> = {
       );
     }
     const compress = promisify<Buffer, Buffer>(zstdCompress);
-    return { name: 'zstd', id: 4, compress: async (bytes) => [await compress(bytes)] };
+    return { name: 'zstd', id: 4, beside: true, compress: async (bytes) => [await compress(bytes)] };
   },
 };
 

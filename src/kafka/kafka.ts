@@ -6,7 +6,7 @@ import type { Settings } from '../config/settings.ts';
 import { Spool } from '../spool/spool.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { KafkaCluster } from './cluster.ts';
-import { createCodec } from './compression.ts';
+import { type Codec, createCodec } from './compression.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { SaslOptions } from './kafkajs.ts';
 import { Leftovers } from './leftovers.ts';
@@ -15,6 +15,7 @@ import type { RefusedRecord } from './poison.ts';
 
 export interface Kafka extends Pipeline {
   readonly cluster: KafkaCluster | undefined;
+  readonly codec: Codec;
   readonly deadLetters: DeadLetters | undefined;
   /** Set by start(). */
   readonly spool: Spool | undefined;
@@ -95,6 +96,7 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
   return {
     ...metrics,
     cluster,
+    codec,
     leftovers,
     deadLetters: dead && new DeadLetters(dead.batcher),
     get spool() {

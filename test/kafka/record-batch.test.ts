@@ -202,12 +202,12 @@ test('a batch that compression would make larger stays as it is and says so', as
     .toString('latin1')
     .replaceAll(/[^ -~]|["\\]/g, 'x');
   writer.append(frame, reading(`{"noise":"${noise}"}`));
-  const grows: Codec = { name: 'lz4', id: 3, compress: (bytes) => [bytes, Buffer.alloc(1)] };
+  const grows: Codec = { name: 'lz4', id: 3, beside: false, compress: (bytes) => [bytes, Buffer.alloc(1)] };
   const bytes = await writer.seal(grows);
   const batch = decodeBatch(bytes);
   assert.equal(batch.attributes, 0);
   assert.ok(batch.records[0]?.value?.includes(noise));
-  const same: Codec = { name: 'lz4', id: 3, compress: (records) => [Buffer.from(records)] };
+  const same: Codec = { name: 'lz4', id: 3, beside: false, compress: (records) => [Buffer.from(records)] };
   const other = new RecordBatchWriter(256);
   other.append(frame, reading('{"n":1}'));
   assert.equal(decodeBatch(await other.seal(same)).attributes, 0);

@@ -17,7 +17,7 @@ import {
 } from '../../src/kafka/record-batch.ts';
 import { type Recovered, SpoolLog, type SpoolLogOptions } from '../../src/spool/spool-log.ts';
 
-const NO_CODEC = { name: 'none', id: 0, compress: (bytes: Buffer) => [bytes] } as const;
+const NO_CODEC = { name: 'none', id: 0, beside: false, compress: (bytes: Buffer) => [bytes] } as const;
 export const BASE_TIME_MS = 1_700_000_000_000;
 
 /** A sealed and stamped batch of `count` records named `<id>/<n>`, each filled up to `recordBytes`. */
