@@ -5,11 +5,13 @@ import type { Readiness, Snapshot } from './admin/snapshot.ts';
 import type { Kafka } from './kafka/kafka.ts';
 import type { JobSink } from './queue/job.ts';
 import type { Acceptor } from './server/acceptor.ts';
+import type { ReadPacer } from './server/read-pacer.ts';
 import type { TcpServer } from './server/tcp-server.ts';
 
 export interface SnapshotSources {
   readonly version: string;
   readonly server: TcpServer;
+  readonly pacer: ReadPacer;
   readonly sink: JobSink;
   readonly workers: () => number;
   readonly kafka: Kafka;
@@ -18,9 +20,8 @@ export interface SnapshotSources {
 }
 
 export function takeSnapshot(sources: SnapshotSources): Snapshot {
-  const { server, sink, kafka } = sources;
+  const { server, pacer, sink, kafka } = sources;
   const { batcher, delivery, budget } = kafka;
-  const { counters } = server;
   const queue = sink.stats;
   const leftovers = kafka.leftovers.records;
   const oldest = Math.min(batcher.oldestOpenMs ?? Infinity, delivery.oldestMs ?? Infinity);
@@ -29,24 +30,7 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
     at: new Date().toISOString(),
     uptimeSeconds: process.uptime(),
     readiness: readiness(sources),
-    connections: {
-      active: server.activeConnections,
-      maximum: 0,
-      identified: counters.identified,
-      accepted: 0,
-      paused: counters.paused,
-      uniqueZipcodes: server.uniqueZipcodes,
-      scheduledTimers: server.wheel.size,
-      receivedBytes: counters.receivedBytes,
-      readRests: counters.rests,
-    },
-    lines: {
-      received: counters.linesReceived,
-      accepted: counters.linesAccepted,
-      waiting: counters.linesReceived - counters.linesAccepted - counters.linesRefused,
-      refused: { ...counters.refused },
-      refusedLines: counters.linesRefused,
-    },
+    ...serverFigures(server, pacer),
     queue: {
       depth: queue.depth,
       capacity: queue.capacity,
@@ -88,6 +72,33 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
     deadLetters: { sent: kafka.deadLetters?.sent ?? 0, dropped: kafka.deadLetters?.dropped ?? 0 },
     process: sources.process.read(),
     processes: { configured: 1, running: 1, restarts: 0 },
+  };
+}
+
+/** Of connections and lines, but for those of the port. */
+export function serverFigures(
+  { counters, activeConnections, uniqueZipcodes, wheel }: TcpServer,
+  pacer?: ReadPacer,
+): Pick<Snapshot, 'connections' | 'lines'> {
+  return {
+    connections: {
+      active: activeConnections,
+      maximum: 0,
+      identified: counters.identified,
+      accepted: 0,
+      paused: counters.paused,
+      uniqueZipcodes,
+      scheduledTimers: wheel.size,
+      receivedBytes: counters.receivedBytes,
+      readRests: pacer?.rests ?? 0,
+    },
+    lines: {
+      received: counters.linesReceived,
+      accepted: counters.linesAccepted,
+      waiting: counters.linesReceived - counters.linesAccepted - counters.linesRefused,
+      refused: { ...counters.refused },
+      refusedLines: counters.linesRefused,
+    },
   };
 }
 

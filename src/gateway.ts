@@ -75,10 +75,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     },
   });
   const pacer = new ReadPacer(settings.KAFKA_BATCH_TIMEOUT, {
-    begin: () => {
-      server.counters.rests++;
-      kafka.batcher.beginRound();
-    },
+    begin: () => kafka.batcher.beginRound(),
     end: (withinMs) => {
       const linesWait = executor.sink.stats.depth > 0 || server.counters.paused > 0;
       // From the disk each batch goes when Kafka has answered for the one before.
@@ -93,6 +90,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     takeSnapshot({
       version,
       server,
+      pacer,
       sink: executor.sink,
       workers: () => executor.workers,
       kafka,

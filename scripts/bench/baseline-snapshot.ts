@@ -2,6 +2,7 @@
 // such as a spool, is zero.
 import type { ProcessStats } from '../../src/admin/process-stats.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
+import { serverFigures } from '../../src/gateway-snapshot.ts';
 import type { JobSink } from '../../src/queue/job.ts';
 import type { TcpServer } from '../../src/server/tcp-server.ts';
 import type { KafkajsSink } from './kafkajs-sink.ts';
@@ -14,30 +15,12 @@ export interface BaselineParts {
 }
 
 export function baselineSnapshot({ server, sink, queue, process: stats }: BaselineParts): Snapshot {
-  const { counters } = server;
   return {
     version: 'baseline',
     at: new Date().toISOString(),
     uptimeSeconds: process.uptime(),
     readiness: { ready: true, reasons: [] },
-    connections: {
-      active: server.activeConnections,
-      maximum: 0,
-      identified: counters.identified,
-      accepted: 0,
-      paused: counters.paused,
-      uniqueZipcodes: server.uniqueZipcodes,
-      scheduledTimers: server.wheel.size,
-      receivedBytes: counters.receivedBytes,
-      readRests: counters.rests,
-    },
-    lines: {
-      received: counters.linesReceived,
-      accepted: counters.linesAccepted,
-      waiting: counters.linesReceived - counters.linesAccepted - counters.linesRefused,
-      refused: { ...counters.refused },
-      refusedLines: counters.linesRefused,
-    },
+    ...serverFigures(server),
     queue: { ...queue.stats, workers: 0 },
     records: {
       accepted: sink.accepted,

@@ -12,8 +12,6 @@ export interface ServerCounters {
   refused: Record<Code, number>;
   /** Sockets not being read because the queue or their own replies are full. */
   paused: number;
-  /** Rests of the event loop between looks at the sockets (read-pacer.ts). */
-  rests: number;
   identified: number;
 }
 
@@ -25,7 +23,6 @@ export function createServerCounters(): ServerCounters {
     linesRefused: 0,
     refused: Object.fromEntries(CODE_NAMES.map((code) => [code, 0])) as Record<Code, number>,
     paused: 0,
-    rests: 0,
     identified: 0,
   };
 }
