@@ -25,6 +25,7 @@ import { ownOrGivenKafka } from './kafka/own-or-given.ts';
 import { KafkaUnavailableError } from './kafka/runtime.ts';
 import { packageVersion } from './report/circumstances.ts';
 import { positive, setting } from './report/options.ts';
+import { runCommand } from './report/run-command.ts';
 
 interface CommandOptions {
   readonly scenario: readonly string[];
@@ -44,7 +45,6 @@ interface CommandOptions {
   readonly report: boolean;
 }
 
-const EXIT_INTERRUPTED = 130;
 const EXIT_USAGE = 64;
 const LEAST_RUNS_OF_A_REPORT = 5;
 /** What `npm run docs` writes the pages from. */
@@ -86,18 +86,10 @@ const program = new Command('npm run bench --')
 const interrupt = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort());
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (interrupt.signal.aborted) {
-    process.exitCode = EXIT_INTERRUPTED;
-  } else {
-    // The rest are bugs or a broker that would not start, where the whole error helps.
-    if (!(error instanceof KafkaUnavailableError || error instanceof BenchFileError)) throw error;
-    console.error(error.message);
-    process.exitCode = error instanceof BenchFileError ? EXIT_USAGE : 1;
-  }
-}
+await runCommand(program, interrupt.signal, [
+  [KafkaUnavailableError, 1],
+  [BenchFileError, EXIT_USAGE],
+]);
 
 async function bench(options: CommandOptions): Promise<void> {
   if (options.report && options.from === undefined) checkReportable(options);

@@ -3,22 +3,17 @@
 import { FOREIGN_NAMES } from '../src/config/names.ts';
 import { PROFILE_NAMES, PROFILES } from '../src/config/profiles.ts';
 import { aboutSetting, GROUPS, SETTING_NAMES, type SettingName } from '../src/config/settings.ts';
+import { textTable } from './report/markdown.ts';
 
 const groups = Object.entries(GROUPS).map(([group, title]) => ({
   title,
   names: SETTING_NAMES.filter((name) => aboutSetting(name).group === group),
 }));
 
-export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
-}
-
 export function configurationPage(): string {
   const tables = groups.map(
     ({ title, names }) =>
-      `## ${title}\n${markdownTable(['variable', 'default', 'allowed', 'meaning'], names.map(settingRow))}\n`,
+      `## ${title}\n${textTable(['variable', 'default', 'allowed', 'meaning'], names.map(settingRow))}\n`,
   );
   return `<!-- Generated from src/config/settings.ts and src/config/profiles.ts by \`npm run docs\`. Do not edit. -->
 ${INTRODUCTION}
@@ -88,7 +83,7 @@ function profilesSection(): string {
   );
   return `## Profiles
 \`PROFILE\` names a set of values for a situation. One at a time; a variable set by hand wins over it.
-${markdownTable(['profile', 'sets', 'because'], rows)}
+${textTable(['profile', 'sets', 'because'], rows)}
 `;
 }
 

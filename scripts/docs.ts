@@ -4,7 +4,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { CODE_NAMES, CODES, isFatal } from '../src/protocol/codes.ts';
 import { benchSection, readmeTable } from './bench/benchmarks-page.ts';
 import { parseBenchFile } from './bench/results-file.ts';
-import { configurationPage, envExample, markdownTable } from './docs-settings.ts';
+import { configurationPage, envExample } from './docs-settings.ts';
+import { textTable } from './report/markdown.ts';
 import { withSection } from './report/section.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -49,5 +50,5 @@ function codesTable(): string {
     isFatal(code) ? 'is closed' : 'goes on',
     CODES[code].meaning,
   ]);
-  return markdownTable(['code', 'the connection', 'meaning'], rows);
+  return textTable(['code', 'the connection', 'meaning'], rows);
 }

@@ -12,6 +12,7 @@ import { ownOrGivenKafka } from './kafka/own-or-given.ts';
 import { type ProbeKind, probe } from './latency/probe.ts';
 import { startOwnGateway } from './load/gateway.ts';
 import { ordinaryPlan } from './load/plan.ts';
+import { runCommand } from './report/run-command.ts';
 
 interface Options {
   readonly target?: Target;
@@ -33,7 +34,6 @@ const KINDS: readonly ProbeKind[] = ['keepalive', 'confirmed'];
 const WARM_UP_COUNT = 200;
 const LOAD_WARM_UP_MS = 3_000;
 const LOAD_SPARE_MS = 5_000;
-const EXIT_INTERRUPTED = 130;
 
 const interrupt = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupt.abort());
@@ -48,12 +48,7 @@ const program = new Command('npm run latency-test --')
   .option('--json <file>', 'write the figures there too')
   .action(main);
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (!interrupt.signal.aborted) throw error;
-  process.exitCode = EXIT_INTERRUPTED;
-}
+await runCommand(program, interrupt.signal, []);
 
 async function main(options: Options): Promise<void> {
   const own = options.target === undefined ? await ownGateway() : undefined;

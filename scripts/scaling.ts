@@ -8,6 +8,7 @@ import { ownOrGivenKafka } from './kafka/own-or-given.ts';
 import { KafkaUnavailableError } from './kafka/runtime.ts';
 import { circumstances } from './report/circumstances.ts';
 import { positive, setting } from './report/options.ts';
+import { runCommand } from './report/run-command.ts';
 import { SectionError, writeSection } from './report/section.ts';
 import { chartSvg } from './scaling/chart.ts';
 import { DIMENSIONS, type DimensionName } from './scaling/dimensions.ts';
@@ -27,7 +28,6 @@ interface Options {
   readonly from?: string;
 }
 
-const EXIT_INTERRUPTED = 130;
 // From dist/scripts.
 const PAGE = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url));
 const CHART = 'scaling.svg';
@@ -48,18 +48,10 @@ const program = new Command('npm run scaling --')
   .option('--from <file>', 'a former --json: report that, measure nothing')
   .action(scaling);
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (interrupt.signal.aborted) {
-    process.exitCode = EXIT_INTERRUPTED;
-  } else {
-    // The rest are bugs or a broker that would not start, where the whole error helps.
-    if (!(error instanceof KafkaUnavailableError || error instanceof SectionError)) throw error;
-    console.error(error.message);
-    process.exitCode = 1;
-  }
-}
+await runCommand(program, interrupt.signal, [
+  [KafkaUnavailableError, 1],
+  [SectionError, 1],
+]);
 
 async function scaling(options: Options): Promise<void> {
   const result = options.from === undefined ? await measured(options) : await saved(options.from);

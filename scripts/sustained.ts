@@ -10,6 +10,7 @@ import { ownOrGivenKafka } from './kafka/own-or-given.ts';
 import { KafkaUnavailableError } from './kafka/runtime.ts';
 import { circumstances } from './report/circumstances.ts';
 import { positive, setting } from './report/options.ts';
+import { runCommand } from './report/run-command.ts';
 import { SectionError, writeSection } from './report/section.ts';
 import { Display } from './sustained/display.ts';
 import { type FlatnessLimits, MIN_SAMPLES } from './sustained/flatness.ts';
@@ -56,19 +57,12 @@ const program = new Command('npm run sustained --')
   .option('--from <file>', 'a former --json: judge and report that, measure nothing')
   .action(sustained);
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (interrupt.signal.aborted) {
-    process.exitCode = EXIT_INTERRUPTED;
-  } else {
-    const expected = [KafkaUnavailableError, LoadError, ChildError, SectionError];
-    // The rest are bugs or a gateway that would not run, where the whole error helps.
-    if (!expected.some((known) => error instanceof known)) throw error;
-    console.error((error as Error).message);
-    process.exitCode = 1;
-  }
-}
+await runCommand(program, interrupt.signal, [
+  [KafkaUnavailableError, 1],
+  [LoadError, 1],
+  [ChildError, 1],
+  [SectionError, 1],
+]);
 
 async function sustained(options: Options): Promise<void> {
   const samples = Math.floor((options.minutes * 60_000 - options.warmUp) / Math.max(1, options.every)) - 1;

@@ -1,8 +1,8 @@
 // What a call of the bench measured, as a file: `--json` writes it, `--compare` and `--from` read it, and
 // docs/benchmarks.json is one.
 import { readFile, writeFile } from 'node:fs/promises';
-import { cpus, totalmem } from 'node:os';
 import { z } from 'zod';
+import { machineText as hardwareText, thisMachine as thisHardware } from '../report/circumstances.ts';
 import { COLUMNS, type Figures, type Kind, type ScenarioResult } from './columns.ts';
 
 /** What was asked for; two files with different ones say nothing about each other. */
@@ -94,16 +94,9 @@ export function mergeFiles(before: BenchFile, now: BenchFile): BenchFile {
 }
 
 export function thisMachine(): Machine {
-  const processors = cpus();
-  return {
-    cpu: processors[0]?.model.trim() ?? 'unknown CPU',
-    cores: processors.length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    platform: process.platform,
-    node: process.version,
-  };
+  return { ...thisHardware(), node: process.version };
 }
 
-export function machineText({ cpu, cores, memoryGiB, platform, node }: Machine): string {
-  return `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}, Node ${node}`;
+export function machineText(machine: Machine): string {
+  return `${hardwareText(machine)}, Node ${machine.node}`;
 }

@@ -18,7 +18,7 @@ export function circumstances(script: string, args: readonly string[], kafka: st
   return {
     at: new Date().toISOString(),
     command: commandText(script, args),
-    machine: machine(),
+    machine: machineText(thisMachine()),
     versions: versions(kafka),
   };
 }
@@ -39,10 +39,25 @@ export function commandText(script: string, args: readonly string[]): string {
   return ['npm run', script, ...(shown.length > 0 ? ['--', ...shown] : [])].join(' ');
 }
 
-function machine(): string {
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly platform: string;
+}
+
+export function thisMachine(): Machine {
   const processors = cpus();
-  const model = processors[0]?.model.trim() || 'unknown CPU';
-  return `${model}, ${processors.length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`;
+  return {
+    cpu: processors[0]?.model.trim() || 'unknown CPU',
+    cores: processors.length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    platform: process.platform,
+  };
+}
+
+export function machineText({ cpu, cores, memoryGiB, platform }: Machine): string {
+  return `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}`;
 }
 
 function versions(kafka: string): string {

@@ -1,10 +1,23 @@
-// Tables of pages.
+// Tables of pages. A bar in a cell is escaped.
 
-/** Text left, figures right: a column is figures where a cell begins with a digit. A bar in a cell is escaped. */
+/** Text left, figures right: a column is figures where a cell begins with a digit. */
 export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const isFigures = (column: number) => rows.some((row) => /^\d/.test(row[column] ?? ''));
+  return tableOf(head, rows, (column) => (isFigures(column) ? '---:' : '---'));
+}
+
+/** All of it left. */
+export function textTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return tableOf(head, rows, () => '---');
+}
+
+function tableOf(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  ruleOf: (column: number) => string,
+): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  const figures = head.map((_, column) => rows.some((row) => /^\d/.test(row[column] ?? '')));
-  const rule = `|${figures.map((right) => (right ? '---:' : '---')).join('|')}|`;
+  const rule = `|${head.map((_, column) => ruleOf(column)).join('|')}|`;
   return [line(head), rule, ...rows.map(line)].join('\n');
 }
