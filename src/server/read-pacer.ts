@@ -23,15 +23,21 @@ const MOST_REST_MS = 8;
 const LEFT_OF_LINGER_MS = 2;
 /** Fewer reads a second are not worth a rest. */
 const LEAST_READS_PER_SECOND = 4000;
+/** And with rests, which make fewer of them. */
+const LEAST_READS_IN_ROUNDS = 1000;
 const RATE_WINDOW_MS = 50;
-/** On average a read, of more than that there is little to gain; */
+/** On average a read: there is little to gain where they are larger anyway; */
 const MOST_BYTES_PER_READ = 8 * 1024;
-/** and a device that sends so much at once must not have to wait for room in its TCP window. */
+/** and after a rest they may be larger, for that is what it is for. */
+const MOST_BYTES_IN_ROUNDS = 24 * 1024;
+/** Reads that the average is of. */
+const AVERAGED_READS = 200;
+/** A device that sends so much at once must not have to wait for room in its TCP window. */
 const MOST_BYTES_OF_ONE = 32 * 1024;
 /** Work in units of the rest before it; with more there is no time to spare. */
 const MOST_WORK = 3;
 /** No rest for so long after one of these limits, milliseconds. */
-const PAUSE_MS = 30;
+const PAUSE_MS = 10;
 
 const never = new Int32Array(new SharedArrayBuffer(4));
 
@@ -45,6 +51,7 @@ export class ReadPacer {
   #reads = 0;
   #bytes = 0;
   #largest = 0;
+  #averageBytes = 0;
   /** When the last turn or rest was over. */
   #sinceMs = performance.now();
   #rateSinceMs = performance.now();
@@ -107,12 +114,15 @@ export class ReadPacer {
     const nowMs = performance.now();
     const workMs = nowMs - this.#sinceMs;
     this.#measureRate(nowMs);
+    const share = Math.min(1, this.#reads / AVERAGED_READS);
+    this.#averageBytes += (this.#bytes / this.#reads - this.#averageBytes) * share;
     const isTooMuch =
-      this.#bytes > this.#reads * MOST_BYTES_PER_READ ||
+      this.#averageBytes > (this.#inRound ? MOST_BYTES_IN_ROUNDS : MOST_BYTES_PER_READ) ||
       this.#largest > MOST_BYTES_OF_ONE ||
       (this.#inRound && workMs > MOST_WORK * this.#restMs);
     if (isTooMuch) this.#notBeforeMs = nowMs + PAUSE_MS;
-    return nowMs >= this.#notBeforeMs && this.#readsPerSecond >= LEAST_READS_PER_SECOND;
+    const leastReads = this.#inRound ? LEAST_READS_IN_ROUNDS : LEAST_READS_PER_SECOND;
+    return nowMs >= this.#notBeforeMs && this.#readsPerSecond >= leastReads;
   }
 
   #measureRate(nowMs: number): void {
