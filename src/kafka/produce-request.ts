@@ -1,9 +1,12 @@
 // The Produce request, version 7 (https://kafka.apache.org/protocol#The_Messages_Produce): several partitions'
-// batches of one topic in one frame, as a list of buffers so that no batch is copied; and its response.
+// batches of one topic in one frame, as a list of buffers so that no large batch is copied; and its response.
 
 export const PRODUCE_API_KEY = 0;
 /** The first version that may carry zstd; every broker from 2.1 to 4.x takes it. */
 export const PRODUCE_API_VERSION = 7;
+
+/** Smaller frames are one buffer: to write it is cheaper than to write its parts. */
+const LEAST_BYTES_IN_PARTS = 64 * 1024;
 
 export interface ProduceRequest {
   readonly topic: string;
@@ -58,7 +61,7 @@ export function encodeProduceRequest(
     size += prefix.length + bytes.length;
   }
   head.writeInt32BE(size, 0);
-  return parts;
+  return size < LEAST_BYTES_IN_PARTS ? [Buffer.concat(parts)] : parts;
 }
 
 /** Decodes a response's body; partitions of another topic than the one asked are left out. */

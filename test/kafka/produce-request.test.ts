@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeProduceResponse, encodeProduceRequest } from '../../src/kafka/produce-request.ts';
 
-test('a produce request is the frame of version 7, with the batches’ own buffers in it', () => {
+test('a produce request is the frame of version 7', () => {
   const batches = [
     { partition: 3, bytes: Buffer.from('first batch') },
     { partition: 0, bytes: Buffer.from('second') },
   ];
   const parts = encodeProduceRequest({ topic: 'tö', acks: -1, timeoutMs: 1500, batches }, 77, 'me');
-  assert.ok(parts.includes(batches[0]?.bytes as Buffer), 'the batch was copied');
   const frame = Buffer.concat(parts);
   const expected = Buffer.concat([
     int32(frame.length - 4),
@@ -27,6 +26,29 @@ test('a produce request is the frame of version 7, with the batches’ own buffe
     Buffer.from('second'),
   ]);
   assert.deepEqual(frame, expected);
+});
+
+test('a small request is one buffer; a large one has the batches’ own in it, and the same bytes', () => {
+  const requestOf = (...sizes: readonly number[]) => {
+    const batches = sizes.map((size, partition) => ({ partition, bytes: Buffer.alloc(size, partition + 1) }));
+    return {
+      batches,
+      parts: encodeProduceRequest({ topic: 't', acks: 1, timeoutMs: 1, batches }, 1, 'me'),
+    };
+  };
+  const small = requestOf(100, 30_000, 30_000);
+  assert.equal(small.parts.length, 1);
+  const large = requestOf(100, 30_000, 40_000);
+  for (const { bytes } of large.batches) assert.ok(large.parts.includes(bytes), 'the batch was copied');
+
+  for (const { batches, parts } of [small, large]) {
+    const frame = Buffer.concat(parts);
+    assert.equal(frame.readInt32BE(0), frame.length - 4);
+    const tail = batches.map(({ partition, bytes }) =>
+      Buffer.concat([int32(partition, bytes.length), bytes]),
+    );
+    assert.deepEqual(frame.subarray(-Buffer.concat(tail).length), Buffer.concat(tail));
+  }
 });
 
 test('an answer is taken apart by partition, and what it says of other topics is not ours', () => {
