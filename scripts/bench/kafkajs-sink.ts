@@ -194,7 +194,7 @@ function useCodec(name: Settings['KAFKA_COMPRESSION']): kafkajs.CompressionTypes
   if (codec.id !== kafkajs.CompressionTypes.None)
     kafkajs.CompressionCodecs[codec.id as kafkajs.CompressionTypes.GZIP] = () => ({
       compress: async ({ buffer }: { buffer: Buffer }) => {
-        const parts = await codec.compress(buffer);
+        const parts = await codec.compress([buffer]);
         return Buffer.concat(parts);
       },
       decompress: () => Promise.reject(new Error('nothing is read here')),

@@ -56,7 +56,7 @@ export class BatchMerger {
     if (this.#count === this.#first.count || this.#records === undefined) return this.#first;
     const writer = new RecordBatchWriter(this.#bytes);
     for (const { timestampMs, body } of this.#records) writer.appendRaw(timestampMs, body);
-    return { ...this.#first, count: this.#count, bytes: await writer.seal(codec) };
+    return { ...this.#first, count: this.#count, bytes: (await writer.seal(codec)).bytes };
   }
 }
 

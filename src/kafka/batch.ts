@@ -1,19 +1,34 @@
 // One partition's batch from its first record to its confirmation, and what has to happen then.
 import type { Session } from '../queue/job.ts';
 import type { BatchTicket } from '../workers/record-sink.ts';
+import { batchBuffers } from './buffer-pool.ts';
 import type { Codec } from './compression.ts';
 import type { Outgoing, ReadyBatch } from './outgoing.ts';
 import { type ProducerStamp, RecordBatchWriter } from './record-batch.ts';
+
+export interface BatchRoom {
+  /** Bytes to have memory for at first. */
+  readonly initialBytes: number;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+const NO_ROOM: BatchRoom = { initialBytes: 0, records: 0, bytes: 0 };
 
 export class Batch implements BatchTicket, Outgoing {
   readonly partition: number;
   readonly openedAtMs: number;
   /** What it takes of the budget now. */
   heldBytes = 0;
+  /** It takes records without further questions as long as it has fewer records and not more bytes than that. */
+  allowedRecords: number;
+  allowedBytes: number;
   bytes: Buffer | undefined;
   producer: ProducerStamp | undefined;
   attempts = 0;
 
+  // What the bytes lie in, where it may be used again.
+  #memory: Buffer | undefined;
   // Dropped once sealed: the uncompressed records would weigh several times what is sent.
   #writer: RecordBatchWriter | undefined;
   #count = 0;
@@ -25,9 +40,11 @@ export class Batch implements BatchTicket, Outgoing {
   #settled = false;
   #waiters: (() => void)[] = [];
 
-  constructor(partition: number, openedAtMs: number, initialBytes: number) {
+  constructor(partition: number, openedAtMs: number, { initialBytes, records, bytes }: BatchRoom) {
     this.partition = partition;
     this.openedAtMs = openedAtMs;
+    this.allowedRecords = records;
+    this.allowedBytes = bytes;
     this.#writer = new RecordBatchWriter(initialBytes);
   }
 
@@ -49,7 +66,7 @@ export class Batch implements BatchTicket, Outgoing {
   /** A sealed batch in parts that follow each other: the last one settles what the whole stands for. */
   split(parts: readonly ReadyBatch[]): Batch[] {
     const batches = parts.map(({ bytes, count }) => {
-      const batch = new Batch(this.partition, this.openedAtMs, 0);
+      const batch = new Batch(this.partition, this.openedAtMs, NO_ROOM);
       batch.#writer = undefined;
       batch.#count = count;
       batch.#sealing = Promise.resolve();
@@ -88,6 +105,18 @@ export class Batch implements BatchTicket, Outgoing {
   unsend(): void {
     this.producer = undefined;
     this.attempts = 0;
+    this.#memory = undefined;
+  }
+
+  /**
+   * Kafka has answered for it: the memory of its bytes may be used again. Not where it was sent several times, since
+   * a connection may still hold a former sending.
+   */
+  reuse(): void {
+    if (this.#memory === undefined || this.attempts !== 1) return;
+    batchBuffers.give(this.#memory);
+    this.#memory = undefined;
+    this.bytes = undefined;
   }
 
   settled(): Promise<void> {
@@ -108,9 +137,10 @@ export class Batch implements BatchTicket, Outgoing {
 
   async #seal(codec: Codec): Promise<void> {
     const writer = this.writer;
-    const bytes = await writer.seal(codec);
+    const { bytes, memory } = await writer.seal(codec);
     this.#count = writer.count;
     this.#writer = undefined;
     this.bytes = bytes;
+    this.#memory = memory;
   }
 }

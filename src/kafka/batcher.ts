@@ -36,6 +36,9 @@ export interface BatchTaker {
 }
 
 const FIRST_BUFFER_BYTES = 16 * 1024;
+const MORE_THAN_LAST = 1.125;
+/** How far a batch grows before it is asked again whether it may, in units of its usual size. */
+const GROWTH_STEP = 0.1;
 /** Beyond that many times its usual size a batch never grows. */
 const MOST_GROWTH = 16;
 /** And the most uncompressed bytes, which are to be compressed in one go. */
@@ -83,6 +86,8 @@ export class Batcher implements RecordSink {
 
   set maxRecordBytes(bytes: number) {
     this.#maxRecordBytes = bytes;
+    for (const batch of this.#open.values())
+      batch.allowedBytes = Math.min(batch.allowedBytes, this.#maxBytes);
   }
 
   // A batch is one message to the broker: the topic's limit on it is a limit on the batch.
@@ -228,12 +233,13 @@ export class Batcher implements RecordSink {
     const current = this.#open.get(partition);
     if (current !== undefined) {
       const bytes = current.writer.bytes + recordBytes;
-      if (bytes <= this.#maxBytes || this.#mayGrow(current, bytes)) return current;
+      if (bytes <= current.allowedBytes || this.#grow(current, bytes)) return current;
       this.#close(current);
     }
-    // Batches of a partition resemble each other: the next one begins with what the last one needed.
-    const hint = this.#lastBytes.get(partition) ?? FIRST_BUFFER_BYTES;
-    const batch = new Batch(partition, performance.now(), hint);
+    // Batches of a partition resemble each other: the next one begins with about what the last one needed.
+    const initialBytes = MORE_THAN_LAST * (this.#lastBytes.get(partition) ?? FIRST_BUFFER_BYTES);
+    const room = { initialBytes, records: this.#options.maxRecords, bytes: this.#maxBytes };
+    const batch = new Batch(partition, performance.now(), room);
     this.#open.set(partition, batch);
     this.#timer ??= setTimeout(() => this.#onLinger(), this.#options.lingerMs);
     return batch;
@@ -250,13 +256,21 @@ export class Batcher implements RecordSink {
   }
 
   #isFull(batch: Batch): boolean {
-    return this.#isDue(batch) && !this.#mayGrow(batch, batch.writer.bytes + 1);
+    const { bytes } = batch.writer;
+    if (batch.count < batch.allowedRecords && bytes < batch.allowedBytes) return false;
+    return !this.#grow(batch, bytes + 1);
   }
 
-  #mayGrow({ partition, count }: Batch, bytes: number): boolean {
-    const growth = Math.min(MOST_GROWTH, this.#taker.growth(partition));
-    if (count >= this.#options.maxRecords * growth) return false;
-    return bytes <= Math.min(this.#maxBytes * growth, this.#mostBytes);
+  /** Allows the batch some more than its usual size. False where it may not have so many bytes, or no more records. */
+  #grow(batch: Batch, bytes: number): boolean {
+    const { maxRecords } = this.#options;
+    const growth = Math.min(MOST_GROWTH, this.#taker.growth(batch.partition));
+    const mostRecords = maxRecords * growth;
+    const mostBytes = Math.min(this.#maxBytes * growth, this.#mostBytes);
+    if (batch.count >= mostRecords || bytes > mostBytes) return false;
+    batch.allowedRecords = Math.min(mostRecords, batch.count + GROWTH_STEP * maxRecords);
+    batch.allowedBytes = Math.min(mostBytes, bytes + GROWTH_STEP * this.#maxBytes);
+    return true;
   }
 
   #close(batch: Batch): void {

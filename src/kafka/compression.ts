@@ -13,8 +13,8 @@ export interface Codec {
   readonly id: number;
   /** It works beside the event loop: the bytes are there some turns later. */
   readonly beside: boolean;
-  /** The compressed bytes, in parts that follow each other; `none` answers its input. */
-  compress(bytes: Buffer): readonly Buffer[] | Promise<readonly Buffer[]>;
+  /** From parts that follow each other to others that do; `none` answers its input. */
+  compress(parts: readonly Buffer[]): readonly Buffer[] | Promise<readonly Buffer[]>;
 }
 
 /** The codec interface of kafkajs, which kafkajs-snappy implements. */
@@ -31,7 +31,7 @@ export class CodecUnavailableError extends Error {
 const require = createRequire(import.meta.url);
 
 const BUILDERS: Record<CodecName, () => Codec> = {
-  none: () => ({ name: 'none', id: 0, beside: false, compress: (bytes) => [bytes] }),
+  none: () => ({ name: 'none', id: 0, beside: false, compress: (parts) => parts }),
   gzip: () => {
     const gzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip);
     // Level 1: the bytes repeat so much that more effort buys little and costs several times the CPU.
@@ -39,12 +39,12 @@ const BUILDERS: Record<CodecName, () => Codec> = {
       name: 'gzip',
       id: 1,
       beside: true,
-      compress: async (bytes) => [await gzip(bytes, { level: 1 })],
+      compress: async (parts) => [await gzip(whole(parts), { level: 1 })],
     };
   },
   snappy: () => {
     const block = nativeBlock() ?? orUnavailable(portableBlock, 'kafkajs-snappy', 'snappy');
-    return { name: 'snappy', id: 2, beside: false, compress: (bytes) => compressFramed(bytes, block) };
+    return { name: 'snappy', id: 2, beside: false, compress: (parts) => compressFramed(parts, block) };
   },
   lz4: () => {
     const { encode } = load<{ encode(bytes: Buffer, options: object): Buffer }>('lz4', 'lz4');
@@ -55,7 +55,7 @@ const BUILDERS: Record<CodecName, () => Codec> = {
       streamChecksum: false,
       blockMaxSize: 65536,
     };
-    return { name: 'lz4', id: 3, beside: false, compress: (bytes) => [encode(bytes, options)] };
+    return { name: 'lz4', id: 3, beside: false, compress: (parts) => [encode(whole(parts), options)] };
   },
   zstd: () => {
     const zstdCompress = (zlib as { zstdCompress?: typeof zlib.gzip }).zstdCompress;
@@ -65,7 +65,7 @@ const BUILDERS: Record<CodecName, () => Codec> = {
       );
     }
     const compress = promisify<Buffer, Buffer>(zstdCompress);
-    return { name: 'zstd', id: 4, beside: true, compress: async (bytes) => [await compress(bytes)] };
+    return { name: 'zstd', id: 4, beside: true, compress: async (parts) => [await compress(whole(parts))] };
   },
 };
 
@@ -94,6 +94,11 @@ export async function decompress(codecId: number, bytes: Buffer): Promise<Buffer
     default:
       throw new CodecUnavailableError(`unknown codec ${codecId}`);
   }
+}
+
+function whole(parts: readonly Buffer[]): Buffer {
+  const [only] = parts;
+  return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
 }
 
 function load<T>(module: string, codec: CodecName): T {

@@ -338,7 +338,10 @@ export class Delivery implements BatchTaker {
     this.counters.batchesConfirmed++;
     queue.answered();
     this.counters.lastError = null;
+    const batch = queue.spooling ? undefined : queue.batches[0];
     void this.#finishHead(queue);
+    // Without acks nobody has said that it has left this process.
+    if (this.#options.acks !== 0) batch?.reuse();
   }
 
   /** The head is in Kafka or in the dead letters: what it stood for is settled, the next one follows. */

@@ -36,7 +36,7 @@ export async function halve(bytes: Buffer, openedAtMs: number, codec: Codec): Pr
     halves.map(async (half) => {
       const writer = new RecordBatchWriter(HEADER_BYTES);
       for (const { timestampMs, body } of half) writer.appendRaw(timestampMs, body);
-      const sealed = await writer.seal(codec);
+      const { bytes: sealed } = await writer.seal(codec);
       stamp(sealed, NO_PRODUCER);
       return new ReadyBatch(sealed, half.length, openedAtMs);
     }),

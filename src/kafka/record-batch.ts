@@ -1,6 +1,6 @@
 // Kafka's record batch, magic 2 (https://kafka.apache.org/documentation/#recordbatch): how records become bytes.
 //
-// - A record is encoded once, straight into its batch's buffer; nothing afterwards touches single records.
+// - A record is encoded once, straight into its batch's memory; nothing afterwards touches single records.
 // - The 61-byte header lies in front: base offset, length, leader epoch, magic, CRC, attributes, last offset
 //   delta, timestamps, producer id, epoch, base sequence, count.
 // - The CRC covers everything from the attributes on, so it is computed last, in stamp().
@@ -11,6 +11,7 @@ import { copyCompact } from '../protocol/metrics-scan.ts';
 import { DATA_FIELD, RECEIVED_AT_BYTES, type RecordFrame, receivedAtText } from '../protocol/record-frame.ts';
 import { batchBuffers } from './buffer-pool.ts';
 import type { Codec } from './compression.ts';
+import { RecordChunks } from './record-chunks.ts';
 
 export const HEADER_BYTES = 61;
 const AT = {
@@ -54,6 +55,13 @@ export interface ReadingToWrite {
   readonly seq: number;
 }
 
+/** A batch as it is sent, not yet stamped. */
+export interface SealedBatch {
+  readonly bytes: Buffer;
+  /** What the bytes lie in, for batchBuffers when nobody reads them any more. */
+  readonly memory: Buffer;
+}
+
 /** What a reading's record needs in a batch's buffer at most. */
 export function recordBound(frame: RecordFrame, readingBytes: number): number {
   return (
@@ -69,14 +77,15 @@ export function recordBound(frame: RecordFrame, readingBytes: number): number {
 
 /** Records being gathered for one partition. */
 export class RecordBatchWriter {
-  #buffer: Buffer;
-  #length = HEADER_BYTES;
+  readonly #chunks: RecordChunks;
   #count = 0;
   #baseTimestamp = 0;
   #maxTimestamp = 0;
+  #sealed = false;
 
-  constructor(initialBytes: number) {
-    this.#buffer = batchBuffers.take(Math.max(initialBytes, HEADER_BYTES));
+  /** @param bytes about so many are to come */
+  constructor(bytes: number) {
+    this.#chunks = new RecordChunks(bytes);
   }
 
   get count(): number {
@@ -85,15 +94,14 @@ export class RecordBatchWriter {
 
   /** Bytes so far, header included, uncompressed. */
   get bytes(): number {
-    return this.#length;
+    return HEADER_BYTES + this.#chunks.bytes;
   }
 
   /** Appends a reading's record; returns its size in bytes. */
   append(frame: RecordFrame, reading: ReadingToWrite): number {
-    const before = this.#length;
     const readingBytes = reading.end - reading.start - reading.whitespace;
-    this.#reserve(recordBound(frame, readingBytes));
-    const target = this.#buffer;
+    this.#chunks.reserve(recordBound(frame, readingBytes));
+    const { target } = this.#chunks;
     const timestampDelta = this.#timestampDelta(reading.receivedAtMs);
     const seqDigits = reading.seq < 0 ? 0 : decimalDigits(reading.seq);
     const { key, head } = frame;
@@ -110,7 +118,7 @@ export class RecordBatchWriter {
       valueBytes +
       1;
 
-    let at = writeVarint(target, before, bodyBytes);
+    let at = writeVarint(target, this.#chunks.at, bodyBytes);
     target[at++] = 0;
     at = writeVarint(target, at, timestampDelta);
     at = writeVarint(target, at, this.#count);
@@ -137,49 +145,50 @@ export class RecordBatchWriter {
     }
     target[at++] = CLOSE;
     target[at++] = 0;
-    this.#length = at;
     this.#count++;
-    return at - before;
+    return this.#chunks.written(at);
   }
 
   /** Appends a record as another batch held it: key, value and headers stay, offset and time are its own. */
   appendRaw(timestampMs: number, body: Uint8Array): number {
-    const before = this.#length;
-    this.#reserve(MAX_RECORD_OVERHEAD + body.length);
+    this.#chunks.reserve(MAX_RECORD_OVERHEAD + body.length);
+    const { target } = this.#chunks;
     const timestampDelta = this.#timestampDelta(timestampMs);
     const bodyBytes = 1 + varintBytes(timestampDelta) + varintBytes(this.#count) + body.length;
-    let at = writeVarint(this.#buffer, before, bodyBytes);
-    this.#buffer[at++] = 0;
-    at = writeVarint(this.#buffer, at, timestampDelta);
-    at = writeVarint(this.#buffer, at, this.#count);
-    this.#buffer.set(body, at);
-    this.#length = at + body.length;
+    let at = writeVarint(target, this.#chunks.at, bodyBytes);
+    target[at++] = 0;
+    at = writeVarint(target, at, timestampDelta);
+    at = writeVarint(target, at, this.#count);
+    target.set(body, at);
     this.#count++;
-    return this.#length - before;
+    return this.#chunks.written(at + body.length);
   }
 
-  /** The batch with its records compressed, not yet stamped. The writer is done with. */
-  async seal(codec: Codec): Promise<Buffer> {
-    const records = this.#buffer.subarray(HEADER_BYTES, this.#length);
+  /** The batch with its records compressed, not yet stamped. Once; afterwards the writer has no records. */
+  async seal(codec: Codec): Promise<SealedBatch> {
+    if (this.#sealed) throw new Error('the batch is sealed already');
+    this.#sealed = true;
+    const records = this.#chunks.parts();
     const compressed = await codec.compress(records);
-    const compressedBytes = compressed.reduce((sum, part) => sum + part.length, 0);
     // Where compression does not pay, the records stay as they are: the codec is named in each batch.
-    const batch =
-      codec.id === 0 || compressedBytes >= records.length
-        ? this.#buffer.subarray(0, this.#length)
-        : Buffer.concat(
-            [this.#buffer.subarray(0, HEADER_BYTES), ...compressed],
-            HEADER_BYTES + compressedBytes,
-          );
-    const asIs = batch.buffer === this.#buffer.buffer;
-    this.#writeHeader(batch, asIs ? 0 : codec.id);
-    if (!asIs) batchBuffers.give(this.#buffer);
-    return batch;
+    const pays = codec.id !== 0 && bytesOf(compressed) < this.#chunks.bytes;
+    const parts = pays ? compressed : records;
+    const length = HEADER_BYTES + bytesOf(parts);
+    const memory = batchBuffers.take(length);
+    const bytes = memory.subarray(0, length);
+    let at = HEADER_BYTES;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    this.#writeHeader(bytes, pays ? codec.id : 0);
+    this.#chunks.free();
+    return { bytes, memory };
   }
 
   /** Calls `visit` with each record: its time, and its bytes from the key's length on. */
   forEachRecord(visit: (timestampMs: number, body: Uint8Array) => void): void {
-    forEachRecord(this.#buffer.subarray(HEADER_BYTES, this.#length), this.#baseTimestamp, visit);
+    for (const part of this.#chunks.parts()) forEachRecord(part, this.#baseTimestamp, visit);
   }
 
   #timestampDelta(timestampMs: number): number {
@@ -190,15 +199,6 @@ export class RecordBatchWriter {
     if (timestampMs > this.#maxTimestamp) this.#maxTimestamp = timestampMs;
     // A clock set back gives a negative delta, which the format allows.
     return timestampMs - this.#baseTimestamp;
-  }
-
-  #reserve(bytes: number): void {
-    const needed = this.#length + bytes;
-    if (needed <= this.#buffer.length) return;
-    const grown = batchBuffers.take(needed);
-    grown.set(this.#buffer.subarray(0, this.#length));
-    batchBuffers.give(this.#buffer);
-    this.#buffer = grown;
   }
 
   #writeHeader(batch: Buffer, codecId: number): void {
@@ -212,6 +212,10 @@ export class RecordBatchWriter {
     batch.writeBigInt64BE(BigInt(this.#maxTimestamp), AT.maxTimestamp);
     batch.writeInt32BE(this.#count, AT.count);
   }
+}
+
+function bytesOf(parts: readonly Buffer[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
 const MAX_SEQUENCE = MAX_INT32;

@@ -39,14 +39,16 @@ export function portableBlock(): CompressBlock {
   return (bytes) => compress(bytes);
 }
 
-/** The bytes compressed, in parts that follow each other. */
-export function compressFramed(bytes: Buffer, compressBlock: CompressBlock): Buffer[] {
-  const parts: Buffer[] = [HEADER];
-  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
-    const block = compressBlock(bytes.subarray(at, at + BLOCK_BYTES));
-    const length = Buffer.allocUnsafe(4);
-    length.writeInt32BE(block.length);
-    parts.push(length, block);
+/** The compressed form, in parts that follow each other. */
+export function compressFramed(parts: readonly Buffer[], compressBlock: CompressBlock): Buffer[] {
+  const framed: Buffer[] = [HEADER];
+  for (const part of parts) {
+    for (let at = 0; at < part.length; at += BLOCK_BYTES) {
+      const block = compressBlock(part.subarray(at, at + BLOCK_BYTES));
+      const length = Buffer.allocUnsafe(4);
+      length.writeInt32BE(block.length);
+      framed.push(length, block);
+    }
   }
-  return parts;
+  return framed;
 }

@@ -64,7 +64,7 @@ class PlacingTarget {
     const writer = this.#writers.get(partition);
     if (writer === undefined) return;
     this.#writers.delete(partition);
-    const sealed = await writer.seal(this.#options.codec);
+    const { bytes: sealed } = await writer.seal(this.#options.codec);
     stamp(sealed, NO_PRODUCER);
     await (await this.#log(partition)).append([sealed]);
   }

@@ -7,6 +7,7 @@ import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
 import { createCodec } from '../../src/kafka/compression.ts';
 import { CompressionRatio } from '../../src/kafka/compression-ratio.ts';
 import { partitionOf } from '../../src/kafka/partitioner.ts';
+import type { SealedBatch } from '../../src/kafka/record-batch.ts';
 import type { Session } from '../../src/queue/job.ts';
 import { decodeBatch } from './decode-batch.ts';
 import { fakeSession, reading, turns, until } from './fakes.ts';
@@ -45,8 +46,13 @@ function setUp(t: TestContext, options: Partial<BatcherOptions> = {}) {
   return { batcher, delivered, busy, onItsWay, ratio, growth, budget };
 }
 
+// A batch is sealed once.
+const sealed = new WeakMap<Batch, Promise<SealedBatch>>();
+
 async function recordsOf(batch: Batch) {
-  return decodeBatch(await batch.writer.seal(createCodec('none'))).records;
+  const found = sealed.get(batch) ?? batch.writer.seal(createCodec('none'));
+  sealed.set(batch, found);
+  return decodeBatch((await found).bytes).records;
 }
 
 test('a batch is closed by its last record, one before that it is open', (t) => {

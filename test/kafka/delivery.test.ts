@@ -64,6 +64,35 @@ test('a confirmed batch tells the connections that asked, and gives its memory b
   assert.equal(delivery.counters.confirmed, 3);
 });
 
+test('the memory of a batch is used again once Kafka has it, not where it may still be on another connection', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  const [once, twice] = [batchOf(fakeSession(), 0, 2), batchOf(fakeSession(), 1, 2)];
+  for (const batch of [once, twice]) deliver(batch);
+  const toOnce = await producer.request(1);
+  const toTwice = await producer.request(2);
+  assert.ok(once.bytes !== undefined && twice.bytes !== undefined);
+  toTwice.fail(new Error('connection reset'));
+  const again = await producer.request(3);
+  toOnce.answerAll(0);
+  again.answerAll(0);
+  await delivery.drained();
+  assert.equal(once.bytes, undefined);
+  assert.deepEqual(again.bytes, toTwice.bytes);
+  assert.deepEqual(twice.bytes, toTwice.bytes[0]);
+});
+
+test('without acks nobody knows when the memory of a batch is free', async (t) => {
+  const { delivery, producer, deliver } = setUp(t, { acks: 0 });
+  delivery.setLeaders(LEADERS, undefined);
+  const batch = batchOf(fakeSession(), 0, 2);
+  deliver(batch);
+  const sent = await producer.request(1);
+  sent.answer(undefined);
+  await delivery.drained();
+  assert.deepEqual(batch.bytes, sent.bytes[0]);
+});
+
 test('what is sent is a whole batch: checksum, producer and a sequence that goes on without gaps', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   delivery.setLeaders(LEADERS, IDENTITY);

@@ -51,7 +51,11 @@ export function reading(text: string, overrides: Partial<Reading> = {}): Reading
 
 /** A batch of `count` records of one session, the last of which has `seq`. */
 export function batchOf(session: Session, partition: number, count: number, seq = -1): Batch {
-  const batch = new Batch(partition, performance.now(), 1024);
+  const batch = new Batch(partition, performance.now(), {
+    initialBytes: 1024,
+    records: count,
+    bytes: Infinity,
+  });
   for (let i = 0; i < count; i++)
     batch.heldBytes += batch.writer.append(session.frame, reading(`{"n":${i}}`));
   if (seq >= 0) batch.confirm(session, seq);
@@ -63,7 +67,7 @@ export interface SentRequest {
   readonly request: ProduceRequest;
   /** The batches' bytes as they were when they were sent. */
   readonly bytes: readonly Buffer[];
-  answer(answer: ProduceAnswer): void;
+  answer(answer: ProduceAnswer | undefined): void;
   fail(error: Error): void;
   /** Answers each partition it names with one error code. */
   answerAll(errorCode: number): void;

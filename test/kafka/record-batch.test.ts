@@ -3,7 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { type Codec, createCodec } from '../../src/kafka/compression.ts';
-import { keyOf, NO_PRODUCER, RecordBatchWriter, recordBound, stamp } from '../../src/kafka/record-batch.ts';
+import {
+  keyOf,
+  NO_PRODUCER,
+  RecordBatchWriter,
+  recordBound,
+  recordParts,
+  stamp,
+} from '../../src/kafka/record-batch.ts';
 import { portableCrc32c } from '../../src/protocol/crc32c.ts';
 import { createRecordFrame } from '../../src/protocol/record-frame.ts';
 import { decodeBatch } from './decode-batch.ts';
@@ -17,7 +24,7 @@ test('the header of a batch holds its length, count, times and producer, and the
   const writer = new RecordBatchWriter(256);
   for (const [i, ms] of [AT, AT + 5, AT + 2].entries())
     writer.append(frame, reading(`{"n":${i}}`, { receivedAtMs: ms }));
-  const bytes = await writer.seal(none);
+  const { bytes } = await writer.seal(none);
   stamp(bytes, { producerId: 0x1234567890abcdefn, producerEpoch: 7, baseSequence: 99 });
 
   const { records, crc, ...header } = decodeBatch(bytes);
@@ -48,7 +55,7 @@ test('the header of a batch holds its length, count, times and producer, and the
 test('a batch without idempotence says so with -1 for id, epoch and sequence', async () => {
   const writer = new RecordBatchWriter(256);
   writer.append(frame, reading('{"n":1}'));
-  const bytes = await writer.seal(none);
+  const { bytes } = await writer.seal(none);
   stamp(bytes, NO_PRODUCER);
   const { producerId, producerEpoch, baseSequence } = decodeBatch(bytes);
   assert.deepEqual([producerId, producerEpoch, baseSequence], [-1n, -1, -1]);
@@ -67,7 +74,7 @@ test('a record is the zipcode and the contract’s value, digit for digit', asyn
   writer.append(frame, reading(data, { receivedAtMs: AT, seq: 0 }));
   writer.append(withId, reading(data, { receivedAtMs: AT }));
   writer.append(withId, reading(data, { receivedAtMs: AT, seq: Number.MAX_SAFE_INTEGER }));
-  const { records } = decodeBatch(await writer.seal(none));
+  const { records } = decodeBatch((await writer.seal(none)).bytes);
   const head =
     '{"connection_id":"c-1","zipcode":"90210","city":"Beverly Hills","received_at":"2026-11-21T08:00:00.123Z"';
   const other =
@@ -88,7 +95,7 @@ test('white space between the tokens of a reading is left out of its record, tha
   const compact = '{"a b":1,"c":" d "}';
   const writer = new RecordBatchWriter(256);
   const size = writer.append(frame, reading(text, { whitespace: text.length - compact.length }));
-  const bytes = await writer.seal(none);
+  const { bytes } = await writer.seal(none);
   assert.equal(size, bytes.length - 61);
   assert.ok(decodeBatch(bytes).records[0]?.value?.endsWith(`"data":${compact}}`));
 });
@@ -98,7 +105,7 @@ test('only the part of the buffer that a reading points to is written', async ()
   const start = line.indexOf('{"n"');
   const writer = new RecordBatchWriter(256);
   writer.append(frame, reading(line, { start, end: start + 7 }));
-  assert.ok(decodeBatch(await writer.seal(none)).records[0]?.value?.endsWith('"data":{"n":7}}'));
+  assert.ok(decodeBatch((await writer.seal(none)).bytes).records[0]?.value?.endsWith('"data":{"n":7}}'));
 });
 
 test('times far before and after the first record’s are kept: a clock may be set back or forth', async () => {
@@ -117,7 +124,7 @@ test('times far before and after the first record’s are kept: a clock may be s
   ];
   const writer = new RecordBatchWriter(256);
   for (const receivedAtMs of times) writer.append(frame, reading('{"n":1}', { receivedAtMs }));
-  const batch = decodeBatch(await writer.seal(none));
+  const batch = decodeBatch((await writer.seal(none)).bytes);
   assert.deepEqual(
     batch.records.map(({ timestamp }) => Number(timestamp)),
     times,
@@ -133,7 +140,7 @@ test('a batch grows from any size to thousands of records and loses none', async
     bytes += writer.append(frame, reading(`{"n":${i}}`, { receivedAtMs: AT + i }));
   writer.append(frame, reading(`{"long":"${'x'.repeat(200_000)}"}`, { receivedAtMs: AT }));
   assert.equal(writer.count, 5001);
-  const { records } = decodeBatch(await writer.seal(none));
+  const { records } = decodeBatch((await writer.seal(none)).bytes);
   for (let i = 0; i < 5000; i++) {
     assert.equal(records[i]?.offsetDelta, i);
     assert.equal(records[i]?.timestamp, BigInt(AT + i));
@@ -142,6 +149,35 @@ test('a batch grows from any size to thousands of records and loses none', async
   assert.equal(records[5000]?.value?.length, (records[0]?.value?.length as number) + 200_000 + 4);
   assert.ok(bytes < writer.bytes);
 });
+
+test('records of every size lie whole beside the borders of memory, in order', async () => {
+  const writer = new RecordBatchWriter(0);
+  const lengths = Array.from({ length: 900 }, (_, i) => (i * 7919) % 1500);
+  lengths.splice(300, 0, 65_500, 65_536, 70_000, 1);
+  for (const [i, length] of lengths.entries())
+    writer.append(frame, reading(`{"i":${i},"x":"${'x'.repeat(length)}"}`));
+  const visited: string[] = [];
+  writer.forEachRecord((_, body) => visited.push(dataOf(recordParts(body).value.toString())));
+  const expected = lengths.map((length, i) => `{"i":${i},"x":"${'x'.repeat(length)}"}}`);
+  assert.deepEqual(visited, expected);
+  const { records } = decodeBatch((await writer.seal(none)).bytes);
+  assert.deepEqual(
+    records.map(({ value }) => dataOf(value ?? '')),
+    expected,
+  );
+});
+
+test('a batch is sealed once: its memory may be another batch’s by then', async () => {
+  const writer = new RecordBatchWriter(0);
+  writer.append(frame, reading('{"n":1}'));
+  await writer.seal(none);
+  await assert.rejects(writer.seal(none), /sealed already/);
+});
+
+/** What follows `"data":` in a record's value. */
+function dataOf(value: string): string {
+  return value.slice(value.indexOf('"data":') + '"data":'.length);
+}
 
 test('no record is larger than its bound', () => {
   const city = '\u{1f3d9}'.repeat(128);
@@ -172,9 +208,9 @@ test('records taken out of one batch and put into others keep key, value and tim
   source.forEachRecord((timestampMs, body) => {
     targets.get(Buffer.from(keyOf(body)).toString())?.appendRaw(timestampMs, body);
   });
-  const before = decodeBatch(await source.seal(none)).records;
+  const before = decodeBatch((await source.seal(none)).bytes).records;
   for (const zipcode of zipcodes) {
-    const after = decodeBatch(await (targets.get(zipcode) as RecordBatchWriter).seal(none)).records;
+    const after = decodeBatch((await (targets.get(zipcode) as RecordBatchWriter).seal(none)).bytes).records;
     const expected = before.filter(({ key }) => key === zipcode);
     assert.equal(after.length, 100);
     assert.deepEqual(
@@ -187,7 +223,7 @@ test('records taken out of one batch and put into others keep key, value and tim
 test('a compressed batch names its codec, and its checksum covers the compressed bytes', async () => {
   const writer = new RecordBatchWriter(256);
   for (let i = 0; i < 100; i++) writer.append(frame, reading(`{"n":${i}}`));
-  const bytes = await writer.seal(createCodec('gzip'));
+  const { bytes } = await writer.seal(createCodec('gzip'));
   stamp(bytes, NO_PRODUCER);
   const batch = decodeBatch(bytes, gunzipSync);
   assert.equal(batch.attributes, 1);
@@ -202,13 +238,23 @@ test('a batch that compression would make larger stays as it is and says so', as
     .toString('latin1')
     .replaceAll(/[^ -~]|["\\]/g, 'x');
   writer.append(frame, reading(`{"noise":"${noise}"}`));
-  const grows: Codec = { name: 'lz4', id: 3, beside: false, compress: (bytes) => [bytes, Buffer.alloc(1)] };
-  const bytes = await writer.seal(grows);
+  const grows: Codec = {
+    name: 'lz4',
+    id: 3,
+    beside: false,
+    compress: (parts) => [...parts, Buffer.alloc(1)],
+  };
+  const { bytes } = await writer.seal(grows);
   const batch = decodeBatch(bytes);
   assert.equal(batch.attributes, 0);
   assert.ok(batch.records[0]?.value?.includes(noise));
-  const same: Codec = { name: 'lz4', id: 3, beside: false, compress: (records) => [Buffer.from(records)] };
+  const same: Codec = {
+    name: 'lz4',
+    id: 3,
+    beside: false,
+    compress: (parts) => parts.map((part) => Buffer.from(part)),
+  };
   const other = new RecordBatchWriter(256);
   other.append(frame, reading('{"n":1}'));
-  assert.equal(decodeBatch(await other.seal(same)).attributes, 0);
+  assert.equal(decodeBatch((await other.seal(same)).bytes).attributes, 0);
 });

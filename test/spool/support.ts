@@ -17,7 +17,12 @@ import {
 } from '../../src/kafka/record-batch.ts';
 import { type Recovered, SpoolLog, type SpoolLogOptions } from '../../src/spool/spool-log.ts';
 
-const NO_CODEC = { name: 'none', id: 0, beside: false, compress: (bytes: Buffer) => [bytes] } as const;
+const NO_CODEC = {
+  name: 'none',
+  id: 0,
+  beside: false,
+  compress: (parts: readonly Buffer[]) => parts,
+} as const;
 export const BASE_TIME_MS = 1_700_000_000_000;
 
 /** A sealed and stamped batch of `count` records named `<id>/<n>`, each filled up to `recordBytes`. */
@@ -27,7 +32,7 @@ export async function makeBatch(id: string | number, count = 1, recordBytes = 0)
     const value = Buffer.from(`${id}/${n}`.padEnd(recordBytes, '.'));
     writer.appendRaw(BASE_TIME_MS + n, encodeBody(value, {}));
   }
-  const batch = Buffer.from(await writer.seal(NO_CODEC));
+  const { bytes: batch } = await writer.seal(NO_CODEC);
   stamp(batch, NO_PRODUCER);
   return batch;
 }
