@@ -6,13 +6,11 @@ import type { Settings } from '../../src/config/settings.ts';
 import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
 import { createCodec } from '../../src/kafka/compression.ts';
 import { partitionOf } from '../../src/kafka/partitioner.ts';
-import { DATA_FIELD, receivedAtText } from '../../src/protocol/record-frame.ts';
 import type { Session } from '../../src/queue/job.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../src/workers/record-sink.ts';
 
 const ALL_IN_SYNC = -1;
 const ROOM_FOR_A_MESSAGE = 2 ** 20;
-const CLOSE = Buffer.from('}');
 
 class OpenBatch implements BatchTicket {
   readonly messages: kafkajs.Message[] = [];
@@ -173,19 +171,8 @@ export class KafkajsSink implements RecordSink {
   }
 }
 
-function recordValue({ frame }: Session, { bytes, start, end, receivedAtMs, seq }: Reading): Buffer {
-  const reading = bytes.subarray(start, end);
-  const receivedAt = receivedAtText(receivedAtMs);
-  if (seq < 0) return Buffer.concat([frame.head, receivedAt, frame.tail, reading, CLOSE]);
-  return Buffer.concat([
-    frame.head,
-    receivedAt,
-    frame.seqTail,
-    Buffer.from(String(seq)),
-    DATA_FIELD,
-    reading,
-    CLOSE,
-  ]);
+function recordValue({ frame }: Session, { bytes, start, end, receivedAtMs }: Reading): Buffer {
+  return Buffer.concat([frame.head(receivedAtMs), bytes.subarray(start, end)]);
 }
 
 /** Puts Sluice's codec in the place of that of kafkajs, which has none but gzip. */

@@ -8,7 +8,7 @@
 
 import { crc32c } from '../protocol/crc32c.ts';
 import { copyCompact } from '../protocol/metrics-scan.ts';
-import { DATA_FIELD, RECEIVED_AT_BYTES, type RecordFrame, receivedAtText } from '../protocol/record-frame.ts';
+import type { RecordFrame } from '../protocol/record-frame.ts';
 import { batchBuffers } from './buffer-pool.ts';
 import type { Codec } from './compression.ts';
 import { RecordChunks } from './record-chunks.ts';
@@ -33,8 +33,6 @@ const LENGTH_OFFSET = 12;
 
 /** Bytes of a record around its key and value at most: lengths, deltas, attributes, header count. */
 const MAX_RECORD_OVERHEAD = 32;
-const MAX_SEQ_DIGITS = 16;
-const CLOSE = 0x7d;
 const MAX_INT32 = 2 ** 31 - 1;
 
 /** A producer's identity in a batch; the three of NO_PRODUCER mean "not idempotent". */
@@ -46,13 +44,13 @@ export interface ProducerStamp {
 
 export const NO_PRODUCER: ProducerStamp = { producerId: -1n, producerEpoch: -1, baseSequence: -1 };
 
+/** The part of a record's value after its head: bytes[start, end) without the white space between its tokens. */
 export interface ReadingToWrite {
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
   readonly whitespace: number;
   readonly receivedAtMs: number;
-  readonly seq: number;
 }
 
 /** A batch as it is sent, not yet stamped. */
@@ -62,17 +60,9 @@ export interface SealedBatch {
   readonly memory: Buffer;
 }
 
-/** What a reading's record needs in a batch's buffer at most. */
-export function recordBound(frame: RecordFrame, readingBytes: number): number {
-  return (
-    MAX_RECORD_OVERHEAD +
-    frame.key.length +
-    frame.head.length +
-    RECEIVED_AT_BYTES +
-    Math.max(frame.tail.length, frame.seqTail.length + MAX_SEQ_DIGITS + DATA_FIELD.length) +
-    readingBytes +
-    1
-  );
+/** What a record with so many bytes after its value's head needs in a batch's memory at most. */
+export function recordBound(frame: RecordFrame, tailBytes: number): number {
+  return MAX_RECORD_OVERHEAD + frame.key.length + frame.headBytes + tailBytes;
 }
 
 /** Records being gathered for one partition. */
@@ -99,15 +89,12 @@ export class RecordBatchWriter {
 
   /** Appends a reading's record; returns its size in bytes. */
   append(frame: RecordFrame, reading: ReadingToWrite): number {
-    const readingBytes = reading.end - reading.start - reading.whitespace;
-    this.#chunks.reserve(recordBound(frame, readingBytes));
+    const tailBytes = reading.end - reading.start - reading.whitespace;
+    this.#chunks.reserve(recordBound(frame, tailBytes));
     const { target } = this.#chunks;
     const timestampDelta = this.#timestampDelta(reading.receivedAtMs);
-    const seqDigits = reading.seq < 0 ? 0 : decimalDigits(reading.seq);
-    const { key, head } = frame;
-    const tail = reading.seq < 0 ? frame.tail : frame.seqTail;
-    const afterSeq = reading.seq < 0 ? 0 : seqDigits + DATA_FIELD.length;
-    const valueBytes = head.length + RECEIVED_AT_BYTES + tail.length + afterSeq + readingBytes + 1;
+    const { key, headBytes } = frame;
+    const valueBytes = headBytes + tailBytes;
     const bodyBytes =
       1 +
       varintBytes(timestampDelta) +
@@ -123,27 +110,17 @@ export class RecordBatchWriter {
     at = writeVarint(target, at, timestampDelta);
     at = writeVarint(target, at, this.#count);
     at = writeVarint(target, at, key.length);
-    target.set(key, at);
-    at = writeVarint(target, at + key.length, valueBytes);
-    target.set(head, at);
-    at += head.length;
-    target.set(receivedAtText(reading.receivedAtMs), at);
-    at += RECEIVED_AT_BYTES;
-    target.set(tail, at);
-    at += tail.length;
-    if (reading.seq >= 0) {
-      writeDecimal(target, at, reading.seq, seqDigits);
-      at += seqDigits;
-      target.set(DATA_FIELD, at);
-      at += DATA_FIELD.length;
-    }
+    // A few bytes, for which `set` costs more.
+    for (let i = 0; i < key.length; i++) target[at++] = key[i] as number;
+    at = writeVarint(target, at, valueBytes);
+    target.set(frame.head(reading.receivedAtMs), at);
+    at += headBytes;
     if (reading.whitespace > 0) {
       at = copyCompact(reading.bytes, reading.start, reading.end, target, at);
     } else {
       target.set(reading.bytes.subarray(reading.start, reading.end), at);
-      at += readingBytes;
+      at += tailBytes;
     }
-    target[at++] = CLOSE;
     target[at++] = 0;
     this.#count++;
     return this.#chunks.written(at);
@@ -307,29 +284,6 @@ export function encodeBody(value: Uint8Array, headers: Readonly<Record<string, s
     at += text.length;
   }
   return body.subarray(0, at);
-}
-
-/** Digits of a whole number that is not negative. */
-function decimalDigits(value: number): number {
-  let digits = 1;
-  for (let most = 10; value >= most; most *= 10) digits++;
-  return digits;
-}
-
-function writeDecimal(target: Uint8Array, from: number, value: number, digits: number): void {
-  let rest = value;
-  let at = from + digits - 1;
-  for (; rest > MAX_INT32; at--) {
-    const tenth = Math.floor(rest / 10);
-    target[at] = 0x30 + (rest - tenth * 10);
-    rest = tenth;
-  }
-  // As 32-bit integers they divide twice as fast.
-  for (; at >= from; at--) {
-    const tenth = (rest / 10) | 0;
-    target[at] = 0x30 + rest - tenth * 10;
-    rest = tenth;
-  }
 }
 
 // Zigzag, seven bits a byte. Plain arithmetic beyond 31 bits: a timestamp delta may span years.

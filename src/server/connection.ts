@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Code } from '../protocol/codes.ts';
 import { decodeLine, type Identify } from '../protocol/messages.ts';
-import { createRecordFrame, type RecordFrame } from '../protocol/record-frame.ts';
+import { RecordFrame } from '../protocol/record-frame.ts';
 import * as replies from '../protocol/replies.ts';
 import type { Job, JobSink, LineBytes, Refusal, Session } from '../queue/job.ts';
 import type { ServerCounters } from './counters.ts';
@@ -279,7 +279,7 @@ export class Connection implements Session, TimerOwner {
       return;
     }
     const { zipcode, city, device_id: deviceId } = message;
-    this.#frame = createRecordFrame({ connectionId: this.id, zipcode, city, deviceId });
+    this.#frame = new RecordFrame({ connectionId: this.id, zipcode, city, deviceId });
     this.accept();
     this.#host.identified(this, message);
     this.#reply(replies.identified(this.id));

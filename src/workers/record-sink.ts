@@ -12,7 +12,7 @@ export interface RecordSink {
   append(session: Session, reading: Reading): BatchTicket;
 }
 
-/** One reading: bytes[start, end) is the JSON text of its object. */
+/** One reading: bytes[start, end) is what follows the head of its record's value (recordTail). */
 export interface Reading {
   bytes: Uint8Array;
   start: number;

@@ -2,6 +2,7 @@
 // that is what keeps a connection's order with any number of workers.
 import { decodeLine, type Metrics } from '../protocol/messages.ts';
 import { MetricsScan } from '../protocol/metrics-scan.ts';
+import { recordTail } from '../protocol/record-frame.ts';
 import type { Job, Session } from '../queue/job.ts';
 import type { BatchTicket, Reading, RecordSink } from './record-sink.ts';
 
@@ -34,12 +35,11 @@ export class Worker {
     const { session } = job;
     const scan = this.#scan;
     if (scan.scan(job.bytes, job.start, job.end)) {
-      const readingBytes = scan.dataEnd - scan.dataStart - scan.whitespace;
-      if (!this.#admits(job, scan.seq, readingBytes)) return undefined;
+      if (!this.#admits(job, scan.seq, scan.readingBytes)) return undefined;
       const reading = this.#reading;
       reading.bytes = job.bytes;
-      reading.start = scan.dataStart;
-      reading.end = scan.dataEnd;
+      reading.start = scan.tailStart;
+      reading.end = job.end;
       reading.whitespace = scan.whitespace;
       reading.receivedAtMs = job.receivedAtMs;
       reading.seq = scan.seq;
@@ -68,19 +68,21 @@ export class Worker {
   #metrics(job: Job, message: Metrics): BatchTicket | undefined {
     const { session } = job;
     const seq = message.seq ?? -1;
-    const readings = message.readings.map((text) => Buffer.from(text));
     // All or none: every reading is measured before the first is appended.
-    const largest = readings.reduce((most, bytes) => Math.max(most, bytes.length), 0);
+    const largest = message.readings.reduce((most, text) => Math.max(most, Buffer.byteLength(text)), 0);
     if (!this.#admits(job, seq, largest)) return undefined;
-    const parts = readings.map((bytes, index) => ({
-      bytes,
-      start: 0,
-      end: bytes.length,
-      whitespace: 0,
-      receivedAtMs: job.receivedAtMs,
-      seq,
-      confirms: index === readings.length - 1,
-    }));
+    const parts = message.readings.map((text, index): Reading => {
+      const bytes = Buffer.from(recordTail(message.seq, text));
+      return {
+        bytes,
+        start: 0,
+        end: bytes.length,
+        whitespace: 0,
+        receivedAtMs: job.receivedAtMs,
+        seq,
+        confirms: index === message.readings.length - 1,
+      };
+    });
     for (const part of parts.slice(0, -1)) this.#sink.append(session, part);
     const last = parts.at(-1);
     return last && this.#accept(session, seq, last);

@@ -5,7 +5,7 @@ import { Batch } from '../../src/kafka/batch.ts';
 import type { ProducerIdentity } from '../../src/kafka/partition-queue.ts';
 import type { ProduceAnswer, ProduceRequest } from '../../src/kafka/produce-request.ts';
 import type { Producer } from '../../src/kafka/sender.ts';
-import { createRecordFrame } from '../../src/protocol/record-frame.ts';
+import { RecordFrame, recordTail } from '../../src/protocol/record-frame.ts';
 import type { Session } from '../../src/queue/job.ts';
 import type { Reading } from '../../src/workers/record-sink.ts';
 
@@ -21,7 +21,7 @@ export function fakeSession(zipcode = '90210', connectionId = `connection-${zipc
   const nothing = () => undefined;
   return {
     storedSeqs,
-    frame: createRecordFrame({ connectionId, zipcode, city: 'Beverly Hills', deviceId: undefined }),
+    frame: new RecordFrame({ connectionId, zipcode, city: 'Beverly Hills', deviceId: undefined }),
     partition: -1,
     generation: -1,
     lastSeq: -1,
@@ -36,14 +36,15 @@ export function fakeSession(zipcode = '90210', connectionId = `connection-${zipc
 }
 
 export function reading(text: string, overrides: Partial<Reading> = {}): Reading {
-  const bytes = Buffer.from(text);
+  const { seq = -1 } = overrides;
+  const bytes = Buffer.from(recordTail(seq < 0 ? undefined : seq, text));
   return {
     bytes,
     start: 0,
     end: bytes.length,
     whitespace: 0,
     receivedAtMs: Date.UTC(2026, 10, 21, 8),
-    seq: -1,
+    seq,
     confirms: true,
     ...overrides,
   };

@@ -12,7 +12,7 @@ import {
   stamp,
 } from '../../src/kafka/record-batch.ts';
 import { portableCrc32c } from '../../src/protocol/crc32c.ts';
-import { createRecordFrame } from '../../src/protocol/record-frame.ts';
+import { RecordFrame } from '../../src/protocol/record-frame.ts';
 import { decodeBatch } from './decode-batch.ts';
 import { fakeSession, reading } from './fakes.ts';
 
@@ -62,7 +62,7 @@ test('a batch without idempotence says so with -1 for id, epoch and sequence', a
 });
 
 test('a record is the zipcode and the contract’s value, digit for digit', async () => {
-  const withId = createRecordFrame({
+  const withId = new RecordFrame({
     connectionId: 'c-2',
     zipcode: 'A-1',
     city: 'Köln "Süd"',
@@ -101,10 +101,9 @@ test('white space between the tokens of a reading is left out of its record, tha
 });
 
 test('only the part of the buffer that a reading points to is written', async () => {
-  const line = '{"type":"metrics","data":{"n":7}}';
-  const start = line.indexOf('{"n"');
+  const bytes = Buffer.from('{"type":"metrics","data":{"n":7}}{"type"');
   const writer = new RecordBatchWriter(256);
-  writer.append(frame, reading(line, { start, end: start + 7 }));
+  writer.append(frame, { ...reading(''), bytes, start: 17, end: 33 });
   assert.ok(decodeBatch((await writer.seal(none)).bytes).records[0]?.value?.endsWith('"data":{"n":7}}'));
 });
 
@@ -181,7 +180,7 @@ function dataOf(value: string): string {
 
 test('no record is larger than its bound', () => {
   const city = '\u{1f3d9}'.repeat(128);
-  const largest = createRecordFrame({
+  const largest = new RecordFrame({
     connectionId: 'c'.repeat(36),
     zipcode: 'z'.repeat(16),
     city,
@@ -190,8 +189,9 @@ test('no record is larger than its bound', () => {
   for (const length of [2, 62, 63, 64, 8190, 8192, 65_536, 2 ** 20]) {
     for (const seq of [-1, 0, Number.MAX_SAFE_INTEGER]) {
       const writer = new RecordBatchWriter(0);
-      const size = writer.append(largest, reading('x'.repeat(length), { seq, receivedAtMs: AT }));
-      assert.ok(size <= recordBound(largest, length), `${size} bytes of a reading of ${length}`);
+      const one = reading('x'.repeat(length), { seq, receivedAtMs: AT });
+      const size = writer.append(largest, one);
+      assert.ok(size <= recordBound(largest, one.end), `${size} bytes of a reading of ${length}`);
     }
   }
 });

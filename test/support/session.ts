@@ -1,6 +1,6 @@
 // A connection as workers see it, without a socket: it notes what is done with it.
 import type { Code } from '../../src/protocol/codes.ts';
-import { createRecordFrame } from '../../src/protocol/record-frame.ts';
+import { RecordFrame } from '../../src/protocol/record-frame.ts';
 import type { Job, Refusal, Session } from '../../src/queue/job.ts';
 
 export interface NotedRefusal {
@@ -26,7 +26,7 @@ export class NotingSession implements Session {
 
   constructor(device: { zipcode?: string; city?: string; deviceId?: string } = {}) {
     const { zipcode = '90210', city = 'Beverly Hills', deviceId } = device;
-    this.frame = createRecordFrame({ connectionId: CONNECTION_ID, zipcode, city, deviceId });
+    this.frame = new RecordFrame({ connectionId: CONNECTION_ID, zipcode, city, deviceId });
   }
 
   /** A job as the framer makes it: the line inside a larger buffer. */
