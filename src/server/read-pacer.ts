@@ -29,7 +29,7 @@ const RATE_WINDOW_MS = 50;
 /** On average a read: there is little to gain where they are larger anyway; */
 const MOST_BYTES_PER_READ = 8 * 1024;
 /** and after a rest they may be larger, for that is what it is for. */
-const MOST_BYTES_IN_ROUNDS = 24 * 1024;
+const MOST_BYTES_IN_ROUNDS = 16 * 1024;
 /** Reads that the average is of. */
 const AVERAGED_READS = 200;
 /** A device that sends so much at once must not have to wait for room in its TCP window. */
@@ -47,6 +47,8 @@ export class ReadPacer {
   readonly #restMs: number;
   readonly #round: Round;
   #inRound = false;
+  // Reads are many and small, so that rests are worth it; some may be left out all the same.
+  #paces = false;
   #scheduled = false;
   #reads = 0;
   #bytes = 0;
@@ -116,13 +118,14 @@ export class ReadPacer {
     this.#measureRate(nowMs);
     const share = Math.min(1, this.#reads / AVERAGED_READS);
     this.#averageBytes += (this.#bytes / this.#reads - this.#averageBytes) * share;
+    const [leastReads, mostBytes] = this.#paces
+      ? [LEAST_READS_IN_ROUNDS, MOST_BYTES_IN_ROUNDS]
+      : [LEAST_READS_PER_SECOND, MOST_BYTES_PER_READ];
+    this.#paces = this.#readsPerSecond >= leastReads && this.#averageBytes <= mostBytes;
     const isTooMuch =
-      this.#averageBytes > (this.#inRound ? MOST_BYTES_IN_ROUNDS : MOST_BYTES_PER_READ) ||
-      this.#largest > MOST_BYTES_OF_ONE ||
-      (this.#inRound && workMs > MOST_WORK * this.#restMs);
+      this.#largest > MOST_BYTES_OF_ONE || (this.#inRound && workMs > MOST_WORK * this.#restMs);
     if (isTooMuch) this.#notBeforeMs = nowMs + PAUSE_MS;
-    const leastReads = this.#inRound ? LEAST_READS_IN_ROUNDS : LEAST_READS_PER_SECOND;
-    return nowMs >= this.#notBeforeMs && this.#readsPerSecond >= leastReads;
+    return this.#paces && nowMs >= this.#notBeforeMs;
   }
 
   #measureRate(nowMs: number): void {

@@ -90,6 +90,27 @@ for (const [name, lingerMs, pace] of [
   });
 }
 
+test('rests go on where they have begun: with fewer reads, and larger ones, than they begin with', async () => {
+  const pacer = new ReadPacer(LINGER_MS, new NotingRound());
+  const restsAt = async (pace: ReadingPace) => {
+    // Until the rate is measured anew.
+    await readAt(pacer, { ...pace, ms: 150 });
+    const before = pacer.rests;
+    await readAt(pacer, pace);
+    return pacer.rests - before;
+  };
+  assert.equal(await restsAt({ perSecond: 2000 }), 0);
+  assert.equal(await restsAt({ perSecond: 20_000, bytes: 12_000 }), 0);
+  assert.ok((await restsAt({ perSecond: 20_000 })) > 5);
+  assert.ok((await restsAt({ perSecond: 2000 })) > 5);
+  assert.ok((await restsAt({ perSecond: 20_000, bytes: 12_000 })) > 5);
+  assert.equal(await restsAt({ perSecond: 20_000, bytes: 20_000 }), 0);
+  assert.equal(await restsAt({ perSecond: 20_000, bytes: 12_000 }), 0);
+  assert.ok((await restsAt({ perSecond: 20_000 })) > 5);
+  assert.equal(await restsAt({ perSecond: 500 }), 0);
+  assert.equal(await restsAt({ perSecond: 2000 }), 0);
+});
+
 test('one device that sends much at once is not made to wait beside many that send little', async () => {
   const pacer = new ReadPacer(LINGER_MS, new NotingRound());
   for (let i = 0; i < 300; i++) {
