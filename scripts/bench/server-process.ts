@@ -16,7 +16,7 @@ const POLL_MS = 50;
 /** So long without one more confirmed record is a failure. */
 const STALL_TIMEOUT_MS = 20_000;
 const FASTEST_POLL_MS = 10;
-const SLOWEST_POLL_MS = 100;
+const SLOWEST_POLL_MS = 500;
 const LOG_TAIL_LINES = 15;
 /** USER_HZ, the unit of /proc/PID/stat: 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;

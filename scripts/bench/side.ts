@@ -44,7 +44,9 @@ export class Side {
     await this.#gateway.load.call('connect', this.#load);
     // At least a write of each device: none of them is new in the measured window.
     const first = connections * linesPerWrite;
-    const { perSecond } = await warmUpFast(({ count }) => this.send({ count }), first);
+    const { perSecond } = await warmUpFast(({ count }) => this.send({ count }), {
+      firstCount: first,
+    });
     this.#turnMessages = Math.ceil((perSecond * this.#seconds) / TURNS);
   }
 
