@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { getHeapSpaceStatistics } from 'node:v8';
 import { keepYoungGenerationSmall } from '../../src/cli/heap.ts';
 
@@ -15,11 +16,23 @@ function keepObjects(): object[] {
   return Array.from({ length: OBJECTS }, (_, index) => ({ index }));
 }
 
-test('the young generation keeps its size while many objects stay', () => {
+test('the young generation keeps its size while many objects stay, and grows where it is used up all the time', async () => {
   keepYoungGenerationSmall();
   const kept = keepObjects();
   assert.equal(kept.length, OBJECTS);
   const bytes = youngBytes();
   // Both halves; without the call it is 32 MiB or more.
   assert.ok(bytes > 0 && bytes <= 4 * MIB, `${bytes} bytes`);
+
+  const recent = new Array<object>(20_000);
+  for (const deadline = performance.now() + 10_000; youngBytes() < 16 * MIB; await sleep(1)) {
+    assert.ok(performance.now() < deadline, `${youngBytes()} bytes after 10 s of load`);
+    for (let n = 0; n < 40_000; n++) recent[n % recent.length] = { n: [n] };
+  }
+
+  // Not for good: the next look ends it.
+  await sleep(1500);
+  const grown = youngBytes();
+  assert.equal(keepObjects().length, OBJECTS);
+  assert.ok(youngBytes() <= grown, `${youngBytes()} bytes, ${grown} before`);
 });
