@@ -72,4 +72,4 @@ function sizeFor(bytes: number): number {
 }
 
 /** One pool for the process: batches of all partitions come and go in turn. */
-export const batchBuffers = new BufferPool(16 * 2 ** 20);
+export const batchBuffers = new BufferPool(32 * 2 ** 20);

@@ -48,8 +48,8 @@ export interface DeliveryCounters {
 
 const RETRY: BackoffOptions = { firstMs: 50, maxMs: 2000 };
 const WARNING_EVERY_MS = 10_000;
-/** A round trip in which a batch of the usual size is enough. */
-const NEAR_MS = 25;
+/** A round trip in which a batch of the usual size is enough; it may grow by as many times as it takes longer. */
+const NEAR_MS = 10;
 
 export class Delivery implements BatchTaker {
   readonly counters: DeliveryCounters = {
