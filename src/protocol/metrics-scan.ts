@@ -1,6 +1,7 @@
 // The short cut for the usual line, {"type":"metrics","seq":1,"data":{flat object}}: one pass over the bytes
-// finds what becomes part of the record without building an object. It answers true only for lines that decodeLine accepts with the
-// same result; whatever is unusual (escapes, other orders, non-ASCII, a possible duplicate name) is left to it.
+// finds what becomes part of the record without building an object. It answers true only for lines that decodeLine
+// accepts with the same result; whatever is unusual (escapes, other orders, non-ASCII, a possible duplicate name) is
+// left to it.
 import { READING_LIMITS } from './readings.ts';
 
 const TYPE_METRICS = Buffer.from('"type":"metrics",');
@@ -82,13 +83,13 @@ export class MetricsScan {
     let p = from;
     let value = 0;
     let c = b[p] as number;
-    while (c >= 0x30 && c <= 0x39) {
-      value = value * 10 + (c - 0x30);
+    while (isDigit(c)) {
+      value = value * 10 + (c - ZERO);
       c = b[++p] as number;
     }
     const digits = p - from;
     // 15 digits are always exact; the rarer longer ones and a leading zero take the long way.
-    if (digits === 0 || digits > 15 || (digits > 1 && b[from] === 0x30)) return -1;
+    if (digits === 0 || digits > 15 || (digits > 1 && b[from] === ZERO)) return -1;
     this.seq = value;
     return p;
   }

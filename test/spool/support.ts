@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { createCodec } from '../../src/kafka/compression.ts';
 import {
   encodeBody,
   forEachRecord,
@@ -17,12 +18,7 @@ import {
 } from '../../src/kafka/record-batch.ts';
 import { type Recovered, SpoolLog, type SpoolLogOptions } from '../../src/spool/spool-log.ts';
 
-const NO_CODEC = {
-  name: 'none',
-  id: 0,
-  beside: false,
-  compress: (parts: readonly Buffer[]) => parts,
-} as const;
+const none = createCodec('none');
 export const BASE_TIME_MS = 1_700_000_000_000;
 
 /** A sealed and stamped batch of `count` records named `<id>/<n>`, each filled up to `recordBytes`. */
@@ -32,7 +28,7 @@ export async function makeBatch(id: string | number, count = 1, recordBytes = 0)
     const value = Buffer.from(`${id}/${n}`.padEnd(recordBytes, '.'));
     writer.appendRaw(BASE_TIME_MS + n, encodeBody(value, {}));
   }
-  const { bytes: batch } = await writer.seal(NO_CODEC);
+  const { bytes: batch } = await writer.seal(none);
   stamp(batch, NO_PRODUCER);
   return batch;
 }
