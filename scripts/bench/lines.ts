@@ -9,12 +9,16 @@ export const FIRST_SEQ = 1_000_000_000;
 export const SEQ_OFFSET = '{"type":"metrics","seq":'.length;
 export const SEQ_DIGITS = 10;
 
+/** A stamp's figures, by where their digits begin before the end of a line without LF. */
+export const STAMP_N_FROM_END = '0000000000,"sent_ms":0000000000000.000}}'.length;
+export const STAMP_MS_FROM_END = '0000000000000.000}}'.length;
+
 const SEED = 20_261_121;
 const FIRST_TIMESTAMP = Date.UTC(2026, 10, 21);
 
 /** What a line of the latency scenario carries to the consumer. */
 export interface Stamp {
-  /** Number of the message, from 0, over all connections. */
+  /** Number of the message over all connections; ten digits, from FIRST_SEQ. */
   readonly n: number;
   /** When it was due, in milliseconds since 1970 with fractions. */
   readonly sentMs: number;
@@ -29,13 +33,13 @@ export interface PoolOptions {
 export function linePool({ seq, stamped }: PoolOptions): string[] {
   const random = mulberry32(SEED);
   return Array.from({ length: POOL_LINES }, (_, n) => {
-    const stamp = stamped ? { n, sentMs: FIRST_TIMESTAMP + n * 0.517 } : undefined;
+    const stamp = stamped ? { n: FIRST_SEQ + n, sentMs: FIRST_TIMESTAMP + n * 0.517 } : undefined;
     return weatherLine(random, seq ? FIRST_SEQ + n : undefined, stamp);
   });
 }
 
 /** One line without LF. `random` answers from 0 to below 1. */
-export function weatherLine(random: () => number, seq?: number, stamp?: Stamp): string {
+function weatherLine(random: () => number, seq?: number, stamp?: Stamp): string {
   const figure = (low: number, high: number, digits: number) =>
     Number((low + random() * (high - low)).toFixed(digits));
   const timestamp = new Date(FIRST_TIMESTAMP + Math.floor(random() * 86_400) * 1000);
@@ -47,15 +51,15 @@ export function weatherLine(random: () => number, seq?: number, stamp?: Stamp): 
     wind_speed: figure(0, 30, 1),
   };
   const rest =
-    stamp === undefined
-      ? { wind_direction: figure(0, 359, 0), rainfall: figure(0, 20, 1) }
-      : { n: stamp.n, sent_ms: Number(stamp.sentMs.toFixed(3)) };
+    stamp === undefined ? { wind_direction: figure(0, 359, 0), rainfall: figure(0, 20, 1) } : { n: stamp.n };
   const head = seq === undefined ? { type: 'metrics' } : { type: 'metrics', seq };
-  return JSON.stringify({ ...head, data: { ...common, ...rest } });
+  const line = JSON.stringify({ ...head, data: { ...common, ...rest } });
+  // Always three decimals, so that another time can be written over it in place.
+  return stamp === undefined ? line : `${line.slice(0, -2)},"sent_ms":${stamp.sentMs.toFixed(3)}}}`;
 }
 
 /** A small generator with a seed, good enough to vary weather (mulberry32, public domain). */
-export function mulberry32(seed: number): () => number {
+function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

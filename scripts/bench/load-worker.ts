@@ -3,16 +3,8 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Device } from './device.ts';
 import { type LatencySummary, latencySummary } from './figures.ts';
-import {
-  FIRST_SEQ,
-  linePool,
-  mulberry32,
-  POOL_LINES,
-  SEQ_DIGITS,
-  SEQ_OFFSET,
-  type Stamp,
-  weatherLine,
-} from './lines.ts';
+import { LineSource } from './line-source.ts';
+import { FIRST_SEQ } from './lines.ts';
 import { serveCalls } from './worker-process.ts';
 
 export interface LoadOptions {
@@ -65,10 +57,9 @@ const CONNECTIONS_PER_ADDRESS = 4_000;
 const AT_ONCE = 64;
 
 const devices: Device[] = [];
-const random = mulberry32(1);
 let options: LoadOptions;
-let pool: { readonly bytes: Buffer; readonly starts: readonly number[] };
-let nextLine = 0;
+/** Made when they are first needed, which is before the load counts. */
+const sources: { plain?: LineSource; stamped?: LineSource } = {};
 let nextDevice = 0;
 let sentBefore = 0;
 let onRoom = (): void => {};
@@ -85,8 +76,6 @@ failed.catch(() => {});
 serveCalls<LoadCalls>({
   async connect(wanted) {
     options = wanted;
-    const lines = linePool({ seq: options.seq, stamped: false }).map((line) => `${line}\n`);
-    pool = { bytes: Buffer.from(lines.join('')), starts: starts(lines) };
     await eachDevice(options.connections, async (index) => {
       const device = new Device({ port: options.port, localAddress: addressOf(index) }, FIRST_SEQ, {
         drained: () => onRoom(),
@@ -153,7 +142,8 @@ async function sendAll(send: () => Promise<number>): Promise<SendResult> {
 
 /** A write for each device in turn, from where the last call left off, passing over those that are full. */
 async function sendFast(count: number): Promise<number> {
-  const { window = Number.POSITIVE_INFINITY, linesPerWrite } = options;
+  const { seq, window = Number.POSITIVE_INFINITY, linesPerWrite } = options;
+  const source = sourceOf({ stamped: false });
   let left = count;
   while (left > 0) {
     const room = new Promise<void>((resolve) => {
@@ -165,7 +155,8 @@ async function sendFast(count: number): Promise<number> {
       if (device === undefined) throw new Error('connect first');
       const lines = Math.min(linesPerWrite, left);
       if (device.blocked || device.unconfirmed + lines > window) continue;
-      device.write(nextBlock(device, lines));
+      device.write(source.take(lines, device.nextSeq));
+      if (seq) device.nextSeq += lines;
       left -= lines;
       wrote = true;
       if (left === 0) return count;
@@ -175,30 +166,10 @@ async function sendFast(count: number): Promise<number> {
   return count;
 }
 
-function nextBlock(device: Device, lines: number): Buffer {
-  if (nextLine + lines > POOL_LINES) nextLine = 0;
-  const { bytes, starts } = pool;
-  const first = nextLine;
-  nextLine += lines;
-  const block = bytes.subarray(starts[first], starts[nextLine]);
-  if (!options.seq) return block;
-  // A copy, since the pool's bytes may still wait in another socket.
-  const own = Buffer.from(block);
-  for (let line = first; line < nextLine; line++) {
-    const offset = (starts[line] ?? 0) - (starts[first] ?? 0) + SEQ_OFFSET;
-    writeDigits(own, offset, device.nextSeq++);
-  }
-  return own;
-}
-
-/** @param value below 2 ** 31, which divides twice as fast: what the load costs is taken from the server here */
-function writeDigits(bytes: Buffer, offset: number, value: number): void {
-  let rest = value | 0;
-  for (let at = offset + SEQ_DIGITS - 1; at >= offset; at--) {
-    const tenth = (rest / 10) | 0;
-    bytes[at] = 48 + rest - tenth * 10;
-    rest = tenth;
-  }
+function sourceOf({ stamped }: { readonly stamped: boolean }): LineSource {
+  const kind = stamped ? 'stamped' : 'plain';
+  sources[kind] ??= new LineSource({ seq: options.seq, stamped });
+  return sources[kind];
 }
 
 interface Pace {
@@ -213,7 +184,8 @@ interface Pace {
  * every message it would have got meanwhile (no coordinated omission).
  */
 async function sendPaced({ until, perSecond, stamped }: Pace): Promise<number> {
-  const startMs = performance.timeOrigin + performance.now();
+  const lines = sourceOf({ stamped });
+  const startMs = now();
   let sent = 0;
   while (sent < until()) {
     const passedMs = now() - startMs;
@@ -223,18 +195,13 @@ async function sendPaced({ until, perSecond, stamped }: Pace): Promise<number> {
       if (device === undefined) throw new Error('connect first');
       const dueMs = startMs + (sent * 1000) / perSecond;
       if (options.seq) noteDue(device, dueMs);
-      device.write(
-        stamped ? stampedLine(device, { n: sentBefore + sent, sentMs: dueMs }) : nextBlock(device, 1),
-      );
+      const seq = options.seq ? device.nextSeq++ : 0;
+      const stamp = { n: FIRST_SEQ + sentBefore + sent, sentMs: dueMs };
+      device.write(stamped ? lines.takeStamped(stamp, seq) : lines.take(1, seq));
     }
     await sleep(TICK_MS);
   }
   return sent;
-}
-
-function stampedLine(device: Device, stamp: Stamp): string {
-  const seq = options.seq ? device.nextSeq++ : undefined;
-  return `${weatherLine(random, seq, stamp)}\n`;
 }
 
 function noteDue(device: Device, dueMs: number): void {
@@ -266,14 +233,4 @@ async function allStored(): Promise<void> {
     if (performance.now() > deadline) throw new Error(`${behind.length} devices wait for their confirmation`);
     await sleep(STORED_POLL_MS);
   }
-}
-
-/** Where each line begins, and where the last one ends. */
-function starts(lines: readonly string[]): number[] {
-  let at = 0;
-  const all = lines.map((line) => {
-    at += line.length;
-    return at;
-  });
-  return [0, ...all];
 }
