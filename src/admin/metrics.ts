@@ -57,7 +57,7 @@ export const METRICS: readonly Metric[] = [
   counter('sluice_received_bytes_total', 'Bytes received from devices.', (s) => s.connections.receivedBytes),
   counter(
     'sluice_read_rests_total',
-    'Rests of the event loop between reads, of up to 8 ms, while devices send many small packets.',
+    'Rests of the event loop between reads, of up to 9 ms, while devices send many small packets.',
     (s) => s.connections.readRests,
   ),
 

@@ -19,7 +19,7 @@ export interface Snapshot {
     readonly uniqueZipcodes: number;
     readonly scheduledTimers: number;
     readonly receivedBytes: number;
-    /** Rests between looks at the sockets, of up to 8 ms, while devices send many small packets. */
+    /** Rests between looks at the sockets, of up to 9 ms, while devices send many small packets. */
     readonly readRests: number;
   };
   /** received = accepted + every refused code that answers a line + waiting. */

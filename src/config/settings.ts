@@ -237,7 +237,7 @@ export const settingsSchema = z.object({
     'batch',
     duration({ min: 1, max: MINUTE, zero: 'at once' }),
     '10ms',
-    'time after which it is sent however small. Of it up to 8 ms go by before reading, where devices send many small packets',
+    'time after which it is sent however small. Of it up to 9 ms go by before reading, where devices send many small packets',
   ),
   KAFKA_COMPRESSION: setting(
     'batch',

@@ -18,9 +18,9 @@ export interface Round {
 }
 
 /** The longest rest, milliseconds: each reply and each answer of Kafka may wait as long. */
-const MOST_REST_MS = 8;
+const MOST_REST_MS = 9;
 /** What is left of a batch's time for reading and sending, milliseconds. */
-const LEFT_OF_LINGER_MS = 2;
+const LEFT_OF_LINGER_MS = 1;
 /** Fewer reads a second are not worth a rest. */
 const LEAST_READS_PER_SECOND = 4000;
 /** And with rests, which make fewer of them. */
@@ -61,7 +61,7 @@ export class ReadPacer {
   #readsPerSecond = 0;
   #notBeforeMs = 0;
 
-  /** @param lingerMs how long a line may wait for others (KAFKA_BATCH_TIMEOUT); with 2 or less there are no rests */
+  /** @param lingerMs how long a line may wait for others (KAFKA_BATCH_TIMEOUT); with 1 or less there are no rests */
   constructor(lingerMs: number, round: Round) {
     this.#restMs = Math.min(MOST_REST_MS, lingerMs - LEFT_OF_LINGER_MS);
     this.#round = round;

@@ -52,16 +52,16 @@ test('many small reads come in rounds: what is due leaves before each rest, and 
   await sleep(30);
   assert.ok(pacer.rests >= 5, `${pacer.rests} rests`);
   const text = round.calls.join(', ');
-  assert.match(text, /^(end 16, send, begin(, end 0)?(, |$))+$/);
+  assert.match(text, /^(end 18, send, begin(, end 0)?(, |$))+$/);
   assert.equal(round.calls.at(-1), 'end 0');
   assert.equal(round.calls.filter((call) => call === 'begin').length, pacer.rests);
 });
 
-test('a rest is 8 ms, or what the linger leaves of it', async () => {
+test('a rest is 9 ms, or what the linger leaves of it', async () => {
   for (const [lingerMs, restMs] of [
-    [60_000, 8],
-    [10, 8],
-    [5, 3],
+    [60_000, 9],
+    [10, 9],
+    [5, 4],
   ] as const) {
     const times: number[] = [];
     const pacer = new ReadPacer(lingerMs, {
@@ -80,7 +80,7 @@ test('a rest is 8 ms, or what the linger leaves of it', async () => {
 for (const [name, lingerMs, pace] of [
   ['few reads', LINGER_MS, { perSecond: 1000 }],
   ['much in each read', LINGER_MS, { perSecond: 20_000, bytes: 9_000 }],
-  ['a linger too short for it', 2, { perSecond: 20_000 }],
+  ['a linger too short for it', 1, { perSecond: 20_000 }],
 ] as const) {
   test(`no rest with ${name}`, async () => {
     const round = new NotingRound();
@@ -128,7 +128,7 @@ test('no rest while a full batch waits for an earlier one, which is asked for ev
   assert.equal(pacer.rests, 0);
   const asked = round.calls.length;
   assert.ok(asked >= 5 && asked <= 40, `asked ${asked} times`);
-  assert.deepEqual([...new Set(round.calls)], ['end 16']);
+  assert.deepEqual([...new Set(round.calls)], ['end 18']);
 
   round.keepsUp = true;
   await readAt(pacer, { perSecond: 20_000, ms: 200 });
