@@ -32,6 +32,8 @@ export interface SideShape {
   readonly deviceRoundTripMs?: number;
   /** Through the proxy of the brokers, with so much delay. Absent: not through it. */
   readonly kafkaRoundTripMs?: number;
+  /** The last part of the load before it counts. Absent: a second. */
+  readonly warmUpMs?: number;
 }
 
 /** The first is what is judged, in units of the second; a third is only shown. */
@@ -84,7 +86,7 @@ async function measureSides(
     const shape = shapes[index];
     if (shape === undefined) throw new Error('a gateway for each side');
     const side = new Side(gateway, options, await loadOf(shape, gateway, options, proxies));
-    await side.warmUp();
+    await side.warmUp(shape.warmUpMs);
     sides.push({ gateway, side, name: shape.name });
   }
   const [first] = gateways;

@@ -39,13 +39,15 @@ export class Side {
     };
   }
 
-  async warmUp(): Promise<void> {
+  /** @param leastMs how long its last part takes. Absent: a second */
+  async warmUp(leastMs?: number): Promise<void> {
     const { connections, linesPerWrite } = this.#load;
     await this.#gateway.load.call('connect', this.#load);
     // At least a write of each device: none of them is new in the measured window.
     const first = connections * linesPerWrite;
     const { perSecond } = await warmUpFast(({ count }) => this.send({ count }), {
       firstCount: first,
+      ...(leastMs !== undefined && { leastMs }),
     });
     this.#turnMessages = Math.ceil((perSecond * this.#seconds) / TURNS);
   }
