@@ -119,7 +119,7 @@ async function until(server: ServerProcess, signal: AbortSignal, wanted: (record
   let progressMs = performance.now();
   for (;;) {
     const { records } = await server.stats();
-    const at = await mark(server);
+    const at = mark(server);
     if (wanted(records)) return { records, at };
     if (records.confirmed > most) progressMs = performance.now();
     most = records.confirmed;

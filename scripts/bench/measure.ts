@@ -53,8 +53,6 @@ interface Parts extends Gateway {
  * after 10 s that still took 7 % of the server's CPU time, after 28 s 1 %.
  */
 const PACED_WARM_UP_SECONDS = 20;
-/** The last part of the load as fast as taken before it counts: with 1 s compiling took 3.5 % within the window. */
-const FAST_WARM_UP_MS = 3000;
 
 /** Rejects where anything is lost, refused or twice, with the end of the server's log. */
 export function measure(options: BenchOptions, shape: LoadShape): Promise<Measurement> {
@@ -81,19 +79,19 @@ async function measureWith(parts: Parts, options: BenchOptions, shape: LoadShape
 
   const warm =
     perSecond === undefined
-      ? await warmUpFast((messages) => sendAll(parts, messages), { leastMs: FAST_WARM_UP_MS })
+      ? await warmUpFast((messages) => sendAll(parts, messages))
       : await warmUpPaced(parts, perSecond);
   const messages = Math.ceil(warm.perSecond * seconds);
   const parseBefore = await jsonParseCost(lines, signal);
 
   const { result, us: busyJsonParseUs } = await jsonParseCostDuring(lines, signal, async () => {
-    const from = await mark(server);
+    const from = mark(server);
     const sent = await sendAll(parts, {
       first: warm.sent,
       count: messages,
       ...(perSecond !== undefined && { perSecond }),
     });
-    return { from, sent, to: await mark(server) };
+    return { from, sent, to: mark(server) };
   });
   const { from, sent, to } = result;
 

@@ -73,7 +73,7 @@ async function settledBytes(server: ServerProcess, signal: AbortSignal): Promise
   const startMs = performance.now();
   const looks: number[] = [];
   for (;;) {
-    const bytes = await server.residentBytes();
+    const bytes = server.residentBytes();
     looks.push(bytes);
     const last = looks.slice(-STEADY_LOOKS);
     const isSteady = Math.max(...last) - Math.min(...last) < STEADY_SHARE * bytes;

@@ -32,8 +32,6 @@ export interface SideShape {
   readonly deviceRoundTripMs?: number;
   /** Through the proxy of the brokers, with so much delay. Absent: not through it. */
   readonly kafkaRoundTripMs?: number;
-  /** The last part of the load before it counts. Absent: a second. */
-  readonly warmUpMs?: number;
 }
 
 /** The first is what is judged, in units of the second; a third is only shown. */
@@ -86,14 +84,14 @@ async function measureSides(
     const shape = shapes[index];
     if (shape === undefined) throw new Error('a gateway for each side');
     const side = new Side(gateway, options, await loadOf(shape, gateway, options, proxies));
-    await side.warmUp(shape.warmUpMs);
+    await side.warmUp();
     sides.push({ gateway, side, name: shape.name });
   }
   const [first] = gateways;
   if (first === undefined) throw new Error('a pair has sides');
-  const from = await mark(first.server);
+  const from = mark(first.server);
   for (let turn = 0; turn < TURNS; turn++) for (const { side } of sides) await side.atFullSpeed();
-  const to = await mark(first.server);
+  const to = mark(first.server);
 
   const figures: SideFigures[] = [];
   for (const { gateway, side, name } of sides) {

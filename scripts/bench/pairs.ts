@@ -18,8 +18,6 @@ const NEAR_MS = 1;
 const FAR_DEVICE_TIMES = 2;
 /** To Kafka it ends with several, until the partition with the most devices has sent what waits. */
 const FAR_KAFKA_TIMES = 8;
-/** Each process compiles its code for itself: after a second that was a tenth more of CPU time a message of two. */
-const PROCESSES_WARM_UP_MS = 4000;
 
 export const PAIRS: readonly Pair[] = [
   {
@@ -52,8 +50,8 @@ export const PAIRS: readonly Pair[] = [
     name: 'processes',
     about: 'TCP_PROCESSES=2, against 1; what counts is CPU a message, the first process included',
     shape: [
-      { name: 'two processes', settings: { TCP_PROCESSES: '2' }, warmUpMs: PROCESSES_WARM_UP_MS },
-      { name: 'one process', settings: { TCP_PROCESSES: '1' }, warmUpMs: PROCESSES_WARM_UP_MS },
+      { name: 'two processes', settings: { TCP_PROCESSES: '2' } },
+      { name: 'one process', settings: { TCP_PROCESSES: '1' } },
     ],
   },
   {

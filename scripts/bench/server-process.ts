@@ -1,12 +1,13 @@
 // The built server as a child process: its settings, its addresses, its figures, its CPU time, its end.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { exitOf, onParentDeath } from '../kafka/process.ts';
+import { childrenOf, cpuSecondsOf, residentBytesOf } from '../lib/proc.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const beside = (file: string) => fileURLToPath(new URL(file, import.meta.url));
@@ -18,8 +19,6 @@ const STALL_TIMEOUT_MS = 20_000;
 const FASTEST_POLL_MS = 10;
 const SLOWEST_POLL_MS = 500;
 const LOG_TAIL_LINES = 15;
-/** USER_HZ, the unit of /proc/PID/stat: 100 on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
 /** A moment between the two: what is being written would otherwise come back. */
 const killAndRemove = (pid: number, directory: string) => {
   const script = 'kill -9 "$1"; sleep 1; rm -rf "$2"';
@@ -107,22 +106,18 @@ export class ServerProcess {
   }
 
   /** Resident memory of the first process; asking costs the server nothing. */
-  async residentBytes(): Promise<number> {
-    const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  residentBytes(): number {
+    return residentBytesOf(this.#pid);
   }
 
   /** Of the first process and of its server processes. */
-  async pids(): Promise<string[]> {
-    const { pid } = this.#child;
-    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-    return [String(pid), ...children.split(' ').filter((text) => text.trim() !== '')];
+  get pids(): number[] {
+    return [this.#pid, ...childrenOf(this.#pid)];
   }
 
   /** User and system time so far, all threads and processes, in steps of 10 ms. */
-  async cpuSeconds(): Promise<number> {
-    const seconds = await Promise.all((await this.pids()).map(cpuSecondsOf));
-    return seconds.reduce((sum, part) => sum + part, 0);
+  cpuSeconds(): number {
+    return this.pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
   }
 
   /** Waits until `total` records since the start are confirmed. Rejects when they no longer become more, or too many. */
@@ -179,6 +174,12 @@ export class ServerProcess {
     return (await fetch(`${this.#admin}/readyz`, { signal: this.#signal })).ok;
   }
 
+  get #pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error('the server was not started');
+    return pid;
+  }
+
   get #admin(): string {
     return `http://127.0.0.1:${this.#portOf('Admin HTTP listening on')}`;
   }
@@ -187,11 +188,4 @@ export class ServerProcess {
     const line = this.#log.split('\n').find((text) => text.includes(words)) ?? '{}';
     return Number((JSON.parse(line) as { msg?: string }).msg?.split(':').at(-1));
   }
-}
-
-async function cpuSecondsOf(pid: string): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // What follows the name, which may hold anything: state is field 3, utime 14, stime 15 (proc(5)).
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -39,24 +39,22 @@ export class Side {
     };
   }
 
-  /** @param leastMs how long its last part takes. Absent: a second */
-  async warmUp(leastMs?: number): Promise<void> {
+  async warmUp(): Promise<void> {
     const { connections, linesPerWrite } = this.#load;
     await this.#gateway.load.call('connect', this.#load);
     // At least a write of each device: none of them is new in the measured window.
     const first = connections * linesPerWrite;
     const { perSecond } = await warmUpFast(({ count }) => this.send({ count }), {
       firstCount: first,
-      ...(leastMs !== undefined && { leastMs }),
     });
     this.#turnMessages = Math.ceil((perSecond * this.#seconds) / TURNS);
   }
 
   async atFullSpeed(): Promise<void> {
     const { server } = this.#gateway;
-    const from = await mark(server);
+    const from = mark(server);
     await this.send({ count: this.#turnMessages });
-    const to = await mark(server);
+    const to = mark(server);
     this.#messages += this.#turnMessages;
     this.#wallSeconds += (to.wallUs - from.wallUs) / 1e6;
     this.#cpuSeconds += to.cpuSeconds - from.cpuSeconds;

@@ -50,12 +50,12 @@ export async function measureSpool(options: BenchOptions): Promise<SpoolFigures>
     const down = new SpoolSide(without, options);
     await up.warmUp();
     await down.warmUp();
-    const from = await mark(without.server);
+    const from = mark(without.server);
     for (let turn = 0; turn < TURNS; turn++) {
       await up.atFullSpeed();
       await down.atFullSpeed();
     }
-    const to = await mark(without.server);
+    const to = mark(without.server);
     const pacedPerSecond = Math.round(
       Math.min(PACED_PER_SECOND, up.fullSpeed.perSecond / 2, down.fullSpeed.perSecond / 2),
     );

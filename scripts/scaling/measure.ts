@@ -142,5 +142,5 @@ async function marksWithin(
 /** By the gateway's own clock, as its answer may wait for its turn. */
 async function mark(server: ServerProcess): Promise<Mark> {
   const { at, records } = await server.stats();
-  return { confirmed: records.confirmed, atMs: Date.parse(at), cpuSeconds: await server.cpuSeconds() };
+  return { confirmed: records.confirmed, atMs: Date.parse(at), cpuSeconds: server.cpuSeconds() };
 }

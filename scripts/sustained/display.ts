@@ -1,5 +1,5 @@
 // What a sustained run looks like while it lasts: redrawn on a terminal, a line for each sample elsewhere.
-import { createLogUpdate } from 'log-update';
+import { LiveText } from '../../src/cli/load/live-text.ts';
 import { plainLine, screen } from '../../src/cli/load/progress.ts';
 import { Histogram } from '../../src/load/histogram.ts';
 import type { Progress } from '../../src/load/run.ts';
@@ -10,10 +10,8 @@ const REDRAW_MS = 500;
 const nothing = new Histogram().summary();
 
 export class Display {
-  readonly #stream: NodeJS.WriteStream;
-  readonly #redraw: ReturnType<typeof createLogUpdate> | undefined;
+  readonly #text: LiveText;
   #progress: (() => Progress) | undefined;
-  #timer: NodeJS.Timeout | undefined;
   #held = '';
   #recent: Recent = {
     sentPerSecond: 0,
@@ -24,39 +22,31 @@ export class Display {
   };
 
   constructor(stream: NodeJS.WriteStream) {
-    this.#stream = stream;
-    this.#redraw = stream.isTTY ? createLogUpdate(stream) : undefined;
+    this.#text = new LiveText(stream);
   }
 
   start(progress: () => Progress): void {
     this.#progress = progress;
-    if (this.#redraw === undefined) return;
-    const redraw = this.#redraw;
-    this.#timer = setInterval(() => redraw(`${screen(progress(), this.#recent)}\n${this.#held}`), REDRAW_MS);
+    if (this.#text.redraws)
+      this.#text.every(REDRAW_MS, () => `${screen(progress(), this.#recent)}\n${this.#held}`);
   }
 
   sampled(sample: Sample, recent: Recent): void {
     const { seconds, warmUp, residentMiB, descriptors } = sample;
     this.#recent = recent;
     this.#held = `RSS ${residentMiB.toFixed(1)} MiB, ${descriptors} descriptors`;
-    if (this.#redraw !== undefined || this.#progress === undefined) return;
+    if (this.#text.redraws || this.#progress === undefined) return;
     const when = `${seconds} s${warmUp ? ', warm-up' : ''}`;
-    this.#stream.write(`${when}: ${plainLine(this.#progress(), recent)}, ${this.#held}\n`);
+    this.#text.line(`${when}: ${plainLine(this.#progress(), recent)}, ${this.#held}`);
   }
 
   /** A line that stays. */
   note(text: string): void {
-    this.#redraw?.clear();
-    this.#stream.write(`${text}\n`);
+    this.#text.line(text);
   }
 
   /** May be called twice. */
   stop(): void {
-    if (this.#timer === undefined) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    this.#redraw?.clear();
-    // Shows the cursor again.
-    this.#redraw?.done();
+    this.#text.stop();
   }
 }

@@ -1,10 +1,10 @@
 // What the gateway's processes hold and how late its messages are, looked at from outside every few seconds.
-import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LatencySummary } from '../../src/load/histogram.ts';
 import type { Progress } from '../../src/load/run.ts';
 import type { Recent } from '../../src/load/totals.ts';
 import type { ServerProcess } from '../bench/server-process.ts';
+import { descriptorsOf, residentBytesOf } from '../lib/proc.ts';
 
 /** The interval that ended at `seconds` after the load began; what is held is as of its end. */
 export interface Sample {
@@ -68,25 +68,17 @@ function rates({ sentPerSecond, confirmedPerSecond, confirmed, consumed }: Recen
 }
 
 async function held(server: ServerProcess) {
-  const pids = await server.pids();
-  const each = await Promise.all(pids.map(heldBy));
+  const { pids } = server;
+  const sum = (of: (pid: number) => number) => pids.reduce((total, pid) => total + of(pid), 0);
+  const own = { residentMiB: sum(residentBytesOf) / MIB, descriptors: sum(descriptorsOf) };
   // Only then asked for its figures, which takes a descriptor for a while.
   const { connections, records, process, processes } = await server.stats();
   return {
-    residentMiB: each.reduce((sum, { residentBytes }) => sum + residentBytes, 0) / MIB,
-    descriptors: each.reduce((sum, { descriptors }) => sum + descriptors, 0),
+    ...own,
     processes: pids.length,
     connections: connections.active,
     spooled: records.spooled,
     eventLoopLagP99Ms: process.eventLoopLagP99Seconds * 1000,
     restarts: processes.restarts,
   };
-}
-
-/** From proc(5); Linux only. */
-export async function heldBy(pid: string): Promise<{ residentBytes: number; descriptors: number }> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const kibibytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
-  const descriptors = (await readdir(`/proc/${pid}/fd`)).length;
-  return { residentBytes: kibibytes * 1024, descriptors };
 }

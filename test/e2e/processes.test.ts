@@ -89,6 +89,8 @@ test('a process that is killed comes back, the others go on, and nothing that wa
   const gateway = await start(t);
   const devices = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
   for (const device of devices) await stored(device, 1);
+  // What nobody has asked a process for before its end is not known of it afterwards.
+  await waitFor('the figures are known', () => gateway.stats.records.accepted === 2);
   const [victim] = gateway.children;
   process.kill(victim as number, 'SIGKILL');
   await waitFor('one device has lost its connection', () => devices.some(({ ended }) => ended));

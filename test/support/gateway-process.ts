@@ -1,17 +1,16 @@
 // The built gateway as a process of its own, so that it can be killed, with its figures looked at from outside.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../scripts/kafka/ports.ts';
 import { onParentDeath } from '../../scripts/kafka/process.ts';
+import { childrenOf, cpuSecondsOf } from '../../scripts/lib/proc.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { waitFor } from './wait.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const SAMPLE_MS = 100;
 const STATS_TIMEOUT_MS = 5_000;
-const CLOCK_TICKS_PER_SECOND = 100;
 const LOG_TAIL = 40;
 
 export type Env = Readonly<Record<string, string>>;
@@ -118,12 +117,7 @@ export class GatewayProcess {
   /** Process ids of its server processes, oldest first. */
   get children(): number[] {
     const { pid } = this;
-    if (pid === undefined) return [];
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      .trim()
-      .split(' ')
-      .filter(Boolean)
-      .map(Number);
+    return pid === undefined ? [] : childrenOf(pid);
   }
 
   /** kill -9. */
@@ -145,9 +139,11 @@ export class GatewayProcess {
   async cpuShare(ms: number): Promise<number> {
     this.#watching = false;
     await sleep(2 * SAMPLE_MS);
-    const before = this.#cpuSeconds();
+    const { pid } = this;
+    if (pid === undefined) throw new Error(`there is no gateway to look at\n${this.logTail()}`);
+    const before = cpuSecondsOf(pid);
     await sleep(ms);
-    const share = (this.#cpuSeconds() - before) / (ms / 1000);
+    const share = (cpuSecondsOf(pid) - before) / (ms / 1000);
     this.#watching = true;
     void this.#watch();
     return share;
@@ -163,13 +159,6 @@ export class GatewayProcess {
   /** True once a line since `from` of the log says so. */
   said(pattern: RegExp, from = 0): boolean {
     return this.log.slice(from).some(({ msg, reason }) => pattern.test(`${msg} ${reason ?? ''}`));
-  }
-
-  // utime and stime of proc(5), behind the command's name, which may hold blanks.
-  #cpuSeconds(): number {
-    const text = readFileSync(`/proc/${this.#child?.pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
   }
 
   #keepLog(child: ChildProcess): void {

@@ -1,9 +1,9 @@
 // What a run looks like while it lasts: a few lines redrawn on a terminal, a line now and then elsewhere.
-import { createLogUpdate } from 'log-update';
 import { visible } from '../../config/visible.ts';
 import type { LatencySummary } from '../../load/histogram.ts';
 import type { Progress } from '../../load/run.ts';
 import type { Recent } from '../../load/totals.ts';
+import type { LiveText } from './live-text.ts';
 
 const REDRAW_MS = 500;
 const LINE_MS = 5_000;
@@ -11,40 +11,13 @@ const BAR_WIDTH = 24;
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
 
-export class Display {
-  readonly #stream: NodeJS.WriteStream;
-  readonly #redraw: ReturnType<typeof createLogUpdate> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(stream: NodeJS.WriteStream) {
-    this.#stream = stream;
-    this.#redraw = stream.isTTY ? createLogUpdate(stream) : undefined;
-  }
-
-  start(progress: () => Progress): void {
-    const draw = () => {
-      const now = progress();
-      const recent = now.totals.takeRecent();
-      if (this.#redraw) this.#redraw(screen(now, recent));
-      else this.#stream.write(`${plainLine(now, recent)}\n`);
-    };
-    this.#timer = setInterval(draw, this.#redraw ? REDRAW_MS : LINE_MS);
-  }
-
-  /** A line that stays. */
-  note(text: string): void {
-    this.#redraw?.clear();
-    this.#stream.write(`${visible(text)}\n`);
-  }
-
-  /** May be called twice. */
-  stop(): void {
-    if (this.#timer === undefined) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    this.#redraw?.clear();
-    this.#redraw?.done();
-  }
+/** Shows how the run stands, until the text is stopped. */
+export function showProgress(text: LiveText, progress: () => Progress): void {
+  text.every(text.redraws ? REDRAW_MS : LINE_MS, () => {
+    const now = progress();
+    const recent = now.totals.takeRecent();
+    return text.redraws ? screen(now, recent) : plainLine(now, recent);
+  });
 }
 
 export function screen({ phase, share, rate, totals }: Progress, recent: Recent): string {

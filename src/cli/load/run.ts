@@ -3,11 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import type { Loaded } from '../../config/load.ts';
 import { ChildError } from '../../load/child.ts';
 import type { LoadPlan } from '../../load/plan.ts';
-import { LoadError, runLoad } from '../../load/run.ts';
+import { LoadError, type Progress, runLoad } from '../../load/run.ts';
 import { say } from '../spool/output.ts';
 import type { LoadOptions } from './command.ts';
+import { LiveText } from './live-text.ts';
 import { planOf } from './plan.ts';
-import { Display } from './progress.ts';
+import { showProgress } from './progress.ts';
 import { reportText, stepLine } from './report.ts';
 
 /** sysexits.h EX_USAGE: also for settings that the load cannot use. */
@@ -37,20 +38,20 @@ export async function load(options: LoadOptions, loaded: Loaded): Promise<number
 
 async function run(plan: LoadPlan, jsonFile: string | undefined): Promise<number> {
   announce(plan);
-  const display = new Display(process.stderr);
-  const interrupt = interrupted(() => display.note('ending early; once more ends at once'));
+  const live = new LiveText(process.stderr);
+  const interrupt = interrupted(() => live.line('ending early; once more ends at once'));
   try {
     const hooks = {
-      started: display.start.bind(display),
-      stepDone: (step: Parameters<typeof stepLine>[0]) => display.note(stepLine(step)),
+      started: (progress: () => Progress) => showProgress(live, progress),
+      stepDone: (step: Parameters<typeof stepLine>[0]) => live.line(stepLine(step)),
     };
     const result = await runLoad(plan, hooks, interrupt);
-    display.stop();
+    live.stop();
     process.stdout.write(reportText(result));
     if (jsonFile !== undefined) await writeFile(jsonFile, `${JSON.stringify(result, null, 2)}\n`);
     return result.faults.length === 0 ? 0 : 1;
   } finally {
-    display.stop();
+    live.stop();
   }
 }
 
