@@ -29,6 +29,7 @@ export interface ConnectionHost {
   readonly sink: JobSink;
   readonly wheel: TimerWheel;
   readonly counters: ServerCounters;
+  readonly activeConnections: number;
   /** So many bytes came from a device, and their lines were handed over. */
   received(bytes: number): void;
   identified(connection: Connection, message: Identify): void;
@@ -85,7 +86,7 @@ export class Connection implements Session, TimerOwner {
   constructor(host: ConnectionHost, accepted: Socket) {
     this.#host = host;
     this.remoteAddress = accepted.remoteAddress ?? '';
-    const socket = readDevice(accepted, (bytes, slab) => this.#onData(bytes, slab));
+    const socket = readDevice(accepted, (bytes, slab) => this.#onData(bytes, slab), host.activeConnections);
     this.#socket = socket;
     this.#writer = new ReplyWriter(socket);
     this.#framer = new LineFramer(host.options.maxLineBytes);

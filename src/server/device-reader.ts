@@ -7,7 +7,11 @@
 import { Socket } from 'node:net';
 import { type Slab, slabs } from './slabs.ts';
 
+/** A read takes that much at most. */
 const READ_BYTES = 64 * 1024;
+/** What was read and finds no room in the queue waits in memory. Of a device beyond so many it is less. */
+const ROOMY_CONNECTIONS = 1024;
+const CROWDED_READ_BYTES = 16 * 1024;
 
 /** The part of a socket that Node does not document, and that has been the same since its first versions. */
 interface WithHandle {
@@ -19,13 +23,15 @@ export type BytesTaker = (bytes: Uint8Array, slab: Slab | undefined) => void;
 
 // Read into and copied from before anything else runs.
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
+const sharedWhenCrowded = shared.subarray(0, CROWDED_READ_BYTES);
 
 /**
  * Calls `take` with what arrives, from now on. The answer is the socket to use instead of the one given, which is
  * spent.
  * @param accepted nothing was read from it yet
+ * @param others connections that are open besides
  */
-export function readDevice(accepted: Socket, take: BytesTaker): Socket {
+export function readDevice(accepted: Socket, take: BytesTaker, others = 0): Socket {
   const handle = (accepted as unknown as WithHandle)._handle;
   if (handle === null || typeof handle !== 'object' || accepted.destroyed) {
     accepted.on('data', (bytes: Uint8Array) => take(bytes, undefined));
@@ -39,7 +45,7 @@ export function readDevice(accepted: Socket, take: BytesTaker): Socket {
     handle,
     allowHalfOpen: true,
     onread: {
-      buffer: shared,
+      buffer: others < ROOMY_CONNECTIONS ? shared : sharedWhenCrowded,
       callback: (length: number) => {
         const { bytes, slab } = slabs.copy(shared, length);
         take(bytes, slab);

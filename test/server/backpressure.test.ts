@@ -192,6 +192,7 @@ describe('a device that never reads its replies', () => {
       sink,
       wheel,
       counters,
+      activeConnections: 0,
       received: () => {},
       identified: () => {},
       lineRefused: () => {},

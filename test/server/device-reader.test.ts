@@ -60,6 +60,29 @@ test('a paused device is not read, and the spent socket takes nothing with it', 
   await end;
 });
 
+test('a device that comes when a thousand are there is read in smaller pieces, and in full', async (t) => {
+  const sent = 'x'.repeat(300_000);
+  for (const [others, most] of [
+    [1023, 64 * 1024],
+    [1024, 16 * 1024],
+  ] as const) {
+    const { device, accepted } = await pair(t);
+    const sizes: number[] = [];
+    const socket = readDevice(accepted, (bytes) => sizes.push(bytes.length), others);
+    socket.pause();
+    device.end(sent);
+    await once(device, 'finish');
+    socket.resume();
+    await once(socket, 'end');
+    assert.equal(Math.max(...sizes), most);
+    assert.equal(
+      sizes.reduce((sum, size) => sum + size, 0),
+      sent.length,
+    );
+    socket.destroy();
+  }
+});
+
 test('a connection that is reset closes its socket and breaks nothing else', async (t) => {
   const { device, accepted } = await pair(t);
   const socket = readDevice(accepted, () => {});
