@@ -109,13 +109,11 @@ const TOO_LARGE: Readonly<Record<number, Entry>> = {
 const TOPIC: Readonly<Record<number, Entry>> = {
   // The login may not do it.
   29: ['TOPIC_AUTHORIZATION_FAILED', `${RIGHTS} the rights Write and Describe on the topic`],
-  30: ['GROUP_AUTHORIZATION_FAILED', `${RIGHTS} the right Read on the consumer group`],
   31: [
     'CLUSTER_AUTHORIZATION_FAILED',
     `${RIGHTS} the right IdempotentWrite on the cluster (Create, if the topic is missing)`,
   ],
   53: ['TRANSACTIONAL_ID_AUTHORIZATION_FAILED', `${RIGHTS} the right Write on the transactional id`],
-  65: ['DELEGATION_TOKEN_AUTHORIZATION_FAILED', TOKENS],
   // The login itself.
   33: [
     'UNSUPPORTED_SASL_MECHANISM',
@@ -125,18 +123,7 @@ const TOPIC: Readonly<Record<number, Entry>> = {
     'ILLEGAL_SASL_STATE',
     'set KAFKA_SASL_MECHANISM, or name a listener that needs no login in KAFKA_BROKERS',
   ],
-  54: [
-    'SECURITY_DISABLED',
-    'set authorizer.class.name on the brokers, or do not change rights on this cluster',
-  ],
   58: ['SASL_AUTHENTICATION_FAILED', LOGIN],
-  61: ['DELEGATION_TOKEN_AUTH_DISABLED', TOKENS],
-  62: ['DELEGATION_TOKEN_NOT_FOUND', TOKENS],
-  63: ['DELEGATION_TOKEN_OWNER_MISMATCH', TOKENS],
-  64: ['DELEGATION_TOKEN_REQUEST_NOT_ALLOWED', TOKENS],
-  66: ['DELEGATION_TOKEN_EXPIRED', TOKENS],
-  67: ['INVALID_PRINCIPAL_TYPE', LOGIN],
-  93: ['UNACCEPTABLE_CREDENTIAL', LOGIN],
   97: [
     'PRINCIPAL_DESERIALIZATION_FAILURE',
     'set the same principal.builder.class on all brokers; their logs have the error',
@@ -175,14 +162,13 @@ const TOPIC: Readonly<Record<number, Entry>> = {
     'POLICY_VIOLATION',
     `${CREATE_YOURSELF} as the policy of the cluster wants it, or change the policy (create.topic.policy.class.name)`,
   ],
-  73: ['TOPIC_DELETION_DISABLED', 'set delete.topic.enable=true on the brokers'],
 };
 
 /**
  * Answers to requests that the gateway never sends: consumer groups, transactions of others, quorum, tokens, share
  * groups, telemetry. Should a broker answer a batch with one of them after all, waiting loses nothing.
  */
-const NOT_OURS: Readonly<Record<number, Entry>> = {
+const NOT_OURS_RETRY: Readonly<Record<number, Entry>> = {
   1: 'OFFSET_OUT_OF_RANGE',
   4: 'INVALID_FETCH_SIZE',
   11: 'STALE_CONTROLLER_EPOCH',
@@ -245,6 +231,24 @@ const NOT_OURS: Readonly<Record<number, Entry>> = {
   133: 'SHARE_SESSION_LIMIT_REACHED',
 };
 
+/** Answers to requests that the gateway never sends, of the kind that does not go away by itself. */
+const NOT_OURS_TOPIC: Readonly<Record<number, Entry>> = {
+  30: ['GROUP_AUTHORIZATION_FAILED', `${RIGHTS} the right Read on the consumer group`],
+  54: [
+    'SECURITY_DISABLED',
+    'set authorizer.class.name on the brokers, or do not change rights on this cluster',
+  ],
+  61: ['DELEGATION_TOKEN_AUTH_DISABLED', TOKENS],
+  62: ['DELEGATION_TOKEN_NOT_FOUND', TOKENS],
+  63: ['DELEGATION_TOKEN_OWNER_MISMATCH', TOKENS],
+  64: ['DELEGATION_TOKEN_REQUEST_NOT_ALLOWED', TOKENS],
+  65: ['DELEGATION_TOKEN_AUTHORIZATION_FAILED', TOKENS],
+  66: ['DELEGATION_TOKEN_EXPIRED', TOKENS],
+  67: ['INVALID_PRINCIPAL_TYPE', LOGIN],
+  73: ['TOPIC_DELETION_DISABLED', 'set delete.topic.enable=true on the brokers'],
+  93: ['UNACCEPTABLE_CREDENTIAL', LOGIN],
+};
+
 const GROUPS: readonly (readonly [Outcome, Readonly<Record<number, Entry>>])[] = [
   ['stored', STORED],
   ['leader', LEADER],
@@ -253,7 +257,8 @@ const GROUPS: readonly (readonly [Outcome, Readonly<Record<number, Entry>>])[] =
   ['record', RECORD],
   ['too-large', TOO_LARGE],
   ['topic', TOPIC],
-  ['retry', NOT_OURS],
+  ['retry', NOT_OURS_RETRY],
+  ['topic', NOT_OURS_TOPIC],
 ];
 
 /** By code: all errors that Kafka 4.1 defines. */
@@ -266,9 +271,9 @@ export const KAFKA_ERRORS: ReadonlyMap<number, KafkaError> = new Map(
   ),
 );
 
-/** The codes of these answer no request of the gateway. */
+/** The code can answer a request of the gateway. */
 export function isOurs(code: number): boolean {
-  return KAFKA_ERRORS.has(code) && NOT_OURS[code] === undefined;
+  return KAFKA_ERRORS.has(code) && !(code in NOT_OURS_RETRY) && !(code in NOT_OURS_TOPIC);
 }
 
 /** Never undefined: a code that this table does not know is tried again. */
