@@ -1,15 +1,15 @@
 // What happens when Kafka refuses a record after its message was accepted: it goes to the dead letters, and its
 // device hears why. Belongs to the wiring, as it joins delivery, the dead letters and the connections.
 import type { Kafka } from './kafka/kafka.ts';
-import type { RefusedRecord } from './kafka/poison.ts';
+import type { RefusedRecord } from './kafka/split-batch.ts';
 import type { Code } from './protocol/codes.ts';
 import type { TcpServer } from './server/tcp-server.ts';
 
-export function answerRefusedRecord(
+export async function answerRefusedRecord(
   { value, timestampMs }: RefusedRecord,
   reason: string,
   { server, kafka }: { server: TcpServer; kafka: Kafka },
-): void {
+): Promise<void> {
   // Our own encoding (protocol/record-frame.ts), so the shape is known.
   const {
     connection_id: connectionId,

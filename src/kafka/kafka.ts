@@ -11,7 +11,7 @@ import { DeadLetters } from './dead-letters.ts';
 import type { SaslOptions } from './kafkajs.ts';
 import { Leftovers } from './leftovers.ts';
 import { createPipeline, type Pipeline, topicToCreate } from './pipeline.ts';
-import type { RefusedRecord } from './poison.ts';
+import type { RefusedRecord } from './split-batch.ts';
 
 export interface Kafka extends Pipeline {
   readonly cluster: KafkaCluster | undefined;
@@ -36,7 +36,7 @@ export interface Kafka extends Pipeline {
 
 export interface KafkaEvents {
   /** A record that had been accepted was refused by Kafka and went to the dead letters. */
-  recordRefused(record: RefusedRecord, reason: string): void;
+  recordRefused(record: RefusedRecord, reason: string): Promise<void>;
 }
 
 /** What 1000 readings of one message may add to their line: the record around each. */
@@ -72,7 +72,7 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
           others: [],
           quiet: true,
           // What even the dead letters' topic does not take has been counted already.
-          recordRefused: () => undefined,
+          recordRefused: () => Promise.resolve(),
         });
   const leftovers = new Leftovers({
     spoolOptions: spoolOptions(settings),

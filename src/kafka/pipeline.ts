@@ -42,6 +42,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       acks: settings.KAFKA_REQUIRED_ACKS,
       requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
       maxAttempts: settings.KAFKA_MAX_ATTEMPTS,
+      isStampedWhenSent: settings.KAFKA_TIMESTAMP === 'sent',
     },
     {
       codec,

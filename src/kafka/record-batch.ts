@@ -33,7 +33,6 @@ const LENGTH_OFFSET = 12;
 
 /** Bytes of a record around its key and value at most: lengths, deltas, attributes, header count. */
 const MAX_RECORD_OVERHEAD = 32;
-const MAX_INT32 = 2 ** 31 - 1;
 
 /** A producer's identity in a batch; the three of NO_PRODUCER mean "not idempotent". */
 export interface ProducerStamp {
@@ -195,11 +194,11 @@ function bytesOf(parts: readonly Buffer[]): number {
   return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
-const MAX_SEQUENCE = MAX_INT32;
+const SEQUENCES = 2 ** 31;
 
-/** Kafka's sequence arithmetic: a non-negative 32-bit number that starts again at 0. */
+/** Kafka's sequence arithmetic: a sequence has 31 bits and starts again at 0. `count` may be larger than that. */
 export function nextSequence(sequence: number, count: number): number {
-  return sequence > MAX_SEQUENCE - count ? count - (MAX_SEQUENCE - sequence) - 1 : sequence + count;
+  return (sequence + count) % SEQUENCES;
 }
 
 /** What is needed to read a sealed batch's records. */
@@ -217,6 +216,13 @@ export function readStamp(batch: Buffer): ProducerStamp {
     producerEpoch: batch.readInt16BE(AT.producerEpoch),
     baseSequence: batch.readInt32BE(AT.baseSequence),
   };
+}
+
+/** Moves the times of the records, so that the latest is `nowMs`. Before stamp(), which computes the checksum. */
+export function stampTime(batch: Buffer, nowMs: number): void {
+  const span = batch.readBigInt64BE(AT.maxTimestamp) - batch.readBigInt64BE(AT.baseTimestamp);
+  batch.writeBigInt64BE(BigInt(nowMs) - span, AT.baseTimestamp);
+  batch.writeBigInt64BE(BigInt(nowMs), AT.maxTimestamp);
 }
 
 /** Writes the producer's identity and, last, the checksum. */

@@ -5,8 +5,8 @@ import { SpoolLog } from '../spool/spool-log.ts';
 import type { BatchLimits } from './batch-merger.ts';
 import type { Codec } from './compression.ts';
 import { partitionOf } from './partitioner.ts';
-import { unpack } from './poison.ts';
 import { HEADER_BYTES, keyOf, NO_PRODUCER, RecordBatchWriter, stamp } from './record-batch.ts';
+import { unpack } from './split-batch.ts';
 
 export interface PlacingOptions {
   readonly topic: string;

@@ -285,7 +285,13 @@ describe('spool cat', () => {
     await place.fill(t, ['90210'], 30);
     const [partition] = await listPartitions(place.directory);
     const cursor = await Cursor.open(join(partition?.directory ?? '', 'cursor'));
-    await cursor.write({ acknowledged: 20, assignment: undefined, sendingEnd: undefined });
+    await cursor.write({
+      acknowledged: 20,
+      assignment: undefined,
+      sendingEnd: undefined,
+      cluster: 0n,
+      foreignEnd: 0,
+    });
     await cursor.close();
     assert.deepEqual(printed((await place.spool('cat')).out).map(numberOf), upTo(30).slice(20));
     assert.deepEqual(printed((await place.spool('cat', '--all')).out).map(numberOf), upTo(30));
@@ -456,7 +462,13 @@ it('the cursor is read as the gateway writes it, and passed over where it is dam
   const path = join(partition.directory, 'cursor');
   const cursor = await Cursor.open(path);
   for (const acknowledged of [5, 7, 2 ** 40]) {
-    await cursor.write({ acknowledged, assignment: undefined, sendingEnd: undefined });
+    await cursor.write({
+      acknowledged,
+      assignment: undefined,
+      sendingEnd: undefined,
+      cluster: 0n,
+      foreignEnd: 0,
+    });
     assert.equal(await readAcknowledged(partition), acknowledged);
   }
   await cursor.close();

@@ -1,8 +1,8 @@
 // `sluice spool cat`: the records themselves, a batch in memory at a time.
 import { visible } from '../../config/visible.ts';
 import { CodecUnavailableError } from '../../kafka/compression.ts';
-import { unpack } from '../../kafka/poison.ts';
 import { recordParts } from '../../kafka/record-batch.ts';
+import { unpack } from '../../kafka/split-batch.ts';
 import {
   listPartitions,
   listSegments,

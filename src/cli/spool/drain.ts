@@ -5,7 +5,7 @@ import { durationText } from '../../config/kinds.ts';
 import { createLogger } from '../../config/logger.ts';
 import type { Settings } from '../../config/settings.ts';
 import { createKafka, type Kafka } from '../../kafka/kafka.ts';
-import type { RefusedRecord } from '../../kafka/poison.ts';
+import type { RefusedRecord } from '../../kafka/split-batch.ts';
 import { listPartitions } from '../../spool/inspect.ts';
 import { lockSpool } from '../../spool/lock.ts';
 import { partDirectory, partsIn } from '../../spool/parts.ts';
@@ -98,7 +98,7 @@ async function drainTopic(
 }
 
 /** As the gateway does (refused-record.ts), without a device to tell. */
-function bury(kafka: Kafka, { value, timestampMs }: RefusedRecord, reason: string): void {
+async function bury(kafka: Kafka, { value, timestampMs }: RefusedRecord, reason: string): Promise<void> {
   // Our own encoding (protocol/record-frame.ts), so the shape is known.
   const { connection_id: connectionId, zipcode } = JSON.parse(value.toString()) as {
     connection_id: string;
