@@ -141,7 +141,7 @@ export const settingsSchema = z.object({
     'work',
     whole({ min: 0, max: 256 }),
     '0',
-    'server processes that share the port; 0 = one a core. Caps on connections, `SPOOL_MAX_BYTES` and `KAFKA_BUFFER_BYTES` hold for all together, workers and their queue for each',
+    'server processes that share the port; 0 = one a core. Caps on connections, `SPOOL_MAX_BYTES`, `SPOOL_DEAD_BYTES` and `KAFKA_BUFFER_BYTES` hold for all together, workers and their queue for each',
   ),
 
   TCP_TLS_CERT: setting(
@@ -321,6 +321,12 @@ export const settingsSchema = z.object({
   ),
   // A Kafka log segment counts its positions in a signed 32-bit number.
   SPOOL_SEGMENT_BYTES: setting('spool', size({ min: 64 * KIB, max: GIB }), '64MiB', 'size of one file of it'),
+  SPOOL_DEAD_BYTES: setting(
+    'spool',
+    size({ min: MIB, max: 1024 * GIB }),
+    '64MiB',
+    'the same for dead letters that Kafka has not taken yet; when it is full, a partition with a refused record waits',
+  ),
   SPOOL_SYNC: setting(
     'spool',
     choice('batch', 'os'),

@@ -25,6 +25,8 @@ import { SpoolPath } from './spool-path.ts';
 export interface DeliveryOptions extends SenderOptions {
   /** Tries of a batch before its partition goes to the spool (KAFKA_MAX_ATTEMPTS). */
   readonly maxAttempts: number;
+  /** A record that Kafka refuses goes to the dead letters, or holds its partition (dead letters themselves). */
+  readonly rejections?: 'dead-letter' | 'hold';
 }
 
 /** Who is told what happens. */
@@ -241,7 +243,7 @@ export class Delivery implements BatchTaker {
       try {
         await repartition(
           { path, queues: this.#queues },
-          { topic, partitions, limits, codec: this.#codec },
+          { partitions, limits, codec: this.#codec },
           (queue, batches) => this.#spooled(queue, batches),
         );
       } catch (error) {
@@ -321,6 +323,10 @@ export class Delivery implements BatchTaker {
         void this.#refusals.renewProducer(queue, error.name);
         break;
       case 'record':
+        if (this.#options.rejections === 'hold' && !isTooLargeTogether(error.name, queue.head?.count ?? 1)) {
+          this.#failed(queue, error.name);
+          break;
+        }
         this.#backToDisk(queue);
         void this.#refusals.isolate(queue, error.name);
         break;
@@ -388,8 +394,9 @@ export class Delivery implements BatchTaker {
 
   /** It goes to the dead letters, alone. */
   async #refused(queue: PartitionQueue, record: RefusedRecord | undefined, reason: string): Promise<void> {
+    // The record leaves the memory or the disk only after its letter is durable.
+    if (record !== undefined) await this.#events.recordRefused(record, reason);
     this.counters.deadLettered++;
-    if (record !== undefined) this.#events.recordRefused(record, reason);
     await this.#finishHead(queue);
   }
 
@@ -476,4 +483,9 @@ export class Delivery implements BatchTaker {
     for (const batch of queue.batches) void this.#sealAndSend(queue, batch);
     if (queue.batches.length === 0) this.#events.partitionIdle(queue.partition);
   }
+}
+
+/** Letters that are too large for one batch are sent in several; a letter that is refused alone waits. */
+function isTooLargeTogether(reason: string, records: number): boolean {
+  return records > 1 && (reason === 'MESSAGE_TOO_LARGE' || reason === 'RECORD_LIST_TOO_LARGE');
 }

@@ -15,12 +15,16 @@ const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 export interface PipelineParts {
   readonly settings: Settings;
   readonly topic: string;
+  /** Settings of the topic, if it is created here. */
+  readonly topicConfig?: Readonly<Record<string, string>>;
   readonly codec: Codec;
   readonly cluster: KafkaCluster | undefined;
   readonly budget: BufferBudget;
   /** Topics to create where they are missing, besides. */
   readonly others: readonly TopicToCreate[];
   readonly quiet: boolean;
+  /** What follows when Kafka refuses a record for good; dead letters hold. */
+  readonly rejections?: 'dead-letter' | 'hold';
   readonly recordRefused: DeliveryEvents['recordRefused'];
   readonly log: Logger;
 }
@@ -42,6 +46,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       acks: settings.KAFKA_REQUIRED_ACKS,
       requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
       maxAttempts: settings.KAFKA_MAX_ATTEMPTS,
+      rejections: parts.rejections ?? 'dead-letter',
     },
     {
       codec,
@@ -70,7 +75,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     new KafkaLink(
       {
         brokers: settings.KAFKA_BROKERS,
-        metrics: topicToCreate(settings, topic, settings.KAFKA_NUM_PARTITIONS),
+        metrics: {
+          ...topicToCreate(settings, topic, settings.KAFKA_NUM_PARTITIONS),
+          config: parts.topicConfig ?? {},
+        },
         others,
         quiet,
         idempotent: settings.KAFKA_REQUIRED_ACKS === -1,
