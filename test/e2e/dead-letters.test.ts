@@ -9,6 +9,7 @@ import kafkajs from 'kafkajs';
 import { withAdmin } from '../../scripts/kafka/client.ts';
 import { Device } from '../support/device.ts';
 import { type Env, type Gateway, startGateway } from '../support/gateway.ts';
+import { GatewayProcess } from '../support/gateway-process.ts';
 import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -68,7 +69,7 @@ async function cutLimit(bootstrap: string, gateway: Gateway, topic: string): Pro
 }
 
 /** Sends a reading that is refused between two that are not; resolves with what the device heard of it. */
-async function sendThree(gateway: Gateway): Promise<{ refused: number[]; stored: number }> {
+async function sendThree(gateway: { readonly port: number }): Promise<{ refused: number[]; stored: number }> {
   const device = await Device.identified(gateway.port);
   for (const [index, data] of [{ n: 1 }, TOO_LARGE, { n: 3 }].entries())
     device.sendMessages({ type: 'metrics', seq: index + 1, data });
@@ -176,5 +177,53 @@ kafkaTest(
     const { deadLetters } = gateway.snapshot();
     assert.deepEqual([deadLetters.sent, deadLetters.waiting, deadLetters.bytes], [1, 0, 0]);
     assert.deepEqual(reasonsOf(await readTopic(bootstrap, topics.dead, 1)), ['invalid_json']);
+  },
+);
+
+kafkaTest(
+  'letters of two processes outlive kill -9, and are sent by one process once their topic takes them',
+  async ({ bootstrap }, t) => {
+    const topics = { metrics: uniqueTopic('t.metrics'), dead: uniqueTopic('t.dead') };
+    await createTopic(bootstrap, topics.metrics, { partitions: 2 });
+    await createTopic(bootstrap, topics.dead, { partitions: 2, config: { 'cleanup.policy': 'compact' } });
+    const root = await spoolDirectory(t);
+    const gateway = await GatewayProcess.reserve(root, {
+      KAFKA_BROKERS: bootstrap,
+      KAFKA_TOPIC_METRICS: topics.metrics,
+      KAFKA_TOPIC_ALARMS: uniqueTopic('t.alarms'),
+      KAFKA_TOPIC_DEAD_LETTERS: topics.dead,
+      KAFKA_COMPRESSION: 'none',
+      SPOOL_DIR: join(root, 'spool'),
+    });
+    t.after(async () => {
+      await gateway.close();
+      assert.deepEqual(gateway.imbalances, []);
+    });
+    await gateway.start({ TCP_PROCESSES: '2' });
+    await waitFor('the gateway is ready', () => gateway.stats.readiness.ready);
+    await setTopic(bootstrap, topics.metrics, { 'max.message.bytes': `${LIMIT}` });
+    // One connection for each process.
+    const heard = await Promise.all([sendThree(gateway), sendThree(gateway)]);
+    assert.deepEqual(
+      heard.map(({ refused }) => refused),
+      [[2], [2]],
+    );
+    await waitFor('both records are dead-lettered', () => gateway.stats.records.deadLettered === 2);
+    assert.deepEqual([gateway.stats.deadLetters.sent, gateway.stats.deadLetters.waiting], [0, 2]);
+    const { children } = gateway;
+    gateway.signal('SIGKILL');
+    for (const pid of children) process.kill(pid, 'SIGKILL');
+    await gateway.exited();
+    await waitFor('its processes are gone', () => children.every((pid) => !existsSync(`/proc/${pid}`)));
+
+    await gateway.start({ TCP_PROCESSES: '1' });
+    assert.deepEqual([gateway.stats.deadLetters.sent, gateway.stats.deadLetters.waiting], [0, 2]);
+    await setTopic(bootstrap, topics.dead, { 'cleanup.policy': 'delete' });
+    await waitFor('both letters are sent', () => gateway.stats.deadLetters.sent === 2, 20_000);
+    await waitFor('the other part is gone', () => !existsSync(join(root, 'spool', 'process-1')));
+    assert.deepEqual(reasonsOf(await readTopic(bootstrap, topics.dead, 2)), [
+      'MESSAGE_TOO_LARGE',
+      'MESSAGE_TOO_LARGE',
+    ]);
   },
 );
