@@ -1,6 +1,8 @@
 // The dead letters: lines that were refused and records that Kafka refused, for people to look at. The letter of a
 // record is never dropped: record() resolves only when the letter is in Kafka or on the disk. Refused lines are kept
 // as far as there is room: they have a rate, half of the memory and half of the disk, and never hold up a record.
+import type { Logger } from 'pino';
+import { rateLimited } from '../config/rate-limited-log.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { RefusedRecord } from './poison.ts';
@@ -27,6 +29,7 @@ export interface DeadLetterOptions {
 }
 
 const LINES_PER_SECOND = 100;
+const WARNING_EVERY_MS = 60_000;
 /** Of the memory and of the disk. The rest is for the letters of records, for which a partition waits. */
 const LINES_SHARE = 0.5;
 
@@ -36,6 +39,7 @@ export class DeadLetters {
 
   readonly #pipeline: Pipeline;
   readonly #options: Required<DeadLetterOptions>;
+  readonly #warnOfWaiting: () => void;
   /** Letters of records that are not durable yet, those included that wait for room in memory. */
   #records = 0;
   #withoutRoom = 0;
@@ -44,8 +48,16 @@ export class DeadLetters {
   #refilledAtMs = performance.now();
   #next = 0;
 
-  constructor(pipeline: Pipeline, options: DeadLetterOptions) {
+  constructor(pipeline: Pipeline, options: DeadLetterOptions, log: Logger) {
     this.#pipeline = pipeline;
+    this.#warnOfWaiting = rateLimited({ everyMs: WARNING_EVERY_MS }, () => {
+      const { problem, waiting } = this;
+      if (problem !== null)
+        log.warn(
+          { reason: problem, waiting },
+          'Records that Kafka refused are kept on disk as dead letters, as their topic does not take them; nothing is lost',
+        );
+    });
     this.#options = { linesPerSecond: LINES_PER_SECOND, ...options };
     this.#tokens = this.#options.linesPerSecond;
   }
@@ -116,6 +128,8 @@ export class DeadLetters {
     this.#withoutRoom--;
     await this.#append(letter, encode(letter)).settled();
     this.#records--;
+    // Kafka can be reached, as it has just refused the record: what is wrong concerns the dead letters alone.
+    if (this.problem !== null) this.#warnOfWaiting();
   }
 
   #append({ receivedAtMs }: DeadLetter, body: Uint8Array) {

@@ -65,10 +65,14 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
   });
   const openLetters = () => createDeadLetterPipeline(settings, shared);
   const dead = openLetters();
-  const deadLetters = new DeadLetters(dead, {
-    hasTopic: settings.KAFKA_TOPIC_DEAD_LETTERS !== null,
-    maxDiskBytes: settings.SPOOL_DEAD_BYTES,
-  });
+  const deadLetters = new DeadLetters(
+    dead,
+    {
+      hasTopic: settings.KAFKA_TOPIC_DEAD_LETTERS !== null,
+      maxDiskBytes: settings.SPOOL_DEAD_BYTES,
+    },
+    log,
+  );
   const leftovers = new Leftovers({
     readings: {
       spoolOptions: spoolOptions(settings),

@@ -101,6 +101,7 @@ kafkaTest(
     await waitFor('three letters wait', () => first.snapshot().deadLetters.waiting === 3);
     await waitFor('the record counts as dead-lettered', () => first.snapshot().records.deadLettered === 1);
     await waitFor('it is said why', () => first.snapshot().deadLetters.problem?.includes('INVALID_RECORD'));
+    assert.ok(first.log.some(({ reason, topic }) => reason === 'INVALID_RECORD' && topic === topics.dead));
     const before = first.snapshot();
     assert.equal(before.deadLetters.sent, 0);
     assert.ok(before.deadLetters.bytes > 0);
@@ -138,6 +139,7 @@ kafkaTest(
     const { deadLetters, records } = first.snapshot();
     assert.deepEqual([deadLetters.sent, deadLetters.dropped, records.deadLettered], [0, 0, 1]);
     assert.match(deadLetters.problem ?? '', /wait on disk: .*KAFKA_TOPIC_DEAD_LETTERS is empty/);
+    assert.ok(first.log.some(({ msg }) => msg.startsWith('Records that Kafka refused are kept on disk')));
     await first.stop();
 
     const named = { ...topics, dead: uniqueTopic('t.dead') };

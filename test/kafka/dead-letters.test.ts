@@ -71,6 +71,7 @@ async function setUp(t: TestContext, options: Options = {}) {
       maxDiskBytes,
       ...(options.linesPerSecond !== undefined && { linesPerSecond: options.linesPerSecond }),
     },
+    silent,
   );
   await letters.useSpool(spool);
   letters.start();
