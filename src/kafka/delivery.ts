@@ -229,7 +229,7 @@ export class Delivery implements BatchTaker {
       try {
         await repartition(
           { spool, all: this.#partitions },
-          { topic, partitions, limits, codec: this.#codec },
+          { partitions, limits, codec: this.#codec },
           (batches) => this.#spooled(batches),
         );
       } catch (error) {

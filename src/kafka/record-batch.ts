@@ -268,6 +268,22 @@ export function recordParts(body: Uint8Array): { key: Uint8Array; value: Buffer 
   return { key, value: Buffer.from(body.subarray(cursor.at, cursor.at + valueBytes)) };
 }
 
+/** The headers of a record's bytes as forEachRecord hands them out. */
+export function recordHeaders(body: Uint8Array): Record<string, string> {
+  const cursor = { at: 0 };
+  const next = () => {
+    const bytes = Math.max(0, readVarint(body, cursor));
+    cursor.at += bytes;
+    return body.subarray(cursor.at - bytes, cursor.at);
+  };
+  const text = () => Buffer.from(next()).toString();
+  // Key and value come first.
+  next();
+  next();
+  const count = readVarint(body, cursor);
+  return Object.fromEntries(Array.from({ length: count }, () => [text(), text()]));
+}
+
 /** A record's bytes from the key's length on, for appendRaw: null key, value, headers. */
 export function encodeBody(value: Uint8Array, headers: Readonly<Record<string, string>>): Buffer {
   const entries = Object.entries(headers).map(

@@ -20,6 +20,8 @@ export interface SpoolLogOptions {
   readonly segmentBytes: number;
   /** `batch` = fdatasync before an append resolves, `os` = leave it to the kernel. */
   readonly sync: 'batch' | 'os';
+  /** The setting that limits the spool, for the message of SpoolFullError; SPOOL_MAX_BYTES if left out. */
+  readonly capSetting?: string;
   /** Asked before bytes are added; false = the spool's cap is reached. */
   readonly reserve: (bytes: number) => boolean;
   /** Told of bytes that are there already; the cap does not matter to them. */
@@ -38,7 +40,7 @@ export interface Recovered {
   readonly badRecords: number;
 }
 
-/** The cap of SPOOL_MAX_BYTES does not allow more; nothing was written. */
+/** The spool's cap does not allow more; nothing was written. */
 export class SpoolFullError extends Error {
   readonly code = 'SPOOL_FULL';
 }
@@ -147,7 +149,9 @@ export class SpoolLog {
    */
   async append(batches: readonly Buffer[]): Promise<void> {
     const bytes = batches.reduce((sum, batch) => sum + batch.length, 0);
-    if (!this.#options.reserve(bytes)) throw new SpoolFullError('SPOOL_MAX_BYTES is reached');
+    if (!this.#options.reserve(bytes)) {
+      throw new SpoolFullError(`${this.#options.capSetting ?? 'SPOOL_MAX_BYTES'} is reached`);
+    }
     try {
       this.#appending = this.#write(batches, bytes);
       await this.#appending;
