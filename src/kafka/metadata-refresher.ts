@@ -12,8 +12,8 @@ import type { MetadataSource } from './metadata-source.ts';
 import { createOtherTopics } from './other-topics.ts';
 import type { ProducerIdentity } from './producer-sequence.ts';
 import { RepeatedAnswer } from './repeated-answer.ts';
-import { timestampWarnings } from './timestamp-limits.ts';
 import { creationRefusal, isRefusedForNow } from './topic-creation.ts';
+import { limitWarnings } from './topic-warnings.ts';
 
 export interface MetadataRefresherOptions {
   readonly brokers: readonly string[];
@@ -26,8 +26,6 @@ export interface MetadataRefresherOptions {
   readonly timestamp: 'received' | 'sent';
   /** Another refresher of the same cluster says how it is. */
   readonly quiet: boolean;
-  /** Another refresher of the same topic warns of its limits. */
-  readonly quietLimits: boolean;
   readonly timing?: Partial<RefresherTiming>;
 }
 
@@ -88,6 +86,8 @@ const TIMING: RefresherTiming = {
 /** Failures in a row that are kept quiet while a broker answers: about a second. */
 const PATIENCE = 3;
 const REMIND_EVERY_MS = 60_000;
+/** Warnings of topics' limits that were said, by cluster: the spools of former processes have refreshers of their own. */
+const SAID_LIMITS = new WeakMap<MetadataSource, Set<string>>();
 
 export class MetadataRefresher {
   readonly #options: MetadataRefresherOptions;
@@ -110,7 +110,6 @@ export class MetadataRefresher {
   #limits: TopicLimits | undefined;
   #limitsReadAtMs = Number.NEGATIVE_INFINITY;
   #limitsReading: Promise<void> | undefined;
-  readonly #saidLimits = new Set<string>();
   #trouble: Pick<Trouble, 'message' | 'isPartial'> | null = {
     message: 'not connected to Kafka yet',
     isPartial: false,
@@ -338,10 +337,11 @@ export class MetadataRefresher {
     if (this.#limits === undefined) return;
     const { maxMessageBytes } = this.#limits;
     if (maxMessageBytes !== undefined) this.#batcher.maxRecordBytes = maxMessageBytes;
-    if (this.#options.quietLimits) return;
-    for (const warning of timestampWarnings(topic, this.#limits, this.#options.timestamp)) {
-      if (!this.#saidLimits.has(warning)) this.#log.warn({ topic }, warning);
-      this.#saidLimits.add(warning);
+    const said = SAID_LIMITS.get(this.#source) ?? new Set();
+    SAID_LIMITS.set(this.#source, said);
+    for (const warning of limitWarnings(topic, this.#limits, this.#options.timestamp)) {
+      if (!said.has(warning)) this.#log.warn({ topic }, warning);
+      said.add(warning);
     }
   }
 
@@ -389,8 +389,9 @@ function refused(what: string, errorCode: number): Trouble {
 
 /** A request that no broker answered, or that one refused, or a spool that could not be placed for the partitions. */
 function asTrouble(error: unknown): Trouble {
-  const { message, code } = error as Error & { code?: unknown };
+  const { message, code, errorCode } = error as Error & { code?: unknown; errorCode?: unknown };
   if (error instanceof ClusterError) return { message, kind: error.code, mayPass: false, isPartial: false };
-  // Errors of kafkajs carry Kafka's own number.
-  return typeof code === 'number' ? refused('Kafka refuses a request', code) : mayPass(message);
+  // An answer with an error carries Kafka's own number.
+  const answered = [errorCode, code].find((value) => typeof value === 'number');
+  return answered === undefined ? mayPass(message) : refused('Kafka refuses a request', answered);
 }

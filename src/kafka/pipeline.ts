@@ -76,8 +76,6 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         quiet,
         idempotent: settings.KAFKA_REQUIRED_ACKS === -1,
         timestamp: settings.KAFKA_TIMESTAMP,
-        // The spools of former processes go to the same topic.
-        quietLimits: quiet && topic === settings.KAFKA_TOPIC_METRICS,
       },
       { source: cluster, delivery, batcher, log },
     );

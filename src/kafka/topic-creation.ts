@@ -14,14 +14,17 @@ const HOW_TO_ALLOW: Readonly<Record<string, string>> = {
 
 /** The refusal goes away without anybody's help: a controller that is being elected, a timeout. */
 export function isRefusedForNow(refusal: string): boolean {
-  for (const { name, outcome } of KAFKA_ERRORS.values()) if (name === refusal) return outcome !== 'topic';
+  for (const { name, outcome } of KAFKA_ERRORS.values())
+    if (name === nameOf(refusal)) return outcome !== 'topic';
   return false;
 }
 
-/** @param refusal the name of Kafka's error */
+/** @param refusal the name of Kafka's error, and a colon and the broker's own words if it said more */
 export function creationRefusal({ topic, partitions }: TopicToCreate, refusal: string): string {
   if (isRefusedForNow(refusal))
     return `Topic ${topic} does not exist and could not be created yet (${refusal})`;
-  const allow = HOW_TO_ALLOW[refusal] ?? 'allow it';
+  const allow = HOW_TO_ALLOW[nameOf(refusal)] ?? 'allow it';
   return `Topic ${topic} does not exist and Kafka does not let us create it (${refusal}): create it with ${partitions} partitions, or ${allow}`;
 }
+
+const nameOf = (refusal: string): string => refusal.split(':', 1)[0] ?? refusal;

@@ -123,7 +123,6 @@ export function stage(
       idempotent: true,
       timestamp: 'received',
       quiet: false,
-      quietLimits: false,
       ...options,
       timing: { ...QUICK, ...options.timing },
     },

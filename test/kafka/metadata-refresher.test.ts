@@ -193,7 +193,7 @@ test('a topic that has vanished and may not be created is named with what to do'
   source.has(TOPIC, [1, 1, 1]);
   const made = startStage(t, source);
   await isResolved(made);
-  source.onCreate = () => 'TOPIC_AUTHORIZATION_FAILED';
+  source.onCreate = () => 'TOPIC_AUTHORIZATION_FAILED: not allowed to do it';
   source.topics.delete(TOPIC);
   made.refresher.refresh('test');
   const problem = await waitFor('the problem is said', () => {
@@ -449,14 +449,24 @@ test('a topic that takes no timestamp from a clock that is a little fast is warn
   assert.match(made.messages(WARNING).join(), /1s ahead.*message\.timestamp\.after\.max\.ms/);
 });
 
-test('of two refreshers of one topic only one warns of its limits', async (t) => {
+test('a topic that is compacted is warned of', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  source.limits = limits({ cleanupPolicy: 'compact,delete' });
+  const made = startStage(t, source);
+  await isResolved(made);
+  assert.match(made.messages(WARNING).join(), /readings is compacted.*cleanup\.policy=delete/);
+});
+
+test('of two refreshers of one cluster only one warns of the topic', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   source.limits = limits({ timestampBeforeMaxMs: 1000, maxMessageBytes: 4000 });
-  const made = startStage(t, source, { quiet: true, quietLimits: true });
-  await isResolved(made);
-  assert.deepEqual(made.messages(WARNING), []);
-  assert.equal(made.batcher.maxRecordBytes, 4000);
+  await isResolved(startStage(t, source));
+  const second = startStage(t, source, { quiet: true });
+  await isResolved(second);
+  assert.deepEqual(second.messages(WARNING), []);
+  assert.equal(second.batcher.maxRecordBytes, 4000);
 });
 
 // --- topics for others ---
