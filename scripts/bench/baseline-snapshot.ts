@@ -43,6 +43,9 @@ export function baselineSnapshot({ server, sink, queue, process: stats }: Baseli
       bufferCapacityBytes: sink.budget.capacity,
       oldestUnconfirmedSeconds: 0,
       lastError: null,
+      problems: [],
+      heldPartitions: 0,
+      throttledSeconds: 0,
     },
     spool: {
       bytes: 0,

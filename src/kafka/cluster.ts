@@ -25,6 +25,17 @@ export interface TopicMetadata {
   readonly errorCode: number;
   /** Node id of each partition's leader by partition, -1 where it has none now. */
   readonly leaders: readonly number[];
+  /** Undefined if the broker does not tell. */
+  readonly clusterId: string | undefined;
+}
+
+/** The settings of a topic that decide what it takes. Undefined: the broker does not tell. */
+export interface TopicLimits {
+  readonly maxMessageBytes: number | undefined;
+  readonly timestampType: 'CreateTime' | 'LogAppendTime' | undefined;
+  readonly timestampBeforeMaxMs: number | undefined;
+  readonly timestampAfterMaxMs: number | undefined;
+  readonly cleanupPolicy: string | undefined;
 }
 
 export interface TopicToCreate {
@@ -96,7 +107,7 @@ export class KafkaCluster {
       throw new ClusterError('PROTOCOL', `the broker's answer does not name topic ${topic}`);
     const leaders = new Array<number>(found.partitionMetadata.length).fill(-1);
     for (const partition of found.partitionMetadata) leaders[partition.partitionId] = partition.leader;
-    return { errorCode: found.topicErrorCode, leaders };
+    return { errorCode: found.topicErrorCode, leaders, clusterId: answer.clusterId ?? undefined };
   }
 
   /** Resolves with the broker's error code name where it refuses, null where the topic is there afterwards. */
@@ -120,18 +131,54 @@ export class KafkaCluster {
     }
   }
 
-  /** The topic's max.message.bytes, or undefined where the broker does not let us read it. */
-  async maxMessageBytes(topic: string): Promise<number | undefined> {
+  /** Undefined if the broker does not let us read the topic's settings. */
+  async topicLimits(topic: string): Promise<TopicLimits | undefined> {
+    const names = {
+      size: 'max.message.bytes',
+      type: 'message.timestamp.type',
+      before: 'message.timestamp.before.max.ms',
+      after: 'message.timestamp.after.max.ms',
+      cleanup: 'cleanup.policy',
+    } as const;
     const answer = await this.#askAny((broker) =>
       broker.describeConfigs({
-        resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: ['max.message.bytes'] }],
+        resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: Object.values(names) }],
       }),
     ).catch((error: unknown) => {
       if (error instanceof ClusterError) throw error;
       return undefined;
     });
-    const value = answer?.resources[0]?.configEntries[0]?.configValue;
-    return value === undefined ? undefined : Number(value);
+    const entries = answer?.resources[0]?.configEntries;
+    if (entries === undefined) return undefined;
+    const text = (name: string) => entries.find(({ configName }) => configName === name)?.configValue;
+    const number = (name: string) => {
+      const value = text(name);
+      return value === undefined || value === '' ? undefined : Number(value);
+    };
+    const type = text(names.type);
+    return {
+      maxMessageBytes: number(names.size),
+      timestampType: type === 'CreateTime' || type === 'LogAppendTime' ? type : undefined,
+      timestampBeforeMaxMs: number(names.before),
+      timestampAfterMaxMs: number(names.after),
+      cleanupPolicy: text(names.cleanup),
+    };
+  }
+
+  /** Connects to a broker for producing. Rejects with ClusterError; its message names the address. */
+  async connectTo(nodeId: number): Promise<void> {
+    try {
+      await this.#node(nodeId);
+    } catch (error) {
+      const address = this.#nodes.get(nodeId)?.address;
+      const { code, message } = asClusterError(error) as ClusterError;
+      const where = address === undefined ? '' : ` at ${address.host}:${address.port}`;
+      throw new ClusterError(
+        code,
+        `broker ${nodeId}${where} cannot be reached (${message}); the address comes from advertised.listeners of that broker`,
+        { cause: error },
+      );
+    }
   }
 
   /** A fresh producer id for idempotent writes. */

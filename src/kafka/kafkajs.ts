@@ -61,7 +61,7 @@ export interface KafkaBroker {
   connect(): Promise<void>;
   createTopics(request: { topics: readonly object[]; timeout: number }): Promise<unknown>;
   describeConfigs(request: { resources: readonly object[] }): Promise<{
-    resources: readonly { configEntries: readonly { configValue: string }[] }[];
+    resources: readonly { configEntries: readonly { configName: string; configValue: string }[] }[];
   }>;
   initProducerId(request: { transactionalId: string | null; transactionTimeout: number }): Promise<{
     producerId: string;
@@ -70,6 +70,7 @@ export interface KafkaBroker {
 }
 
 export interface MetadataAnswer {
+  readonly clusterId: string | null;
   readonly brokers: readonly { nodeId: number; host: string; port: number }[];
   readonly topicMetadata: readonly {
     topicErrorCode: number;

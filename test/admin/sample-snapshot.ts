@@ -50,6 +50,9 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       bufferCapacityBytes: 67_108_864,
       oldestUnconfirmedSeconds: 0.25,
       lastError: null,
+      problems: [],
+      heldPartitions: 0,
+      throttledSeconds: 1.5,
     },
     spool: {
       bytes: 0,
