@@ -71,7 +71,7 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
     },
     deadLetters: { sent: kafka.deadLetters?.sent ?? 0, dropped: kafka.deadLetters?.dropped ?? 0 },
     process: sources.process.read(),
-    processes: { configured: 1, running: 1, restarts: 0 },
+    processes: { configured: 1, running: 1, restarts: 0, unseen: 0 },
   };
 }
 

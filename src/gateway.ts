@@ -27,9 +27,10 @@ export interface Gateway {
 }
 
 export interface StopResult {
-  /** False where SHUTDOWN_TIMEOUT passed before every accepted record was confirmed or in the spool. */
+  /** True if every accepted record is confirmed or in the spool. */
   readonly complete: boolean;
-  readonly unconfirmed: number;
+  /** Records, and lines that were read and not handled, that are neither. Unknown if a process died before it told. */
+  readonly unconfirmed: number | 'unknown';
 }
 
 export interface GatewayOptions {
@@ -40,10 +41,12 @@ export interface GatewayOptions {
   readonly leftovers?: readonly string[];
 }
 
-/** SHUTDOWN_TIMEOUT in parts: until here Kafka is waited for, */
+/** Share of SHUTDOWN_TIMEOUT after which the stop no longer waits for Kafka: the spool takes what is left. */
 const SOFT_SHARE = 0.5;
-/** until here what is left goes to the spool, and the rest is for goodbyes: replies need a moment to leave. */
+/** Share after which the stop no longer waits for the spool. The rest is for goodbyes: replies need a moment to leave. */
 const HARD_SHARE = 0.9;
+/** Beyond SHUTDOWN_TIMEOUT, for closing the spool's files. */
+const CLOSE_MS = 250;
 
 /** @throws CodecUnavailableError where KAFKA_COMPRESSION cannot be had here */
 export function createGateway(settings: Settings, options: GatewayOptions): Gateway {
@@ -86,6 +89,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
   });
   const processStats = startProcessStats();
   let stopping = false;
+  let stopped: Promise<StopResult> | undefined;
   const snapshot = () =>
     takeSnapshot({
       version,
@@ -108,29 +112,34 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
       server.start();
     },
 
-    async stop() {
-      stopping = true;
-      const startMs = performance.now();
-      const timeoutMs = settings.SHUTDOWN_TIMEOUT;
-      server.stopReading();
-      const handled = executor.finish();
-      // First the soft way, all of it confirmed by Kafka; what is left then goes to the disk.
-      await settledBy(
-        startMs + SOFT_SHARE * timeoutMs,
-        handled.then(() => kafka.flush()),
-      );
-      await settledBy(
-        startMs + HARD_SHARE * timeoutMs,
-        handled.then(() => kafka.flushToSpool()),
-      );
-      const { records, lines } = snapshot();
-      const unconfirmed = records.open + records.inFlight + lines.waiting;
-      await server.close((1 - HARD_SHARE) * timeoutMs);
-      await kafka.close();
-      processStats.stop();
-      return { complete: unconfirmed === 0, unconfirmed };
+    stop() {
+      stopped ??= stop();
+      return stopped;
     },
   };
+
+  async function stop(): Promise<StopResult> {
+    stopping = true;
+    const startMs = performance.now();
+    const timeoutMs = settings.SHUTDOWN_TIMEOUT;
+    server.stopReading();
+    const handled = executor.finish();
+    await settledBy(
+      startMs + SOFT_SHARE * timeoutMs,
+      handled.then(() => kafka.flush()),
+    );
+    // Not after `handled`: workers may be waiting for room in the buffer, and only this step makes room.
+    await settledBy(startMs + HARD_SHARE * timeoutMs, kafka.flushToSpool(handled));
+    const held = server.heldLines;
+    await server.close((1 - HARD_SHARE) * timeoutMs);
+    // A disk that hangs must not hold the process.
+    await settledBy(startMs + timeoutMs + CLOSE_MS, kafka.close());
+    // Counted last: until here a write to the disk may still have ended well.
+    const { records, lines } = snapshot();
+    const unconfirmed = records.open + records.inFlight + lines.waiting + held;
+    processStats.stop();
+    return { complete: unconfirmed === 0, unconfirmed };
+  }
 }
 
 function connectionOptions(settings: Settings) {
@@ -144,6 +153,7 @@ function connectionOptions(settings: Settings) {
   };
 }
 
+/** Waits for the work, but not beyond the deadline. */
 async function settledBy(deadlineMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<void>((resolve) => {

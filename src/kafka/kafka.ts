@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
+import { messageBytes } from '../config/shares.ts';
 import { Spool } from '../spool/spool.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { KafkaCluster } from './cluster.ts';
@@ -29,8 +30,11 @@ export interface Kafka extends Pipeline {
   start(leftovers?: readonly string[]): Promise<void>;
   /** Sends what is open and resolves when all of it is confirmed or on disk; it can take as long as Kafka does. */
   flush(): Promise<void>;
-  /** Leaves Kafka and moves what is left in memory to the disk. */
-  flushToSpool(): Promise<void>;
+  /**
+   * Leaves Kafka: from now on every record goes to the disk, also one that is appended later. Resolves when `appended`
+   * has, which says that none will be appended any more, and nothing is left in memory.
+   */
+  flushToSpool(appended: Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,9 +43,6 @@ export interface KafkaEvents {
   recordRefused(record: RefusedRecord, reason: string): void;
 }
 
-/** What 1000 readings of one message may add to their line: the record around each. */
-const BATCH_MESSAGE_FRAMES = 1000 * 1024;
-const LINE_GROWTH = 3;
 const ALARM_PARTITIONS = 1;
 /** Refused lines that wait for Kafka; beyond it they are counted and dropped. */
 const DEAD_LETTER_BUFFER_BYTES = 8 * 2 ** 20;
@@ -51,12 +52,11 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
   const codec = createCodec(settings.KAFKA_COMPRESSION);
   const cluster =
     settings.KAFKA_BROKERS.length === 0 ? undefined : new KafkaCluster(clusterOptions(settings), log);
-  const reserve = LINE_GROWTH * settings.TCP_MAX_LINE_BYTES + BATCH_MESSAGE_FRAMES;
   const shared = { settings, codec, cluster, log };
   const metrics = createPipeline({
     ...shared,
     topic: settings.KAFKA_TOPIC_METRICS,
-    budget: new BufferBudget(settings.KAFKA_BUFFER_BYTES, reserve),
+    budget: new BufferBudget(settings.KAFKA_BUFFER_BYTES, messageBytes(settings)),
     others: [topicToCreate(settings, settings.KAFKA_TOPIC_ALARMS, ALARM_PARTITIONS)],
     quiet: false,
     recordRefused: events.recordRefused,
@@ -132,12 +132,20 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
       const letters = dead?.link?.problem === null ? dead.delivery.drained() : undefined;
       await Promise.all([metrics.delivery.drained(), letters]);
     },
-    async flushToSpool() {
-      metrics.link?.close();
-      dead?.link?.close();
+    async flushToSpool(appended) {
+      const pipelines = dead === undefined ? [metrics] : [metrics, dead];
+      for (const { link } of pipelines) link?.close();
       cluster?.close();
-      metrics.batcher.flush();
-      await metrics.delivery.spoolAll();
+      const spoolAll = () =>
+        Promise.all(
+          pipelines.map(({ batcher, delivery }) => {
+            batcher.flush();
+            return delivery.spoolAll();
+          }),
+        );
+      // Twice: this makes the room that whoever still appends waits for.
+      await Promise.all([spoolAll(), appended]);
+      await spoolAll();
     },
     async close() {
       await leftovers.close();

@@ -1,15 +1,19 @@
 // What the first process and the server processes say to each other, as JSON over Node's channel; a socket travels
 // beside a `connection`.
 import type { Snapshot } from '../admin/snapshot.ts';
+import type { Settings } from '../config/settings.ts';
 import type { StopResult } from '../gateway.ts';
 
 /** From the first process to a server process. */
 export type Order =
-  /** Comes once, first of all. */
+  /**
+   * Comes once, first of all. The settings are this process's share of the first one's: a process that read `.env` and
+   * the environment again after a crash could differ from those beside it. They hold secrets, so nobody logs an order.
+   */
   | {
       readonly type: 'start';
       readonly index: number;
-      readonly processes: number;
+      readonly settings: Settings;
       readonly leftovers: string[];
     }
   | { readonly type: 'connection'; readonly number: number }

@@ -108,6 +108,11 @@ export class Connection implements Session, TimerOwner {
     return this.#frame !== undefined;
   }
 
+  /** Lines that were read and wait for room in the queue. */
+  get heldLines(): number {
+    return this.#held ? this.#framer.lines : 0;
+  }
+
   // --- what workers and delivery call ---
 
   accept(): void {
@@ -380,7 +385,8 @@ export class Connection implements Session, TimerOwner {
     if (this.#closingAtMs !== NEVER) return;
     this.#behindSinceMs = this.#writer.full ? this.#host.wheel.nowMs : NEVER;
     this.#tellStored();
-    this.#goOn();
+    // A device that reads its replies only now must not prolong the stop with lines that nobody has taken yet.
+    if (!this.#stopped) this.#goOn();
   }
 
   // --- time and end ---

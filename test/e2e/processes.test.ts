@@ -54,7 +54,7 @@ test('connections are spread evenly, and caps hold over all processes together',
     [figures.connections.maximum, figures.connections.accepted, figures.lines.refused.server_full],
     [7, 7, 2],
   );
-  assert.deepEqual(figures.processes, { configured: 3, running: 3, restarts: 0 });
+  assert.deepEqual(figures.processes, { configured: 3, running: 3, restarts: 0, unseen: 0 });
   assert.equal(figures.connections.uniqueZipcodes, 1);
   // A place that becomes free is free for every address, whichever process had it.
   devices[5]?.destroy();
