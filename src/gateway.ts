@@ -48,6 +48,9 @@ const HARD_SHARE = 0.9;
 /** Beyond SHUTDOWN_TIMEOUT, for closing the spool's files. */
 const CLOSE_MS = 250;
 
+/** Beyond SHUTDOWN_TIMEOUT, for a predecessor that is still stopping to let go of its spool. */
+const LOCK_MARGIN_MS = 1500;
+
 /** @throws CodecUnavailableError where KAFKA_COMPRESSION cannot be had here */
 export function createGateway(settings: Settings, options: GatewayOptions): Gateway {
   const { log, version, events, leftovers = [] } = options;
@@ -108,7 +111,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
 
     async start() {
       executor.start();
-      await kafka.start(leftovers);
+      await kafka.start({ leftovers, lockWaitMs: settings.SHUTDOWN_TIMEOUT + LOCK_MARGIN_MS });
       server.start();
     },
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Logger } from 'pino';
+import { durationText } from '../config/kinds.ts';
 import type { Settings } from '../config/settings.ts';
 import { messageBytes } from '../config/shares.ts';
 import { Spool } from '../spool/spool.ts';
@@ -23,11 +24,8 @@ export interface Kafka extends Pipeline {
   /** Records an earlier process left in the spool. */
   readonly recovered: number;
   readonly leftovers: Leftovers;
-  /**
-   * Opens the spool and begins to look for Kafka. Rejects where the spool is in use or cannot be used.
-   * @param leftovers spool directories of former processes
-   */
-  start(leftovers?: readonly string[]): Promise<void>;
+  /** Opens the spool and begins to look for Kafka. Rejects if the spool is in use or cannot be used, or after close(). */
+  start(options?: KafkaStart): Promise<void>;
   /** Sends what is open and resolves when all of it is confirmed or on disk; it can take as long as Kafka does. */
   flush(): Promise<void>;
   /**
@@ -36,6 +34,13 @@ export interface Kafka extends Pipeline {
    */
   flushToSpool(appended: Promise<void>): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface KafkaStart {
+  /** Spool directories of former processes. */
+  readonly leftovers?: readonly string[];
+  /** How long to wait for another process that has the spool. */
+  readonly lockWaitMs?: number;
 }
 
 export interface KafkaEvents {
@@ -90,6 +95,7 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
   });
   let spool: Spool | undefined;
   let recovered = 0;
+  const closing = new AbortController();
   log.info(
     `Kafka producer initialized (batch=${settings.KAFKA_BATCH_SIZE}, compression=${settings.KAFKA_COMPRESSION}, async=${settings.KAFKA_ASYNC})`,
   );
@@ -105,8 +111,24 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
     get recovered() {
       return recovered;
     },
-    async start(leftoverDirectories = []) {
-      const opened = await Spool.open({ ...spoolOptions(settings), directory: settings.SPOOL_DIR });
+    async start({ leftovers: leftoverDirectories = [], lockWaitMs = 0 } = {}) {
+      const directory = settings.SPOOL_DIR;
+      const opened = await Spool.open(
+        { ...spoolOptions(settings), directory },
+        {
+          timeoutMs: lockWaitMs,
+          signal: closing.signal,
+          onWait: (pid) =>
+            log.warn(
+              { holder: pid, directory },
+              `SPOOL_DIR is in use by pid ${pid ?? 'unknown'}: waiting up to ${durationText(lockWaitMs)} for that process to end`,
+            ),
+        },
+      );
+      if (closing.signal.aborted) {
+        await opened.spool.close();
+        closing.signal.throwIfAborted();
+      }
       spool = opened.spool;
       recovered = opened.report.records;
       if (recovered > 0 || opened.report.badBatches > 0 || opened.report.cutBytes > 0) {
@@ -148,6 +170,7 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
       await spoolAll();
     },
     async close() {
+      closing.abort();
       await leftovers.close();
       for (const pipeline of [metrics, dead]) {
         pipeline?.link?.close();

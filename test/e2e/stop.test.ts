@@ -123,6 +123,30 @@ test('SIGTERM with a full buffer, KAFKA_ASYNC=false: workers that wait for a con
   assert.ok((await assertAllOnDisk(fleet, stage)) > 0);
 });
 
+test('the first process is killed while the others are busy: they stop in order, and a start at once waits for them', async (t) => {
+  const stage = await start(t, { TCP_PROCESSES: '2', KAFKA_BUFFER_BYTES: '8MiB' });
+  const { gateway } = stage;
+  const fleet = await connectFleet(gateway.port, { devices: 8, zipcodes: 5 });
+  t.after(() => disconnect(fleet));
+  fleet.forEach(keepWriting);
+  await bufferIsFull(stage);
+  const orphans = gateway.children;
+  await gateway.kill();
+  const logged = gateway.log.length;
+  await gateway.start();
+  assert.ok(gateway.said(/^SPOOL_DIR is in use by pid \d+: waiting up to 5500ms/, logged), gateway.logTail());
+  const waited = gateway.log.filter(
+    ({ holder, msg }) => /^SPOOL_DIR is in use/.test(msg) && orphans.includes(Number(holder)),
+  );
+  assert.equal(waited.length, 2, 'each process waits for the one before it');
+  const told = fleet.reduce((sum, { lastStored }) => sum + lastStored, 0);
+  assert.ok(told > 0);
+  await waitFor('all that was told stored is taken up', () => gateway.stats.records.recovered === told);
+  const { code } = await stopped(stage);
+  assert.equal(code, 0, gateway.logTail());
+  assert.equal(await assertAllOnDisk(fleet, stage), told);
+});
+
 test('a second SIGTERM ends the stop at once with exit code 1', async (t) => {
   const stage = await start(t, { SHUTDOWN_TIMEOUT: '60s' });
   const fleet = await connectFleet(stage.gateway.port, { devices: 2, zipcodes: 2 });
