@@ -403,10 +403,12 @@ export class Connection implements Session, TimerOwner {
       this.close('slow_reader', 'the replies are not being read');
       return;
     }
-    // While it is held back its silence is ours.
-    if (this.#paused) this.#lastReceivedMs = nowMs;
-    const identifyBy = this.#frame === undefined ? this.#connectedAtMs + identifyTimeoutMs : NEVER;
-    const lineBy = this.#paused ? NEVER : this.#lineBegunMs + lineTimeoutMs;
+    // While the device is held back, or the gateway stops, its silence is ours.
+    const isRead = !this.#paused && !this.#stopped;
+    if (!isRead) this.#lastReceivedMs = nowMs;
+    const isAwaited = !this.#stopped && this.#frame === undefined;
+    const identifyBy = isAwaited ? this.#connectedAtMs + identifyTimeoutMs : NEVER;
+    const lineBy = isRead ? this.#lineBegunMs + lineTimeoutMs : NEVER;
     const activeBy = this.#lastReceivedMs + inactivityTimeoutMs;
     if (nowMs >= identifyBy) this.close('identify_timeout', `identify within ${identifyTimeoutMs} ms`);
     else if (nowMs >= lineBy) this.close('line_timeout', `a line has to end within ${lineTimeoutMs} ms`);
