@@ -198,6 +198,26 @@ test('fewer processes are started than asked for if the buffer is too small for 
   for (const device of devices) device.destroy();
 });
 
+for (const processes of ['1', '2']) {
+  test(`a start that waits for the spool of another gateway ends at once on SIGTERM (TCP_PROCESSES=${processes})`, async (t) => {
+    const gateway = await start(t);
+    const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
+    t.after(() => rmSync(directory, { recursive: true, force: true }));
+    const second = await GatewayProcess.reserve(directory, {
+      TCP_PROCESSES: processes,
+      KAFKA_BROKERS: '',
+      SPOOL_DIR: gateway.env.SPOOL_DIR ?? '',
+      SHUTDOWN_TIMEOUT: '1m',
+    });
+    t.after(() => second.close());
+    const started = assert.rejects(second.start(), /ended at its start/);
+    await waitFor('it waits', () => second.said(/^SPOOL_DIR is in use by pid \d+/));
+    second.signal('SIGTERM');
+    assert.equal(await second.exited(), 0, second.logTail());
+    await started;
+  });
+}
+
 test('settings that no process can start with end the gateway with their exit code', async (t) => {
   const gateway = await start(t);
   const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
