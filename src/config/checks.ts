@@ -39,6 +39,8 @@ function shareProblems(settings: Partial<Settings>): string[] {
   return shares.flatMap(({ name, needBytes, reason }) => {
     const have = settings[name];
     if (have === undefined || have >= needBytes) return [];
+    // Said already: the batch is too large for this buffer.
+    if (name === 'KAFKA_BUFFER_BYTES' && batchProblems(settings).length > 0) return [];
     return [
       `${name}=${sizeText(have)} is too small for ${reason}; allowed here: at least ${roundedUp(needBytes)}`,
     ];
