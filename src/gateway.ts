@@ -14,7 +14,7 @@ import { answerRefusedRecord } from './refused-record.ts';
 import type { Connection } from './server/connection.ts';
 import { ReadPacer } from './server/read-pacer.ts';
 import { TcpServer, type TcpServerEvents } from './server/tcp-server.ts';
-import { createExecutor } from './workers/executor.ts';
+import { createIngest } from './workers/ingest.ts';
 
 export interface Gateway {
   /** Resolves once devices may come; rejects with the system's or the setting's error. */
@@ -59,12 +59,12 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     { recordRefused: (record, reason) => answerRefusedRecord(record, reason, { server, kafka }) },
     log,
   );
-  const executor = createExecutor(settings, kafka.batcher, log);
+  const ingest = createIngest(settings, kafka.batcher, log);
   // One message at a time, which is kept for comparison, is read as it was. A codec beside the event loop would have
   // each batch wait for the end of a rest, and its answer for that of another.
   const isPaced = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && !kafka.codec.beside;
   const server: TcpServer = new TcpServer(connectionOptions(settings), {
-    sink: executor.sink,
+    sink: ingest.sink,
     log,
     events: {
       ...events,
@@ -83,7 +83,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
   const pacer = new ReadPacer(settings.KAFKA_BATCH_TIMEOUT, {
     begin: () => kafka.batcher.beginRound(),
     end: (withinMs) => {
-      const linesWait = executor.sink.stats.depth > 0 || server.counters.paused > 0;
+      const linesWait = ingest.sink.stats.depth > 0 || server.counters.paused > 0;
       // From the disk each batch goes when Kafka has answered for the one before.
       const drains = kafka.delivery.spoolingPartitions > 0 || kafka.leftovers.records.spooled > 0;
       return kafka.batcher.endRound(withinMs) && !linesWait && !drains;
@@ -98,8 +98,8 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
       version,
       server,
       pacer,
-      sink: executor.sink,
-      workers: () => executor.workers,
+      sink: ingest.sink,
+      workers: () => ingest.workers,
       kafka,
       process: processStats,
       stopping: () => stopping,
@@ -110,7 +110,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     adopt: (socket) => server.adopt(socket),
 
     async start() {
-      executor.start();
+      ingest.start();
       await kafka.start({ leftovers, lockWaitMs: settings.SHUTDOWN_TIMEOUT + LOCK_MARGIN_MS });
       server.start();
     },
@@ -126,7 +126,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     const startMs = performance.now();
     const timeoutMs = settings.SHUTDOWN_TIMEOUT;
     server.stopReading();
-    const handled = executor.finish();
+    const handled = ingest.finish();
     await settledBy(
       startMs + SOFT_SHARE * timeoutMs,
       handled.then(() => kafka.flush()),

@@ -117,7 +117,7 @@ export const settingsSchema = z.object({
     'work',
     flag(),
     'true',
-    'false = the old way: one message at a time from each connection, awaited; for comparison',
+    'false = one message at a time from each connection, awaited; for comparison',
   ),
   TCP_WORKER_COUNT: setting(
     'work',

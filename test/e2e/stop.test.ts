@@ -112,16 +112,26 @@ test('SIGTERM right after the broker froze: what was just sent and what still co
   assert.ok((await assertAllOnDisk(fleet, stage)) > 0);
 });
 
-test('SIGTERM with a full buffer, KAFKA_ASYNC=false: workers that wait for a confirmation do not hold up the stop', async (t) => {
-  const stage = await start(t, { KAFKA_ASYNC: 'false' });
-  const fleet = await connectFleet(stage.gateway.port, { devices: 4, zipcodes: 4 });
-  t.after(() => disconnect(fleet));
-  fleet.forEach(keepWriting);
-  await waitFor('every worker waits', () => stage.gateway.stats.connections.paused === fleet.length);
-  const { code } = await stopped(stage);
-  assert.equal(code, 0, stage.gateway.logTail());
-  assert.ok((await assertAllOnDisk(fleet, stage)) > 0);
-});
+for (const { title, env } of [
+  { title: 'workers that wait for a confirmation', env: { KAFKA_ASYNC: 'false' } },
+  { title: 'one message at a time', env: { TCP_USE_WORKER_POOL: 'false' } },
+  {
+    title: 'one message at a time, each awaited',
+    env: { TCP_USE_WORKER_POOL: 'false', KAFKA_ASYNC: 'false', KAFKA_BATCH_TIMEOUT: '1ms' },
+  },
+]) {
+  test(`SIGTERM with a silent broker and ${title}: nothing holds up the stop, exit 0`, async (t) => {
+    const stage = await start(t, env);
+    const fleet = await connectFleet(stage.gateway.port, { devices: 4, zipcodes: 4 });
+    t.after(() => disconnect(fleet));
+    fleet.forEach(keepWriting);
+    await waitFor('every device is held back', () => stage.gateway.stats.connections.paused === fleet.length);
+    const { code, ms } = await stopped(stage);
+    assert.equal(code, 0, stage.gateway.logTail());
+    assert.ok(ms < SHUTDOWN_TIMEOUT_MS + MARGIN_MS, `${ms} ms`);
+    assert.ok((await assertAllOnDisk(fleet, stage)) > 0);
+  });
+}
 
 test('the first process is killed while the others are busy: they stop in order, and a start at once waits for them', async (t) => {
   const stage = await start(t, { TCP_PROCESSES: '2', KAFKA_BUFFER_BYTES: '8MiB' });
