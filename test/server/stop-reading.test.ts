@@ -1,6 +1,9 @@
 // What devices may still do once the stop has begun: nothing that prolongs it.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { pino } from 'pino';
 import type { JobSink } from '../../src/queue/job.ts';
@@ -146,5 +149,29 @@ describe('once the stop has begun', () => {
     assert.deepEqual(await stopped, { complete: true, unconfirmed: 0 });
     assert.equal(gateway.snapshot().lines.received, lines.received);
     assert.deepEqual(await other.restCodes(), ['stored', 'shutdown']);
+  });
+
+  it('what neither Kafka nor the disk takes is counted to the line, wherever it waits', async (t) => {
+    const spool = mkdtempSync(join(tmpdir(), 'sluice-stop-'));
+    t.after(() => rmSync(spool, { recursive: true, force: true }));
+    const gateway = await startGateway({
+      SPOOL_DIR: spool,
+      SHUTDOWN_TIMEOUT: '500ms',
+      KAFKA_BUFFER_BYTES: '4MiB',
+      KAFKA_COMPRESSION: 'none',
+      TCP_JOB_QUEUE_SIZE: '10',
+    });
+    t.after(() => gateway.stop());
+    // Files where its directories would be: the spool cannot take anything.
+    for (let p = 0; p < 10; p++) writeFileSync(join(spool, `weather.metrics.raw-${p}`), '');
+    const device = await Device.identified(gateway.port);
+    t.after(() => device.destroy());
+    const line = `{"type":"metrics","data":{"pad":"${'x'.repeat(900)}"}}\n`;
+    device.send(line.repeat(10_000));
+    await waitFor('the buffer is full and the device is held back', () => isStuck(gateway));
+    const { connections, records, lines } = gateway.snapshot();
+    const read = Math.floor((connections.receivedBytes - IDENTIFY.length) / line.length);
+    assert.ok(read > records.accepted + lines.waiting, 'lines wait in the connection too');
+    assert.deepEqual(await gateway.stop(), { complete: false, unconfirmed: read });
   });
 });
