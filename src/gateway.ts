@@ -21,8 +21,11 @@ export interface Gateway {
   start(): Promise<void>;
   /** Serves the device behind the socket. */
   adopt(socket: Socket): Connection;
-  /** Finishes what was accepted, within SHUTDOWN_TIMEOUT, and leaves no handle open. */
-  stop(): Promise<StopResult>;
+  /**
+   * Finishes what was accepted, within SHUTDOWN_TIMEOUT, and leaves no handle open.
+   * @param lateMs how long ago the stop was asked for: its deadlines count from then
+   */
+  stop(lateMs?: number): Promise<StopResult>;
   snapshot(): Snapshot;
 }
 
@@ -115,16 +118,17 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
       server.start();
     },
 
-    stop() {
-      stopped ??= stop();
+    stop(lateMs = 0) {
+      stopped ??= stop(lateMs);
       return stopped;
     },
   };
 
-  async function stop(): Promise<StopResult> {
+  async function stop(lateMs: number): Promise<StopResult> {
     stopping = true;
-    const startMs = performance.now();
     const timeoutMs = settings.SHUTDOWN_TIMEOUT;
+    // However late it is, the spool gets its time.
+    const startMs = performance.now() - Math.min(lateMs, SOFT_SHARE * timeoutMs);
     server.stopReading();
     const handled = ingest.finish();
     await settledBy(

@@ -20,7 +20,8 @@ export type Order =
   /** The device of that connection has a newer one in another process. */
   | { readonly type: 'replaced'; readonly number: number }
   | { readonly type: 'snapshot'; readonly request: number }
-  | { readonly type: 'stop' };
+  /** Sockets before it in the channel can hold up this order, so it says when it was given, by machineMs(). */
+  | { readonly type: 'stop'; readonly givenAtMs: number };
 
 /** From a server process to the first one. */
 export type Report =
@@ -40,3 +41,8 @@ export type Report =
   | { readonly type: 'closed'; readonly number: number }
   | { readonly type: 'snapshot'; readonly request: number; readonly snapshot: Snapshot }
   | { readonly type: 'stopped'; readonly result: StopResult };
+
+/** Milliseconds on the machine's monotonic clock: the same in every process, and never set back. */
+export function machineMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
+}

@@ -6,7 +6,7 @@ import type { Logger } from '../config/logger.ts';
 import type { Settings } from '../config/settings.ts';
 import type { StopResult } from '../gateway.ts';
 import { backoffMs } from '../kafka/backoff.ts';
-import type { Order, Report } from './messages.ts';
+import { machineMs, type Order, type Report } from './messages.ts';
 
 export interface ProcessEvents {
   identified(number: number, device: { zipcode: string; deviceId: string | undefined }): void;
@@ -129,7 +129,7 @@ export class ProcessHandle {
     const child = this.#child;
     if (child === undefined) return { complete: true, unconfirmed: 0 };
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    this.tell({ type: 'stop' });
+    this.tell({ type: 'stop', givenAtMs: machineMs() });
     let killed = false;
     const force = setTimeout(() => {
       killed = true;

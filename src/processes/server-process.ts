@@ -5,7 +5,7 @@ import { createLogger, type Logger } from '../config/logger.ts';
 import type { Settings } from '../config/settings.ts';
 import { createGateway, type Gateway, type GatewayOptions, type StopResult } from '../gateway.ts';
 import type { Connection } from '../server/connection.ts';
-import type { Order, Report } from './messages.ts';
+import { machineMs, type Order, type Report } from './messages.ts';
 
 /**
  * Runs until the first process says `stop`, or is gone. Everything else it needs comes with the order to start.
@@ -99,7 +99,7 @@ class ServerProcess {
           tell({ type: 'snapshot', request: order.request, snapshot: this.#gateway.snapshot() });
         break;
       case 'stop':
-        this.#stop();
+        this.#stop(machineMs() - order.givenAtMs);
         break;
       case 'start':
         break;
@@ -107,12 +107,12 @@ class ServerProcess {
   }
 
   /** Once, whoever asks for it: the order to stop may be followed by the end of the one who gave it. */
-  #stop(): void {
-    this.#stopping ??= this.#finish();
+  #stop(lateMs = 0): void {
+    this.#stopping ??= this.#finish(lateMs);
   }
 
-  async #finish(): Promise<void> {
-    const result: StopResult = (await this.#gateway?.stop()) ?? { complete: true, unconfirmed: 0 };
+  async #finish(lateMs: number): Promise<void> {
+    const result: StopResult = (await this.#gateway?.stop(lateMs)) ?? { complete: true, unconfirmed: 0 };
     await told({ type: 'stopped', result });
     await exit(this.#log, result.complete ? 0 : 1);
   }

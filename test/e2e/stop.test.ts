@@ -133,6 +133,27 @@ for (const { title, env } of [
   });
 }
 
+test('a process that gets the order to stop late counts its deadlines from the signal', async (t) => {
+  const stage = await start(t, { TCP_PROCESSES: '2', KAFKA_BUFFER_BYTES: '8MiB' });
+  const fleet = await connectFleet(stage.gateway.port, { devices: 8, zipcodes: 5 });
+  t.after(() => disconnect(fleet));
+  fleet.forEach(keepWriting);
+  await bufferIsFull(stage);
+  const late = stage.gateway.children[1] as number;
+  process.kill(late, 'SIGSTOP');
+  const stopping = stopped(stage);
+  const signalledMs = performance.now();
+  // Longer than what is left if the soft step still took its half: the first process would kill it.
+  await waitFor(
+    'most of the time is over',
+    () => performance.now() - signalledMs > 0.85 * SHUTDOWN_TIMEOUT_MS,
+  );
+  process.kill(late, 'SIGCONT');
+  const { code } = await stopping;
+  assert.equal(code, 0, stage.gateway.logTail());
+  await assertAllOnDisk(fleet, stage);
+});
+
 test('the first process is killed while the others are busy: they stop in order, and a start at once waits for them', async (t) => {
   const stage = await start(t, { TCP_PROCESSES: '2', KAFKA_BUFFER_BYTES: '8MiB' });
   const { gateway } = stage;
