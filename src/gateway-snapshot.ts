@@ -74,7 +74,7 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
     },
     deadLetters: deadLetterFigures(kafka),
     process: sources.process.read(),
-    processes: { configured: 1, running: 1, restarts: 0 },
+    processes: { configured: 1, running: 1, restarts: 0, unseen: 0 },
   };
 }
 

@@ -58,6 +58,6 @@ export function baselineSnapshot({ server, sink, queue, process: stats }: Baseli
     },
     deadLetters: { sent: 0, dropped: 0, waiting: 0, bytes: 0, problem: null },
     process: stats.read(),
-    processes: { configured: 1, running: 1, restarts: 0 },
+    processes: { configured: 1, running: 1, restarts: 0, unseen: 0 },
   };
 }

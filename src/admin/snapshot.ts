@@ -112,8 +112,10 @@ export interface Snapshot {
   readonly processes: {
     readonly configured: number;
     readonly running: number;
-    /** Processes that crashed and were started anew. */
+    /** Processes that crashed and were started again. */
     readonly restarts: number;
+    /** Those of them that had given no figures yet: what they had accepted is unknown and in no total. */
+    readonly unseen: number;
   };
 }
 

@@ -70,7 +70,7 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       cpuSeconds: 2.5,
       eventLoopLagP99Seconds: 0.003,
     },
-    processes: { configured: 1, running: 1, restarts: 0 },
+    processes: { configured: 1, running: 1, restarts: 0, unseen: 0 },
     ...changes,
   };
 }
