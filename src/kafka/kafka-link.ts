@@ -112,7 +112,7 @@ export class KafkaLink {
       return new Error(`topic ${metrics.topic}: ${kafkaError(metadata.errorCode).name}`);
     }
     if (this.#options.idempotent) this.#identity ??= await this.#cluster.initProducerId();
-    const limit = await this.#cluster.maxMessageBytes(metrics.topic);
+    const limit = (await this.#cluster.topicLimits(metrics.topic))?.maxMessageBytes;
     if (limit !== undefined) this.#batcher.maxRecordBytes = limit;
     if (this.#abort.signal.aborted) return null;
     await this.#apply(metadata);
