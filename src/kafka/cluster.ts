@@ -105,6 +105,7 @@ export class KafkaCluster {
         if (!CREATE_TOPIC_AGAIN.has(errorCode)) return errorMessage ? `${name}: ${errorMessage}` : name;
         last = new AnswerError(errorCode, name);
       } catch (error) {
+        if (error instanceof ClusterError && error.code === 'UNSUPPORTED') throw error;
         last = error;
       }
     }
