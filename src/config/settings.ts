@@ -220,6 +220,12 @@ export const settingsSchema = z.object({
     '-1',
     'copies of the topics the gateway creates',
   ),
+  KAFKA_TIMESTAMP: setting(
+    'kafka',
+    choice('received', 'sent'),
+    'received',
+    "timestamp of a record in Kafka: `received` = when its line came in, `sent` = when its batch is sent, for a topic that refuses old timestamps. The record's value keeps `received_at` either way",
+  ),
 
   KAFKA_BATCH_SIZE: setting(
     'batch',
@@ -321,6 +327,12 @@ export const settingsSchema = z.object({
   ),
   // A Kafka log segment counts its positions in a signed 32-bit number.
   SPOOL_SEGMENT_BYTES: setting('spool', size({ min: 64 * KIB, max: GIB }), '64MiB', 'size of one file of it'),
+  SPOOL_DEAD_BYTES: setting(
+    'spool',
+    size({ min: MIB, max: 1024 * GIB }),
+    '64MiB',
+    'the same for dead letters that Kafka has not taken yet; when it is full, a partition with a refused record waits',
+  ),
   SPOOL_SYNC: setting(
     'spool',
     choice('batch', 'os'),

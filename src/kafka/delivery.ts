@@ -321,6 +321,7 @@ export class Delivery implements BatchTaker {
         void this.#refusals.renewProducer(queue, error.name);
         break;
       case 'record':
+      case 'too-large':
         this.#backToDisk(queue);
         void this.#refusals.isolate(queue, error.name);
         break;
