@@ -9,8 +9,9 @@ import type { ProduceConnection, ProduceConnectionEvents } from './produce-conne
 import { ProduceQueue } from './produce-queue.ts';
 
 /** A control request is answered from the broker's memory, so a broker that takes longer than this is left. */
-const LEAST_CONTROL_TIMEOUT_MS = 3000;
-/** The part of KAFKA_REQUEST_TIMEOUT, if that is more: who sets it high has a slow line, and this shares the line. */
+const MIN_CONTROL_TIMEOUT_MS = 3000;
+/** The same if KAFKA_REQUEST_TIMEOUT is high: the line is slow then, and control requests share it with the data. */
+const MAX_CONTROL_TIMEOUT_MS = 10_000;
 const CONTROL_PART = 1 / 3;
 
 interface Node {
@@ -46,7 +47,8 @@ export class Brokers {
 
   constructor(options: ClusterOptions, log: Logger) {
     this.#options = options;
-    this.controlTimeoutMs = Math.max(LEAST_CONTROL_TIMEOUT_MS, options.requestTimeoutMs * CONTROL_PART);
+    const part = options.requestTimeoutMs * CONTROL_PART;
+    this.controlTimeoutMs = Math.min(MAX_CONTROL_TIMEOUT_MS, Math.max(MIN_CONTROL_TIMEOUT_MS, part));
     this.#connector = new Connector(options, { timeoutMs: this.controlTimeoutMs, log });
     this.#seed = new ControlSlot(() => this.#connector.control(this.#bootstrapAddress(), true));
   }

@@ -102,7 +102,9 @@ export class ProduceConnection {
 
   /** Resolves with the answer, or with undefined if acks is 0; rejects with ClusterError if there is none. */
   send(request: ProduceRequest): Promise<ProduceAnswer | undefined> {
-    if (this.#state !== 'open') return Promise.reject(this.#error('UNREACHABLE', 'the connection is closed'));
+    if (this.#state !== 'open') {
+      return Promise.reject(new ClusterError('UNREACHABLE', 'the connection is closed'));
+    }
     const { clientId, version, requestTimeoutMs } = this.#options;
     const correlationId = this.#nextCorrelationId;
     this.#nextCorrelationId = (correlationId + 1) & 0x7fffffff;
@@ -233,7 +235,7 @@ export class ProduceConnection {
     this.#unanswered = all.filter((sent) => !isDue(sent));
     this.#unwritten = [];
     const due = all.filter(isDue);
-    const error = this.#error('TIMEOUT', message);
+    const error = new ClusterError('TIMEOUT', message);
     for (const sent of due) sent.reject(error);
     this.#fail('UNREACHABLE', `the connection was dropped, because ${message}`, error, due);
   }
@@ -258,7 +260,7 @@ export class ProduceConnection {
     this.#unanswered = [];
     this.#unwritten = [];
     this.#options.socket.destroy();
-    const error = this.#error(code, message, cause);
+    const error = new ClusterError(code, message, { cause });
     for (const sent of lost) sent.reject(error);
     this.#finish([...settled, ...lost].map(({ request }) => request));
   }
@@ -267,10 +269,6 @@ export class ProduceConnection {
     this.#state = 'closed';
     clearTimeout(this.#timer);
     this.#events.closed(this, unsettled);
-  }
-
-  #error(code: ClusterErrorCode, message: string, cause?: unknown): ClusterError {
-    return new ClusterError(code, message, cause === undefined ? undefined : { cause });
   }
 }
 
