@@ -57,7 +57,7 @@ export class KafkaCluster {
     return this.#brokers.isConnected;
   }
 
-  /** The milliseconds that brokers have made us wait since the start (quotas), added up over all brokers. */
+  /** How long brokers have told us to wait since the start (quotas), milliseconds, added up over all brokers. */
   get throttledMs(): number {
     return this.#brokers.throttledMs;
   }

@@ -95,7 +95,9 @@ export class Connector {
       throw reason;
     }
     // Counted from before the login, so that we never take the session for longer than it is.
-    return { broker, versions, session: saslSession(sessionLifetimeMs(broker), startedAtMs) };
+    const { requestTimeoutMs } = this.#options;
+    const session = saslSession(sessionLifetimeMs(broker), { startedAtMs, requestTimeoutMs });
+    return { broker, versions, session };
   }
 
   #failure(error: unknown, address: Address): Error {

@@ -247,10 +247,14 @@ export class ProduceConnection {
   #endIfDrained(): void {
     if (this.#state !== 'draining' || !this.isIdle) return;
     const { socket, requestTimeoutMs } = this.#options;
-    // With acks 0 something may still wait to be written: `end` writes it first. A peer that never reads is left.
-    socket.end();
-    const timer = setTimeout(() => socket.destroy(), requestTimeoutMs).unref();
-    socket.once('close', () => clearTimeout(timer));
+    if (socket.writableLength === 0) socket.destroy();
+    else {
+      // With acks 0 the last bytes may still wait: `end` writes them first. A peer that never reads is left.
+      socket.end();
+      socket.unref();
+      const timer = setTimeout(() => socket.destroy(), requestTimeoutMs).unref();
+      socket.once('close', () => clearTimeout(timer));
+    }
     this.#finish([]);
   }
 

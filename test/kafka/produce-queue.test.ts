@@ -48,6 +48,21 @@ test('a broker that throttles gets nothing until its time is over, and no reques
   );
 });
 
+test('nothing is written to a broker that throttles, even if it would read it', async (t) => {
+  const THROTTLE_MS = 400;
+  const broker = await ScriptedBroker.start(t, {
+    onProduce: (request) =>
+      producedAnswer(request, { throttleMs: request.partitions[0] === 0 ? THROTTLE_MS : 0 }),
+  });
+  const cluster = await clusterOf(t, broker);
+  await cluster.produce(1, requestFor([0]));
+  const startedAtMs = performance.now();
+  await Promise.all([1, 2, 3].map((partition) => cluster.produce(1, requestFor([partition]))));
+  const tookMs = performance.now() - startedAtMs;
+  assert.ok(tookMs >= THROTTLE_MS - 10, `${tookMs} ms`);
+  assert.equal(broker.produced.length, 4);
+});
+
 test('after the throttling a request that is not answered is overdue as ever', async (t) => {
   const broker = await ScriptedBroker.start(t, {
     onProduce: (request) =>
@@ -87,14 +102,14 @@ test('a broker so old that it delays the answer instead is not waited for twice'
 test('before a login ends a new connection is made, and nothing in flight or sent meanwhile fails', async (t) => {
   const broker = await ScriptedBroker.start(t, {
     password: 'secret',
-    sessionLifetimeMs: 600,
+    sessionLifetimeMs: 1000,
     onProduce: async (request) => {
-      await sleep(20);
+      await sleep(5);
       return producedAnswer(request);
     },
   });
-  const cluster = await clusterOf(t, broker, asUser('secret'));
-  const until = performance.now() + 2000;
+  const cluster = await clusterOf(t, broker, { ...asUser('secret'), requestTimeoutMs: 500 });
+  const until = performance.now() + 2500;
   let answered = 0;
   const load = async (partition: number) => {
     for (; performance.now() < until; answered++) await cluster.produce(1, requestFor([partition]));
