@@ -139,6 +139,21 @@ export const METRICS: readonly Metric[] = [
     'Age of the oldest unconfirmed batch, 0 where there is none.',
     (s) => s.kafka.oldestUnconfirmedSeconds,
   ),
+  gauge(
+    'sluice_kafka_problems',
+    'Different reasons why records are not delivered; /stats has them in words.',
+    (s) => s.kafka.problems.length,
+  ),
+  gauge(
+    'sluice_kafka_held_partitions',
+    'Partitions that wait because Kafka refuses their records until somebody changes something.',
+    (s) => s.kafka.heldPartitions,
+  ),
+  counter(
+    'sluice_kafka_throttled_seconds_total',
+    'Time that brokers made the gateway wait because of a quota.',
+    (s) => s.kafka.throttledSeconds,
+  ),
 
   gauge('sluice_spool_bytes', 'Bytes of the spool on disk.', (s) => s.spool.bytes),
   gauge('sluice_spool_capacity_bytes', 'The spool’s limit (SPOOL_MAX_BYTES).', (s) => s.spool.capacityBytes),
@@ -167,14 +182,20 @@ export const METRICS: readonly Metric[] = [
   ),
   counter(
     'sluice_dead_letters_total',
-    'Refused lines and records sent to the dead letters’ topic.',
+    'Refused lines and records that the dead letters’ topic has acknowledged.',
     (s) => s.deadLetters.sent,
   ),
   counter(
     'sluice_dead_letters_dropped_total',
-    'Dead letters not kept: over the rate, or no room.',
+    'Refused lines that were not kept: over the rate, or no room.',
     (s) => s.deadLetters.dropped,
   ),
+  gauge(
+    'sluice_dead_letters_waiting',
+    'Dead letters that Kafka has not acknowledged, in memory or on disk.',
+    (s) => s.deadLetters.waiting,
+  ),
+  gauge('sluice_dead_letters_disk_bytes', 'Bytes of dead letters on disk.', (s) => s.deadLetters.bytes),
 
   // The names prom-client's own collectDefaultMetrics gives these, so that common dashboards find them. Not
   // collected by it: its timers and observers would measure a second time what the snapshot holds.

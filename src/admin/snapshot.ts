@@ -69,6 +69,12 @@ export interface Snapshot {
     readonly oldestUnconfirmedSeconds: number;
     /** The last failure in words, null once something has succeeded after it. */
     readonly lastError: string | null;
+    /** Why records are not delivered, each reason once and with what to do, at most MAX_PROBLEMS. Empty if all is well. */
+    readonly problems: readonly string[];
+    /** Partitions that wait because Kafka refuses their records until somebody changes something. */
+    readonly heldPartitions: number;
+    /** Time that brokers made the gateway wait because of a quota. */
+    readonly throttledSeconds: number;
   };
   readonly spool: {
     readonly bytes: number;
@@ -84,9 +90,16 @@ export interface Snapshot {
     readonly trouble: string | null;
   };
   readonly deadLetters: {
+    /** Acknowledged by Kafka. */
     readonly sent: number;
-    /** Not kept: over the rate, or no room while Kafka is away. */
+    /** Refused lines that were not kept: over the rate, or no room while Kafka does not take them. */
     readonly dropped: number;
+    /** Not acknowledged by Kafka, in memory or on disk. */
+    readonly waiting: number;
+    /** On disk. */
+    readonly bytes: number;
+    /** Why they wait, null when none does. */
+    readonly problem: string | null;
   };
   readonly process: {
     readonly residentBytes: number;
@@ -103,6 +116,9 @@ export interface Snapshot {
     readonly restarts: number;
   };
 }
+
+/** A list of sentences is for people, and its length must not grow with partitions. */
+export const MAX_PROBLEMS = 10;
 
 /** There are no figures yet: no server process has started. */
 export class NotStartedError extends Error {

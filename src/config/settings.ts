@@ -141,7 +141,7 @@ export const settingsSchema = z.object({
     'work',
     whole({ min: 0, max: 256 }),
     '0',
-    'server processes that share the port; 0 = one a core. Caps on connections, `SPOOL_MAX_BYTES` and `KAFKA_BUFFER_BYTES` hold for all together, workers and their queue for each',
+    'server processes that share the port; 0 = one a core. Caps on connections, `SPOOL_MAX_BYTES`, `SPOOL_DEAD_BYTES` and `KAFKA_BUFFER_BYTES` hold for all together, workers and their queue for each',
   ),
 
   TCP_TLS_CERT: setting(

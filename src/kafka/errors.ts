@@ -13,7 +13,7 @@ export const OUTCOMES = {
   record:
     'The broker refuses a record. The batch is split until the refused record stands alone. It becomes a dead letter only if Kafka accepts other records of the partition. Otherwise the partition waits.',
   'too-large':
-    'A record or the batch is larger than the topic allows. The batch is split in the same way, and a record that is too large by itself becomes a dead letter.',
+    'A record or the batch is larger than the topic allows. It is treated in the same way as a refused record, and its device hears `record_too_large`.',
   topic:
     'The broker will refuse every batch until somebody changes something. The partition waits in the spool, and the log, `/readyz` and `/stats` say what to do. It is tried again every few seconds.',
 } as const;

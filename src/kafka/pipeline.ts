@@ -7,7 +7,7 @@ import type { BufferBudget } from './buffer-budget.ts';
 import type { KafkaCluster, TopicToCreate } from './cluster.ts';
 import type { Codec } from './compression.ts';
 import { Delivery, type DeliveryEvents } from './delivery.ts';
-import { KafkaLink } from './kafka-link.ts';
+import { MetadataRefresher } from './metadata-refresher.ts';
 
 /** Kafka's own default for max.message.bytes, until the topic's is known. */
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
@@ -15,6 +15,8 @@ const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 export interface PipelineParts {
   readonly settings: Settings;
   readonly topic: string;
+  /** Settings of the topic, if it is created here. */
+  readonly topicConfig?: Readonly<Record<string, string>>;
   readonly codec: Codec;
   readonly cluster: KafkaCluster | undefined;
   readonly budget: BufferBudget;
@@ -30,7 +32,7 @@ export interface Pipeline {
   readonly delivery: Delivery;
   readonly budget: BufferBudget;
   /** Undefined where KAFKA_BROKERS is empty. */
-  readonly link: KafkaLink | undefined;
+  readonly link: MetadataRefresher | undefined;
 }
 
 export function createPipeline(parts: PipelineParts): Pipeline {
@@ -42,6 +44,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       acks: settings.KAFKA_REQUIRED_ACKS,
       requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
       maxAttempts: settings.KAFKA_MAX_ATTEMPTS,
+      isStampedWhenSent: settings.KAFKA_TIMESTAMP === 'sent',
     },
     {
       codec,
@@ -67,15 +70,19 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   );
   const link =
     cluster &&
-    new KafkaLink(
+    new MetadataRefresher(
       {
         brokers: settings.KAFKA_BROKERS,
-        metrics: topicToCreate(settings, topic, settings.KAFKA_NUM_PARTITIONS),
+        topic: {
+          ...topicToCreate(settings, topic, settings.KAFKA_NUM_PARTITIONS),
+          config: parts.topicConfig ?? {},
+        },
         others,
         quiet,
         idempotent: settings.KAFKA_REQUIRED_ACKS === -1,
+        timestamp: settings.KAFKA_TIMESTAMP,
       },
-      { cluster, delivery, batcher, log },
+      { source: cluster, delivery, batcher, log },
     );
   return { batcher, delivery, budget, link };
 }
