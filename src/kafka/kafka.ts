@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { durationText } from '../config/kinds.ts';
 import type { Settings } from '../config/settings.ts';
 import { messageBytes } from '../config/shares.ts';
+import type { LockWait } from '../spool/lock.ts';
 import { deadLettersDirectory } from '../spool/parts.ts';
 import { Spool } from '../spool/spool.ts';
 import { BufferBudget } from './buffer-budget.ts';
@@ -115,18 +116,16 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
     },
     async start({ leftovers: leftoverDirectories = [], lockWaitMs = 0 } = {}) {
       const directory = settings.SPOOL_DIR;
-      const opened = await Spool.open(
-        { ...spoolOptions(settings), directory },
-        {
-          timeoutMs: lockWaitMs,
-          signal: closing.signal,
-          onWait: (pid) =>
-            log.warn(
-              { holder: pid, directory },
-              `SPOOL_DIR is in use by pid ${pid ?? 'unknown'}: waiting up to ${durationText(lockWaitMs)} for that process to end`,
-            ),
-        },
-      );
+      const lockWait = {
+        timeoutMs: lockWaitMs,
+        signal: closing.signal,
+        onWait: (pid: number | undefined) =>
+          log.warn(
+            { holder: pid, directory },
+            `SPOOL_DIR is in use by pid ${pid ?? 'unknown'}: waiting up to ${durationText(lockWaitMs)} for that process to end`,
+          ),
+      };
+      const opened = await Spool.open({ ...spoolOptions(settings), directory }, lockWait);
       if (closing.signal.aborted) {
         await opened.spool.close();
         closing.signal.throwIfAborted();
@@ -142,7 +141,7 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
       else await spool.layout.set({ partitions: metrics.batcher.partitions, known: false });
       await metrics.delivery.useSpool(spool);
       // Before the first reading is sent: a reading that Kafka refuses waits for its letter.
-      await deadLetters.useSpool(await openDeadSpool(settings, log));
+      await deadLetters.useSpool(await openDeadSpool(settings, lockWait, log));
       if (metrics.link === undefined) {
         log.warn('KAFKA_BROKERS is empty: records stay in the spool until brokers are configured');
         metrics.delivery.unreachable();
@@ -192,9 +191,9 @@ export function createCluster(settings: Settings, log: Logger): KafkaCluster | u
   return settings.KAFKA_BROKERS.length === 0 ? undefined : new KafkaCluster(clusterOptions(settings), log);
 }
 
-async function openDeadSpool(settings: Settings, log: Logger): Promise<Spool> {
+async function openDeadSpool(settings: Settings, lockWait: LockWait, log: Logger): Promise<Spool> {
   const directory = deadLettersDirectory(settings.SPOOL_DIR);
-  const { spool, report } = await Spool.open({ ...deadSpoolOptions(settings), directory });
+  const { spool, report } = await Spool.open({ ...deadSpoolOptions(settings), directory }, lockWait);
   if (report.records > 0 || report.badBatches > 0 || report.cutBytes > 0)
     log.info({ ...report }, `Spool: ${report.records} dead letters of an earlier run are waiting for Kafka`);
   return spool;
