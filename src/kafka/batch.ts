@@ -89,6 +89,12 @@ export class Batch implements BatchTicket, ProducerBatch {
     this.#memory = undefined;
   }
 
+  /** The disk has the bytes. Who waits for the batch is still to be told. */
+  leaveMemory(): void {
+    this.bytes = undefined;
+    this.#memory = undefined;
+  }
+
   /**
    * Kafka has answered for it: the memory of its bytes may be used again. Not where it was sent several times, since
    * a connection may still hold a former sending.

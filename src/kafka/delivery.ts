@@ -230,7 +230,10 @@ export class Delivery implements BatchTaker {
         await repartition(
           { spool, all: this.#partitions },
           { partitions, limits, codec: this.#codec },
-          (batches) => this.#spooled(batches),
+          (batches) => {
+            this.#spooled(batches);
+            for (const batch of batches) batch.settle();
+          },
         );
       } catch (error) {
         this.#isPlacing = false;
@@ -354,6 +357,7 @@ export class Delivery implements BatchTaker {
   #confirmed(batch: Batch): void {
     this.#passed({ stored: batch.count, refused: 0 });
     this.#leaveMemory(batch);
+    batch.settle();
     // With acks 0 nobody has said that the bytes have left this process.
     if (this.#options.acks !== 0) batch.reuse();
   }
@@ -370,12 +374,12 @@ export class Delivery implements BatchTaker {
     for (const batch of batches) {
       this.counters.batchesSpooled++;
       this.#leaveMemory(batch);
+      batch.leaveMemory();
     }
   }
 
   #leaveMemory(batch: Batch): void {
     this.#budget.release(batch.heldBytes);
-    batch.settle();
     this.#inFlightRecords -= batch.count;
     if (this.#inFlightRecords === 0) this.#wakeIdle();
   }

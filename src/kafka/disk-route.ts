@@ -21,8 +21,8 @@ export interface DiskRouteOptions {
 }
 
 export interface DiskRouteEvents {
-  /** These batches are synced to the disk, in order. */
-  durable(batches: readonly Batch[]): void;
+  /** These batches are synced to the disk, in order. @param end the spool's offset after the last of them */
+  durable(batches: readonly Batch[], end: number): void;
   /** The disk refuses a write (the reason) or takes writes again (null). */
   trouble(reason: string | null): void;
 }
@@ -44,7 +44,7 @@ export class DiskRoute {
       {
         durable: (batches) => {
           this.#unwritten.splice(0, batches.length);
-          events.durable(batches);
+          events.durable(batches, log.nextOffset);
         },
         trouble: (reason) => events.trouble(reason),
       },

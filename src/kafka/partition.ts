@@ -22,6 +22,7 @@ import type { Spool } from '../spool/spool.ts';
 import { type BackoffOptions, backoffMs } from './backoff.ts';
 import type { Batch } from './batch.ts';
 import type { Codec } from './compression.ts';
+import { DeferredConfirmations } from './deferred-confirmations.ts';
 import { DiskRoute, type DiskRouteOptions } from './disk-route.ts';
 import { InFlightBatches, type Settled } from './in-flight-batches.ts';
 import type { Failed, Outcome, Rejected } from './outcome.ts';
@@ -66,7 +67,7 @@ export interface PartitionHost {
   confirmed(batch: Batch): void;
   /** Kafka has these records from the disk, and the others are durable as dead letters. */
   passed(counts: { readonly stored: number; readonly refused: number }): void;
-  /** The batches are on disk and leave memory. */
+  /** The batches are on disk and leave memory. Their devices are told by the partition. */
   spooled(batches: readonly Batch[]): void;
   /** Resolves once the refused record is durable as a dead letter. */
   refuse(partition: Partition, record: RefusedRecord, reason: string): Promise<void>;
@@ -104,6 +105,7 @@ export class Partition {
   readonly #memory: Batch[] = [];
   readonly #inFlight = new InFlightBatches();
   readonly #sequence = new ProducerSequence();
+  readonly #confirmations = new DeferredConfirmations();
   #alone: Alone | undefined;
   #route: DiskRoute | undefined;
   #opening: Promise<DiskRoute | undefined> | undefined;
@@ -208,6 +210,7 @@ export class Partition {
 
   /** Kafka as a whole is out of reach, or the gateway stops: what is in memory goes to the disk. */
   leaveMemory(reason: string): void {
+    this.#confirmations.end();
     if (this.#isHalted) return;
     if (this.#state === 'catching-up') this.#backToDisk();
     else if (this.#state === 'memory' && this.#memory.length > 0) this.#goToDisk(reason);
@@ -273,6 +276,7 @@ export class Partition {
   /** Resolves once nothing is sent, written or read; batches that are delivered meanwhile wait in memory. */
   async halt(): Promise<void> {
     this.#isHalted = true;
+    this.#confirmations.end();
     this.#interrupt();
     const isMoving = () =>
       this.#inFlight.size > 0 ||
@@ -323,6 +327,7 @@ export class Partition {
   /** Sends nothing more. */
   close(): void {
     this.#isHalted = true;
+    this.#confirmations.end();
     this.#interrupt();
   }
 
@@ -357,6 +362,7 @@ export class Partition {
     if (producer !== undefined && producer !== NO_PRODUCER)
       this.#sequence.restart(producer, nextSequence(producer.baseSequence, count));
     this.#failed(rejected);
+    this.#confirmations.begin();
     if (this.#state === 'leaving') this.#left();
     else this.#goToDisk(rejected.reason);
     this.#host.ready(this);
@@ -463,8 +469,9 @@ export class Partition {
         const log = await this.#host.spool?.log(this.number);
         if (log === undefined) return undefined;
         const route = new DiskRoute(log, this.#options.disk, {
-          durable: (batches) => {
+          durable: (batches, end) => {
             this.#host.spooled(batches);
+            this.#confirmations.durable(batches, end);
             this.#host.idle(this);
             this.#changed.raise();
           },
@@ -550,6 +557,7 @@ export class Partition {
   async #passed(route: DiskRoute, end: number, counts: { stored: number; refused: number }): Promise<void> {
     const acknowledged = route.acknowledge(end);
     this.#host.passed(counts);
+    this.#confirmations.passed(end);
     try {
       await acknowledged;
     } catch (error) {
@@ -582,6 +590,7 @@ export class Partition {
       this.#memory.unshift(...taken);
     }
     this.#state = 'memory';
+    this.#confirmations.end();
     for (const batch of this.#memory) void this.#sealAndSend(batch);
     if (this.#memory.length === 0) this.#host.idle(this);
     return true;
@@ -617,6 +626,7 @@ export class Partition {
 
   #aloneFailed(failure: Failed): void {
     this.#failed(failure);
+    this.#confirmations.end();
     if (this.#state === 'catching-up') this.#backToDisk();
     // The same bytes again, which an idempotent broker recognises.
     if (this.#isHalted || this.#alone?.isStale) this.#decide('interrupted');
@@ -703,6 +713,7 @@ export class Partition {
 
   #hold(rejected: Rejected): void {
     this.#failed(rejected);
+    this.#confirmations.end();
     this.#notBeforeMs = performance.now() + backoffMs(this.#failures, HELD);
     if (this.#state !== 'held') {
       const { topic, log } = this.#options;

@@ -194,3 +194,30 @@ test('batches in flight behind a rejected one are sent after it, once, with sequ
     [6],
   );
 });
+
+test('while Kafka judges a refused batch nobody hears `stored`; then the refusal comes first', async (t) => {
+  const broker = refusing(2);
+  const heard: string[] = [];
+  const stage = await deliveryStage(t, {
+    broker,
+    keepLetter: async (id) => void heard.push(`refused ${id}`),
+  });
+  stage.session.stored = (seq) => heard.push(`stored ${seq}`);
+  await stage.connect();
+  stage.deliver([1, 2, 3]);
+  stage.deliver([4, 5]);
+  await until(() => heard.includes('stored 5'), 'all is stored');
+  assert.deepEqual(heard, ['refused 2', 'stored 3', 'stored 5']);
+});
+
+test('if Kafka goes away while it judges a refused batch, devices hear `stored` from the disk', async (t) => {
+  const broker = refusing(2);
+  const { session, spool, deliver, connect } = await deliveryStage(t, { broker });
+  await connect();
+  let requests = 0;
+  broker.fate = () => (++requests > 2 ? { kind: 'lost' } : { kind: 'taken' });
+  deliver([1, 2, 3]);
+  deliver([4, 5]);
+  await until(() => session.storedSeqs.includes(5), 'all is stored');
+  assert.deepEqual([session.storedSeqs, spool.records], [[3, 5], 5]);
+});
