@@ -190,7 +190,7 @@ export class KafkaCluster {
     await this.#brokers.queueOf(nodeId).connected();
   }
 
-  /** Closes every connection at once; what is in flight is rejected. */
+  /** Closes every connection at once; requests in flight are rejected. */
   close(): void {
     this.#brokers.close();
   }

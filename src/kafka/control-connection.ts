@@ -66,7 +66,7 @@ export class ControlConnection {
     if (this.#asking === 0) this.destroy();
   }
 
-  /** Drops the connection at once; what is in flight is rejected. */
+  /** Drops the connection at once; requests in flight are rejected. */
   destroy(): void {
     this.#retired = true;
     destroyBroker(this.#broker, new ClusterError('UNREACHABLE', 'the connection was dropped'));

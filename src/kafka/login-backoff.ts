@@ -1,5 +1,6 @@
-// Spaces out logins once Kafka refuses them. All connections log in as the same user, and whoever counts failed
-// logins may lock that user out: so one attempt at a time, however many wait for it. Open while logins work.
+// Spaces out logins once Kafka refuses them. All connections, for control and for produce, log in as the same user,
+// and Kafka's side may count failed logins and lock that user out. So from the first refusal on there is one attempt
+// at a time, and less than one a second, however many connections wait for it. While logins work nothing is held back.
 import { type BackoffOptions, backoffMs } from './backoff.ts';
 
 /** Half of a pause is the least that jitter leaves of it: still below one attempt a second. */
@@ -26,7 +27,7 @@ export class LoginBackoff {
   /**
    * Asks to log in; one of the three below has to follow. While logins are refused this takes `mayRetry`, and a
    * pause that is over.
-   * @throws the refusal where it may not
+   * @throws the refusal if it may not
    */
   enter(mayRetry: boolean): void {
     if (this.#refusal === undefined) return;

@@ -126,7 +126,7 @@ export class ProduceConnection {
     });
   }
 
-  /** The time limits of what is in flight are so much longer. */
+  /** Gives the requests in flight so much more time. */
   extendLimits(ms: number): void {
     this.#stoodStillMs += ms;
   }

@@ -76,7 +76,7 @@ export class ProduceQueue {
     if (this.#usable() === undefined) await this.#connect();
   }
 
-  /** Drops every connection. What is in flight or waits is rejected. */
+  /** Drops every connection. Requests in flight or waiting are rejected. */
   close(reason: string): void {
     this.#closed = true;
     clearTimeout(this.#timer);

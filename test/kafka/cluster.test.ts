@@ -205,8 +205,10 @@ test('while logins are refused, control and produce together try less than once 
     ]);
     await sleep(20);
   }
-  const logins = broker.loginsAtMs.length - before;
-  assert.ok(logins >= 2 && logins <= 4, `${logins} logins in 4.5 s`);
+  const atMs = broker.loginsAtMs.slice(before);
+  // Both connections had been lost: until the first refusal each may try.
+  const gaps = atMs.slice(2).map((ms, i) => ms - (atMs[i + 1] ?? 0));
+  assert.ok(gaps.length >= 1 && gaps.every((ms) => ms > 1000), `${gaps.map(Math.round).join(' ')} ms`);
   broker.script.password = 'secret';
   await waitFor('it works again', async () => {
     await cluster.topicMetadata('readings').catch(() => undefined);
@@ -215,9 +217,9 @@ test('while logins are refused, control and produce together try less than once 
 });
 
 test('with a login that ends, control requests in flight are not lost either', async (t) => {
-  const broker = await ScriptedBroker.start(t, { password: 'secret', sessionLifetimeMs: 400 });
+  const broker = await ScriptedBroker.start(t, { password: 'secret', sessionLifetimeMs: 800 });
   const cluster = await clusterOf(t, broker, asUser('secret'));
-  const until = performance.now() + 1500;
+  const until = performance.now() + 2000;
   let asked = 0;
   const load = async () => {
     for (; performance.now() < until; asked++) await cluster.topicMetadata('readings');

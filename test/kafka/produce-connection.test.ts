@@ -156,7 +156,7 @@ test('an overdue request is a time-out, those behind it were dropped with the co
   const second = cluster.produce(1, requestFor([1]));
   assert.deepEqual(await codes([first, second]), ['TIMEOUT', 'UNREACHABLE']);
   const tookMs = performance.now() - startedAtMs;
-  assert.ok(tookMs >= 299 && tookMs < 1000, `${tookMs} ms`);
+  assert.ok(tookMs >= 299 && tookMs < 2500, `${tookMs} ms`);
   await waitFor('the connection is closed', () => !broker.open.has(broker.produceConnections[0] ?? 0));
 });
 

@@ -74,7 +74,7 @@ test('after the throttling a request that is not answered is overdue as ever', a
   await inFlight[0];
   await assert.rejects(inFlight[1] as Promise<unknown>, (error) => code(error) === 'TIMEOUT');
   const tookMs = performance.now() - startedAtMs;
-  assert.ok(tookMs >= 490 && tookMs < 1000, `${tookMs} ms`);
+  assert.ok(tookMs >= 490 && tookMs < 2500, `${tookMs} ms`);
 });
 
 test('one answer cannot stop us for more than five minutes, and a client that is closed does not wait', async (t) => {
@@ -125,7 +125,7 @@ test('an old connection is closed only when its last request is answered, and ot
   const held = new Gate();
   const broker = await ScriptedBroker.start(t, {
     password: 'secret',
-    sessionLifetimeMs: 500,
+    sessionLifetimeMs: 1000,
     onProduce: async (request) => {
       if (request.partitions[0] === 0 && broker.produced.length === 1) await held.opened;
       return producedAnswer(request);
@@ -134,7 +134,7 @@ test('an old connection is closed only when its last request is answered, and ot
   const cluster = await clusterOf(t, broker, asUser('secret'));
   const slow = cluster.produce(1, requestFor([0]));
   await waitFor('the request is there', () => broker.produced.length === 1);
-  await sleep(600);
+  await sleep(1100);
   await cluster.produce(1, requestFor([1]));
   // A later batch of the slow one's partition: on another connection it could overtake the first.
   const behind = cluster.produce(1, requestFor([0]));
@@ -155,19 +155,19 @@ test('an old connection is closed only when its last request is answered, and ot
 });
 
 test('if the new connection cannot be made, the old one is used for as long as its login lasts', async (t) => {
-  const broker = await ScriptedBroker.start(t, { password: 'secret', sessionLifetimeMs: 1000 });
+  const broker = await ScriptedBroker.start(t, { password: 'secret', sessionLifetimeMs: 2000 });
   const cluster = await clusterOf(t, broker, asUser('secret'));
   await cluster.produce(1, requestFor([0]));
   const startedAtMs = performance.now();
   broker.script.password = 'another';
   const sent: Promise<unknown>[] = [];
-  while (performance.now() - startedAtMs < 930) {
+  while (performance.now() - startedAtMs < 1500) {
     sent.push(cluster.produce(1, requestFor([0])));
     await sleep(10);
   }
   await Promise.all(sent);
   assert.ok(broker.loginsAtMs.length === 3, `${broker.loginsAtMs.length} logins`);
-  await sleep(100);
+  await sleep(600);
   await assert.rejects(cluster.produce(1, requestFor([0])), (error) => code(error) === 'AUTHENTICATION');
 });
 
