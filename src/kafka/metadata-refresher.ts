@@ -78,7 +78,7 @@ const TIMING: RefresherTiming = {
   retry: { firstMs: 200, maxMs: 2000 },
   refreshEveryMs: 60_000,
   limitsEveryMs: 60 * 60_000,
-  limitsNotWithinMs: 5_000,
+  limitsNotWithinMs: 1_000,
   // Whoever deletes a topic to create it again with other settings gets the time to do so.
   goneAfter: { times: 3, forMs: 5_000 },
   fewerAfter: { times: 3, forMs: 0 },
@@ -106,9 +106,14 @@ export class MetadataRefresher {
   #partitions: number | undefined;
   // Created, but no broker has named it yet.
   #isCreated = false;
-  #identity: { readonly value: ProducerIdentity; readonly clusterId: string | undefined } | undefined;
+  /** The last one that a broker told. */
+  #clusterId: string | undefined;
+  /** Of that cluster. */
+  #identity: ProducerIdentity | undefined;
   #limits: TopicLimits | undefined;
   #limitsReadAtMs = Number.NEGATIVE_INFINITY;
+  /** The next metadata from then on bring the limits with them. */
+  #limitsDueAtMs = 0;
   #limitsReading: Promise<void> | undefined;
   #trouble: Pick<Trouble, 'message' | 'isPartial'> | null = {
     message: 'not connected to Kafka yet',
@@ -171,9 +176,15 @@ export class MetadataRefresher {
     });
   }
 
-  /** Reads the topic's limits again, as after MESSAGE_TOO_LARGE. Resolves when they are read, or cannot be read now. */
+  /**
+   * Reads the topic's limits again, as after MESSAGE_TOO_LARGE. Resolves when they are read, or cannot be read now. If
+   * they have only just been read, they are read with the next metadata.
+   */
   async refreshLimits(): Promise<void> {
-    if (performance.now() - this.#limitsReadAtMs < this.#timing.limitsNotWithinMs) return;
+    if (performance.now() - this.#limitsReadAtMs < this.#timing.limitsNotWithinMs) {
+      this.#limitsDueAtMs = 0;
+      return;
+    }
     this.#limitsReading ??= this.#readLimits().finally(() => {
       this.#limitsReading = undefined;
     });
@@ -259,34 +270,31 @@ export class MetadataRefresher {
   }
 
   /** What the leaders are used with. */
-  async #prepare({ clusterId }: TopicMetadata): Promise<void> {
-    if (this.#options.idempotent) {
-      const current = this.#identity;
-      // Another cluster may have given the same id to somebody else.
-      const isForeign =
-        current?.clusterId !== undefined && clusterId !== undefined && current.clusterId !== clusterId;
-      if (current === undefined || isForeign) {
-        this.#identity = { value: await this.#source.initProducerId(), clusterId };
-        if (isForeign) {
-          this.#log.warn(
-            { clusterId, before: current.clusterId },
-            'Another Kafka cluster answers at the same address; records go to it under a new producer id',
-          );
-        }
-      } else if (current.clusterId === undefined) this.#identity = { value: current.value, clusterId };
+  async #prepare(metadata: TopicMetadata): Promise<void> {
+    const clusterId = metadata.clusterId ?? this.#clusterId;
+    const before = this.#clusterId;
+    const isAnother = before !== undefined && clusterId !== before;
+    if (isAnother) {
+      // It may have given the same id to somebody else.
+      this.#identity = undefined;
+      this.#log.warn(
+        { clusterId, before },
+        'Another Kafka cluster answers at the same address; records go to it under a new producer id',
+      );
     }
-    const isDue = performance.now() - this.#limitsReadAtMs >= this.#timing.limitsEveryMs;
-    if (!isDue) return;
+    this.#clusterId = clusterId;
+    if (this.#options.idempotent) this.#identity ??= await this.#source.initProducerId();
+    if (performance.now() < this.#limitsDueAtMs) return;
     const reading = this.refreshLimits();
     // Only the first batches have to wait for the limits; later the leaders are more urgent.
     if (!this.known) await reading;
   }
 
-  async #apply({ leaders, clusterId }: TopicMetadata): Promise<void> {
+  async #apply({ leaders }: TopicMetadata): Promise<void> {
     const isFirst = !this.known;
     await this.#delivery.adoptPartitions(leaders.length, this.#batcher.batchLimits);
     const parked = this.#delivery.takeParked();
-    this.#delivery.setLeaders(leaders, this.#identity?.value, clusterId);
+    this.#delivery.setLeaders(leaders, this.#identity, this.#clusterId);
     if (isFirst || leaders.length !== this.#batcher.partitions) {
       this.#batcher.setPartitions(leaders.length, parked, isFirst);
     }
@@ -325,12 +333,14 @@ export class MetadataRefresher {
 
   async #readLimits(): Promise<void> {
     const { topic } = this.#options.topic;
-    this.#limitsReadAtMs = performance.now();
+    const now = performance.now();
+    this.#limitsReadAtMs = now;
+    this.#limitsDueAtMs = now + this.#timing.limitsEveryMs;
     try {
       this.#limits = await this.#source.topicLimits(topic);
     } catch (error) {
-      // The topic's records can still be delivered, and the limits are read again with the next metadata.
-      this.#limitsReadAtMs = Number.NEGATIVE_INFINITY;
+      // The topic's records can still be delivered.
+      this.#limitsDueAtMs = 0;
       this.#log.debug({ topic, err: error }, `Could not read the limits of topic ${topic}`);
       return;
     }

@@ -332,6 +332,7 @@ test('a broker that does not tell its cluster does not change the identity', asy
   await refreshed(made);
   await isResolved(made);
   assert.equal(source.ids, 1);
+  assert.equal(made.handed.at(-1)?.clusterId, 'cluster-a');
   source.clusterId = 'cluster-b';
   await refreshed(made);
   assert.equal(source.ids, 2);
