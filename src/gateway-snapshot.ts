@@ -61,7 +61,7 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
       lastError: kafka.link?.problem ?? delivery.counters.lastError,
       problems: problemsOf(kafka),
       heldPartitions: delivery.heldPartitions,
-      throttledSeconds: throttledMs(kafka) / 1000,
+      throttledSeconds: (kafka.cluster?.throttledMs ?? 0) / 1000,
     },
     spool: {
       bytes: (kafka.spool?.bytes ?? 0) + kafka.leftovers.bytes,
@@ -137,11 +137,6 @@ function problemsOf(kafka: Kafka): readonly string[] {
   const problem = kafka.link?.problem ?? null;
   const all = [...(problem === null ? [] : [problem]), ...kafka.delivery.problems];
   return [...new Set(all)].slice(0, MAX_PROBLEMS);
-}
-
-// The cluster counts it in another change of issue 12; until then it is 0.
-function throttledMs({ cluster }: Kafka): number {
-  return (cluster as { throttledMs?: number } | undefined)?.throttledMs ?? 0;
 }
 
 function readiness({ kafka, stopping }: SnapshotSources): Readiness {

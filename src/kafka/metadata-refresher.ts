@@ -5,7 +5,8 @@ import type { Logger } from 'pino';
 import { backoffMs, pause } from './backoff.ts';
 import type { Batch } from './batch.ts';
 import type { BatchLimits } from './batch-merger.ts';
-import { ClusterError, type TopicLimits, type TopicMetadata, type TopicToCreate } from './cluster.ts';
+import type { TopicLimits, TopicMetadata, TopicToCreate } from './cluster.ts';
+import { AnswerError, ClusterError } from './cluster-error.ts';
 import { kafkaError } from './errors.ts';
 import { LeaderConnections } from './leader-connections.ts';
 import type { MetadataSource } from './metadata-source.ts';
@@ -399,9 +400,8 @@ function refused(what: string, errorCode: number): Trouble {
 
 /** A request that no broker answered, or that one refused, or a spool that could not be placed for the partitions. */
 function asTrouble(error: unknown): Trouble {
-  const { message, code, errorCode } = error as Error & { code?: unknown; errorCode?: unknown };
-  if (error instanceof ClusterError) return { message, kind: error.code, mayPass: false, isPartial: false };
-  // An answer with an error carries Kafka's own number.
-  const answered = [errorCode, code].find((value) => typeof value === 'number');
-  return answered === undefined ? mayPass(message) : refused('Kafka refuses a request', answered);
+  if (error instanceof AnswerError) return refused('Kafka refuses a request', error.errorCode);
+  const { message } = error as Error;
+  if (!(error instanceof ClusterError)) return mayPass(message);
+  return { message, kind: error.code, mayPass: false, isPartial: false };
 }

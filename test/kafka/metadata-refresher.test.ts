@@ -1,7 +1,8 @@
 // The metadata refresher against a cluster of scripted answers: what it believes, what it creates, what it says.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { ClusterError, type TopicLimits } from '../../src/kafka/cluster.ts';
+import type { TopicLimits } from '../../src/kafka/cluster.ts';
+import { AnswerError, ClusterError } from '../../src/kafka/cluster-error.ts';
 import { createOtherTopics } from '../../src/kafka/other-topics.ts';
 import { waitFor } from '../support/wait.ts';
 import { FakeSource, gate, type Stage, stage, TOPIC, UNKNOWN_TOPIC } from './fake-metadata.ts';
@@ -250,7 +251,7 @@ test('a request that a broker refuses with an error of its own is said with what
   const source = new FakeSource();
   source.has(TOPIC, [1]);
   source.initProducerId = async () => {
-    throw Object.assign(new Error('of kafkajs'), { code: 31 });
+    throw new AnswerError(31, 'InitProducerId');
   };
   const made = startStage(t, source);
   const warning = await waitFor('a warning', () => made.messages(WARNING)[0]);
