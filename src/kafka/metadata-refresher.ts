@@ -226,7 +226,7 @@ export class MetadataRefresher {
       this.#repeated.clear();
       return refused(`topic ${topic.topic}`, metadata.errorCode);
     }
-    const fewer = this.#doubtFewer(metadata.leaders.length);
+    const fewer = this.#doubtFewer(metadata);
     if (fewer !== null) return fewer;
     if (this.#isCreated) this.#sayCreated(metadata.leaders.length);
     await this.#prepare(metadata);
@@ -258,10 +258,10 @@ export class MetadataRefresher {
     this.#log.info({ topic, partitions }, `Topic ${topic} created${again}`);
   }
 
-  /** Partitions never become fewer but by a topic that was deleted and created again. */
-  #doubtFewer(partitions: number): Trouble | null {
+  /** Within a cluster, partitions become fewer only if the topic was deleted and created again. */
+  #doubtFewer({ leaders: { length: partitions }, clusterId }: TopicMetadata): Trouble | null {
     const before = this.#batcher.partitions;
-    if (partitions >= before) {
+    if (partitions >= before || this.#isAnother(clusterId)) {
       this.#repeated.clear();
       return null;
     }
@@ -272,14 +272,12 @@ export class MetadataRefresher {
 
   /** What the leaders are used with. */
   async #prepare(metadata: TopicMetadata): Promise<void> {
-    const clusterId = metadata.clusterId ?? this.#clusterId;
-    const before = this.#clusterId;
-    const isAnother = before !== undefined && clusterId !== before;
-    if (isAnother) {
+    const { clusterId = this.#clusterId } = metadata;
+    if (this.#isAnother(clusterId)) {
       // It may have given the same id to somebody else.
       this.#identity = undefined;
       this.#log.warn(
-        { clusterId, before },
+        { clusterId, before: this.#clusterId },
         'Another Kafka cluster answers at the same address; records go to it under a new producer id',
       );
     }
@@ -289,6 +287,10 @@ export class MetadataRefresher {
     const reading = this.refreshLimits();
     // Only the first batches have to wait for the limits; later the leaders are more urgent.
     if (!this.known) await reading;
+  }
+
+  #isAnother(clusterId: string | undefined): boolean {
+    return clusterId !== undefined && this.#clusterId !== undefined && clusterId !== this.#clusterId;
   }
 
   async #apply({ leaders }: TopicMetadata): Promise<void> {

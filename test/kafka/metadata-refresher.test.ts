@@ -320,6 +320,20 @@ test('the identity is kept while the cluster is the same, and is a new one in an
   assert.ok(made.messages(WARNING).some((msg) => msg.includes('Another Kafka cluster')));
 });
 
+test('fewer partitions in another cluster are believed at once, so that nothing goes there under the old identity', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1, 1]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  const asked = source.asked.length;
+  source.clusterId = 'cluster-b';
+  source.has(TOPIC, [1]);
+  await refreshed(made);
+  assert.equal(source.asked.length, asked + 1);
+  assert.deepEqual(made.adopted, [3, 1]);
+  assert.equal(made.handed.at(-1)?.producerId, 2n);
+});
+
 test('a broker that does not tell its cluster does not change the identity', async (t) => {
   const source = new FakeSource();
   source.clusterId = undefined;
