@@ -9,12 +9,12 @@ import type { TopicLimits, TopicMetadata, TopicToCreate } from './cluster.ts';
 import { AnswerError, ClusterError } from './cluster-error.ts';
 import { kafkaError } from './errors.ts';
 import { LeaderConnections } from './leader-connections.ts';
+import { LimitsReader, type LimitsTiming } from './limits-reader.ts';
 import type { MetadataSource } from './metadata-source.ts';
 import { createOtherTopics } from './other-topics.ts';
 import type { ProducerIdentity } from './producer-sequence.ts';
 import { RepeatedAnswer } from './repeated-answer.ts';
 import { creationRefusal, isRefusedForNow } from './topic-creation.ts';
-import { limitWarnings } from './topic-warnings.ts';
 
 export interface MetadataRefresherOptions {
   readonly brokers: readonly string[];
@@ -35,9 +35,7 @@ export interface RefresherTiming {
   readonly retry: { readonly firstMs: number; readonly maxMs: number };
   /** The leaders are asked for so often even when nothing fails, so that new partitions are found. */
   readonly refreshEveryMs: number;
-  readonly limitsEveryMs: number;
-  /** Readings of the limits that somebody asks for are at least so far apart. */
-  readonly limitsNotWithinMs: number;
+  readonly limits: LimitsTiming;
   /** A topic that was there is believed to be gone after so many answers in a row, over so long a time. */
   readonly goneAfter: { readonly times: number; readonly forMs: number };
   /** The same for fewer partitions than before. */
@@ -78,8 +76,7 @@ interface Trouble {
 const TIMING: RefresherTiming = {
   retry: { firstMs: 200, maxMs: 2000 },
   refreshEveryMs: 60_000,
-  limitsEveryMs: 60 * 60_000,
-  limitsNotWithinMs: 1_000,
+  limits: { everyMs: 60 * 60_000, notWithinMs: 1_000 },
   // Whoever deletes a topic to create it again with other settings gets the time to do so.
   goneAfter: { times: 3, forMs: 5_000 },
   fewerAfter: { times: 3, forMs: 0 },
@@ -87,8 +84,6 @@ const TIMING: RefresherTiming = {
 /** Failures in a row that are kept quiet while a broker answers: about a second. */
 const PATIENCE = 3;
 const REMIND_EVERY_MS = 60_000;
-/** Warnings of topics' limits that were said, by cluster: the spools of former processes have refreshers of their own. */
-const SAID_LIMITS = new WeakMap<MetadataSource, Set<string>>();
 
 export class MetadataRefresher {
   readonly #options: MetadataRefresherOptions;
@@ -99,6 +94,7 @@ export class MetadataRefresher {
   readonly #log: Logger;
   readonly #abort = new AbortController();
   readonly #connections: LeaderConnections;
+  readonly #limits: LimitsReader;
   readonly #repeated = new RepeatedAnswer();
   #refreshing = false;
   /** Ends the wait for the leaders' connections, while there is one. */
@@ -111,11 +107,6 @@ export class MetadataRefresher {
   #clusterId: string | undefined;
   /** Of that cluster. */
   #identity: ProducerIdentity | undefined;
-  #limits: TopicLimits | undefined;
-  #limitsReadAtMs = Number.NEGATIVE_INFINITY;
-  /** The next metadata from then on bring the limits with them. */
-  #limitsDueAtMs = 0;
-  #limitsReading: Promise<void> | undefined;
   #trouble: Pick<Trouble, 'message' | 'isPartial'> | null = {
     message: 'not connected to Kafka yet',
     isPartial: false,
@@ -136,6 +127,16 @@ export class MetadataRefresher {
     this.#connections = new LeaderConnections((nodeId) => this.#source.connectTo(nodeId), {
       signal: this.#abort.signal,
     });
+    this.#limits = new LimitsReader(
+      { topic: options.topic.topic, timestamp: options.timestamp, ...this.#timing.limits },
+      {
+        source: deps.source,
+        apply: ({ maxMessageBytes }) => {
+          if (maxMessageBytes !== undefined) deps.batcher.maxRecordBytes = maxMessageBytes;
+        },
+        log: deps.log,
+      },
+    );
   }
 
   /** Why records cannot be delivered now, or null: the leaders are known and each has been connected to. */
@@ -155,7 +156,7 @@ export class MetadataRefresher {
 
   /** As last read, undefined before that and if the broker does not let us read them. */
   get limits(): TopicLimits | undefined {
-    return this.#limits;
+    return this.#limits.current;
   }
 
   start(): void {
@@ -177,19 +178,9 @@ export class MetadataRefresher {
     });
   }
 
-  /**
-   * Reads the topic's limits again, as after MESSAGE_TOO_LARGE. Resolves when they are read, or cannot be read now. If
-   * they have only just been read, they are read with the next metadata.
-   */
-  async refreshLimits(): Promise<void> {
-    if (performance.now() - this.#limitsReadAtMs < this.#timing.limitsNotWithinMs) {
-      this.#limitsDueAtMs = 0;
-      return;
-    }
-    this.#limitsReading ??= this.#readLimits().finally(() => {
-      this.#limitsReading = undefined;
-    });
-    await this.#limitsReading;
+  /** Reads the topic's limits again, as after MESSAGE_TOO_LARGE. Resolves when they are read, or cannot be read now. */
+  refreshLimits(): Promise<void> {
+    return this.#limits.read();
   }
 
   close(): void {
@@ -283,8 +274,8 @@ export class MetadataRefresher {
     }
     this.#clusterId = clusterId;
     if (this.#options.idempotent) this.#identity ??= await this.#source.initProducerId();
-    if (performance.now() < this.#limitsDueAtMs) return;
-    const reading = this.refreshLimits();
+    if (!this.#limits.isDue) return;
+    const reading = this.#limits.read();
     // Only the first batches have to wait for the limits; later the leaders are more urgent.
     if (!this.known) await reading;
   }
@@ -332,30 +323,6 @@ export class MetadataRefresher {
     return new Promise((resolve) => {
       this.#interrupt = resolve;
     });
-  }
-
-  async #readLimits(): Promise<void> {
-    const { topic } = this.#options.topic;
-    const now = performance.now();
-    this.#limitsReadAtMs = now;
-    this.#limitsDueAtMs = now + this.#timing.limitsEveryMs;
-    try {
-      this.#limits = await this.#source.topicLimits(topic);
-    } catch (error) {
-      // The topic's records can still be delivered.
-      this.#limitsDueAtMs = 0;
-      this.#log.debug({ topic, err: error }, `Could not read the limits of topic ${topic}`);
-      return;
-    }
-    if (this.#limits === undefined) return;
-    const { maxMessageBytes } = this.#limits;
-    if (maxMessageBytes !== undefined) this.#batcher.maxRecordBytes = maxMessageBytes;
-    const said = SAID_LIMITS.get(this.#source) ?? new Set();
-    SAID_LIMITS.set(this.#source, said);
-    for (const warning of limitWarnings(topic, this.#limits, this.#options.timestamp)) {
-      if (!said.has(warning)) this.#log.warn({ topic }, warning);
-      said.add(warning);
-    }
   }
 
   #resolved(): void {

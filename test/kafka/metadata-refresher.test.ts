@@ -374,7 +374,7 @@ test('the limits are read at the start, then each hour and when somebody asks', 
 test('the limits are read again after an hour', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
-  const made = startStage(t, source, { timing: { limitsEveryMs: 1 } });
+  const made = startStage(t, source, { timing: { limits: { everyMs: 1, notWithinMs: 0 } } });
   await isResolved(made);
   const due = performance.now() + 1;
   await waitFor('they are due', () => performance.now() > due);
@@ -385,7 +385,7 @@ test('the limits are read again after an hour', async (t) => {
 test('a stream of refused batches does not read the limits each time', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
-  const made = startStage(t, source, { timing: { limitsNotWithinMs: 60_000 } });
+  const made = startStage(t, source, { timing: { limits: { everyMs: 3_600_000, notWithinMs: 60_000 } } });
   await isResolved(made);
   for (let i = 0; i < 10; i++) await made.refresher.refreshLimits();
   assert.equal(source.limitReads, 1);
