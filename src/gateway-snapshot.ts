@@ -60,8 +60,8 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
       oldestUnconfirmedSeconds: oldest === Infinity ? 0 : (performance.now() - oldest) / 1000,
       lastError: kafka.link?.problem ?? delivery.counters.lastError,
       problems: problemsOf(kafka),
-      heldPartitions: offered(kafka).heldPartitions,
-      throttledSeconds: offered(kafka).throttledMs / 1000,
+      heldPartitions: delivery.heldPartitions,
+      throttledSeconds: (kafka.cluster?.throttledMs ?? 0) / 1000,
     },
     spool: {
       bytes: (kafka.spool?.bytes ?? 0) + kafka.leftovers.bytes,
@@ -135,18 +135,8 @@ export function withAcceptor(snapshot: Snapshot, { options, counters }: Acceptor
 /** Why records are not delivered, Kafka as a whole first. */
 function problemsOf(kafka: Kafka): readonly string[] {
   const problem = kafka.link?.problem ?? null;
-  const all = [...(problem === null ? [] : [problem]), ...offered(kafka).problems];
+  const all = [...(problem === null ? [] : [problem]), ...kafka.delivery.problems];
   return [...new Set(all)].slice(0, MAX_PROBLEMS);
-}
-
-// Delivery and the cluster get these in other changes of issue 12; until then there are none.
-function offered({ delivery, cluster }: Kafka) {
-  const { problems = [], heldPartitions = 0 } = delivery as {
-    problems?: readonly string[];
-    heldPartitions?: number;
-  };
-  const { throttledMs = 0 } = (cluster ?? {}) as { throttledMs?: number };
-  return { problems, heldPartitions, throttledMs };
 }
 
 function readiness({ kafka, stopping }: SnapshotSources): Readiness {
@@ -155,9 +145,8 @@ function readiness({ kafka, stopping }: SnapshotSources): Readiness {
   // Records are safe on the disk meanwhile, but whoever routes devices may have a better gateway for them.
   if (kafka.link !== undefined && kafka.link.problem !== null)
     reasons.push(`Kafka cannot be used${kafka.link.isPartial ? ' in full' : ''}: ${kafka.link.problem}`);
-  const { counters } = kafka.delivery;
-  const { heldPartitions, problems } = offered(kafka);
-  const waiting = Math.max(kafka.delivery.failingPartitions, heldPartitions);
+  const { counters, failingPartitions, heldPartitions, problems } = kafka.delivery;
+  const waiting = Math.max(failingPartitions, heldPartitions);
   if (reasons.length === 0 && waiting > 0) {
     const why = counters.lastError === null ? '' : `: ${counters.lastError}`;
     reasons.push(`${waiting} partitions are refused by Kafka and wait in the spool${why}`);

@@ -30,6 +30,8 @@ export interface DeliveryEvents {
   partitionIdle(partition: number): void;
   /** The leaders delivery was given are wrong or out of reach. */
   leadersStale(reason: string): void;
+  /** The broker refused a batch as it is: the topic's limits may be others than those known. */
+  limitsStale?(): void;
   /** Kafka will never take this record. It stays on disk until the promise resolves: then it is durable elsewhere. */
   recordRefused(record: RefusedRecord, reason: string, partition: number): Promise<void>;
 }
@@ -388,10 +390,12 @@ export class Delivery implements BatchTaker {
     for (const wake of this.#idleWaiters.splice(0)) wake();
   }
 
-  #failed({ number: partition, failures: attempts }: Partition, { reason, remedy }: Failed | Rejected): void {
+  #failed({ number: partition, failures: attempts }: Partition, failure: Failed | Rejected): void {
+    const { reason, remedy, kind } = failure;
     this.counters.retries++;
     this.counters.lastError = reason;
     if (this.#closed) return;
+    if (kind === 'rejected') this.#events.limitsStale?.();
     const fields = { topic: this.#options.topic, partition, attempts, reason, ...(remedy && { remedy }) };
     this.#warn(fields, 'Kafka did not take a batch, trying again; nothing is lost');
   }

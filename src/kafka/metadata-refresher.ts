@@ -5,15 +5,16 @@ import type { Logger } from 'pino';
 import { backoffMs, pause } from './backoff.ts';
 import type { Batch } from './batch.ts';
 import type { BatchLimits } from './batch-merger.ts';
-import { ClusterError, type TopicLimits, type TopicMetadata, type TopicToCreate } from './cluster.ts';
+import type { TopicLimits, TopicMetadata, TopicToCreate } from './cluster.ts';
+import { AnswerError, ClusterError } from './cluster-error.ts';
 import { kafkaError } from './errors.ts';
 import { LeaderConnections } from './leader-connections.ts';
+import { LimitsReader, type LimitsTiming } from './limits-reader.ts';
 import type { MetadataSource } from './metadata-source.ts';
 import { createOtherTopics } from './other-topics.ts';
 import type { ProducerIdentity } from './producer-sequence.ts';
 import { RepeatedAnswer } from './repeated-answer.ts';
 import { creationRefusal, isRefusedForNow } from './topic-creation.ts';
-import { limitWarnings } from './topic-warnings.ts';
 
 export interface MetadataRefresherOptions {
   readonly brokers: readonly string[];
@@ -34,9 +35,7 @@ export interface RefresherTiming {
   readonly retry: { readonly firstMs: number; readonly maxMs: number };
   /** The leaders are asked for so often even when nothing fails, so that new partitions are found. */
   readonly refreshEveryMs: number;
-  readonly limitsEveryMs: number;
-  /** Readings of the limits that somebody asks for are at least so far apart. */
-  readonly limitsNotWithinMs: number;
+  readonly limits: LimitsTiming;
   /** A topic that was there is believed to be gone after so many answers in a row, over so long a time. */
   readonly goneAfter: { readonly times: number; readonly forMs: number };
   /** The same for fewer partitions than before. */
@@ -77,8 +76,7 @@ interface Trouble {
 const TIMING: RefresherTiming = {
   retry: { firstMs: 200, maxMs: 2000 },
   refreshEveryMs: 60_000,
-  limitsEveryMs: 60 * 60_000,
-  limitsNotWithinMs: 5_000,
+  limits: { everyMs: 60 * 60_000, notWithinMs: 1_000 },
   // Whoever deletes a topic to create it again with other settings gets the time to do so.
   goneAfter: { times: 3, forMs: 5_000 },
   fewerAfter: { times: 3, forMs: 0 },
@@ -86,8 +84,6 @@ const TIMING: RefresherTiming = {
 /** Failures in a row that are kept quiet while a broker answers: about a second. */
 const PATIENCE = 3;
 const REMIND_EVERY_MS = 60_000;
-/** Warnings of topics' limits that were said, by cluster: the spools of former processes have refreshers of their own. */
-const SAID_LIMITS = new WeakMap<MetadataSource, Set<string>>();
 
 export class MetadataRefresher {
   readonly #options: MetadataRefresherOptions;
@@ -98,6 +94,7 @@ export class MetadataRefresher {
   readonly #log: Logger;
   readonly #abort = new AbortController();
   readonly #connections: LeaderConnections;
+  readonly #limits: LimitsReader;
   readonly #repeated = new RepeatedAnswer();
   #refreshing = false;
   /** Ends the wait for the leaders' connections, while there is one. */
@@ -106,10 +103,10 @@ export class MetadataRefresher {
   #partitions: number | undefined;
   // Created, but no broker has named it yet.
   #isCreated = false;
-  #identity: { readonly value: ProducerIdentity; readonly clusterId: string | undefined } | undefined;
-  #limits: TopicLimits | undefined;
-  #limitsReadAtMs = Number.NEGATIVE_INFINITY;
-  #limitsReading: Promise<void> | undefined;
+  /** The last one that a broker told. */
+  #clusterId: string | undefined;
+  /** Of that cluster. */
+  #identity: ProducerIdentity | undefined;
   #trouble: Pick<Trouble, 'message' | 'isPartial'> | null = {
     message: 'not connected to Kafka yet',
     isPartial: false,
@@ -130,6 +127,16 @@ export class MetadataRefresher {
     this.#connections = new LeaderConnections((nodeId) => this.#source.connectTo(nodeId), {
       signal: this.#abort.signal,
     });
+    this.#limits = new LimitsReader(
+      { topic: options.topic.topic, timestamp: options.timestamp, ...this.#timing.limits },
+      {
+        source: deps.source,
+        apply: ({ maxMessageBytes }) => {
+          if (maxMessageBytes !== undefined) deps.batcher.maxRecordBytes = maxMessageBytes;
+        },
+        log: deps.log,
+      },
+    );
   }
 
   /** Why records cannot be delivered now, or null: the leaders are known and each has been connected to. */
@@ -149,7 +156,7 @@ export class MetadataRefresher {
 
   /** As last read, undefined before that and if the broker does not let us read them. */
   get limits(): TopicLimits | undefined {
-    return this.#limits;
+    return this.#limits.current;
   }
 
   start(): void {
@@ -172,12 +179,8 @@ export class MetadataRefresher {
   }
 
   /** Reads the topic's limits again, as after MESSAGE_TOO_LARGE. Resolves when they are read, or cannot be read now. */
-  async refreshLimits(): Promise<void> {
-    if (performance.now() - this.#limitsReadAtMs < this.#timing.limitsNotWithinMs) return;
-    this.#limitsReading ??= this.#readLimits().finally(() => {
-      this.#limitsReading = undefined;
-    });
-    await this.#limitsReading;
+  refreshLimits(): Promise<void> {
+    return this.#limits.read();
   }
 
   close(): void {
@@ -214,7 +217,7 @@ export class MetadataRefresher {
       this.#repeated.clear();
       return refused(`topic ${topic.topic}`, metadata.errorCode);
     }
-    const fewer = this.#doubtFewer(metadata.leaders.length);
+    const fewer = this.#doubtFewer(metadata);
     if (fewer !== null) return fewer;
     if (this.#isCreated) this.#sayCreated(metadata.leaders.length);
     await this.#prepare(metadata);
@@ -246,10 +249,10 @@ export class MetadataRefresher {
     this.#log.info({ topic, partitions }, `Topic ${topic} created${again}`);
   }
 
-  /** Partitions never become fewer but by a topic that was deleted and created again. */
-  #doubtFewer(partitions: number): Trouble | null {
+  /** Within a cluster, partitions become fewer only if the topic was deleted and created again. */
+  #doubtFewer({ leaders: { length: partitions }, clusterId }: TopicMetadata): Trouble | null {
     const before = this.#batcher.partitions;
-    if (partitions >= before) {
+    if (partitions >= before || this.#isAnother(clusterId)) {
       this.#repeated.clear();
       return null;
     }
@@ -259,34 +262,33 @@ export class MetadataRefresher {
   }
 
   /** What the leaders are used with. */
-  async #prepare({ clusterId }: TopicMetadata): Promise<void> {
-    if (this.#options.idempotent) {
-      const current = this.#identity;
-      // Another cluster may have given the same id to somebody else.
-      const isForeign =
-        current?.clusterId !== undefined && clusterId !== undefined && current.clusterId !== clusterId;
-      if (current === undefined || isForeign) {
-        this.#identity = { value: await this.#source.initProducerId(), clusterId };
-        if (isForeign) {
-          this.#log.warn(
-            { clusterId, before: current.clusterId },
-            'Another Kafka cluster answers at the same address; records go to it under a new producer id',
-          );
-        }
-      } else if (current.clusterId === undefined) this.#identity = { value: current.value, clusterId };
+  async #prepare(metadata: TopicMetadata): Promise<void> {
+    const { clusterId = this.#clusterId } = metadata;
+    if (this.#isAnother(clusterId)) {
+      // It may have given the same id to somebody else.
+      this.#identity = undefined;
+      this.#log.warn(
+        { clusterId, before: this.#clusterId },
+        'Another Kafka cluster answers at the same address; records go to it under a new producer id',
+      );
     }
-    const isDue = performance.now() - this.#limitsReadAtMs >= this.#timing.limitsEveryMs;
-    if (!isDue) return;
-    const reading = this.refreshLimits();
+    this.#clusterId = clusterId;
+    if (this.#options.idempotent) this.#identity ??= await this.#source.initProducerId();
+    if (!this.#limits.isDue) return;
+    const reading = this.#limits.read();
     // Only the first batches have to wait for the limits; later the leaders are more urgent.
     if (!this.known) await reading;
   }
 
-  async #apply({ leaders, clusterId }: TopicMetadata): Promise<void> {
+  #isAnother(clusterId: string | undefined): boolean {
+    return clusterId !== undefined && this.#clusterId !== undefined && clusterId !== this.#clusterId;
+  }
+
+  async #apply({ leaders }: TopicMetadata): Promise<void> {
     const isFirst = !this.known;
     await this.#delivery.adoptPartitions(leaders.length, this.#batcher.batchLimits);
     const parked = this.#delivery.takeParked();
-    this.#delivery.setLeaders(leaders, this.#identity?.value, clusterId);
+    this.#delivery.setLeaders(leaders, this.#identity, this.#clusterId);
     if (isFirst || leaders.length !== this.#batcher.partitions) {
       this.#batcher.setPartitions(leaders.length, parked, isFirst);
     }
@@ -321,28 +323,6 @@ export class MetadataRefresher {
     return new Promise((resolve) => {
       this.#interrupt = resolve;
     });
-  }
-
-  async #readLimits(): Promise<void> {
-    const { topic } = this.#options.topic;
-    this.#limitsReadAtMs = performance.now();
-    try {
-      this.#limits = await this.#source.topicLimits(topic);
-    } catch (error) {
-      // The topic's records can still be delivered, and the limits are read again with the next metadata.
-      this.#limitsReadAtMs = Number.NEGATIVE_INFINITY;
-      this.#log.debug({ topic, err: error }, `Could not read the limits of topic ${topic}`);
-      return;
-    }
-    if (this.#limits === undefined) return;
-    const { maxMessageBytes } = this.#limits;
-    if (maxMessageBytes !== undefined) this.#batcher.maxRecordBytes = maxMessageBytes;
-    const said = SAID_LIMITS.get(this.#source) ?? new Set();
-    SAID_LIMITS.set(this.#source, said);
-    for (const warning of limitWarnings(topic, this.#limits, this.#options.timestamp)) {
-      if (!said.has(warning)) this.#log.warn({ topic }, warning);
-      said.add(warning);
-    }
   }
 
   #resolved(): void {
@@ -389,9 +369,8 @@ function refused(what: string, errorCode: number): Trouble {
 
 /** A request that no broker answered, or that one refused, or a spool that could not be placed for the partitions. */
 function asTrouble(error: unknown): Trouble {
-  const { message, code, errorCode } = error as Error & { code?: unknown; errorCode?: unknown };
-  if (error instanceof ClusterError) return { message, kind: error.code, mayPass: false, isPartial: false };
-  // An answer with an error carries Kafka's own number.
-  const answered = [errorCode, code].find((value) => typeof value === 'number');
-  return answered === undefined ? mayPass(message) : refused('Kafka refuses a request', answered);
+  if (error instanceof AnswerError) return refused('Kafka refuses a request', error.errorCode);
+  const { message } = error as Error;
+  if (!(error instanceof ClusterError)) return mayPass(message);
+  return { message, kind: error.code, mayPass: false, isPartial: false };
 }

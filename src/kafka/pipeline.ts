@@ -53,6 +53,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       events: {
         partitionIdle: (partition) => batcher.partitionIdle(partition),
         leadersStale: (reason) => link?.refresh(reason),
+        limitsStale: () => void link?.refreshLimits(),
         recordRefused,
       },
       log,

@@ -282,6 +282,11 @@ async function loseRight(t: TestContext, stage: Stage): Promise<void> {
       '4 partitions are refused by Kafka and wait in the spool: TOPIC_AUTHORIZATION_FAILED',
     ),
   );
+  // With what to do, in all places where somebody may look.
+  const advice = /TOPIC_AUTHORIZATION_FAILED: give .* the rights Write and Describe on the topic/;
+  assert.match((await readyz(gateway)).text, advice);
+  assert.match(gateway.snapshot().kafka.problems.join('\n'), advice);
+  assert.equal(gateway.snapshot().kafka.problems.length, 1);
   await allStored(fleet);
   await sendToSpool(gateway, fleet);
   const refusals = gateway.log.filter(({ reason }) => reason === 'TOPIC_AUTHORIZATION_FAILED');
@@ -294,6 +299,7 @@ async function loseRight(t: TestContext, stage: Stage): Promise<void> {
   await assertDelivered(stage, topic, fleet);
   await waitFor('no partition goes through the disk', () => gateway.snapshot().spool.partitions === 0);
   await isReady(gateway);
+  assert.deepEqual(gateway.snapshot().kafka.problems, []);
 }
 
 async function hideLimit(t: TestContext, stage: Stage): Promise<void> {

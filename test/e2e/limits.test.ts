@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Device } from '../support/device.ts';
 import { startGateway } from '../support/gateway.ts';
-import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
+import { alterConfig, createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
 
@@ -98,5 +98,45 @@ kafkaTest(
     device.destroy();
     const [record] = await readTopic(bootstrap, topic, 1);
     assert.ok((record?.value?.length ?? 0) > LARGEST_READING + 700);
+  },
+);
+
+/** A metrics line whose record is larger than MAX_MESSAGE_BYTES. */
+function largeLine(seq: number): string {
+  const data = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`pad${i}`, 'x'.repeat(600)]));
+  return `${JSON.stringify({ type: 'metrics', seq, data })}\n`;
+}
+
+kafkaTest(
+  'a topic whose max.message.bytes is cut while the gateway runs costs one record, then the socket refuses what is too large',
+  async ({ bootstrap }, t) => {
+    const topic = uniqueTopic('cut');
+    await createTopic(bootstrap, topic);
+    const gateway = await startGateway({
+      KAFKA_BROKERS: bootstrap,
+      KAFKA_TOPIC_METRICS: topic,
+      KAFKA_TOPIC_DEAD_LETTERS: `${topic}.dead`,
+      KAFKA_COMPRESSION: 'none',
+      SHUTDOWN_TIMEOUT: '10s',
+    });
+    t.after(() => gateway.stop());
+    await waitFor('the topic is known', () => gateway.snapshot().readiness.ready);
+    const device = await Device.identified(gateway.port);
+    device.send(largeLine(1));
+    assert.equal((await device.read()).seq, 1);
+    const set = { 'max.message.bytes': String(MAX_MESSAGE_BYTES) };
+    await alterConfig(bootstrap, { type: 'topics', name: topic }, { set });
+    device.send(`${largeLine(2)}{"type":"metrics","seq":3,"data":{"n":3}}\n`);
+    await waitFor('the small one is in Kafka', () => gateway.snapshot().records.confirmed === 2);
+    await waitFor('the large one is refused', () => gateway.snapshot().records.deadLettered === 1);
+    let seq = 3;
+    await waitFor('the socket refuses the next one', async () => {
+      device.send(largeLine(++seq));
+      for (;;) {
+        const { code, message, seq: answered } = await device.read();
+        if (answered === seq) return code === 'record_too_large' && message?.includes('at most 2560 fit');
+      }
+    });
+    device.destroy();
   },
 );

@@ -92,8 +92,7 @@ export interface Stage {
 const QUICK: RefresherTiming = {
   retry: { firstMs: 1, maxMs: 5 },
   refreshEveryMs: 60_000,
-  limitsEveryMs: 3_600_000,
-  limitsNotWithinMs: 0,
+  limits: { everyMs: 3_600_000, notWithinMs: 0 },
   goneAfter: { times: 3, forMs: 0 },
   fewerAfter: { times: 3, forMs: 0 },
 };

@@ -1,7 +1,8 @@
 // The metadata refresher against a cluster of scripted answers: what it believes, what it creates, what it says.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { ClusterError, type TopicLimits } from '../../src/kafka/cluster.ts';
+import type { TopicLimits } from '../../src/kafka/cluster.ts';
+import { AnswerError, ClusterError } from '../../src/kafka/cluster-error.ts';
 import { createOtherTopics } from '../../src/kafka/other-topics.ts';
 import { waitFor } from '../support/wait.ts';
 import { FakeSource, gate, type Stage, stage, TOPIC, UNKNOWN_TOPIC } from './fake-metadata.ts';
@@ -250,7 +251,7 @@ test('a request that a broker refuses with an error of its own is said with what
   const source = new FakeSource();
   source.has(TOPIC, [1]);
   source.initProducerId = async () => {
-    throw Object.assign(new Error('of kafkajs'), { code: 31 });
+    throw new AnswerError(31, 'InitProducerId');
   };
   const made = startStage(t, source);
   const warning = await waitFor('a warning', () => made.messages(WARNING)[0]);
@@ -319,6 +320,20 @@ test('the identity is kept while the cluster is the same, and is a new one in an
   assert.ok(made.messages(WARNING).some((msg) => msg.includes('Another Kafka cluster')));
 });
 
+test('fewer partitions in another cluster are believed at once, so that nothing goes there under the old identity', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1, 1]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  const asked = source.asked.length;
+  source.clusterId = 'cluster-b';
+  source.has(TOPIC, [1]);
+  await refreshed(made);
+  assert.equal(source.asked.length, asked + 1);
+  assert.deepEqual(made.adopted, [3, 1]);
+  assert.equal(made.handed.at(-1)?.producerId, 2n);
+});
+
 test('a broker that does not tell its cluster does not change the identity', async (t) => {
   const source = new FakeSource();
   source.clusterId = undefined;
@@ -332,6 +347,7 @@ test('a broker that does not tell its cluster does not change the identity', asy
   await refreshed(made);
   await isResolved(made);
   assert.equal(source.ids, 1);
+  assert.equal(made.handed.at(-1)?.clusterId, 'cluster-a');
   source.clusterId = 'cluster-b';
   await refreshed(made);
   assert.equal(source.ids, 2);
@@ -358,7 +374,7 @@ test('the limits are read at the start, then each hour and when somebody asks', 
 test('the limits are read again after an hour', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
-  const made = startStage(t, source, { timing: { limitsEveryMs: 1 } });
+  const made = startStage(t, source, { timing: { limits: { everyMs: 1, notWithinMs: 0 } } });
   await isResolved(made);
   const due = performance.now() + 1;
   await waitFor('they are due', () => performance.now() > due);
@@ -369,7 +385,7 @@ test('the limits are read again after an hour', async (t) => {
 test('a stream of refused batches does not read the limits each time', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
-  const made = startStage(t, source, { timing: { limitsNotWithinMs: 60_000 } });
+  const made = startStage(t, source, { timing: { limits: { everyMs: 3_600_000, notWithinMs: 60_000 } } });
   await isResolved(made);
   for (let i = 0; i < 10; i++) await made.refresher.refreshLimits();
   assert.equal(source.limitReads, 1);
