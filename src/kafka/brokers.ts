@@ -43,7 +43,8 @@ export class Brokers {
   /** To one of the configured addresses; only used until there is a connection to a node. */
   readonly #seed: ControlSlot;
   #nextBootstrap = 0;
-  #clusterId: string | undefined;
+  /** From the latest Metadata answers: the cluster, and a topic that a broker can be asked about. */
+  #known: { readonly clusterId?: string; readonly topic?: string } = {};
 
   constructor(options: ClusterOptions, log: Logger) {
     this.#options = options;
@@ -104,10 +105,15 @@ export class Brokers {
   }
 
   /** Takes over the brokers of a Metadata answer. Connections to a broker that has moved are dropped. */
-  learn({ brokers, clusterId }: MetadataAnswer): void {
+  learn({ brokers, clusterId, topicMetadata: [about] }: MetadataAnswer): void {
+    const before = this.#known.clusterId;
     // Another cluster behind the same addresses: connections that are still open lead to the old one.
-    const isOther = this.#clusterId !== undefined && clusterId !== null && clusterId !== this.#clusterId;
-    this.#clusterId = clusterId ?? this.#clusterId;
+    const isOther = before !== undefined && clusterId !== null && clusterId !== before;
+    this.#known = {
+      ...this.#known,
+      ...(clusterId !== null && { clusterId }),
+      ...(about !== undefined && { topic: about.topic }),
+    };
     const current = new Map(brokers.map((broker) => [broker.nodeId, broker]));
     for (const [nodeId, { address }] of this.#nodes) {
       const now = current.get(nodeId);
@@ -160,7 +166,10 @@ export class Brokers {
     events: ProduceConnectionEvents,
   ): Promise<ProduceConnection> {
     try {
-      return await this.#connector.produce(address, events);
+      return await this.#connector.produce(address, {
+        events,
+        verify: (connection) => this.#verifyCluster(connection),
+      });
     } catch (error) {
       this.failed(nodeId);
       if (!(error instanceof ClusterError) || !NO_CONNECTION.has(error.code)) throw error;
@@ -171,6 +180,22 @@ export class Brokers {
         { cause: error },
       );
     }
+  }
+
+  /**
+   * Another cluster may stand behind the same address since the connection before this one. A batch in flight then is
+   * stamped for the former cluster, and must not reach this one before its stamp is renewed.
+   */
+  async #verifyCluster(connection: ControlConnection): Promise<void> {
+    const { clusterId: expected, topic } = this.#known;
+    if (expected === undefined || topic === undefined) return;
+    const payload = { topics: [topic], allowAutoTopicCreation: false };
+    const { clusterId } = await connection.ask('Metadata', payload, this.controlTimeoutMs);
+    if (clusterId === null || clusterId === expected) return;
+    throw new ClusterError(
+      'PROTOCOL',
+      `${connection.address} belongs to the cluster ${clusterId} now and not to ${expected}`,
+    );
   }
 
   #forget(nodeId: number): void {

@@ -24,6 +24,8 @@ interface LoggedIn {
   readonly session: SaslSession;
 }
 
+export type Verify = (connection: ControlConnection) => Promise<void>;
+
 export class Connector {
   readonly #options: ClusterOptions;
   readonly #timeoutMs: number;
@@ -47,9 +49,14 @@ export class Connector {
     return new ControlConnection(broker, { address: addressText(address), versions, session });
   }
 
-  async produce(address: Address, events: ProduceConnectionEvents): Promise<ProduceConnection> {
+  /** @param verify asks the broker something before anything is produced; its rejection closes the connection */
+  async produce(
+    address: Address,
+    { events, verify }: { events: ProduceConnectionEvents; verify: Verify },
+  ): Promise<ProduceConnection> {
     const { broker, versions, session } = await this.#logIn(address, false);
     try {
+      await verify(new ControlConnection(broker, { address: addressText(address), versions, session }));
       const version = chooseVersion(versions, 'Produce', addressText(address));
       const { clientId, requestTimeoutMs } = this.#options;
       return new ProduceConnection(

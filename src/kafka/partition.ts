@@ -653,6 +653,7 @@ export class Partition {
     if (this.#state === 'catching-up') this.#backToDisk();
     if (rejected !== undefined) {
       const fields = { records: batch.count, reason: rejected.reason };
+      this.#host.failed(this, rejected);
       this.#host.warn(this, fields, 'Kafka refuses a record of a batch, looking for it');
     }
     // Whatever was sent of this batch, and behind it, was sent under the former identity.

@@ -15,6 +15,7 @@ import {
   INIT_PRODUCER_ID,
   METADATA,
   PRODUCE,
+  producedAnswer,
   rangesOf,
   requestFor,
   type Script,
@@ -65,6 +66,26 @@ test('when another cluster answers, the connections to the old one are left', as
   await waitFor('the old connection is closed', () => !broker.open.has(old));
   await cluster.produce(1, requestFor([0]));
   assert.equal(broker.produceConnections.length, 2);
+});
+
+test('a new connection that leads to another cluster carries no batch before its leaders were asked for', async (t) => {
+  const broker = await ScriptedBroker.start(t);
+  const cluster = await clusterOf(t, broker);
+  await cluster.topicMetadata('readings');
+  await cluster.produce(1, requestFor([0]));
+  broker.script.clusterId = 'cluster-two';
+  broker.script.onProduce = () => 'close';
+  await assert.rejects(cluster.produce(1, requestFor([0])), { code: 'CLOSED' });
+  const before = broker.produced.length;
+  await assert.rejects(cluster.produce(1, requestFor([0])), {
+    code: 'PROTOCOL',
+    message: /belongs to the cluster cluster-two now and not to cluster-one/,
+  });
+  assert.equal(broker.produced.length, before);
+  broker.script.onProduce = (request) => producedAnswer(request);
+  assert.equal((await cluster.topicMetadata('readings')).clusterId, 'cluster-two');
+  await cluster.produce(1, requestFor([0]));
+  assert.equal(broker.produced.length, before + 1);
 });
 
 test('topics are created by the controller, with the settings they are given', async (t) => {
