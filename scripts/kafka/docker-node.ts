@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { brokerProperties, type SaslListener } from './config.ts';
 import type { BrokerNode } from './node.ts';
 import { onParentDeath, run } from './process.ts';
-import { DOCKER_IMAGE } from './runtime.ts';
+import { dockerImage } from './runtime.ts';
+import type { KafkaVersion } from './version.ts';
 
 const DOCKER_TIMEOUT_MS = 60_000;
 const LOG_TAIL_LINES = '20';
@@ -19,6 +20,7 @@ export interface DockerNodeOptions {
   readonly ports: readonly number[];
   readonly network: string;
   readonly clusterId: string;
+  readonly version: KafkaVersion;
   readonly sasl: SaslListener | undefined;
   readonly properties: Readonly<Record<string, string>>;
   /** The named volume that keeps the data; without one they go with the container. */
@@ -76,7 +78,7 @@ export class DockerNode implements BrokerNode {
   }
 
   #runArguments(): string[] {
-    const { id, ports, network, clusterId, sasl, properties, volume } = this.#options;
+    const { id, ports, network, clusterId, version, sasl, properties, volume } = this.#options;
     const port = this.#port;
     const config = brokerProperties({
       id,
@@ -85,7 +87,9 @@ export class DockerNode implements BrokerNode {
       advertised: `PLAINTEXT://127.0.0.1:${port},INTERNAL://${this.#name}:${INTERNAL_PORT}`,
       protocols: 'PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
       interBroker: 'INTERNAL',
-      voters: ports.map((p, index) => `${index + 1}@${containerName(p)}:${CONTROLLER_PORT}`).join(','),
+      quorum: {
+        voters: ports.map((p, index) => `${index + 1}@${containerName(p)}:${CONTROLLER_PORT}`).join(','),
+      },
       dataDir: DATA_DIR,
       host: '',
       sasl,
@@ -97,7 +101,7 @@ export class DockerNode implements BrokerNode {
       ...[port, ...(sasl ? [sasl.port] : [])].flatMap((open) => ['--publish', `127.0.0.1:${open}:${open}`]),
       ...(volume ? ['--volume', `${volume}:${DATA_DIR}`] : []),
       ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
-      DOCKER_IMAGE,
+      dockerImage(version),
     ];
   }
 }
