@@ -3,6 +3,7 @@
 
 export const PRODUCE = 0;
 export const METADATA = 3;
+export const SASL_AUTHENTICATE = 36;
 
 /** Cuts a stream into frames, each with its size field (four bytes) in front. */
 export class FrameSplitter {
@@ -43,6 +44,12 @@ export function requestHead(frame: Buffer): RequestHead {
 }
 
 export const answeredId = (frame: Buffer): number => frame.readInt32BE(4);
+
+/** How long the broker wants no more of this client, from the end of a whole answer to a produce request. */
+export function throttledMs(frame: Buffer, { apiVersion }: RequestHead): number {
+  // Flexible versions end with a byte for tagged fields, of which a broker sends none when all went well.
+  return frame.readInt32BE(frame.length - (apiVersion < 9 ? 4 : 5));
+}
 
 /** Replaces the brokers' ports in a metadata answer, in place. For the versions with a throttle time and fixed sizes. */
 export function redirect(frame: Buffer, { apiVersion }: RequestHead, portOf: (port: number) => number): void {

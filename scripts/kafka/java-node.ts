@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -49,6 +49,7 @@ export class JavaNode implements BrokerNode {
   readonly #runtime: JavaRuntime;
   readonly #options: JavaNodeOptions;
   readonly #logFile: string;
+  #clusterId: string;
   #child: ChildProcess | undefined;
   #exited: Promise<unknown> = Promise.resolve();
   /** When a broker under ZooKeeper died without giving its session back. */
@@ -60,6 +61,7 @@ export class JavaNode implements BrokerNode {
     this.dataDir = join(options.directory, 'data');
     this.#runtime = runtime;
     this.#options = options;
+    this.#clusterId = options.clusterId;
     this.#logFile = join(options.directory, 'broker.log');
   }
 
@@ -108,6 +110,13 @@ export class JavaNode implements BrokerNode {
     return text.trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
   }
 
+  async wipe(): Promise<void> {
+    if (this.#options.zooKeeper !== undefined)
+      throw new Error('the id of a cluster with ZooKeeper lies there');
+    await rm(this.dataDir, { recursive: true, force: true });
+    this.#clusterId = newClusterId();
+  }
+
   async remove(): Promise<void> {}
 
   /** ZooKeeper lets nobody in under the broker's id while it takes the killed one for alive. */
@@ -142,7 +151,7 @@ export class JavaNode implements BrokerNode {
   }
 
   async #format(config: string): Promise<void> {
-    const tool = ['kafka.tools.StorageTool', 'format', '-t', this.#options.clusterId, '-c', config];
+    const tool = ['kafka.tools.StorageTool', 'format', '-t', this.#clusterId, '-c', config];
     const args = [...TOOL_FLAGS, '-cp', this.#runtime.classPath, ...tool];
     const result = await run(this.#runtime.java, args, FORMAT_TIMEOUT_MS);
     if (result.exitCode === 0) return;

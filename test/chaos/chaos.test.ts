@@ -39,7 +39,7 @@ async function play(
     const fault = FAULTS.find((candidate) => candidate.name === name);
     assert.ok(fault, name);
     await t.test(name, async (t) => {
-      const result = await playRound(await clusters.get(fault.brokers), { faults: [fault], seed: SEED });
+      const result = await playRound(await clusters.get(fault), { faults: [fault], seed: SEED });
       results.push(result);
       if (result.skipped !== undefined) t.skip(result.skipped);
       assert.deepEqual(result.wrong, []);
