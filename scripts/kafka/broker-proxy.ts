@@ -4,6 +4,7 @@ import { connect, createServer, type Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   answeredId,
+  disown,
   FrameSplitter,
   METADATA,
   PRODUCE,
@@ -47,6 +48,8 @@ export class BrokerProxy {
   rate = 0;
   /** So many answers to produce requests are swallowed from now on, each with a reset of its connection. */
   swallowAnswers = 0;
+  /** So many answers to produce requests say from now on that the broker is not the leader, although it did them. */
+  disownAnswers = 0;
   /** Added to each answer to a produce request. As with a real broker, later answers wait behind it. */
   produceDelayMs = 0;
   /** The connection of a larger request is closed without an answer, 0 = no limit. */
@@ -120,6 +123,7 @@ export class BrokerProxy {
     this.delayMs = 0;
     this.rate = 0;
     this.swallowAnswers = 0;
+    this.disownAnswers = 0;
     this.produceDelayMs = 0;
     this.maxRequestBytes = 0;
     this.blackhole = false;
@@ -251,6 +255,10 @@ class Link {
     }
     if (head?.apiKey === METADATA) redirect(frame, head, this.#redirect);
     const isProduce = head?.apiKey === PRODUCE;
+    if (isProduce && this.#proxy.disownAnswers > 0) {
+      this.#proxy.disownAnswers--;
+      disown(frame, head);
+    }
     if (isProduce) this.#proxy.counters.throttledMs += throttledMs(frame, head);
     this.#lanes[1].send(frame, isProduce ? this.#proxy.produceDelayMs : 0);
   }

@@ -51,6 +51,16 @@ export function throttledMs(frame: Buffer, { apiVersion }: RequestHead): number 
   return frame.readInt32BE(frame.length - (apiVersion < 9 ? 4 : 5));
 }
 
+const NOT_LEADER_OR_FOLLOWER = 6;
+
+/** Has an answer to a produce request say, in place, that the broker does not lead the first partition. */
+export function disown(frame: Buffer, { apiVersion }: RequestHead): void {
+  if (apiVersion > 8) throw new Error(`produce version ${apiVersion} is not known here`);
+  // Size, correlation id, number of topics, the topic's name, number of partitions, the first one's number.
+  const nameAt = 4 + 4 + 4;
+  frame.writeInt16BE(NOT_LEADER_OR_FOLLOWER, nameAt + 2 + frame.readInt16BE(nameAt) + 4 + 4);
+}
+
 /** Replaces the brokers' ports in a metadata answer, in place. For the versions with a throttle time and fixed sizes. */
 export function redirect(frame: Buffer, { apiVersion }: RequestHead, portOf: (port: number) => number): void {
   if (apiVersion < 3 || apiVersion > 8) throw new Error(`metadata version ${apiVersion} is not known here`);

@@ -27,7 +27,7 @@ const PARTITIONS = 3;
 test('without Kafka a device hears `stored` only after the sync of the segment that holds its reading', {
   timeout: 2 * DEADLINE_MS,
 }, async (t) => {
-  if (!traces(t)) return;
+  if (!canTrace(t)) return;
   const brokerPort = await freePort();
   const { events, fleet, port } = await traced(t, { topic: uniqueTopic('stored'), brokerPort });
   const ports = { port, brokerPort };
@@ -44,7 +44,7 @@ test('without Kafka a device hears `stored` only after the sync of the segment t
 kafkaTest(
   'with Kafka a device hears `stored` only after the answer to the request that holds its reading was read',
   async ({ bootstrap }, t) => {
-    if (!traces(t)) return;
+    if (!canTrace(t)) return;
     const topic = uniqueTopic('stored');
     await createTopic(bootstrap, topic, { partitions: PARTITIONS });
     const brokerPort = Number(bootstrap.split(',')[0]?.split(':').at(-1));
@@ -63,16 +63,6 @@ kafkaTest(
     );
   },
 );
-
-/** False, and the test is skipped loudly, when there is no strace. CI must have it. */
-function traces(t: TestContext): boolean {
-  if (canTrace()) return true;
-  const why = 'strace is missing or may not trace here (on Debian: apt-get install strace)';
-  assert.notEqual(process.env.SLUICE_REQUIRE_STRACE, '1', why);
-  console.error(`SKIPPED: ${t.name}: ${why}`);
-  t.skip(why);
-  return false;
-}
 
 interface Run {
   readonly events: readonly TraceEvent[];
