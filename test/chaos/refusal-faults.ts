@@ -160,7 +160,8 @@ async function heldUntil(stage: Stage, remedy: () => Promise<void>): Promise<Out
     return performance.now() - from > REFUSED_MS;
   });
   if (!shown) wrong.push(`readiness does not say why: ${gateway.stats.readiness.reasons.join('; ')}`);
-  if (ledger.confirmed === confirmed)
+  const told = ledger.confirmed - confirmed;
+  if (told === 0)
     wrong.push('devices heard no `stored` meanwhile, although the disk is fine');
   const givenUp = () => gateway.stats.records.deadLettered;
   const before = givenUp();
@@ -169,7 +170,7 @@ async function heldUntil(stage: Stage, remedy: () => Promise<void>): Promise<Out
   const lost = Math.max(before, givenUp());
   if (lost > 0) wrong.push(`${lost} records were given up for a reason that was not theirs`);
   if (ledger.refused > 0) wrong.push(`${ledger.refused} readings were refused for it`);
-  const bite = `${ledger.confirmed - confirmed} readings told stored while Kafka refused them, ${lost} given up`;
+  const bite = `${told} readings told stored while Kafka refused them, ${lost} given up`;
   return { bite, tookMs, limitMs: HELD_BACK_MS, drainedMs, wrong };
 }
 
