@@ -20,6 +20,7 @@ interface Reply {
 const TICK_MS = 25;
 /** Messages a device leaves unconfirmed before it waits, unless a fault asks for more. */
 const WINDOW = 400;
+const BURST = 2;
 const PADDING: readonly [number, number] = [10, 200];
 const RECONNECT_MS: readonly [number, number] = [50, 300];
 
@@ -29,6 +30,8 @@ export class Fleet {
   padding: readonly [from: number, to: number] = PADDING;
   /** Messages a device leaves unconfirmed before it waits. */
   window = WINDOW;
+  /** Messages a device sends in one go at most. */
+  burst = BURST;
   readonly #devices: Device[] = [];
   readonly #random: Random;
   #timer: NodeJS.Timeout | undefined;
@@ -63,7 +66,7 @@ export class Fleet {
   start(): void {
     this.#timer ??= setInterval(() => {
       for (const device of this.#devices) {
-        if (device.open < this.window) device.send(this.#random.between(0, 2), this.padding);
+        if (device.open < this.window) device.send(this.#random.between(0, this.burst), this.padding);
       }
     }, TICK_MS);
   }
@@ -74,10 +77,11 @@ export class Fleet {
     this.#timer = undefined;
   }
 
-  /** Readings are small again, and devices wait for confirmations as usual. */
+  /** Readings are small and few again, and devices wait for confirmations as usual. */
   calm(): void {
     this.padding = PADDING;
     this.window = WINDOW;
+    this.burst = BURST;
   }
 
   /** One reading of about so many bytes, in the midst of small ones. */

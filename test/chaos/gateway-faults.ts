@@ -16,6 +16,7 @@ const LARGE_READINGS: readonly [number, number] = [800, 1_000];
 const STILL_MS = 1_000;
 /** So many that a device goes on writing through the whole stop. */
 const FLOOD_WINDOW = 20_000;
+const FLOOD_BURST = 20;
 
 export const GATEWAY_FAULTS: readonly Fault[] = [
   { name: 'gateway-kill', brokers: 1, apply: killUnderLoad },
@@ -136,6 +137,7 @@ async function terminateFlooded(stage: Stage): Promise<Outcome> {
   fleet.padding = LARGE_READINGS;
   fleet.window = FLOOD_WINDOW;
   await stage.flows();
+  fleet.burst = FLOOD_BURST;
   for (const broker of kafka.brokers) await broker.pause();
   await sleep(200);
   return stopAndReturn(stage, 'lines came in all the while');

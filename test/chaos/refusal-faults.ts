@@ -161,8 +161,7 @@ async function heldUntil(stage: Stage, remedy: () => Promise<void>): Promise<Out
   });
   if (!shown) wrong.push(`readiness does not say why: ${gateway.stats.readiness.reasons.join('; ')}`);
   const told = ledger.confirmed - confirmed;
-  if (told === 0)
-    wrong.push('devices heard no `stored` meanwhile, although the disk is fine');
+  if (told === 0) wrong.push('devices heard no `stored` meanwhile, although the disk is fine');
   const givenUp = () => gateway.stats.records.deadLettered;
   const before = givenUp();
   await remedy();
