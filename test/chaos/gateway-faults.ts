@@ -17,6 +17,7 @@ const STILL_MS = 1_000;
 /** So many that a device goes on writing through the whole stop. */
 const FLOOD_WINDOW = 20_000;
 const FLOOD_BURST = 20;
+const WAITING_LINES = 1_000;
 
 export const GATEWAY_FAULTS: readonly Fault[] = [
   { name: 'gateway-kill', brokers: 1, apply: killUnderLoad },
@@ -131,16 +132,16 @@ async function terminateFull(stage: Stage): Promise<Outcome> {
   return stopAndReturn(stage, held);
 }
 
-/** Kafka freezes a moment before the stop, and devices write on as if nothing were. */
+/** Kafka freezes, more lines wait than the buffer has room for, and devices write on through the whole stop. */
 async function terminateFlooded(stage: Stage): Promise<Outcome> {
-  const { fleet, kafka } = stage;
+  const { gateway, fleet, kafka } = stage;
   fleet.padding = LARGE_READINGS;
   fleet.window = FLOOD_WINDOW;
   await stage.flows();
   fleet.burst = FLOOD_BURST;
   for (const broker of kafka.brokers) await broker.pause();
-  await sleep(200);
-  return stopAndReturn(stage, 'lines came in all the while');
+  await stage.wait('lines wait', () => gateway.stats.lines.waiting > WAITING_LINES);
+  return stopAndReturn(stage, `${gateway.stats.lines.waiting} lines waited and more came`);
 }
 
 /** Stops while Kafka is frozen; whatever was accepted and not confirmed is in the spool of the next start. */
