@@ -1,6 +1,9 @@
 // Writes what the docs repeat from the code and from measurements: docs/configuration.md, .env.example, the table of
-// reply codes in docs/protocol.md, and from docs/benchmarks.json that page and the README's table. With --check it writes nothing and exits 1 where a file differs. `npm run docs` runs it.
+// reply codes in docs/protocol.md, the tables of Kafka's error codes in docs/delivery-guarantees.md, and from
+// docs/benchmarks.json that page and the README's table. With --check it writes nothing and exits 1 if a file differs.
+// `npm run docs` runs it.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { isOurs, KAFKA_ERRORS, OUTCOMES, type Outcome } from '../src/kafka/errors.ts';
 import { CODE_NAMES, CODES, isFatal } from '../src/protocol/codes.ts';
 import { benchSection, readmeTable } from './bench/benchmarks-page.ts';
 import { parseBenchFile } from './bench/results-file.ts';
@@ -18,6 +21,7 @@ const files: Record<string, string | undefined> = {
   'docs/configuration.md': configurationPage(),
   '.env.example': envExample(),
   'docs/protocol.md': sectionOf('docs/protocol.md', 'codes', codesTable()),
+  'docs/delivery-guarantees.md': sectionOf('docs/delivery-guarantees.md', 'kafka-errors', kafkaErrorTables()),
   'docs/benchmarks.md': sectionOf('docs/benchmarks.md', 'bench', benchSection(benchmarks)),
   'README.md': sectionOf('README.md', 'speed', readmeTable(benchmarks)),
 };
@@ -51,4 +55,26 @@ function codesTable(): string {
     CODES[code].meaning,
   ]);
   return textTable(['code', 'the connection', 'meaning'], rows);
+}
+
+function kafkaErrorTables(): string {
+  const errors = [...KAFKA_ERRORS].filter(([code]) => isOurs(code)).map(([, error]) => error);
+  const named = (outcome: Outcome) =>
+    errors
+      .filter((error) => error.outcome === outcome)
+      .map(({ name }) => `\`${name}\``)
+      .join(', ');
+  const classes = (Object.keys(OUTCOMES) as Outcome[]).map((outcome) => [
+    outcome,
+    OUTCOMES[outcome],
+    named(outcome) + (outcome === 'retry' ? ', and every code that is not named here' : ''),
+  ]);
+  const remedies = errors.flatMap(({ name, remedy }) =>
+    remedy === undefined ? [] : [[`\`${name}\``, remedy]],
+  );
+  return [
+    textTable(['class', 'what the gateway does', 'codes'], classes),
+    'What the log, `/readyz` and `/stats` advise if a code does not go away by itself:',
+    textTable(['code', 'what to do'], remedies),
+  ].join('\n\n');
 }

@@ -69,9 +69,20 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
       batchesWritten: delivery.counters.batchesSpooled,
       trouble: delivery.spoolTrouble ?? kafka.leftovers.trouble,
     },
-    deadLetters: { sent: kafka.deadLetters?.sent ?? 0, dropped: kafka.deadLetters?.dropped ?? 0 },
+    deadLetters: deadLetterFigures(kafka),
     process: sources.process.read(),
     processes: { configured: 1, running: 1, restarts: 0 },
+  };
+}
+
+function deadLetterFigures({ deadLetters, leftovers }: Kafka): Snapshot['deadLetters'] {
+  const { letters } = leftovers;
+  return {
+    sent: deadLetters.sent + letters.sent,
+    dropped: deadLetters.dropped,
+    waiting: deadLetters.waiting + letters.waiting,
+    bytes: deadLetters.bytes + letters.bytes,
+    problem: deadLetters.problem ?? letters.problem,
   };
 }
 
@@ -132,6 +143,7 @@ function readiness({ kafka, stopping }: SnapshotSources): Readiness {
   if (!kafka.budget.hasRoom())
     reasons.push('unconfirmed records fill KAFKA_BUFFER_BYTES, devices are paused');
   if (kafka.delivery.spoolTrouble !== null) reasons.push(kafka.delivery.spoolTrouble);
+  if (kafka.deadLetters.blocked !== null) reasons.push(kafka.deadLetters.blocked);
   return { ready: reasons.length === 0, reasons };
 }
 

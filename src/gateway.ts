@@ -64,7 +64,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
       ...events,
       ...(isPaced && { received: (bytes: number) => pacer.read(bytes) }),
       refusedLine: (connection, reason, { bytes, start, end }) =>
-        kafka.deadLetters?.line({
+        kafka.deadLetters.line({
           value: bytes.subarray(start, end),
           reason,
           connectionId: connection.id,

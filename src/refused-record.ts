@@ -1,38 +1,23 @@
-// What happens when Kafka refuses a record after its message was accepted: it goes to the dead letters, and its
-// device hears why. Belongs to the wiring, as it joins delivery, the dead letters and the connections.
+// What happens when Kafka refuses a record after its message was accepted: its device hears why, and the record
+// becomes a dead letter. Belongs to the wiring, as it joins delivery, the dead letters and the connections.
+import { letterOf } from './kafka/dead-letters.ts';
 import type { Kafka } from './kafka/kafka.ts';
-import type { RefusedRecord } from './kafka/poison.ts';
+import type { RefusedRecord } from './kafka/split-batch.ts';
 import type { Code } from './protocol/codes.ts';
 import type { TcpServer } from './server/tcp-server.ts';
 
-export function answerRefusedRecord(
-  { value, timestampMs }: RefusedRecord,
+/** Tells the device at once. Resolves when the letter is durable; until then the record must not leave the disk. */
+export async function answerRefusedRecord(
+  record: RefusedRecord,
   reason: string,
   { server, kafka }: { server: TcpServer; kafka: Kafka },
-): void {
-  // Our own encoding (protocol/record-frame.ts), so the shape is known.
-  const {
-    connection_id: connectionId,
-    zipcode,
-    seq,
-  } = JSON.parse(value.toString()) as {
-    connection_id: string;
-    zipcode: string;
-    seq?: number;
-  };
-  const connection = server.connection(connectionId);
-  const remoteAddress = connection?.remoteAddress ?? '';
-  kafka.deadLetters?.record({
-    value,
-    reason,
-    connectionId,
-    zipcode,
-    remoteAddress,
-    receivedAtMs: timestampMs,
-  });
+): Promise<void> {
+  const { letter, seq } = letterOf(record, reason);
+  const connection = server.connection(letter.connectionId);
   const code: Code =
     reason === 'MESSAGE_TOO_LARGE' || reason === 'RECORD_LIST_TOO_LARGE'
       ? 'record_too_large'
       : 'invalid_message';
   connection?.refuseAccepted(code, `Kafka refused the record: ${reason}`, seq);
+  await kafka.deadLetters.record({ ...letter, remoteAddress: connection?.remoteAddress ?? '' });
 }

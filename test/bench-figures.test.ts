@@ -230,7 +230,7 @@ describe('a comparison', () => {
     assert.equal(ratiosOnly, true);
     assert.deepEqual(
       regressions.map((text) => text.split(':')[0]),
-      ['batch.busyMultiple'],
+      ['batch.multiple', 'batch.busyMultiple'],
     );
   });
 

@@ -53,7 +53,7 @@ export function baselineSnapshot({ server, sink, queue, process: stats }: Baseli
       batchesWritten: 0,
       trouble: null,
     },
-    deadLetters: { sent: 0, dropped: 0 },
+    deadLetters: { sent: 0, dropped: 0, waiting: 0, bytes: 0, problem: null },
     process: stats.read(),
     processes: { configured: 1, running: 1, restarts: 0 },
   };

@@ -43,7 +43,7 @@ export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
     load('perSecond', 'messages/s', 0, (run) => run.perSecond, 'more'),
     load('serverCpuUs', 'server CPU us', 2, (run) => run.serverCpuUs, 'less'),
     load('jsonParseUs', 'JSON.parse us', 2, (run) => run.jsonParseUs),
-    load('multiple', 'multiple', 2, (run) => run.multiple, 'less'),
+    load('multiple', 'multiple', 2, (run) => run.multiple, 'less', 'ratio'),
     load('busyMultiple', 'multiple busy', 2, (run) => run.busyMultiple, 'less', 'ratio'),
     load('loadCpuUs', 'load CPU us', 2, (run) => run.loadCpuUs),
     load('residentMiB', 'RSS MiB', 0, (run) => run.residentMiB, 'less'),
@@ -101,8 +101,8 @@ export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
 
 export const EXPLANATIONS: Readonly<Record<Kind, string>> = {
   load: `CPU: user and system of the whole process, a message. multiple: server CPU in units of JSON.parse of the same
-lines on the quiet machine, just before and after; multiple busy, which is what is judged: in units of JSON.parse within
-the same seconds, beside the running server (docs/decisions/0017).`,
+lines on the quiet machine, just before and after; multiple busy: in units of JSON.parse within the same seconds,
+beside the running server (docs/decisions/0017).`,
   pair: `Two servers in turns, each with a load of its own. ratio: messages a second of the first in units of those of the
 second; CPU: of all processes of a server, user and system, a message; CPU ratio: of the first in units of the second.`,
   memory: `KB: 1,000 bytes a connection of the server's resident size above that without connections, after 15 s or more of

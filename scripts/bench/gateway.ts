@@ -73,7 +73,7 @@ export interface Warm {
 /** Doubles the count until it takes long enough: by then the code is compiled and its rate is known. */
 export async function warmUpFast(
   send: (messages: { readonly first: number; readonly count: number }) => Promise<unknown>,
-  { firstCount = FIRST_WARM_UP } = {},
+  firstCount = FIRST_WARM_UP,
 ): Promise<Warm> {
   let first = 0;
   for (let count = firstCount; ; count *= 2) {

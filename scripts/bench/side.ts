@@ -44,9 +44,7 @@ export class Side {
     await this.#gateway.load.call('connect', this.#load);
     // At least a write of each device: none of them is new in the measured window.
     const first = connections * linesPerWrite;
-    const { perSecond } = await warmUpFast(({ count }) => this.send({ count }), {
-      firstCount: first,
-    });
+    const { perSecond } = await warmUpFast(({ count }) => this.send({ count }), first);
     this.#turnMessages = Math.ceil((perSecond * this.#seconds) / TURNS);
   }
 

@@ -167,14 +167,20 @@ export const METRICS: readonly Metric[] = [
   ),
   counter(
     'sluice_dead_letters_total',
-    'Refused lines and records sent to the dead letters’ topic.',
+    'Refused lines and records that the dead letters’ topic has acknowledged.',
     (s) => s.deadLetters.sent,
   ),
   counter(
     'sluice_dead_letters_dropped_total',
-    'Dead letters not kept: over the rate, or no room.',
+    'Refused lines that were not kept: over the rate, or no room.',
     (s) => s.deadLetters.dropped,
   ),
+  gauge(
+    'sluice_dead_letters_waiting',
+    'Dead letters that Kafka has not acknowledged, in memory or on disk.',
+    (s) => s.deadLetters.waiting,
+  ),
+  gauge('sluice_dead_letters_disk_bytes', 'Bytes of dead letters on disk.', (s) => s.deadLetters.bytes),
 
   // The names prom-client's own collectDefaultMetrics gives these, so that common dashboards find them. Not
   // collected by it: its timers and observers would measure a second time what the snapshot holds.

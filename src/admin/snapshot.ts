@@ -84,9 +84,16 @@ export interface Snapshot {
     readonly trouble: string | null;
   };
   readonly deadLetters: {
+    /** Acknowledged by Kafka. */
     readonly sent: number;
-    /** Not kept: over the rate, or no room while Kafka is away. */
+    /** Refused lines that were not kept: over the rate, or no room while Kafka does not take them. */
     readonly dropped: number;
+    /** Not acknowledged by Kafka, in memory or on disk. */
+    readonly waiting: number;
+    /** On disk. */
+    readonly bytes: number;
+    /** Why they wait, null when none does. */
+    readonly problem: string | null;
   };
   readonly process: {
     readonly residentBytes: number;

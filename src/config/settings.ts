@@ -141,7 +141,7 @@ export const settingsSchema = z.object({
     'work',
     whole({ min: 0, max: 256 }),
     '0',
-    'server processes that share the port; 0 = one a core. Caps on connections, `SPOOL_MAX_BYTES` and `KAFKA_BUFFER_BYTES` hold for all together, workers and their queue for each',
+    'server processes that share the port; 0 = one a core. Caps on connections, `SPOOL_MAX_BYTES`, `SPOOL_DEAD_BYTES` and `KAFKA_BUFFER_BYTES` hold for all together, workers and their queue for each',
   ),
 
   TCP_TLS_CERT: setting(
@@ -219,6 +219,12 @@ export const settingsSchema = z.object({
     wholeOr(-1, "the broker's own", { min: 1, max: 100 }),
     '-1',
     'copies of the topics the gateway creates',
+  ),
+  KAFKA_TIMESTAMP: setting(
+    'kafka',
+    choice('received', 'sent'),
+    'received',
+    "timestamp of a record in Kafka: `received` = when its line came in, `sent` = when its batch is sent, for a topic that refuses old timestamps. The record's value keeps `received_at` either way",
   ),
 
   KAFKA_BATCH_SIZE: setting(
@@ -321,6 +327,12 @@ export const settingsSchema = z.object({
   ),
   // A Kafka log segment counts its positions in a signed 32-bit number.
   SPOOL_SEGMENT_BYTES: setting('spool', size({ min: 64 * KIB, max: GIB }), '64MiB', 'size of one file of it'),
+  SPOOL_DEAD_BYTES: setting(
+    'spool',
+    size({ min: MIB, max: 1024 * GIB }),
+    '64MiB',
+    'the same for dead letters that Kafka has not taken yet; when it is full, a partition with a refused record waits',
+  ),
   SPOOL_SYNC: setting(
     'spool',
     choice('batch', 'os'),

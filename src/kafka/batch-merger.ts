@@ -2,18 +2,13 @@
 // is many small batches, and each would cost Kafka a round trip.
 import type { SpooledBatch } from '../spool/segment-reader.ts';
 import type { Codec } from './compression.ts';
-import { unpack } from './poison.ts';
 import { HEADER_BYTES, RecordBatchWriter } from './record-batch.ts';
+import { type RawRecord, unpack } from './split-batch.ts';
 
 /** What a batch may hold at most, uncompressed. */
 export interface BatchLimits {
   readonly bytes: number;
   readonly records: number;
-}
-
-interface RawRecord {
-  readonly timestampMs: number;
-  readonly body: Uint8Array;
 }
 
 export class BatchMerger {
@@ -51,11 +46,11 @@ export class BatchMerger {
     return true;
   }
 
-  /** All of it as one batch, not yet stamped. */
-  async merged(codec: Codec): Promise<SpooledBatch> {
+  /** All of it as one batch, not yet stamped. @param atMs if given, the time of every record, else each keeps its own */
+  async merged(codec: Codec, atMs?: number): Promise<SpooledBatch> {
     if (this.#count === this.#first.count || this.#records === undefined) return this.#first;
     const writer = new RecordBatchWriter(this.#bytes);
-    for (const { timestampMs, body } of this.#records) writer.appendRaw(timestampMs, body);
+    for (const { timestampMs, body } of this.#records) writer.appendRaw(atMs ?? timestampMs, body);
     return { ...this.#first, count: this.#count, bytes: (await writer.seal(codec)).bytes };
   }
 }

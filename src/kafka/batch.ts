@@ -3,7 +3,7 @@ import type { Session } from '../queue/job.ts';
 import type { BatchTicket } from '../workers/record-sink.ts';
 import { batchBuffers } from './buffer-pool.ts';
 import type { Codec } from './compression.ts';
-import type { Outgoing, ReadyBatch } from './outgoing.ts';
+import type { ProducerBatch } from './producer-batch.ts';
 import { type ProducerStamp, RecordBatchWriter } from './record-batch.ts';
 
 export interface BatchRoom {
@@ -13,9 +13,7 @@ export interface BatchRoom {
   readonly bytes: number;
 }
 
-const NO_ROOM: BatchRoom = { initialBytes: 0, records: 0, bytes: 0 };
-
-export class Batch implements BatchTicket, Outgoing {
+export class Batch implements BatchTicket, ProducerBatch {
   readonly partition: number;
   readonly openedAtMs: number;
   /** What it takes of the budget now. */
@@ -61,23 +59,6 @@ export class Batch implements BatchTicket, Outgoing {
       this.#asked = session;
     }
     this.#askedSeq = seq;
-  }
-
-  /** A sealed batch in parts that follow each other: the last one settles what the whole stands for. */
-  split(parts: readonly ReadyBatch[]): Batch[] {
-    const batches = parts.map(({ bytes, count }) => {
-      const batch = new Batch(this.partition, this.openedAtMs, NO_ROOM);
-      batch.#writer = undefined;
-      batch.#count = count;
-      batch.#sealing = Promise.resolve();
-      batch.bytes = bytes;
-      batch.heldBytes = bytes.length;
-      return batch;
-    });
-    const last = batches.at(-1);
-    for (const [session, seq] of this.confirmations) last?.confirm(session, seq);
-    last?.settled().then(() => this.release());
-    return batches;
   }
 
   get count(): number {

@@ -157,11 +157,12 @@ export class Batcher implements RecordSink {
   }
 
   /** Appends a record that is encoded already, to a partition of the caller's choice. */
-  appendRaw(partition: number, timestampMs: number, body: Uint8Array): void {
+  appendRaw(partition: number, timestampMs: number, body: Uint8Array): BatchTicket {
     const batch = this.#openFor(partition, body.length + HEADER_BYTES);
     this.#added(batch, batch.writer.appendRaw(timestampMs, body));
     this.accepted++;
     if (this.#isFull(batch)) this.#close(batch);
+    return batch;
   }
 
   /** The partition has nothing left to send: an open batch that is due follows at once. */

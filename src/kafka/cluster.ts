@@ -32,6 +32,8 @@ export interface TopicToCreate {
   readonly partitions: number;
   /** -1 = the broker's own default. */
   readonly replicationFactor: number;
+  /** The topic's own settings; the broker's defaults hold for the rest. */
+  readonly config?: Readonly<Record<string, string>>;
 }
 
 /** A broker could not be reached, or did not answer in time. What was sent to it may have been done. */
@@ -98,9 +100,11 @@ export class KafkaCluster {
   }
 
   /** Resolves with the broker's error code name where it refuses, null where the topic is there afterwards. */
-  async createTopic({ topic, partitions, replicationFactor }: TopicToCreate): Promise<string | null> {
+  async createTopic(wanted: TopicToCreate): Promise<string | null> {
+    const { topic, partitions, replicationFactor, config = {} } = wanted;
+    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     const topics = [
-      { topic, numPartitions: partitions, replicationFactor, replicaAssignment: [], configEntries: [] },
+      { topic, numPartitions: partitions, replicationFactor, replicaAssignment: [], configEntries },
     ];
     try {
       await this.#askAny(

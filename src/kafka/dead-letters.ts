@@ -1,7 +1,12 @@
-// The dead letters: lines that were refused and records that Kafka refused, for people to look at. They have a
-// small buffer and a rate of their own and are dropped, counted, beyond either: never in the way of good records.
-import type { Batcher } from './batcher.ts';
+// The dead letters: lines that were refused and records that Kafka refused, for people to look at. The letter of a
+// record is never dropped: record() resolves only when the letter is in Kafka or on the disk. Refused lines are kept
+// as far as there is room: they have a rate, half of the memory and half of the disk, and never hold up a record.
+import type { Logger } from 'pino';
+import { rateLimited } from '../config/rate-limited-log.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Pipeline } from './pipeline.ts';
 import { encodeBody } from './record-batch.ts';
+import type { RefusedRecord } from './split-batch.ts';
 
 export interface DeadLetter {
   /** The line's bytes, or the record's value. */
@@ -15,51 +20,132 @@ export interface DeadLetter {
 }
 
 export interface DeadLetterOptions {
+  /** KAFKA_TOPIC_DEAD_LETTERS names a topic. Without one, refused lines are not kept, and records' letters stay on disk. */
+  readonly hasTopic: boolean;
+  /** SPOOL_DEAD_BYTES. */
+  readonly maxDiskBytes: number;
   /** Refused lines a second at most, on average and after a burst of as many. */
-  readonly linesPerSecond: number;
+  readonly linesPerSecond?: number;
 }
 
-export const DEAD_LETTER_DEFAULTS: DeadLetterOptions = { linesPerSecond: 100 };
+const LINES_PER_SECOND = 100;
+const WARNING_EVERY_MS = 60_000;
+/** Of the memory and of the disk. The rest is for the letters of records, for which a partition waits. */
+const LINES_SHARE = 0.5;
 
 export class DeadLetters {
-  /** Handed to Kafka. */
-  sent = 0;
-  /** Not kept: over the rate, or the buffer full. */
+  /** Lines that were not kept: over their rate, or no room for them. */
   dropped = 0;
 
-  readonly #batcher: Batcher;
-  readonly #options: DeadLetterOptions;
+  readonly #pipeline: Pipeline;
+  readonly #options: Required<DeadLetterOptions>;
+  readonly #warnOfWaiting: () => void;
+  /** Letters of records that are not durable yet, those included that wait for room in memory. */
+  #records = 0;
+  #withoutRoom = 0;
+  #spool: Spool | undefined;
   #tokens: number;
   #refilledAtMs = performance.now();
   #next = 0;
 
-  constructor(batcher: Batcher, options: DeadLetterOptions = DEAD_LETTER_DEFAULTS) {
-    this.#batcher = batcher;
-    this.#options = options;
-    this.#tokens = options.linesPerSecond;
+  constructor(pipeline: Pipeline, options: DeadLetterOptions, log: Logger) {
+    this.#pipeline = pipeline;
+    this.#warnOfWaiting = rateLimited({ everyMs: WARNING_EVERY_MS }, () => {
+      const { problem, waiting } = this;
+      if (problem !== null)
+        log.warn(
+          { reason: problem, waiting },
+          'Records that Kafka refused are kept on disk as dead letters, as their topic does not take them; nothing is lost',
+        );
+    });
+    this.#options = { linesPerSecond: LINES_PER_SECOND, ...options };
+    this.#tokens = this.#options.linesPerSecond;
   }
 
-  /** A line that was refused at the socket. */
+  /** Acknowledged by Kafka. */
+  get sent(): number {
+    return this.#pipeline.delivery.counters.confirmed;
+  }
+
+  /** Not acknowledged by Kafka yet, in memory or on disk. */
+  get waiting(): number {
+    const { batcher, delivery } = this.#pipeline;
+    return this.#withoutRoom + batcher.openRecords + delivery.inFlightRecords + delivery.spooledRecords;
+  }
+
+  /** On disk. */
+  get bytes(): number {
+    return this.#spool?.bytes ?? 0;
+  }
+
+  /** Why refused records have to wait for their letters, or null. */
+  get blocked(): string | null {
+    const trouble = this.#pipeline.delivery.spoolTrouble;
+    if (this.#records === 0 || trouble === null) return null;
+    return `records that Kafka refuses wait, as their dead letters are neither taken by Kafka nor kept on disk: ${trouble}`;
+  }
+
+  /** Why letters wait, or null when none does. */
+  get problem(): string | null {
+    if (this.waiting === 0) return null;
+    return this.blocked ?? problemOf(this.#pipeline);
+  }
+
+  /** Gives the letters their place on disk. Before the first letter. */
+  async useSpool(spool: Spool): Promise<void> {
+    this.#spool = spool;
+    await this.#pipeline.delivery.useSpool(spool);
+  }
+
+  /** Begins to look for Kafka; what an earlier process left is sent first. */
+  start(): void {
+    const { delivery, link } = this.#pipeline;
+    if (link === undefined) delivery.unreachable();
+    else link.start();
+  }
+
+  /** A line that was refused at the socket. Kept if its rate and its share of the room allow it. */
   line(letter: DeadLetter): void {
-    if (this.#takeToken()) this.record(letter);
+    if (!this.#options.hasTopic) return;
+    // The rate first: past it a refused line costs next to nothing.
+    const body = this.#takeToken() ? encode(letter) : undefined;
+    if (body !== undefined && this.#hasRoomForLine(body.length)) this.#append(letter, body);
     else this.dropped++;
   }
 
-  /** A record that had been accepted: not held back by the rate. */
-  record(letter: DeadLetter): void {
-    if (!this.#batcher.hasRoom()) {
-      this.dropped++;
-      return;
+  /**
+   * A record that had been accepted. Resolves when its letter is durable: acknowledged by Kafka, or synced to the
+   * dead letters' spool. While neither is possible it waits; closed before that, it never resolves, so that nobody
+   * takes the letter for kept.
+   */
+  async record(letter: DeadLetter): Promise<void> {
+    this.#records++;
+    this.#withoutRoom++;
+    const { batcher } = this.#pipeline;
+    while (!batcher.hasRoom()) {
+      if (!(await batcher.room())) await never();
     }
-    this.sent++;
-    const body = encodeBody(letter.value, {
-      reason: letter.reason,
-      connection_id: letter.connectionId,
-      zipcode: letter.zipcode,
-      remote_address: letter.remoteAddress,
-      received_at: new Date(letter.receivedAtMs).toISOString(),
-    });
-    this.#batcher.appendRaw(this.#next++ % this.#batcher.partitions, letter.receivedAtMs, body);
+    this.#withoutRoom--;
+    await this.#append(letter, encode(letter)).settled();
+    this.#records--;
+    // Kafka can be reached, as it has just refused the record: what is wrong concerns the dead letters alone.
+    if (this.problem !== null) this.#warnOfWaiting();
+  }
+
+  #append({ receivedAtMs }: DeadLetter, body: Uint8Array) {
+    const { batcher, link } = this.#pipeline;
+    // Until the topic is known only partition 0 is used, which every topic has: nothing has to be placed again.
+    const partitions = link?.known === true ? batcher.partitions : 1;
+    return batcher.appendRaw(this.#next++ % partitions, receivedAtMs, body);
+  }
+
+  #hasRoomForLine(bytes: number): boolean {
+    const { budget } = this.#pipeline;
+    const inMemory = budget.used + bytes;
+    return (
+      inMemory <= LINES_SHARE * budget.capacity &&
+      this.bytes + inMemory <= LINES_SHARE * this.#options.maxDiskBytes
+    );
   }
 
   #takeToken(): boolean {
@@ -74,4 +160,46 @@ export class DeadLetters {
     this.#tokens--;
     return true;
   }
+}
+
+/** Why a pipeline of dead letters does not get rid of them, or null. */
+export function problemOf({ link, delivery }: Pipeline): string | null {
+  const { lastError } = delivery.counters;
+  const reason =
+    link === undefined
+      ? 'KAFKA_BROKERS or KAFKA_TOPIC_DEAD_LETTERS is empty'
+      : (link.problem ?? (delivery.failingPartitions > 0 ? lastError : null));
+  return reason === null ? null : `dead letters wait on disk: ${reason}`;
+}
+
+/** A refused record as a letter, and the seq of its message if it had one. */
+export function letterOf(
+  { value, timestampMs }: RefusedRecord,
+  reason: string,
+): { letter: Omit<DeadLetter, 'remoteAddress'>; seq: number | undefined } {
+  const { connection_id: connectionId = '', zipcode = '', seq } = fieldsOf(value);
+  return { letter: { value, reason, connectionId, zipcode, receivedAtMs: timestampMs }, seq };
+}
+
+/** What our own encoding (protocol/record-frame.ts) puts around a reading. A record from elsewhere has none of it. */
+function fieldsOf(value: Buffer): { connection_id?: string; zipcode?: string; seq?: number } {
+  try {
+    return (JSON.parse(value.toString()) ?? {}) as ReturnType<typeof fieldsOf>;
+  } catch {
+    return {};
+  }
+}
+
+function encode(letter: DeadLetter): Buffer {
+  return encodeBody(letter.value, {
+    reason: letter.reason,
+    connection_id: letter.connectionId,
+    zipcode: letter.zipcode,
+    remote_address: letter.remoteAddress,
+    received_at: new Date(letter.receivedAtMs).toISOString(),
+  });
+}
+
+function never(): Promise<never> {
+  return new Promise(() => undefined);
 }

@@ -1,30 +1,27 @@
-// Each partition's order, from closed batch to confirmation: seal, send, and send the same bytes again until the
-// broker has them, or, when it does not take them, onto the disk and from there. It decides what an answer means;
-// the sender knows the wire, the spool path the disk.
+// All partitions of one topic: batches go to their partition, leaders to the sender, figures to whoever asks. A
+// partition decides everything about its own batches (partition.ts).
+import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { rateLimited } from '../config/rate-limited-log.ts';
 import type { Spool } from '../spool/spool.ts';
-import { type BackoffOptions, backoffMs } from './backoff.ts';
 import type { Batch } from './batch.ts';
 import type { BatchLimits } from './batch-merger.ts';
 import type { BatchTaker } from './batcher.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import type { Codec } from './compression.ts';
 import { CompressionRatio } from './compression-ratio.ts';
-import { kafkaError } from './errors.ts';
-import { Landings } from './landings.ts';
-import type { PartitionQueue, ProducerIdentity } from './partition-queue.ts';
-import { PartitionQueues } from './partition-queues.ts';
-import type { RefusedRecord } from './poison.ts';
-import type { PartitionAnswer } from './produce-request.ts';
-import { Refusals } from './refusals.ts';
+import type { Failed, Rejected } from './outcome.ts';
+import { Partition, type PartitionHost, type PartitionOptions } from './partition.ts';
+import type { ProducerIdentity } from './producer-sequence.ts';
 import { repartition } from './repartition.ts';
 import { type Producer, Sender, type SenderOptions } from './sender.ts';
-import { SpoolPath } from './spool-path.ts';
+import type { RefusedRecord } from './split-batch.ts';
 
 export interface DeliveryOptions extends SenderOptions {
   /** Tries of a batch before its partition goes to the spool (KAFKA_MAX_ATTEMPTS). */
   readonly maxAttempts: number;
+  /** Batches carry the time of sending instead of their records' times (KAFKA_TIMESTAMP=sent). */
+  readonly isStampedWhenSent?: boolean;
 }
 
 /** Who is told what happens. */
@@ -33,8 +30,8 @@ export interface DeliveryEvents {
   partitionIdle(partition: number): void;
   /** The leaders delivery was given are wrong or out of reach. */
   leadersStale(reason: string): void;
-  /** Kafka will never take this record; it is not in the topic. */
-  recordRefused(record: RefusedRecord, reason: string): void;
+  /** Kafka will never take this record. It stays on disk until the promise resolves: then it is durable elsewhere. */
+  recordRefused(record: RefusedRecord, reason: string, partition: number): Promise<void>;
 }
 
 export interface DeliveryCounters {
@@ -46,10 +43,8 @@ export interface DeliveryCounters {
   lastError: string | null;
 }
 
-const RETRY: BackoffOptions = { firstMs: 50, maxMs: 2000 };
 const WARNING_EVERY_MS = 10_000;
-/** A round trip in which a batch of the usual size is enough; it may grow by as many times as it takes longer. */
-const NEAR_MS = 10;
+const MAX_PROBLEMS = 10;
 
 export class Delivery implements BatchTaker {
   readonly counters: DeliveryCounters = {
@@ -64,22 +59,30 @@ export class Delivery implements BatchTaker {
   readonly #options: DeliveryOptions;
   readonly #codec: Codec;
   readonly #budget: BufferBudget;
+  readonly #producer: Producer;
   readonly #events: DeliveryEvents;
   readonly #log: Logger;
   readonly #warn: (fields: object, message: string) => void;
 
-  readonly #queues = new PartitionQueues();
-  readonly #ratio = new CompressionRatio();
-  readonly #refusals: Refusals;
-  // Its leaders are undefined until the topic is known; closed batches are parked unsealed meanwhile.
+  readonly #partitions: Partition[] = [];
+  readonly #partitionOptions: PartitionOptions;
+  readonly #host: PartitionHost;
   readonly #sender: Sender;
-  #path: SpoolPath | undefined;
-  // Kafka as a whole is out of reach: every partition goes to the disk at once.
-  #unreachable = false;
-  // The spool is being placed anew: batches wait in memory.
-  #placing = false;
+  readonly #ratio = new CompressionRatio();
+  readonly #abort = new AbortController();
+  // By partition and direction: a disk that is full can still be read.
+  readonly #troubles = new Map<string, string>();
+  #spool: Spool | undefined;
+  #limits: BatchLimits | undefined;
+  #identity: ProducerIdentity | undefined;
+  #cluster: bigint | undefined;
+  // Kafka as a whole is out of reach, or the gateway stops: every batch goes to the disk.
+  #isUnreachable = false;
+  // The spool is being placed for another number of partitions: batches wait in memory.
+  #isPlacing = false;
   #inFlightRecords = 0;
   #idleWaiters: (() => void)[] = [];
+  #isStopping = false;
   #closed = false;
 
   constructor(
@@ -89,34 +92,23 @@ export class Delivery implements BatchTaker {
     this.#options = options;
     this.#codec = deps.codec;
     this.#budget = deps.budget;
+    this.#producer = deps.producer;
     this.#events = deps.events;
     this.#log = deps.log;
-    const landings = new Landings({
-      answered: (queue, answer) => this.#answered(queue, answer),
-      failed: (queue, reason, overdue) => this.#failed(queue, reason, overdue),
-    });
-    this.#sender = new Sender(options, {
-      producer: deps.producer,
-      events: {
-        landed: (queue, batch, landing) => landings.landed(queue, batch, landing),
-        unsent: (queue, reason) => this.#failed(queue, reason),
-        leadersStale: (reason) => deps.events.leadersStale(reason),
-      },
-    });
-    this.#refusals = new Refusals({
-      producer: deps.producer,
-      idempotent: () => this.#sender.identity !== undefined,
+    this.#sender = new Sender(options, deps.producer, (reason) => deps.events.leadersStale(reason));
+    this.#partitionOptions = {
+      topic: options.topic,
+      maxAttempts: options.maxAttempts,
       codec: deps.codec,
-      budget: deps.budget,
-      events: {
-        ready: (queue) => this.#sender.ready(queue),
-        failed: (queue, reason) => this.#failed(queue, reason),
-        refused: (queue, record, reason) => this.#refused(queue, record, reason),
-        reassigned: async (queue, fromOffset) => this.#path?.reassign(queue, fromOffset),
+      disk: {
+        codec: deps.codec,
+        limits: () => this.#limits,
+        isStampedWhenSent: options.isStampedWhenSent ?? false,
+        signal: this.#abort.signal,
       },
-      warn: ({ partition }, fields, message) =>
-        this.#warn({ topic: options.topic, partition, ...fields }, message),
-    });
+      log: deps.log,
+    };
+    this.#host = this.#asHost();
     let latest: { fields: object; message: string } = { fields: {}, message: '' };
     const warn = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
       deps.log.warn({ ...latest.fields, count }, latest.message),
@@ -134,21 +126,33 @@ export class Delivery implements BatchTaker {
 
   /** Records on disk that Kafka has not confirmed. */
   get spooledRecords(): number {
-    return (this.#path?.spool.records ?? 0) - this.#queues.settledParts;
+    return this.#spool?.records ?? 0;
   }
 
+  /** Why the disk does not take batches or give them back, or null. */
   get spoolTrouble(): string | null {
-    return this.#path?.trouble ?? null;
+    return this.#troubles.values().next().value ?? null;
   }
 
   /** Partitions that go through the disk now. */
   get spoolingPartitions(): number {
-    return this.#queues.spooling;
+    return this.#partitions.filter(({ isOnDisk }) => isOnDisk).length;
   }
 
   /** Those of them whose oldest batch Kafka did not take when it was last tried. */
   get failingPartitions(): number {
-    return this.#queues.failing;
+    return this.#partitions.filter(({ isFailing }) => isFailing).length;
+  }
+
+  /** Those whose records Kafka refuses one by one, so that none of them is at fault. */
+  get heldPartitions(): number {
+    return this.#partitions.filter(({ state }) => state === 'held').length;
+  }
+
+  /** Why partitions are not delivered, if somebody has to do something about it: distinct sentences, at most 10. */
+  get problems(): readonly string[] {
+    const sentences = this.#partitions.flatMap(({ problem }) => (problem ? sentenceOf(problem) : []));
+    return [...new Set(sentences)].slice(0, MAX_PROBLEMS);
   }
 
   /** Bytes of batches sent, retries included. */
@@ -158,18 +162,16 @@ export class Delivery implements BatchTaker {
 
   /** Monotonic milliseconds at which the oldest unconfirmed batch in memory was opened. */
   get oldestMs(): number | undefined {
-    return this.#queues.oldestMs;
+    const opened = this.#partitions.flatMap(({ oldestMs }) => oldestMs ?? []);
+    return opened.length === 0 ? undefined : Math.min(...opened);
   }
 
   isBusy(partition: number): boolean {
-    return this.#queues.at(partition)?.busy ?? false;
+    return this.#partitions[partition]?.isBusy ?? false;
   }
 
   growth(partition: number): number {
-    const queue = this.#queues.at(partition);
-    // Not on the way through the disk, which takes batches as they come.
-    if (queue === undefined || queue.spooling || !queue.busy) return 1;
-    return this.#sender.leaders === undefined || this.#placing ? 1 : queue.roundTripMs / NEAR_MS;
+    return this.#isPlacing ? 1 : (this.#partitions[partition]?.growth ?? 1);
   }
 
   get compressionRatio(): number {
@@ -177,14 +179,10 @@ export class Delivery implements BatchTaker {
   }
 
   deliver(batch: Batch): void {
-    const queue = this.#queues.get(batch.partition);
-    queue.batches.push(batch);
     this.#inFlightRecords += batch.count;
-    if (this.#placing) return;
-    if (this.#path !== undefined && this.#unreachable) this.#startSpooling(queue, 'Kafka is out of reach');
-    if (queue.returning) void this.#seal(batch);
-    else if (queue.spooling) void this.#path?.feed(queue);
-    else if (this.#sender.leaders !== undefined) void this.#sealAndSend(queue, batch);
+    const partition = this.#partition(batch.partition);
+    partition.deliver(batch);
+    if (this.#isUnreachable && !this.#isPlacing) partition.leaveMemory('Kafka is out of reach');
   }
 
   /** Sends what is sealed now, and not a turn later. */
@@ -192,87 +190,89 @@ export class Delivery implements BatchTaker {
     this.#sender.sendNow();
   }
 
-  /** Gives the longer way; what an earlier process left there is sent first. */
+  /** Gives the way through the disk. Batches that an earlier process left there are sent first. */
   async useSpool(spool: Spool): Promise<void> {
-    this.#path = new SpoolPath({
-      spool,
-      codec: this.#codec,
-      seal: (batch) => this.#seal(batch),
-      identity: () => this.#sender.identity,
-      isReachable: () => this.#sender.leaders !== undefined && !this.#unreachable,
-      idempotent: this.#options.acks === -1,
-      events: {
-        durable: (queue, batches) => this.#spooled(queue, batches),
-        loaded: (queue) => this.#sender.ready(queue),
-        caughtUp: (queue) => this.#caughtUp(queue),
-      },
-    });
-    await this.#path.resumeAll(this.#queues);
+    this.#spool = spool;
+    this.#resumeFromDisk();
   }
 
   /** Kafka as a whole cannot be reached: from now on batches go to the disk, until leaders are known again. */
   unreachable(): void {
-    if (this.#path === undefined || this.#unreachable) return;
-    this.#unreachable = true;
-    for (const queue of this.#queues) {
-      if (queue.batches.length > 0) this.#spoolSoon(queue, 'Kafka is out of reach');
-    }
+    if (this.#spool === undefined || this.#isUnreachable) return;
+    this.#isUnreachable = true;
+    for (const partition of this.#partitions) partition.leaveMemory('Kafka is out of reach');
   }
 
-  /** Moves everything in memory to the disk; resolves when it is there. For the end, after producing has stopped. */
+  /**
+   * From now on every batch goes to the disk, also one that is delivered later. Resolves when nothing is left in
+   * memory. For the end.
+   */
   async spoolAll(): Promise<void> {
-    if (this.#path === undefined) return;
-    this.#unreachable = true;
-    for (const queue of this.#queues) if (queue.batches.length > 0) this.#spoolSoon(queue, 'shutting down');
+    if (this.#spool === undefined) return;
+    this.#isStopping = true;
+    this.#isUnreachable = true;
+    for (const partition of this.#partitions) partition.leaveMemory('the gateway stops');
     await this.drained();
   }
 
   /**
-   * Places what waits on disk anew, where that was done for another number of partitions. Batches delivered
-   * meanwhile wait in memory until setLeaders. Rejects where the disk fails; then all is as it was.
+   * Places what waits on disk for the topic's number of partitions, if it was placed for another one. Batches
+   * delivered meanwhile wait in memory until setLeaders. Rejects if the disk fails; then all is as it was.
    */
   async adoptPartitions(partitions: number, limits: BatchLimits): Promise<void> {
-    const path = this.#path;
-    if (path === undefined) return;
-    path.limits = limits;
-    if (path.isMisplaced(partitions)) {
+    const spool = this.#spool;
+    if (spool === undefined) return;
+    this.#limits = limits;
+    if (isMisplaced(spool, partitions)) {
       const { topic } = this.#options;
-      this.#placing = true;
+      this.#isPlacing = true;
       try {
         await repartition(
-          { path, queues: this.#queues },
-          { topic, partitions, limits, codec: this.#codec },
-          (queue, batches) => this.#spooled(queue, batches),
+          { spool, all: this.#partitions },
+          { partitions, limits, codec: this.#codec },
+          (batches) => this.#spooled(batches),
         );
       } catch (error) {
-        this.#endPlacing();
+        this.#isPlacing = false;
         throw error;
       }
+      this.#resumeFromDisk();
       this.#log.info({ topic, partitions }, 'The spool was placed anew for the topic’s partitions');
     }
-    await path.spool.layout.set({ partitions, known: true });
+    await spool.layout.set({ partitions, known: true });
   }
 
   /** Takes back the batches that wait unsealed because the topic's partitions were not known. */
   takeParked(): Batch[] {
-    if (this.#sender.leaders !== undefined && !this.#placing) return [];
-    const parked = [...this.#queues]
-      .filter((queue) => this.#placing || !queue.spooling)
-      .flatMap((queue) => queue.takeUnsealed());
+    if (this.#sender.leaders !== undefined && !this.#isPlacing) return [];
+    const parked = this.#partitions
+      .filter(({ isOnDisk }) => this.#isPlacing || !isOnDisk)
+      .flatMap((partition) => partition.takeUnsealed());
     for (const batch of parked) this.#inFlightRecords -= batch.count;
     return parked;
   }
 
-  /** @param leaders node id of each partition's leader, -1 where there is none now */
-  setLeaders(leaders: readonly number[], identity: ProducerIdentity | undefined): void {
-    this.#sender.leaders = leaders;
-    this.#sender.identity ??= identity;
-    this.#unreachable = false;
-    if (this.#placing) this.#endPlacing();
-    for (const queue of this.#queues) {
-      if (queue.head !== undefined) this.#sender.ready(queue);
-      if (queue.spooling) void this.#path?.load(queue);
+  /**
+   * @param leaders node id of each partition's leader, -1 if it has none now
+   * @param identity of this cluster; undefined without idempotence
+   * @param clusterId undefined if the broker does not tell it: identities of an earlier process are then not used
+   */
+  setLeaders(
+    leaders: readonly number[],
+    identity: ProducerIdentity | undefined,
+    clusterId?: string | undefined,
+  ): void {
+    const cluster = clusterNumber(clusterId);
+    if (this.#cluster !== cluster) {
+      this.#identity = identity;
+      if (this.#cluster !== undefined) for (const one of this.#partitions) one.forgetProducer(identity);
+      this.#cluster = cluster;
     }
+    this.#identity ??= identity;
+    this.#sender.leaders = leaders;
+    if (!this.#isStopping) this.#isUnreachable = false;
+    this.#isPlacing = false;
+    for (const partition of this.#partitions) partition.leadersKnown();
   }
 
   /** Resolves when nothing is left in memory: every batch confirmed or on disk, or delivery closed. */
@@ -283,10 +283,61 @@ export class Delivery implements BatchTaker {
 
   /** Sends nothing more and closes the spool. */
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#abort.abort();
     this.#sender.close();
+    for (const partition of this.#partitions) partition.close();
     this.#wakeIdle();
-    await this.#path?.close();
+    await this.#spool?.close();
+  }
+
+  #partition(number: number): Partition {
+    for (let next = this.#partitions.length; next <= number; next++) {
+      this.#partitions.push(new Partition(next, this.#partitionOptions, this.#host));
+    }
+    return this.#partitions[number] as Partition;
+  }
+
+  #resumeFromDisk(): void {
+    for (const { partition } of this.#spool?.pending ?? []) this.#partition(partition).resumeFromDisk();
+  }
+
+  #asHost(): PartitionHost {
+    const delivery = this;
+    return {
+      get spool() {
+        return delivery.#spool;
+      },
+      get identity() {
+        return delivery.#identity;
+      },
+      get cluster() {
+        return delivery.#cluster;
+      },
+      get canSend() {
+        const isReady = delivery.#options.acks !== -1 || delivery.#identity !== undefined;
+        return delivery.#sender.leaders !== undefined && isReady;
+      },
+      get isReachable() {
+        return delivery.#sender.leaders !== undefined && !delivery.#isUnreachable;
+      },
+      initProducerId: () => this.#producer.initProducerId(),
+      seal: (batch) => this.#seal(batch),
+      ready: (partition) => this.#sender.ready(partition),
+      idle: ({ number }) => this.#events.partitionIdle(number),
+      confirmed: (batch) => this.#confirmed(batch),
+      passed: (counts) => this.#passed(counts),
+      spooled: (batches) => this.#spooled(batches),
+      refuse: ({ number }, record, reason) => this.#events.recordRefused(record, reason, number),
+      failed: (partition, failure) => this.#failed(partition, failure),
+      warn: ({ number: partition }, fields, message) =>
+        this.#warn({ topic: this.#options.topic, partition, ...fields }, message),
+      trouble: ({ number }, direction, reason) => {
+        if (reason === null) this.#troubles.delete(`${direction} ${number}`);
+        else this.#troubles.set(`${direction} ${number}`, reason);
+      },
+    };
   }
 
   async #seal(batch: Batch): Promise<void> {
@@ -300,97 +351,26 @@ export class Delivery implements BatchTaker {
     batch.heldBytes = bytes;
   }
 
-  async #sealAndSend(queue: PartitionQueue, batch: Batch): Promise<void> {
-    await this.#seal(batch);
-    this.#sender.ready(queue);
-  }
-
-  // --- what Kafka says ---
-
-  #answered(queue: PartitionQueue, answer: PartitionAnswer | undefined): void {
-    const error = kafkaError(answer?.errorCode ?? 0);
-    switch (error.outcome) {
-      case 'stored':
-        this.#confirmed(queue);
-        break;
-      case 'leader':
-        this.#failed(queue, error.name);
-        this.#events.leadersStale(error.name);
-        break;
-      case 'sequence':
-        void this.#refusals.renewProducer(queue, error.name);
-        break;
-      case 'record':
-        this.#backToDisk(queue);
-        void this.#refusals.isolate(queue, error.name);
-        break;
-      case 'retry':
-      case 'topic':
-        this.#failed(queue, error.name);
-        break;
-    }
-  }
-
-  #confirmed(queue: PartitionQueue): void {
-    const { head } = queue;
-    if (head === undefined) return;
-    this.counters.confirmed += head.count;
-    this.counters.batchesConfirmed++;
-    queue.answered();
-    this.counters.lastError = null;
-    const batch = queue.spooling ? undefined : queue.batches[0];
-    void this.#finishHead(queue);
-    // Without acks nobody has said that it has left this process.
-    if (this.#options.acks !== 0) batch?.reuse();
-  }
-
-  /** The head is in Kafka or in the dead letters: what it stood for is settled, the next one follows. */
-  async #finishHead(queue: PartitionQueue): Promise<void> {
-    queue.succeeded();
-    if (!queue.spooling) {
-      this.#finishBatch(queue);
-      return;
-    }
-    queue.settledParts += queue.parts.shift()?.count ?? 0;
-    if (queue.parts.length > 0) {
-      queue.inFlight = false;
-      this.#sender.ready(queue);
-    } else await this.#finishDrained(queue);
-  }
-
-  #finishBatch(queue: PartitionQueue): void {
-    const batch = queue.batches.shift();
-    queue.inFlight = false;
-    if (batch === undefined) return;
+  #confirmed(batch: Batch): void {
+    this.#passed({ stored: batch.count, refused: 0 });
     this.#leaveMemory(batch);
-    if (queue.spoolWhenFree && queue.batches.length > 0) {
-      if (queue.ahead.length === 0) this.#startSpooling(queue, 'Kafka is out of reach');
-      return;
+    // With acks 0 nobody has said that the bytes have left this process.
+    if (this.#options.acks !== 0) batch.reuse();
+  }
+
+  #passed({ stored, refused }: { readonly stored: number; readonly refused: number }): void {
+    this.counters.confirmed += stored;
+    this.counters.deadLettered += refused;
+    if (stored === 0) return;
+    this.counters.batchesConfirmed++;
+    this.counters.lastError = null;
+  }
+
+  #spooled(batches: readonly Batch[]): void {
+    for (const batch of batches) {
+      this.counters.batchesSpooled++;
+      this.#leaveMemory(batch);
     }
-    if (queue.batches.length > 0) this.#sender.ready(queue);
-    if (!queue.busy) this.#events.partitionIdle(queue.partition);
-  }
-
-  async #finishDrained(queue: PartitionQueue): Promise<void> {
-    const batch = queue.drained;
-    if (batch === undefined) return;
-    const acknowledged = this.#path?.finished(queue, batch);
-    queue.settledParts = 0;
-    await acknowledged;
-    if (queue.renewed && batch.offset !== undefined)
-      await this.#path?.reassign(queue, batch.offset + batch.count);
-    queue.renewed = false;
-    // Not sooner: what is read back meanwhile would be stamped before the sequence is settled, and never sent.
-    queue.drained = undefined;
-    queue.inFlight = false;
-    await this.#path?.load(queue);
-  }
-
-  /** It goes to the dead letters, alone. */
-  async #refused(queue: PartitionQueue, record: RefusedRecord | undefined, reason: string): Promise<void> {
-    this.counters.deadLettered++;
-    if (record !== undefined) this.#events.recordRefused(record, reason);
-    await this.#finishHead(queue);
   }
 
   #leaveMemory(batch: Batch): void {
@@ -404,76 +384,29 @@ export class Delivery implements BatchTaker {
     for (const wake of this.#idleWaiters.splice(0)) wake();
   }
 
-  // --- what goes wrong ---
-
-  #failed(queue: PartitionQueue, reason: string, overdue = false): void {
-    queue.inFlight = false;
-    queue.failures++;
-    queue.notBeforeMs = performance.now() + backoffMs(queue.failures, RETRY);
+  #failed({ number: partition, failures: attempts }: Partition, { reason, remedy }: Failed | Rejected): void {
     this.counters.retries++;
     this.counters.lastError = reason;
     if (this.#closed) return;
-    this.#warn(
-      { topic: this.#options.topic, partition: queue.partition, attempts: queue.failures, reason },
-      'Kafka did not take a batch, trying again; nothing is lost',
-    );
-    if (queue.spoolWhenFree || overdue || queue.failures >= this.#options.maxAttempts)
-      this.#startSpooling(queue, reason);
-    this.#backToDisk(queue);
-    this.#sender.ready(queue);
+    const fields = { topic: this.#options.topic, partition, attempts, reason, ...(remedy && { remedy }) };
+    this.#warn(fields, 'Kafka did not take a batch, trying again; nothing is lost');
   }
+}
 
-  // --- the way to the disk ---
+/** Whether the spool's batches were placed for partitions that the topic does not have, or only by a guess. */
+function isMisplaced({ layout: { current }, records, pending }: Spool, partitions: number): boolean {
+  if (records === 0) return false;
+  const isGuessedWrong = current?.known === false && current.partitions !== partitions;
+  return isGuessedWrong || pending.some(({ partition }) => partition >= partitions);
+}
 
-  #spoolSoon(queue: PartitionQueue, reason: string): void {
-    if (queue.spooling) this.#backToDisk(queue);
-    else if (queue.inFlight) queue.spoolWhenFree = true;
-    else this.#startSpooling(queue, reason);
-  }
+/** The cluster id in eight bytes, as the spool's cursors hold it; 0n if it is not known. */
+function clusterNumber(clusterId: string | undefined): bigint {
+  if (clusterId === undefined) return 0n;
+  return createHash('sha256').update(clusterId).digest().readBigUInt64BE(0) || 1n;
+}
 
-  /** What waits in memory for the last of the disk is written after all. */
-  #backToDisk(queue: PartitionQueue): void {
-    if (!queue.returning) return;
-    queue.returning = false;
-    void this.#path?.feed(queue);
-  }
-
-  #startSpooling(queue: PartitionQueue, reason: string): void {
-    queue.spoolWhenFree = false;
-    if (this.#path === undefined || queue.spooling || queue.inFlight || queue.ahead.length > 0) return;
-    queue.spooling = true;
-    queue.succeeded();
-    this.#sender.forget(queue);
-    this.#log.warn(
-      { topic: this.#options.topic, partition: queue.partition, reason },
-      `Partition ${queue.partition} goes to the spool until Kafka takes its batches again`,
-    );
-    void this.#path.feed(queue);
-  }
-
-  #endPlacing(): void {
-    this.#placing = false;
-    for (const queue of this.#queues) {
-      if (queue.spooling) void this.#path?.feed(queue);
-      else for (const batch of queue.batches) void this.#sealAndSend(queue, batch);
-    }
-  }
-
-  #spooled(queue: PartitionQueue, batches: readonly Batch[]): void {
-    for (const batch of batches) {
-      this.counters.batchesSpooled++;
-      this.#leaveMemory(batch);
-    }
-    this.#events.partitionIdle(queue.partition);
-    void this.#path?.load(queue);
-  }
-
-  #caughtUp(queue: PartitionQueue): void {
-    this.#log.info(
-      { topic: this.#options.topic, partition: queue.partition },
-      `Partition ${queue.partition} is drained, its batches go straight to Kafka again`,
-    );
-    for (const batch of queue.batches) void this.#sealAndSend(queue, batch);
-    if (queue.batches.length === 0) this.#events.partitionIdle(queue.partition);
-  }
+function sentenceOf({ kind, reason, remedy }: Failed | Rejected): string {
+  const what = kind === 'rejected' ? `Kafka refuses records: ${reason}` : reason;
+  return remedy === undefined ? what : `${what}: ${remedy}`;
 }

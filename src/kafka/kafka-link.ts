@@ -6,7 +6,7 @@ import type { Batcher } from './batcher.ts';
 import { ClusterError, type KafkaCluster, type TopicMetadata, type TopicToCreate } from './cluster.ts';
 import type { Delivery } from './delivery.ts';
 import { kafkaError } from './errors.ts';
-import type { ProducerIdentity } from './partition-queue.ts';
+import type { ProducerIdentity } from './producer-sequence.ts';
 
 export interface KafkaLinkOptions {
   readonly brokers: readonly string[];

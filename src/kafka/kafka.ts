@@ -3,20 +3,22 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
+import { deadLettersDirectory } from '../spool/parts.ts';
 import { Spool } from '../spool/spool.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { KafkaCluster } from './cluster.ts';
 import { type Codec, createCodec } from './compression.ts';
+import { createDeadLetterPipeline, deadSpoolOptions } from './dead-letter-pipeline.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { SaslOptions } from './kafkajs.ts';
 import { Leftovers } from './leftovers.ts';
 import { createPipeline, type Pipeline, topicToCreate } from './pipeline.ts';
-import type { RefusedRecord } from './poison.ts';
+import type { RefusedRecord } from './split-batch.ts';
 
 export interface Kafka extends Pipeline {
   readonly cluster: KafkaCluster | undefined;
   readonly codec: Codec;
-  readonly deadLetters: DeadLetters | undefined;
+  readonly deadLetters: DeadLetters;
   /** Set by start(). */
   readonly spool: Spool | undefined;
   /** Records an earlier process left in the spool. */
@@ -35,22 +37,22 @@ export interface Kafka extends Pipeline {
 }
 
 export interface KafkaEvents {
-  /** A record that had been accepted was refused by Kafka and went to the dead letters. */
-  recordRefused(record: RefusedRecord, reason: string): void;
+  /**
+   * Kafka refused a record that had been accepted. Resolves when its dead letter is durable; until then the record
+   * stays where it is.
+   */
+  recordRefused(record: RefusedRecord, reason: string): Promise<void>;
 }
 
 /** What 1000 readings of one message may add to their line: the record around each. */
 const BATCH_MESSAGE_FRAMES = 1000 * 1024;
 const LINE_GROWTH = 3;
 const ALARM_PARTITIONS = 1;
-/** Refused lines that wait for Kafka; beyond it they are counted and dropped. */
-const DEAD_LETTER_BUFFER_BYTES = 8 * 2 ** 20;
 
 /** @throws CodecUnavailableError where KAFKA_COMPRESSION cannot be had here */
 export function createKafka(settings: Settings, events: KafkaEvents, log: Logger): Kafka {
   const codec = createCodec(settings.KAFKA_COMPRESSION);
-  const cluster =
-    settings.KAFKA_BROKERS.length === 0 ? undefined : new KafkaCluster(clusterOptions(settings), log);
+  const cluster = createCluster(settings, log);
   const reserve = LINE_GROWTH * settings.TCP_MAX_LINE_BYTES + BATCH_MESSAGE_FRAMES;
   const shared = { settings, codec, cluster, log };
   const metrics = createPipeline({
@@ -61,31 +63,31 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
     quiet: false,
     recordRefused: events.recordRefused,
   });
-  const deadTopic = settings.KAFKA_TOPIC_DEAD_LETTERS;
-  const dead =
-    deadTopic === null || cluster === undefined
-      ? undefined
-      : createPipeline({
+  const openLetters = () => createDeadLetterPipeline(settings, shared);
+  const dead = openLetters();
+  const deadLetters = new DeadLetters(
+    dead,
+    {
+      hasTopic: settings.KAFKA_TOPIC_DEAD_LETTERS !== null,
+      maxDiskBytes: settings.SPOOL_DEAD_BYTES,
+    },
+    log,
+  );
+  const leftovers = new Leftovers({
+    readings: {
+      spoolOptions: spoolOptions(settings),
+      open: () =>
+        createPipeline({
           ...shared,
-          topic: deadTopic,
-          budget: new BufferBudget(DEAD_LETTER_BUFFER_BYTES, settings.TCP_MAX_LINE_BYTES),
+          topic: settings.KAFKA_TOPIC_METRICS,
+          // Its batches come from the disk, and none is gathered.
+          budget: new BufferBudget(0, 0),
           others: [],
           quiet: true,
-          // What even the dead letters' topic does not take has been counted already.
-          recordRefused: () => undefined,
-        });
-  const leftovers = new Leftovers({
-    spoolOptions: spoolOptions(settings),
-    open: () =>
-      createPipeline({
-        ...shared,
-        topic: settings.KAFKA_TOPIC_METRICS,
-        // Its batches come from the disk, and none is gathered.
-        budget: new BufferBudget(0, 0),
-        others: [],
-        quiet: true,
-        recordRefused: events.recordRefused,
-      }),
+          recordRefused: events.recordRefused,
+        }),
+    },
+    letters: { spoolOptions: deadSpoolOptions(settings), open: openLetters },
     log,
   });
   let spool: Spool | undefined;
@@ -98,7 +100,7 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
     cluster,
     codec,
     leftovers,
-    deadLetters: dead && new DeadLetters(dead.batcher),
+    deadLetters,
     get spool() {
       return spool;
     },
@@ -117,39 +119,56 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
       if (placedFor !== undefined) metrics.batcher.assume(placedFor);
       else await spool.layout.set({ partitions: metrics.batcher.partitions, known: false });
       await metrics.delivery.useSpool(spool);
+      // Before the first reading is sent: a reading that Kafka refuses waits for its letter.
+      await deadLetters.useSpool(await openDeadSpool(settings, log));
       if (metrics.link === undefined) {
         log.warn('KAFKA_BROKERS is empty: records stay in the spool until brokers are configured');
         metrics.delivery.unreachable();
       }
       metrics.link?.start();
-      dead?.link?.start();
+      deadLetters.start();
       await leftovers.start(leftoverDirectories);
     },
     async flush() {
       metrics.batcher.flush();
-      dead?.batcher.flush();
-      // Dead letters are not worth waiting for a Kafka that is away.
-      const letters = dead?.link?.problem === null ? dead.delivery.drained() : undefined;
+      dead.batcher.flush();
+      // Dead letters are not worth waiting for a Kafka that is away: the next step puts them on disk.
+      const letters = dead.link?.problem === null ? dead.delivery.drained() : undefined;
       await Promise.all([metrics.delivery.drained(), letters]);
     },
     async flushToSpool() {
       metrics.link?.close();
-      dead?.link?.close();
+      dead.link?.close();
       cluster?.close();
       metrics.batcher.flush();
-      await metrics.delivery.spoolAll();
+      dead.batcher.flush();
+      // Side by side: a refused reading in memory waits for its letter.
+      await Promise.all([metrics.delivery.spoolAll(), dead.delivery.spoolAll()]);
     },
     async close() {
       await leftovers.close();
       for (const pipeline of [metrics, dead]) {
-        pipeline?.link?.close();
-        pipeline?.batcher.stop();
-        pipeline?.budget.close();
+        pipeline.link?.close();
+        pipeline.batcher.stop();
+        pipeline.budget.close();
       }
       cluster?.close();
-      await Promise.all([metrics.delivery.close(), dead?.delivery.close()]);
+      await Promise.all([metrics.delivery.close(), dead.delivery.close()]);
     },
   };
+}
+
+/** Undefined if KAFKA_BROKERS is empty. */
+export function createCluster(settings: Settings, log: Logger): KafkaCluster | undefined {
+  return settings.KAFKA_BROKERS.length === 0 ? undefined : new KafkaCluster(clusterOptions(settings), log);
+}
+
+async function openDeadSpool(settings: Settings, log: Logger): Promise<Spool> {
+  const directory = deadLettersDirectory(settings.SPOOL_DIR);
+  const { spool, report } = await Spool.open({ ...deadSpoolOptions(settings), directory });
+  if (report.records > 0 || report.badBatches > 0 || report.cutBytes > 0)
+    log.info({ ...report }, `Spool: ${report.records} dead letters of an earlier run are waiting for Kafka`);
+  return spool;
 }
 
 function spoolOptions(settings: Settings) {

@@ -1,10 +1,12 @@
-// Sends what processes that are no more left in their parts of the spool, each part by a delivery of its own, so
-// that what they had in flight keeps its numbers. A part that is empty goes away.
+// Sends what processes that are no more left in their parts of the spool, each part by deliveries of its own, so
+// that what they had in flight keeps its numbers. A part goes away when its readings and its dead letters are sent.
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { listPartitions, listSegments, listSetAside } from '../spool/inspect.ts';
+import { deadLettersDirectory } from '../spool/parts.ts';
 import { Spool, type SpoolOptions } from '../spool/spool.ts';
+import { problemOf } from './dead-letters.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /** Records, by what became of them. */
@@ -16,20 +18,44 @@ export interface LeftoverRecords {
   spooled: number;
 }
 
-interface Part {
-  readonly directory: string;
+/** The dead letters of former processes. */
+export interface LeftoverLetters {
+  /** Acknowledged by Kafka. */
+  readonly sent: number;
+  readonly waiting: number;
+  /** On disk. */
+  readonly bytes: number;
+  /** Why they wait, or null. */
+  readonly problem: string | null;
+}
+
+/** How a spool of one kind is opened and sent: readings, or dead letters. */
+export interface SpoolKind {
+  readonly spoolOptions: Omit<SpoolOptions, 'directory'>;
+  readonly open: () => Pipeline;
+}
+
+interface Sending {
   readonly spool: Spool;
   readonly pipeline: Pipeline;
   readonly recovered: number;
 }
 
+interface Part {
+  readonly directory: string;
+  readonly readings: Sending;
+  /** Undefined if the process left none. */
+  readonly letters: Sending | undefined;
+}
+
 const POLL_MS = 500;
 
 export class Leftovers {
-  readonly #open: (directory: string) => Pipeline;
-  readonly #spoolOptions: Omit<SpoolOptions, 'directory'>;
+  readonly #readings: SpoolKind;
+  readonly #letters: SpoolKind;
   readonly #log: Logger;
   readonly #done: LeftoverRecords = { recovered: 0, confirmed: 0, deadLettered: 0, damaged: 0, spooled: 0 };
+  #lettersDone = 0;
   #parts: Part[] = [];
   // Not opened yet: their process may be about to end.
   #waiting: string[] = [];
@@ -37,20 +63,17 @@ export class Leftovers {
   #working: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(deps: {
-    spoolOptions: Omit<SpoolOptions, 'directory'>;
-    open: (directory: string) => Pipeline;
-    log: Logger;
-  }) {
-    this.#spoolOptions = deps.spoolOptions;
-    this.#open = deps.open;
+  constructor(deps: { readings: SpoolKind; letters: SpoolKind; log: Logger }) {
+    this.#readings = deps.readings;
+    this.#letters = deps.letters;
     this.#log = deps.log;
   }
 
   /** What was found, and what became of it. */
   get records(): LeftoverRecords {
     const sum = { ...this.#done };
-    for (const { pipeline, spool, recovered } of this.#parts) {
+    for (const { readings } of this.#parts) {
+      const { pipeline, spool, recovered } = readings;
       sum.recovered += recovered;
       sum.confirmed += pipeline.delivery.counters.confirmed;
       sum.deadLettered += pipeline.delivery.counters.deadLettered;
@@ -60,15 +83,26 @@ export class Leftovers {
     return sum;
   }
 
+  /** Of readings. */
   get bytes(): number {
-    return this.#parts.reduce((sum, { spool }) => sum + spool.bytes, 0);
+    return this.#parts.reduce((sum, { readings }) => sum + readings.spool.bytes, 0);
+  }
+
+  get letters(): LeftoverLetters {
+    const all = this.#parts.flatMap(({ letters }) => letters ?? []);
+    const sum = (read: (one: Sending) => number) => all.reduce((total, one) => total + read(one), 0);
+    return {
+      sent: this.#lettersDone + sum(({ pipeline }) => pipeline.delivery.counters.confirmed),
+      waiting: sum(({ pipeline }) => pipeline.delivery.spooledRecords),
+      bytes: sum(({ spool }) => spool.bytes),
+      problem: firstText(all.map(({ spool, pipeline }) => (spool.records > 0 ? problemOf(pipeline) : null))),
+    };
   }
 
   /** Why a part cannot be read, or null. */
   get trouble(): string | null {
-    return (
-      this.#parts.map(({ pipeline }) => pipeline.delivery.spoolTrouble).find((reason) => reason !== null) ??
-      null
+    return firstText(
+      this.#parts.flatMap(sendingsOf).map(({ pipeline: { delivery } }) => delivery.spoolTrouble),
     );
   }
 
@@ -87,15 +121,14 @@ export class Leftovers {
     this.#closed = true;
     clearInterval(this.#timer);
     await this.#working;
-    for (const part of this.#parts) await closePipeline(part.pipeline);
+    for (const sending of this.#parts.flatMap(sendingsOf)) await closePipeline(sending.pipeline);
   }
 
   async #work(): Promise<void> {
     if (this.#closed) return;
     for (const directory of [...this.#waiting]) await this.#take(directory);
     for (const part of [...this.#parts]) {
-      if (part.spool.records === 0 && part.pipeline.delivery.spoolingPartitions === 0)
-        await this.#finish(part);
+      if (sendingsOf(part).every(isSent)) await this.#finish(part);
     }
     if (this.#waiting.length + this.#parts.length === 0) clearInterval(this.#timer);
   }
@@ -107,14 +140,16 @@ export class Leftovers {
       return;
     }
     try {
-      const { spool, report } = await Spool.open({ ...this.#spoolOptions, directory });
-      const pipeline = this.#open(directory);
-      await pipeline.delivery.useSpool(spool);
-      pipeline.link?.start();
-      this.#parts.push({ directory, spool, pipeline, recovered: report.records });
+      const readings = await open(directory, this.#readings);
+      const letters = await this.#takeLetters(directory).catch(async (error: unknown) => {
+        // As a whole or not at all: the next try opens the part's readings again.
+        await closePipeline(readings.pipeline);
+        throw error;
+      });
+      this.#parts.push({ directory, readings, letters });
       this.#log.info(
-        { ...report, directory },
-        `Spool: ${report.records} records of a former process are taken up`,
+        { directory, records: readings.recovered, deadLetters: letters?.recovered ?? 0 },
+        `Spool: ${readings.recovered} records of a former process are taken up`,
       );
     } catch (error) {
       this.#log.warn({ directory, err: error }, `Spool: ${directory} cannot be taken up yet`);
@@ -123,18 +158,45 @@ export class Leftovers {
     this.#waiting = this.#waiting.filter((other) => other !== directory);
   }
 
+  async #takeLetters(part: string): Promise<Sending | undefined> {
+    const directory = deadLettersDirectory(part);
+    return existsSync(directory) ? open(directory, this.#letters) : undefined;
+  }
+
   async #finish(part: Part): Promise<void> {
-    const { directory, spool, pipeline, recovered } = part;
-    await closePipeline(pipeline);
-    this.#done.recovered += recovered;
-    this.#done.confirmed += pipeline.delivery.counters.confirmed;
-    this.#done.deadLettered += pipeline.delivery.counters.deadLettered;
-    this.#done.damaged += spool.badRecords;
+    const { directory, readings, letters } = part;
+    for (const { pipeline } of sendingsOf(part)) await closePipeline(pipeline);
+    const { counters } = readings.pipeline.delivery;
+    this.#done.recovered += readings.recovered;
+    this.#done.confirmed += counters.confirmed;
+    this.#done.deadLettered += counters.deadLettered;
+    this.#done.damaged += readings.spool.badRecords;
+    this.#lettersDone += letters?.pipeline.delivery.counters.confirmed ?? 0;
     this.#parts = this.#parts.filter((other) => other !== part);
     if (await isEmpty(directory))
       await rm(directory, { recursive: true, force: true }).catch(() => undefined);
-    this.#log.info({ directory, records: recovered }, `Spool: what was left in ${directory} is in Kafka`);
+    this.#log.info(
+      { directory, records: readings.recovered },
+      `Spool: what was left in ${directory} is in Kafka`,
+    );
   }
+}
+
+async function open(directory: string, { spoolOptions, open }: SpoolKind): Promise<Sending> {
+  const { spool, report } = await Spool.open({ ...spoolOptions, directory });
+  const pipeline = open();
+  await pipeline.delivery.useSpool(spool);
+  if (pipeline.link === undefined) pipeline.delivery.unreachable();
+  pipeline.link?.start();
+  return { spool, pipeline, recovered: report.records };
+}
+
+function sendingsOf({ readings, letters }: Part): Sending[] {
+  return letters === undefined ? [readings] : [readings, letters];
+}
+
+function isSent({ spool, pipeline }: Sending): boolean {
+  return spool.records === 0 && pipeline.delivery.spoolingPartitions === 0;
 }
 
 async function closePipeline({ link, batcher, budget, delivery }: Pipeline): Promise<void> {
@@ -150,4 +212,8 @@ async function isEmpty(directory: string): Promise<boolean> {
     if ((await listSegments(place)).length + (await listSetAside(place)).length > 0) return false;
   }
   return true;
+}
+
+function firstText(texts: readonly (string | null)[]): string | null {
+  return texts.find((text) => text !== null) ?? null;
 }

@@ -15,6 +15,8 @@ const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 export interface PipelineParts {
   readonly settings: Settings;
   readonly topic: string;
+  /** Settings of the topic, if it is created here. */
+  readonly topicConfig?: Readonly<Record<string, string>>;
   readonly codec: Codec;
   readonly cluster: KafkaCluster | undefined;
   readonly budget: BufferBudget;
@@ -42,6 +44,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       acks: settings.KAFKA_REQUIRED_ACKS,
       requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
       maxAttempts: settings.KAFKA_MAX_ATTEMPTS,
+      isStampedWhenSent: settings.KAFKA_TIMESTAMP === 'sent',
     },
     {
       codec,
@@ -70,7 +73,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     new KafkaLink(
       {
         brokers: settings.KAFKA_BROKERS,
-        metrics: topicToCreate(settings, topic, settings.KAFKA_NUM_PARTITIONS),
+        metrics: {
+          ...topicToCreate(settings, topic, settings.KAFKA_NUM_PARTITIONS),
+          config: parts.topicConfig ?? {},
+        },
         others,
         quiet,
         idempotent: settings.KAFKA_REQUIRED_ACKS === -1,

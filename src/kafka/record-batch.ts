@@ -33,7 +33,6 @@ const LENGTH_OFFSET = 12;
 
 /** Bytes of a record around its key and value at most: lengths, deltas, attributes, header count. */
 const MAX_RECORD_OVERHEAD = 32;
-const MAX_INT32 = 2 ** 31 - 1;
 
 /** A producer's identity in a batch; the three of NO_PRODUCER mean "not idempotent". */
 export interface ProducerStamp {
@@ -195,11 +194,11 @@ function bytesOf(parts: readonly Buffer[]): number {
   return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
-const MAX_SEQUENCE = MAX_INT32;
+const SEQUENCES = 2 ** 31;
 
-/** Kafka's sequence arithmetic: a non-negative 32-bit number that starts again at 0. */
+/** Kafka's sequence arithmetic: a sequence has 31 bits and starts again at 0. `count` may be larger than that. */
 export function nextSequence(sequence: number, count: number): number {
-  return sequence > MAX_SEQUENCE - count ? count - (MAX_SEQUENCE - sequence) - 1 : sequence + count;
+  return (sequence + count) % SEQUENCES;
 }
 
 /** What is needed to read a sealed batch's records. */
@@ -217,6 +216,13 @@ export function readStamp(batch: Buffer): ProducerStamp {
     producerEpoch: batch.readInt16BE(AT.producerEpoch),
     baseSequence: batch.readInt32BE(AT.baseSequence),
   };
+}
+
+/** Moves the times of the records, so that the latest is `nowMs`. Before stamp(), which computes the checksum. */
+export function stampTime(batch: Buffer, nowMs: number): void {
+  const span = batch.readBigInt64BE(AT.maxTimestamp) - batch.readBigInt64BE(AT.baseTimestamp);
+  batch.writeBigInt64BE(BigInt(nowMs) - span, AT.baseTimestamp);
+  batch.writeBigInt64BE(BigInt(nowMs), AT.maxTimestamp);
 }
 
 /** Writes the producer's identity and, last, the checksum. */
@@ -260,6 +266,22 @@ export function recordParts(body: Uint8Array): { key: Uint8Array; value: Buffer 
   cursor.at += keyBytes;
   const valueBytes = Math.max(0, readVarint(body, cursor));
   return { key, value: Buffer.from(body.subarray(cursor.at, cursor.at + valueBytes)) };
+}
+
+/** The headers of a record's bytes as forEachRecord hands them out. */
+export function recordHeaders(body: Uint8Array): Record<string, string> {
+  const cursor = { at: 0 };
+  const next = () => {
+    const bytes = Math.max(0, readVarint(body, cursor));
+    cursor.at += bytes;
+    return body.subarray(cursor.at - bytes, cursor.at);
+  };
+  const text = () => Buffer.from(next()).toString();
+  // Key and value come first.
+  next();
+  next();
+  const count = readVarint(body, cursor);
+  return Object.fromEntries(Array.from({ length: count }, () => [text(), text()]));
 }
 
 /** A record's bytes from the key's length on, for appendRaw: null key, value, headers. */

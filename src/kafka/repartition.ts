@@ -1,55 +1,37 @@
-// Moves what waits on disk, and in memory for the disk, to another number of partitions, while nothing of it is
-// being sent.
+// Moves the batches on disk, and those in memory on their way there, to another number of partitions, while nothing
+// of them is being sent.
+import type { Spool } from '../spool/spool.ts';
 import type { Batch } from './batch.ts';
-import type { PartitionQueue } from './partition-queue.ts';
-import type { PartitionQueues } from './partition-queues.ts';
-import type { SpoolPath } from './spool-path.ts';
+import type { Partition } from './partition.ts';
 import { type PlacingOptions, placeAnew } from './spool-placing.ts';
-
-const POLL_MS = 5;
 
 /**
  * @param onDisk told of batches that were in memory and are on disk now, in their new places
  * @throws the system's error; then all is as it was, and what was read has still to be sent
  */
 export async function repartition(
-  { path, queues }: { path: SpoolPath; queues: PartitionQueues },
+  { spool, all }: { spool: Spool; all: readonly Partition[] },
   options: PlacingOptions,
-  onDisk: (queue: PartitionQueue, batches: readonly Batch[]) => void,
+  onDisk: (batches: readonly Batch[]) => void,
 ): Promise<void> {
-  const affected = [...queues].filter((queue) => queue.spooling || queue.partition >= options.partitions);
+  // Also those that only have batches in memory: a batch that fails meanwhile must not open a log of the old set.
+  const affected = all.filter(({ isOnDisk, number }) => isOnDisk || number >= options.partitions);
   try {
-    for (const queue of affected) await standStill(queue);
-    // Those that are delivered from here on stay unsealed in memory, to be placed there.
-    const moved = affected.map((queue) => [...queue.batches]);
+    await Promise.all(all.map((partition) => partition.halt()));
+    // Batches that are delivered from here on stay unsealed in memory, to be placed there.
+    const waiting = affected.map((partition) => [...partition.waiting]);
     await placeAnew(
-      path.spool.layout,
-      affected.map((queue, index) => path.remaining(queue, moved[index] ?? [])),
+      spool.layout,
+      affected.map((partition, index) => partition.remaining(waiting[index] ?? [])),
       options,
     );
-    await path.spool.reopen();
-    for (const queue of queues) queue.spool = undefined;
-    for (const [index, queue] of affected.entries()) {
-      queue.leaveSpool();
-      const batches = moved[index] ?? [];
-      queue.batches.splice(0, batches.length);
-      onDisk(queue, batches);
+    await spool.reopen();
+    for (const partition of all) {
+      const index = affected.indexOf(partition);
+      onDisk(partition.moved(waiting[index]?.length ?? 0));
     }
-    await path.resumeAll(queues);
   } catch (error) {
-    for (const queue of queues) {
-      queue.drained = undefined;
-      await queue.spool?.log.rewind();
-    }
+    await Promise.all(all.map((partition) => partition.resume()));
     throw error;
-  }
-}
-
-/** Resolves when nothing of the queue is being sent, written or read. */
-async function standStill(queue: PartitionQueue): Promise<void> {
-  while (queue.inFlight || queue.feeding || queue.loading || (queue.spool?.waiting ?? 0) > 0) {
-    const taken = queue.feeding ? [] : (queue.spool?.takeBack() ?? []);
-    queue.batches.unshift(...taken);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -1,9 +1,11 @@
 // Puts ready partitions' next batches on the wire: grouped by leader, several partitions in a request, one batch of
-// each, stamped once. What became of them is for its owner to say.
-import type { Outgoing } from './outgoing.ts';
-import type { Landing, PartitionQueue, ProducerIdentity } from './partition-queue.ts';
+// each. It tells each partition the outcome of its batch and decides nothing about it.
+import { type Failed, type Outcome, outcomeOf } from './outcome.ts';
+import type { Partition } from './partition.ts';
 import type { ProduceAnswer, ProduceRequest } from './produce-request.ts';
-import { NO_PRODUCER, stamp } from './record-batch.ts';
+import type { ProducerBatch } from './producer-batch.ts';
+import type { ProducerIdentity } from './producer-sequence.ts';
+import { RequestLimit } from './request-limit.ts';
 
 export interface SenderOptions {
   readonly topic: string;
@@ -14,67 +16,57 @@ export interface SenderOptions {
 
 /** The cluster as delivery sees it, once leaders are known. */
 export interface Producer {
-  /** Resolves with undefined where acks is 0; rejects where no answer came, so that the outcome is unknown. */
+  /**
+   * Resolves with undefined if acks is 0. Rejects if no answer came, so that the outcome is unknown; the error's code
+   * is then TIMEOUT (no answer in time), CLOSED (the broker closed the connection) or another one.
+   */
   produce(nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined>;
   initProducerId(): Promise<ProducerIdentity>;
 }
 
-export interface SenderEvents {
-  /** Of a batch that was sent: the broker's word on it, or that there is none. */
-  landed(queue: PartitionQueue, batch: Outgoing, landing: Landing): void;
-  /** The head could not be sent. */
-  unsent(queue: PartitionQueue, reason: string): void;
-  /** The leaders are wrong or out of reach. */
-  leadersStale(reason: string): void;
-}
-
 interface Sending {
-  readonly queue: PartitionQueue;
-  readonly batch: Outgoing;
+  readonly partition: Partition;
+  readonly batch: ProducerBatch;
+  readonly bytes: Buffer;
 }
 
-/** Requests on their way to one broker: more would only wait there, fewer leave the link idle. */
+/** Requests in flight to one broker: more would only wait there, fewer leave the link idle. */
 const MAX_REQUESTS_PER_BROKER = 5;
-/** The same where it is far: each carries what was ready when an answer came, of few partitions or of many. */
+/** The same if the broker is far: each carries the few or many partitions that were ready when an answer came. */
 const MAX_REQUESTS_FAR = 50;
-/** A request's batches together; brokers take up to socket.request.max.bytes, 100 MiB. */
-const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
+/** A single record is taken for too large only after this many connections were closed on it. */
+const MAX_CLOSED_ON_RECORD = 5;
 
 export class Sender {
-  /** Node id of each partition's leader, -1 where there is none; undefined until the topic is known. */
+  /** Node id of each partition's leader, -1 if it has none; undefined until the topic is known. */
   leaders: readonly number[] | undefined;
-  /** Undefined until Kafka gave one, and always without idempotence. */
-  identity: ProducerIdentity | undefined;
   bytesSent = 0;
 
   readonly #options: SenderOptions;
   readonly #producer: Producer;
-  readonly #events: SenderEvents;
-  readonly #ready = new Set<PartitionQueue>();
+  readonly #leadersStale: (reason: string) => void;
+  readonly #ready = new Set<Partition>();
   readonly #requests = new Map<number, number>();
+  readonly #limits = new Map<number, RequestLimit>();
   #pumpScheduled: NodeJS.Immediate | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(options: SenderOptions, deps: { producer: Producer; events: SenderEvents }) {
+  /** @param leadersStale told when a leader is wrong or out of reach */
+  constructor(options: SenderOptions, producer: Producer, leadersStale: (reason: string) => void) {
     this.#options = options;
-    this.#producer = deps.producer;
-    this.#events = deps.events;
+    this.#producer = producer;
+    this.#leadersStale = leadersStale;
   }
 
-  /** The queue may have something to send. */
-  ready(queue: PartitionQueue): void {
-    this.#ready.add(queue);
-    this.schedule();
-  }
-
-  /** The queue has nothing to be sent from here for now. */
-  forget(queue: PartitionQueue): void {
-    this.#ready.delete(queue);
+  /** The partition may have something to send. */
+  ready(partition: Partition): void {
+    this.#ready.add(partition);
+    this.#schedule();
   }
 
   // An immediate and not a microtask: batches sealed in the same turn leave in the same request.
-  schedule(): void {
+  #schedule(): void {
     if (this.#closed) return;
     this.#pumpScheduled ??= setImmediate(() => {
       this.#pumpScheduled = undefined;
@@ -102,26 +94,27 @@ export class Sender {
     const now = performance.now();
     const byLeader = new Map<number, Sending[]>();
     let retryInMs = Infinity;
-    for (const queue of this.#ready) {
-      const leader = leaders[queue.partition] ?? -1;
-      const batch = queue.nextFor(leader);
-      if (batch?.bytes === undefined) {
-        this.#ready.delete(queue);
+    for (const partition of this.#ready) {
+      const leader = leaders[partition.number] ?? -1;
+      const batch = partition.next(leader);
+      const bytes = batch?.bytes;
+      if (batch === undefined || bytes === undefined) {
+        this.#ready.delete(partition);
         continue;
       }
-      if (queue.notBeforeMs > now) {
-        retryInMs = Math.min(retryInMs, queue.notBeforeMs - now);
+      if (partition.notBeforeMs > now) {
+        retryInMs = Math.min(retryInMs, partition.notBeforeMs - now);
         continue;
       }
       if (leader < 0) {
-        const reason = `partition ${queue.partition} has no leader`;
-        this.#events.unsent(queue, reason);
-        this.#events.leadersStale(reason);
+        const reason = `partition ${partition.number} has no leader`;
+        partition.unsent({ kind: 'failed', reason });
+        this.#leadersStale(reason);
         continue;
       }
       const group = byLeader.get(leader);
-      if (group === undefined) byLeader.set(leader, [{ queue, batch }]);
-      else group.push({ queue, batch });
+      if (group === undefined) byLeader.set(leader, [{ partition, batch, bytes }]);
+      else group.push({ partition, batch, bytes });
     }
     for (const [leader, sendings] of byLeader) this.#sendTo(leader, sendings);
     if (retryInMs !== Infinity) {
@@ -132,13 +125,14 @@ export class Sender {
 
   #sendTo(leader: number, sendings: readonly Sending[]): void {
     let rest = sendings;
-    const isFar = sendings.some(({ queue }) => queue.window > 1);
+    const isFar = sendings.some(({ partition }) => partition.isFar);
     const most = isFar ? MAX_REQUESTS_FAR : MAX_REQUESTS_PER_BROKER;
+    const limit = this.#limitOf(leader).bytes;
     while (rest.length > 0 && (this.#requests.get(leader) ?? 0) < most) {
-      let bytes = 0;
-      const fits = rest.findIndex(({ batch }, index) => {
-        bytes += batch.bytes?.length ?? 0;
-        return index > 0 && bytes > MAX_REQUEST_BYTES;
+      let total = 0;
+      const fits = rest.findIndex(({ bytes }, index) => {
+        total += bytes.length;
+        return index > 0 && total > limit;
       });
       const group = fits < 0 ? rest : rest.slice(0, fits);
       rest = fits < 0 ? [] : rest.slice(fits);
@@ -147,52 +141,74 @@ export class Sender {
   }
 
   async #send(leader: number, sendings: readonly Sending[]): Promise<void> {
-    const batches = sendings.map(({ queue, batch }) => {
-      queue.sent(batch, leader);
+    let total = 0;
+    const batches = sendings.map(({ partition, batch, bytes }) => {
+      partition.sent(batch, leader);
+      total += bytes.length;
       // One batch of a partition a request: what else it has leaves with the next.
-      if (queue.nextFor(leader)?.bytes === undefined) this.#ready.delete(queue);
-      else this.schedule();
-      return { partition: queue.partition, bytes: this.#stamped(queue, batch) };
+      if (partition.next(leader)?.bytes === undefined) this.#ready.delete(partition);
+      else this.#schedule();
+      return { partition: partition.number, bytes };
     });
+    this.bytesSent += total;
     this.#requests.set(leader, (this.#requests.get(leader) ?? 0) + 1);
     const { topic, acks, requestTimeoutMs } = this.#options;
     try {
       const request = { topic, acks, timeoutMs: requestTimeoutMs, batches };
       const answer = await this.#producer.produce(leader, request);
-      if (!this.#closed) this.#settle(sendings, answer);
+      this.#limitOf(leader).answered(total);
+      if (!this.#closed) this.#answered(sendings, answer);
     } catch (error) {
-      // The outcome is unknown: the same bytes again, which an idempotent broker recognises.
-      const { message, code } = error as Error & { code?: string };
-      const landing = { reason: message, overdue: code === 'TIMEOUT' };
-      for (const { queue, batch } of sendings) this.#events.landed(queue, batch, landing);
-      if (!this.#closed) this.#events.leadersStale(message);
+      if (!this.#closed) this.#unanswered(leader, sendings, error as Error & { code?: string });
     } finally {
       this.#requests.set(leader, (this.#requests.get(leader) ?? 1) - 1);
-      if (this.#ready.size > 0) this.schedule();
+      if (this.#ready.size > 0) this.#schedule();
     }
   }
 
-  #settle(sendings: readonly Sending[], answer: ProduceAnswer | undefined): void {
-    for (const { queue, batch } of sendings) {
-      const word = answer?.partitions.find(({ partition }) => partition === queue.partition);
-      const isUnnamed = answer !== undefined && word === undefined;
-      this.#events.landed(
-        queue,
-        batch,
-        isUnnamed ? { reason: 'the answer does not name the partition', overdue: false } : { answer: word },
-      );
+  #answered(sendings: readonly Sending[], answer: ProduceAnswer | undefined): void {
+    let stale: string | undefined;
+    for (const { partition, batch } of sendings) {
+      const named = answer?.partitions.find((one) => one.partition === partition.number);
+      const outcome = answer !== undefined && named === undefined ? UNNAMED : outcomeOf(named);
+      if (outcome.kind === 'failed' && outcome.isLeaderStale) stale = outcome.reason;
+      partition.settle(batch, outcome);
     }
+    if (stale !== undefined) this.#leadersStale(stale);
   }
 
-  /** The batch's bytes with the producer's identity in them, given once. */
-  #stamped(queue: PartitionQueue, batch: Outgoing): Buffer {
-    if (batch.bytes === undefined) throw new Error('a batch was sent that is not sealed');
-    if (batch.producer === undefined) {
-      batch.producer = this.identity ? queue.takeStamp(this.identity, batch.count) : NO_PRODUCER;
-      stamp(batch.bytes, batch.producer);
+  /** Nobody knows the outcome: the same bytes go out again, which an idempotent broker recognises. */
+  #unanswered(
+    leader: number,
+    sendings: readonly Sending[],
+    { message, code }: Error & { code?: string },
+  ): void {
+    const outcome: Failed = { kind: 'failed', reason: message, isOverdue: code === 'TIMEOUT' };
+    const isTooLarge = code === 'CLOSED' && this.#limitOf(leader).closed(sizeOf(sendings));
+    for (const { partition, batch } of sendings) {
+      const isAtFault =
+        isTooLarge && sendings.length === 1 && (batch.count > 1 || batch.attempts >= MAX_CLOSED_ON_RECORD);
+      partition.settle(batch, isAtFault ? REQUEST_TOO_LARGE : outcome);
     }
-    batch.attempts++;
-    this.bytesSent += batch.bytes.length;
-    return batch.bytes;
+    this.#leadersStale(message);
   }
+
+  #limitOf(leader: number): RequestLimit {
+    const known = this.#limits.get(leader);
+    if (known !== undefined) return known;
+    const limit = new RequestLimit();
+    this.#limits.set(leader, limit);
+    return limit;
+  }
+}
+
+const UNNAMED: Outcome = { kind: 'failed', reason: 'the answer does not name the partition' };
+const REQUEST_TOO_LARGE: Outcome = {
+  kind: 'rejected',
+  reason: 'MESSAGE_TOO_LARGE',
+  remedy: 'the broker closes the connection on a request of this size: raise its limit on requests',
+};
+
+function sizeOf(sendings: readonly Sending[]): number {
+  return sendings.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }

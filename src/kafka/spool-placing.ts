@@ -5,11 +5,10 @@ import { SpoolLog } from '../spool/spool-log.ts';
 import type { BatchLimits } from './batch-merger.ts';
 import type { Codec } from './compression.ts';
 import { partitionOf } from './partitioner.ts';
-import { unpack } from './poison.ts';
 import { HEADER_BYTES, keyOf, NO_PRODUCER, RecordBatchWriter, stamp } from './record-batch.ts';
+import { unpack } from './split-batch.ts';
 
 export interface PlacingOptions {
-  readonly topic: string;
   readonly partitions: number;
   readonly limits: BatchLimits;
   readonly codec: Codec;
@@ -22,7 +21,7 @@ export async function placeAnew(
   options: PlacingOptions,
 ): Promise<void> {
   await layout.beginPlacing();
-  const target = new PlacingTarget(layout.placingDirectory, options);
+  const target = new PlacingTarget(layout, options);
   for (const source of sources) {
     for await (const batch of source) {
       for (const { timestampMs, body } of await unpack(batch)) await target.add(timestampMs, body);
@@ -33,13 +32,13 @@ export async function placeAnew(
 }
 
 class PlacingTarget {
-  readonly #directory: string;
+  readonly #layout: SpoolLayout;
   readonly #options: PlacingOptions;
   readonly #writers = new Map<number, RecordBatchWriter>();
   readonly #logs = new Map<number, SpoolLog>();
 
-  constructor(directory: string, options: PlacingOptions) {
-    this.#directory = directory;
+  constructor(layout: SpoolLayout, options: PlacingOptions) {
+    this.#layout = layout;
     this.#options = options;
   }
 
@@ -73,7 +72,8 @@ class PlacingTarget {
     const known = this.#logs.get(partition);
     if (known !== undefined) return known;
     const { log } = await SpoolLog.open({
-      directory: join(this.#directory, `${this.#options.topic}-${partition}`),
+      // The spool's own name: dead letters are spooled under a name that is not their topic's.
+      directory: join(this.#layout.placingDirectory, `${this.#layout.topic}-${partition}`),
       segmentBytes: 2 ** 24,
       sync: 'batch',
       // The old set is still there: the cap counts again once it is gone.

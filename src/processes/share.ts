@@ -12,6 +12,7 @@ export function shareOf(
     ...settings,
     SPOOL_DIR: partDirectory(settings.SPOOL_DIR, index),
     SPOOL_MAX_BYTES: part(settings.SPOOL_MAX_BYTES),
+    SPOOL_DEAD_BYTES: part(settings.SPOOL_DEAD_BYTES),
     KAFKA_BUFFER_BYTES: part(settings.KAFKA_BUFFER_BYTES),
   };
 }

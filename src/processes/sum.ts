@@ -29,7 +29,10 @@ export function sumOf(snapshots: readonly [Snapshot, ...Snapshot[]]): Snapshot {
       oldestSeconds: max((s) => s.spool.oldestSeconds),
       trouble: firstText(snapshots.map((s) => s.spool.trouble)),
     },
-    deadLetters: sums(snapshots.map((s) => s.deadLetters)),
+    deadLetters: {
+      ...sums(snapshots.map(({ deadLetters }) => ({ ...deadLetters, problem: 0 }))),
+      problem: firstText(snapshots.map((s) => s.deadLetters.problem)),
+    },
     process: {
       ...sums(snapshots.map((s) => s.process)),
       eventLoopLagP99Seconds: max((s) => s.process.eventLoopLagP99Seconds),
@@ -39,7 +42,7 @@ export function sumOf(snapshots: readonly [Snapshot, ...Snapshot[]]): Snapshot {
 
 /** What is left of a crashed process: its totals, so that no counter falls, and nothing that it held. */
 export function retired(last: Snapshot): Snapshot {
-  const { records, lines, connections, queue, kafka, spool, process } = last;
+  const { records, lines, connections, queue, kafka, spool, deadLetters, process } = last;
   const { open, inFlight, spooled, abandoned } = records;
   return {
     ...last,
@@ -64,6 +67,7 @@ export function retired(last: Snapshot): Snapshot {
       lastError: null,
     },
     spool: { ...spool, bytes: 0, capacityBytes: 0, partitions: 0, oldestSeconds: 0, trouble: null },
+    deadLetters: { ...deadLetters, waiting: 0, bytes: 0, problem: null },
     process: { ...process, residentBytes: 0, heapUsedBytes: 0, eventLoopLagP99Seconds: 0 },
   };
 }

@@ -2,7 +2,8 @@
 //
 // - One file of two 64-byte slots, written in turn; the newer valid one counts, so a torn write costs one step.
 // - A slot: sequence number, acknowledged offset, then the assignment (first offset, producer id, epoch, first
-//   sequence), the end of what is being sent, then a CRC-32C of all that.
+//   sequence), the end of what is being sent, the cluster (8 bytes) and the end of what was stamped for another
+//   cluster (6 bytes), then a CRC-32C of all that.
 // - The cursor may lag behind the truth (records are sent again), it must never be ahead of it.
 // - A file that cannot be read has no state, and one that cannot be opened is tried again at each write.
 import { constants, type FileHandle, open } from 'node:fs/promises';
@@ -25,7 +26,20 @@ export interface CursorState {
   readonly assignment: Assignment | undefined;
   /** What is being sent as one batch, from `acknowledged` on, ends before this offset. */
   readonly sendingEnd: number | undefined;
+  /** The cluster that producer identities belong to, 0n if it is not known. */
+  readonly cluster: bigint;
+  /** Batches below this offset may carry a producer identity of another cluster, which says nothing here. */
+  readonly foreignEnd: number;
 }
+
+/** The state of a log that was never sent from. */
+export const NEW_CURSOR: CursorState = {
+  acknowledged: 0,
+  assignment: undefined,
+  sendingEnd: undefined,
+  cluster: 0n,
+  foreignEnd: 0,
+};
 
 export class Cursor {
   readonly #path: string;
@@ -84,7 +98,8 @@ export class Cursor {
   }
 }
 
-function encode(number: number, { acknowledged, assignment, sendingEnd }: CursorState): Buffer {
+function encode(number: number, state: CursorState): Buffer {
+  const { acknowledged, assignment, sendingEnd, cluster, foreignEnd } = state;
   const slot = Buffer.alloc(SLOT_BYTES);
   slot.writeDoubleBE(number, 0);
   slot.writeDoubleBE(acknowledged, 8);
@@ -93,6 +108,8 @@ function encode(number: number, { acknowledged, assignment, sendingEnd }: Cursor
   slot.writeInt16BE(assignment?.producerEpoch ?? -1, 32);
   slot.writeInt32BE(assignment?.firstSequence ?? -1, 34);
   slot.writeDoubleBE(sendingEnd ?? -1, 38);
+  slot.writeBigUInt64BE(cluster, 46);
+  slot.writeUIntBE(foreignEnd, 54, 6);
   slot.writeUInt32BE(crc32c(slot.subarray(0, CRC_AT)), CRC_AT);
   return slot;
 }
@@ -115,6 +132,9 @@ function decode(file: Buffer, index: number): { number: number; state: CursorSta
       acknowledged: slot.readDoubleBE(8),
       assignment: fromOffset < 0 ? undefined : assignment,
       sendingEnd: sendingEnd < 0 ? undefined : sendingEnd,
+      // Zeros in a cursor of before: no cluster is known.
+      cluster: slot.readBigUInt64BE(46),
+      foreignEnd: slot.readUIntBE(54, 6),
     },
   };
 }

@@ -4,12 +4,14 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32c } from '../protocol/crc32c.ts';
-import { isPart, partsIn } from './parts.ts';
+import { deadLettersDirectory, isPart, partsIn } from './parts.ts';
 import { type Found, scanSegment } from './segment-scan.ts';
 
 export interface PartitionPlace {
   /** Index of the process whose part of the spool it is (parts.ts). */
   readonly process: number;
+  readonly kind: 'readings' | 'dead letters';
+  /** Of the readings. Dead letters have the name that their logs go by. */
   readonly topic: string;
   readonly partition: number;
   readonly directory: string;
@@ -29,7 +31,8 @@ export interface SetAside {
 }
 
 /**
- * Every partition that has a directory here or in a process's part of it, by process, topic and number.
+ * Every partition that has a directory here or in a process's part of it, by process, topic and number; dead letters
+ * follow the readings of their process.
  * @throws the system's error where the directory cannot be read
  */
 export async function listPartitions(directory: string): Promise<PartitionPlace[]> {
@@ -41,6 +44,16 @@ export async function listPartitions(directory: string): Promise<PartitionPlace[
 }
 
 async function listPart(directory: string, process: number): Promise<PartitionPlace[]> {
+  const letters = await unlessGone(
+    listKind(deadLettersDirectory(directory), { process, kind: 'dead letters' }),
+  );
+  return [...(await listKind(directory, { process, kind: 'readings' })), ...(letters ?? [])];
+}
+
+async function listKind(
+  directory: string,
+  { process, kind }: Pick<PartitionPlace, 'process' | 'kind'>,
+): Promise<PartitionPlace[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   return entries
     .filter(({ name }) => !isPart(name))
@@ -49,6 +62,7 @@ async function listPart(directory: string, process: number): Promise<PartitionPl
       if (match === null || !entry.isDirectory()) return [];
       return {
         process,
+        kind,
         topic: match[1] as string,
         partition: Number(match[2]),
         directory: join(directory, entry.name),

@@ -39,6 +39,11 @@ export class SpoolLayout {
     return this.#layout;
   }
 
+  /** What the directories of the partitions are named after: `<topic>-<partition>`. */
+  get topic(): string {
+    return this.#topic;
+  }
+
   get placingDirectory(): string {
     return join(this.#directory, `${this.#topic}.placing`);
   }

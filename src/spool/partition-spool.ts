@@ -25,6 +25,7 @@ export class PartitionSpool<T extends Writable> {
   readonly #signal: AbortSignal;
   #pending: T[] = [];
   #writing: readonly T[] = [];
+  #groupBytes = GROUP_BYTES;
   #running = false;
   #failing = false;
 
@@ -67,11 +68,14 @@ export class PartitionSpool<T extends Writable> {
       try {
         await this.log.append(group.flatMap(({ bytes }) => bytes ?? []));
         this.#writing = [];
+        this.#groupBytes = GROUP_BYTES;
         this.#recovered();
         this.#events.durable(group);
       } catch (error) {
         this.#writing = [];
         this.#pending.unshift(...group);
+        // A single batch may fit if the whole group does not, which can be larger than the cap.
+        this.#groupBytes = 0;
         this.#failing = true;
         this.#events.trouble(reasonOf(error));
         await pause(RETRY_MS, undefined, { signal: this.#signal }).catch(() => undefined);
@@ -90,7 +94,7 @@ export class PartitionSpool<T extends Writable> {
     let bytes = 0;
     const end = this.#pending.findIndex((batch, index) => {
       bytes += batch.bytes?.length ?? 0;
-      return index > 0 && bytes > GROUP_BYTES;
+      return index > 0 && bytes > this.#groupBytes;
     });
     return this.#pending.splice(0, end < 0 ? this.#pending.length : end);
   }

@@ -3,11 +3,21 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** In the part of a process, the spool of its dead letters: `dead-letters/letters-<partition>`. */
+const DEAD_LETTERS = 'dead-letters';
+/** What the dead letters' logs are named after instead of a topic: KAFKA_TOPIC_DEAD_LETTERS may change or be empty. */
+export const DEAD_LETTERS_NAME = 'letters';
+
 const PART = /^process-([1-9]\d{0,2})$/;
 
 /** Where the process with this index keeps its spool. */
 export function partDirectory(root: string, index: number): string {
   return index === 0 ? root : join(root, `process-${index}`);
+}
+
+/** Where the dead letters are in a part of the spool. */
+export function deadLettersDirectory(part: string): string {
+  return join(part, DEAD_LETTERS);
 }
 
 /** The name of a part's directory. */

@@ -9,7 +9,7 @@
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readHeader } from './batch-header.ts';
-import { type Assignment, Cursor, type CursorState } from './cursor.ts';
+import { type Assignment, Cursor, type CursorState, NEW_CURSOR } from './cursor.ts';
 import { newSegment, putAway, recoverSegments, type Segment } from './recovery.ts';
 import { SegmentReader, type SpooledBatch } from './segment-reader.ts';
 import { syncDirectory } from './sync-directory.ts';
@@ -20,6 +20,8 @@ export interface SpoolLogOptions {
   readonly segmentBytes: number;
   /** `batch` = fdatasync before an append resolves, `os` = leave it to the kernel. */
   readonly sync: 'batch' | 'os';
+  /** The setting that limits the spool, for the message of SpoolFullError; SPOOL_MAX_BYTES if left out. */
+  readonly capSetting?: string;
   /** Asked before bytes are added; false = the spool's cap is reached. */
   readonly reserve: (bytes: number) => boolean;
   /** Told of bytes that are there already; the cap does not matter to them. */
@@ -38,7 +40,7 @@ export interface Recovered {
   readonly badRecords: number;
 }
 
-/** The cap of SPOOL_MAX_BYTES does not allow more; nothing was written. */
+/** The spool's cap does not allow more; nothing was written. */
 export class SpoolFullError extends Error {
   readonly code = 'SPOOL_FULL';
 }
@@ -78,7 +80,7 @@ export class SpoolLog {
     if (acknowledged !== cursor.state?.acknowledged) {
       // Synced, or after a power cut the old one would mean the new records that get the same offsets.
       await cursor
-        .write({ acknowledged, assignment: undefined, sendingEnd: undefined })
+        .write({ ...NEW_CURSOR, acknowledged })
         .then(() => cursor.sync())
         .catch(() => undefined);
     }
@@ -120,6 +122,11 @@ export class SpoolLog {
     return this.#cursor.state?.sendingEnd;
   }
 
+  /** Batches below this offset may carry a producer identity of another cluster. */
+  get foreignEnd(): number {
+    return this.#state.foreignEnd;
+  }
+
   /** Everything written has been given out for sending. */
   get caughtUp(): boolean {
     return this.#reader.offset === this.#nextOffset;
@@ -142,7 +149,9 @@ export class SpoolLog {
    */
   async append(batches: readonly Buffer[]): Promise<void> {
     const bytes = batches.reduce((sum, batch) => sum + batch.length, 0);
-    if (!this.#options.reserve(bytes)) throw new SpoolFullError('SPOOL_MAX_BYTES is reached');
+    if (!this.#options.reserve(bytes)) {
+      throw new SpoolFullError(`${this.#options.capSetting ?? 'SPOOL_MAX_BYTES'} is reached`);
+    }
     try {
       this.#appending = this.#write(batches, bytes);
       await this.#appending;
@@ -189,6 +198,19 @@ export class SpoolLog {
   }
 
   /**
+   * Binds producer identities to a cluster, durably. If they were bound to another one, or to none, the assignment
+   * and the identities in batches below `foreignEnd` are void: another cluster would take them for different batches.
+   * @throws the system's error; then nothing must be sent
+   */
+  async bindTo(cluster: bigint, foreignEnd: number): Promise<void> {
+    if (cluster !== 0n && this.#state.cluster === cluster) return;
+    this.#inheritedEnd = undefined;
+    const { acknowledged } = this.#state;
+    await this.#cursor.write({ ...NEW_CURSOR, acknowledged, cluster, foreignEnd });
+    await this.#cursor.sync();
+  }
+
+  /**
    * Remembers, durably, that all up to `end` is about to be sent as one batch: a later start cuts it the same way,
    * or the broker would not recognise it.
    * @throws the system's error; then it must not be sent
@@ -222,7 +244,7 @@ export class SpoolLog {
   }
 
   get #state(): CursorState {
-    return this.#cursor.state ?? { acknowledged: 0, assignment: undefined, sendingEnd: undefined };
+    return this.#cursor.state ?? NEW_CURSOR;
   }
 
   async #write(batches: readonly Buffer[], bytes: number): Promise<void> {

@@ -9,8 +9,10 @@ import { type Recovered, SpoolLog } from './spool-log.ts';
 export interface SpoolOptions {
   readonly directory: string;
   readonly topic: string;
-  /** Bytes of all segments together at most (SPOOL_MAX_BYTES). */
+  /** Bytes of all segments together at most (SPOOL_MAX_BYTES, or SPOOL_DEAD_BYTES for dead letters). */
   readonly maxBytes: number;
+  /** The setting that maxBytes comes from, for messages; SPOOL_MAX_BYTES if left out. */
+  readonly maxBytesSetting?: string;
   /** SPOOL_SEGMENT_BYTES; less where the cap is shared by many partitions, so that space comes back in time. */
   readonly segmentBytes: number;
   readonly sync: 'batch' | 'os';
@@ -139,12 +141,13 @@ export class Spool {
   }
 
   async #open(partition: number): Promise<Recovered> {
-    const { directory, topic, maxBytes, segmentBytes, sync, partitions } = this.#options;
+    const { directory, topic, maxBytes, maxBytesSetting, segmentBytes, sync, partitions } = this.#options;
     const share = Math.max(MIN_SEGMENT_BYTES, Math.floor(maxBytes / SEGMENTS_PER_CAP / partitions));
     const { log, recovered } = await SpoolLog.open({
       directory: join(directory, `${topic}-${partition}`),
       segmentBytes: Math.min(segmentBytes, share),
       sync,
+      ...(maxBytesSetting !== undefined && { capSetting: maxBytesSetting }),
       reserve: (bytes) => this.#reserve(bytes),
       claim: (bytes) => {
         this.#bytes += bytes;

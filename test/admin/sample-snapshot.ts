@@ -60,7 +60,7 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       batchesWritten: 0,
       trouble: null,
     },
-    deadLetters: { sent: 0, dropped: 0 },
+    deadLetters: { sent: 0, dropped: 0, waiting: 0, bytes: 0, problem: null },
     process: {
       residentBytes: 80_000_000,
       heapUsedBytes: 30_000_000,

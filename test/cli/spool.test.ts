@@ -147,6 +147,21 @@ class Gateway {
     });
   }
 
+  /** Sends lines that are refused; resolves once each was answered. */
+  sendRefused(lines: readonly string[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.#port, '127.0.0.1');
+      let got = '';
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        got += text;
+        if (got.split('"status":"error"').length > lines.length) socket.end();
+      });
+      socket.on('error', reject);
+      socket.on('close', () => resolve());
+      socket.write(`{"type":"identify","zipcode":"90210","city":"C"}\n${lines.join('\n')}\n`);
+    });
+  }
+
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     return new Promise((resolve) => {
       this.#child.once('close', () => resolve());
@@ -285,7 +300,13 @@ describe('spool cat', () => {
     await place.fill(t, ['90210'], 30);
     const [partition] = await listPartitions(place.directory);
     const cursor = await Cursor.open(join(partition?.directory ?? '', 'cursor'));
-    await cursor.write({ acknowledged: 20, assignment: undefined, sendingEnd: undefined });
+    await cursor.write({
+      acknowledged: 20,
+      assignment: undefined,
+      sendingEnd: undefined,
+      cluster: 0n,
+      foreignEnd: 0,
+    });
     await cursor.close();
     assert.deepEqual(printed((await place.spool('cat')).out).map(numberOf), upTo(30).slice(20));
     assert.deepEqual(printed((await place.spool('cat', '--all')).out).map(numberOf), upTo(30));
@@ -413,6 +434,79 @@ describe('spool drain', () => {
   );
 });
 
+describe('dead letters', () => {
+  async function withLetters(t: TestContext, env: Env): Promise<Place> {
+    const place = new Place(t, env);
+    const gateway = await place.gateway(t);
+    await gateway.send('90210', 10);
+    await gateway.sendRefused(['no json', '{"type":"\u001b[31m"}']);
+    await gateway.stop();
+    return place;
+  }
+
+  it('are shown apart from the readings by ls and cat, with their headers, and checked by verify', async (t) => {
+    const place = await withLetters(t, {});
+    const ls = JSON.parse((await place.spool('ls', '--json')).out) as {
+      total: { records: number };
+      deadLetters: { total: { records: number; bytes: number } };
+    };
+    assert.deepEqual([ls.total.records, ls.deadLetters.total.records], [10, 2]);
+    assert.ok(ls.deadLetters.total.bytes > 0);
+    const text = (await place.spool('ls')).out;
+    assert.match(text, /^total +10 /m);
+    assert.match(text, /^dead letters +0 +2 /m);
+
+    assert.equal(printed((await place.spool('cat')).out).length, 10);
+    const { out } = await place.spool('cat', '--dead-letters');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be there
+    assert.doesNotMatch(out, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+    const letters = printed(out) as unknown as { value: string; headers: Record<string, string> }[];
+    assert.deepEqual(
+      letters.map(({ value, headers }) => [value, headers.reason, headers.zipcode]),
+      [
+        ['no json', 'invalid_json', '90210'],
+        ['{"type":"\u001b[31m"}', 'invalid_json', '90210'],
+      ],
+    );
+    const verify = await place.spool('verify');
+    assert.equal(verify.code, 0);
+    assert.match(verify.out, /^dead letters +0 +\d+ +2 /m);
+  });
+
+  it('without a topic stay where they are, and drain says so', async (t) => {
+    const place = await withLetters(t, {});
+    const env = { ...place.env, KAFKA_TOPIC_DEAD_LETTERS: '' };
+    const drain = collect(start(['spool', 'drain', '--brokers', NOBODY, '--timeout', '500ms'], env));
+    assert.equal((await drain).code, 1);
+    assert.equal(printed((await place.spool('cat', '--dead-letters')).out).length, 2);
+  });
+
+  kafkaTest('are drained after the readings, or alone if their topic is named', async ({ bootstrap }, t) => {
+    const [topic, dead] = [uniqueTopic('cli.readings'), uniqueTopic('cli.dead')];
+    const place = await withLetters(t, { KAFKA_TOPIC_METRICS: topic, KAFKA_TOPIC_DEAD_LETTERS: dead });
+    const alone = await place.spool('drain', '--brokers', bootstrap, '--topic', dead);
+    assert.equal(alone.code, 0, alone.err);
+    assert.equal(alone.out, 'dead letters: 2 of 2 sent\n');
+    assert.equal((await readTopic(bootstrap, dead, 2)).length, 2);
+    assert.equal(printed((await place.spool('cat')).out).length, 10);
+
+    const gateway = await place.gateway(t);
+    await gateway.sendRefused(['again']);
+    await gateway.stop();
+    const { code, out, err } = await place.spool('drain', '--brokers', bootstrap);
+    assert.equal(code, 0, err);
+    assert.equal(out, `${topic}: 10 of 10 records sent\ndead letters: 1 of 1 sent\n`);
+    assert.equal((await readTopic(bootstrap, topic, 10)).length, 10);
+    const letters = await readTopic(bootstrap, dead, 3);
+    assert.deepEqual(letters.map(({ value }) => String(value)).sort(), [
+      'again',
+      'no json',
+      '{"type":"\u001b[31m"}',
+    ]);
+    assert.equal((await place.spool('ls')).out.match(/^total +0 /gm)?.length, 2);
+  });
+});
+
 describe('the command line', () => {
   it('a directory that is not there is said in one line, exit code 1', async (t) => {
     const place = new Place(t);
@@ -456,7 +550,13 @@ it('the cursor is read as the gateway writes it, and passed over where it is dam
   const path = join(partition.directory, 'cursor');
   const cursor = await Cursor.open(path);
   for (const acknowledged of [5, 7, 2 ** 40]) {
-    await cursor.write({ acknowledged, assignment: undefined, sendingEnd: undefined });
+    await cursor.write({
+      acknowledged,
+      assignment: undefined,
+      sendingEnd: undefined,
+      cluster: 0n,
+      foreignEnd: 0,
+    });
     assert.equal(await readAcknowledged(partition), acknowledged);
   }
   await cursor.close();

@@ -95,6 +95,7 @@ describe('each limit, from both sides', () => {
     ['KAFKA_BUFFER_BYTES', '4MiB', '4194303', '16GiB', '17179869185'],
     ['SPOOL_MAX_BYTES', '1MiB', '1048575', '1TiB', '1099511627777'],
     ['SPOOL_SEGMENT_BYTES', '64KiB', '65535', '1GiB', '1073741825'],
+    ['SPOOL_DEAD_BYTES', '1MiB', '1048575', '1TiB', '1099511627777'],
     ['HTTP_PORT', '0', '-1', '65535', '65536'],
     ['STATS_INTERVAL', '100ms', '99ms', '24h', '24h1ms'],
     ['SHUTDOWN_TIMEOUT', '100ms', '99ms', '1h', '1h1ms'],
@@ -140,6 +141,12 @@ describe('values', () => {
   it('a choice is taken in capitals too', () => {
     assert.equal(parse('KAFKA_COMPRESSION', 'Snappy'), 'snappy');
     assert.equal(parse('KAFKA_COMPRESSION', 'brotli'), undefined);
+  });
+
+  it('timestamps of records are when the line came in, unless somebody asks for the time of sending', () => {
+    assert.equal(aboutSetting('KAFKA_TIMESTAMP').default, 'received');
+    assert.equal(parse('KAFKA_TIMESTAMP', 'SENT'), 'sent');
+    assert.equal(parse('KAFKA_TIMESTAMP', 'stored'), undefined);
   });
 
   it('acks become the number Kafka uses', () => {

@@ -31,7 +31,7 @@ function setUp(t: TestContext, options: Partial<DeliveryOptions> = {}) {
           hooks.leadersStale?.();
         },
         partitionIdle: (partition) => idle.push(partition),
-        recordRefused: () => {},
+        recordRefused: () => Promise.resolve(),
       },
       log: silent,
     },

@@ -2,8 +2,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Batch } from '../../src/kafka/batch.ts';
-import type { ProducerIdentity } from '../../src/kafka/partition-queue.ts';
 import type { ProduceAnswer, ProduceRequest } from '../../src/kafka/produce-request.ts';
+import type { ProducerIdentity } from '../../src/kafka/producer-sequence.ts';
 import type { Producer } from '../../src/kafka/sender.ts';
 import { RecordFrame, recordTail } from '../../src/protocol/record-frame.ts';
 import type { Session } from '../../src/queue/job.ts';

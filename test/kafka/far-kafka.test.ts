@@ -6,13 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
 import { createCodec } from '../../src/kafka/compression.ts';
 import { Delivery } from '../../src/kafka/delivery.ts';
-import type { RefusedRecord } from '../../src/kafka/poison.ts';
+import type { RefusedRecord } from '../../src/kafka/split-batch.ts';
 import { decodeBatch } from './decode-batch.ts';
 import { batchOf, FakeProducer, fakeSession, silent, turns } from './fakes.ts';
 
 const IDENTITY = { producerId: 42n, producerEpoch: 3 };
 const NOT_LEADER = 6;
-const MESSAGE_TOO_LARGE = 10;
 const OUT_OF_ORDER_SEQUENCE = 45;
 /** So long a round trip that the mean of the recent ones is far, beginning with none. */
 const ROUND_TRIP_MS = 400;
@@ -33,7 +32,7 @@ async function far(t: TestContext, acks: -1 | 1 = -1) {
       events: {
         leadersStale: () => {},
         partitionIdle: (partition) => idle.push(partition),
-        recordRefused: (record) => refused.push(record),
+        recordRefused: async (record) => void refused.push(record),
       },
       log: silent,
     },
@@ -127,40 +126,6 @@ test('behind one that fails nothing counts: after it each goes again, alone, wit
   await delivery.drained();
   assert.deepEqual(session.storedSeqs, [0, 1, 2, 3, 4]);
   assert.equal(producer.ids.length, 0);
-});
-
-test('nothing leaves while a refused record is looked for, and what was behind it has a new sequence', async (t) => {
-  const { delivery, producer, session, deliver, sent, refused } = await far(t);
-  for (let i = 0; i < 3; i++) deliver(1);
-  await producer.request(4);
-  let resolve = (_: { producerId: bigint; producerEpoch: number }): void => {};
-  const identity = new Promise<{ producerId: bigint; producerEpoch: number }>((done) => {
-    resolve = done;
-  });
-  producer.initProducerId = () => identity;
-  producer.sent[1]?.answerAll(MESSAGE_TOO_LARGE);
-  producer.sent[2]?.answerAll(OUT_OF_ORDER_SEQUENCE);
-  producer.sent[3]?.answerAll(OUT_OF_ORDER_SEQUENCE);
-  await turns();
-  deliver(1);
-  await turns();
-  assert.equal(producer.sent.length, 4);
-  resolve({ producerId: 77n, producerEpoch: 0 });
-  for (let number = 5; number <= 7; number++) {
-    const next = await producer.request(number);
-    await turns();
-    // Under a producer that Kafka does not know yet one at a time.
-    if (number === 5) assert.equal(producer.sent.length, 5);
-    next.answerAll(0);
-  }
-  await delivery.drained();
-  assert.equal(refused.length, 1);
-  assert.deepEqual(sent(4), [
-    [77, 0, 1],
-    [77, 1, 1],
-    [77, 2, 1],
-  ]);
-  assert.deepEqual(session.storedSeqs, [0, 1, 2, 3, 4]);
 });
 
 test('a partition whose leader moved sends nothing to the new one before the old one has answered', async (t) => {

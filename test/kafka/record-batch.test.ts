@@ -4,12 +4,15 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { type Codec, createCodec } from '../../src/kafka/compression.ts';
 import {
+  encodeBody,
   keyOf,
   NO_PRODUCER,
+  nextSequence,
   RecordBatchWriter,
   recordBound,
   recordParts,
   stamp,
+  stampTime,
 } from '../../src/kafka/record-batch.ts';
 import { portableCrc32c } from '../../src/protocol/crc32c.ts';
 import { RecordFrame } from '../../src/protocol/record-frame.ts';
@@ -257,4 +260,35 @@ test('a batch that compression would make larger stays as it is and says so', as
   const other = new RecordBatchWriter(256);
   other.append(frame, reading('{"n":1}'));
   assert.equal(decodeBatch((await other.seal(same)).bytes).attributes, 0);
+});
+
+test('a sequence goes on from 0 behind the last one, however many records there are', () => {
+  const last = 2 ** 31 - 1;
+  for (const [sequence, count, next] of [
+    [0, 1, 1],
+    [last - 1, 1, last],
+    [last, 1, 0],
+    [last, 2 ** 31, last],
+    [0, 2 ** 32 - 1, last],
+    [5, 3 * 2 ** 31, 5],
+  ] as const) {
+    assert.equal(nextSequence(sequence, count), next, `${sequence} + ${count}`);
+  }
+});
+
+test('the times of a batch move as a whole, so that the latest is the time of sending', async () => {
+  const writer = new RecordBatchWriter(1024);
+  const at = Date.UTC(2020, 0, 1);
+  for (const offset of [0, 40, 15]) writer.appendRaw(at + offset, encodeBody(Buffer.from('{}'), {}));
+  const { bytes } = await writer.seal(createCodec('none'));
+  const now = Date.UTC(2026, 10, 28);
+  stampTime(bytes, now);
+  stamp(bytes, NO_PRODUCER);
+  const batch = decodeBatch(bytes);
+  assert.deepEqual(
+    batch.records.map(({ timestamp }) => Number(timestamp) - now),
+    [-40, 0, -25],
+  );
+  assert.equal(Number(batch.maxTimestamp), now);
+  assert.equal(batch.crc, portableCrc32c(bytes.subarray(21)));
 });

@@ -11,8 +11,8 @@ interface Item {
 
 async function partitionSpool(t: TestContext) {
   // The cap stands for any refusal of the disk.
-  const state = { full: false };
-  const { log } = await openLog(temporaryDirectory(t), { sync: 'batch', reserve: () => !state.full });
+  const state = { full: false, maxWrite: Infinity };
+  const { log } = await openLog(temporaryDirectory(t), { sync: 'batch', reserve: (bytes) => !state.full && bytes <= state.maxWrite });
   const abort = new AbortController();
   const groups: string[][] = [];
   const troubles: (string | null)[] = [];
@@ -63,6 +63,16 @@ describe('a partition’s way to the disk', () => {
     assert.deepEqual(groups, [['0'], ['1'], ['2', '3'], ['4']]);
   });
 
+  it('writes batch by batch if there is no room for all that waits', async (t) => {
+    const { groups, state, add, spool } = await partitionSpool(t);
+    state.full = true;
+    for (const id of ['a', 'b', 'c']) await add(id, 1000);
+    state.full = false;
+    state.maxWrite = 2000;
+    await waitFor('all to be durable', () => spool.waiting === 0);
+    assert.deepEqual(groups.flat(), ['a', 'b', 'c']);
+  });
+
   it('tries on after a refusal, in order, and tells of the trouble’s beginning and end', async (t) => {
     const { log, groups, troubles, state, add, spool } = await partitionSpool(t);
     state.full = true;
@@ -71,7 +81,7 @@ describe('a partition’s way to the disk', () => {
     await add('b');
     state.full = false;
     await waitFor('all to be durable', () => spool.waiting === 0);
-    assert.deepEqual(groups, [['a', 'b']]);
+    assert.deepEqual(groups.flat(), ['a', 'b']);
     assert.deepEqual(troubles, ['SPOOL_MAX_BYTES is reached', null]);
     assert.deepEqual(await drain(log), ['a', 'b']);
   });

@@ -1,8 +1,8 @@
-// `sluice spool cat`: the records themselves, a batch in memory at a time.
+// `sluice spool cat`: the records themselves, or the dead letters, a batch in memory at a time.
 import { visible } from '../../config/visible.ts';
 import { CodecUnavailableError } from '../../kafka/compression.ts';
-import { unpack } from '../../kafka/poison.ts';
-import { recordParts } from '../../kafka/record-batch.ts';
+import { recordHeaders, recordParts } from '../../kafka/record-batch.ts';
+import { unpack } from '../../kafka/split-batch.ts';
 import {
   listPartitions,
   listSegments,
@@ -15,9 +15,10 @@ import type { CatOptions } from './command.ts';
 import { Output, say } from './output.ts';
 
 export async function cat(directory: string, options: CatOptions): Promise<number> {
-  const { topic, partition, limit = Infinity } = options;
+  const { topic, partition, limit = Infinity, deadLetters } = options;
   const places = (await listPartitions(directory)).filter(
     (place) =>
+      (place.kind === 'dead letters') === (deadLetters === true) &&
       (topic === undefined || place.topic === topic) &&
       (partition === undefined || place.partition === partition),
   );
@@ -66,7 +67,7 @@ async function* linesOf(place: PartitionPlace, options: CatOptions): AsyncGenera
 }
 
 async function render(
-  { process: of, topic, partition }: PartitionPlace,
+  { process: of, kind, topic, partition }: PartitionPlace,
   { header, bytes }: Found & { kind: 'batch' },
   { from, valueOnly }: { from: number; valueOnly: boolean },
 ): Promise<Buffer[]> {
@@ -79,11 +80,11 @@ async function render(
     const line = {
       // Offsets are each process's own.
       ...(of > 0 && { process: of }),
-      topic,
+      ...(kind === 'readings' && { topic }),
       partition,
       offset,
       timestamp: timestampMs,
-      key: Buffer.from(key).toString(),
+      ...(kind === 'readings' ? { key: Buffer.from(key).toString() } : { headers: recordHeaders(body) }),
       value: value.toString(),
     };
     // JSON leaves C1 and bidirectional characters as they are; a terminal would obey them.

@@ -22,6 +22,7 @@ export interface CatOptions extends DirectoryOption {
   readonly limit?: number;
   readonly all?: true;
   readonly valueOnly?: true;
+  readonly deadLetters?: true;
 }
 
 export interface DrainOptions extends DirectoryOption {
@@ -69,6 +70,7 @@ export function addSpoolCommands(program: Command, chosen: (command: SpoolComman
 
   add('cat', 'print records as lines of JSON; safe beside a running gateway')
     .option('--topic <name>', 'only of this topic')
+    .option('--dead-letters', 'the dead letters with their headers, instead of the readings')
     .option('--partition <number>', 'only of this partition', wholeNumber)
     .option('--from <offset>', "only from this offset of the spool on, which is not Kafka's", wholeNumber)
     .option('--limit <count>', 'at most so many', wholeNumber)
@@ -78,7 +80,10 @@ export function addSpoolCommands(program: Command, chosen: (command: SpoolComman
 
   add('drain', 'send everything to a Kafka, as the gateway would; refused beside a running gateway')
     .requiredOption('--brokers <host:port,...>', 'the Kafka to send to', brokerList)
-    .option('--topic <name>', 'only what was meant for this topic')
+    .option(
+      '--topic <name>',
+      'only what was meant for this topic; dead letters if KAFKA_TOPIC_DEAD_LETTERS is named',
+    )
     .option(
       '--timeout <duration>',
       'give up after this long; the rest stays (default: 10m)',

@@ -1,41 +1,52 @@
 // `sluice spool drain`: the gateway without its devices. Same lock, same delivery, same files; what Kafka did not
-// confirm stays where it is.
+// confirm stays where it is. Readings first, then the dead letters, which draining readings can make more of.
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import { durationText } from '../../config/kinds.ts';
 import { createLogger } from '../../config/logger.ts';
 import type { Settings } from '../../config/settings.ts';
-import { createKafka, type Kafka } from '../../kafka/kafka.ts';
-import type { RefusedRecord } from '../../kafka/poison.ts';
-import { listPartitions } from '../../spool/inspect.ts';
+import { createCodec } from '../../kafka/compression.ts';
+import { createDeadLetterPipeline, deadSpoolOptions } from '../../kafka/dead-letter-pipeline.ts';
+import { letterOf, problemOf } from '../../kafka/dead-letters.ts';
+import { createCluster, createKafka, type Kafka } from '../../kafka/kafka.ts';
+import { listPartitions, type PartitionPlace } from '../../spool/inspect.ts';
 import { lockSpool } from '../../spool/lock.ts';
-import { partDirectory, partsIn } from '../../spool/parts.ts';
+import { deadLettersDirectory, partDirectory, partsIn } from '../../spool/parts.ts';
+import { Spool } from '../../spool/spool.ts';
 import type { DrainOptions } from './command.ts';
 import { say } from './output.ts';
+import { topicText } from './table.ts';
 
 const POLL_MS = 50;
 const PROGRESS_EVERY_MS = 500;
-/** For dead letters, once all else is in Kafka. */
-const LETTERS_TIMEOUT_MS = 5000;
 const EXIT_MS = 500;
+
+/** How long to go on. */
+interface Until {
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+}
 
 export async function drain(settings: Settings, { topic, timeout }: DrainOptions): Promise<number> {
   const directory = settings.SPOOL_DIR;
   // Refuses beside a gateway also where there is nothing to send yet.
   for (const part of [directory, ...partsIn(directory).map((one) => one.directory)])
     lockSpool(part).release();
-  const found = await topicsIn(directory, topic);
-  if (found.length === 0) say(`nothing${topic === undefined ? '' : ` of topic ${topic}`} in ${directory}`);
+  const log = createLogger({ LOG_LEVEL: 'error', LOG_FORMAT: settings.LOG_FORMAT }, process.stderr);
   const stop = stopOnSignals();
-  const deadlineMs = performance.now() + timeout;
+  const until = { deadlineMs: performance.now() + timeout, signal: stop.signal };
+  let found = false;
   try {
-    for (const { name, part, title } of found) {
-      const here = { ...settings, KAFKA_TOPIC_METRICS: name, SPOOL_DIR: part };
-      const reason = await drainTopic(here, title, deadlineMs, stop.signal);
-      if (reason === null) continue;
-      const why = stop.signal.aborted ? 'stopped' : `not empty after ${durationText(timeout)}`;
-      say(`${why}: ${reason}. The rest is still in ${directory}`);
-      return 1;
+    for (const kind of ['readings', 'dead letters'] as const) {
+      for (const place of await placesOf(directory, kind, topic ?? null, settings)) {
+        found = true;
+        const reason = await drainPlace(place, { settings, until, log });
+        if (reason === null) continue;
+        say(`${whyEnded(until, timeout)}: ${reason}. The rest is still in ${directory}`);
+        return 1;
+      }
     }
+    if (!found) say(`nothing${topic === undefined ? '' : ` of topic ${topic}`} in ${directory}`);
     return 0;
   } finally {
     stop.dispose();
@@ -44,74 +55,118 @@ export async function drain(settings: Settings, { topic, timeout }: DrainOptions
   }
 }
 
-/** Each topic of each process's part. */
-async function topicsIn(directory: string, topic: string | undefined) {
-  const places = await listPartitions(directory);
-  const found = new Map(
-    places
-      .filter((place) => topic === undefined || place.topic === topic)
-      .map((place) => [`${place.process} ${place.topic}`, place]),
-  );
-  return [...found.values()].map((place) => ({
-    name: place.topic,
-    part: partDirectory(directory, place.process),
-    title: place.process === 0 ? place.topic : `${place.topic} (process-${place.process})`,
-  }));
+function whyEnded({ deadlineMs, signal }: Until, timeoutMs: number): string {
+  if (signal.aborted) return 'stopped';
+  return performance.now() < deadlineMs ? 'not sent' : `not empty after ${durationText(timeoutMs)}`;
 }
 
-/** Null where all of it is in Kafka, otherwise what is left and why. */
-async function drainTopic(
+/** One partition of each topic of each process's part: it stands for all of them. */
+async function placesOf(
+  directory: string,
+  kind: PartitionPlace['kind'],
+  topic: string | null,
   settings: Settings,
-  title: string,
-  deadlineMs: number,
-  signal: AbortSignal,
+): Promise<PartitionPlace[]> {
+  const topicOf = (place: PartitionPlace) =>
+    kind === 'readings' ? place.topic : settings.KAFKA_TOPIC_DEAD_LETTERS;
+  const found = (await listPartitions(directory)).filter(
+    (place) => place.kind === kind && (topic === null || topicOf(place) === topic),
+  );
+  return [...new Map(found.map((place) => [`${place.process} ${place.topic}`, place])).values()];
+}
+
+/** Null if all of it is in Kafka, otherwise what is left and why. */
+function drainPlace(
+  place: PartitionPlace,
+  { settings, until, log }: { settings: Settings; until: Until; log: Logger },
 ): Promise<string | null> {
-  const log = createLogger({ LOG_LEVEL: 'error', LOG_FORMAT: settings.LOG_FORMAT }, process.stderr);
+  const part = partDirectory(settings.SPOOL_DIR, place.process);
+  const here = { ...settings, SPOOL_DIR: part };
+  const title = `${topicText(place)}${place.process === 0 ? '' : ` (process-${place.process})`}`;
+  return place.kind === 'readings'
+    ? drainReadings({ ...here, KAFKA_TOPIC_METRICS: place.topic }, { title, until, log })
+    : drainLetters(here, { title, until, log });
+}
+
+interface Run {
+  /** For people. */
+  readonly title: string;
+  readonly until: Until;
+  readonly log: Logger;
+}
+
+async function drainReadings(settings: Settings, { title, until, log }: Run): Promise<string | null> {
   const kafka: Kafka = createKafka(
-    settings,
-    { recordRefused: (record, reason) => bury(kafka, record, reason) },
+    // Without a topic the letters of refused records stay on disk: they are sent afterwards, if that is wanted.
+    { ...settings, KAFKA_TOPIC_DEAD_LETTERS: null },
+    {
+      // As the gateway does (refused-record.ts), without a device to tell.
+      recordRefused: (record, reason) =>
+        kafka.deadLetters.record({ ...letterOf(record, reason).letter, remoteAddress: '' }),
+    },
     log,
   );
   try {
     await kafka.start();
-    const all = kafka.delivery.spooledRecords;
-    const progress = new Progress(title, all);
-    while (kafka.delivery.spooledRecords > 0 && performance.now() < deadlineMs && !signal.aborted) {
-      progress.show(kafka.delivery.spooledRecords);
-      await pause(POLL_MS, undefined, { signal }).catch(() => undefined);
-    }
-    progress.end();
-    const left = kafka.delivery.spooledRecords;
-    const { deadLettered } = kafka.delivery.counters;
+    const { delivery } = kafka;
+    const { all, left } = await untilSent(title, () => delivery.spooledRecords, until);
+    const { deadLettered, lastError } = delivery.counters;
     const refused =
-      deadLettered === 0 ? '' : `, ${deadLettered} of them refused by Kafka and sent to the dead letters`;
+      deadLettered === 0 ? '' : `, ${deadLettered} of them refused by Kafka and kept as dead letters`;
     if (all > 0) process.stdout.write(`${title}: ${all - left} of ${all} records sent${refused}\n`);
-    if (left === 0) {
-      await Promise.race([kafka.flush(), pause(LETTERS_TIMEOUT_MS, undefined, { ref: false })]);
-      return null;
-    }
-    const problem = kafka.link?.problem ?? kafka.delivery.counters.lastError ?? kafka.delivery.spoolTrouble;
-    return `${left} records of ${title} are left${problem === null ? '' : ` (${problem})`}`;
+    if (left === 0) return null;
+    const problem = kafka.deadLetters.blocked ?? kafka.link?.problem ?? lastError ?? delivery.spoolTrouble;
+    return `${left} records of ${title} are left${inBrackets(problem)}`;
   } finally {
     await kafka.close();
   }
 }
 
-/** As the gateway does (refused-record.ts), without a device to tell. */
-function bury(kafka: Kafka, { value, timestampMs }: RefusedRecord, reason: string): void {
-  // Our own encoding (protocol/record-frame.ts), so the shape is known.
-  const { connection_id: connectionId, zipcode } = JSON.parse(value.toString()) as {
-    connection_id: string;
-    zipcode: string;
-  };
-  kafka.deadLetters?.record({
-    value,
-    reason,
-    connectionId,
-    zipcode,
-    remoteAddress: '',
-    receivedAtMs: timestampMs,
-  });
+async function drainLetters(settings: Settings, { title, until, log }: Run): Promise<string | null> {
+  const directory = deadLettersDirectory(settings.SPOOL_DIR);
+  const { spool, report } = await Spool.open({ ...deadSpoolOptions(settings), directory });
+  if (report.records === 0 || settings.KAFKA_TOPIC_DEAD_LETTERS === null) {
+    await spool.close();
+    return report.records === 0
+      ? null
+      : `${report.records} dead letters have no topic (KAFKA_TOPIC_DEAD_LETTERS)`;
+  }
+  const cluster = createCluster(settings, log);
+  const codec = createCodec(settings.KAFKA_COMPRESSION);
+  const pipeline = createDeadLetterPipeline(settings, { codec, cluster, log });
+  const { delivery, link, batcher } = pipeline;
+  try {
+    await delivery.useSpool(spool);
+    link?.start();
+    const { all, left } = await untilSent(title, () => delivery.spooledRecords, until);
+    process.stdout.write(`${title}: ${all - left} of ${all} sent\n`);
+    return left === 0 ? null : `${left} dead letters are left${inBrackets(problemOf(pipeline))}`;
+  } finally {
+    link?.close();
+    batcher.stop();
+    cluster?.close();
+    await delivery.close();
+  }
+}
+
+/** Waits until nothing is left, or it is time to end. */
+async function untilSent(
+  title: string,
+  count: () => number,
+  { deadlineMs, signal }: Until,
+): Promise<{ all: number; left: number }> {
+  const all = count();
+  const progress = new Progress(title, all);
+  while (count() > 0 && performance.now() < deadlineMs && !signal.aborted) {
+    progress.show(count());
+    await pause(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+  progress.end();
+  return { all, left: count() };
+}
+
+function inBrackets(problem: string | null): string {
+  return problem === null ? '' : ` (${problem})`;
 }
 
 /** One line that is written over, on a terminal only. */

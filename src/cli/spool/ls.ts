@@ -1,4 +1,4 @@
-// `sluice spool ls`: what is on disk, by partition. Reads the ends of the logs only, so it is quick.
+// `sluice spool ls`: what is on disk, by partition, readings and dead letters apart. Reads the ends of the logs only, so it is quick.
 import {
   bytesOf,
   listPartitions,
@@ -11,11 +11,12 @@ import {
   sendingFrom,
 } from '../../spool/inspect.ts';
 import type { LsOptions } from './command.ts';
-import { ageText, bytesText, partitionText, table } from './table.ts';
+import { ageText, bytesText, partitionText, table, topicText } from './table.ts';
 
 export interface PartitionSummary {
   /** Index of the process whose part of the spool it is. */
   readonly process: number;
+  readonly kind: PartitionPlace['kind'];
   readonly topic: string;
   readonly partition: number;
   readonly segments: number;
@@ -33,9 +34,13 @@ export interface PartitionSummary {
 }
 
 export async function ls(directory: string, { json }: LsOptions): Promise<number> {
-  const partitions: PartitionSummary[] = [];
-  for (const place of await listPartitions(directory)) partitions.push(await summarize(place));
-  process.stdout.write(json ? asJson(directory, partitions) : asTable(directory, partitions));
+  const all: PartitionSummary[] = [];
+  for (const place of await listPartitions(directory)) all.push(await summarize(place));
+  const found = {
+    readings: all.filter(({ kind }) => kind === 'readings'),
+    letters: all.filter(({ kind }) => kind === 'dead letters'),
+  };
+  process.stdout.write(json ? asJson(directory, found) : asText(directory, found));
   return 0;
 }
 
@@ -55,6 +60,7 @@ export async function summarize(place: PartitionPlace): Promise<PartitionSummary
   const from = sendingFrom(cursor, first, end);
   return {
     process: place.process,
+    kind: place.kind,
     topic: place.topic,
     partition: place.partition,
     segments: segments.length,
@@ -107,28 +113,38 @@ function totalOf(partitions: readonly PartitionSummary[]): Total {
   };
 }
 
-function asJson(directory: string, partitions: readonly PartitionSummary[]): string {
+interface FoundOnDisk {
+  readonly readings: readonly PartitionSummary[];
+  readonly letters: readonly PartitionSummary[];
+}
+
+function asJson(directory: string, { readings, letters }: FoundOnDisk): string {
   const readable = <T extends { oldestMs: number | null }>({ oldestMs, ...rest }: T) => ({
     ...rest,
     oldest: oldestMs === null ? null : new Date(oldestMs).toISOString(),
     ageSeconds: oldestMs === null ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000),
   });
-  const answer = {
-    directory,
-    partitions: partitions.map(readable),
+  const list = (partitions: readonly PartitionSummary[]) => ({
+    partitions: partitions.map(({ kind: _, ...rest }) => readable(rest)),
     total: readable(totalOf(partitions)),
-  };
+  });
+  const answer = { directory, ...list(readings), deadLetters: list(letters) };
   return `${JSON.stringify(answer, null, 2)}\n`;
 }
 
-function asTable(directory: string, partitions: readonly PartitionSummary[]): string {
-  if (partitions.length === 0) return `nothing is waiting in ${directory}\n`;
+function asText(directory: string, { readings, letters }: FoundOnDisk): string {
+  if (readings.length + letters.length === 0) return `nothing is waiting in ${directory}\n`;
+  const tables = [readings, letters].filter((partitions) => partitions.length > 0).map(asTable);
+  return tables.join('\n');
+}
+
+function asTable(partitions: readonly PartitionSummary[]): string {
   const age = (oldestMs: number | null) => (oldestMs === null ? '-' : ageText(Date.now() - oldestMs));
   const total = totalOf(partitions);
   const rows = [
     ['TOPIC', 'PARTITION', 'RECORDS', 'BYTES', 'SEGMENTS', 'OLDEST', 'CURSOR', 'SET ASIDE'],
     ...partitions.map((one) => [
-      one.topic,
+      topicText(one),
       partitionText(one),
       `${one.records}`,
       bytesText(one.bytes),

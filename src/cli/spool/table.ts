@@ -42,6 +42,11 @@ export function ageText(ms: number): string {
     .join(' ');
 }
 
+/** What the rows of a partition are headed with. */
+export function topicText({ kind, topic }: { kind: 'readings' | 'dead letters'; topic: string }): string {
+  return kind === 'readings' ? topic : kind;
+}
+
 /** A partition's number, and whose part of the spool it is in where that is not the first process's. */
 export function partitionText({ partition, process }: { partition: number; process: number }): string {
   return process === 0 ? `${partition}` : `${partition} (process ${process})`;

@@ -9,7 +9,7 @@ import {
 } from '../../spool/inspect.ts';
 import type { Found } from '../../spool/segment-scan.ts';
 import { say } from './output.ts';
-import { bytesText, partitionText, table } from './table.ts';
+import { bytesText, partitionText, table, topicText } from './table.ts';
 
 interface Verdict {
   batches: number;
@@ -33,7 +33,7 @@ export async function verify(directory: string): Promise<number> {
     damaged += verdict.bad + verdict.missing;
     torn += verdict.torn;
     rows.push([
-      place.topic,
+      topicText(place),
       partitionText(place),
       `${verdict.batches}`,
       `${verdict.records}`,

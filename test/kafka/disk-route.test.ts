@@ -1,5 +1,5 @@
-// Delivery by way of a real spool to a broker made of promises: what is sent from the disk, and what a later start
-// makes of it.
+// Delivery through a real spool to a broker made of promises: which batches are sent from the disk, and what a later
+// start does with them.
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,6 @@ const IDENTITY = { producerId: 42n, producerEpoch: 3 };
 const LATER_IDENTITY = { producerId: 77n, producerEpoch: 0 };
 const LEADERS = [1, 1, 1];
 const LIMITS = { bytes: 100_000, records: 100 };
-const MESSAGE_TOO_LARGE = 10;
 
 function temporaryDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-spool-path-'));
@@ -44,7 +43,7 @@ async function setUp(
       events: {
         leadersStale: () => {},
         partitionIdle: () => {},
-        recordRefused: ({ value }) => refused.push(value.toString()),
+        recordRefused: async ({ value }) => void refused.push(value.toString()),
       },
       log: silent,
     },
@@ -69,9 +68,9 @@ async function setUp(
       delivery.deliver(batch);
     }
   };
-  const connect = async (identity = IDENTITY) => {
+  const connect = async (identity = IDENTITY, cluster = 'cluster') => {
     await delivery.adoptPartitions(LEADERS.length, LIMITS);
-    delivery.setLeaders(LEADERS, identity);
+    delivery.setLeaders(LEADERS, identity, cluster);
   };
   return { delivery, producer, spool, budget, session, refused, deliver, connect, directory };
 }
@@ -147,27 +146,6 @@ test('what had been sent before it came to the disk is sent again as it was, bes
   assert.deepEqual(batchIn(rest), { count: 2, baseSequence: 4, producerId: 42n });
   rest.answerAll(0);
   await until(() => delivery.spoolingPartitions === 0, 'the spool is drained');
-});
-
-test('a batch that is being searched for its bad record goes to the disk with what is left of it', async (t) => {
-  const { delivery, producer, budget, session, spool, refused, deliver, connect } = await setUp(t);
-  await connect();
-  deliver(0, 4);
-  deliver(0, 1);
-  (await producer.request(1)).answerAll(MESSAGE_TOO_LARGE);
-  (await producer.request(2)).answerAll(0);
-  // The first half is stored; the second fails for want of a broker, before its bad record is found.
-  (await producer.request(3)).fail(new Error('connection lost'));
-  await until(() => delivery.inFlightRecords === 0, 'nothing is left in memory');
-  assert.deepEqual([spool.records, budget.used, delivery.counters.confirmed], [3, 0, 2]);
-  assert.deepEqual(session.storedSeqs, [1, 2]);
-  assert.deepEqual(refused, []);
-  const again = await producer.request(4);
-  assert.deepEqual(batchIn(again).count, 2);
-  again.answerAll(0);
-  (await producer.request(5)).answerAll(0);
-  await until(() => delivery.spoolingPartitions === 0, 'the spool is drained');
-  assert.equal(delivery.counters.confirmed, 5);
 });
 
 test('batches that come while the spool is placed anew wait unsealed, and none is lost or doubled', async (t) => {

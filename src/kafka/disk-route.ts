@@ -1,0 +1,222 @@
+// One partition's way through the disk: batches from memory into its spool, and from there back as batches to send,
+// stamped so that Kafka recognises a second sending. It knows the disk and the stamps, not when to send.
+import { PartitionSpool } from '../spool/partition-spool.ts';
+import type { SpooledBatch } from '../spool/segment-reader.ts';
+import type { SpoolLog } from '../spool/spool-log.ts';
+import type { Batch } from './batch.ts';
+import { type BatchLimits, BatchMerger } from './batch-merger.ts';
+import type { Codec } from './compression.ts';
+import { DiskBatch } from './producer-batch.ts';
+import type { ProducerIdentity, ProducerSequence } from './producer-sequence.ts';
+import { NO_PRODUCER, nextSequence, readStamp, stamp } from './record-batch.ts';
+import { split } from './split-batch.ts';
+
+export interface DiskRouteOptions {
+  readonly codec: Codec;
+  /** Limits of a merged batch; undefined until the topic's are known, and then each batch is sent as it lies. */
+  readonly limits: () => BatchLimits | undefined;
+  /** Merged records get the time of the merging, because their batch is stamped with the time of sending. */
+  readonly isStampedWhenSent: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface DiskRouteEvents {
+  /** These batches are synced to the disk, in order. */
+  durable(batches: readonly Batch[]): void;
+  /** The disk refuses a write (the reason) or takes writes again (null). */
+  trouble(reason: string | null): void;
+}
+
+export class DiskRoute {
+  readonly #log: SpoolLog;
+  readonly #options: DiskRouteOptions;
+  readonly #spool: PartitionSpool<Batch>;
+  // Batches that the spool has not written yet.
+  #unwritten: Batch[] = [];
+  // The end of the last batch that was read. If it is not acknowledged when the next one is asked for, it is read again.
+  #readEnd: number | undefined;
+
+  constructor(log: SpoolLog, options: DiskRouteOptions, events: DiskRouteEvents) {
+    this.#log = log;
+    this.#options = options;
+    this.#spool = new PartitionSpool<Batch>(
+      log,
+      {
+        durable: (batches) => {
+          this.#unwritten.splice(0, batches.length);
+          events.durable(batches);
+        },
+        trouble: (reason) => events.trouble(reason),
+      },
+      options.signal,
+    );
+  }
+
+  /** Batches that were given to write() and are not durable yet. */
+  get waiting(): number {
+    return this.#spool.waiting;
+  }
+
+  /** The disk refused the latest write. */
+  get isFailing(): boolean {
+    return this.#spool.failing;
+  }
+
+  /** Everything on disk has been read, and nothing is on its way there. */
+  get isDrained(): boolean {
+    return this.#log.caughtUp && this.waiting === 0;
+  }
+
+  /** Writes a sealed batch, behind all others. */
+  write(batch: Batch): void {
+    // A batch that was sent keeps its stamp, because Kafka may have it. All others are stamped when they are sent.
+    if (batch.bytes !== undefined && batch.attempts === 0) {
+      batch.producer = NO_PRODUCER;
+      stamp(batch.bytes, NO_PRODUCER);
+    }
+    this.#unwritten.push(batch);
+    this.#spool.add(batch);
+  }
+
+  /** Gives back the batches that the disk does not take, if nothing of this partition is on disk. */
+  takeBack(): Batch[] {
+    if (!this.#log.caughtUp) return [];
+    const batches = this.#spool.takeBack();
+    this.#unwritten.splice(this.#unwritten.length - batches.length);
+    for (const batch of batches) if (batch.attempts === 0) batch.producer = undefined;
+    return batches;
+  }
+
+  /** Stamps of another cluster become void, on disk and in what is on its way there. @throws the system's error */
+  async bindTo(cluster: bigint): Promise<void> {
+    const onItsWay = this.#unwritten.reduce((sum, { count }) => sum + count, 0);
+    await this.#log.bindTo(cluster, this.#log.nextOffset + onItsWay);
+  }
+
+  /**
+   * The next batch to send, not stamped yet; undefined if everything on disk was read.
+   * @throws the system's error if the disk does not give it back
+   */
+  async next(): Promise<DiskBatch | undefined> {
+    if (this.#readEnd !== undefined && this.#readEnd !== this.#log.acknowledged) await this.#log.rewind();
+    const first = await this.#log.next();
+    if (first === undefined) return undefined;
+    const batch = this.#asDiskBatch(await this.#gather(first));
+    this.#readEnd = batch.end;
+    return this.#cut(batch);
+  }
+
+  /** The batch behind the one that next() or following() gave last, although that is not acknowledged. */
+  async following(): Promise<DiskBatch | undefined> {
+    const next = await this.#log.next();
+    if (next === undefined) return undefined;
+    const { bytes, count, offset } = this.#asDiskBatch(next);
+    this.#readEnd = offset + count;
+    return new DiskBatch({ bytes, count, offset });
+  }
+
+  /**
+   * Stamps the batch and remembers, durably, as which producer and up to where it is sent, so that a later process
+   * sends the same again. @throws the system's error; then the batch must not be sent
+   */
+  async prepare(
+    batch: DiskBatch,
+    sequence: ProducerSequence,
+    identity: ProducerIdentity | undefined,
+  ): Promise<void> {
+    const log = this.#log;
+    if (identity === undefined || (batch.isStamped && log.assignment?.fromOffset !== batch.offset)) {
+      batch.producer = readStamp(batch.bytes);
+      if (identity !== undefined && log.assignment !== undefined) await log.assign(undefined);
+      return;
+    }
+    if (log.assignment === undefined) {
+      const { producerId, producerEpoch, baseSequence } = sequence.take(identity, 0);
+      await log.assign({ fromOffset: batch.offset, producerId, producerEpoch, firstSequence: baseSequence });
+    }
+    if (log.sendingEnd !== batch.end) await log.plan(batch.end);
+    const { assignment } = log;
+    if (assignment === undefined) return;
+    const { fromOffset, producerId, producerEpoch, firstSequence } = assignment;
+    const baseSequence = nextSequence(firstSequence, batch.offset - fromOffset);
+    batch.producer = { producerId, producerEpoch, baseSequence };
+    stamp(batch.bytes, batch.producer);
+    // The assignment is this process's own: memory goes on at the sequence where the disk ends.
+    if (sequence.identity?.producerId === producerId) {
+      sequence.restart({ producerId, producerEpoch }, nextSequence(baseSequence, batch.count));
+    }
+  }
+
+  /** Whether a producer is assigned to what is sent next, by this process or by an earlier one. */
+  get isAssigned(): boolean {
+    return this.#log.assignment !== undefined;
+  }
+
+  /** From `fromOffset` on batches are sent as this producer, whose sequence begins at 0. @throws the system's error */
+  assign(fromOffset: number, { producerId, producerEpoch }: ProducerIdentity): Promise<void> {
+    return this.#log.assign({ fromOffset, producerId, producerEpoch, firstSequence: 0 });
+  }
+
+  /** The producer is chosen when the next batch is prepared. @throws the system's error */
+  unassign(): Promise<void> {
+    return this.#log.assign(undefined);
+  }
+
+  /** Everything below `end` is in Kafka or durable elsewhere. @throws the system's error if the cursor cannot be written */
+  acknowledge(end: number): Promise<void> {
+    return this.#log.acknowledge(end);
+  }
+
+  /** The sealed batches that have still to be sent, oldest first. */
+  async *remaining(): AsyncGenerator<Buffer> {
+    await this.#log.rewind();
+    for (let next = await this.#log.next(); next !== undefined; next = await this.#log.next()) {
+      const [rest] = await this.#from(this.#log.acknowledged, this.#asDiskBatch(next));
+      if (rest !== undefined) yield rest.bytes;
+    }
+  }
+
+  /** Reads again from the last acknowledged record. */
+  async rewind(): Promise<void> {
+    this.#readEnd = undefined;
+    await this.#log.rewind();
+  }
+
+  #asDiskBatch({ bytes, count, offset, stamped }: SpooledBatch): DiskBatch {
+    return new DiskBatch({ bytes, count, offset, isStamped: stamped && offset >= this.#log.foreignEnd });
+  }
+
+  /** The batch and those that follow it, as long as they fit into one batch for Kafka. */
+  async #gather(first: SpooledBatch): Promise<SpooledBatch> {
+    const limits = this.#options.limits();
+    const log = this.#log;
+    const isAlone = ({ stamped, offset }: SpooledBatch) => stamped && offset >= log.foreignEnd;
+    if (limits === undefined || isAlone(first)) return first;
+    // A batch that may have reached Kafka before is cut at the same place again.
+    const planned = (log.sendingEnd ?? 0) > first.offset ? log.sendingEnd : undefined;
+    const merger = new BatchMerger(first, limits);
+    while (merger.end < (planned ?? Infinity)) {
+      const next = await log.peekAdjoining(merger.end);
+      if (next === undefined || isAlone(next) || next.offset + next.count > (planned ?? Infinity)) break;
+      if (!(await merger.add(next, { force: planned !== undefined }))) break;
+      await log.next();
+    }
+    return merger.merged(this.#options.codec, this.#options.isStampedWhenSent ? Date.now() : undefined);
+  }
+
+  /** Without the records that are acknowledged already, and none beyond the planned end of a sending. */
+  async #cut(batch: DiskBatch): Promise<DiskBatch> {
+    const { acknowledged, sendingEnd } = this.#log;
+    const planned = sendingEnd !== undefined && sendingEnd > batch.offset ? sendingEnd : batch.end;
+    const [rest = batch] = await this.#from(acknowledged, batch);
+    if (planned >= rest.end || planned <= rest.offset) return rest;
+    const [part = rest] = await split(rest, [planned - rest.offset], this.#options.codec);
+    return part;
+  }
+
+  async #from(acknowledged: number, batch: DiskBatch): Promise<DiskBatch[]> {
+    const passed = acknowledged - batch.offset;
+    if (passed <= 0) return [batch];
+    return (await split(batch, [passed, batch.count], this.#options.codec)).slice(1);
+  }
+}

@@ -1,0 +1,105 @@
+// A delivery with a real spool, in front of a broker made of memory, and a device that remembers what it was told.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { Batch } from '../../src/kafka/batch.ts';
+import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
+import { createCodec } from '../../src/kafka/compression.ts';
+import { Delivery, type DeliveryOptions } from '../../src/kafka/delivery.ts';
+import { Spool } from '../../src/spool/spool.ts';
+import { fakeSession, reading, silent } from './fakes.ts';
+import type { ModelBroker } from './model-broker.ts';
+
+export const LIMITS = { bytes: 100_000, records: 100 };
+
+export interface StageOptions extends Partial<DeliveryOptions> {
+  readonly broker: ModelBroker;
+  readonly directory?: string;
+  readonly partitions?: number;
+  readonly maxBytes?: number;
+  /** Makes a refused record durable elsewhere. */
+  readonly keepLetter?: (id: number, reason: string) => Promise<void>;
+}
+
+export function temporaryDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-delivery-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+export function idOf(value: string): number {
+  return Number(/"id":(\d+)/.exec(value)?.[1] ?? Number.NaN);
+}
+
+export async function deliveryStage(t: TestContext, options: StageOptions) {
+  const { broker, directory = temporaryDirectory(t), partitions = 1, maxBytes = 2 ** 24, ...rest } = options;
+  const letters: { id: number; reason: string }[] = [];
+  const budget = new BufferBudget(2 ** 22, 0);
+  const delivery = new Delivery(
+    { topic: 'readings', acks: -1, requestTimeoutMs: 1000, maxAttempts: 2, ...rest },
+    {
+      codec: createCodec('none'),
+      budget,
+      producer: broker,
+      events: {
+        leadersStale: () => {},
+        partitionIdle: () => {},
+        recordRefused: async ({ value }, reason) => {
+          const id = idOf(value.toString());
+          await options.keepLetter?.(id, reason);
+          letters.push({ id, reason });
+        },
+      },
+      log: silent,
+    },
+  );
+  const { spool } = await Spool.open({
+    directory,
+    topic: 'readings',
+    maxBytes,
+    segmentBytes: 2 ** 11,
+    sync: 'os',
+    partitions,
+  });
+  await delivery.useSpool(spool);
+  t.after(() => delivery.close());
+  const session = fakeSession();
+  return {
+    delivery,
+    spool,
+    budget,
+    session,
+    letters,
+    directory,
+    /** One batch with these readings; the session hears of the last id. */
+    deliver(ids: readonly number[], { partition = 0, padding = '' } = {}): Batch {
+      const batch = new Batch(partition, performance.now(), {
+        initialBytes: 1024,
+        records: ids.length,
+        bytes: Infinity,
+      });
+      for (const id of ids) {
+        const text = `{"id":${id}${padding === '' ? '' : `,"x":"${padding}"`}}`;
+        batch.heldBytes += batch.writer.append(session.frame, reading(text, { receivedAtMs: Date.now() }));
+      }
+      batch.confirm(session, ids.at(-1) ?? 0);
+      budget.take(batch.heldBytes);
+      delivery.deliver(batch);
+      return batch;
+    },
+    async connect(clusterId = 'cluster'): Promise<void> {
+      await delivery.adoptPartitions(partitions, LIMITS);
+      delivery.setLeaders(new Array<number>(partitions).fill(1), await broker.initProducerId(), clusterId);
+    },
+  };
+}
+
+/** The ids in a partition, in order. */
+export function idsIn(broker: ModelBroker, partition = 0): number[] {
+  return (broker.topic.get(partition) ?? []).map(({ value }) => idOf(value));
+}
+
+export function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}

@@ -1,0 +1,196 @@
+// Records that Kafka refuses: which of them are at fault, what happens to the others, and that nothing leaves the disk
+// before it is durable elsewhere.
+import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { deliveryStage, idsIn, range, temporaryDirectory } from './delivery-stage.ts';
+import { turns, until } from './fakes.ts';
+import { ModelBroker } from './model-broker.ts';
+
+const MESSAGE_TOO_LARGE = 10;
+const INVALID_TIMESTAMP = 32;
+
+/** Refuses the records with these ids. */
+function refusing(...ids: readonly number[]): ModelBroker {
+  const broker = new ModelBroker();
+  broker.check = ({ value }) => (ids.some((id) => value.includes(`"id":${id}}`)) ? MESSAGE_TOO_LARGE : 0);
+  return broker;
+}
+
+test('a refused record among others is found, becomes a dead letter, and the others arrive in order', async (t) => {
+  const broker = refusing(4, 7);
+  const { delivery, session, letters, budget, deliver, connect } = await deliveryStage(t, { broker });
+  await connect();
+  deliver(range(1, 9));
+  deliver([10, 11]);
+  await until(() => delivery.counters.confirmed === 9, 'all others are in Kafka');
+  assert.deepEqual(idsIn(broker), [1, 2, 3, 5, 6, 8, 9, 10, 11]);
+  assert.deepEqual(letters, [
+    { id: 4, reason: 'MESSAGE_TOO_LARGE' },
+    { id: 7, reason: 'MESSAGE_TOO_LARGE' },
+  ]);
+  await until(() => delivery.spoolingPartitions === 0, 'the partition leaves the disk');
+  assert.deepEqual([delivery.counters.deadLettered, delivery.spooledRecords, budget.used], [2, 0, 0]);
+  assert.deepEqual(session.storedSeqs, [9, 11]);
+  assert.deepEqual(delivery.problems, []);
+  // The process's own, and one for the search.
+  assert.equal(broker.ids, 2);
+});
+
+test('if the first three records that stand alone are refused, none is given up and the reason is named', async (t) => {
+  const broker = new ModelBroker();
+  broker.check = () => INVALID_TIMESTAMP;
+  const { delivery, session, letters, spool, deliver, connect } = await deliveryStage(t, { broker });
+  await connect();
+  deliver(range(1, 40));
+  await until(() => delivery.heldPartitions === 1, 'the partition is held');
+  deliver(range(41, 50));
+  await until(() => session.storedSeqs.includes(50), 'what comes now is stored on disk');
+  assert.deepEqual([letters, spool.records, delivery.counters.deadLettered], [[], 50, 0]);
+  assert.equal(delivery.failingPartitions, 1);
+  assert.match(delivery.problems.join(), /INVALID_TIMESTAMP/);
+  const asked = broker.requests.length;
+  assert.ok(asked < 20, `${asked} requests until the search stopped`);
+  broker.check = () => 0;
+  await until(() => spool.records === 0, 'Kafka takes records again', 15_000);
+  assert.deepEqual(idsIn(broker), range(1, 50));
+  assert.deepEqual([letters, delivery.problems, delivery.heldPartitions], [[], [], 0]);
+});
+
+test('a held partition tries the first records one by one, seldom', async (t) => {
+  const broker = new ModelBroker();
+  broker.check = () => INVALID_TIMESTAMP;
+  const { delivery, deliver, connect } = await deliveryStage(t, { broker });
+  await connect();
+  deliver(range(1, 40));
+  await until(() => delivery.heldPartitions === 1, 'the partition is held');
+  const before = broker.requests.length;
+  const ids = broker.ids;
+  await until(() => broker.requests.length > before, 'it is tried again');
+  await until(() => broker.requests.length >= before + 3, 'three records are tried');
+  await turns(50);
+  assert.deepEqual(
+    broker.requests.slice(before).map(({ records }) => records),
+    [1, 1, 1],
+  );
+  assert.equal(broker.ids, ids);
+});
+
+test('a record that is refused alone waits until Kafka takes another one of its partition', async (t) => {
+  const broker = refusing(1);
+  const { delivery, letters, spool, deliver, connect } = await deliveryStage(t, { broker });
+  await connect();
+  deliver([1]);
+  await until(() => delivery.heldPartitions === 1, 'the partition is held');
+  assert.deepEqual([letters.length, spool.records], [0, 1]);
+  deliver([2]);
+  deliver([3]);
+  await until(() => spool.records === 0, 'all is settled', 10_000);
+  assert.deepEqual(idsIn(broker), [2, 3]);
+  assert.deepEqual(
+    letters.map(({ id }) => id),
+    [1],
+  );
+  assert.deepEqual([delivery.counters.confirmed, delivery.counters.deadLettered], [2, 1]);
+});
+
+test('a refused record stays on disk until its dead letter is durable', async (t) => {
+  const broker = refusing(2);
+  let keep = (): void => {};
+  const kept = new Promise<void>((resolve) => {
+    keep = resolve;
+  });
+  let isAsked = false;
+  const keepLetter = () => {
+    isAsked = true;
+    return kept;
+  };
+  const first = await deliveryStage(t, { broker, keepLetter });
+  await first.connect();
+  first.deliver([1, 2, 3]);
+  await until(() => isAsked, 'the letter is asked for');
+  await turns(50);
+  assert.deepEqual([first.spool.records, first.delivery.counters.deadLettered], [2, 0]);
+  const directory = temporaryDirectory(t);
+  cpSync(first.directory, directory, { recursive: true });
+  keep();
+  await until(() => first.spool.records === 0, 'all is settled');
+  assert.deepEqual(idsIn(broker), [1, 3]);
+
+  // A process that died while the letter was not durable leaves the record to the next one.
+  const again = refusing(2);
+  const second = await deliveryStage(t, { broker: again, directory });
+  await second.connect();
+  await until(() => second.spool.records === 0, 'the rest is settled', 10_000);
+  assert.deepEqual([idsIn(again), second.letters.map(({ id }) => id)], [[3], [2]]);
+});
+
+test('a letter that cannot be kept is tried again, and its record is not passed over', async (t) => {
+  const broker = refusing(2);
+  let tries = 0;
+  const { spool, letters, deliver, connect } = await deliveryStage(t, {
+    broker,
+    keepLetter: () => (++tries < 3 ? Promise.reject(new Error('no room')) : Promise.resolve()),
+  });
+  await connect();
+  deliver([1, 2, 3]);
+  await until(() => spool.records === 0 && tries === 3, 'all is settled', 10_000);
+  assert.deepEqual([idsIn(broker), letters.map(({ id }) => id)], [[1, 3], [2]]);
+});
+
+test('a search that loses Kafka goes on behind what was settled, and sends nothing twice', async (t) => {
+  const broker = refusing(6);
+  const { delivery, spool, letters, deliver, connect } = await deliveryStage(t, { broker });
+  await connect();
+  let sendings = 0;
+  // Every third answer is lost, and every fifth request.
+  broker.fate = () => {
+    sendings++;
+    if (sendings % 3 === 0) return { kind: 'answer-lost' };
+    return sendings % 5 === 0 ? { kind: 'lost' } : { kind: 'taken' };
+  };
+  deliver(range(1, 8));
+  deliver(range(9, 12));
+  await until(() => delivery.counters.confirmed === 11 && spool.records === 0, 'all is settled', 20_000);
+  assert.deepEqual(idsIn(broker), [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12]);
+  assert.deepEqual(
+    letters.map(({ id }) => id),
+    [6],
+  );
+});
+
+test('a partition that cannot keep the letter does not hold up the others', async (t) => {
+  const broker = refusing(2);
+  const stage = await deliveryStage(t, { broker, partitions: 2, keepLetter: () => new Promise(() => {}) });
+  await stage.connect();
+  stage.deliver([1, 2, 3]);
+  await until(() => stage.spool.records === 2, 'the search waits for the letter');
+  stage.deliver(range(10, 20), { partition: 1 });
+  await until(() => idsIn(broker, 1).length === 11, 'the other partition is delivered');
+});
+
+test('batches in flight behind a rejected one are sent after it, once, with sequences of their own', async (t) => {
+  const broker = refusing(6);
+  const { delivery, spool, letters, deliver, connect } = await deliveryStage(t, { broker });
+  await connect();
+  // One long round trip, so that several batches are in flight from then on.
+  broker.fate = async () => {
+    await sleep(300);
+    return { kind: 'taken' };
+  };
+  deliver([1]);
+  await until(() => delivery.counters.confirmed === 1, 'Kafka is far');
+  const before = broker.requests.length;
+  deliver([5, 6, 7]);
+  deliver([8]);
+  deliver([9]);
+  await until(() => broker.requests.length >= before + 3, 'three are in flight');
+  broker.fate = () => ({ kind: 'taken' });
+  await until(() => delivery.counters.confirmed === 5 && spool.records === 0, 'all is settled', 10_000);
+  assert.deepEqual(idsIn(broker), [1, 5, 7, 8, 9]);
+  assert.deepEqual(
+    letters.map(({ id }) => id),
+    [6],
+  );
+});

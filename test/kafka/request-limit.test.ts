@@ -1,0 +1,95 @@
+// Brokers that close the connection on a request that is too large for them, and records that get the time of sending.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { deliveryStage, idsIn, range } from './delivery-stage.ts';
+import { until } from './fakes.ts';
+import { type Fate, ModelBroker, type ModelRequest } from './model-broker.ts';
+
+const PADDING = 'x'.repeat(20_000);
+
+/** Closes the connection on requests of more than so many bytes. */
+function closingAbove(bytes: number): ModelBroker {
+  const broker = new ModelBroker();
+  broker.fate = (request: ModelRequest): Fate =>
+    request.bytes > bytes ? { kind: 'lost', code: 'CLOSED' } : { kind: 'taken' };
+  return broker;
+}
+
+test('partitions that do not fit into one request for the broker are sent in several', async (t) => {
+  const partitions = 8;
+  const broker = closingAbove(300_000);
+  const { delivery, letters, deliver, connect } = await deliveryStage(t, {
+    broker,
+    partitions,
+    maxAttempts: 50,
+  });
+  await connect();
+  for (let partition = 0; partition < partitions; partition++)
+    deliver(range(1, 5), { partition, padding: PADDING });
+  await until(() => delivery.inFlightRecords + delivery.spooledRecords === 0, 'all is in Kafka', 20_000);
+  for (let partition = 0; partition < partitions; partition++)
+    assert.deepEqual(idsIn(broker, partition), range(1, 5));
+  assert.deepEqual(letters, []);
+  // The limit is learned step by step, and then holds.
+  const refused = () => broker.requests.filter(({ bytes }) => bytes > 300_000).length;
+  let before: number;
+  let waves = 0;
+  do {
+    before = refused();
+    for (let partition = 0; partition < partitions; partition++)
+      deliver([10 + waves], { partition, padding: PADDING.repeat(5) });
+    await until(() => delivery.inFlightRecords + delivery.spooledRecords === 0, 'all is in Kafka', 20_000);
+  } while (refused() > before && ++waves < 5);
+  assert.ok(waves < 5, `${refused()} requests were too large`);
+  assert.deepEqual(letters, []);
+});
+
+test('a single batch that does not fit into one request is cut, and none of its records is at fault', async (t) => {
+  const broker = closingAbove(150_000);
+  const { delivery, letters, deliver, connect } = await deliveryStage(t, { broker, maxAttempts: 50 });
+  await connect();
+  deliver(range(1, 10), { padding: PADDING });
+  await until(() => delivery.inFlightRecords + delivery.spooledRecords === 0, 'all is in Kafka', 20_000);
+  assert.deepEqual([idsIn(broker), letters], [range(1, 10), []]);
+});
+
+test('connections that break for another reason do not make requests smaller', async (t) => {
+  const broker = new ModelBroker();
+  const { delivery, deliver, connect } = await deliveryStage(t, { broker, maxAttempts: 50 });
+  await connect();
+  let broken = 0;
+  // Every second request, as by a broker that restarts: the next one of the same size is answered.
+  broker.fate = () => (broken++ % 2 === 0 ? { kind: 'lost', code: 'CLOSED' } : { kind: 'taken' });
+  for (let turn = 0; turn < 4; turn++) {
+    deliver(range(10 * turn + 1, 10 * turn + 10), { padding: PADDING });
+    await until(() => delivery.inFlightRecords + delivery.spooledRecords === 0, 'all is in Kafka', 20_000);
+  }
+  assert.deepEqual(
+    broker.requests.map(({ records }) => records),
+    new Array<number>(8).fill(10),
+  );
+});
+
+for (const isStampedWhenSent of [true, false]) {
+  const which = isStampedWhenSent ? 'the time of sending' : 'the time they were received';
+  test(`records that waited on disk have ${which}, also when they are sent again`, async (t) => {
+    const broker = new ModelBroker();
+    const stage = await deliveryStage(t, { broker, isStampedWhenSent });
+    stage.delivery.unreachable();
+    const receivedBefore = Date.now();
+    stage.deliver(range(1, 3));
+    stage.deliver(range(4, 6));
+    await stage.delivery.drained();
+    await until(() => Date.now() > receivedBefore + 200, 'some time goes by');
+    const sentAfter = Date.now();
+    // As a topic with message.timestamp.before.max.ms: it takes nothing that is older than 150 ms.
+    broker.check = ({ timestampMs }) => (isStampedWhenSent && Date.now() - timestampMs > 150 ? 32 : 0);
+    let requests = 0;
+    broker.fate = () => (requests++ === 0 ? { kind: 'lost' } : { kind: 'taken' });
+    await stage.connect();
+    await until(() => stage.spool.records === 0, 'all is in Kafka', 10_000);
+    assert.deepEqual(idsIn(broker), range(1, 6));
+    for (const { timestampMs } of broker.topic.get(0) ?? [])
+      assert.equal(timestampMs >= sentAfter - 20, isStampedWhenSent);
+  });
+}
