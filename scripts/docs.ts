@@ -1,8 +1,9 @@
-// Writes what the docs repeat from the code and from measurements: docs/configuration.md, .env.example, the table of
+// Writes what the docs repeat from the code and from measurements: docs/configuration.md, docs/metrics.md, .env.example, the table of
 // reply codes in docs/protocol.md, the tables of Kafka's error codes in docs/delivery-guarantees.md, and from
 // docs/benchmarks.json that page and the README's table. With --check it writes nothing and exits 1 if a file differs.
 // `npm run docs` runs it.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { METRICS } from '../src/admin/metrics.ts';
 import { isOurs, KAFKA_ERRORS, OUTCOMES, type Outcome } from '../src/kafka/errors.ts';
 import { CODE_NAMES, CODES, isFatal } from '../src/protocol/codes.ts';
 import { benchSection, readmeTable } from './bench/benchmarks-page.ts';
@@ -19,6 +20,7 @@ const benchmarks = parseBenchFile(read(BENCHMARKS) ?? '', BENCHMARKS);
 
 const files: Record<string, string | undefined> = {
   'docs/configuration.md': configurationPage(),
+  'docs/metrics.md': metricsPage(),
   '.env.example': envExample(),
   'docs/protocol.md': sectionOf('docs/protocol.md', 'codes', codesTable()),
   'docs/delivery-guarantees.md': sectionOf('docs/delivery-guarantees.md', 'kafka-errors', kafkaErrorTables()),
@@ -55,6 +57,20 @@ function codesTable(): string {
     CODES[code].meaning,
   ]);
   return textTable(['code', 'the connection', 'meaning'], rows);
+}
+
+function metricsPage(): string {
+  const rows = METRICS.map(({ name, type, label, help }) => [
+    `\`${name}\``,
+    type + (label === undefined ? '' : ` by \`${label}\``),
+    help,
+  ]);
+  return `<!-- Generated from src/admin/metrics.ts by \`npm run docs\`. Do not edit. -->
+# Metrics
+\`/metrics\` on the admin port (\`HTTP_HOST\`, \`HTTP_PORT\`) has these for Prometheus. The number of series does not depend on what devices send. \`/stats\` has the same figures as JSON, and the reasons in words. Which ones to watch: [the quick test guide](quick-test-guide.md#what-to-look-at).
+
+${textTable(['name', 'type', 'meaning'], rows)}
+`;
 }
 
 function kafkaErrorTables(): string {

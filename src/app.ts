@@ -10,6 +10,8 @@ import { withAcceptor } from './gateway-snapshot.ts';
 import { Acceptor, acceptorOptions, addressText } from './server/acceptor.ts';
 import { leftoversFor } from './spool/parts.ts';
 
+export type { StopResult };
+
 export interface App {
   /** Resolves once devices are served; rejects with the system's or the setting's error. */
   start(): Promise<Addresses>;

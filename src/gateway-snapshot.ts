@@ -1,7 +1,7 @@
 // Fills the snapshot from the parts of a process that count. Belongs to the wiring: the only place that reads them
 // all.
 import type { ProcessStats } from './admin/process-stats.ts';
-import type { Readiness, Snapshot } from './admin/snapshot.ts';
+import { MAX_PROBLEMS, type Readiness, type Snapshot } from './admin/snapshot.ts';
 import type { Kafka } from './kafka/kafka.ts';
 import type { JobSink } from './queue/job.ts';
 import type { Acceptor } from './server/acceptor.ts';
@@ -59,6 +59,9 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
       bufferCapacityBytes: budget.capacity,
       oldestUnconfirmedSeconds: oldest === Infinity ? 0 : (performance.now() - oldest) / 1000,
       lastError: kafka.link?.problem ?? delivery.counters.lastError,
+      problems: problemsOf(kafka),
+      heldPartitions: offered(kafka).heldPartitions,
+      throttledSeconds: offered(kafka).throttledMs / 1000,
     },
     spool: {
       bytes: (kafka.spool?.bytes ?? 0) + kafka.leftovers.bytes,
@@ -71,7 +74,7 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
     },
     deadLetters: deadLetterFigures(kafka),
     process: sources.process.read(),
-    processes: { configured: 1, running: 1, restarts: 0 },
+    processes: { configured: 1, running: 1, restarts: 0, unseen: 0 },
   };
 }
 
@@ -129,17 +132,38 @@ export function withAcceptor(snapshot: Snapshot, { options, counters }: Acceptor
   };
 }
 
+/** Why records are not delivered, Kafka as a whole first. */
+function problemsOf(kafka: Kafka): readonly string[] {
+  const problem = kafka.link?.problem ?? null;
+  const all = [...(problem === null ? [] : [problem]), ...offered(kafka).problems];
+  return [...new Set(all)].slice(0, MAX_PROBLEMS);
+}
+
+// Delivery and the cluster get these in other changes of issue 12; until then there are none.
+function offered({ delivery, cluster }: Kafka) {
+  const { problems = [], heldPartitions = 0 } = delivery as {
+    problems?: readonly string[];
+    heldPartitions?: number;
+  };
+  const { throttledMs = 0 } = (cluster ?? {}) as { throttledMs?: number };
+  return { problems, heldPartitions, throttledMs };
+}
+
 function readiness({ kafka, stopping }: SnapshotSources): Readiness {
   const reasons: string[] = [];
   if (stopping()) reasons.push('the gateway is stopping');
   // Records are safe on the disk meanwhile, but whoever routes devices may have a better gateway for them.
   if (kafka.link !== undefined && kafka.link.problem !== null)
-    reasons.push(`Kafka cannot be used: ${kafka.link.problem}`);
-  const { failingPartitions, counters } = kafka.delivery;
-  if (reasons.length === 0 && failingPartitions > 0) {
+    reasons.push(`Kafka cannot be used${kafka.link.isPartial ? ' in full' : ''}: ${kafka.link.problem}`);
+  const { counters } = kafka.delivery;
+  const { heldPartitions, problems } = offered(kafka);
+  const waiting = Math.max(kafka.delivery.failingPartitions, heldPartitions);
+  if (reasons.length === 0 && waiting > 0) {
     const why = counters.lastError === null ? '' : `: ${counters.lastError}`;
-    reasons.push(`${failingPartitions} partitions are refused by Kafka and wait in the spool${why}`);
+    reasons.push(`${waiting} partitions are refused by Kafka and wait in the spool${why}`);
   }
+  // A reason that does not go away by itself tells what to do, also while Kafka as a whole has another problem.
+  if (waiting > 0) reasons.push(...problems);
   if (!kafka.budget.hasRoom())
     reasons.push('unconfirmed records fill KAFKA_BUFFER_BYTES, devices are paused');
   if (kafka.delivery.spoolTrouble !== null) reasons.push(kafka.delivery.spoolTrouble);

@@ -14,22 +14,26 @@ import { answerRefusedRecord } from './refused-record.ts';
 import type { Connection } from './server/connection.ts';
 import { ReadPacer } from './server/read-pacer.ts';
 import { TcpServer, type TcpServerEvents } from './server/tcp-server.ts';
-import { createExecutor } from './workers/executor.ts';
+import { createIngest } from './workers/ingest.ts';
 
 export interface Gateway {
   /** Resolves once devices may come; rejects with the system's or the setting's error. */
   start(): Promise<void>;
   /** Serves the device behind the socket. */
   adopt(socket: Socket): Connection;
-  /** Finishes what was accepted, within SHUTDOWN_TIMEOUT, and leaves no handle open. */
-  stop(): Promise<StopResult>;
+  /**
+   * Finishes what was accepted, within SHUTDOWN_TIMEOUT, and leaves no handle open.
+   * @param lateMs how long ago the stop was asked for: its deadlines count from then
+   */
+  stop(lateMs?: number): Promise<StopResult>;
   snapshot(): Snapshot;
 }
 
 export interface StopResult {
-  /** False where SHUTDOWN_TIMEOUT passed before every accepted record was confirmed or in the spool. */
+  /** True if every accepted record is confirmed or in the spool. */
   readonly complete: boolean;
-  readonly unconfirmed: number;
+  /** Records, and lines that were read and not handled, that are neither. Unknown if a process died before it told. */
+  readonly unconfirmed: number | 'unknown';
 }
 
 export interface GatewayOptions {
@@ -40,10 +44,15 @@ export interface GatewayOptions {
   readonly leftovers?: readonly string[];
 }
 
-/** SHUTDOWN_TIMEOUT in parts: until here Kafka is waited for, */
+/** Share of SHUTDOWN_TIMEOUT after which the stop no longer waits for Kafka: the spool takes what is left. */
 const SOFT_SHARE = 0.5;
-/** until here what is left goes to the spool, and the rest is for goodbyes: replies need a moment to leave. */
+/** Share after which the stop no longer waits for the spool. The rest is for goodbyes: replies need a moment to leave. */
 const HARD_SHARE = 0.9;
+/** Beyond SHUTDOWN_TIMEOUT, for closing the spool's files. */
+const CLOSE_MS = 250;
+
+/** Beyond SHUTDOWN_TIMEOUT, for a predecessor that is still stopping to let go of its spool. */
+const LOCK_MARGIN_MS = 1500;
 
 /** @throws CodecUnavailableError where KAFKA_COMPRESSION cannot be had here */
 export function createGateway(settings: Settings, options: GatewayOptions): Gateway {
@@ -53,12 +62,12 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     { recordRefused: (record, reason) => answerRefusedRecord(record, reason, { server, kafka }) },
     log,
   );
-  const executor = createExecutor(settings, kafka.batcher, log);
+  const ingest = createIngest(settings, kafka.batcher, log);
   // One message at a time, which is kept for comparison, is read as it was. A codec beside the event loop would have
   // each batch wait for the end of a rest, and its answer for that of another.
   const isPaced = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && !kafka.codec.beside;
   const server: TcpServer = new TcpServer(connectionOptions(settings), {
-    sink: executor.sink,
+    sink: ingest.sink,
     log,
     events: {
       ...events,
@@ -77,7 +86,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
   const pacer = new ReadPacer(settings.KAFKA_BATCH_TIMEOUT, {
     begin: () => kafka.batcher.beginRound(),
     end: (withinMs) => {
-      const linesWait = executor.sink.stats.depth > 0 || server.counters.paused > 0;
+      const linesWait = ingest.sink.stats.depth > 0 || server.counters.paused > 0;
       // From the disk each batch goes when Kafka has answered for the one before.
       const drains = kafka.delivery.spoolingPartitions > 0 || kafka.leftovers.records.spooled > 0;
       return kafka.batcher.endRound(withinMs) && !linesWait && !drains;
@@ -86,13 +95,14 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
   });
   const processStats = startProcessStats();
   let stopping = false;
+  let stopped: Promise<StopResult> | undefined;
   const snapshot = () =>
     takeSnapshot({
       version,
       server,
       pacer,
-      sink: executor.sink,
-      workers: () => executor.workers,
+      sink: ingest.sink,
+      workers: () => ingest.workers,
       kafka,
       process: processStats,
       stopping: () => stopping,
@@ -103,34 +113,40 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     adopt: (socket) => server.adopt(socket),
 
     async start() {
-      executor.start();
-      await kafka.start(leftovers);
+      ingest.start();
+      await kafka.start({ leftovers, lockWaitMs: settings.SHUTDOWN_TIMEOUT + LOCK_MARGIN_MS });
       server.start();
     },
 
-    async stop() {
-      stopping = true;
-      const startMs = performance.now();
-      const timeoutMs = settings.SHUTDOWN_TIMEOUT;
-      server.stopReading();
-      const handled = executor.finish();
-      // First the soft way, all of it confirmed by Kafka; what is left then goes to the disk.
-      await settledBy(
-        startMs + SOFT_SHARE * timeoutMs,
-        handled.then(() => kafka.flush()),
-      );
-      await settledBy(
-        startMs + HARD_SHARE * timeoutMs,
-        handled.then(() => kafka.flushToSpool()),
-      );
-      const { records, lines } = snapshot();
-      const unconfirmed = records.open + records.inFlight + lines.waiting;
-      await server.close((1 - HARD_SHARE) * timeoutMs);
-      await kafka.close();
-      processStats.stop();
-      return { complete: unconfirmed === 0, unconfirmed };
+    stop(lateMs = 0) {
+      stopped ??= stop(lateMs);
+      return stopped;
     },
   };
+
+  async function stop(lateMs: number): Promise<StopResult> {
+    stopping = true;
+    const timeoutMs = settings.SHUTDOWN_TIMEOUT;
+    // However late it is, the spool gets its time.
+    const startMs = performance.now() - Math.min(lateMs, SOFT_SHARE * timeoutMs);
+    server.stopReading();
+    const handled = ingest.finish();
+    await settledBy(
+      startMs + SOFT_SHARE * timeoutMs,
+      handled.then(() => kafka.flush()),
+    );
+    // Not after `handled`: workers may be waiting for room in the buffer, and only this step makes room.
+    await settledBy(startMs + HARD_SHARE * timeoutMs, kafka.flushToSpool(handled));
+    const held = server.heldLines;
+    await server.close((1 - HARD_SHARE) * timeoutMs);
+    // A disk that hangs must not hold the process.
+    await settledBy(startMs + timeoutMs + CLOSE_MS, kafka.close());
+    // Counted last: until here a write to the disk may still have ended well.
+    const { records, lines } = snapshot();
+    const unconfirmed = records.open + records.inFlight + lines.waiting + held;
+    processStats.stop();
+    return { complete: unconfirmed === 0, unconfirmed };
+  }
 }
 
 function connectionOptions(settings: Settings) {
@@ -144,6 +160,7 @@ function connectionOptions(settings: Settings) {
   };
 }
 
+/** Waits for the work, but not beyond the deadline. */
 async function settledBy(deadlineMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<void>((resolve) => {

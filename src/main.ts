@@ -10,7 +10,9 @@ import { exitOnBugs, serve } from './cli/serve.ts';
 import { settingsFrom } from './cli/spool/command.ts';
 import { runSpool } from './cli/spool/run.ts';
 import { environment, loadSettings } from './config/load.ts';
-import { createLogger } from './config/logger.ts';
+import { createLogger, type Logger } from './config/logger.ts';
+import type { Settings } from './config/settings.ts';
+import { fewerProcessesText, processesFor } from './config/shares.ts';
 import { createPrimary } from './processes/primary.ts';
 import { runServerProcess } from './processes/server-process.ts';
 
@@ -30,6 +32,11 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
 
+  if (request.run === 'server-process') {
+    keepYoungGenerationSmall();
+    runServerProcess({ version, withLogger: exitOnBugs });
+    return;
+  }
   const overrides = request.run === 'spool' ? settingsFrom(request.command) : {};
   const loaded = loadSettings({ env: { ...environment(), ...overrides }, dotenvPath: '.env' });
   if (request.run === 'load') {
@@ -58,12 +65,8 @@ async function main(args: readonly string[]): Promise<void> {
   const log = createLogger(loaded.settings);
   exitOnBugs(log);
   const { settings } = loaded;
-  if (request.run === 'server-process') {
-    runServerProcess(settings, { log, version });
-    return;
-  }
   for (const warning of loaded.warnings) log.warn(warning);
-  const processes = settings.TCP_PROCESSES || availableParallelism();
+  const processes = serverProcesses(settings, log);
   await serve(
     () =>
       processes === 1
@@ -71,6 +74,15 @@ async function main(args: readonly string[]): Promise<void> {
         : createPrimary(settings, { processes, log, version }),
     log,
   );
+}
+
+/** As many as TCP_PROCESSES asks for and the buffer and the spool can be divided among. */
+function serverProcesses(settings: Settings, log: Logger): number {
+  const asked = settings.TCP_PROCESSES || availableParallelism();
+  const count = processesFor(settings, asked);
+  const warning = fewerProcessesText(asked, count);
+  if (warning !== undefined) log.warn({ asked, started: count.started, setting: count.limit?.name }, warning);
+  return count.started;
 }
 
 function refusal(problems: readonly string[]): string {

@@ -9,7 +9,7 @@ import { createLogger, type Logger } from '../../src/config/logger.ts';
 import type { Settings } from '../../src/config/settings.ts';
 import { Acceptor, acceptorOptions, addressText } from '../../src/server/acceptor.ts';
 import { TcpServer } from '../../src/server/tcp-server.ts';
-import { createExecutor } from '../../src/workers/executor.ts';
+import { createIngest } from '../../src/workers/ingest.ts';
 import { createTopic } from '../kafka/client.ts';
 import { baselineSnapshot } from './baseline-snapshot.ts';
 import { KafkajsSink } from './kafkajs-sink.ts';
@@ -23,7 +23,7 @@ await serve(() => createBaseline(settings, log), log);
 
 function createBaseline(settings: Settings, log: Logger): App {
   const sink = new KafkajsSink(settings);
-  const executor = createExecutor(settings, sink, log);
+  const ingest = createIngest(settings, sink, log);
   const server = new TcpServer(
     {
       maxLineBytes: settings.TCP_MAX_LINE_BYTES,
@@ -33,7 +33,7 @@ function createBaseline(settings: Settings, log: Logger): App {
       queueFull: 'pause',
     },
     {
-      sink: executor.sink,
+      sink: ingest.sink,
       log,
       events: { closed: ({ remoteAddress }) => acceptor.released(remoteAddress) },
     },
@@ -44,7 +44,7 @@ function createBaseline(settings: Settings, log: Logger): App {
   });
   const stats = startProcessStats();
   const admin = createAdminFront(settings, {
-    snapshot: () => baselineSnapshot({ server, sink, queue: executor.sink, process: stats }),
+    snapshot: () => baselineSnapshot({ server, sink, queue: ingest.sink, process: stats }),
     log,
   });
 
@@ -54,7 +54,7 @@ function createBaseline(settings: Settings, log: Logger): App {
       await createTopic(settings.KAFKA_BROKERS.join(','), settings.KAFKA_TOPIC_METRICS, { partitions });
       await sink.connect();
       const http = await admin.start();
-      executor.start();
+      ingest.start();
       server.start();
       const tcp = await acceptor.listen();
       log.info(`TCP server listening on ${addressText(tcp)}`);
@@ -64,7 +64,7 @@ function createBaseline(settings: Settings, log: Logger): App {
     async stop() {
       acceptor.stop();
       server.stopReading();
-      await executor.finish();
+      await ingest.finish();
       await sink.close();
       await server.close(settings.SHUTDOWN_TIMEOUT);
       acceptor.close();

@@ -43,6 +43,9 @@ export function baselineSnapshot({ server, sink, queue, process: stats }: Baseli
       bufferCapacityBytes: sink.budget.capacity,
       oldestUnconfirmedSeconds: 0,
       lastError: null,
+      problems: [],
+      heldPartitions: 0,
+      throttledSeconds: 0,
     },
     spool: {
       bytes: 0,
@@ -55,6 +58,6 @@ export function baselineSnapshot({ server, sink, queue, process: stats }: Baseli
     },
     deadLetters: { sent: 0, dropped: 0, waiting: 0, bytes: 0, problem: null },
     process: stats.read(),
-    processes: { configured: 1, running: 1, restarts: 0 },
+    processes: { configured: 1, running: 1, restarts: 0, unseen: 0 },
   };
 }

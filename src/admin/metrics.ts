@@ -139,6 +139,21 @@ export const METRICS: readonly Metric[] = [
     'Age of the oldest unconfirmed batch, 0 where there is none.',
     (s) => s.kafka.oldestUnconfirmedSeconds,
   ),
+  gauge(
+    'sluice_kafka_problems',
+    'Different reasons why records are not delivered; /stats has them in words.',
+    (s) => s.kafka.problems.length,
+  ),
+  gauge(
+    'sluice_kafka_held_partitions',
+    'Partitions that wait because Kafka refuses their records until somebody changes something.',
+    (s) => s.kafka.heldPartitions,
+  ),
+  counter(
+    'sluice_kafka_throttled_seconds_total',
+    'Time that brokers made the gateway wait because of a quota.',
+    (s) => s.kafka.throttledSeconds,
+  ),
 
   gauge('sluice_spool_bytes', 'Bytes of the spool on disk.', (s) => s.spool.bytes),
   gauge('sluice_spool_capacity_bytes', 'The spool’s limit (SPOOL_MAX_BYTES).', (s) => s.spool.capacityBytes),

@@ -69,6 +69,12 @@ export interface Snapshot {
     readonly oldestUnconfirmedSeconds: number;
     /** The last failure in words, null once something has succeeded after it. */
     readonly lastError: string | null;
+    /** Why records are not delivered, each reason once and with what to do, at most MAX_PROBLEMS. Empty if all is well. */
+    readonly problems: readonly string[];
+    /** Partitions that wait because Kafka refuses their records until somebody changes something. */
+    readonly heldPartitions: number;
+    /** Time that brokers made the gateway wait because of a quota. */
+    readonly throttledSeconds: number;
   };
   readonly spool: {
     readonly bytes: number;
@@ -106,10 +112,15 @@ export interface Snapshot {
   readonly processes: {
     readonly configured: number;
     readonly running: number;
-    /** Processes that crashed and were started anew. */
+    /** Processes that crashed and were started again. */
     readonly restarts: number;
+    /** Those of them that had given no figures yet: what they had accepted is unknown and in no total. */
+    readonly unseen: number;
   };
 }
+
+/** A list of sentences is for people, and its length must not grow with partitions. */
+export const MAX_PROBLEMS = 10;
 
 /** There are no figures yet: no server process has started. */
 export class NotStartedError extends Error {

@@ -1,5 +1,5 @@
 // The life of the gateway as a process: start, signals, stop, exit codes. Decides nothing about devices or Kafka.
-import type { App } from '../app.ts';
+import type { App, StopResult } from '../app.ts';
 import type { Logger } from '../config/logger.ts';
 
 /** sysexits.h EX_SOFTWARE: a bug; the state is unknown, so nothing is tidied up. */
@@ -19,7 +19,10 @@ export async function serve(create: () => App, log: Logger): Promise<void> {
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       if (stopping) {
-        log.fatal({ signal }, 'second signal: stopping at once, unconfirmed records are lost');
+        log.fatal(
+          { signal },
+          'second signal: stopping at once; records that are neither confirmed nor on disk are lost, how many is not known',
+        );
         process.exit(1);
       }
       stopping = true;
@@ -40,13 +43,15 @@ export async function serve(create: () => App, log: Logger): Promise<void> {
 async function stop(app: App, log: Logger): Promise<void> {
   const { complete, unconfirmed } = await app.stop();
   if (complete) log.info('stopped');
-  else
-    log.error(
-      { unconfirmed },
-      'stopped hard: SHUTDOWN_TIMEOUT passed before all records were confirmed or in the spool',
-    );
+  else log.error({ unconfirmed }, hardStop(unconfirmed));
   // Not left to an empty event loop: a connection someone forgot must not outlive the promised time.
   await exit(log, complete ? 0 : 1);
+}
+
+function hardStop(unconfirmed: StopResult['unconfirmed']): string {
+  if (unconfirmed === 'unknown')
+    return 'stopped hard: a server process ended without telling what it still held, so records may be lost; none of them was confirmed to its device';
+  return 'stopped hard: SHUTDOWN_TIMEOUT passed before all records were confirmed or in the spool';
 }
 
 /** Any error nobody expected ends the process: going on with half a state could confirm what is not durable. */

@@ -3,11 +3,13 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { sizeText } from './kinds.ts';
 import { aboutSetting, SETTING_NAMES, type SettingName, type Settings } from './settings.ts';
+import { roundedUp, sharesOfProcess } from './shares.ts';
 import { quoted } from './visible.ts';
 
 export function crossProblems(settings: Partial<Settings>): string[] {
   return [
     ...batchProblems(settings),
+    ...shareProblems(settings),
     ...topicProblems(settings),
     ...portProblems(settings),
     ...loginProblems(settings),
@@ -27,6 +29,22 @@ function batchProblems(settings: Partial<Settings>): string[] {
     );
   }
   return problems;
+}
+
+/** What is too small even for a single process; with more of them fewer are started (shares.ts). */
+function shareProblems(settings: Partial<Settings>): string[] {
+  const { TCP_MAX_LINE_BYTES: line, KAFKA_BATCH_BYTES: batch } = settings;
+  if (line === undefined || batch === undefined) return [];
+  const shares = sharesOfProcess({ TCP_MAX_LINE_BYTES: line, KAFKA_BATCH_BYTES: batch });
+  return shares.flatMap(({ name, needBytes, reason }) => {
+    const have = settings[name];
+    if (have === undefined || have >= needBytes) return [];
+    // Said already: the batch is too large for this buffer.
+    if (name === 'KAFKA_BUFFER_BYTES' && batchProblems(settings).length > 0) return [];
+    return [
+      `${name}=${sizeText(have)} is too small for ${reason}; allowed here: at least ${roundedUp(needBytes)}`,
+    ];
+  });
 }
 
 /** Consumers of one topic must never find what was meant for another. */

@@ -117,7 +117,7 @@ export const settingsSchema = z.object({
     'work',
     flag(),
     'true',
-    'false = the old way: one message at a time from each connection, awaited; for comparison',
+    'false = one message at a time from each connection, awaited; for comparison',
   ),
   TCP_WORKER_COUNT: setting(
     'work',
@@ -141,7 +141,7 @@ export const settingsSchema = z.object({
     'work',
     whole({ min: 0, max: 256 }),
     '0',
-    'server processes that share the port; 0 = one a core. Caps on connections, `SPOOL_MAX_BYTES`, `SPOOL_DEAD_BYTES` and `KAFKA_BUFFER_BYTES` hold for all together, workers and their queue for each',
+    'server processes that share the port; 0 = one a core. Caps on connections, `SPOOL_MAX_BYTES`, `SPOOL_DEAD_BYTES` and `KAFKA_BUFFER_BYTES` hold for all together, workers and their queue for each. If one of the sizes is too small for so many, fewer are started and a warning says what to set',
   ),
 
   TCP_TLS_CERT: setting(
@@ -279,7 +279,7 @@ export const settingsSchema = z.object({
     'batch',
     size({ min: 4 * MIB, max: 16 * GIB }),
     '64MiB',
-    'unconfirmed records in memory, all processes together; beyond it devices are paused',
+    'unconfirmed records in memory, all processes together; beyond it devices are paused. Each process needs three times TCP_MAX_LINE_BYTES, 1000KiB and twice KAFKA_BATCH_BYTES',
   ),
 
   KAFKA_SSL: setting('auth', flag(), 'false', 'encrypt the connections to the brokers'),
@@ -323,7 +323,7 @@ export const settingsSchema = z.object({
     'spool',
     size({ min: MIB, max: 1024 * GIB }),
     '1GiB',
-    'most it may take; then devices are paused',
+    'most it may take, all processes together; then devices are paused. Each process needs 1MiB, or twice KAFKA_BATCH_BYTES or TCP_MAX_LINE_BYTES if that is more',
   ),
   // A Kafka log segment counts its positions in a signed 32-bit number.
   SPOOL_SEGMENT_BYTES: setting('spool', size({ min: 64 * KIB, max: GIB }), '64MiB', 'size of one file of it'),
@@ -368,7 +368,7 @@ export const settingsSchema = z.object({
     'process',
     duration({ min: 100, max: HOUR }),
     '10s',
-    'on SIGTERM or SIGINT, time to finish what was accepted; after it the stop is hard',
+    'on SIGTERM or SIGINT, time to finish what was accepted; in its second half what Kafka has not confirmed goes to the spool. A start waits so long, and 1.5 s more, for another process that still has SPOOL_DIR',
   ),
   LOG_LEVEL: setting(
     'process',

@@ -7,8 +7,12 @@ export class BufferBudget {
   #waiters: ((room: boolean) => void)[] = [];
   #closed = false;
 
-  /** @param reserve what one message may need at most: there is room while that much is left */
+  /**
+   * @param reserve what one message may need at most: there is room while that much is left
+   * @throws RangeError if there could never be room, which would pause every device for ever
+   */
   constructor(capacity: number, reserve: number) {
+    if (reserve > capacity) throw new RangeError(`a buffer of ${capacity} bytes has no room for ${reserve}`);
     this.capacity = capacity;
     this.#reserve = reserve;
   }

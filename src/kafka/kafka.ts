@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Logger } from 'pino';
+import { durationText } from '../config/kinds.ts';
 import type { Settings } from '../config/settings.ts';
+import { messageBytes } from '../config/shares.ts';
+import type { LockWait } from '../spool/lock.ts';
 import { deadLettersDirectory } from '../spool/parts.ts';
 import { Spool } from '../spool/spool.ts';
 import { BufferBudget } from './buffer-budget.ts';
@@ -24,16 +27,23 @@ export interface Kafka extends Pipeline {
   /** Records an earlier process left in the spool. */
   readonly recovered: number;
   readonly leftovers: Leftovers;
-  /**
-   * Opens the spool and begins to look for Kafka. Rejects where the spool is in use or cannot be used.
-   * @param leftovers spool directories of former processes
-   */
-  start(leftovers?: readonly string[]): Promise<void>;
+  /** Opens the spool and begins to look for Kafka. Rejects if the spool is in use or cannot be used, or after close(). */
+  start(options?: KafkaStart): Promise<void>;
   /** Sends what is open and resolves when all of it is confirmed or on disk; it can take as long as Kafka does. */
   flush(): Promise<void>;
-  /** Leaves Kafka and moves what is left in memory to the disk. */
-  flushToSpool(): Promise<void>;
+  /**
+   * Leaves Kafka: from now on every record goes to the disk, also one that is appended later. Resolves when `appended`
+   * has, which says that none will be appended any more, and nothing is left in memory.
+   */
+  flushToSpool(appended: Promise<void>): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface KafkaStart {
+  /** Spool directories of former processes. */
+  readonly leftovers?: readonly string[];
+  /** How long to wait for another process that has the spool. */
+  readonly lockWaitMs?: number;
 }
 
 export interface KafkaEvents {
@@ -44,21 +54,17 @@ export interface KafkaEvents {
   recordRefused(record: RefusedRecord, reason: string): Promise<void>;
 }
 
-/** What 1000 readings of one message may add to their line: the record around each. */
-const BATCH_MESSAGE_FRAMES = 1000 * 1024;
-const LINE_GROWTH = 3;
 const ALARM_PARTITIONS = 1;
 
 /** @throws CodecUnavailableError where KAFKA_COMPRESSION cannot be had here */
 export function createKafka(settings: Settings, events: KafkaEvents, log: Logger): Kafka {
   const codec = createCodec(settings.KAFKA_COMPRESSION);
   const cluster = createCluster(settings, log);
-  const reserve = LINE_GROWTH * settings.TCP_MAX_LINE_BYTES + BATCH_MESSAGE_FRAMES;
   const shared = { settings, codec, cluster, log };
   const metrics = createPipeline({
     ...shared,
     topic: settings.KAFKA_TOPIC_METRICS,
-    budget: new BufferBudget(settings.KAFKA_BUFFER_BYTES, reserve),
+    budget: new BufferBudget(settings.KAFKA_BUFFER_BYTES, messageBytes(settings)),
     others: [topicToCreate(settings, settings.KAFKA_TOPIC_ALARMS, ALARM_PARTITIONS)],
     quiet: false,
     recordRefused: events.recordRefused,
@@ -92,6 +98,7 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
   });
   let spool: Spool | undefined;
   let recovered = 0;
+  const closing = new AbortController();
   log.info(
     `Kafka producer initialized (batch=${settings.KAFKA_BATCH_SIZE}, compression=${settings.KAFKA_COMPRESSION}, async=${settings.KAFKA_ASYNC})`,
   );
@@ -107,8 +114,22 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
     get recovered() {
       return recovered;
     },
-    async start(leftoverDirectories = []) {
-      const opened = await Spool.open({ ...spoolOptions(settings), directory: settings.SPOOL_DIR });
+    async start({ leftovers: leftoverDirectories = [], lockWaitMs = 0 } = {}) {
+      const directory = settings.SPOOL_DIR;
+      const lockWait = {
+        timeoutMs: lockWaitMs,
+        signal: closing.signal,
+        onWait: (pid: number | undefined) =>
+          log.warn(
+            { holder: pid, directory },
+            `SPOOL_DIR is in use by pid ${pid ?? 'unknown'}: waiting up to ${durationText(lockWaitMs)} for that process to end`,
+          ),
+      };
+      const opened = await Spool.open({ ...spoolOptions(settings), directory }, lockWait);
+      if (closing.signal.aborted) {
+        await opened.spool.close();
+        closing.signal.throwIfAborted();
+      }
       spool = opened.spool;
       recovered = opened.report.records;
       if (recovered > 0 || opened.report.badBatches > 0 || opened.report.cutBytes > 0) {
@@ -120,7 +141,7 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
       else await spool.layout.set({ partitions: metrics.batcher.partitions, known: false });
       await metrics.delivery.useSpool(spool);
       // Before the first reading is sent: a reading that Kafka refuses waits for its letter.
-      await deadLetters.useSpool(await openDeadSpool(settings, log));
+      await deadLetters.useSpool(await openDeadSpool(settings, lockWait, log));
       if (metrics.link === undefined) {
         log.warn('KAFKA_BROKERS is empty: records stay in the spool until brokers are configured');
         metrics.delivery.unreachable();
@@ -136,16 +157,23 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
       const letters = dead.link?.problem === null ? dead.delivery.drained() : undefined;
       await Promise.all([metrics.delivery.drained(), letters]);
     },
-    async flushToSpool() {
-      metrics.link?.close();
-      dead.link?.close();
+    async flushToSpool(appended) {
+      const pipelines = [metrics, dead];
+      for (const { link } of pipelines) link?.close();
       cluster?.close();
-      metrics.batcher.flush();
-      dead.batcher.flush();
-      // Side by side: a refused reading in memory waits for its letter.
-      await Promise.all([metrics.delivery.spoolAll(), dead.delivery.spoolAll()]);
+      const spoolAll = () =>
+        Promise.all(
+          pipelines.map(({ batcher, delivery }) => {
+            batcher.flush();
+            return delivery.spoolAll();
+          }),
+        );
+      // Twice: this makes the room that whoever still appends waits for.
+      await Promise.all([spoolAll(), appended]);
+      await spoolAll();
     },
     async close() {
+      closing.abort();
       await leftovers.close();
       for (const pipeline of [metrics, dead]) {
         pipeline.link?.close();
@@ -163,9 +191,9 @@ export function createCluster(settings: Settings, log: Logger): KafkaCluster | u
   return settings.KAFKA_BROKERS.length === 0 ? undefined : new KafkaCluster(clusterOptions(settings), log);
 }
 
-async function openDeadSpool(settings: Settings, log: Logger): Promise<Spool> {
+async function openDeadSpool(settings: Settings, lockWait: LockWait, log: Logger): Promise<Spool> {
   const directory = deadLettersDirectory(settings.SPOOL_DIR);
-  const { spool, report } = await Spool.open({ ...deadSpoolOptions(settings), directory });
+  const { spool, report } = await Spool.open({ ...deadSpoolOptions(settings), directory }, lockWait);
   if (report.records > 0 || report.badBatches > 0 || report.cutBytes > 0)
     log.info({ ...report }, `Spool: ${report.records} dead letters of an earlier run are waiting for Kafka`);
   return spool;

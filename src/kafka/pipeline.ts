@@ -7,7 +7,7 @@ import type { BufferBudget } from './buffer-budget.ts';
 import type { KafkaCluster, TopicToCreate } from './cluster.ts';
 import type { Codec } from './compression.ts';
 import { Delivery, type DeliveryEvents } from './delivery.ts';
-import { KafkaLink } from './kafka-link.ts';
+import { MetadataRefresher } from './metadata-refresher.ts';
 
 /** Kafka's own default for max.message.bytes, until the topic's is known. */
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
@@ -32,7 +32,7 @@ export interface Pipeline {
   readonly delivery: Delivery;
   readonly budget: BufferBudget;
   /** Undefined where KAFKA_BROKERS is empty. */
-  readonly link: KafkaLink | undefined;
+  readonly link: MetadataRefresher | undefined;
 }
 
 export function createPipeline(parts: PipelineParts): Pipeline {
@@ -70,18 +70,19 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   );
   const link =
     cluster &&
-    new KafkaLink(
+    new MetadataRefresher(
       {
         brokers: settings.KAFKA_BROKERS,
-        metrics: {
+        topic: {
           ...topicToCreate(settings, topic, settings.KAFKA_NUM_PARTITIONS),
           config: parts.topicConfig ?? {},
         },
         others,
         quiet,
         idempotent: settings.KAFKA_REQUIRED_ACKS === -1,
+        timestamp: settings.KAFKA_TIMESTAMP,
       },
-      { cluster, delivery, batcher, log },
+      { source: cluster, delivery, batcher, log },
     );
   return { batcher, delivery, budget, link };
 }

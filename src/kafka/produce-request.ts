@@ -1,9 +1,14 @@
-// The Produce request, version 7 (https://kafka.apache.org/protocol#The_Messages_Produce): several partitions'
+// The Produce request, versions 3 to 7 (https://kafka.apache.org/protocol#The_Messages_Produce): several partitions'
 // batches of one topic in one frame, as a list of buffers so that no large batch is copied; and its response.
 
-export const PRODUCE_API_KEY = 0;
-/** The first version that may carry zstd; every broker from 2.1 to 4.x takes it. */
-export const PRODUCE_API_VERSION = 7;
+const PRODUCE_API_KEY = 0;
+/** The first version whose response holds the log's start offset. */
+const LOG_START_OFFSET_SINCE = 5;
+/**
+ * The first version that a broker answers before it mutes the connection (KIP-219). Until then it delays the answer,
+ * so when `throttleMs` is read the time is over.
+ */
+export const THROTTLE_AFTER_ANSWER_SINCE = 6;
 
 /** Smaller frames are one buffer: to write it is cheaper than to write its parts. */
 const LEAST_BYTES_IN_PARTS = 64 * 1024;
@@ -28,19 +33,21 @@ export interface ProduceAnswer {
   readonly throttleMs: number;
 }
 
+export interface ProduceHeader {
+  readonly version: number;
+  readonly correlationId: number;
+  readonly clientId: string;
+}
+
 /** The whole frame, size field included, to be written in this order. */
-export function encodeProduceRequest(
-  request: ProduceRequest,
-  correlationId: number,
-  clientId: string,
-): Buffer[] {
+export function encodeProduceRequest(request: ProduceRequest, header: ProduceHeader): Buffer[] {
   const topic = Buffer.from(request.topic);
-  const client = Buffer.from(clientId);
+  const client = Buffer.from(header.clientId);
   const head = Buffer.alloc(4 + 2 + 2 + 4 + 2 + client.length + 2 + 2 + 4 + 4 + 2 + topic.length + 4);
   let at = 4;
   at = head.writeInt16BE(PRODUCE_API_KEY, at);
-  at = head.writeInt16BE(PRODUCE_API_VERSION, at);
-  at = head.writeInt32BE(correlationId, at);
+  at = head.writeInt16BE(header.version, at);
+  at = head.writeInt32BE(header.correlationId, at);
   at = head.writeInt16BE(client.length, at);
   at += client.copy(head, at);
   at = head.writeInt16BE(-1, at); // no transactional id
@@ -64,25 +71,29 @@ export function encodeProduceRequest(
   return size < LEAST_BYTES_IN_PARTS ? [Buffer.concat(parts)] : parts;
 }
 
-/** Decodes a response's body; partitions of another topic than the one asked are left out. */
-export function decodeProduceResponse(body: Buffer, topic: string): ProduceAnswer {
+/**
+ * Decodes a response's body, after the correlation id; partitions of another topic than the one asked are left out.
+ * @throws RangeError if the body is shorter than it says
+ */
+export function decodeProduceResponse(body: Buffer, topic: string, version: number): ProduceAnswer {
+  const afterOffset = version >= LOG_START_OFFSET_SINCE ? 16 : 8;
   const partitions: PartitionAnswer[] = [];
   let at = 4;
   for (let topics = body.readInt32BE(0); topics > 0; topics--) {
-    const nameBytes = body.readInt16BE(at);
+    const nameBytes = body.readUInt16BE(at);
     const name = body.toString('utf8', at + 2, at + 2 + nameBytes);
     at += 2 + nameBytes;
     let count = body.readInt32BE(at);
     at += 4;
     for (; count > 0; count--) {
-      if (name === topic) {
-        partitions.push({
-          partition: body.readInt32BE(at),
-          errorCode: body.readInt16BE(at + 4),
-          baseOffset: body.readBigInt64BE(at + 6),
-        });
-      }
-      at += 4 + 2 + 8 + 8 + 8;
+      // Read in any case: a count that is wrong then ends with the body and not after 2^31 rounds.
+      const answer = {
+        partition: body.readInt32BE(at),
+        errorCode: body.readInt16BE(at + 4),
+        baseOffset: body.readBigInt64BE(at + 6),
+      };
+      if (name === topic) partitions.push(answer);
+      at += 4 + 2 + 8 + afterOffset;
     }
   }
   return { partitions, throttleMs: body.readInt32BE(at) };

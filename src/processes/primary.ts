@@ -7,11 +7,13 @@ import { NotStartedError, type Snapshot } from '../admin/snapshot.ts';
 import type { App } from '../app.ts';
 import type { Logger } from '../config/logger.ts';
 import type { Settings } from '../config/settings.ts';
+import type { StopResult } from '../gateway.ts';
 import { withAcceptor } from '../gateway-snapshot.ts';
 import { Acceptor, acceptorOptions, addressText } from '../server/acceptor.ts';
 import { leftoversFor } from '../spool/parts.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { ProcessHandle } from './process-handle.ts';
+import { shareOf } from './share.ts';
 import { retired, sumOf } from './sum.ts';
 
 /** How old what is known of a process can be when it crashes. */
@@ -27,6 +29,7 @@ export function createPrimary(
   const ended: Snapshot[] = [];
   const processStats = startProcessStats();
   let restarts = 0;
+  let unseen = 0;
   let stopping = false;
   const acceptor = new Acceptor(acceptorOptions(settings, { processes, log }), {
     take: (socket, address) => hand(socket, address),
@@ -38,7 +41,7 @@ export function createPrimary(
   const handles = Array.from({ length: processes }, (_, index) => {
     const leftovers = () => leftoversFor(index, { root: settings.SPOOL_DIR, processes });
     const handle: ProcessHandle = new ProcessHandle(
-      { index, processes, leftovers },
+      { index, settings: shareOf(settings, { index, processes }), leftovers },
       {
         log,
         events: {
@@ -47,9 +50,10 @@ export function createPrimary(
             if (earlier) handles[earlier.process]?.tell({ type: 'replaced', number: earlier.number });
           },
           closed: (number) => release(table.remove(number)),
-          crashed: (last) => {
+          crashed: (last, served) => {
             restarts++;
             if (last !== undefined) remember(last);
+            else if (served) unseen++;
             table.removeAll(index).forEach(release);
           },
         },
@@ -90,6 +94,8 @@ export function createPrimary(
     const reasons = [...sum.readiness.reasons];
     if (running < processes)
       reasons.push(`${processes - running} of ${processes} server processes are not running`);
+    for (const { index } of handles.filter(({ ready, answers }) => ready && !answers))
+      reasons.push(`server process ${index} does not answer, its figures are old`);
     if (stopping && reasons.length === 0) reasons.push('the gateway is stopping');
     return {
       ...sum,
@@ -104,7 +110,7 @@ export function createPrimary(
         cpuSeconds: sum.process.cpuSeconds + own.cpuSeconds,
         eventLoopLagP99Seconds: Math.max(sum.process.eventLoopLagP99Seconds, own.eventLoopLagP99Seconds),
       },
-      processes: { configured: processes, running, restarts },
+      processes: { configured: processes, running, restarts, unseen },
     };
   }
 
@@ -122,7 +128,8 @@ export function createPrimary(
       try {
         await Promise.all(handles.map((handle) => handle.start()));
       } catch (error) {
-        for (const handle of handles) handle.kill();
+        // While it stops, each process ends in order by itself.
+        if (!stopping) for (const handle of handles) handle.kill();
         throw error;
       }
       const tcp = await acceptor.listen();
@@ -143,10 +150,17 @@ export function createPrimary(
       acceptor.close();
       processStats.stop();
       await admin.close();
-      return {
-        complete: results.every(({ complete }) => complete),
-        unconfirmed: results.reduce((sum, { unconfirmed }) => sum + unconfirmed, 0),
-      };
+      return sumOfStops(results);
     },
   };
+}
+
+/** One process that did not tell makes the sum unknown: a number would claim too little. */
+function sumOfStops(results: readonly StopResult[]): StopResult {
+  let sum = 0;
+  for (const { unconfirmed } of results) {
+    if (unconfirmed === 'unknown') return { complete: false, unconfirmed };
+    sum += unconfirmed;
+  }
+  return { complete: results.every(({ complete }) => complete), unconfirmed: sum };
 }

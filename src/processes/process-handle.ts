@@ -1,17 +1,21 @@
-// One server process, seen from the first one: started, started anew with back-off after a crash, asked, stopped.
+// One server process, seen from the first one: started, started again with back-off after a crash, asked, stopped.
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Snapshot } from '../admin/snapshot.ts';
 import type { Logger } from '../config/logger.ts';
+import type { Settings } from '../config/settings.ts';
 import type { StopResult } from '../gateway.ts';
 import { backoffMs } from '../kafka/backoff.ts';
-import type { Order, Report } from './messages.ts';
+import { machineMs, type Order, type Report } from './messages.ts';
 
 export interface ProcessEvents {
   identified(number: number, device: { zipcode: string; deviceId: string | undefined }): void;
   closed(number: number): void;
-  /** It crashed, and all its connections with it. `last` is the latest picture of it. */
-  crashed(last: Snapshot | undefined): void;
+  /**
+   * It crashed, and all its connections with it. `last` is the latest picture of it; without one nobody knows what it
+   * had accepted, unless it `served` nobody yet.
+   */
+  crashed(last: Snapshot | undefined, served: boolean): void;
 }
 
 /** Its start failed for a reason that another try does not change. */
@@ -36,13 +40,14 @@ const ANSWER_TIMEOUT_MS = 1000;
 export class ProcessHandle {
   readonly index: number;
   readonly #leftovers: () => string[];
-  readonly #processes: number;
+  readonly #settings: Settings;
   readonly #events: ProcessEvents;
   readonly #log: Logger;
   readonly #onTheirWay = new Set<Socket>();
   readonly #requests = new Map<number, (snapshot: Snapshot) => void>();
   #child: ChildProcess | undefined;
   #ready = false;
+  #answers = true;
   #stopping = false;
   #failures = 0;
   #startedAtMs = 0;
@@ -51,13 +56,16 @@ export class ProcessHandle {
   #latest: Snapshot | undefined;
   #result: StopResult | undefined;
 
-  /** @param leftovers parts of the spool that have no process now and are this one's to send */
+  /**
+   * @param settings its share of the settings, the same for each of its starts
+   * @param leftovers parts of the spool that have no process now and are this one's to send
+   */
   constructor(
-    { index, processes, leftovers }: { index: number; processes: number; leftovers: () => string[] },
+    { index, settings, leftovers }: { index: number; settings: Settings; leftovers: () => string[] },
     { events, log }: { events: ProcessEvents; log: Logger },
   ) {
     this.index = index;
-    this.#processes = processes;
+    this.#settings = settings;
     this.#leftovers = leftovers;
     this.#events = events;
     this.#log = log;
@@ -66,6 +74,11 @@ export class ProcessHandle {
   /** It takes connections. */
   get ready(): boolean {
     return this.#ready;
+  }
+
+  /** False if it did not answer when it was last asked for its figures: what is known of it is old. */
+  get answers(): boolean {
+    return this.#answers;
   }
 
   get pid(): number | undefined {
@@ -98,6 +111,7 @@ export class ProcessHandle {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#requests.delete(request);
+        this.#answers = false;
         resolve(this.#latest);
       }, ANSWER_TIMEOUT_MS);
       this.#requests.set(request, (snapshot) => {
@@ -108,18 +122,30 @@ export class ProcessHandle {
     });
   }
 
-  /** Ends it in order, by force after `timeoutMs`. Records that were left are not known then. */
+  /** Ends it in order, by force after `timeoutMs`. What a process held that did not tell is unknown. */
   async stop(timeoutMs: number): Promise<StopResult> {
     this.#stopping = true;
     clearTimeout(this.#restartTimer);
     const child = this.#child;
     if (child === undefined) return { complete: true, unconfirmed: 0 };
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    this.tell({ type: 'stop' });
-    const force = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    this.tell({ type: 'stop', givenAtMs: machineMs() });
+    let killed = false;
+    const force = setTimeout(() => {
+      killed = true;
+      child.kill('SIGKILL');
+    }, timeoutMs);
     await gone;
     clearTimeout(force);
-    return this.#result ?? { complete: false, unconfirmed: 0 };
+    if (this.#result !== undefined) return this.#result;
+    const { open, inFlight } = this.#latest?.records ?? {};
+    this.#log.error(
+      { process: this.index, killed, lastSeen: { open, inFlight } },
+      killed
+        ? 'A server process did not stop in time and was killed; how many records it still held is not known'
+        : 'A server process ended before it had stopped; how many records it still held is not known',
+    );
+    return { complete: false, unconfirmed: 'unknown' };
   }
 
   kill(): void {
@@ -139,6 +165,8 @@ export class ProcessHandle {
     child.on('message', (report: Report) => {
       if (report.type === 'started') {
         this.#ready = true;
+        // Soon, for what nobody has asked for before a crash is not known after it.
+        void this.snapshot();
         started();
       } else if (report.type === 'failed') failure = new ProcessStartError(report.message, report);
       else this.#on(report);
@@ -147,18 +175,19 @@ export class ProcessHandle {
       const wasReady = this.#ready;
       this.#child = undefined;
       this.#ready = false;
+      this.#answers = true;
       for (const answer of this.#requests.values()) if (this.#latest) answer(this.#latest);
       this.#requests.clear();
       for (const socket of this.#onTheirWay) socket.destroy();
       this.#onTheirWay.clear();
       const isFirstStart = !wasReady && this.#failures === 0;
-      if (!this.#stopping && !isFirstStart) this.#crashed(signal ?? code, failure?.message);
+      if (!this.#stopping && !isFirstStart) this.#crashed(signal ?? code, wasReady, failure?.message);
       else failed(failure ?? new ProcessStartError('a server process ended at its start', { exitCode: 1 }));
     });
     this.tell({
       type: 'start',
       index: this.index,
-      processes: this.#processes,
+      settings: this.#settings,
       leftovers: this.#leftovers(),
     });
   }
@@ -173,6 +202,7 @@ export class ProcessHandle {
         break;
       case 'snapshot':
         this.#latest = report.snapshot;
+        this.#answers = true;
         this.#requests.get(report.request)?.(report.snapshot);
         this.#requests.delete(report.request);
         break;
@@ -185,15 +215,15 @@ export class ProcessHandle {
     }
   }
 
-  #crashed(how: NodeJS.Signals | number | null, reason: string | undefined): void {
+  #crashed(how: NodeJS.Signals | number | null, served: boolean, reason: string | undefined): void {
     if (performance.now() - this.#startedAtMs > STABLE_MS) this.#failures = 0;
     this.#failures++;
     const delayMs = backoffMs(this.#failures, RESTART);
     this.#log.error(
       { process: this.index, how, reason, restartInMs: Math.round(delayMs) },
-      'A server process crashed, starting it anew; what it had on disk is taken up, nothing confirmed is lost',
+      'A server process crashed, starting it again; what it had on disk is taken up, nothing confirmed is lost',
     );
-    this.#events.crashed(this.#latest);
+    this.#events.crashed(this.#latest, served);
     this.#latest = undefined;
     this.#restartTimer = setTimeout(() => {
       this.#fork(

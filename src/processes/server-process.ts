@@ -1,38 +1,42 @@
 // One of several server processes, seen from inside: a gateway whose sockets and orders come from the first process.
 
 import type { Socket } from 'node:net';
-import type { Logger } from '../config/logger.ts';
+import { createLogger, type Logger } from '../config/logger.ts';
 import type { Settings } from '../config/settings.ts';
-import { createGateway, type Gateway, type GatewayOptions } from '../gateway.ts';
+import { createGateway, type Gateway, type GatewayOptions, type StopResult } from '../gateway.ts';
 import type { Connection } from '../server/connection.ts';
-import type { Order, Report } from './messages.ts';
-import { shareOf } from './share.ts';
+import { machineMs, type Order, type Report } from './messages.ts';
 
-/** Runs until the first process says `stop`, or is gone. */
-export function runServerProcess(
-  settings: Settings,
-  { log, version }: { log: Logger; version: string },
-): void {
+/**
+ * Runs until the first process says `stop`, or is gone. Everything else it needs comes with the order to start.
+ * @param withLogger called with the logger once there is one
+ */
+export function runServerProcess({
+  version,
+  withLogger,
+}: {
+  version: string;
+  withLogger: (log: Logger) => void;
+}): void {
   // A terminal's Ctrl-C and a service manager's SIGTERM reach every process; what they mean is the first one's say.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => {});
   let running: ServerProcess | undefined;
   process.on('message', (order: Order, socket: Socket | undefined) => {
     if (order.type === 'start') {
-      const { index, processes, leftovers } = order;
-      running = new ServerProcess(shareOf(settings, { index, processes }), {
-        log: log.child({ process: index }),
-        version,
-        leftovers,
-      });
+      const log = createLogger(order.settings).child({ process: order.index });
+      withLogger(log);
+      running = new ServerProcess(order.settings, { log, version, leftovers: order.leftovers });
       void running.start();
     } else running?.on(order, socket);
   });
   process.on('disconnect', () => {
-    log.error('the first process is gone: stopping');
     if (running === undefined) process.exit(1);
-    void running.stop().then(({ complete }) => exit(log, complete ? 0 : 1));
+    running.orphaned();
   });
 }
+
+/** For a first process that does not read what it is told. */
+const TELL_TIMEOUT_MS = 500;
 
 class ServerProcess {
   readonly #log: Logger;
@@ -40,6 +44,7 @@ class ServerProcess {
   readonly #numbers = new Map<Connection, number>();
   readonly #connections = new Map<number, Connection>();
   #failure: unknown;
+  #stopping: Promise<void> | undefined;
 
   constructor(settings: Settings, options: Omit<GatewayOptions, 'events'>) {
     this.#log = options.log;
@@ -62,6 +67,8 @@ class ServerProcess {
       await this.#gateway.start();
       tell({ type: 'started' });
     } catch (error) {
+      // A start that was broken off by a stop is no failure; the stop tells how it ended.
+      if (this.#stopping !== undefined) return;
       const { message, code, exitCode } = error as Error & { code?: unknown; exitCode?: unknown };
       tell({
         type: 'failed',
@@ -73,8 +80,10 @@ class ServerProcess {
     }
   }
 
-  async stop() {
-    return (await this.#gateway?.stop()) ?? { complete: true, unconfirmed: 0 };
+  /** The first process is gone: nobody else will say that this one has to stop. */
+  orphaned(): void {
+    this.#log.error('the first process is gone: stopping');
+    this.#stop();
   }
 
   on(order: Order, socket: Socket | undefined): void {
@@ -90,14 +99,22 @@ class ServerProcess {
           tell({ type: 'snapshot', request: order.request, snapshot: this.#gateway.snapshot() });
         break;
       case 'stop':
-        void this.stop().then((result) => {
-          tell({ type: 'stopped', result });
-          return exit(this.#log, result.complete ? 0 : 1);
-        });
+        this.#stop(machineMs() - order.givenAtMs);
         break;
       case 'start':
         break;
     }
+  }
+
+  /** Once, whoever asks for it: the order to stop may be followed by the end of the one who gave it. */
+  #stop(lateMs = 0): void {
+    this.#stopping ??= this.#finish(lateMs);
+  }
+
+  async #finish(lateMs: number): Promise<void> {
+    const result: StopResult = (await this.#gateway?.stop(lateMs)) ?? { complete: true, unconfirmed: 0 };
+    await told({ type: 'stopped', result });
+    await exit(this.#log, result.complete ? 0 : 1);
   }
 
   #adopt(number: number, socket: Socket | undefined): void {
@@ -131,8 +148,21 @@ class ServerProcess {
 }
 
 function tell(report: Report): void {
-  // Gone meanwhile: `disconnect` follows.
+  // If the first process is gone, `disconnect` follows.
   if (process.connected) process.send?.(report, () => {});
+}
+
+/** Resolves once the report has left, or cannot leave. */
+function told(report: Report): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, TELL_TIMEOUT_MS);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    if (process.connected && process.send !== undefined) process.send(report, done);
+    else done();
+  });
 }
 
 function exit(log: Logger, code: number): Promise<never> {

@@ -2,7 +2,10 @@
 import type { Settings } from '../config/settings.ts';
 import { partDirectory } from '../spool/parts.ts';
 
-/** The settings of the process with this index. Connections are counted by the first process, not here. */
+/**
+ * The settings of the process with this index. Connections are counted by the first process, not here.
+ * @param processes as many as config/shares.ts allows, so that each share is large enough
+ */
 export function shareOf(
   settings: Settings,
   { index, processes }: { index: number; processes: number },

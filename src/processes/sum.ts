@@ -1,5 +1,5 @@
 // One picture of all processes: sums, but for what is the worst of them or the same for all.
-import type { Snapshot } from '../admin/snapshot.ts';
+import { MAX_PROBLEMS, type Snapshot } from '../admin/snapshot.ts';
 
 /** @param snapshots at least one; those of processes that are no more, by `retired`, may be among them */
 export function sumOf(snapshots: readonly [Snapshot, ...Snapshot[]]): Snapshot {
@@ -18,11 +18,13 @@ export function sumOf(snapshots: readonly [Snapshot, ...Snapshot[]]): Snapshot {
     queue: sums(snapshots.map((s) => s.queue)),
     records: sums(snapshots.map((s) => s.records)),
     kafka: {
-      ...sums(snapshots.map(({ kafka }) => ({ ...kafka, connected: 0, lastError: 0 }))),
+      ...sums(snapshots.map(({ kafka }) => ({ ...kafka, connected: 0, lastError: 0, problems: 0 }))),
       connected: snapshots.every((s) => s.kafka.connected),
       partitions: max((s) => s.kafka.partitions),
       oldestUnconfirmedSeconds: max((s) => s.kafka.oldestUnconfirmedSeconds),
       lastError: firstText(snapshots.map((s) => s.kafka.lastError)),
+      // Processes that share a Kafka mostly share its reasons.
+      problems: [...new Set(snapshots.flatMap((s) => s.kafka.problems))].slice(0, MAX_PROBLEMS),
     },
     spool: {
       ...sums(snapshots.map(({ spool }) => ({ ...spool, trouble: 0 }))),
@@ -65,6 +67,8 @@ export function retired(last: Snapshot): Snapshot {
       bufferCapacityBytes: 0,
       oldestUnconfirmedSeconds: 0,
       lastError: null,
+      problems: [],
+      heldPartitions: 0,
     },
     spool: { ...spool, bytes: 0, capacityBytes: 0, partitions: 0, oldestSeconds: 0, trouble: null },
     deadLetters: { ...deadLetters, waiting: 0, bytes: 0, problem: null },

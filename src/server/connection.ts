@@ -108,6 +108,11 @@ export class Connection implements Session, TimerOwner {
     return this.#frame !== undefined;
   }
 
+  /** Lines that were read and wait for room in the queue. */
+  get heldLines(): number {
+    return this.#held ? this.#framer.lines : 0;
+  }
+
   // --- what workers and delivery call ---
 
   accept(): void {
@@ -380,7 +385,8 @@ export class Connection implements Session, TimerOwner {
     if (this.#closingAtMs !== NEVER) return;
     this.#behindSinceMs = this.#writer.full ? this.#host.wheel.nowMs : NEVER;
     this.#tellStored();
-    this.#goOn();
+    // A device that reads its replies only now must not prolong the stop with lines that nobody has taken yet.
+    if (!this.#stopped) this.#goOn();
   }
 
   // --- time and end ---
@@ -397,10 +403,12 @@ export class Connection implements Session, TimerOwner {
       this.close('slow_reader', 'the replies are not being read');
       return;
     }
-    // While it is held back its silence is ours.
-    if (this.#paused) this.#lastReceivedMs = nowMs;
-    const identifyBy = this.#frame === undefined ? this.#connectedAtMs + identifyTimeoutMs : NEVER;
-    const lineBy = this.#paused ? NEVER : this.#lineBegunMs + lineTimeoutMs;
+    // While the device is held back, or the gateway stops, its silence is ours.
+    const isRead = !this.#paused && !this.#stopped;
+    if (!isRead) this.#lastReceivedMs = nowMs;
+    const isAwaited = !this.#stopped && this.#frame === undefined;
+    const identifyBy = isAwaited ? this.#connectedAtMs + identifyTimeoutMs : NEVER;
+    const lineBy = isRead ? this.#lineBegunMs + lineTimeoutMs : NEVER;
     const activeBy = this.#lastReceivedMs + inactivityTimeoutMs;
     if (nowMs >= identifyBy) this.close('identify_timeout', `identify within ${identifyTimeoutMs} ms`);
     else if (nowMs >= lineBy) this.close('line_timeout', `a line has to end within ${lineTimeoutMs} ms`);

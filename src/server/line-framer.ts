@@ -36,6 +36,13 @@ export class LineFramer {
     return this.#chunk.length === 0;
   }
 
+  /** Whole lines that next() would still answer. Looks at each byte: not for the hot path. */
+  get lines(): number {
+    let lines = this.#unread ? 1 : 0;
+    for (let at = this.#chunk.indexOf(LF, this.#at); at >= 0; at = this.#chunk.indexOf(LF, at + 1)) lines++;
+    return lines;
+  }
+
   /** Hands over the next chunk. The one before has to be used up: next() has answered `more`. */
   push(chunk: Uint8Array): void {
     this.#chunk = chunk;

@@ -36,6 +36,7 @@ export class TcpServer implements ConnectionHost {
   readonly #devices = new Map<string, Connection>();
   readonly #zipcodes = new Map<string, number>();
   readonly #warnDropped: () => void;
+  #reading = true;
 
   constructor(
     options: ConnectionOptions,
@@ -67,6 +68,8 @@ export class TcpServer implements ConnectionHost {
   adopt(socket: Socket): Connection {
     const connection = new Connection(this, socket);
     this.#connections.set(connection.id, connection);
+    // It was on its way here when the stop began.
+    if (!this.#reading) connection.stopReading();
     return connection;
   }
 
@@ -75,8 +78,16 @@ export class TcpServer implements ConnectionHost {
     return this.#connections.get(id);
   }
 
-  /** Reads no further byte; lines already taken are still handled. */
+  /** Lines that were read and wait for room in the queue. */
+  get heldLines(): number {
+    let lines = 0;
+    for (const connection of this.#connections.values()) lines += connection.heldLines;
+    return lines;
+  }
+
+  /** Reads no further byte, from no device; lines already taken are still handled. */
   stopReading(): void {
+    this.#reading = false;
     for (const connection of this.#connections.values()) connection.stopReading();
   }
 

@@ -3,7 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SpoolLayout } from './layout.ts';
-import { lockSpool, type SpoolLock } from './lock.ts';
+import { awaitSpoolLock, type LockWait, lockSpool, type SpoolLock } from './lock.ts';
 import { type Recovered, SpoolLog } from './spool-log.ts';
 
 export interface SpoolOptions {
@@ -45,10 +45,12 @@ export class Spool {
 
   /**
    * Locks the directory and recovers what is in it.
+   * @param wait for a process that has the directory; left out, that is refused at once
    * @throws SpoolLockedError where another gateway has it, the system's error where it cannot be used
    */
-  static async open(options: SpoolOptions): Promise<{ spool: Spool; report: SpoolReport }> {
-    const lock = lockSpool(options.directory);
+  static async open(options: SpoolOptions, wait?: LockWait): Promise<{ spool: Spool; report: SpoolReport }> {
+    const { directory } = options;
+    const lock = wait === undefined ? lockSpool(directory) : await awaitSpoolLock(directory, wait);
     const spool = new Spool(options, lock, await SpoolLayout.open(options.directory, options.topic));
     const report = { partitions: 0, records: 0, bytes: 0, cutBytes: 0, badBatches: 0, badRecords: 0 };
     for (const partition of await partitionsIn(options.directory, options.topic)) {

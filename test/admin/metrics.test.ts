@@ -86,7 +86,7 @@ test('the number of series is fixed, whatever the snapshot holds', async () => {
         uptimeSeconds: 1e6,
         readiness: { ready: false, reasons: ['a', 'b'] },
         lines: { ...base.lines, refused: strange },
-        kafka: { ...base.kafka, connected: false, lastError: 'broker "x" said\nno' },
+        kafka: { ...base.kafka, connected: false, lastError: 'broker "x" said\nno', problems: ['a', 'b'] },
       }),
     ),
   );

@@ -50,6 +50,9 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       bufferCapacityBytes: 67_108_864,
       oldestUnconfirmedSeconds: 0.25,
       lastError: null,
+      problems: [],
+      heldPartitions: 0,
+      throttledSeconds: 1.5,
     },
     spool: {
       bytes: 0,
@@ -67,7 +70,7 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       cpuSeconds: 2.5,
       eventLoopLagP99Seconds: 0.003,
     },
-    processes: { configured: 1, running: 1, restarts: 0 },
+    processes: { configured: 1, running: 1, restarts: 0, unseen: 0 },
     ...changes,
   };
 }

@@ -247,7 +247,7 @@ async function missTopic(t: TestContext, stage: Stage, way: string): Promise<voi
     const lines = logged(gateway, `${topic} does not exist`);
     return lines.length > 0 && lines;
   });
-  assert.match(line?.msg ?? '', /TOPIC_AUTHORIZATION_FAILED.*create it with 4 partitions, or allow it/);
+  assert.match(line?.msg ?? '', /TOPIC_AUTHORIZATION_FAILED.*create it with 4 partitions, or .*right Create/);
   await sendToSpool(gateway, fleet);
   assert.match(reasons(gateway), new RegExp(`${topic} does not exist.*TOPIC_AUTHORIZATION_FAILED`));
 

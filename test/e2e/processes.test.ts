@@ -1,7 +1,7 @@
 // Several server processes behind one port, as real processes: the spread, the caps over all of them, a crash, and
 // what fewer processes take over.
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -54,7 +54,7 @@ test('connections are spread evenly, and caps hold over all processes together',
     [figures.connections.maximum, figures.connections.accepted, figures.lines.refused.server_full],
     [7, 7, 2],
   );
-  assert.deepEqual(figures.processes, { configured: 3, running: 3, restarts: 0 });
+  assert.deepEqual(figures.processes, { configured: 3, running: 3, restarts: 0, unseen: 0 });
   assert.equal(figures.connections.uniqueZipcodes, 1);
   // A place that becomes free is free for every address, whichever process had it.
   devices[5]?.destroy();
@@ -140,6 +140,84 @@ test('server processes whose first process is killed end in order, and the next 
   assert.equal(gateway.stats.records.recovered, 1);
 });
 
+test('a process that does not stop in time is killed, and what it held is reported as unknown', async (t) => {
+  const gateway = await start(t, { SHUTDOWN_TIMEOUT: '500ms' });
+  const device = await Device.identified(gateway.port);
+  await stored(device, 1);
+  const stopped = gateway.children[1] as number;
+  process.kill(stopped, 'SIGSTOP');
+  await waitFor('it is said that one does not answer', () =>
+    gateway.stats.readiness.reasons.some((reason) => /server process 1 does not answer/.test(reason)),
+  );
+  gateway.signal('SIGTERM');
+  assert.equal(await gateway.exited(), 1);
+  assert.ok(!alive(stopped));
+  const said = (pattern: RegExp) => gateway.log.find(({ msg }) => pattern.test(msg));
+  assert.deepEqual(said(/was killed; how many records it still held is not known/)?.process, 1);
+  assert.equal(said(/^stopped hard: a server process ended without telling/)?.unconfirmed, 'unknown');
+  device.destroy();
+});
+
+test('a process that comes back has the settings of its siblings, although .env was edited meanwhile', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const secret = 'open-sesame';
+  const login = `KAFKA_SASL_MECHANISM=plain\nKAFKA_SASL_USERNAME=u\nKAFKA_SASL_PASSWORD=${secret}\n`;
+  writeFileSync(join(directory, '.env'), `TCP_MAX_LINE_BYTES=4KiB\n${login}`);
+  const gateway = await start(t, {}, directory);
+  writeFileSync(join(directory, '.env'), 'TCP_MAX_LINE_BYTES=128\nTCP_PORT=nonsense\n');
+  const before = gateway.children;
+  for (const pid of before) process.kill(pid, 'SIGKILL');
+  await waitFor('both are back', () => {
+    const { restarts, running } = gateway.stats.processes;
+    return restarts === 2 && running === 2;
+  });
+  for (let n = 0; n < 2; n++) {
+    const device = await Device.identified(gateway.port);
+    device.sendMessages({ type: 'metrics', seq: 1, data: { pad: 'x'.repeat(1000) } });
+    assert.deepEqual(await device.read(), { type: 'ack', status: 'stored', seq: 1 });
+    t.after(() => device.destroy());
+  }
+  for (const pid of gateway.children)
+    assert.ok(
+      !readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(secret),
+      'the password is in the arguments',
+    );
+  assert.ok(!JSON.stringify(gateway.log).includes(secret), 'the password is in the log');
+});
+
+test('fewer processes are started than asked for if the buffer is too small for all, and each of them works', async (t) => {
+  const gateway = await start(t, { TCP_PROCESSES: '4', KAFKA_BUFFER_BYTES: '5MiB' });
+  assert.equal(gateway.children.length, 2);
+  const warning = gateway.log.find(({ msg }) => /^KAFKA_BUFFER_BYTES=5MiB is enough for 2 of 4/.test(msg));
+  assert.deepEqual([warning?.level, warning?.asked, warning?.started], ['warn', 4, 2]);
+  assert.deepEqual([gateway.stats.processes.configured, gateway.stats.processes.running], [2, 2]);
+  const devices = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
+  for (const device of devices) await stored(device, 1);
+  assert.deepEqual(gateway.stats.readiness, { ready: true, reasons: [] });
+  for (const device of devices) device.destroy();
+});
+
+for (const processes of ['1', '2']) {
+  test(`a start that waits for the spool of another gateway ends at once on SIGTERM (TCP_PROCESSES=${processes})`, async (t) => {
+    const gateway = await start(t);
+    const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
+    t.after(() => rmSync(directory, { recursive: true, force: true }));
+    const second = await GatewayProcess.reserve(directory, {
+      TCP_PROCESSES: processes,
+      KAFKA_BROKERS: '',
+      SPOOL_DIR: gateway.env.SPOOL_DIR ?? '',
+      SHUTDOWN_TIMEOUT: '1m',
+    });
+    t.after(() => second.close());
+    const started = assert.rejects(second.start(), /ended at its start/);
+    await waitFor('it waits', () => second.said(/^SPOOL_DIR is in use by pid \d+/));
+    second.signal('SIGTERM');
+    assert.equal(await second.exited(), 0, second.logTail());
+    await started;
+  });
+}
+
 test('settings that no process can start with end the gateway with their exit code', async (t) => {
   const gateway = await start(t);
   const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
@@ -148,10 +226,13 @@ test('settings that no process can start with end the gateway with their exit co
     TCP_PROCESSES: '2',
     KAFKA_BROKERS: '',
     SPOOL_DIR: gateway.env.SPOOL_DIR ?? '',
+    // So long it waits for one that is only about to end.
+    SHUTDOWN_TIMEOUT: '100ms',
   });
   t.after(() => second.close());
   await assert.rejects(second.start(), /ended at its start[\s\S]*in use by another process/);
   assert.equal(await second.exited(), 78);
+  assert.ok(second.said(/^SPOOL_DIR is in use by pid \d+: waiting up to 1600ms/), second.logTail());
 });
 
 kafkaTest(

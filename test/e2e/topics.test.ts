@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import { withAdmin } from '../../scripts/kafka/client.ts';
 import { Device } from '../support/device.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
+import { createTopic, deleteTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
 import { TcpProxy } from './tcp-proxy.ts';
@@ -44,6 +44,12 @@ function partitionsOf(bootstrap: string, topics: readonly string[]): Promise<Rec
     });
     return Object.fromEntries(found.map(({ name, partitions }) => [name, partitions.length]));
   });
+}
+
+/** Resolves when the broker has forgotten the topic, so that it takes nothing for it any more. */
+async function remove(bootstrap: string, topic: string): Promise<void> {
+  await deleteTopic(bootstrap, topic);
+  await waitFor('the topic is gone', async () => !(topic in (await partitionsOf(bootstrap, [topic]))));
 }
 
 const isReady = (gateway: Gateway) => gateway.snapshot().readiness.ready;
@@ -194,5 +200,81 @@ kafkaTest(
       () => next.snapshot().readiness.ready && next.snapshot().records.spooled === 0,
     );
     assertLedger(fleet, await readTopic(bootstrap, names.metrics, ledgerSize(fleet)), { partitions: 4 });
+  },
+);
+
+kafkaTest(
+  'a topic that is deleted while the gateway runs is created again with the partitions it had, and what was stored meanwhile arrives',
+  async ({ bootstrap }, t) => {
+    const names = topicNames();
+    await createTopic(bootstrap, names.metrics, { partitions: 3 });
+    const gateway = await start(t, bootstrap, names, { KAFKA_NUM_PARTITIONS: '8' });
+    const before = await connectFleet(gateway.port, { devices: 10, zipcodes: 10 });
+    for (const device of before) device.send(2);
+    await allStored(before);
+    await disconnect(before);
+    await waitFor('all is in Kafka', () => gateway.snapshot().records.confirmed === ledgerSize(before));
+
+    await remove(bootstrap, names.metrics);
+    const fleet = await connectFleet(gateway.port, { devices: 20, zipcodes: 20 });
+    t.after(() => disconnect(fleet));
+    for (const device of fleet) device.sendShaped([1, 2]);
+    await allStored(fleet);
+    await waitFor(
+      'it is created again',
+      () => logged(gateway, `${names.metrics} created again`).length === 1,
+      20_000,
+    );
+    for (const device of fleet) device.send(2);
+    await allStored(fleet);
+    const total = ledgerSize(before) + ledgerSize(fleet);
+    await waitFor('all is in Kafka', () => gateway.snapshot().records.confirmed === total, 20_000);
+    assertLedger(fleet, await readTopic(bootstrap, names.metrics, ledgerSize(fleet)), { partitions: 3 });
+    await waitFor('the gateway is ready', () => isReady(gateway));
+  },
+);
+
+kafkaTest(
+  'a topic that somebody deletes and creates with more partitions is taken as it is',
+  async ({ bootstrap }, t) => {
+    const names = topicNames();
+    await createTopic(bootstrap, names.metrics, { partitions: 2 });
+    const gateway = await start(t, bootstrap, names);
+    await waitFor('the gateway is ready', () => isReady(gateway));
+    await remove(bootstrap, names.metrics);
+    const fleet = await connectFleet(gateway.port, { devices: 20, zipcodes: 20 });
+    t.after(() => disconnect(fleet));
+    for (const device of fleet) device.send(2);
+    await allStored(fleet);
+    await createTopic(bootstrap, names.metrics, { partitions: 5 });
+    await waitFor('the partitions are known', () => gateway.snapshot().kafka.partitions === 5, 20_000);
+    await waitFor(
+      'all is in Kafka',
+      () => gateway.snapshot().records.confirmed === ledgerSize(fleet),
+      20_000,
+    );
+    // What waited stays in the partitions it was stored for; what comes now goes where Java puts it.
+    const stored = await readTopic(bootstrap, names.metrics, ledgerSize(fleet));
+    assert.equal(new Set(stored.map(({ value }) => value?.toString())).size, ledgerSize(fleet));
+    assert.equal(stored.length, ledgerSize(fleet));
+    assert.deepEqual(logged(gateway, `${names.metrics} created`), []);
+  },
+);
+
+kafkaTest(
+  'a topic that takes no old timestamps is warned of once, before an outage shows it',
+  async ({ bootstrap }, t) => {
+    const names = topicNames();
+    const config = { 'message.timestamp.before.max.ms': '3600000' };
+    await createTopic(bootstrap, names.metrics, { partitions: 1, config });
+    const gateway = await start(t, bootstrap, names);
+    await waitFor('the gateway is ready', () => isReady(gateway));
+    const lines = logged(gateway, 'message.timestamp.before.max.ms=3600000');
+    assert.equal(lines.length, 1);
+    assert.match(lines[0]?.msg ?? '', new RegExp(`${names.metrics} .*1h old.*KAFKA_TIMESTAMP=sent`));
+
+    const sent = await start(t, bootstrap, names, { KAFKA_TIMESTAMP: 'sent' });
+    await waitFor('the gateway is ready', () => isReady(sent));
+    assert.deepEqual(logged(sent, 'message.timestamp'), []);
   },
 );

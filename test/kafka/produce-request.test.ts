@@ -7,7 +7,10 @@ test('a produce request is the frame of version 7', () => {
     { partition: 3, bytes: Buffer.from('first batch') },
     { partition: 0, bytes: Buffer.from('second') },
   ];
-  const parts = encodeProduceRequest({ topic: 'tö', acks: -1, timeoutMs: 1500, batches }, 77, 'me');
+  const parts = encodeProduceRequest(
+    { topic: 'tö', acks: -1, timeoutMs: 1500, batches },
+    { version: 7, correlationId: 77, clientId: 'me' },
+  );
   const frame = Buffer.concat(parts);
   const expected = Buffer.concat([
     int32(frame.length - 4),
@@ -33,7 +36,10 @@ test('a small request is one buffer; a large one has the batches’ own in it, a
     const batches = sizes.map((size, partition) => ({ partition, bytes: Buffer.alloc(size, partition + 1) }));
     return {
       batches,
-      parts: encodeProduceRequest({ topic: 't', acks: 1, timeoutMs: 1, batches }, 1, 'me'),
+      parts: encodeProduceRequest(
+        { topic: 't', acks: 1, timeoutMs: 1, batches },
+        { version: 7, correlationId: 1, clientId: 'me' },
+      ),
     };
   };
   const small = requestOf(100, 30_000, 30_000);
@@ -67,14 +73,14 @@ test('an answer is taken apart by partition, and what it says of other topics is
     topic('tö', partition(1, 6, -1n), partition(4, 0, 2n ** 40n)),
     int32(250),
   ]);
-  assert.deepEqual(decodeProduceResponse(body, 'tö'), {
+  assert.deepEqual(decodeProduceResponse(body, 'tö', 7), {
     partitions: [
       { partition: 1, errorCode: 6, baseOffset: -1n },
       { partition: 4, errorCode: 0, baseOffset: 2n ** 40n },
     ],
     throttleMs: 250,
   });
-  assert.deepEqual(decodeProduceResponse(body, 'absent').partitions, []);
+  assert.deepEqual(decodeProduceResponse(body, 'absent', 7).partitions, []);
 });
 
 function int16(...values: number[]): Buffer {

@@ -27,6 +27,20 @@ test('figures of all processes are added up, but for what is the worst of them o
   assert.equal(imbalance(sum), 2 * imbalance(one));
 });
 
+test('a problem that several processes have is named once, and held partitions and throttling are added up', () => {
+  const one = sampleSnapshot();
+  const held = (problems: readonly string[], heldPartitions: number) =>
+    sampleSnapshot({ kafka: { ...one.kafka, problems, heldPartitions } });
+  const { kafka } = sumOf([held(['no rights'], 2), held(['no rights', 'wrong clock'], 3), one]);
+  assert.deepEqual(kafka.problems, ['no rights', 'wrong clock']);
+  assert.equal(kafka.heldPartitions, 5);
+  assert.equal(kafka.throttledSeconds, 3 * one.kafka.throttledSeconds);
+  const many = Array.from({ length: 8 }, (_, i) => [held([`a${i}`], 0), held([`b${i}`], 0)]).flat();
+  assert.equal(sumOf([one, ...many]).kafka.problems.length, 10);
+  const { kafka: left } = retired(held(['no rights'], 2));
+  assert.deepEqual([left.problems, left.heldPartitions, left.throttledSeconds], [[], 0, 1.5]);
+});
+
 test('what a crashed process leaves keeps every total and the balance, and holds nothing', () => {
   const last = sampleSnapshot();
   const { records, lines, connections, kafka } = retired(last);

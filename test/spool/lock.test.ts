@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { SpoolLockedError } from '../../src/spool/lock.ts';
+import { awaitSpoolLock, SpoolLockedError } from '../../src/spool/lock.ts';
 import { Spool } from '../../src/spool/spool.ts';
+import { waitFor } from '../support/wait.ts';
 import { type Child, makeBatch, startChild, temporaryDirectory } from './support.ts';
 
 const started = async (t: TestContext, directory: string, env: Record<string, string>): Promise<Child> => {
@@ -43,6 +44,56 @@ it('a process without flock respects one that has it', async (t) => {
   const directory = temporaryDirectory(t);
   await started(t, directory, {});
   assert.equal(await (await started(t, directory, { PATH: '' })).ended, 78);
+});
+
+describe('a start that waits for the lock', () => {
+  const waiting = (directory: string, timeoutMs: number) => {
+    const asked: (number | undefined)[] = [];
+    const abort = new AbortController();
+    const beganMs = performance.now();
+    const lock = awaitSpoolLock(directory, {
+      timeoutMs,
+      signal: abort.signal,
+      onWait: (pid) => asked.push(pid),
+    });
+    lock.catch(() => undefined);
+    return { lock, asked, abort, ms: () => performance.now() - beganMs };
+  };
+
+  it('gets it as soon as the process that has it ends, and says once for whom it waits', async (t) => {
+    const directory = temporaryDirectory(t);
+    const holder = await started(t, directory, {});
+    const { lock, asked, ms } = waiting(directory, 60_000);
+    await waitFor('two more tries', () => ms() > 250);
+    assert.deepEqual(asked, [holder.process.pid]);
+    holder.process.kill('SIGKILL');
+    (await lock).release();
+    assert.ok(ms() < 10_000, `${ms()} ms`);
+    assert.equal(asked.length, 1);
+  });
+
+  it('does not wait for nobody, and gives up in time with the error of a lock that is taken', async (t) => {
+    const directory = temporaryDirectory(t);
+    const free = waiting(directory, 60_000);
+    (await free.lock).release();
+    assert.deepEqual(free.asked, []);
+    await started(t, directory, {});
+    const late = waiting(directory, 300);
+    await assert.rejects(late.lock, (error) => error instanceof SpoolLockedError && error.exitCode === 78);
+    assert.ok(late.ms() >= 300 && late.ms() < 5000, `${late.ms()} ms`);
+    const atOnce = waiting(directory, 0);
+    await assert.rejects(atOnce.lock, SpoolLockedError);
+    assert.deepEqual(atOnce.asked, []);
+  });
+
+  it('ends at once when the gateway is told to stop', async (t) => {
+    const directory = temporaryDirectory(t);
+    await started(t, directory, {});
+    const { lock, asked, abort } = waiting(directory, 60_000);
+    await waitFor('it waits', () => asked.length === 1);
+    abort.abort();
+    await assert.rejects(lock, { name: 'AbortError' });
+  });
 });
 
 describe('a spool', () => {

@@ -12,7 +12,10 @@ interface Item {
 async function partitionSpool(t: TestContext) {
   // The cap stands for any refusal of the disk.
   const state = { full: false, maxWrite: Infinity };
-  const { log } = await openLog(temporaryDirectory(t), { sync: 'batch', reserve: (bytes) => !state.full && bytes <= state.maxWrite });
+  const { log } = await openLog(temporaryDirectory(t), {
+    sync: 'batch',
+    reserve: (bytes) => !state.full && bytes <= state.maxWrite,
+  });
   const abort = new AbortController();
   const groups: string[][] = [];
   const troubles: (string | null)[] = [];

@@ -1,19 +1,19 @@
 // How often a login that is refused is tried again.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LoginGate } from '../../src/kafka/login-gate.ts';
+import { LoginBackoff } from '../../src/kafka/login-backoff.ts';
 
 /** A gate whose login was refused at 0 ms, and its clock. */
 function refusedGate() {
   const clock = { ms: 0 };
-  const gate = new LoginGate(() => clock.ms);
+  const gate = new LoginBackoff(() => clock.ms);
   gate.enter(true);
   gate.refused(new Error('refused'));
   return { gate, clock };
 }
 
 test('logins that work are not held back', () => {
-  const gate = new LoginGate(() => 0);
+  const gate = new LoginBackoff(() => 0);
   for (let i = 0; i < 100; i++) {
     gate.enter(false);
     gate.accepted();

@@ -5,7 +5,7 @@ import { type BackoffOptions, backoffMs } from './backoff.ts';
 /** Half of a pause is the least that jitter leaves of it: still below one attempt a second. */
 const PAUSE: BackoffOptions = { firstMs: 2200, maxMs: 3000 };
 
-export class LoginGate {
+export class LoginBackoff {
   readonly #now: () => number;
   #refusal: Error | undefined;
   #refusals = 0;

@@ -1,15 +1,15 @@
-// The two ways from a connection's line to its record behind one face: the queue with its worker pool, or the
-// old way, one message at a time (TCP_USE_WORKER_POOL=false).
+// The way from a connection's line to its record: the queue with its worker pool, or one message at a time
+// (TCP_USE_WORKER_POOL=false).
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
-import { DirectSink } from '../queue/direct-sink.ts';
 import type { JobSink } from '../queue/job.ts';
 import { JobQueue } from '../queue/job-queue.ts';
+import { SerialSink } from '../queue/serial-sink.ts';
 import type { RecordSink } from './record-sink.ts';
 import { Worker } from './worker.ts';
 import { WorkerPool } from './worker-pool.ts';
 
-export interface Executor {
+export interface Ingest {
   readonly sink: JobSink;
   readonly workers: number;
   start(): void;
@@ -19,11 +19,11 @@ export interface Executor {
 
 const MIN_QUEUE_BYTES = 16 * 2 ** 20;
 
-export function createExecutor(settings: Settings, records: RecordSink, log: Logger): Executor {
+export function createIngest(settings: Settings, records: RecordSink, log: Logger): Ingest {
   return settings.TCP_USE_WORKER_POOL ? pooled(settings, records, log) : direct(settings, records, log);
 }
 
-function pooled(settings: Settings, records: RecordSink, log: Logger): Executor {
+function pooled(settings: Settings, records: RecordSink, log: Logger): Ingest {
   const { TCP_WORKER_COUNT: count, TCP_JOB_QUEUE_SIZE: capacity } = settings;
   const queue = new JobQueue({
     capacity,
@@ -47,9 +47,9 @@ function pooled(settings: Settings, records: RecordSink, log: Logger): Executor 
   };
 }
 
-function direct(settings: Settings, records: RecordSink, log: Logger): Executor {
+function direct(settings: Settings, records: RecordSink, log: Logger): Ingest {
   const worker = new Worker(records);
-  const sink = new DirectSink(async (job) => {
+  const sink = new SerialSink(async (job) => {
     while (!records.hasRoom()) if (!(await records.room())) return;
     const ticket = worker.handle(job);
     if (!settings.KAFKA_ASYNC) await ticket?.settled();

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { DirectSink } from '../../src/queue/direct-sink.ts';
 import type { Job } from '../../src/queue/job.ts';
+import { SerialSink } from '../../src/queue/serial-sink.ts';
 import { NotingSession } from '../support/session.ts';
 
 function controlled() {
   const handling: { job: Job; finish: () => void }[] = [];
-  const sink = new DirectSink((job) => new Promise((resolve) => handling.push({ job, finish: resolve })), 10);
+  const sink = new SerialSink((job) => new Promise((resolve) => handling.push({ job, finish: resolve })), 10);
   return { sink, handling };
 }
 
-describe('DirectSink', () => {
+describe('SerialSink', () => {
   it('handles one job of a connection at a time, those of others beside it', () => {
     const { sink, handling } = controlled();
     const [one, other] = [new NotingSession(), new NotingSession()];

@@ -1,8 +1,8 @@
-// The old way (TCP_USE_WORKER_POOL=false): no queue and no workers. Each connection hands over one message and
+// One message at a time (TCP_USE_WORKER_POOL=false): no queue and no workers. Each connection hands over one message and
 // waits until it is handled before it hands over the next. Kept for comparison.
 import type { Job, JobSink, JobSinkStats, JobSource } from './job.ts';
 
-export class DirectSink implements JobSink {
+export class SerialSink implements JobSink {
   readonly #handle: (job: Job) => Promise<void>;
   readonly #capacity: number;
   readonly #busy = new Map<JobSource, { waits: boolean }>();

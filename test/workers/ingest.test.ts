@@ -55,7 +55,7 @@ describe('TCP_USE_WORKER_POOL', () => {
   for (const pool of ['true', 'false']) {
     it(`${pool} with KAFKA_ASYNC=false stops in time although nothing is ever confirmed`, async (t) => {
       const before = process.getActiveResourcesInfo().length;
-      const spool = mkdtempSync(join(tmpdir(), 'sluice-executor-'));
+      const spool = mkdtempSync(join(tmpdir(), 'sluice-ingest-'));
       t.after(() => rmSync(spool, { recursive: true }));
       const gateway = await startGateway({
         TCP_USE_WORKER_POOL: pool,
@@ -70,7 +70,7 @@ describe('TCP_USE_WORKER_POOL', () => {
       await waitFor('a record', () => gateway.snapshot().records.accepted > 0);
       const { complete, unconfirmed } = await gateway.stop();
       assert.equal(complete, false);
-      assert.ok(unconfirmed > 0);
+      assert.ok(unconfirmed !== 'unknown' && unconfirmed > 0);
       device.destroy();
       await waitFor('no handle', () => process.getActiveResourcesInfo().length <= before + 1);
     });

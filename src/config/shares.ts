@@ -1,0 +1,87 @@
+// The memory and the disk that one server process needs at the least, and so into how many processes the settings can
+// be divided. The only place with this arithmetic: the checks of the settings, the start and the buffer itself ask it.
+import { sizeText } from './kinds.ts';
+import type { Settings } from './settings.ts';
+
+type Needs = Pick<Settings, 'TCP_MAX_LINE_BYTES' | 'KAFKA_BATCH_BYTES'>;
+type Totals = Pick<Settings, 'KAFKA_BUFFER_BYTES' | 'SPOOL_MAX_BYTES' | 'SPOOL_DEAD_BYTES'>;
+
+/** What 1000 readings of one message may add to their line: the record around each. */
+const MESSAGE_FRAMES_BYTES = 1000 * 1024;
+/** How many times its length a line may take as records, at most. */
+const LINE_GROWTH = 3;
+/** One batch gathers records while the one before it is on its way. */
+const BATCHES = 2;
+const MIN_SPOOL_BYTES = 2 ** 20;
+
+/** What one message may take of KAFKA_BUFFER_BYTES at most: it is handled only while so much is free. */
+export function messageBytes({ TCP_MAX_LINE_BYTES: line }: Pick<Needs, 'TCP_MAX_LINE_BYTES'>): number {
+  return LINE_GROWTH * line + MESSAGE_FRAMES_BYTES;
+}
+
+/** A setting that is divided among the processes, and how much of it each of them needs. */
+export interface Share {
+  readonly name: keyof Totals;
+  readonly needBytes: number;
+  /** Why a process needs so much, to be read after "for". */
+  readonly reason: string;
+}
+
+/** With a smaller buffer devices would be paused for ever; with a smaller spool a batch would never find room in it. */
+export function sharesOfProcess(settings: Needs): readonly Share[] {
+  const { KAFKA_BATCH_BYTES: batch, TCP_MAX_LINE_BYTES: line } = settings;
+  return [
+    {
+      name: 'KAFKA_BUFFER_BYTES',
+      needBytes: messageBytes(settings) + BATCHES * batch,
+      reason: `a message of up to TCP_MAX_LINE_BYTES=${sizeText(line)} and two batches of KAFKA_BATCH_BYTES=${sizeText(batch)}`,
+    },
+    {
+      name: 'SPOOL_MAX_BYTES',
+      needBytes: Math.max(MIN_SPOOL_BYTES, BATCHES * Math.max(batch, line)),
+      reason: `two batches of KAFKA_BATCH_BYTES=${sizeText(batch)} or TCP_MAX_LINE_BYTES=${sizeText(line)}`,
+    },
+    {
+      name: 'SPOOL_DEAD_BYTES',
+      needBytes: BATCHES * line,
+      reason: `two dead letters of up to TCP_MAX_LINE_BYTES=${sizeText(line)}`,
+    },
+  ];
+}
+
+export interface ProcessCount {
+  /** At least 1 if the settings have passed the checks. */
+  readonly started: number;
+  /** The setting that allows no more, if fewer are started than were asked for. */
+  readonly limit: (Share & { readonly haveBytes: number }) | undefined;
+}
+
+/** How many of the processes that were asked for can be started, so that each gets the share it needs. */
+export function processesFor(settings: Needs & Totals, asked: number): ProcessCount {
+  let started = asked;
+  let limit: ProcessCount['limit'];
+  for (const share of sharesOfProcess(settings)) {
+    const haveBytes = settings[share.name];
+    const most = Math.floor(haveBytes / share.needBytes);
+    if (most >= started) continue;
+    started = most;
+    limit = { ...share, haveBytes };
+  }
+  return { started, limit };
+}
+
+/** What the start says if fewer processes run than were asked for. */
+export function fewerProcessesText(asked: number, { started, limit }: ProcessCount): string | undefined {
+  if (limit === undefined) return undefined;
+  const { name, haveBytes, needBytes } = limit;
+  return (
+    `${name}=${sizeText(haveBytes)} is enough for ${started} of ${asked} server processes, so only ${started} ` +
+    `will run; set ${name} to at least ${roundedUp(asked * needBytes)}, or TCP_PROCESSES=${started}`
+  );
+}
+
+/** Whole KiB or MiB, never less than that many bytes. */
+export function roundedUp(bytes: number): string {
+  const unit = bytes > 16 * 2 ** 20 ? 2 ** 20 : 2 ** 10;
+  return sizeText(Math.ceil(bytes / unit) * unit);
+}

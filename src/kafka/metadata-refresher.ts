@@ -1,0 +1,397 @@
+// Keeps a topic's metadata up to date: asks for the leaders until some broker answers, hands them to delivery and the
+// batcher, creates the topic if it is missing, reads its limits, and says in plain words why Kafka cannot be used.
+// It never touches a record.
+import type { Logger } from 'pino';
+import { backoffMs, pause } from './backoff.ts';
+import type { Batch } from './batch.ts';
+import type { BatchLimits } from './batch-merger.ts';
+import { ClusterError, type TopicLimits, type TopicMetadata, type TopicToCreate } from './cluster.ts';
+import { kafkaError } from './errors.ts';
+import { LeaderConnections } from './leader-connections.ts';
+import type { MetadataSource } from './metadata-source.ts';
+import { createOtherTopics } from './other-topics.ts';
+import type { ProducerIdentity } from './producer-sequence.ts';
+import { RepeatedAnswer } from './repeated-answer.ts';
+import { creationRefusal, isRefusedForNow } from './topic-creation.ts';
+import { limitWarnings } from './topic-warnings.ts';
+
+export interface MetadataRefresherOptions {
+  readonly brokers: readonly string[];
+  /** The topic records go to, created if it is missing. */
+  readonly topic: TopicToCreate;
+  /** Created if they are missing, not written to by delivery. */
+  readonly others: readonly TopicToCreate[];
+  readonly idempotent: boolean;
+  /** KAFKA_TIMESTAMP. */
+  readonly timestamp: 'received' | 'sent';
+  /** Another refresher of the same cluster says how it is. */
+  readonly quiet: boolean;
+  readonly timing?: Partial<RefresherTiming>;
+}
+
+export interface RefresherTiming {
+  /** Up to the second failure this is quick; after that under one attempt a second. */
+  readonly retry: { readonly firstMs: number; readonly maxMs: number };
+  /** The leaders are asked for so often even when nothing fails, so that new partitions are found. */
+  readonly refreshEveryMs: number;
+  readonly limitsEveryMs: number;
+  /** Readings of the limits that somebody asks for are at least so far apart. */
+  readonly limitsNotWithinMs: number;
+  /** A topic that was there is believed to be gone after so many answers in a row, over so long a time. */
+  readonly goneAfter: { readonly times: number; readonly forMs: number };
+  /** The same for fewer partitions than before. */
+  readonly fewerAfter: { readonly times: number; readonly forMs: number };
+}
+
+/** The calls that the refresher makes on Delivery. */
+export interface MetadataDelivery {
+  adoptPartitions(partitions: number, limits: BatchLimits): Promise<void>;
+  takeParked(): Batch[];
+  setLeaders(
+    leaders: readonly number[],
+    identity: ProducerIdentity | undefined,
+    clusterId: string | undefined,
+  ): void;
+  unreachable(): void;
+}
+
+/** And on Batcher. */
+export interface MetadataBatcher {
+  readonly partitions: number;
+  readonly batchLimits: BatchLimits;
+  maxRecordBytes: number;
+  setPartitions(partitions: number, parked: readonly Batch[], isFirst: boolean): void;
+}
+
+/** Why records cannot be delivered now. */
+interface Trouble {
+  readonly message: string;
+  /** Each kind is said at once when it comes up, and then no more often than REMIND_EVERY_MS. */
+  readonly kind: string;
+  /** Not said before it has lasted for PATIENCE tries: a broker answers, so it may pass within a second. */
+  readonly mayPass: boolean;
+  /** Other partitions are delivered. */
+  readonly isPartial: boolean;
+}
+
+const TIMING: RefresherTiming = {
+  retry: { firstMs: 200, maxMs: 2000 },
+  refreshEveryMs: 60_000,
+  limitsEveryMs: 60 * 60_000,
+  limitsNotWithinMs: 5_000,
+  // Whoever deletes a topic to create it again with other settings gets the time to do so.
+  goneAfter: { times: 3, forMs: 5_000 },
+  fewerAfter: { times: 3, forMs: 0 },
+};
+/** Failures in a row that are kept quiet while a broker answers: about a second. */
+const PATIENCE = 3;
+const REMIND_EVERY_MS = 60_000;
+/** Warnings of topics' limits that were said, by cluster: the spools of former processes have refreshers of their own. */
+const SAID_LIMITS = new WeakMap<MetadataSource, Set<string>>();
+
+export class MetadataRefresher {
+  readonly #options: MetadataRefresherOptions;
+  readonly #timing: RefresherTiming;
+  readonly #source: MetadataSource;
+  readonly #delivery: MetadataDelivery;
+  readonly #batcher: MetadataBatcher;
+  readonly #log: Logger;
+  readonly #abort = new AbortController();
+  readonly #connections: LeaderConnections;
+  readonly #repeated = new RepeatedAnswer();
+  #refreshing = false;
+  /** Ends the wait for the leaders' connections, while there is one. */
+  #interrupt: (() => void) | undefined;
+  /** Partitions of the topic, undefined until it was seen. */
+  #partitions: number | undefined;
+  // Created, but no broker has named it yet.
+  #isCreated = false;
+  #identity: { readonly value: ProducerIdentity; readonly clusterId: string | undefined } | undefined;
+  #limits: TopicLimits | undefined;
+  #limitsReadAtMs = Number.NEGATIVE_INFINITY;
+  #limitsReading: Promise<void> | undefined;
+  #trouble: Pick<Trouble, 'message' | 'isPartial'> | null = {
+    message: 'not connected to Kafka yet',
+    isPartial: false,
+  };
+  readonly #saidAtMs = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    options: MetadataRefresherOptions,
+    deps: { source: MetadataSource; delivery: MetadataDelivery; batcher: MetadataBatcher; log: Logger },
+  ) {
+    this.#options = options;
+    this.#timing = { ...TIMING, ...options.timing };
+    this.#source = deps.source;
+    this.#delivery = deps.delivery;
+    this.#batcher = deps.batcher;
+    this.#log = deps.log;
+    this.#connections = new LeaderConnections((nodeId) => this.#source.connectTo(nodeId), {
+      signal: this.#abort.signal,
+    });
+  }
+
+  /** Why records cannot be delivered now, or null: the leaders are known and each has been connected to. */
+  get problem(): string | null {
+    return this.#trouble?.message ?? null;
+  }
+
+  /** The problem is one of some partitions only; the others are delivered. */
+  get isPartial(): boolean {
+    return this.#trouble?.isPartial ?? false;
+  }
+
+  /** The topic's partitions are known. */
+  get known(): boolean {
+    return this.#partitions !== undefined;
+  }
+
+  /** As last read, undefined before that and if the broker does not let us read them. */
+  get limits(): TopicLimits | undefined {
+    return this.#limits;
+  }
+
+  start(): void {
+    this.refresh('start');
+    this.#timer = setInterval(() => this.refresh('routine'), this.#timing.refreshEveryMs);
+    this.#timer.unref();
+  }
+
+  /** Asks for the leaders again, once however often it is called, and until there is an answer. */
+  refresh(reason: string): void {
+    if (this.#abort.signal.aborted) return;
+    // A leader that does not answer must not delay the news that another one has moved.
+    this.#interrupt?.();
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    this.#log.debug({ reason }, 'Asking Kafka for the partitions’ leaders');
+    void this.#refreshUntilDone().finally(() => {
+      this.#refreshing = false;
+    });
+  }
+
+  /** Reads the topic's limits again, as after MESSAGE_TOO_LARGE. Resolves when they are read, or cannot be read now. */
+  async refreshLimits(): Promise<void> {
+    if (performance.now() - this.#limitsReadAtMs < this.#timing.limitsNotWithinMs) return;
+    this.#limitsReading ??= this.#readLimits().finally(() => {
+      this.#limitsReading = undefined;
+    });
+    await this.#limitsReading;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#abort.abort();
+    this.#interrupt?.();
+  }
+
+  async #refreshUntilDone(): Promise<void> {
+    const { signal } = this.#abort;
+    for (let failures = 1; !signal.aborted; failures++) {
+      const trouble = await this.#refreshOnce().catch(asTrouble);
+      if (signal.aborted) return;
+      if (trouble === null) {
+        this.#resolved();
+        return;
+      }
+      if (trouble !== 'connecting' && !(trouble.mayPass && failures <= PATIENCE)) this.#report(trouble);
+      await pause(backoffMs(failures, this.#timing.retry), signal);
+    }
+  }
+
+  /** Null if the leaders are known and connected to; 'connecting' if somebody wants newer metadata before that. */
+  async #refreshOnce(): Promise<Trouble | 'connecting' | null> {
+    const { topic } = this.#options;
+    let metadata = await this.#source.topicMetadata(topic.topic);
+    if (isMissing(metadata)) {
+      const trouble = await this.#create();
+      if (trouble !== null) return trouble;
+      metadata = await this.#source.topicMetadata(topic.topic);
+      if (isMissing(metadata)) return mayPass(`topic ${topic.topic} was created and no broker names it yet`);
+    }
+    if (metadata.errorCode !== 0) {
+      this.#repeated.clear();
+      return refused(`topic ${topic.topic}`, metadata.errorCode);
+    }
+    const fewer = this.#doubtFewer(metadata.leaders.length);
+    if (fewer !== null) return fewer;
+    if (this.#isCreated) this.#sayCreated(metadata.leaders.length);
+    await this.#prepare(metadata);
+    if (this.#abort.signal.aborted) return null;
+    await this.#apply(metadata);
+    return this.#connect(metadata);
+  }
+
+  /** Creates the topic if it was never seen, or has been gone for a while. Null if it exists afterwards. */
+  async #create(): Promise<Trouble | null> {
+    const { topic, partitions } = this.#options.topic;
+    if (this.known && !this.#repeated.isConfirmed('missing', this.#timing.goneAfter))
+      return mayPass(`topic ${topic} has vanished (UNKNOWN_TOPIC_OR_PARTITION)`);
+    // With the number it had, so that keys stay in their partitions.
+    const wanted = { ...this.#options.topic, partitions: this.#partitions ?? partitions };
+    const refusal = await this.#source.createTopic(wanted);
+    if (refusal !== null) {
+      const message = creationRefusal(wanted, refusal);
+      return { message, kind: 'CREATE', mayPass: isRefusedForNow(refusal), isPartial: false };
+    }
+    this.#isCreated = true;
+    return null;
+  }
+
+  #sayCreated(partitions: number): void {
+    const { topic } = this.#options.topic;
+    this.#isCreated = false;
+    const again = this.known ? ' again' : '';
+    this.#log.info({ topic, partitions }, `Topic ${topic} created${again}`);
+  }
+
+  /** Partitions never become fewer but by a topic that was deleted and created again. */
+  #doubtFewer(partitions: number): Trouble | null {
+    const before = this.#batcher.partitions;
+    if (partitions >= before) {
+      this.#repeated.clear();
+      return null;
+    }
+    if (this.#repeated.isConfirmed(`${partitions} partitions`, this.#timing.fewerAfter)) return null;
+    const { topic } = this.#options.topic;
+    return mayPass(`a broker names ${partitions} partitions of ${topic}, which has ${before}`);
+  }
+
+  /** What the leaders are used with. */
+  async #prepare({ clusterId }: TopicMetadata): Promise<void> {
+    if (this.#options.idempotent) {
+      const current = this.#identity;
+      // Another cluster may have given the same id to somebody else.
+      const isForeign =
+        current?.clusterId !== undefined && clusterId !== undefined && current.clusterId !== clusterId;
+      if (current === undefined || isForeign) {
+        this.#identity = { value: await this.#source.initProducerId(), clusterId };
+        if (isForeign) {
+          this.#log.warn(
+            { clusterId, before: current.clusterId },
+            'Another Kafka cluster answers at the same address; records go to it under a new producer id',
+          );
+        }
+      } else if (current.clusterId === undefined) this.#identity = { value: current.value, clusterId };
+    }
+    const isDue = performance.now() - this.#limitsReadAtMs >= this.#timing.limitsEveryMs;
+    if (!isDue) return;
+    const reading = this.refreshLimits();
+    // Only the first batches have to wait for the limits; later the leaders are more urgent.
+    if (!this.known) await reading;
+  }
+
+  async #apply({ leaders, clusterId }: TopicMetadata): Promise<void> {
+    const isFirst = !this.known;
+    await this.#delivery.adoptPartitions(leaders.length, this.#batcher.batchLimits);
+    const parked = this.#delivery.takeParked();
+    this.#delivery.setLeaders(leaders, this.#identity?.value, clusterId);
+    if (isFirst || leaders.length !== this.#batcher.partitions) {
+      this.#batcher.setPartitions(leaders.length, parked, isFirst);
+    }
+    this.#partitions = leaders.length;
+    this.#repeated.clear();
+    const { others } = this.#options;
+    if (!isFirst || others.length === 0) return;
+    void createOtherTopics(others, {
+      source: this.#source,
+      signal: this.#abort.signal,
+      log: this.#log,
+    });
+  }
+
+  async #connect({ leaders }: TopicMetadata): Promise<Trouble | 'connecting' | null> {
+    const { topic } = this.#options.topic;
+    this.#connections.connect(leaders);
+    const leaderless = leaders.filter((leader) => leader < 0).length;
+    if (leaderless > 0) {
+      const message = `${leaderless} of ${leaders.length} partitions of ${topic} have no leader`;
+      return { ...mayPass(message), isPartial: leaderless < leaders.length };
+    }
+    await Promise.race([this.#connections.settled(), this.#interrupted()]);
+    this.#interrupt = undefined;
+    const { trouble, isComplete } = this.#connections;
+    if (trouble === null) return isComplete ? null : 'connecting';
+    const { message, isPartial } = trouble;
+    return { message: `topic ${topic}: ${message}`, kind: 'LEADERS', mayPass: true, isPartial };
+  }
+
+  #interrupted(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#interrupt = resolve;
+    });
+  }
+
+  async #readLimits(): Promise<void> {
+    const { topic } = this.#options.topic;
+    this.#limitsReadAtMs = performance.now();
+    try {
+      this.#limits = await this.#source.topicLimits(topic);
+    } catch (error) {
+      // The topic's records can still be delivered, and the limits are read again with the next metadata.
+      this.#limitsReadAtMs = Number.NEGATIVE_INFINITY;
+      this.#log.debug({ topic, err: error }, `Could not read the limits of topic ${topic}`);
+      return;
+    }
+    if (this.#limits === undefined) return;
+    const { maxMessageBytes } = this.#limits;
+    if (maxMessageBytes !== undefined) this.#batcher.maxRecordBytes = maxMessageBytes;
+    const said = SAID_LIMITS.get(this.#source) ?? new Set();
+    SAID_LIMITS.set(this.#source, said);
+    for (const warning of limitWarnings(topic, this.#limits, this.#options.timestamp)) {
+      if (!said.has(warning)) this.#log.warn({ topic }, warning);
+      said.add(warning);
+    }
+  }
+
+  #resolved(): void {
+    if (this.#trouble !== null) {
+      this.#log[this.#options.quiet ? 'debug' : 'info'](
+        { brokers: this.#options.brokers, partitions: this.#batcher.partitions },
+        'Kafka is reachable, records are flowing',
+      );
+    }
+    this.#trouble = null;
+    this.#saidAtMs.clear();
+  }
+
+  #report(trouble: Trouble): void {
+    const { message, kind, isPartial } = trouble;
+    this.#trouble = trouble;
+    if (!this.known) this.#delivery.unreachable();
+    const now = performance.now();
+    if (now - (this.#saidAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) < REMIND_EVERY_MS) return;
+    this.#saidAtMs.set(kind, now);
+    const [what, whose] = isPartial
+      ? ['Kafka cannot be used in full', 'the records of these partitions']
+      : ['Kafka cannot be used', 'their records'];
+    this.#log[this.#options.quiet ? 'debug' : 'warn'](
+      { brokers: this.#options.brokers, reason: message },
+      `${what}: ${message}. Devices are served; ${whose} wait in the spool on disk (SPOOL_DIR), ` +
+        'nothing is dropped. A local Kafka for trying: npm run kafka',
+    );
+  }
+}
+
+const isMissing = ({ errorCode }: TopicMetadata) =>
+  kafkaError(errorCode).name === 'UNKNOWN_TOPIC_OR_PARTITION';
+
+function mayPass(message: string): Trouble {
+  return { message, kind: 'ANSWER', mayPass: true, isPartial: false };
+}
+
+function refused(what: string, errorCode: number): Trouble {
+  const { name, remedy } = kafkaError(errorCode);
+  const advice = remedy === undefined ? '' : `; ${remedy}`;
+  return { ...mayPass(`${what}: ${name}${advice}`), kind: name };
+}
+
+/** A request that no broker answered, or that one refused, or a spool that could not be placed for the partitions. */
+function asTrouble(error: unknown): Trouble {
+  const { message, code, errorCode } = error as Error & { code?: unknown; errorCode?: unknown };
+  if (error instanceof ClusterError) return { message, kind: error.code, mayPass: false, isPartial: false };
+  // An answer with an error carries Kafka's own number.
+  const answered = [errorCode, code].find((value) => typeof value === 'number');
+  return answered === undefined ? mayPass(message) : refused('Kafka refuses a request', answered);
+}

@@ -1,0 +1,51 @@
+// What a topic takes, out of its settings (https://kafka.apache.org/documentation/#topicconfigs).
+
+export interface TopicLimits {
+  readonly maxMessageBytes: number | undefined;
+  readonly timestampType: 'CreateTime' | 'LogAppendTime' | undefined;
+  /** How far a record's time may lie before the broker's, milliseconds; undefined = no limit. */
+  readonly timestampBeforeMaxMs: number | undefined;
+  readonly timestampAfterMaxMs: number | undefined;
+  readonly cleanupPolicy: string | undefined;
+}
+
+const MAX_MESSAGE_BYTES = 'max.message.bytes';
+const TIMESTAMP_TYPE = 'message.timestamp.type';
+const BEFORE_MAX = 'message.timestamp.before.max.ms';
+const AFTER_MAX = 'message.timestamp.after.max.ms';
+/** Both directions; the only one before Kafka 3.6, gone with 4.0. */
+const DIFFERENCE_MAX = 'message.timestamp.difference.max.ms';
+const CLEANUP_POLICY = 'cleanup.policy';
+
+export const TOPIC_LIMIT_NAMES = [
+  MAX_MESSAGE_BYTES,
+  TIMESTAMP_TYPE,
+  BEFORE_MAX,
+  AFTER_MAX,
+  DIFFERENCE_MAX,
+  CLEANUP_POLICY,
+] as const;
+
+/** By name: a broker may answer in any order, and leaves out what it does not know. */
+export function topicLimits(
+  entries: readonly { readonly configName: string; readonly configValue: string | null }[],
+): TopicLimits {
+  const values = new Map(
+    entries.map(({ configName, configValue }) => [configName, configValue ?? undefined]),
+  );
+  const type = values.get(TIMESTAMP_TYPE);
+  const difference = limit(values.get(DIFFERENCE_MAX));
+  return {
+    maxMessageBytes: limit(values.get(MAX_MESSAGE_BYTES)),
+    timestampType: type === 'CreateTime' || type === 'LogAppendTime' ? type : undefined,
+    timestampBeforeMaxMs: limit(values.get(BEFORE_MAX)) ?? difference,
+    timestampAfterMaxMs: limit(values.get(AFTER_MAX)) ?? difference,
+    cleanupPolicy: values.get(CLEANUP_POLICY),
+  };
+}
+
+/** Kafka says "no limit" with the largest 64-bit number. */
+function limit(value: string | undefined): number | undefined {
+  const number = value === undefined || value === '' ? Number.NaN : Number(value);
+  return Number.isSafeInteger(number) ? number : undefined;
+}

@@ -1,0 +1,55 @@
+// What an operator should know about a topic's settings before they bite: which records Kafka will refuse after an
+// outage, or delete.
+import { durationText } from '../config/kinds.ts';
+import type { TopicLimits } from './cluster.ts';
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** An outage over a long weekend, and a day to notice it. */
+const ENOUGH_BEFORE_MS = 5 * DAY_MS;
+/** Clocks of machines with NTP differ by less. */
+const ENOUGH_AFTER_MS = MINUTE_MS;
+
+/**
+ * Sentences for the log; none if the topic takes and keeps whatever the gateway sends.
+ * @param timestamp KAFKA_TIMESTAMP
+ */
+export function limitWarnings(
+  topic: string,
+  limits: TopicLimits,
+  timestamp: 'received' | 'sent',
+): readonly string[] {
+  return [...timestampWarnings(topic, limits, timestamp), ...compactionWarnings(topic, limits)];
+}
+
+/** Kafka refuses a record (INVALID_TIMESTAMP) whose timestamp lies too far from the clock of the broker. */
+function timestampWarnings(topic: string, limits: TopicLimits, timestamp: 'received' | 'sent'): string[] {
+  // The broker stamps the records itself.
+  if (limits.timestampType === 'LogAppendTime') return [];
+  const { timestampBeforeMaxMs: before, timestampAfterMaxMs: after } = limits;
+  const warnings: string[] = [];
+  if (timestamp === 'received' && before !== undefined && before < ENOUGH_BEFORE_MS) {
+    warnings.push(
+      `Topic ${topic} takes records that are up to ${durationText(before)} old (message.timestamp.before.max.ms=${before}). ` +
+        "By the gateway's clock, records that wait longer than that in an outage will be refused and stay in the spool. " +
+        'Set KAFKA_TIMESTAMP=sent, or raise message.timestamp.before.max.ms of the topic, or set its message.timestamp.type=LogAppendTime',
+    );
+  }
+  if (after !== undefined && after < ENOUGH_AFTER_MS) {
+    warnings.push(
+      `Topic ${topic} takes records that are up to ${durationText(after)} ahead of the broker's clock (message.timestamp.after.max.ms=${after}). ` +
+        "If the gateway's clock runs ahead by more, all records will be refused and stay in the spool. " +
+        'Keep the clocks in step (NTP), or raise message.timestamp.after.max.ms of the topic',
+    );
+  }
+  return warnings;
+}
+
+function compactionWarnings(topic: string, { cleanupPolicy }: TopicLimits): string[] {
+  const isCompacted = cleanupPolicy?.split(',').some((policy) => policy.trim() === 'compact') ?? false;
+  if (!isCompacted) return [];
+  return [
+    `Topic ${topic} is compacted (cleanup.policy=${cleanupPolicy}): Kafka keeps only the newest record of each key, ` +
+      'and refuses records without a key, as dead letters are. Set cleanup.policy=delete on the topic',
+  ];
+}

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { loadSettings } from '../../src/config/load.ts';
+import type { Settings } from '../../src/config/settings.ts';
+import { fewerProcessesText, messageBytes, processesFor, sharesOfProcess } from '../../src/config/shares.ts';
+import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
+import { shareOf } from '../../src/processes/share.ts';
+
+type Env = Readonly<Record<string, string>>;
+
+function settingsOf(env: Env): Settings {
+  const loaded = loadSettings({ env });
+  assert.ok(loaded.ok, loaded.ok ? '' : loaded.problems.join('\n'));
+  return loaded.settings;
+}
+
+function problemsOf(env: Env): readonly string[] {
+  const loaded = loadSettings({ env });
+  return loaded.ok ? [] : loaded.problems;
+}
+
+const bytesOf = (settings: Settings, name: string) =>
+  sharesOfProcess(settings).find((share) => share.name === name)?.needBytes ?? Number.NaN;
+
+describe('processes and their share of KAFKA_BUFFER_BYTES', () => {
+  for (const { title, env, most } of [
+    { title: '4 MiB', env: { KAFKA_BUFFER_BYTES: '4MiB' }, most: 1 },
+    { title: 'PROFILE=small', env: { PROFILE: 'small' }, most: 11 },
+    { title: 'the defaults', env: {}, most: 29 },
+    { title: 'lines of up to 1 MiB', env: { TCP_MAX_LINE_BYTES: '1MiB' }, most: 12 },
+  ]) {
+    it(`${title}: up to ${most} are started as asked for, beyond it ${most}, and it is said`, () => {
+      const settings = settingsOf(env);
+      for (const asked of [1, most]) {
+        assert.deepEqual(processesFor(settings, asked), { started: asked, limit: undefined });
+        assert.equal(fewerProcessesText(asked, processesFor(settings, asked)), undefined);
+      }
+      for (const asked of [most + 1, 14, 55, 256].filter((count) => count > most)) {
+        const count = processesFor(settings, asked);
+        assert.deepEqual([count.started, count.limit?.name], [most, 'KAFKA_BUFFER_BYTES']);
+        assert.match(
+          fewerProcessesText(asked, count) ?? '',
+          new RegExp(
+            `^KAFKA_BUFFER_BYTES=\\w+ is enough for ${most} of ${asked} server processes, so only ${most} will run`,
+          ),
+        );
+      }
+    });
+
+    it(`${title}: every process that is started has room for a message beside two batches`, () => {
+      const settings = settingsOf(env);
+      for (let asked = 1; asked <= 256; asked++) {
+        const { started } = processesFor(settings, asked);
+        for (const index of [0, started - 1]) {
+          const share = shareOf(settings, { index, processes: started });
+          const budget = new BufferBudget(share.KAFKA_BUFFER_BYTES, messageBytes(share));
+          budget.take(2 * share.KAFKA_BATCH_BYTES);
+          assert.ok(budget.hasRoom(), `${asked} asked for, ${started} started`);
+        }
+      }
+    });
+
+    it(`${title}: what the start says to set is enough`, () => {
+      for (const asked of [most + 1, 55, 256]) {
+        let raised: Record<string, string> = env;
+        // One setting at a time is named, the one that allows the fewest.
+        for (let step = 0; step < 3 && processesFor(settingsOf(raised), asked).started < asked; step++) {
+          const text = fewerProcessesText(asked, processesFor(settingsOf(raised), asked)) ?? '';
+          const said = /set (\w+) to at least (\w+), or TCP_PROCESSES=(\d+)$/.exec(text);
+          assert.equal(processesFor(settingsOf(raised), Number(said?.[3])).limit, undefined);
+          raised = { ...raised, [said?.[1] ?? '']: said?.[2] ?? '' };
+        }
+        assert.equal(processesFor(settingsOf(raised), asked).started, asked);
+      }
+    });
+  }
+
+  it('a buffer below what one process needs is refused, and what the problem allows is accepted', () => {
+    const env = { TCP_MAX_LINE_BYTES: '1MiB' };
+    const need = bytesOf(settingsOf(env), 'KAFKA_BUFFER_BYTES');
+    assert.deepEqual(problemsOf({ ...env, KAFKA_BUFFER_BYTES: String(need) }), []);
+    const [problem, ...others] = problemsOf({ ...env, KAFKA_BUFFER_BYTES: String(need - 1) });
+    assert.deepEqual(others, []);
+    const allowed = /^KAFKA_BUFFER_BYTES=\d+ is too small .* allowed here: at least (\w+)$/.exec(
+      problem ?? '',
+    );
+    assert.deepEqual(problemsOf({ ...env, KAFKA_BUFFER_BYTES: allowed?.[1] ?? '' }), []);
+  });
+});
+
+describe('processes and their share of SPOOL_MAX_BYTES', () => {
+  it('so many are started that two of the largest batches fit into each part', () => {
+    const settings = settingsOf({ SPOOL_MAX_BYTES: '3MiB' });
+    assert.equal(bytesOf(settings, 'SPOOL_MAX_BYTES'), 2 ** 20);
+    assert.equal(processesFor(settings, 3).started, 3);
+    const count = processesFor(settings, 4);
+    assert.deepEqual([count.started, count.limit?.name], [3, 'SPOOL_MAX_BYTES']);
+    assert.match(
+      fewerProcessesText(4, count) ?? '',
+      /set SPOOL_MAX_BYTES to at least 4MiB, or TCP_PROCESSES=3$/,
+    );
+  });
+
+  it('a spool that could not hold two batches is refused', () => {
+    const env = { KAFKA_BATCH_BYTES: '1MiB' };
+    assert.deepEqual(problemsOf({ ...env, SPOOL_MAX_BYTES: '2MiB' }), []);
+    assert.match(
+      problemsOf({ ...env, SPOOL_MAX_BYTES: '2097151' }).join(),
+      /^SPOOL_MAX_BYTES=2097151 is too small for two batches .* at least 2MiB$/,
+    );
+  });
+});
+
+describe('a buffer', () => {
+  it('that could never have room is a bug, not a wait for ever', () => {
+    assert.throws(() => new BufferBudget(99, 100), RangeError);
+    assert.ok(new BufferBudget(100, 100).hasRoom());
+  });
+});
+
+describe('settings', () => {
+  it('pass through the message to a server process unchanged', () => {
+    const settings = settingsOf({
+      KAFKA_SASL_MECHANISM: 'plain',
+      KAFKA_SASL_USERNAME: 'u',
+      KAFKA_SASL_PASSWORD: '"quoted" \\ \u2028 ü',
+      TCP_PROXY_TRUSTED: '10.0.0.0/8',
+      KAFKA_BROKERS: 'a:1,[::1]:2',
+    });
+    assert.deepEqual(JSON.parse(JSON.stringify(settings)), settings);
+  });
+});

@@ -1,0 +1,64 @@
+// A Kafka whose logins end after a few seconds (connections.max.reauth.ms): the gateway logs in again in time, and
+// nothing that is in flight meanwhile has to be sent twice.
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../scripts/kafka/ports.ts';
+import { startGateway } from '../support/gateway.ts';
+import { clusterTest, readTopic, startCluster, uniqueTopic } from '../support/kafka.ts';
+import { waitFor } from '../support/wait.ts';
+import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
+import { TcpProxy } from './tcp-proxy.ts';
+
+const USER = { name: 'sluice', password: 'Wp9-for=seconds' };
+const SESSION_MS = 2000;
+const LOAD_MS = 8000;
+const ROUND_MS = 10;
+const PARTITIONS = 4;
+
+clusterTest('while logins end every 2 s, nothing fails, is sent twice or lost', async (t) => {
+  const proxy = await TcpProxy.reserve();
+  t.after(() => proxy.close());
+  await proxy.listen();
+  const port = await freePort();
+  proxy.aim(`127.0.0.1:${port}`);
+  const plainUsers = { [USER.name]: USER.password };
+  const cluster = await startCluster({
+    sasl: [{ port, advertised: proxy.address, plainUsers }],
+    properties: { 'connections.max.reauth.ms': String(SESSION_MS) },
+  });
+  t.after(() => cluster.stop());
+  const topic = uniqueTopic('reauthentication');
+  const gateway = await startGateway({
+    KAFKA_BROKERS: proxy.address,
+    KAFKA_CLIENT_ID: topic,
+    KAFKA_SASL_MECHANISM: 'plain',
+    KAFKA_SASL_USERNAME: USER.name,
+    KAFKA_SASL_PASSWORD: USER.password,
+    KAFKA_TOPIC_METRICS: topic,
+    KAFKA_NUM_PARTITIONS: String(PARTITIONS),
+    KAFKA_BATCH_TIMEOUT: '5ms',
+    // So that kafkajs can read it back.
+    KAFKA_COMPRESSION: 'none',
+  });
+  t.after(() => gateway.stop());
+  const fleet = await connectFleet(gateway.port, { devices: 12, zipcodes: 12 });
+  t.after(() => disconnect(fleet));
+  await waitFor('the gateway is ready', () => gateway.snapshot().readiness.ready);
+
+  const until = performance.now() + LOAD_MS;
+  while (performance.now() < until) {
+    for (const device of fleet) device.send();
+    await sleep(ROUND_MS);
+  }
+  await allStored(fleet);
+  await waitFor('all is in Kafka', () => gateway.snapshot().records.confirmed === ledgerSize(fleet));
+  const { kafka } = gateway.snapshot();
+  assert.equal(kafka.retries, 0);
+  assert.equal(gateway.snapshot().records.spooled, 0);
+  const connections = proxy.connectionsOf(topic);
+  t.diagnostic(`${connections} connections, ${ledgerSize(fleet)} records`);
+  assert.ok(connections >= LOAD_MS / SESSION_MS, `${connections} connections`);
+  assertLedger(fleet, await readTopic(cluster.bootstrap, topic, ledgerSize(fleet)), {
+    partitions: PARTITIONS,
+  });
+});

@@ -1,0 +1,196 @@
+// SIGTERM while Kafka is silent and the buffer is full: the disk is fine, so nothing that was accepted may be lost.
+// The built program, real sockets, and a broker that froze.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type Env, GatewayProcess } from '../support/gateway-process.ts';
+import { type SilentBroker, silentBroker } from '../support/silent-broker.ts';
+import { spoolRecords } from '../support/spool-records.ts';
+import { waitFor } from '../support/wait.ts';
+import { assertHonestStored, assertLedger, connectFleet, disconnect, type FleetDevice } from './fleet.ts';
+
+const PARTITIONS = 4;
+const SHUTDOWN_TIMEOUT_MS = 4000;
+/** Beyond SHUTDOWN_TIMEOUT: for a machine that is busy with other things. */
+const MARGIN_MS = 2000;
+const LINES_PER_WRITE = 50;
+
+interface Stage {
+  readonly gateway: GatewayProcess;
+  readonly broker: SilentBroker;
+  readonly spool: string;
+}
+
+async function start(t: TestContext, env: Env = {}): Promise<Stage> {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-stop-'));
+  const broker = await silentBroker(t, { partitions: PARTITIONS });
+  const spool = join(directory, 'spool');
+  const gateway = await GatewayProcess.reserve(directory, {
+    KAFKA_BROKERS: broker.bootstrap,
+    KAFKA_TOPIC_DEAD_LETTERS: '',
+    KAFKA_COMPRESSION: 'none',
+    KAFKA_NUM_PARTITIONS: String(PARTITIONS),
+    // Longer than the test: nothing but the stop may move a batch to the disk.
+    KAFKA_REQUEST_TIMEOUT: '60s',
+    KAFKA_BUFFER_BYTES: '4MiB',
+    SPOOL_DIR: spool,
+    SHUTDOWN_TIMEOUT: `${SHUTDOWN_TIMEOUT_MS}ms`,
+    ...env,
+  });
+  t.after(async () => {
+    await gateway.close();
+    rmSync(directory, { recursive: true, force: true });
+    assert.deepEqual(gateway.imbalances, []);
+  });
+  await gateway.start();
+  await waitFor('Kafka is found', () => gateway.said(/^Kafka is reachable/));
+  return { gateway, broker, spool };
+}
+
+/** Writes whenever the socket takes something, to the end, whatever the gateway says. */
+function keepWriting(device: FleetDevice): void {
+  const more = () => {
+    while (!device.ended) if (!device.send(LINES_PER_WRITE)) return;
+  };
+  device.socket.on('drain', more);
+  more();
+}
+
+const bufferIsFull = ({ gateway }: Stage) =>
+  waitFor('the buffer is full and readiness says so', () =>
+    gateway.stats.readiness.reasons.some((reason) => reason.includes('KAFKA_BUFFER_BYTES')),
+  );
+
+/** SIGTERM, and how long the gateway took to end. */
+async function stopped({ gateway }: Stage): Promise<{ code: number | NodeJS.Signals; ms: number }> {
+  const signalledMs = performance.now();
+  gateway.signal('SIGTERM');
+  const code = await gateway.exited();
+  return { code, ms: performance.now() - signalledMs };
+}
+
+/** Everything that was told `stored`, and nothing else, is on disk: once, in order, byte for byte. */
+async function assertAllOnDisk(fleet: readonly FleetDevice[], { spool }: Stage): Promise<number> {
+  for (const device of fleet) assertHonestStored(device);
+  const records = await spoolRecords(spool);
+  assertLedger(fleet, records, { partitions: PARTITIONS, upTo: ({ lastStored }) => lastStored });
+  return records.length;
+}
+
+for (const processes of [1, 2]) {
+  test(`SIGTERM with a full buffer, a silent broker and devices that go on sending: all that was accepted is on disk, exit 0 (${processes} processes)`, async (t) => {
+    const stage = await start(t, {
+      TCP_PROCESSES: String(processes),
+      KAFKA_BUFFER_BYTES: `${4 * processes}MiB`,
+    });
+    const fleet = await connectFleet(stage.gateway.port, { devices: 8, zipcodes: 5 });
+    t.after(() => disconnect(fleet));
+    fleet.forEach(keepWriting);
+    await bufferIsFull(stage);
+    const { accepted } = stage.gateway.stats.records;
+    const { code, ms } = await stopped(stage);
+    assert.equal(code, 0, stage.gateway.logTail());
+    assert.ok(ms < SHUTDOWN_TIMEOUT_MS + MARGIN_MS, `${ms} ms`);
+    assert.ok(stage.broker.produceRequests > 0, 'the broker was asked and said nothing');
+    const onDisk = await assertAllOnDisk(fleet, stage);
+    assert.ok(onDisk > accepted, 'lines that waited for room were worked off');
+    for (const { closing } of fleet) assert.equal(closing?.code, 'shutdown');
+    t.diagnostic(`${accepted} accepted at SIGTERM, ${onDisk} on disk, stopped in ${Math.round(ms)} ms`);
+  });
+}
+
+test('SIGTERM right after the broker froze: what was just sent and what still comes in is on disk, exit 0', async (t) => {
+  const stage = await start(t);
+  const fleet = await connectFleet(stage.gateway.port, { devices: 3, zipcodes: 3 });
+  t.after(() => disconnect(fleet));
+  fleet.forEach(keepWriting);
+  await waitFor('the first batch is on its way', () => stage.broker.produceRequests > 0);
+  const { code } = await stopped(stage);
+  assert.equal(code, 0, stage.gateway.logTail());
+  assert.ok((await assertAllOnDisk(fleet, stage)) > 0);
+});
+
+for (const { title, env } of [
+  { title: 'workers that wait for a confirmation', env: { KAFKA_ASYNC: 'false' } },
+  { title: 'one message at a time', env: { TCP_USE_WORKER_POOL: 'false' } },
+  {
+    title: 'one message at a time, each awaited',
+    env: { TCP_USE_WORKER_POOL: 'false', KAFKA_ASYNC: 'false', KAFKA_BATCH_TIMEOUT: '1ms' },
+  },
+]) {
+  test(`SIGTERM with a silent broker and ${title}: nothing holds up the stop, exit 0`, async (t) => {
+    const stage = await start(t, env);
+    const fleet = await connectFleet(stage.gateway.port, { devices: 4, zipcodes: 4 });
+    t.after(() => disconnect(fleet));
+    fleet.forEach(keepWriting);
+    await waitFor('every device is held back', () => stage.gateway.stats.connections.paused === fleet.length);
+    const { code, ms } = await stopped(stage);
+    assert.equal(code, 0, stage.gateway.logTail());
+    assert.ok(ms < SHUTDOWN_TIMEOUT_MS + MARGIN_MS, `${ms} ms`);
+    assert.ok((await assertAllOnDisk(fleet, stage)) > 0);
+  });
+}
+
+test('a process that gets the order to stop late counts its deadlines from the signal', async (t) => {
+  const stage = await start(t, { TCP_PROCESSES: '2', KAFKA_BUFFER_BYTES: '8MiB' });
+  const fleet = await connectFleet(stage.gateway.port, { devices: 8, zipcodes: 5 });
+  t.after(() => disconnect(fleet));
+  fleet.forEach(keepWriting);
+  await bufferIsFull(stage);
+  const late = stage.gateway.children[1] as number;
+  process.kill(late, 'SIGSTOP');
+  const stopping = stopped(stage);
+  const signalledMs = performance.now();
+  // Longer than what is left if the soft step still took its half: the first process would kill it.
+  await waitFor(
+    'most of the time is over',
+    () => performance.now() - signalledMs > 0.8 * SHUTDOWN_TIMEOUT_MS,
+  );
+  process.kill(late, 'SIGCONT');
+  const { code } = await stopping;
+  assert.equal(code, 0, stage.gateway.logTail());
+  await assertAllOnDisk(fleet, stage);
+});
+
+test('the first process is killed while the others are busy: they stop in order, and a start at once waits for them', async (t) => {
+  const stage = await start(t, {
+    TCP_PROCESSES: '2',
+    KAFKA_BUFFER_BYTES: '8MiB',
+    SHUTDOWN_TIMEOUT: '6s',
+  });
+  const { gateway } = stage;
+  const fleet = await connectFleet(gateway.port, { devices: 8, zipcodes: 5 });
+  t.after(() => disconnect(fleet));
+  fleet.forEach(keepWriting);
+  await bufferIsFull(stage);
+  const orphans = gateway.children;
+  await gateway.kill();
+  const logged = gateway.log.length;
+  await gateway.start();
+  assert.ok(gateway.said(/^SPOOL_DIR is in use by pid \d+: waiting up to 7500ms/, logged), gateway.logTail());
+  const waited = gateway.log.filter(
+    ({ holder, msg }) => /^SPOOL_DIR is in use/.test(msg) && orphans.includes(Number(holder)),
+  );
+  assert.ok(waited.length > 0, 'a process waits for the one before it');
+  const told = fleet.reduce((sum, { lastStored }) => sum + lastStored, 0);
+  assert.ok(told > 0);
+  await waitFor('all that was told stored is taken up', () => gateway.stats.records.recovered === told);
+  const { code } = await stopped(stage);
+  assert.equal(code, 0, gateway.logTail());
+  assert.equal(await assertAllOnDisk(fleet, stage), told);
+});
+
+test('a second SIGTERM ends the stop at once with exit code 1', async (t) => {
+  const stage = await start(t, { SHUTDOWN_TIMEOUT: '60s' });
+  const fleet = await connectFleet(stage.gateway.port, { devices: 2, zipcodes: 2 });
+  t.after(() => disconnect(fleet));
+  fleet.forEach(keepWriting);
+  await bufferIsFull(stage);
+  stage.gateway.signal('SIGTERM');
+  await waitFor('it is stopping', () => stage.gateway.said(/^stopping: no new connections/));
+  const { code, ms } = await stopped(stage);
+  assert.equal(code, 1);
+  assert.ok(ms < MARGIN_MS, `${ms} ms`);
+});

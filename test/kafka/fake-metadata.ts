@@ -1,0 +1,163 @@
+// A cluster made of scripted answers, a delivery and a batcher that remember what they were given, and a log.
+import { pino } from 'pino';
+import type { TopicLimits, TopicMetadata, TopicToCreate } from '../../src/kafka/cluster.ts';
+import {
+  MetadataRefresher,
+  type MetadataRefresherOptions,
+  type RefresherTiming,
+} from '../../src/kafka/metadata-refresher.ts';
+import type { MetadataSource } from '../../src/kafka/metadata-source.ts';
+import type { ProducerIdentity } from '../../src/kafka/producer-sequence.ts';
+
+export const UNKNOWN_TOPIC = 3;
+export const TOPIC = 'readings';
+
+/** Answers from brokers that lead one partition each, unless a test says otherwise. */
+export class FakeSource implements MetadataSource {
+  /** What each topic is answered with. A function is asked each time. */
+  readonly topics = new Map<string, TopicMetadata | (() => TopicMetadata)>();
+  readonly asked: string[] = [];
+  readonly created: TopicToCreate[] = [];
+  readonly connectedTo: number[] = [];
+  /** Of topicLimits. */
+  limitReads = 0;
+  limits: TopicLimits | undefined;
+  clusterId: string | undefined = 'cluster-a';
+  /** By node id; others can be connected to at once. */
+  readonly unreachable = new Map<number, () => Promise<void>>();
+  /** Answers a creation; without it the topic exists afterwards. */
+  onCreate: ((topic: TopicToCreate) => string | null | Promise<string | null>) | undefined;
+  ids = 0;
+
+  has(topic: string, leaders: readonly number[]): void {
+    this.topics.set(topic, () => ({ errorCode: 0, leaders, clusterId: this.clusterId }));
+  }
+
+  async topicMetadata(topic: string): Promise<TopicMetadata> {
+    this.asked.push(topic);
+    const answer = this.topics.get(topic);
+    if (answer === undefined) return { errorCode: UNKNOWN_TOPIC, leaders: [], clusterId: this.clusterId };
+    return typeof answer === 'function' ? answer() : answer;
+  }
+
+  async createTopic(topic: TopicToCreate): Promise<string | null> {
+    this.created.push(topic);
+    if (this.onCreate !== undefined) return this.onCreate(topic);
+    this.has(
+      topic.topic,
+      Array.from({ length: topic.partitions }, () => 1),
+    );
+    return null;
+  }
+
+  async topicLimits(): Promise<TopicLimits | undefined> {
+    this.limitReads++;
+    return this.limits;
+  }
+
+  async initProducerId(): Promise<ProducerIdentity> {
+    return { producerId: BigInt(++this.ids), producerEpoch: 0 };
+  }
+
+  async connectTo(nodeId: number): Promise<void> {
+    await this.unreachable.get(nodeId)?.();
+    this.connectedTo.push(nodeId);
+  }
+}
+
+export interface Handed {
+  readonly leaders: readonly number[];
+  readonly producerId: bigint | undefined;
+  readonly clusterId: string | undefined;
+}
+
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+}
+
+export interface Stage {
+  readonly source: FakeSource;
+  readonly refresher: MetadataRefresher;
+  /** What delivery was given, in order. */
+  readonly handed: Handed[];
+  /** Numbers of partitions that delivery was told to adopt. */
+  readonly adopted: number[];
+  readonly batcher: { partitions: number; maxRecordBytes: number };
+  readonly log: LogLine[];
+  unreachableCalls(): number;
+  messages(level?: number): string[];
+}
+
+const QUICK: RefresherTiming = {
+  retry: { firstMs: 1, maxMs: 5 },
+  refreshEveryMs: 60_000,
+  limitsEveryMs: 3_600_000,
+  limitsNotWithinMs: 0,
+  goneAfter: { times: 3, forMs: 0 },
+  fewerAfter: { times: 3, forMs: 0 },
+};
+
+export function stage(
+  source: FakeSource,
+  options: Partial<Omit<MetadataRefresherOptions, 'timing'>> & { timing?: Partial<RefresherTiming> } = {},
+): Stage {
+  const handed: Handed[] = [];
+  const adopted: number[] = [];
+  const lines: LogLine[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as LogLine) });
+  let unreachableCalls = 0;
+  const batcher = {
+    partitions: 2,
+    maxRecordBytes: 0,
+    batchLimits: { bytes: 1000, records: 10 },
+    setPartitions(partitions: number) {
+      batcher.partitions = partitions;
+    },
+  };
+  const refresher = new MetadataRefresher(
+    {
+      brokers: ['a:1'],
+      topic: { topic: TOPIC, partitions: 2, replicationFactor: -1 },
+      others: [],
+      idempotent: true,
+      timestamp: 'received',
+      quiet: false,
+      ...options,
+      timing: { ...QUICK, ...options.timing },
+    },
+    {
+      source,
+      batcher,
+      log,
+      delivery: {
+        adoptPartitions: async (partitions) => void adopted.push(partitions),
+        takeParked: () => [],
+        setLeaders: (leaders, identity, clusterId) =>
+          handed.push({ leaders, producerId: identity?.producerId, clusterId }),
+        unreachable: () => {
+          unreachableCalls++;
+        },
+      },
+    },
+  );
+  return {
+    source,
+    refresher,
+    handed,
+    adopted,
+    batcher,
+    log: lines,
+    unreachableCalls: () => unreachableCalls,
+    messages: (level = 0) => lines.filter((line) => line.level >= level).map(({ msg }) => msg),
+  };
+}
+
+/** A promise that a test keeps. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}

@@ -1,0 +1,90 @@
+// One server process as the first process sees it: real child processes that do what a script says.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { ProcessHandle, ProcessStartError } from '../../src/processes/process-handle.ts';
+import { testSettings } from '../support/gateway.ts';
+import { waitFor } from '../support/wait.ts';
+import type { Script } from './scripted-process.ts';
+
+interface Crash {
+  readonly hasFigures: boolean;
+  readonly served: boolean;
+}
+
+function handleOf(
+  t: TestContext,
+  script: Script,
+): { handle: ProcessHandle; crashes: Crash[]; log: string[] } {
+  const before = { program: process.argv[1], script: process.env.SCRIPT };
+  // The handle starts the program that it is a part of.
+  process.argv[1] = fileURLToPath(new URL('./scripted-process.js', import.meta.url));
+  process.env.SCRIPT = script;
+  const crashes: Crash[] = [];
+  const log: string[] = [];
+  const handle = new ProcessHandle(
+    { index: 1, settings: testSettings(), leftovers: () => [] },
+    {
+      log: pino({ level: 'info' }, { write: (line: string) => log.push(line) }),
+      events: {
+        identified: () => {},
+        closed: () => {},
+        crashed: (last, served) => crashes.push({ hasFigures: last !== undefined, served }),
+      },
+    },
+  );
+  t.after(() => {
+    handle.kill();
+    if (before.program !== undefined) process.argv[1] = before.program;
+    if (before.script === undefined) delete process.env.SCRIPT;
+    else process.env.SCRIPT = before.script;
+  });
+  return { handle, crashes, log };
+}
+
+test('a process that tells what is left is believed', async (t) => {
+  const { handle } = handleOf(t, 'leaves-5');
+  await handle.start();
+  assert.deepEqual(await handle.stop(10_000), { complete: false, unconfirmed: 5 });
+});
+
+for (const { script, timeoutMs, words } of [
+  { script: 'deaf', timeoutMs: 200, words: /did not stop in time and was killed/ },
+  { script: 'crash-at-stop', timeoutMs: 10_000, words: /ended before it had stopped/ },
+] as const) {
+  test(`what a process held that does not tell (${script}) is unknown, never 0`, async (t) => {
+    const { handle, log } = handleOf(t, script);
+    await handle.start();
+    assert.deepEqual(await handle.stop(timeoutMs), { complete: false, unconfirmed: 'unknown' });
+    assert.match(log.at(-1) ?? '', words);
+  });
+}
+
+test('a process that is not there when the gateway stops has nothing left', async (t) => {
+  const { handle } = handleOf(t, 'deaf');
+  assert.deepEqual(await handle.stop(10_000), { complete: true, unconfirmed: 0 });
+});
+
+test('a process that does not answer when it is asked for its figures is known for it', async (t) => {
+  const { handle } = handleOf(t, 'deaf');
+  await handle.start();
+  assert.ok(handle.answers);
+  assert.equal(await handle.snapshot(), undefined);
+  assert.ok(!handle.answers);
+});
+
+test('a process that crashes before it gave any figures is told apart from one that served nobody', async (t) => {
+  const { handle, crashes } = handleOf(t, 'crash-unseen');
+  await handle.start();
+  await waitFor('its crash', () => crashes.length > 0);
+  assert.deepEqual(crashes[0], { hasFigures: false, served: true });
+});
+
+test('a process that cannot start with its settings ends the start with their exit code', async (t) => {
+  const { handle } = handleOf(t, 'refuses');
+  await assert.rejects(
+    handle.start(),
+    (error) => error instanceof ProcessStartError && error.exitCode === 78 && error.code === 'REFUSED',
+  );
+});

@@ -1,0 +1,37 @@
+// A server process of the tests, as the first process sees one: it says that it has started, and then does what the
+// variable SCRIPT says. It has no gateway.
+import type { Order, Report } from '../../src/processes/messages.ts';
+
+export type Script =
+  /** Ends with exit code 3 as soon as it is asked for its figures, which it never gives. */
+  | 'crash-unseen'
+  /** Ends with exit code 3 at the order to stop, without a report. */
+  | 'crash-at-stop'
+  /** Neither answers nor ends. */
+  | 'deaf'
+  /** Says at the order to stop that 5 records are left. */
+  | 'leaves-5'
+  /** Does not start, because of the settings. */
+  | 'refuses';
+
+const script = process.env.SCRIPT as Script;
+const tell = (report: Report, done = () => {}): void => void process.send?.(report, done);
+
+process.on('message', (order: Order) => {
+  switch (order.type) {
+    case 'start':
+      if (script === 'refuses')
+        tell({ type: 'failed', message: 'refused', code: 'REFUSED', exitCode: 78 }, () => process.exit(1));
+      else tell({ type: 'started' });
+      break;
+    case 'snapshot':
+      if (script === 'crash-unseen') process.exit(3);
+      break;
+    case 'stop':
+      if (script === 'crash-at-stop') process.exit(3);
+      if (script === 'leaves-5')
+        tell({ type: 'stopped', result: { complete: false, unconfirmed: 5 } }, () => process.exit(1));
+      break;
+  }
+});
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,177 @@
+// What devices may still do once the stop has begun: nothing that prolongs it.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { pino } from 'pino';
+import type { JobSink } from '../../src/queue/job.ts';
+import { TcpServer } from '../../src/server/tcp-server.ts';
+import { Device, IDENTIFY } from '../support/device.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { silentBroker } from '../support/silent-broker.ts';
+import { waitFor } from '../support/wait.ts';
+
+const OPTIONS = {
+  maxLineBytes: 1000,
+  identifyTimeoutMs: 10_000,
+  inactivityTimeoutMs: 400,
+  lineTimeoutMs: 10_000,
+  queueFull: 'pause',
+} as const;
+
+interface Stage {
+  readonly server: TcpServer;
+  /** A device, and its socket on the server's side, that nobody has adopted. */
+  connect(): Promise<{ device: Device; accepted: Socket }>;
+}
+
+async function stage(t: TestContext, sink: Partial<JobSink> = {}): Promise<Stage> {
+  const server = new TcpServer(OPTIONS, {
+    sink: {
+      offer: (job) => {
+        job.session.accept();
+        job.session.done();
+        return true;
+      },
+      awaitRoom: () => {},
+      forget: () => {},
+      stats: { depth: 0, capacity: 0, bytes: 0, capacityBytes: 0 },
+      ...sink,
+    },
+    log: pino({ level: 'silent' }),
+  });
+  server.start();
+  const listener = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const { port } = listener.address() as AddressInfo;
+  t.after(async () => {
+    listener.close();
+    await server.close(0);
+  });
+  return {
+    server,
+    async connect() {
+      const arrived = new Promise<Socket>((resolve) => listener.once('connection', resolve));
+      const device = await Device.connect(port);
+      t.after(() => device.destroy());
+      return { device, accepted: await arrived };
+    },
+  };
+}
+
+const STUCK_MS = 300;
+
+/** True once no line has been taken for a while, from a device that is held back. */
+const isStuck = (() => {
+  let received = -1;
+  let sinceMs = 0;
+  return (gateway: Gateway): boolean => {
+    const { lines, connections } = gateway.snapshot();
+    if (lines.received !== received || connections.paused === 0) sinceMs = performance.now();
+    received = lines.received;
+    return performance.now() - sinceMs > STUCK_MS;
+  };
+})();
+
+describe('once the stop has begun', () => {
+  it('a connection that was on its way here is not read, and hears that the gateway stops', async (t) => {
+    const { server, connect } = await stage(t);
+    const { device, accepted } = await connect();
+    device.send(`${IDENTIFY}${'{"type":"keepalive"}\n'.repeat(100)}`);
+    server.stopReading();
+    server.adopt(accepted);
+    const late = connect();
+    server.adopt((await late).accepted);
+    await server.close(1000);
+    assert.deepEqual([server.counters.linesReceived, server.counters.identified], [0, 0]);
+    assert.deepEqual(await device.restCodes(), ['shutdown']);
+    assert.deepEqual(await (await late).device.restCodes(), ['shutdown']);
+  });
+
+  it('a device is not closed for its silence: it is not read', async (t) => {
+    const { server, connect } = await stage(t);
+    const { device, accepted } = await connect();
+    server.adopt(accepted);
+    device.send(IDENTIFY);
+    assert.equal((await device.read()).status, 'identified');
+    server.stopReading();
+    const beganMs = performance.now();
+    await waitFor(
+      'its inactivity timeout has passed twice',
+      () => performance.now() - beganMs > 2 * OPTIONS.inactivityTimeoutMs,
+    );
+    assert.equal(server.counters.refused.inactive, 0);
+    await server.close(1000);
+    assert.deepEqual(await device.restCodes(), ['shutdown']);
+  });
+
+  it('lines that wait for room in the queue are counted', async (t) => {
+    const { server, connect } = await stage(t, { offer: () => false });
+    const { device, accepted } = await connect();
+    server.adopt(accepted);
+    device.send(`${IDENTIFY}{"a":1}\n{"a":2}\n{"a":3}\n{"a":`);
+    await waitFor('the lines are held', () => server.heldLines === 3);
+    server.stopReading();
+    assert.equal(server.heldLines, 3);
+  });
+
+  it('a device that begins to read its replies adds no lines to what has to be finished', async (t) => {
+    const broker = await silentBroker(t, { partitions: 3 });
+    const gateway = await startGateway({
+      KAFKA_BROKERS: broker.bootstrap,
+      KAFKA_TOPIC_DEAD_LETTERS: '',
+      KAFKA_NUM_PARTITIONS: '3',
+      // So small that lines are left in the connection when its replies are not read.
+      TCP_JOB_QUEUE_SIZE: '10',
+      KAFKA_REQUEST_TIMEOUT: '60s',
+    });
+    t.after(() => gateway.stop());
+    const slow = await Device.connect(gateway.port, { reads: false });
+    t.after(() => slow.destroy());
+    slow.send(IDENTIFY);
+    const flood = () => {
+      while (slow.socket.writableLength < 2 ** 20) slow.send('{"type":"keepalive"}\n'.repeat(1000));
+    };
+    slow.socket.on('drain', flood);
+    flood();
+    await waitFor('it is behind with its replies, and lines are left', () => isStuck(gateway));
+    // The stop waits for the confirmation of this one until its soft deadline.
+    const other = await Device.identified(gateway.port);
+    t.after(() => other.destroy());
+    other.sendMessages({ type: 'metrics', seq: 1, data: { t: 1 } });
+    await waitFor('a reading is on its way', () => broker.produceRequests > 0);
+    const { lines } = gateway.snapshot();
+    const stopped = gateway.stop();
+    slow.resume();
+    await waitFor('it has caught up', () => gateway.snapshot().connections.paused === 0);
+    assert.deepEqual(await stopped, { complete: true, unconfirmed: 0 });
+    assert.equal(gateway.snapshot().lines.received, lines.received);
+    assert.deepEqual(await other.restCodes(), ['stored', 'shutdown']);
+  });
+
+  it('what neither Kafka nor the disk takes is counted to the line, wherever it waits', async (t) => {
+    const spool = mkdtempSync(join(tmpdir(), 'sluice-stop-'));
+    t.after(() => rmSync(spool, { recursive: true, force: true }));
+    const gateway = await startGateway({
+      SPOOL_DIR: spool,
+      SHUTDOWN_TIMEOUT: '500ms',
+      KAFKA_BUFFER_BYTES: '4MiB',
+      KAFKA_COMPRESSION: 'none',
+      TCP_JOB_QUEUE_SIZE: '10',
+    });
+    t.after(() => gateway.stop());
+    // Files where its directories would be: the spool cannot take anything.
+    for (let p = 0; p < 10; p++) writeFileSync(join(spool, `weather.metrics.raw-${p}`), '');
+    const device = await Device.identified(gateway.port);
+    t.after(() => device.destroy());
+    const line = `{"type":"metrics","data":{"pad":"${'x'.repeat(900)}"}}\n`;
+    device.send(line.repeat(10_000));
+    await waitFor('the buffer is full and the device is held back', () => isStuck(gateway));
+    const { connections, records, lines } = gateway.snapshot();
+    const read = Math.floor((connections.receivedBytes - IDENTIFY.length) / line.length);
+    assert.ok(read > records.accepted + lines.waiting, 'lines wait in the connection too');
+    assert.deepEqual(await gateway.stop(), { complete: false, unconfirmed: read });
+  });
+});
