@@ -22,6 +22,7 @@ const TRIED_AGAIN = 2;
 const LOGINS = 4;
 const IN_FLIGHT_MS = 30;
 const REACHED_MS = 60_000;
+const MAX_IDS = 200;
 
 export const BROKER_FAULTS: readonly Fault[] = [
   { name: 'quota', brokers: 1, alone: true, env: { KAFKA_REQUEST_TIMEOUT: '3s' }, apply: throttle },
@@ -188,6 +189,7 @@ async function producerIds({ bootstrap, kafka, topic }: Stage): Promise<Set<numb
 
 /** Kafka gives out ids in order: afterwards the first so many belong to others. Returns how many do. */
 async function useUpIds({ bootstrap }: Stage, count: number): Promise<number> {
+  if (count > MAX_IDS) throw new Error(`${count} producer ids are too many to use up`);
   for (let used = 0; used < count; used++) {
     const producer = kafkaClient(bootstrap, 10).producer({ idempotent: true, maxInFlightRequests: 1 });
     await producer.connect();

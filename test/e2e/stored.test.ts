@@ -104,15 +104,17 @@ async function traced(
     out += text;
   });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  t.after(() => {
+    if (child.exitCode !== null || child.pid === undefined) return;
+    // A gateway whose strace is killed runs on without it.
+    for (const pid of childrenOf(child.pid)) process.kill(pid, 'SIGKILL');
+  });
   const listens = () => out.includes('TCP server listening');
   await waitFor('the gateway listens', () => listens() || child.exitCode !== null, DEADLINE_MS);
   assert.ok(listens(), out);
-  const [gateway = 0] = childrenOf(child.pid ?? 0);
-  const callOff = onParentDeath(['kill', '-9', String(gateway)]);
-  t.after(() => {
-    callOff();
-    if (child.exitCode === null) process.kill(gateway, 'SIGKILL');
-  });
+  const [gateway] = childrenOf(child.pid ?? 0);
+  assert.ok(gateway !== undefined);
+  t.after(onParentDeath(['kill', '-9', String(gateway)]));
   if (isReady) await waitFor('the gateway is ready', () => readyz(httpPort), DEADLINE_MS);
 
   const fleet = await connectFleet(port, { devices: DEVICES, zipcodes: 5 });
