@@ -1,7 +1,7 @@
 // Brokers that work, and behave in a way of their own: they throttle, take their time, take small requests only,
 // want another login, or are another cluster than they were.
 import { kafkaClient } from '../../scripts/kafka/client.ts';
-import { alterConfig, type DumpedBatch, dumpLog, segmentFiles } from '../../scripts/kafka/java-tools.ts';
+import { alterConfig, dumpLog, segmentFiles } from '../../scripts/kafka/java-tools.ts';
 import { BROKER_BACK_MS, type Fault, mark, type Outcome, recovered, spooling } from './fault.ts';
 import { LOGIN, LOGIN_LASTS_MS } from './login.ts';
 import { PARTITIONS, type Stage } from './stage.ts';
@@ -153,7 +153,7 @@ async function becomeAnother(stage: Stage, restart: boolean): Promise<Outcome> {
   // What is confirmed up to here goes with the old cluster; what comes later must not.
   await stage.settled();
   ledger.excuse();
-  const oldIds = await producerIds(stage);
+  const oldIds = [...(await batchesByProducer(stage)).keys()];
   const marked = mark(stage);
   for (const proxy of proxies) proxy.refuse();
   stage.fleet.start();
@@ -168,23 +168,26 @@ async function becomeAnother(stage: Stage, restart: boolean): Promise<Outcome> {
   await stage.createTopic();
   for (const proxy of proxies) await proxy.accept();
   const back = await recovered(stage);
-  const foreign = [...(await producerIds(stage))].filter((id) => id < used);
-  const wrong =
-    foreign.length > 0
-      ? [`producer ids that the new cluster gave to others: ${foreign.join(', ')} (it gave away ${used})`]
-      : [];
-  const bite = `producer ids before: ${[...oldIds].join(', ')}; ${restart ? 'restarted' : marked.text()}`;
-  return { ...back, bite, wrong };
+  const foreign = [...(await batchesByProducer(stage))].filter(([id]) => id < used);
+  const wrong = foreign.map(
+    ([id, batches]) =>
+      `${batches} batches under producer id ${id}, which the new cluster gave to somebody else`,
+  );
+  const before = `producer ids before: ${oldIds.join(', ')}`;
+  return { ...back, bite: `${before}; ${restart ? 'restarted' : marked.text()}`, wrong };
 }
 
-/** The ids in the topic's batches; none when the broker's files are out of reach. */
-async function producerIds({ bootstrap, kafka, topic }: Stage): Promise<Set<number>> {
+/** How many of the topic's batches carry each producer id; empty when the broker's files are out of reach. */
+async function batchesByProducer({ bootstrap, kafka, topic }: Stage): Promise<Map<number, number>> {
   const [broker] = kafka.brokers;
-  if (broker === undefined || kafka.kind !== 'java') return new Set();
-  const batches: DumpedBatch[] = [];
-  for (let partition = 0; partition < PARTITIONS; partition++)
-    batches.push(...(await dumpLog(bootstrap, await segmentFiles(broker.dataDir, topic, partition))));
-  return new Set(batches.map(({ producerId }) => producerId).filter((id) => id >= 0));
+  const counts = new Map<number, number>();
+  if (broker === undefined || kafka.kind !== 'java') return counts;
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const batches = await dumpLog(bootstrap, await segmentFiles(broker.dataDir, topic, partition));
+    for (const { producerId } of batches)
+      if (producerId >= 0) counts.set(producerId, (counts.get(producerId) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** Kafka gives out ids in order: afterwards the first so many belong to others. Returns how many do. */
