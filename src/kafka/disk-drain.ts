@@ -7,7 +7,13 @@ import type { PartitionHost, PartitionOptions } from './partition-host.ts';
 import type { DiskBatch } from './producer-batch.ts';
 import type { ProducerIdentity, ProducerSequence } from './producer-sequence.ts';
 import { NO_PRODUCER, type ProducerStamp } from './record-batch.ts';
-import { searchRejected } from './rejection-search.ts';
+import {
+  MAX_SUSPECTS,
+  probeHeld,
+  type SearchEnd,
+  type SearchSteps,
+  searchRejected,
+} from './rejection-search.ts';
 import type { RefusedRecord } from './split-batch.ts';
 import type { WakeUp } from './wake-up.ts';
 
@@ -46,6 +52,8 @@ export interface DrainedPartition {
 }
 
 const RETRY_MS = 500;
+/** About every two minutes a probe of a held partition tries as many records as a search. */
+const FULL_PROBE_EVERY = 12;
 
 export class DiskDrain {
   readonly #partition: DrainedPartition;
@@ -56,6 +64,9 @@ export class DiskDrain {
   // The cluster that the stamps on disk belong to.
   #boundTo: bigint | undefined;
   #isRunning = false;
+  // Probes since the partition was held, and whether the latest full search met as many suspects as it needs.
+  #probes = 0;
+  #areAllRefused = false;
 
   constructor(partition: DrainedPartition, options: PartitionOptions, host: PartitionHost) {
     this.#partition = partition;
@@ -154,7 +165,7 @@ export class DiskDrain {
     this.#trouble(null);
     if (batch === undefined) {
       if (!(await this.#leave(route))) await partition.changed.wait();
-    } else if (partition.isHeld) await this.#search(route, batch);
+    } else if (partition.isHeld) await this.#probe(route, batch);
     else {
       // Under steady load there would be something new on disk after each round trip, for ever.
       if (this.#host.isReachable && this.#isLast(route)) partition.catchUp();
@@ -225,25 +236,47 @@ export class DiskDrain {
     return route.isFailing && this.#host.isReachable && !this.#partition.isSpilling;
   }
 
-  /** @param rejected undefined after an earlier search was held */
-  async #search(route: DiskRoute, batch: DiskBatch, rejected?: Rejected): Promise<void> {
-    const partition = this.#partition;
-    if (rejected !== undefined) partition.rejected(batch.count, rejected);
-    // Whatever was sent of this batch, and behind it, was sent under the former identity.
-    if (this.#host.identity !== undefined && (rejected !== undefined || route.isAssigned)) {
-      partition.sequence.restart(await this.#host.initProducerId());
-      await route.unassign();
-    }
-    const end = await searchRejected(batch, rejected, {
-      codec: this.#options.codec,
-      steps: {
-        send: (part) => this.#sendPart(part),
-        refuse: (record, reason) => this.#refuse(record, reason),
-        passed: (offset, counts) => this.#passed(route, offset, counts),
-        following: () => route.following(),
-      },
-    });
-    if (end.kind === 'held') partition.hold(end.rejected);
+  async #search(route: DiskRoute, batch: DiskBatch, rejected: Rejected): Promise<void> {
+    this.#partition.rejected(batch.count, rejected);
+    this.#probes = 0;
+    await this.#forgetSequence(route);
+    const { codec } = this.#options;
+    this.#ended(await searchRejected(batch, rejected, { codec, steps: this.#stepsOn(route) }));
+  }
+
+  /**
+   * A record is only at fault if Kafka refuses it while it takes another one. If somebody changes what made Kafka refuse
+   * all of them between two requests, the first of the two would seem to be at fault. So most probes try one record.
+   */
+  async #probe(route: DiskRoute, batch: DiskBatch): Promise<void> {
+    this.#probes++;
+    if (route.isAssigned) await this.#forgetSequence(route);
+    const isFull = !this.#areAllRefused || this.#probes % FULL_PROBE_EVERY === 0;
+    const { codec } = this.#options;
+    const end = await probeHeld(batch, isFull ? MAX_SUSPECTS : 1, { codec, steps: this.#stepsOn(route) });
+    this.#ended(end, isFull);
+  }
+
+  #ended(end: SearchEnd, isFull = true): void {
+    if (end.kind !== 'held') return;
+    if (isFull) this.#areAllRefused = end.suspects === MAX_SUSPECTS;
+    this.#partition.hold(end.rejected);
+  }
+
+  /** What was sent of a rejected batch, and behind it, was sent under the former identity. */
+  async #forgetSequence(route: DiskRoute): Promise<void> {
+    if (this.#host.identity === undefined) return;
+    this.#partition.sequence.restart(await this.#host.initProducerId());
+    await route.unassign();
+  }
+
+  #stepsOn(route: DiskRoute): SearchSteps {
+    return {
+      send: (part) => this.#sendPart(part),
+      refuse: (record, reason) => this.#refuse(record, reason),
+      passed: (offset, counts) => this.#passed(route, offset, counts),
+      following: () => route.following(),
+    };
   }
 
   async #sendPart(part: DiskBatch): Promise<'stored' | 'interrupted' | Rejected> {
