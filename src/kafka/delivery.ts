@@ -11,7 +11,8 @@ import type { BufferBudget } from './buffer-budget.ts';
 import type { Codec } from './compression.ts';
 import { CompressionRatio } from './compression-ratio.ts';
 import type { Failed, Rejected } from './outcome.ts';
-import { Partition, type PartitionHost, type PartitionOptions } from './partition.ts';
+import { Partition } from './partition.ts';
+import type { PartitionHost, PartitionOptions } from './partition-host.ts';
 import type { ProducerIdentity } from './producer-sequence.ts';
 import { repartition } from './repartition.ts';
 import { type Producer, Sender, type SenderOptions } from './sender.ts';
@@ -334,13 +335,13 @@ export class Delivery implements BatchTaker {
       confirmed: (batch) => this.#confirmed(batch),
       passed: (counts) => this.#passed(counts),
       spooled: (batches) => this.#spooled(batches),
-      refuse: ({ number }, record, reason) => this.#events.recordRefused(record, reason, number),
+      refuse: (record, reason, partition) => this.#events.recordRefused(record, reason, partition),
       failed: (partition, failure) => this.#failed(partition, failure),
       warn: ({ number: partition }, fields, message) =>
         this.#warn({ topic: this.#options.topic, partition, ...fields }, message),
-      trouble: ({ number }, direction, reason) => {
-        if (reason === null) this.#troubles.delete(`${direction} ${number}`);
-        else this.#troubles.set(`${direction} ${number}`, reason);
+      trouble: (partition, direction, reason) => {
+        if (reason === null) this.#troubles.delete(`${direction} ${partition}`);
+        else this.#troubles.set(`${direction} ${partition}`, reason);
       },
     };
   }
