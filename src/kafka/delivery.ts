@@ -401,7 +401,8 @@ export class Delivery implements BatchTaker {
     const { reason, remedy, kind } = failure;
     this.counters.retries++;
     this.counters.lastError = reason;
-    if (this.#closed) return;
+    // At the end we close the connections ourselves, and the disk has the batches.
+    if (this.#closed || this.#isStopping) return;
     if (kind === 'rejected') this.#events.limitsStale?.();
     const fields = { topic: this.#options.topic, partition, attempts, reason, ...(remedy && { remedy }) };
     this.#warn(fields, 'Kafka did not take a batch, trying again; nothing is lost');
