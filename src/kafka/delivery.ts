@@ -31,7 +31,7 @@ export interface DeliveryEvents {
   partitionIdle(partition: number): void;
   /** The leaders delivery was given are wrong or out of reach. */
   leadersStale(reason: string): void;
-  /** The broker refused a batch as it is: the topic's limits may be others than those known. */
+  /** The broker refused a batch as it is, or takes what it refused before: the topic's limits may be others now. */
   limitsStale?(): void;
   /** Kafka will never take this record. It stays on disk until the promise resolves: then it is durable elsewhere. */
   recordRefused(record: RefusedRecord, reason: string, partition: number): Promise<void>;
@@ -199,6 +199,11 @@ export class Delivery implements BatchTaker {
     this.#resumeFromDisk();
   }
 
+  /** Lets the partition's batches go beyond the spool's cap until `work` is done. */
+  beyondCap<T>(partition: number, work: Promise<T>): Promise<T> {
+    return this.#spool === undefined ? work : this.#spool.beyondCap(partition, work);
+  }
+
   /** Kafka as a whole cannot be reached: from now on batches go to the disk, until leaders are known again. */
   unreachable(): void {
     if (this.#spool === undefined || this.#isUnreachable) return;
@@ -337,6 +342,7 @@ export class Delivery implements BatchTaker {
       spooled: (batches) => this.#spooled(batches),
       refuse: (record, reason, partition) => this.#events.recordRefused(record, reason, partition),
       failed: (partition, failure) => this.#failed(partition, failure),
+      released: () => this.#events.limitsStale?.(),
       warn: ({ number: partition }, fields, message) =>
         this.#warn({ topic: this.#options.topic, partition, ...fields }, message),
       trouble: (partition, direction, reason) => {
@@ -395,7 +401,8 @@ export class Delivery implements BatchTaker {
     const { reason, remedy, kind } = failure;
     this.counters.retries++;
     this.counters.lastError = reason;
-    if (this.#closed) return;
+    // At the end we close the connections ourselves, and the disk has the batches.
+    if (this.#closed || this.#isStopping) return;
     if (kind === 'rejected') this.#events.limitsStale?.();
     const fields = { topic: this.#options.topic, partition, attempts, reason, ...(remedy && { remedy }) };
     this.#warn(fields, 'Kafka did not take a batch, trying again; nothing is lost');

@@ -46,6 +46,8 @@ export interface PartitionHost {
   /** Resolves once the refused record is durable as a dead letter. */
   refuse(record: RefusedRecord, reason: string, partition: number): Promise<void>;
   failed(partition: Partition, failure: Failed | Rejected): void;
+  /** Kafka takes records again of a partition that was held: somebody has changed the topic. */
+  released(): void;
   warn(partition: Partition, fields: object, message: string): void;
   /** The disk's trouble with this partition in one direction, null if there is none. */
   trouble(partition: number, direction: 'read' | 'write', reason: string | null): void;

@@ -195,14 +195,16 @@ export class Partition implements DrainedPartition {
     if (this.#state !== 'held') {
       const { topic, log } = this.#options;
       const { reason, remedy } = rejected;
-      const message = `Partition ${this.number} waits on disk: Kafka refuses every record of it, so the records are not at fault. Nothing is lost`;
+      const message = `Partition ${this.number} waits on disk: Kafka refused each of its first records, so the topic, the broker or a clock seems to be at fault, and not the records. Nothing is lost`;
       log.error({ topic, partition: this.number, reason, remedy }, message);
     }
     this.#state = 'held';
   }
 
   release(): void {
-    if (this.#state === 'held') this.#state = 'disk';
+    if (this.#state !== 'held') return;
+    this.#state = 'disk';
+    this.#host.released();
   }
 
   // --- batches in ---

@@ -78,6 +78,22 @@ test('a held partition tries its first record, seldom', async (t) => {
   assert.equal(broker.ids, ids);
 });
 
+test('when Kafka takes the records of a held partition again, the limits of its topic are read again', async (t) => {
+  const broker = new ModelBroker();
+  broker.check = () => MESSAGE_TOO_LARGE;
+  const readAfter: number[] = [];
+  const limitsStale = () => void readAfter.push(broker.topic.get(0)?.length ?? 0);
+  const { delivery, spool, deliver, connect } = await deliveryStage(t, { broker, limitsStale });
+  await connect();
+  deliver(range(1, 5));
+  await until(() => delivery.heldPartitions === 1, 'the partition is held');
+  assert.equal(readAfter.at(-1), 0);
+  // Somebody raises max.message.bytes.
+  broker.check = () => 0;
+  await until(() => spool.records === 0, 'Kafka takes records again', 15_000);
+  assert.ok((readAfter.at(-1) ?? 0) > 0, 'not after a record was taken');
+});
+
 test('a record that is refused alone waits until Kafka takes another one of its partition', async (t) => {
   const broker = refusing(1);
   const { delivery, letters, spool, deliver, connect } = await deliveryStage(t, { broker });
