@@ -17,6 +17,7 @@
 // |             |                    | records, one by one         |                                                       |
 //
 // Without a spool a partition stays in `memory` and tries again for ever.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Spool } from '../spool/spool.ts';
 import { type BackoffOptions, backoffMs } from './backoff.ts';
@@ -286,7 +287,9 @@ export class Partition {
       (this.#route?.waiting ?? 0) > 0;
     while (isMoving()) {
       if (!this.#isSpilling) this.#memory.unshift(...(this.#route?.takeBack() ?? []));
-      await this.#changed.wait(HALT_POLL_MS);
+      await pause(HALT_POLL_MS, undefined, { ref: false });
+      // Each time: a step that was between its look at the state and its wait would not see an earlier one.
+      this.#changed.raise();
     }
   }
 
@@ -604,7 +607,7 @@ export class Partition {
 
   /** The disk takes nothing, and Kafka does. */
   #isDiskBypassed(route: DiskRoute): boolean {
-    return route.isFailing && this.#host.isReachable && !this.#isSpilling;
+    return route.isFailing && route.isRead && this.#host.isReachable && !this.#isSpilling;
   }
 
   #sendAlone(batch: DiskBatch): Promise<Outcome | 'interrupted'> {
