@@ -217,9 +217,10 @@ export class Partition {
     else if (this.#state === 'memory' && this.#memory.length > 0) this.#goToDisk(reason);
   }
 
-  /** An earlier process left batches of this partition on disk. */
+  /** Batches of this partition are on disk that were not put there by itself. What is in memory follows them. */
   resumeFromDisk(): void {
     this.#state = 'disk';
+    void this.#spill();
     void this.#drain();
   }
 
@@ -274,7 +275,10 @@ export class Partition {
     this.#interrupt();
   }
 
-  /** Resolves once nothing is sent, written or read; batches that are delivered meanwhile wait in memory. */
+  /**
+   * Resolves once nothing is sent, written or read; batches that are delivered meanwhile wait in memory.
+   * @throws if delivery is closed meanwhile
+   */
   async halt(): Promise<void> {
     this.#isHalted = true;
     this.#confirmations.end();
@@ -287,7 +291,7 @@ export class Partition {
       (this.#route?.waiting ?? 0) > 0;
     while (isMoving()) {
       if (!this.#isSpilling) this.#memory.unshift(...(this.#route?.takeBack() ?? []));
-      await pause(HALT_POLL_MS, undefined, { ref: false });
+      await pause(HALT_POLL_MS, undefined, { signal: this.#options.disk.signal });
       // Each time: a step that was between its look at the state and its wait would not see an earlier one.
       this.#changed.raise();
     }
@@ -307,9 +311,8 @@ export class Partition {
     return this.#memory;
   }
 
-  /** Everything it had on disk, and its first `count` batches in memory, are elsewhere now. Ends the halt. */
+  /** Everything it had on disk, and its first `count` batches in memory, are elsewhere now. It stays halted. */
   moved(count: number): Batch[] {
-    this.#isHalted = false;
     this.#state = 'memory';
     this.#route = undefined;
     this.#opening = undefined;
@@ -321,7 +324,12 @@ export class Partition {
   /** Ends the halt with everything as it was. */
   async resume(): Promise<void> {
     await this.#route?.rewind().catch(() => undefined);
-    this.#isHalted = false;
+    this.endHalt();
+  }
+
+  endHalt(): void {
+    this.#isHalted = this.#options.disk.signal.aborted;
+    if (this.#isHalted) return;
     if (!this.isOnDisk) return this.leadersKnown();
     void this.#spill();
     void this.#drain();
@@ -459,15 +467,18 @@ export class Partition {
     this.#changed.raise();
   }
 
-  /** Undefined once delivery is closed. */
+  /** Undefined once delivery is closed, and while halted if the disk does not open it. */
   #openRoute(): Promise<DiskRoute | undefined> {
     // Two openings of one log would write over each other.
-    this.#opening ??= this.#openUntilDone();
+    this.#opening ??= this.#openUntilDone().then((route) => {
+      if (route === undefined) this.#opening = undefined;
+      return route;
+    });
     return this.#opening;
   }
 
   async #openUntilDone(): Promise<DiskRoute | undefined> {
-    while (!this.#options.disk.signal.aborted) {
+    while (!this.#options.disk.signal.aborted && !this.#isHalted) {
       try {
         const log = await this.#host.spool?.log(this.number);
         if (log === undefined) return undefined;

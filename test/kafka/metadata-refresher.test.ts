@@ -99,6 +99,17 @@ test('delivery has its leaders before the connections to them are made, and newe
   await isResolved(made);
 });
 
+test('batches that waited while the spool was placed go back to the batcher, also if the partitions are as many as before', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 2]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  const batch = new Batch(0, 0, { initialBytes: 64, records: 1, bytes: 1000 });
+  made.parked.push(batch);
+  await refreshed(made);
+  assert.deepEqual(made.placed, [batch]);
+});
+
 test('leaders are connected to at the same time', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 2, 3, 4]);
