@@ -330,9 +330,10 @@ export class Partition {
   endHalt(): void {
     this.#isHalted = this.#options.disk.signal.aborted;
     if (this.#isHalted) return;
-    if (!this.isOnDisk) return this.leadersKnown();
-    void this.#spill();
-    void this.#drain();
+    if (this.isOnDisk) {
+      void this.#spill();
+      void this.#drain();
+    } else this.leadersKnown();
   }
 
   /** Sends nothing more. */

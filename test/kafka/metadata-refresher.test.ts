@@ -1,6 +1,7 @@
 // The metadata refresher against a cluster of scripted answers: what it believes, what it creates, what it says.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { Batch } from '../../src/kafka/batch.ts';
 import type { TopicLimits } from '../../src/kafka/cluster.ts';
 import { AnswerError, ClusterError } from '../../src/kafka/cluster-error.ts';
 import { createOtherTopics } from '../../src/kafka/other-topics.ts';
