@@ -83,10 +83,13 @@ export class DiskDrain {
     return this.#isRunning;
   }
 
-  /** Undefined once delivery is closed. */
+  /** Undefined once delivery is closed, and while halted if the disk does not open it. */
   open(): Promise<DiskRoute | undefined> {
     // Two openings of one log would write over each other.
-    this.#opening ??= this.#openUntilDone();
+    this.#opening ??= this.#openUntilDone().then((route) => {
+      if (route === undefined) this.#opening = undefined;
+      return route;
+    });
     return this.#opening;
   }
 
@@ -116,7 +119,7 @@ export class DiskDrain {
 
   async #openUntilDone(): Promise<DiskRoute | undefined> {
     const partition = this.#partition;
-    while (!this.#options.disk.signal.aborted) {
+    while (!this.#options.disk.signal.aborted && !partition.isHalted) {
       try {
         const log = await this.#host.spool?.log(partition.number);
         if (log === undefined) return undefined;
@@ -233,7 +236,7 @@ export class DiskDrain {
 
   /** The disk takes nothing, and Kafka does. */
   #isBypassed(route: DiskRoute): boolean {
-    return route.isFailing && this.#host.isReachable && !this.#partition.isSpilling;
+    return route.isFailing && route.isRead && this.#host.isReachable && !this.#partition.isSpilling;
   }
 
   async #search(route: DiskRoute, batch: DiskBatch, rejected: Rejected): Promise<void> {
