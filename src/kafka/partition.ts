@@ -13,8 +13,8 @@
 // |             |                    |                             | it takes nothing and Kafka does                       |
 // | catching-up | wait in memory     | the disk's last             | memory: Kafka took it. disk: it failed, or the way    |
 // |             |                    |                             | to Kafka is to be left                                |
-// | held        | are written to disk| from time to time the first | disk: Kafka took a record again                       |
-// |             |                    | records, one by one         |                                                       |
+// | held        | are written to disk| from time to time its first | disk: Kafka took a record again                       |
+// |             |                    | record                      |                                                       |
 //
 // Without a spool a partition stays in `memory` and tries again for ever.
 import { setTimeout as pause } from 'node:timers/promises';
