@@ -194,8 +194,10 @@ export class DiskDrain {
   }
 
   async #renew(route: DiskRoute, fromOffset: number, reason: string): Promise<void> {
+    // Without one the next try meets the same answer and asks again.
+    const identity = await this.#partition.newProducer(reason).catch(() => undefined);
     try {
-      const identity = await this.#partition.newProducer(reason);
+      if (identity === undefined) return;
       this.#partition.sequence.restart(identity);
       await route.assign(fromOffset, identity);
     } finally {
@@ -231,7 +233,9 @@ export class DiskDrain {
     if (rejected !== undefined) partition.rejected(batch.count, rejected);
     // Whatever was sent of this batch, and behind it, was sent under the former identity.
     if (this.#host.identity !== undefined && (rejected !== undefined || route.isAssigned)) {
-      partition.sequence.restart(await this.#host.initProducerId());
+      const identity = await this.#host.initProducerId().catch(asFailed);
+      if ('kind' in identity) return partition.failed(identity);
+      partition.sequence.restart(identity);
       await route.unassign();
     }
     const end = await searchRejected(batch, rejected, {
@@ -285,4 +289,9 @@ export class DiskDrain {
     }
     return isDurable;
   }
+}
+
+/** Kafka's failure, which must not be taken for one of the disk. */
+function asFailed(error: Error): Failed {
+  return { kind: 'failed', reason: error.message };
 }
