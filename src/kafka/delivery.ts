@@ -209,7 +209,7 @@ export class Delivery implements BatchTaker {
   unreachable(): void {
     if (this.#spool === undefined || this.#isUnreachable) return;
     this.#isUnreachable = true;
-    for (const partition of this.#partitions) partition.leaveMemory('Kafka is out of reach');
+    this.#leaveAllMemory('Kafka is out of reach');
   }
 
   /**
@@ -220,7 +220,7 @@ export class Delivery implements BatchTaker {
     if (this.#spool === undefined) return;
     this.#isStopping = true;
     this.#isUnreachable = true;
-    for (const partition of this.#partitions) partition.leaveMemory('the gateway stops');
+    this.#leaveAllMemory('the gateway stops');
     await this.drained();
   }
 
@@ -246,9 +246,9 @@ export class Delivery implements BatchTaker {
         );
       } catch (error) {
         this.#isPlacing = false;
+        if (this.#isUnreachable) this.#leaveAllMemory('Kafka is out of reach');
         throw error;
       }
-      this.#resumeFromDisk();
       this.#log.info({ topic, partitions }, 'The spool was placed anew for the topic’s partitions');
     }
     await spool.layout.set({ partitions, known: true });
@@ -283,8 +283,10 @@ export class Delivery implements BatchTaker {
     this.#identity ??= identity;
     this.#sender.leaders = leaders;
     if (!this.#isStopping) this.#isUnreachable = false;
-    this.#isPlacing = false;
+    // Only now: batches of the former number of partitions are not to be written behind those that were placed.
+    if (this.#isPlacing) this.#endPlacing();
     for (const partition of this.#partitions) partition.leadersKnown();
+    if (this.#isStopping) this.#leaveAllMemory('the gateway stops');
   }
 
   /** Resolves when nothing is left in memory: every batch confirmed or on disk, or delivery closed. */
@@ -309,6 +311,16 @@ export class Delivery implements BatchTaker {
       this.#partitions.push(new Partition(next, this.#partitionOptions, this.#host));
     }
     return this.#partitions[number] as Partition;
+  }
+
+  #endPlacing(): void {
+    this.#isPlacing = false;
+    for (const partition of this.#partitions) partition.endHalt();
+    this.#resumeFromDisk();
+  }
+
+  #leaveAllMemory(reason: string): void {
+    for (const partition of this.#partitions) partition.leaveMemory(reason);
   }
 
   #resumeFromDisk(): void {

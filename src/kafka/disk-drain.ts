@@ -7,7 +7,13 @@ import type { PartitionHost, PartitionOptions } from './partition-host.ts';
 import type { DiskBatch } from './producer-batch.ts';
 import type { ProducerIdentity, ProducerSequence } from './producer-sequence.ts';
 import { NO_PRODUCER, type ProducerStamp } from './record-batch.ts';
-import { searchRejected } from './rejection-search.ts';
+import {
+  MAX_SUSPECTS,
+  probeHeld,
+  type SearchEnd,
+  type SearchSteps,
+  searchRejected,
+} from './rejection-search.ts';
 import type { RefusedRecord } from './split-batch.ts';
 import type { WakeUp } from './wake-up.ts';
 
@@ -46,6 +52,8 @@ export interface DrainedPartition {
 }
 
 const RETRY_MS = 500;
+/** About every two minutes a probe of a held partition tries as many records as a search. */
+const FULL_PROBE_EVERY = 12;
 
 export class DiskDrain {
   readonly #partition: DrainedPartition;
@@ -56,6 +64,9 @@ export class DiskDrain {
   // The cluster that the stamps on disk belong to.
   #boundTo: bigint | undefined;
   #isRunning = false;
+  // Probes since the partition was held, and whether the latest full search met as many suspects as it needs.
+  #probes = 0;
+  #areAllRefused = false;
 
   constructor(partition: DrainedPartition, options: PartitionOptions, host: PartitionHost) {
     this.#partition = partition;
@@ -72,10 +83,13 @@ export class DiskDrain {
     return this.#isRunning;
   }
 
-  /** Undefined once delivery is closed. */
+  /** Undefined once delivery is closed, and while halted if the disk does not open it. */
   open(): Promise<DiskRoute | undefined> {
     // Two openings of one log would write over each other.
-    this.#opening ??= this.#openUntilDone();
+    this.#opening ??= this.#openUntilDone().then((route) => {
+      if (route === undefined) this.#opening = undefined;
+      return route;
+    });
     return this.#opening;
   }
 
@@ -105,7 +119,7 @@ export class DiskDrain {
 
   async #openUntilDone(): Promise<DiskRoute | undefined> {
     const partition = this.#partition;
-    while (!this.#options.disk.signal.aborted) {
+    while (!this.#options.disk.signal.aborted && !partition.isHalted) {
       try {
         const log = await this.#host.spool?.log(partition.number);
         if (log === undefined) return undefined;
@@ -154,7 +168,7 @@ export class DiskDrain {
     this.#trouble(null);
     if (batch === undefined) {
       if (!(await this.#leave(route))) await partition.changed.wait();
-    } else if (partition.isHeld) await this.#search(route, batch);
+    } else if (partition.isHeld) await this.#probe(route, batch);
     else {
       // Under steady load there would be something new on disk after each round trip, for ever.
       if (this.#host.isReachable && this.#isLast(route)) partition.catchUp();
@@ -224,30 +238,56 @@ export class DiskDrain {
 
   /** The disk takes nothing, and Kafka does. */
   #isBypassed(route: DiskRoute): boolean {
-    return route.isFailing && this.#host.isReachable && !this.#partition.isSpilling;
+    return route.isFailing && route.isRead && this.#host.isReachable && !this.#partition.isSpilling;
   }
 
-  /** @param rejected undefined after an earlier search was held */
-  async #search(route: DiskRoute, batch: DiskBatch, rejected?: Rejected): Promise<void> {
-    const partition = this.#partition;
-    if (rejected !== undefined) partition.rejected(batch.count, rejected);
-    // Whatever was sent of this batch, and behind it, was sent under the former identity.
-    if (this.#host.identity !== undefined && (rejected !== undefined || route.isAssigned)) {
-      const identity = await this.#host.initProducerId().catch(asFailed);
-      if ('kind' in identity) return partition.failed(identity);
-      partition.sequence.restart(identity);
-      await route.unassign();
+  async #search(route: DiskRoute, batch: DiskBatch, rejected: Rejected): Promise<void> {
+    this.#partition.rejected(batch.count, rejected);
+    this.#probes = 0;
+    if (!(await this.#forgetSequence(route))) return;
+    const { codec } = this.#options;
+    this.#ended(await searchRejected(batch, rejected, { codec, steps: this.#stepsOn(route) }));
+  }
+
+  /**
+   * A record is only at fault if Kafka refuses it while it takes another one. If somebody changes what made Kafka refuse
+   * all of them between two requests, the first of the two would seem to be at fault. So most probes try one record.
+   */
+  async #probe(route: DiskRoute, batch: DiskBatch): Promise<void> {
+    this.#probes++;
+    if (route.isAssigned && !(await this.#forgetSequence(route))) return;
+    const isFull = !this.#areAllRefused || this.#probes % FULL_PROBE_EVERY === 0;
+    const { codec } = this.#options;
+    const end = await probeHeld(batch, isFull ? MAX_SUSPECTS : 1, { codec, steps: this.#stepsOn(route) });
+    this.#ended(end, isFull);
+  }
+
+  #ended(end: SearchEnd, isFull = true): void {
+    if (end.kind !== 'held') return;
+    if (isFull) this.#areAllRefused = end.suspects === MAX_SUSPECTS;
+    this.#partition.hold(end.rejected);
+  }
+
+  /** What was sent of a rejected batch, and behind it, was sent under the former identity. False if there is no new one. */
+  async #forgetSequence(route: DiskRoute): Promise<boolean> {
+    if (this.#host.identity === undefined) return true;
+    const identity = await this.#host.initProducerId().catch(asFailed);
+    if ('kind' in identity) {
+      this.#partition.failed(identity);
+      return false;
     }
-    const end = await searchRejected(batch, rejected, {
-      codec: this.#options.codec,
-      steps: {
-        send: (part) => this.#sendPart(part),
-        refuse: (record, reason) => this.#refuse(record, reason),
-        passed: (offset, counts) => this.#passed(route, offset, counts),
-        following: () => route.following(),
-      },
-    });
-    if (end.kind === 'held') partition.hold(end.rejected);
+    this.#partition.sequence.restart(identity);
+    await route.unassign();
+    return true;
+  }
+
+  #stepsOn(route: DiskRoute): SearchSteps {
+    return {
+      send: (part) => this.#sendPart(part),
+      refuse: (record, reason) => this.#refuse(record, reason),
+      passed: (offset, counts) => this.#passed(route, offset, counts),
+      following: () => route.following(),
+    };
   }
 
   async #sendPart(part: DiskBatch): Promise<'stored' | 'interrupted' | Rejected> {

@@ -62,9 +62,14 @@ export class DiskRoute {
     return this.#spool.failing;
   }
 
-  /** Everything on disk has been read, and nothing is on its way there. */
+  /** Everything on disk has been read. */
+  get isRead(): boolean {
+    return this.#log.caughtUp;
+  }
+
+  /** The same, and nothing is on its way there. */
   get isDrained(): boolean {
-    return this.#log.caughtUp && this.waiting === 0;
+    return this.isRead && this.waiting === 0;
   }
 
   /** Writes a sealed batch, behind all others. */
@@ -78,9 +83,8 @@ export class DiskRoute {
     this.#spool.add(batch);
   }
 
-  /** Gives back the batches that the disk does not take, if nothing of this partition is on disk. */
+  /** Gives back the batches that the disk does not take. They follow all that is on disk. */
   takeBack(): Batch[] {
-    if (!this.#log.caughtUp) return [];
     const batches = this.#spool.takeBack();
     this.#unwritten.splice(this.#unwritten.length - batches.length);
     for (const batch of batches) if (batch.attempts === 0) batch.producer = undefined;

@@ -289,7 +289,7 @@ export class MetadataRefresher {
     await this.#delivery.adoptPartitions(leaders.length, this.#batcher.batchLimits);
     const parked = this.#delivery.takeParked();
     this.#delivery.setLeaders(leaders, this.#identity, this.#clusterId);
-    if (isFirst || leaders.length !== this.#batcher.partitions) {
+    if (isFirst || parked.length > 0 || leaders.length !== this.#batcher.partitions) {
       this.#batcher.setPartitions(leaders.length, parked, isFirst);
     }
     this.#partitions = leaders.length;

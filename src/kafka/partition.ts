@@ -17,6 +17,7 @@
 // |             |                    | records, one by one         |                                                       |
 //
 // Without a spool a partition stays in `memory` and tries again for ever.
+import { setTimeout as pause } from 'node:timers/promises';
 import { type BackoffOptions, backoffMs } from './backoff.ts';
 import type { Batch } from './batch.ts';
 import { DeferredConfirmations } from './deferred-confirmations.ts';
@@ -237,9 +238,10 @@ export class Partition implements DrainedPartition {
     else if (this.#state === 'memory' && this.#memory.length > 0) this.#goToDisk(reason);
   }
 
-  /** An earlier process left batches of this partition on disk. */
+  /** Batches of this partition are on disk that were not put there by itself. What is in memory follows them. */
   resumeFromDisk(): void {
     this.#state = 'disk';
+    void this.#spill();
     void this.#drain.run();
   }
 
@@ -294,7 +296,10 @@ export class Partition implements DrainedPartition {
     this.#interrupt();
   }
 
-  /** Resolves once nothing is sent, written or read; batches that are delivered meanwhile wait in memory. */
+  /**
+   * Resolves once nothing is sent, written or read; batches that are delivered meanwhile wait in memory.
+   * @throws if delivery is closed meanwhile
+   */
   async halt(): Promise<void> {
     this.#isHalted = true;
     this.#confirmations.end();
@@ -307,7 +312,9 @@ export class Partition implements DrainedPartition {
       (this.#drain.route?.waiting ?? 0) > 0;
     while (isMoving()) {
       if (!this.#isSpilling) this.#memory.unshift(...(this.#drain.route?.takeBack() ?? []));
-      await this.changed.wait(HALT_POLL_MS);
+      await pause(HALT_POLL_MS, undefined, { signal: this.#options.disk.signal });
+      // Each time: a step that was between its look at the state and its wait would not see an earlier one.
+      this.changed.raise();
     }
   }
 
@@ -325,9 +332,8 @@ export class Partition implements DrainedPartition {
     return this.#memory;
   }
 
-  /** Everything it had on disk, and its first `count` batches in memory, are elsewhere now. Ends the halt. */
+  /** Everything it had on disk, and its first `count` batches in memory, are elsewhere now. It stays halted. */
   moved(count: number): Batch[] {
-    this.#isHalted = false;
     this.#state = 'memory';
     this.#drain.forget();
     this.#succeeded();
@@ -337,10 +343,16 @@ export class Partition implements DrainedPartition {
   /** Ends the halt with everything as it was. */
   async resume(): Promise<void> {
     await this.#drain.route?.rewind().catch(() => undefined);
-    this.#isHalted = false;
-    if (!this.isOnDisk) return this.leadersKnown();
-    void this.#spill();
-    void this.#drain.run();
+    this.endHalt();
+  }
+
+  endHalt(): void {
+    this.#isHalted = this.#options.disk.signal.aborted;
+    if (this.#isHalted) return;
+    if (this.isOnDisk) {
+      void this.#spill();
+      void this.#drain.run();
+    } else this.leadersKnown();
   }
 
   /** Sends nothing more. */

@@ -1,5 +1,7 @@
 // A cluster made of scripted answers, a delivery and a batcher that remember what they were given, and a log.
+
 import { pino } from 'pino';
+import type { Batch } from '../../src/kafka/batch.ts';
 import type { TopicLimits, TopicMetadata, TopicToCreate } from '../../src/kafka/cluster.ts';
 import {
   MetadataRefresher,
@@ -83,6 +85,9 @@ export interface Stage {
   readonly handed: Handed[];
   /** Numbers of partitions that delivery was told to adopt. */
   readonly adopted: number[];
+  /** What delivery gives back next, and what the batcher got of it. */
+  readonly parked: Batch[];
+  readonly placed: Batch[];
   readonly batcher: { partitions: number; maxRecordBytes: number };
   readonly log: LogLine[];
   unreachableCalls(): number;
@@ -103,6 +108,8 @@ export function stage(
 ): Stage {
   const handed: Handed[] = [];
   const adopted: number[] = [];
+  const parked: Batch[] = [];
+  const placed: Batch[] = [];
   const lines: LogLine[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as LogLine) });
   let unreachableCalls = 0;
@@ -110,8 +117,9 @@ export function stage(
     partitions: 2,
     maxRecordBytes: 0,
     batchLimits: { bytes: 1000, records: 10 },
-    setPartitions(partitions: number) {
+    setPartitions(partitions: number, batches: readonly Batch[]) {
       batcher.partitions = partitions;
+      placed.push(...batches);
     },
   };
   const refresher = new MetadataRefresher(
@@ -131,7 +139,7 @@ export function stage(
       log,
       delivery: {
         adoptPartitions: async (partitions) => void adopted.push(partitions),
-        takeParked: () => [],
+        takeParked: () => parked.splice(0),
         setLeaders: (leaders, identity, clusterId) =>
           handed.push({ leaders, producerId: identity?.producerId, clusterId }),
         unreachable: () => {
@@ -145,6 +153,8 @@ export function stage(
     refresher,
     handed,
     adopted,
+    parked,
+    placed,
     batcher,
     log: lines,
     unreachableCalls: () => unreachableCalls,

@@ -1,6 +1,7 @@
 // The metadata refresher against a cluster of scripted answers: what it believes, what it creates, what it says.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { Batch } from '../../src/kafka/batch.ts';
 import type { TopicLimits } from '../../src/kafka/cluster.ts';
 import { AnswerError, ClusterError } from '../../src/kafka/cluster-error.ts';
 import { createOtherTopics } from '../../src/kafka/other-topics.ts';
@@ -32,6 +33,7 @@ function limits(values: Partial<TopicLimits>): TopicLimits {
     maxMessageBytes: undefined,
     timestampType: undefined,
     timestampBeforeMaxMs: undefined,
+    hasOneTimestampLimit: false,
     timestampAfterMaxMs: undefined,
     cleanupPolicy: undefined,
     ...values,
@@ -97,6 +99,17 @@ test('delivery has its leaders before the connections to them are made, and newe
   source.has(TOPIC, [3, 3]);
   await refreshed(made);
   await isResolved(made);
+});
+
+test('batches that waited while the spool was placed go back to the batcher, also if the partitions are as many as before', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 2]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  const batch = new Batch(0, 0, { initialBytes: 64, records: 1, bytes: 1000 });
+  made.parked.push(batch);
+  await refreshed(made);
+  assert.deepEqual(made.placed, [batch]);
 });
 
 test('leaders are connected to at the same time', async (t) => {

@@ -4,6 +4,7 @@
 import type { ProduceAnswer, ProduceRequest } from '../../src/kafka/produce-request.ts';
 import type { ProducerIdentity } from '../../src/kafka/producer-sequence.ts';
 import type { Producer } from '../../src/kafka/sender.ts';
+import { crc32c } from '../../src/protocol/crc32c.ts';
 import { decodeBatch } from './decode-batch.ts';
 
 export interface ModelRecord {
@@ -28,6 +29,7 @@ export interface ModelRequest {
   readonly records: number;
 }
 
+const CORRUPT_MESSAGE = 2;
 const OUT_OF_ORDER_SEQUENCE = 45;
 const DUPLICATE_SEQUENCE = 46;
 const REMEMBERED = 5;
@@ -69,7 +71,10 @@ export class ModelBroker implements Producer {
 
   async produce(_nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined> {
     const batches = request.batches.map(({ partition, bytes }) => ({ partition, bytes: Buffer.from(bytes) }));
-    const decoded = batches.map(({ partition, bytes }) => ({ partition, batch: decodeBatch(bytes) }));
+    const decoded = batches.map(({ partition, bytes }) => {
+      const batch = decodeBatch(bytes);
+      return { partition, batch, isWhole: batch.crc === crc32c(bytes.subarray(21)) };
+    });
     const seen: ModelRequest = {
       partitions: batches.map(({ partition }) => partition),
       bytes: batches.reduce((sum, { bytes }) => sum + bytes.length, 0),
@@ -78,9 +83,10 @@ export class ModelBroker implements Producer {
     this.requests.push(seen);
     const fate = await this.fate(seen);
     if (fate.kind === 'lost') throw Object.assign(new Error('the request was lost'), { code: fate.code });
-    const partitions = decoded.map(({ partition, batch }) => ({
+    const partitions = decoded.map(({ partition, batch, isWhole }) => ({
       partition,
-      errorCode: fate.kind === 'refused' ? fate.errorCode : this.#append(partition, batch),
+      errorCode:
+        fate.kind === 'refused' ? fate.errorCode : isWhole ? this.#append(partition, batch) : CORRUPT_MESSAGE,
       baseOffset: 0n,
     }));
     if (fate.kind === 'answer-lost')
