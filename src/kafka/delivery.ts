@@ -185,7 +185,8 @@ export class Delivery implements BatchTaker {
     this.#inFlightRecords += batch.count;
     const partition = this.#partition(batch.partition);
     partition.deliver(batch);
-    if (this.#isUnreachable && !this.#isPlacing) partition.leaveMemory('Kafka is out of reach');
+    if (this.#isUnreachable && !this.#isPlacing)
+      partition.leaveMemory(this.#isStopping ? 'the gateway stops' : 'Kafka is out of reach');
   }
 
   /** Sends what is sealed now, and not a turn later. */

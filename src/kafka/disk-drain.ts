@@ -208,8 +208,10 @@ export class DiskDrain {
   }
 
   async #renew(route: DiskRoute, fromOffset: number, reason: string): Promise<void> {
+    // Without one the next try meets the same answer and asks again.
+    const identity = await this.#partition.newProducer(reason).catch(() => undefined);
     try {
-      const identity = await this.#partition.newProducer(reason);
+      if (identity === undefined) return;
       this.#partition.sequence.restart(identity);
       await route.assign(fromOffset, identity);
     } finally {
@@ -242,7 +244,7 @@ export class DiskDrain {
   async #search(route: DiskRoute, batch: DiskBatch, rejected: Rejected): Promise<void> {
     this.#partition.rejected(batch.count, rejected);
     this.#probes = 0;
-    await this.#forgetSequence(route);
+    if (!(await this.#forgetSequence(route))) return;
     const { codec } = this.#options;
     this.#ended(await searchRejected(batch, rejected, { codec, steps: this.#stepsOn(route) }));
   }
@@ -253,7 +255,7 @@ export class DiskDrain {
    */
   async #probe(route: DiskRoute, batch: DiskBatch): Promise<void> {
     this.#probes++;
-    if (route.isAssigned) await this.#forgetSequence(route);
+    if (route.isAssigned && !(await this.#forgetSequence(route))) return;
     const isFull = !this.#areAllRefused || this.#probes % FULL_PROBE_EVERY === 0;
     const { codec } = this.#options;
     const end = await probeHeld(batch, isFull ? MAX_SUSPECTS : 1, { codec, steps: this.#stepsOn(route) });
@@ -266,11 +268,17 @@ export class DiskDrain {
     this.#partition.hold(end.rejected);
   }
 
-  /** What was sent of a rejected batch, and behind it, was sent under the former identity. */
-  async #forgetSequence(route: DiskRoute): Promise<void> {
-    if (this.#host.identity === undefined) return;
-    this.#partition.sequence.restart(await this.#host.initProducerId());
+  /** What was sent of a rejected batch, and behind it, was sent under the former identity. False if there is no new one. */
+  async #forgetSequence(route: DiskRoute): Promise<boolean> {
+    if (this.#host.identity === undefined) return true;
+    const identity = await this.#host.initProducerId().catch(asFailed);
+    if ('kind' in identity) {
+      this.#partition.failed(identity);
+      return false;
+    }
+    this.#partition.sequence.restart(identity);
     await route.unassign();
+    return true;
   }
 
   #stepsOn(route: DiskRoute): SearchSteps {
@@ -321,4 +329,9 @@ export class DiskDrain {
     }
     return isDurable;
   }
+}
+
+/** Kafka's failure, which must not be taken for one of the disk. */
+function asFailed(error: Error): Failed {
+  return { kind: 'failed', reason: error.message };
 }

@@ -94,6 +94,31 @@ test('when Kafka takes the records of a held partition again, the limits of its 
   assert.ok((readAfter.at(-1) ?? 0) > 0, 'not after a record was taken');
 });
 
+test('if Kafka gives no producer id for the search, that is not taken for trouble with the disk', async (t) => {
+  const broker = refusing(3);
+  const { delivery, letters, spool, deliver, connect } = await deliveryStage(t, { broker });
+  await connect();
+  const { initProducerId } = broker;
+  let asked = 0;
+  const troubles = new Set<string | null>();
+  broker.initProducerId = async () => {
+    asked++;
+    throw new Error('the broker did not answer InitProducerId');
+  };
+  deliver(range(1, 5));
+  await until(() => {
+    troubles.add(delivery.spoolTrouble);
+    return asked >= 3;
+  }, 'it is asked for again');
+  assert.deepEqual([...troubles], [null]);
+  assert.equal(delivery.failingPartitions, 1);
+  assert.match(delivery.counters.lastError ?? '', /InitProducerId|MESSAGE_TOO_LARGE/);
+  broker.initProducerId = initProducerId;
+  await until(() => spool.records === 0, 'all is settled', 15_000);
+  assert.deepEqual(idsIn(broker), [1, 2, 4, 5]);
+  assert.equal(letters.length, 1);
+});
+
 test('a record that is refused alone waits until Kafka takes another one of its partition', async (t) => {
   const broker = refusing(1);
   const { delivery, letters, spool, deliver, connect } = await deliveryStage(t, { broker });
