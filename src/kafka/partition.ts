@@ -105,7 +105,7 @@ export class Partition {
   #state: PartitionState = 'memory';
   readonly #memory: Batch[] = [];
   readonly #inFlight = new InFlightBatches();
-  readonly #sequence = new ProducerSequence();
+  #sequence = new ProducerSequence();
   readonly #confirmations = new DeferredConfirmations();
   #alone: Alone | undefined;
   #route: DiskRoute | undefined;
@@ -269,9 +269,10 @@ export class Partition {
   // --- another cluster, another number of partitions, the end ---
 
   /** Kafka is another cluster than before: no identity or sequence of the former one says anything there. */
-  forgetProducer(identity: ProducerIdentity | undefined): void {
-    if (identity !== undefined) this.#sequence.restart(identity);
+  forgetProducer(): void {
+    this.#sequence = new ProducerSequence();
     for (const batch of this.#memory) batch.unsend();
+    this.#route?.forgetProducer();
     this.#interrupt();
   }
 
@@ -369,10 +370,12 @@ export class Partition {
 
   /** The search for the record begins once the batch is on disk. */
   #memoryRejected({ producer, count }: ProducerBatch, rejected: Rejected): void {
-    // Behind a rejected batch nothing can have been stored, so what was sent there gets other sequences.
-    for (const behind of this.#memory.slice(1)) behind.unsend();
-    if (producer !== undefined && producer !== NO_PRODUCER)
-      this.#sequence.restart(producer, nextSequence(producer.baseSequence, count));
+    if (!rejected.isUnanswered) {
+      // Behind a batch that the broker rejected nothing can have been stored, so what was sent there gets other sequences.
+      for (const behind of this.#memory.slice(1)) behind.unsend();
+      if (producer !== undefined && producer !== NO_PRODUCER)
+        this.#sequence.restart(producer, nextSequence(producer.baseSequence, count));
+    }
     this.#failed(rejected);
     this.#confirmations.begin();
     if (this.#state === 'leaving') this.#left();
@@ -403,7 +406,7 @@ export class Partition {
   async #renewInMemory(reason: string): Promise<void> {
     this.#isRenewing = true;
     try {
-      this.#sequence.restart(await this.#newProducer(reason));
+      await this.#renewLost(reason);
       for (const batch of this.#memory) batch.unsend();
     } catch {
       // The next try meets the same answer and asks again.
@@ -412,8 +415,19 @@ export class Partition {
     this.#memoryFailed({ kind: 'failed', reason });
   }
 
-  async #newProducer(reason: string): Promise<ProducerIdentity> {
-    const identity = await this.#host.initProducerId();
+  /** Goes on under a new producer id. One that a former cluster gave may be another producer's here. */
+  async #renew(): Promise<ProducerIdentity> {
+    for (;;) {
+      const { cluster } = this.#host;
+      const identity = await this.#host.initProducerId();
+      if (cluster !== this.#host.cluster) continue;
+      this.#sequence.restart(identity);
+      return identity;
+    }
+  }
+
+  async #renewLost(reason: string): Promise<ProducerIdentity> {
+    const identity = await this.#renew();
     const message =
       'Kafka lost track of the producer sequence, going on under a new producer id; a batch may be there twice';
     this.#host.warn(this, { reason }, message);
@@ -524,6 +538,7 @@ export class Partition {
         await this.#drainStep();
       } catch (error) {
         this.#host.trouble(this, 'read', `the spool cannot be read: ${(error as Error).message}`);
+        if (this.#state === 'catching-up') this.#backToDisk();
         await this.#changed.wait(DISK_RETRY_MS);
       }
     }
@@ -552,6 +567,8 @@ export class Partition {
 
   async #deliverFromDisk(route: DiskRoute, batch: DiskBatch): Promise<void> {
     await route.prepare(batch, this.#sequence, this.#host.identity);
+    // Another cluster has come meanwhile, which would take the stamp for that of another batch.
+    if (this.#host.cluster !== this.#boundTo) return;
     const outcome = await this.#sendAlone(batch);
     if (outcome === 'interrupted') return;
     switch (outcome.kind) {
@@ -583,9 +600,7 @@ export class Partition {
 
   async #renewOnDisk(route: DiskRoute, fromOffset: number, reason: string): Promise<void> {
     try {
-      const identity = await this.#newProducer(reason);
-      this.#sequence.restart(identity);
-      await route.assign(fromOffset, identity);
+      await route.assign(fromOffset, await this.#renewLost(reason));
     } finally {
       this.#failed({ kind: 'failed', reason });
     }
@@ -594,8 +609,7 @@ export class Partition {
   /** The disk is empty, or takes nothing while Kafka does: the partition goes on from memory. False if it cannot. */
   async #leaveDisk(route: DiskRoute): Promise<boolean> {
     if (!this.#isLastOfDisk(route) && !this.#isDiskBypassed(route)) return false;
-    // A remembered assignment would hand out a second time the sequences that memory is about to use.
-    if (route.isAssigned) await route.unassign();
+    if (route.isAssigned) await this.#unassign(route);
     if (this.#isLastOfDisk(route)) {
       const message = `Partition ${this.number} is drained, its batches go straight to Kafka again`;
       this.#options.log.info({ topic: this.#options.topic, partition: this.number }, message);
@@ -609,6 +623,16 @@ export class Partition {
     for (const batch of this.#memory) void this.#sealAndSend(batch);
     if (this.#memory.length === 0) this.#host.idle(this);
     return true;
+  }
+
+  /** A remembered assignment would hand out a second time the sequences that memory is about to use. */
+  async #unassign(route: DiskRoute): Promise<void> {
+    try {
+      await route.unassign();
+    } catch {
+      // The file may keep it, so nothing else is sent as that producer.
+      if (this.#host.identity !== undefined) await this.#renew();
+    }
   }
 
   /** Everything on disk was read, and nothing is on its way there. */
@@ -673,7 +697,7 @@ export class Partition {
     }
     // Whatever was sent of this batch, and behind it, was sent under the former identity.
     if (this.#host.identity !== undefined && (rejected !== undefined || route.isAssigned)) {
-      this.#sequence.restart(await this.#host.initProducerId());
+      await this.#renew();
       await route.unassign();
     }
     const end = await searchRejected(batch, rejected, {
@@ -698,10 +722,15 @@ export class Partition {
         if (this.#state === 'held') this.#state = 'disk';
         return 'stored';
       case 'rejected':
-        // Kafka has answered for these bytes, so their sequence is free for the next ones.
-        if (producer !== undefined && producer !== NO_PRODUCER) this.#sequence.giveBack(producer);
+        if (producer === undefined || producer === NO_PRODUCER) return outcome;
+        // If Kafka has answered for these bytes, their sequence is free for the next ones. Else Kafka may have them.
+        if (outcome.isUnanswered) await this.#renew();
+        else this.#sequence.giveBack(producer);
         return outcome;
       case 'lost-sequence':
+        await this.#renewLost(outcome.reason);
+        this.#failed({ kind: 'failed', reason: outcome.reason });
+        return 'interrupted';
       case 'failed':
         this.#failed({ kind: 'failed', reason: outcome.reason });
         return 'interrupted';
