@@ -277,7 +277,7 @@ export class Delivery implements BatchTaker {
     const cluster = clusterNumber(clusterId);
     if (this.#cluster !== cluster) {
       this.#identity = identity;
-      if (this.#cluster !== undefined) for (const one of this.#partitions) one.forgetProducer(identity);
+      if (this.#cluster !== undefined) for (const one of this.#partitions) one.forgetProducer();
       this.#cluster = cluster;
     }
     this.#identity ??= identity;

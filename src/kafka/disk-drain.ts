@@ -34,12 +34,16 @@ export interface DrainedPartition {
   readonly notBeforeMs: number;
   /** Sends a batch by itself, until Kafka took it, refused it, or it must not be sent any more. */
   sendAlone(batch: DiskBatch): Promise<Outcome | 'interrupted'>;
-  /** Asks Kafka for a new producer id, because it lost track of the sequence. */
-  newProducer(reason: string): Promise<ProducerIdentity>;
+  /** Goes on under a new producer id. Rejects if Kafka does not give one. */
+  renew(): Promise<ProducerIdentity>;
+  /** The same, because Kafka lost track of the sequence. */
+  renewLost(reason: string): Promise<ProducerIdentity>;
   durable(batches: readonly Batch[], end: number): void;
   passed(end: number, counts: { readonly stored: number; readonly refused: number }): void;
   /** The disk's last batch is about to be sent. */
   catchUp(): void;
+  /** It cannot be sent yet, so memory does not wait for it. */
+  stopCatchingUp(): void;
   /** Kafka refuses a record of the batch that was sent last. */
   rejected(records: number, rejected: Rejected): void;
   /** The disk has nothing more; `taken` are batches that it did not take. */
@@ -103,6 +107,7 @@ export class DiskDrain {
         await this.#step();
       } catch (error) {
         this.#trouble(`the spool cannot be read: ${(error as Error).message}`);
+        this.#partition.stopCatchingUp();
         await changed.wait(RETRY_MS);
       }
     }
@@ -178,6 +183,8 @@ export class DiskDrain {
 
   async #deliver(route: DiskRoute, batch: DiskBatch): Promise<void> {
     await route.prepare(batch, this.#partition.sequence, this.#host.identity);
+    // Another cluster has come meanwhile, which would take the stamp for that of another batch.
+    if (this.#host.cluster !== this.#boundTo) return;
     const outcome = await this.#partition.sendAlone(batch);
     if (outcome === 'interrupted') return;
     switch (outcome.kind) {
@@ -209,11 +216,9 @@ export class DiskDrain {
 
   async #renew(route: DiskRoute, fromOffset: number, reason: string): Promise<void> {
     // Without one the next try meets the same answer and asks again.
-    const identity = await this.#partition.newProducer(reason).catch(() => undefined);
+    const identity = await this.#partition.renewLost(reason).catch(() => undefined);
     try {
-      if (identity === undefined) return;
-      this.#partition.sequence.restart(identity);
-      await route.assign(fromOffset, identity);
+      if (identity !== undefined) await route.assign(fromOffset, identity);
     } finally {
       this.#partition.failed({ kind: 'failed', reason });
     }
@@ -222,13 +227,22 @@ export class DiskDrain {
   /** The disk is empty, or takes nothing while Kafka does: the partition goes on from memory. False if it cannot. */
   async #leave(route: DiskRoute): Promise<boolean> {
     if (!this.#isLast(route) && !this.#isBypassed(route)) return false;
-    // A remembered assignment would hand out a second time the sequences that memory is about to use.
-    if (route.isAssigned) await route.unassign();
+    if (route.isAssigned) await this.#unassign(route);
     const isLast = this.#isLast(route);
     const taken = !isLast && this.#isBypassed(route) ? route.takeBack() : [];
     if (!isLast && taken.length === 0) return false;
     this.#partition.leaveDisk(taken);
     return true;
+  }
+
+  /** A remembered assignment would hand out a second time the sequences that memory is about to use. */
+  async #unassign(route: DiskRoute): Promise<void> {
+    try {
+      await route.unassign();
+    } catch {
+      // The file may keep it, so nothing else is sent as that producer.
+      if (this.#host.identity !== undefined) await this.#partition.renew();
+    }
   }
 
   /** Everything on disk was read, and nothing is on its way there. */
@@ -271,14 +285,20 @@ export class DiskDrain {
   /** What was sent of a rejected batch, and behind it, was sent under the former identity. False if there is no new one. */
   async #forgetSequence(route: DiskRoute): Promise<boolean> {
     if (this.#host.identity === undefined) return true;
-    const identity = await this.#host.initProducerId().catch(asFailed);
-    if ('kind' in identity) {
-      this.#partition.failed(identity);
-      return false;
-    }
-    this.#partition.sequence.restart(identity);
+    if (!(await this.#hasRenewed(() => this.#partition.renew()))) return false;
     await route.unassign();
     return true;
+  }
+
+  /** If Kafka gives no producer id, that is Kafka's failure and not one of the disk. */
+  async #hasRenewed(renew: () => Promise<ProducerIdentity>): Promise<boolean> {
+    try {
+      await renew();
+      return true;
+    } catch (error) {
+      this.#partition.failed({ kind: 'failed', reason: (error as Error).message });
+      return false;
+    }
   }
 
   #stepsOn(route: DiskRoute): SearchSteps {
@@ -300,10 +320,15 @@ export class DiskDrain {
         this.#partition.release();
         return 'stored';
       case 'rejected':
-        // Kafka has answered for these bytes, so their sequence is free for the next ones.
-        if (producer !== undefined && producer !== NO_PRODUCER) this.#partition.sequence.giveBack(producer);
+        if (producer === undefined || producer === NO_PRODUCER) return outcome;
+        // If Kafka has answered for these bytes, their sequence is free for the next ones. Else Kafka may have them.
+        if (!outcome.isUnanswered) this.#partition.sequence.giveBack(producer);
+        else if (!(await this.#hasRenewed(() => this.#partition.renew()))) return 'interrupted';
         return outcome;
       case 'lost-sequence':
+        if (await this.#hasRenewed(() => this.#partition.renewLost(outcome.reason)))
+          this.#partition.failed({ kind: 'failed', reason: outcome.reason });
+        return 'interrupted';
       case 'failed':
         this.#partition.failed({ kind: 'failed', reason: outcome.reason });
         return 'interrupted';
@@ -329,9 +354,4 @@ export class DiskDrain {
     }
     return isDurable;
   }
-}
-
-/** Kafka's failure, which must not be taken for one of the disk. */
-function asFailed(error: Error): Failed {
-  return { kind: 'failed', reason: error.message };
 }

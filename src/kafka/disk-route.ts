@@ -91,6 +91,11 @@ export class DiskRoute {
     return batches;
   }
 
+  /** What is on its way to the disk counts as not sent: the stamps belong to another cluster. */
+  forgetProducer(): void {
+    for (const batch of this.#unwritten) batch.unsend();
+  }
+
   /** Stamps of another cluster become void, on disk and in what is on its way there. @throws the system's error */
   async bindTo(cluster: bigint): Promise<void> {
     const onItsWay = this.#unwritten.reduce((sum, { count }) => sum + count, 0);
@@ -157,9 +162,9 @@ export class DiskRoute {
     }
   }
 
-  /** Whether a producer is assigned to what is sent next, by this process or by an earlier one. */
+  /** Whether a producer is assigned to what is sent next, or the file may say so: by this process or an earlier one. */
   get isAssigned(): boolean {
-    return this.#log.assignment !== undefined;
+    return this.#log.assignment !== undefined || this.#log.isCursorStale;
   }
 
   /** From `fromOffset` on batches are sent as this producer, whose sequence begins at 0. @throws the system's error */

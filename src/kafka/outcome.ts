@@ -27,6 +27,8 @@ export interface Rejected {
   readonly kind: 'rejected';
   readonly reason: string;
   readonly remedy?: string | undefined;
+  /** The broker closed connections instead of saying so. It may have the batch after all. */
+  readonly isUnanswered?: boolean;
 }
 
 const STORED: Outcome = { kind: 'stored' };

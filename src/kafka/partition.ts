@@ -52,7 +52,7 @@ interface Alone {
 
 export class Partition implements DrainedPartition {
   readonly number: number;
-  readonly sequence = new ProducerSequence();
+  sequence = new ProducerSequence();
   readonly changed = new WakeUp();
 
   readonly #options: PartitionOptions;
@@ -170,8 +170,12 @@ export class Partition implements DrainedPartition {
     if (this.#state === 'disk') this.#state = 'catching-up';
   }
 
-  rejected(records: number, rejected: Rejected): void {
+  stopCatchingUp(): void {
     if (this.#state === 'catching-up') this.#backToDisk();
+  }
+
+  rejected(records: number, rejected: Rejected): void {
+    this.stopCatchingUp();
     this.#host.failed(this, rejected);
     const message = 'Kafka refuses a record of a batch, looking for it';
     this.#host.warn(this, { records, reason: rejected.reason }, message);
@@ -290,9 +294,10 @@ export class Partition implements DrainedPartition {
   // --- another cluster, another number of partitions, the end ---
 
   /** Kafka is another cluster than before: no identity or sequence of the former one says anything there. */
-  forgetProducer(identity: ProducerIdentity | undefined): void {
-    if (identity !== undefined) this.sequence.restart(identity);
+  forgetProducer(): void {
+    this.sequence = new ProducerSequence();
     for (const batch of this.#memory) batch.unsend();
+    this.#drain.route?.forgetProducer();
     this.#interrupt();
   }
 
@@ -388,10 +393,12 @@ export class Partition implements DrainedPartition {
 
   /** The search for the record begins once the batch is on disk. */
   #memoryRejected({ producer, count }: ProducerBatch, rejected: Rejected): void {
-    // Behind a rejected batch nothing can have been stored, so what was sent there gets other sequences.
-    for (const behind of this.#memory.slice(1)) behind.unsend();
-    if (producer !== undefined && producer !== NO_PRODUCER)
-      this.sequence.restart(producer, nextSequence(producer.baseSequence, count));
+    if (!rejected.isUnanswered) {
+      // Behind a batch that the broker rejected nothing can have been stored: what was sent there gets other sequences.
+      for (const behind of this.#memory.slice(1)) behind.unsend();
+      if (producer !== undefined && producer !== NO_PRODUCER)
+        this.sequence.restart(producer, nextSequence(producer.baseSequence, count));
+    }
     this.failed(rejected);
     this.#confirmations.begin();
     if (this.#state === 'leaving') this.#left();
@@ -422,7 +429,7 @@ export class Partition implements DrainedPartition {
   async #renewInMemory(reason: string): Promise<void> {
     this.#isRenewing = true;
     try {
-      this.sequence.restart(await this.newProducer(reason));
+      await this.renewLost(reason);
       for (const batch of this.#memory) batch.unsend();
     } catch {
       // The next try meets the same answer and asks again.
@@ -431,8 +438,19 @@ export class Partition implements DrainedPartition {
     this.#memoryFailed({ kind: 'failed', reason });
   }
 
-  async newProducer(reason: string): Promise<ProducerIdentity> {
-    const identity = await this.#host.initProducerId();
+  /** Goes on under a new producer id. One that a former cluster gave may be another producer's here. */
+  async renew(): Promise<ProducerIdentity> {
+    for (;;) {
+      const { cluster } = this.#host;
+      const identity = await this.#host.initProducerId();
+      if (cluster !== this.#host.cluster) continue;
+      this.sequence.restart(identity);
+      return identity;
+    }
+  }
+
+  async renewLost(reason: string): Promise<ProducerIdentity> {
+    const identity = await this.renew();
     const message =
       'Kafka lost track of the producer sequence, going on under a new producer id; a batch may be there twice';
     this.#host.warn(this, { reason }, message);

@@ -206,6 +206,7 @@ const UNNAMED: Outcome = { kind: 'failed', reason: 'the answer does not name the
 const REQUEST_TOO_LARGE: Outcome = {
   kind: 'rejected',
   reason: 'MESSAGE_TOO_LARGE',
+  isUnanswered: true,
   remedy: 'the broker closes the connection on a request of this size: raise its limit on requests',
 };
 

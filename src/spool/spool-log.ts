@@ -56,6 +56,7 @@ export class SpoolLog {
   // An earlier process's assignment covers what that process left, and ends here.
   #inheritedEnd: number | undefined;
   #appending: Promise<void> | undefined;
+  #isCursorStale = false;
 
   private constructor(options: SpoolLogOptions, cursor: Cursor, segments: Segment[], acknowledged: number) {
     this.#options = options;
@@ -115,6 +116,11 @@ export class SpoolLog {
 
   get assignment(): Assignment | undefined {
     return this.#cursor.state?.assignment;
+  }
+
+  /** What was to be remembered last could not be written: the file may still have another assignment. */
+  get isCursorStale(): boolean {
+    return this.#isCursorStale;
   }
 
   /** The offset up to which all from `acknowledged` on is being sent as one batch, undefined where none is. */
@@ -193,8 +199,7 @@ export class SpoolLog {
    */
   async assign(assignment: Assignment | undefined): Promise<void> {
     this.#inheritedEnd = undefined;
-    await this.#cursor.write({ ...this.#state, assignment });
-    await this.#cursor.sync();
+    await this.#remember({ ...this.#state, assignment });
   }
 
   /**
@@ -206,8 +211,7 @@ export class SpoolLog {
     if (cluster !== 0n && this.#state.cluster === cluster) return;
     this.#inheritedEnd = undefined;
     const { acknowledged } = this.#state;
-    await this.#cursor.write({ ...NEW_CURSOR, acknowledged, cluster, foreignEnd });
-    await this.#cursor.sync();
+    await this.#remember({ ...NEW_CURSOR, acknowledged, cluster, foreignEnd });
   }
 
   /**
@@ -216,8 +220,7 @@ export class SpoolLog {
    * @throws the system's error; then it must not be sent
    */
   async plan(end: number): Promise<void> {
-    await this.#cursor.write({ ...this.#state, sendingEnd: end });
-    await this.#cursor.sync();
+    await this.#remember({ ...this.#state, sendingEnd: end });
   }
 
   /**
@@ -241,6 +244,13 @@ export class SpoolLog {
     this.#active = undefined;
     await this.#cursor.sync().catch(() => undefined);
     await this.#cursor.close();
+  }
+
+  async #remember(state: CursorState): Promise<void> {
+    this.#isCursorStale = true;
+    await this.#cursor.write(state);
+    await this.#cursor.sync();
+    this.#isCursorStale = false;
   }
 
   get #state(): CursorState {

@@ -9,6 +9,7 @@ import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
 import { createCodec } from '../../src/kafka/compression.ts';
 import { Delivery, type DeliveryOptions } from '../../src/kafka/delivery.ts';
 import { portableCrc32c } from '../../src/protocol/crc32c.ts';
+import { Cursor } from '../../src/spool/cursor.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { decodeBatch } from './decode-batch.ts';
 import { batchOf, FakeProducer, fakeSession, type SentRequest, silent, turns, until } from './fakes.ts';
@@ -277,4 +278,98 @@ test('what a full disk does not take goes to Kafka from memory once Kafka is bac
     assert.deepEqual([budget.used, delivery.spoolingPartitions, delivery.counters.confirmed], [0, 0, 18]);
     await until(() => delivery.spoolTrouble === null, 'the trouble is over');
   }
+});
+
+test('a batch that was being prepared when another cluster came goes there under its identity', async (t) => {
+  const { delivery, producer, spool, deliver, connect } = await setUp(t);
+  delivery.unreachable();
+  deliver(0, 2);
+  await delivery.drained();
+  const log = await spool.log(0);
+  const plan = log.plan.bind(log);
+  log.plan = async (end) => {
+    await plan(end);
+    log.plan = plan;
+    delivery.setLeaders(LEADERS, LATER_IDENTITY, 'another cluster');
+  };
+  await connect();
+  assert.deepEqual(batchIn(await producer.request(1)), { count: 2, baseSequence: 0, producerId: 77n });
+});
+
+test('a batch that the disk did not take before another cluster came is stamped for that one', async (t) => {
+  const { delivery, producer, deliver, connect } = await setUp(t, { maxBytes: 10 });
+  await connect();
+  deliver(1, 5);
+  (await producer.request(1)).answerAll(0);
+  deliver(1, 2);
+  (await producer.request(2)).fail(Object.assign(new Error('no answer'), { code: 'TIMEOUT' }));
+  delivery.unreachable();
+  await until(() => delivery.spoolTrouble !== null, 'the disk is full');
+  delivery.setLeaders(LEADERS, LATER_IDENTITY, 'another cluster');
+  assert.deepEqual(batchIn(await producer.request(3)), { count: 2, baseSequence: 0, producerId: 77n });
+});
+
+test('a producer id that the former cluster gave while another one came is not used there', async (t) => {
+  const { producer, delivery, deliver, connect } = await setUp(t, { maxAttempts: 9 });
+  await connect();
+  deliver(0, 2);
+  let give: (identity: typeof IDENTITY) => void = () => {};
+  const { initProducerId } = producer;
+  producer.initProducerId = () =>
+    new Promise((resolve) => {
+      give = resolve;
+      producer.initProducerId = initProducerId;
+    });
+  // OUT_OF_ORDER_SEQUENCE_NUMBER
+  (await producer.request(1)).answerAll(45);
+  await until(() => producer.initProducerId === initProducerId, 'an id is asked for');
+  delivery.setLeaders(LEADERS, LATER_IDENTITY, 'another cluster');
+  give({ producerId: 9n, producerEpoch: 0 });
+  assert.deepEqual(batchIn(await producer.request(2)), { count: 2, baseSequence: 0, producerId: 500n });
+});
+
+test('with acks 1 a batch that was stamped for another cluster loses that stamp', async (t) => {
+  const first = await setUp(t);
+  await first.connect();
+  first.deliver(0, 2);
+  (await first.producer.request(1)).fail(Object.assign(new Error('no answer'), { code: 'TIMEOUT' }));
+  await until(() => first.spool.records === 2, 'it is on disk');
+  const directory = temporaryDirectory(t);
+  cpSync(first.directory, directory, { recursive: true });
+  const { delivery, producer } = await setUp(t, { directory, acks: 1 });
+  await delivery.adoptPartitions(LEADERS.length, LIMITS);
+  delivery.setLeaders(LEADERS, undefined, 'another cluster');
+  assert.deepEqual(batchIn(await producer.request(1)), { count: 2, baseSequence: -1, producerId: -1n });
+});
+
+test('a sequence that the disk could not forget is not given to batches from memory', async (t) => {
+  const { delivery, producer, deliver, connect } = await setUp(t);
+  delivery.unreachable();
+  deliver(0, 2);
+  await delivery.drained();
+  await connect();
+  const fromDisk = await producer.request(1);
+  t.mock.method(Cursor.prototype, 'sync', () => Promise.reject(new Error('EIO')));
+  fromDisk.answerAll(0);
+  await until(() => delivery.spoolingPartitions === 0, 'the partition leaves the disk');
+  deliver(0, 3);
+  assert.deepEqual(batchIn(await producer.request(2)), { count: 3, baseSequence: 0, producerId: 500n });
+});
+
+test('what waits for the disk’s last batch is written to the disk if that batch cannot be prepared', async (t) => {
+  const { delivery, spool, session, deliver, connect } = await setUp(t);
+  delivery.unreachable();
+  deliver(0, 2);
+  await delivery.drained();
+  const log = await spool.log(0);
+  let isTried = false;
+  log.plan = () => {
+    isTried = true;
+    return Promise.reject(new Error('EIO'));
+  };
+  await connect();
+  deliver(0, 3);
+  await until(() => isTried, 'the last batch is prepared');
+  deliver(0, 4);
+  await until(() => session.storedSeqs.length === 3, 'all is on disk', 300);
 });

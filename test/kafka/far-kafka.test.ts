@@ -156,3 +156,18 @@ test('without idempotence one is in flight, however far Kafka is', async (t) => 
   (await producer.request(3)).answerAll(0);
   await delivery.drained();
 });
+
+test('nothing is sent to another cluster while batches of the former one are in flight, even under an equal id', async (t) => {
+  const { delivery, producer, deliver, sent } = await far(t);
+  deliver(1);
+  deliver(2);
+  await turns();
+  assert.equal(sent().length, 2);
+  delivery.setLeaders([1, 2], IDENTITY, 'another cluster');
+  deliver(3);
+  await turns();
+  assert.equal(sent().length, 2);
+  for (const request of producer.sent.slice(1)) request.fail(new Error('connection lost'));
+  await sleep(200);
+  assert.deepEqual(sent(3), [[42, 0, 1]]);
+});

@@ -263,3 +263,18 @@ test('if Kafka goes away while it judges a refused batch, devices hear `stored` 
   await until(() => session.storedSeqs.includes(5), 'all is stored');
   assert.deepEqual([session.storedSeqs, spool.records], [[3, 5], 5]);
 });
+
+test('a held partition goes on under a new producer id if Kafka lost its sequence', async (t) => {
+  const broker = new ModelBroker();
+  broker.check = () => INVALID_TIMESTAMP;
+  const { delivery, spool, deliver, connect } = await deliveryStage(t, { broker });
+  await connect();
+  deliver(range(1, 5));
+  await until(() => delivery.heldPartitions === 1, 'the partition is held');
+  const before = broker.ids;
+  broker.check = () => 0;
+  // UNKNOWN_PRODUCER_ID, until there is another id.
+  broker.fate = () => (broker.ids === before ? { kind: 'refused', errorCode: 59 } : { kind: 'taken' });
+  await until(() => spool.records === 0, 'all is in Kafka', 15_000);
+  assert.deepEqual(idsIn(broker), range(1, 5));
+});
