@@ -714,6 +714,8 @@ export class Partition {
 
   async #sendPart(part: DiskBatch): Promise<'stored' | 'interrupted' | Rejected> {
     part.producer = undefined;
+    // If another cluster comes meanwhile, the partition gets another one.
+    const sequence = this.#sequence;
     const outcome = await this.#sendAlone(part);
     if (outcome === 'interrupted') return outcome;
     const { producer } = part as { producer: ProducerStamp | undefined };
@@ -725,7 +727,7 @@ export class Partition {
         if (producer === undefined || producer === NO_PRODUCER) return outcome;
         // If Kafka has answered for these bytes, their sequence is free for the next ones. Else Kafka may have them.
         if (outcome.isUnanswered) await this.#renew();
-        else this.#sequence.giveBack(producer);
+        else sequence.giveBack(producer);
         return outcome;
       case 'lost-sequence':
         await this.#renewLost(outcome.reason);
