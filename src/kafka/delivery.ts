@@ -81,7 +81,7 @@ export class Delivery implements BatchTaker {
   #cluster: bigint | undefined;
   // Kafka as a whole is out of reach, or the gateway stops: every batch goes to the disk.
   #isUnreachable = false;
-  // The spool is being placed for another number of partitions: batches wait in memory.
+  // The number of partitions is just being learned, and the spool placed for it: batches wait in memory.
   #isPlacing = false;
   #inFlightRecords = 0;
   #idleWaiters: (() => void)[] = [];
@@ -232,9 +232,11 @@ export class Delivery implements BatchTaker {
     const spool = this.#spool;
     if (spool === undefined) return;
     this.#limits = limits;
-    if (isMisplaced(spool, partitions)) {
+    const isMisplaced = this.#isMisplaced(spool, partitions);
+    // At the first time also without it: nothing may go to the disk any more by the guess.
+    this.#isPlacing = isMisplaced || this.#sender.leaders === undefined;
+    if (isMisplaced) {
       const { topic } = this.#options;
-      this.#isPlacing = true;
       try {
         await repartition(
           { spool, all: this.#partitions },
@@ -313,6 +315,14 @@ export class Delivery implements BatchTaker {
     return this.#partitions[number] as Partition;
   }
 
+  /** Whether batches on disk, or on their way there, were placed for partitions that the topic does not have, or by a wrong guess. */
+  #isMisplaced({ layout: { current }, pending }: Spool, partitions: number): boolean {
+    const placed = pending.map(({ partition }) => partition);
+    for (const { isOnDisk, number } of this.#partitions) if (isOnDisk) placed.push(number);
+    const isGuessedWrong = current?.known === false && current.partitions !== partitions;
+    return placed.length > 0 && (isGuessedWrong || placed.some((partition) => partition >= partitions));
+  }
+
   #endPlacing(): void {
     this.#isPlacing = false;
     for (const partition of this.#partitions) partition.endHalt();
@@ -320,6 +330,7 @@ export class Delivery implements BatchTaker {
   }
 
   #leaveAllMemory(reason: string): void {
+    if (this.#isPlacing) return;
     for (const partition of this.#partitions) partition.leaveMemory(reason);
   }
 
@@ -420,13 +431,6 @@ export class Delivery implements BatchTaker {
     const fields = { topic: this.#options.topic, partition, attempts, reason, ...(remedy && { remedy }) };
     this.#warn(fields, 'Kafka did not take a batch, trying again; nothing is lost');
   }
-}
-
-/** Whether the spool's batches were placed for partitions that the topic does not have, or only by a guess. */
-function isMisplaced({ layout: { current }, records, pending }: Spool, partitions: number): boolean {
-  if (records === 0) return false;
-  const isGuessedWrong = current?.known === false && current.partitions !== partitions;
-  return isGuessedWrong || pending.some(({ partition }) => partition >= partitions);
 }
 
 /** The cluster id in eight bytes, as the spool's cursors hold it; 0n if it is not known. */

@@ -312,6 +312,8 @@ export class DiskDrain {
 
   async #sendPart(part: DiskBatch): Promise<'stored' | 'interrupted' | Rejected> {
     part.producer = undefined;
+    // If another cluster comes meanwhile, the partition gets another one.
+    const { sequence } = this.#partition;
     const outcome = await this.#partition.sendAlone(part);
     if (outcome === 'interrupted') return outcome;
     const { producer } = part as { producer: ProducerStamp | undefined };
@@ -322,7 +324,7 @@ export class DiskDrain {
       case 'rejected':
         if (producer === undefined || producer === NO_PRODUCER) return outcome;
         // If Kafka has answered for these bytes, their sequence is free for the next ones. Else Kafka may have them.
-        if (!outcome.isUnanswered) this.#partition.sequence.giveBack(producer);
+        if (!outcome.isUnanswered) sequence.giveBack(producer);
         else if (!(await this.#hasRenewed(() => this.#partition.renew()))) return 'interrupted';
         return outcome;
       case 'lost-sequence':

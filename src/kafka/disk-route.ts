@@ -27,6 +27,9 @@ export interface DiskRouteEvents {
   trouble(reason: string | null): void;
 }
 
+/** An offset that is never the acknowledged one. */
+const UNKNOWN = -1;
+
 export class DiskRoute {
   readonly #log: SpoolLog;
   readonly #options: DiskRouteOptions;
@@ -107,9 +110,14 @@ export class DiskRoute {
    * @throws the system's error if the disk does not give it back
    */
   async next(): Promise<DiskBatch | undefined> {
-    if (this.#readEnd !== undefined && this.#readEnd !== this.#log.acknowledged) await this.#log.rewind();
+    if (this.#readEnd !== undefined && this.#readEnd !== this.#log.acknowledged) await this.rewind();
+    // If the disk fails in the middle of this, the next call begins again.
+    this.#readEnd = UNKNOWN;
     const first = await this.#log.next();
-    if (first === undefined) return undefined;
+    if (first === undefined) {
+      this.#readEnd = undefined;
+      return undefined;
+    }
     const batch = this.#asDiskBatch(await this.#gather(first));
     this.#readEnd = batch.end;
     return this.#cut(batch);
@@ -193,8 +201,9 @@ export class DiskRoute {
 
   /** Reads again from the last acknowledged record. */
   async rewind(): Promise<void> {
-    this.#readEnd = undefined;
+    this.#readEnd = UNKNOWN;
     await this.#log.rewind();
+    this.#readEnd = undefined;
   }
 
   #asDiskBatch({ bytes, count, offset, stamped }: SpooledBatch): DiskBatch {

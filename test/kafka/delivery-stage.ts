@@ -8,7 +8,7 @@ import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
 import { createCodec } from '../../src/kafka/compression.ts';
 import { Delivery, type DeliveryOptions } from '../../src/kafka/delivery.ts';
 import { Spool } from '../../src/spool/spool.ts';
-import { fakeSession, reading, silent } from './fakes.ts';
+import { type FakeSession, fakeSession, reading, silent } from './fakes.ts';
 import type { ModelBroker } from './model-broker.ts';
 
 export const LIMITS = { bytes: 100_000, records: 100 };
@@ -75,7 +75,14 @@ export async function deliveryStage(t: TestContext, options: StageOptions) {
     letters,
     directory,
     /** One batch with these readings; the session hears of the last id. */
-    deliver(ids: readonly number[], { partition = 0, padding = '' } = {}): Batch {
+    deliver(
+      ids: readonly number[],
+      {
+        partition = 0,
+        padding = '',
+        device = session,
+      }: { partition?: number; padding?: string; device?: FakeSession } = {},
+    ): Batch {
       const batch = new Batch(partition, performance.now(), {
         initialBytes: 1024,
         records: ids.length,
@@ -83,9 +90,9 @@ export async function deliveryStage(t: TestContext, options: StageOptions) {
       });
       for (const id of ids) {
         const text = `{"id":${id}${padding === '' ? '' : `,"x":"${padding}"`}}`;
-        batch.heldBytes += batch.writer.append(session.frame, reading(text, { receivedAtMs: Date.now() }));
+        batch.heldBytes += batch.writer.append(device.frame, reading(text, { receivedAtMs: Date.now() }));
       }
-      batch.confirm(session, ids.at(-1) ?? 0);
+      batch.confirm(device, ids.at(-1) ?? 0);
       budget.take(batch.heldBytes);
       delivery.deliver(batch);
       return batch;

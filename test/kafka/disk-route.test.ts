@@ -373,3 +373,20 @@ test('what waits for the disk’s last batch is written to the disk if that batc
   deliver(0, 4);
   await until(() => session.storedSeqs.length === 3, 'all is on disk', 300);
 });
+
+test('a disk that fails while batches are gathered skips none of them', async (t) => {
+  const { delivery, producer, spool, deliver, connect } = await setUp(t);
+  delivery.unreachable();
+  deliver(0, 1, 2, 3);
+  await delivery.drained();
+  const log = await spool.log(0);
+  const { peekAdjoining } = log;
+  let failures = 0;
+  log.peekAdjoining = (end) => {
+    if (failures++ < 1) return Promise.reject(new Error('EMFILE'));
+    return peekAdjoining.call(log, end);
+  };
+  await connect();
+  assert.deepEqual(batchIn(await producer.request(1)), { count: 6, baseSequence: 0, producerId: 42n });
+  assert.equal(failures, 4);
+});

@@ -43,6 +43,8 @@ interface ProducerState {
 export class ModelBroker implements Producer {
   /** Every record of each partition, in order. */
   readonly topic = new Map<number, ModelRecord[]>();
+  /** Every record of all partitions and clusters, in the order of their coming. */
+  readonly arrived: ModelRecord[] = [];
   readonly requests: ModelRequest[] = [];
   /** Ids handed out. */
   ids = 0;
@@ -50,10 +52,12 @@ export class ModelBroker implements Producer {
   check: (record: ModelRecord) => number = () => 0;
   fate: (request: ModelRequest) => Fate | Promise<Fate> = () => ({ kind: 'taken' });
   #nextId = 0n;
+  #clusters = 0;
   #producers = new Map<string, ProducerState>();
 
-  /** Another cluster stands behind the same address: nothing of the former one is there. */
+  /** Another cluster stands behind the same address: nothing of the former one is there, nor are its connections. */
   replace(): void {
+    this.#clusters++;
     this.topic.clear();
     this.#producers.clear();
     this.#nextId = 0n;
@@ -81,8 +85,12 @@ export class ModelBroker implements Producer {
       records: decoded.reduce((sum, { batch }) => sum + batch.records.length, 0),
     };
     this.requests.push(seen);
+    const cluster = this.#clusters;
     const fate = await this.fate(seen);
-    if (fate.kind === 'lost') throw Object.assign(new Error('the request was lost'), { code: fate.code });
+    if (fate.kind === 'lost' || cluster !== this.#clusters)
+      throw Object.assign(new Error('the request was lost'), {
+        code: fate.kind === 'lost' ? fate.code : 'CLOSED',
+      });
     const partitions = decoded.map(({ partition, batch, isWhole }) => ({
       partition,
       errorCode:
@@ -114,6 +122,7 @@ export class ModelBroker implements Producer {
       if (state.recent.length > REMEMBERED) state.recent.shift();
       this.#producers.set(key, state);
     }
+    this.arrived.push(...records);
     const log = this.topic.get(partition) ?? [];
     log.push(...records);
     this.topic.set(partition, log);

@@ -1,0 +1,319 @@
+// Delivery held to its promises in worlds that change around it: several devices, a number of partitions that was
+// guessed wrong, another cluster at the same address, a disk that is slow or fails, stops and crashes at any moment.
+import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Batch } from '../../src/kafka/batch.ts';
+import { partitionOf } from '../../src/kafka/partitioner.ts';
+import type { SpoolLog } from '../../src/spool/spool-log.ts';
+import { Random } from '../chaos/random.ts';
+import { deliveryStage, idOf, LIMITS, temporaryDirectory } from './delivery-stage.ts';
+import { type FakeSession, fakeSession, until } from './fakes.ts';
+import { type Fate, ModelBroker } from './model-broker.ts';
+
+const SEEDS = Number(process.env.SLUICE_MODEL_SEEDS ?? 40);
+const STEPS = 60;
+const DEVICES = 4;
+const DEADLINE_MS = 15_000;
+const NOT_LEADER = 6;
+const INVALID_TIMESTAMP = 32;
+
+type Stage = Awaited<ReturnType<typeof deliveryStage>>;
+
+interface Device {
+  readonly session: FakeSession;
+  readonly sent: number[];
+  /** Accepted since the start of the process, and not told `stored` when it ended. */
+  readonly lost: Set<number>;
+  from: number;
+}
+
+class World {
+  readonly broker = new ModelBroker();
+  readonly #random: Random;
+  readonly #t: TestContext;
+  readonly #devices: Device[] = [];
+  readonly #letters: number[] = [];
+  #stage: Stage | undefined;
+  #nextId = 1;
+  /** Partitions that batches are placed for, and those that the topic has. */
+  #assumed: number;
+  readonly #partitions: number;
+  #cluster = 1;
+  #isCut = false;
+  #isAdopting = false;
+  #isDiskBad = false;
+  /** Everything that waits for Kafka or the disk, to be awaited at the end. */
+  #connecting: Promise<void> | undefined;
+
+  constructor(t: TestContext, seed: number) {
+    this.#t = t;
+    this.#random = new Random(seed);
+    this.#assumed = this.#random.between(1, 4);
+    this.#partitions = this.#random.between(1, 4);
+    for (let device = 0; device < DEVICES; device++) this.#devices.push(this.#newDevice(device));
+  }
+
+  #newDevice(device: number): Device {
+    const session = fakeSession(String(10_000 + device), `device-${device}`);
+    return { session, sent: [], lost: new Set(), from: 0 };
+  }
+
+  async run(): Promise<void> {
+    await this.#start();
+    for (let step = 0; step < STEPS; step++) {
+      await this.#step();
+      await sleep(this.#random.between(0, 8));
+    }
+    this.broker.fate = () => ({ kind: 'taken' });
+    this.broker.check = () => 0;
+    this.#isDiskBad = false;
+    await this.#connect();
+    await this.#connect();
+    const { delivery, spool } = this.#current;
+    try {
+      await until(() => delivery.inFlightRecords + spool.records === 0, 'everything is settled', DEADLINE_MS);
+    } catch (error) {
+      const { inFlightRecords, spooledRecords, spoolTrouble, problems } = delivery;
+      throw new Error(
+        `${(error as Error).message}: ${JSON.stringify({ inFlightRecords, spooledRecords, spoolTrouble, problems })}`,
+      );
+    }
+    assert.equal(this.#current.budget.used, 0, 'the budget is free');
+  }
+
+  check(): void {
+    const ids = this.broker.arrived.map(({ value }) => idOf(value));
+    // A check that begins or ends in the middle of a search makes dead letters of good records.
+    const there = new Set([...ids, ...this.#letters]);
+    for (const { session, sent, lost } of this.#devices) {
+      const own = new Set(sent);
+      const first = [...new Set(ids.filter((id) => own.has(id)))];
+      const turned = first.find((id, index) => id < (first[index - 1] ?? 0));
+      assert.equal(
+        turned,
+        undefined,
+        `${turned} of partition ${session.frame.key} came too late: ${first.slice(0, 20)}`,
+      );
+      for (const id of sent) assert.ok(there.has(id) || lost.has(id), `${id} is lost`);
+      assert.deepEqual(
+        session.storedSeqs,
+        [...session.storedSeqs].sort((a, b) => a - b),
+        `a device hears in order ${session.storedSeqs}`,
+      );
+    }
+  }
+
+  get #current(): Stage {
+    if (this.#stage === undefined) throw new Error('not started');
+    return this.#stage;
+  }
+
+  async #start(directory?: string): Promise<void> {
+    this.#stage = await deliveryStage(this.#t, {
+      broker: this.broker,
+      partitions: 4,
+      maxBytes: this.#random.pick([2 ** 24, 2 ** 24, 9000]),
+      ...(directory !== undefined && { directory }),
+      keepLetter: async (id) => void this.#letters.push(id),
+    });
+    const { spool } = this.#stage;
+    const open = spool.log.bind(spool);
+    const known = new Set<SpoolLog>();
+    spool.log = async (partition) => {
+      const log = await open(partition);
+      if (!known.has(log)) this.#spoil(log);
+      known.add(log);
+      return log;
+    };
+    const { current } = spool.layout;
+    if (current === undefined) await spool.layout.set({ partitions: this.#assumed, known: false });
+    else this.#assumed = current.partitions;
+  }
+
+  /** The disk is slow, and fails while it is bad. */
+  #spoil(log: SpoolLog): void {
+    const random = this.#random;
+    const hinder = async (): Promise<void> => {
+      if (random.next() < 0.3) await sleep(random.between(0, 4));
+      if (this.#isDiskBad && random.next() < 0.5)
+        throw Object.assign(new Error('input/output error'), { code: 'EIO' });
+    };
+    const { append, next, plan, assign, acknowledge, bindTo } = log;
+    log.append = async (batches) => {
+      await hinder();
+      await append.call(log, batches);
+    };
+    log.next = async () => {
+      await hinder();
+      return next.call(log);
+    };
+    log.plan = async (end) => {
+      await hinder();
+      await plan.call(log, end);
+    };
+    log.bindTo = async (cluster, end) => {
+      await hinder();
+      await bindTo.call(log, cluster, end);
+    };
+    log.assign = async (assignment) => {
+      await hinder();
+      await assign.call(log, assignment);
+    };
+    log.acknowledge = async (offset) => {
+      await acknowledge.call(log, offset);
+      await hinder();
+    };
+  }
+
+  /** As the metadata refresher does it. */
+  #connect(): Promise<void> {
+    this.#connecting ??= this.#refresh(this.#current).finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #refresh({ delivery }: Stage): Promise<void> {
+    const isOver = () => this.#stage?.delivery !== delivery;
+    const cluster = this.#cluster;
+    const identity = await this.broker.initProducerId();
+    for (;;) {
+      try {
+        this.#isAdopting = true;
+        await delivery.adoptPartitions(this.#partitions, LIMITS);
+        break;
+      } catch {
+        if (isOver()) return;
+        await sleep(5);
+      } finally {
+        this.#isAdopting = false;
+      }
+    }
+    if (isOver()) return;
+    const parked = delivery.takeParked();
+    if (cluster === this.#cluster) this.#isCut = false;
+    delivery.setLeaders(new Array<number>(this.#partitions).fill(1), identity, `cluster ${cluster}`);
+    this.#assumed = this.#partitions;
+    for (const batch of parked) this.#placeAgain(batch);
+  }
+
+  #placeAgain(old: Batch): void {
+    const device = this.#devices.find(({ session }) => old.confirmations.has(session));
+    assert.ok(device, 'a batch has a device');
+    const { session } = device;
+    const partition = partitionOf(session.frame.key, this.#assumed);
+    const batch = new Batch(partition, performance.now(), { initialBytes: 1024, records: 9, bytes: 9999 });
+    old.writer.forEachRecord((timestampMs, body) => batch.writer.appendRaw(timestampMs, body));
+    batch.heldBytes = old.heldBytes;
+    batch.confirm(session, old.confirmations.get(session) ?? 0);
+    this.#current.delivery.deliver(batch);
+  }
+
+  async #step(): Promise<void> {
+    const what = this.#random.next();
+    if (what < 0.6) this.#load();
+    else if (what < 0.76) this.#weather();
+    else if (what < 0.8) this.#current.delivery.unreachable();
+    else if (what < 0.88) void this.#connect();
+    else if (what < 0.92) this.#isDiskBad = this.#random.next() < 0.6;
+    else if (what < 0.95) this.#swap();
+    else if (what < 0.975) await this.#crash();
+    else await this.#stop();
+  }
+
+  #load(): void {
+    const device = this.#random.pick(this.#devices);
+    const ids = Array.from({ length: this.#random.between(1, 4) }, () => this.#nextId++);
+    const partition = partitionOf(device.session.frame.key, this.#assumed);
+    this.#current.deliver(ids, { partition, device: device.session });
+    device.sent.push(...ids);
+  }
+
+  #weather(): void {
+    const kinds = this.#random.pick<readonly Fate[]>([
+      [{ kind: 'taken' }],
+      [{ kind: 'taken' }, { kind: 'lost' }],
+      [{ kind: 'taken' }, { kind: 'answer-lost' }],
+      [{ kind: 'lost', code: 'TIMEOUT' }],
+      [{ kind: 'answer-lost', code: 'TIMEOUT' }],
+      [{ kind: 'taken' }, { kind: 'refused', errorCode: NOT_LEADER }],
+    ]);
+    // Now and then the broker's own check refuses everything for a while.
+    const isStrict = this.#random.next() < 0.15;
+    this.broker.check = () => (isStrict ? INVALID_TIMESTAMP : 0);
+    const slow = this.#random.between(0, 60);
+    this.broker.fate = async () => {
+      await sleep(this.#random.between(0, slow));
+      // Nothing is sent to another cluster before delivery knows of it.
+      return this.#isCut ? { kind: 'lost', code: 'UNREACHABLE' } : this.#random.pick(kinds);
+    };
+  }
+
+  #swap(): void {
+    this.#cluster++;
+    this.#isCut = true;
+    this.broker.replace();
+    // What is under way still brings news of the former one.
+    void this.#connect().then(() => this.#connect());
+  }
+
+  async #crash(): Promise<void> {
+    // A copy made while directories are swapped is not what a crash leaves.
+    if (this.#isAdopting) return;
+    const { delivery, directory } = this.#current;
+    const copy = temporaryDirectory(this.#t);
+    this.#end();
+    cpSync(directory, copy, { recursive: true });
+    await delivery.close();
+    await this.#start(copy);
+    if (this.#random.next() < 0.7) void this.#connect();
+  }
+
+  async #stop(): Promise<void> {
+    const { delivery, directory } = this.#current;
+    const isDone = await Promise.race([delivery.spoolAll().then(() => true), sleep(8000, false)]);
+    // A disk that fails or is full is the only excuse.
+    if (!isDone)
+      assert.ok(delivery.spoolTrouble !== null || this.#isDiskBad, 'a stop puts everything on disk');
+    this.#end();
+    if (isDone)
+      for (const { lost, from, sent } of this.#devices)
+        for (const id of sent.slice(from)) assert.ok(!lost.has(id), `${id} was not told`);
+    await delivery.close();
+    const copy = temporaryDirectory(this.#t);
+    cpSync(directory, copy, { recursive: true });
+    await this.#start(copy);
+    void this.#connect();
+  }
+
+  /** What was told `stored` up to now has to survive. */
+  #end(): void {
+    this.#stage = undefined;
+    this.#connecting = undefined;
+    for (const device of this.#devices) {
+      const told = device.session.storedSeqs.at(-1) ?? 0;
+      for (const id of device.sent.slice(device.from)) if (id > told) device.lost.add(id);
+      device.from = device.sent.length;
+    }
+  }
+}
+
+test(`${SEEDS} random worlds lose nothing that was stored and keep each device's order`, async (t) => {
+  const first = Number(process.env.SLUICE_MODEL_SEED ?? 1);
+  const failures: string[] = [];
+  await Promise.all(
+    Array.from({ length: SEEDS }, async (_, index) => {
+      const seed = first + index;
+      const world = new World(t, seed);
+      try {
+        await world.run();
+        world.check();
+      } catch (error) {
+        failures.push(`seed ${seed}: ${(error as Error).message.slice(0, 400)}`);
+      }
+    }),
+  );
+  assert.deepEqual(failures, []);
+});
