@@ -40,7 +40,7 @@ export const REFUSAL_FAULTS: readonly Fault[] = [
     name: 'clock-behind',
     brokers: 1,
     alone: true,
-    prepare: (stage) => wrongClock(stage, '-3y'),
+    prepare: clockYearsBehind,
     apply: clockBehind,
   },
   { name: 'outage-beyond-topic-limit', brokers: 1, alone: true, apply: outageBeyondTopicLimit },
@@ -62,6 +62,12 @@ async function wrongClock(stage: Stage, offset: string): Promise<void> {
   clocks.set(stage, clock);
   stage.env = clock.env;
   await stage.createTopic();
+}
+
+/** Kafka deletes by a record's time: with the usual retention it would delete three years old records at its next look. */
+async function clockYearsBehind(stage: Stage): Promise<void> {
+  await wrongClock(stage, '-3y');
+  await alterConfig(stage.bootstrap, topicOf(stage), { set: { 'retention.ms': '-1' } });
 }
 
 function clockOf(stage: Stage): FakeClock {
