@@ -22,12 +22,17 @@ export async function placeAnew(
 ): Promise<void> {
   await layout.beginPlacing();
   const target = new PlacingTarget(layout, options);
-  for (const source of sources) {
-    for await (const batch of source) {
-      for (const { timestampMs, body } of await unpack(batch)) await target.add(timestampMs, body);
+  try {
+    for (const source of sources) {
+      for await (const batch of source) {
+        for (const { timestampMs, body } of await unpack(batch)) await target.add(timestampMs, body);
+      }
     }
+    await target.flush();
+  } finally {
+    // Also if the disk fails: it is tried again and again.
+    await target.close();
   }
-  await target.close();
   await layout.markPlaced();
 }
 
@@ -54,8 +59,11 @@ class PlacingTarget {
     if (open.count >= this.#options.limits.records) await this.#flush(partition);
   }
 
-  async close(): Promise<void> {
+  async flush(): Promise<void> {
     for (const partition of [...this.#writers.keys()]) await this.#flush(partition);
+  }
+
+  async close(): Promise<void> {
     for (const log of this.#logs.values()) await log.close();
   }
 

@@ -73,7 +73,11 @@ export class SpoolLog {
     const created = await mkdir(options.directory, { recursive: true });
     if (created !== undefined) await syncDirectory(dirname(created));
     const cursor = await Cursor.open(join(options.directory, 'cursor'));
-    const { segments, ...found } = await recoverSegments(options.directory);
+    const { segments, ...found } = await recoverSegments(options.directory).catch(async (error: unknown) => {
+      // Opening is tried again and again.
+      await cursor.close();
+      throw error;
+    });
     const first = segments[0]?.base ?? cursor.state?.acknowledged ?? 0;
     const end = segments.at(-1)?.end ?? first;
     const wanted = cursor.state?.acknowledged ?? first;

@@ -256,7 +256,7 @@ class World {
     this.#isCut = true;
     this.broker.replace();
     // What is under way still brings news of the former one.
-    void this.#connect().then(() => this.#connect());
+    void this.#connect().then(() => (this.#stage === undefined ? undefined : this.#connect()));
   }
 
   async #crash(): Promise<void> {
