@@ -153,7 +153,9 @@ function readiness({ kafka, stopping }: SnapshotSources): Readiness {
   const waiting = Math.max(failingPartitions, heldPartitions);
   if (reasons.length === 0 && waiting > 0) {
     const why = counters.lastError === null ? '' : `: ${counters.lastError}`;
-    reasons.push(`${waiting} partitions are refused by Kafka and wait in the spool${why}`);
+    const [partitions, verb] =
+      waiting === 1 ? ['1 partition is', 'waits'] : [`${waiting} partitions are`, 'wait'];
+    reasons.push(`${partitions} refused by Kafka and ${verb} in the spool${why}`);
   }
   // A reason that does not go away by itself tells what to do, also while Kafka as a whole has another problem.
   if (waiting > 0) reasons.push(...problems);

@@ -1,6 +1,7 @@
 // The brokers of the cluster: their addresses, one control connection and one queue of Produce requests to each, and
 // whom to ask next. Learns the addresses from each Metadata answer.
 import type { Logger } from 'pino';
+import { rateLimited } from '../config/rate-limited-log.ts';
 import { AnswerError, ClusterError, type ClusterErrorCode } from './cluster-error.ts';
 import { addressText, Connector } from './connector.ts';
 import { type ControlConnection, ControlSlot } from './control-connection.ts';
@@ -13,6 +14,7 @@ const MIN_CONTROL_TIMEOUT_MS = 3000;
 /** The same if KAFKA_REQUEST_TIMEOUT is high: the line is slow then, and control requests share it with the data. */
 const MAX_CONTROL_TIMEOUT_MS = 10_000;
 const CONTROL_PART = 1 / 3;
+const QUOTA_WARNING_EVERY_MS = 60_000;
 
 interface Node {
   readonly address: Address;
@@ -37,6 +39,7 @@ export class Brokers {
   /** The milliseconds that brokers made us wait, added up. */
   throttledMs = 0;
 
+  readonly #warnOfQuota: () => void;
   readonly #options: ClusterOptions;
   readonly #connector: Connector;
   readonly #nodes = new Map<number, Node>();
@@ -48,6 +51,13 @@ export class Brokers {
 
   constructor(options: ClusterOptions, log: Logger) {
     this.#options = options;
+    this.#warnOfQuota = rateLimited({ everyMs: QUOTA_WARNING_EVERY_MS }, (count) =>
+      log.warn(
+        { throttledMs: Math.round(this.throttledMs), count },
+        'Kafka makes the gateway wait because of a quota. Batches wait in memory; if it fills, devices are paused. ' +
+          'Nothing is lost. Raise the quota of the client id or the user (kafka-configs)',
+      ),
+    );
     const part = options.requestTimeoutMs * CONTROL_PART;
     this.controlTimeoutMs = Math.min(MAX_CONTROL_TIMEOUT_MS, Math.max(MIN_CONTROL_TIMEOUT_MS, part));
     this.#connector = new Connector(options, { timeoutMs: this.controlTimeoutMs, log });
@@ -155,6 +165,7 @@ export class Brokers {
         connect: (events) => this.#connectForProduce(nodeId, address, events),
         throttled: (ms) => {
           this.throttledMs += ms;
+          this.#warnOfQuota();
         },
       }),
     };

@@ -428,7 +428,13 @@ export class Delivery implements BatchTaker {
     // At the end we close the connections ourselves, and the disk has the batches.
     if (this.#closed || this.#isStopping) return;
     if (kind === 'rejected') this.#events.limitsStale?.();
-    const fields = { topic: this.#options.topic, partition, attempts, reason, ...(remedy && { remedy }) };
+    const fields = {
+      topic: this.#options.topic,
+      partition,
+      ...(attempts > 0 && { attempts }),
+      reason,
+      ...(remedy && { remedy }),
+    };
     this.#warn(fields, 'Kafka did not take a batch, trying again; nothing is lost');
   }
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
 import { waitFor } from '../support/wait.ts';
 import {
   asUser,
@@ -201,4 +202,16 @@ test('a connection that was silent for minutes is replaced before it is used', a
   const realNow = () => Number(process.hrtime.bigint()) / 1e6;
   await cluster.produce(1, requestFor([0]));
   assert.equal(broker.produceConnections.length, 2);
+});
+
+test('a quota is said once a minute, with what it means and what to do', async (t) => {
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+  const broker = await ScriptedBroker.start(t, {
+    onProduce: (request) => producedAnswer(request, { throttleMs: 5 }),
+  });
+  const cluster = await clusterOf(t, broker, { log });
+  for (let n = 0; n < 5; n++) await cluster.produce(1, requestFor([0]));
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? '', /because of a quota.*Nothing is lost.*kafka-configs/);
 });

@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import type { Logger } from 'pino';
 import { KafkaCluster } from '../../src/kafka/cluster.ts';
 import type { ClusterOptions } from '../../src/kafka/kafkajs.ts';
 import type { ProduceRequest } from '../../src/kafka/produce-request.ts';
@@ -342,7 +343,11 @@ export class ScriptedBroker {
 export async function clusterOf(
   t: TestContext,
   broker: ScriptedBroker,
-  { knows = true, ...options }: Partial<ClusterOptions> & { knows?: boolean } = {},
+  {
+    knows = true,
+    log = silent,
+    ...options
+  }: Partial<ClusterOptions> & { knows?: boolean; log?: Logger } = {},
 ): Promise<KafkaCluster> {
   const cluster = new KafkaCluster(
     {
@@ -353,7 +358,7 @@ export async function clusterOf(
       requestTimeoutMs: 5000,
       ...options,
     },
-    silent,
+    log,
   );
   t.after(() => cluster.close());
   if (knows) await cluster.topicMetadata('readings');
