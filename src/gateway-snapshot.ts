@@ -166,7 +166,7 @@ function readiness({ kafka, stopping }: SnapshotSources): Readiness {
   return { ready: reasons.length === 0, reasons };
 }
 
-function spoolAgeSeconds({ spool }: Kafka): number {
-  const oldest = spool?.oldestMs;
+function spoolAgeSeconds({ delivery }: Kafka): number {
+  const oldest = delivery.oldestSpooledMs;
   return oldest === undefined ? 0 : Math.max(0, (Date.now() - oldest) / 1000);
 }

@@ -132,6 +132,11 @@ export class Delivery implements BatchTaker {
     return this.#spool?.records ?? 0;
   }
 
+  /** Time of the oldest record on disk, to a segment's exactness, milliseconds since 1970. */
+  get oldestSpooledMs(): number | undefined {
+    return this.#spool?.oldestMs;
+  }
+
   /** Why the disk does not take batches or give them back, or null. */
   get spoolTrouble(): string | null {
     return this.#troubles.values().next().value ?? null;

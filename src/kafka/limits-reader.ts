@@ -27,6 +27,7 @@ export class LimitsReader {
   readonly #options: LimitsReaderOptions;
   readonly #source: MetadataSource;
   readonly #apply: (limits: TopicLimits) => void;
+  readonly #oldestWaitingMs: () => number | undefined;
   readonly #log: Logger;
   #readAtMs = Number.NEGATIVE_INFINITY;
   #dueAtMs = 0;
@@ -34,11 +35,18 @@ export class LimitsReader {
 
   constructor(
     options: LimitsReaderOptions,
-    deps: { source: MetadataSource; apply: (limits: TopicLimits) => void; log: Logger },
+    deps: {
+      source: MetadataSource;
+      apply: (limits: TopicLimits) => void;
+      /** Time of the oldest record on disk, milliseconds since 1970. */
+      oldestWaitingMs: () => number | undefined;
+      log: Logger;
+    },
   ) {
     this.#options = options;
     this.#source = deps.source;
     this.#apply = deps.apply;
+    this.#oldestWaitingMs = deps.oldestWaitingMs;
     this.#log = deps.log;
   }
 
@@ -70,9 +78,10 @@ export class LimitsReader {
     }
     if (this.current === undefined) return;
     this.#apply(this.current);
+    const sent = { timestamp, oldestWaitingMs: this.#oldestWaitingMs(), nowMs: Date.now() };
     const said = SAID.get(this.#source) ?? new Set();
     SAID.set(this.#source, said);
-    for (const warning of limitWarnings(topic, this.current, timestamp)) {
+    for (const warning of limitWarnings(topic, this.current, sent)) {
       if (!said.has(warning)) this.#log.warn({ topic }, warning);
       said.add(warning);
     }

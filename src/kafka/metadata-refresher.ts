@@ -44,6 +44,8 @@ export interface RefresherTiming {
 
 /** The calls that the refresher makes on Delivery. */
 export interface MetadataDelivery {
+  /** Time of the oldest record on disk, milliseconds since 1970; undefined if there is none. */
+  readonly oldestSpooledMs: number | undefined;
   adoptPartitions(partitions: number, limits: BatchLimits): Promise<void>;
   takeParked(): Batch[];
   setLeaders(
@@ -134,6 +136,7 @@ export class MetadataRefresher {
         apply: ({ maxMessageBytes }) => {
           if (maxMessageBytes !== undefined) deps.batcher.maxRecordBytes = maxMessageBytes;
         },
+        oldestWaitingMs: () => deps.delivery.oldestSpooledMs,
         log: deps.log,
       },
     );

@@ -10,16 +10,36 @@ const ENOUGH_BEFORE_MS = 5 * DAY_MS;
 /** Clocks of machines with NTP differ by less. */
 const ENOUGH_AFTER_MS = MINUTE_MS;
 
-/**
- * Sentences for the log; none if the topic takes and keeps whatever the gateway sends.
- * @param timestamp KAFKA_TIMESTAMP
- */
-export function limitWarnings(
-  topic: string,
-  limits: TopicLimits,
-  timestamp: 'received' | 'sent',
-): readonly string[] {
-  return [...timestampWarnings(topic, limits, timestamp), ...compactionWarnings(topic, limits)];
+/** What the gateway sends, for limitWarnings. */
+export interface WhatIsSent {
+  /** KAFKA_TIMESTAMP. */
+  readonly timestamp: 'received' | 'sent';
+  /** Time of the oldest record that waits on disk, by the gateway's clock, milliseconds since 1970. */
+  readonly oldestWaitingMs: number | undefined;
+  /** The gateway's clock now. */
+  readonly nowMs: number;
+}
+
+/** Sentences for the log; none if the topic takes and keeps whatever the gateway sends. */
+export function limitWarnings(topic: string, limits: TopicLimits, sent: WhatIsSent): readonly string[] {
+  return [
+    ...timestampWarnings(topic, limits, sent.timestamp),
+    ...waitingWarnings(topic, limits, sent),
+    ...compactionWarnings(topic, limits),
+  ];
+}
+
+/** What waits on disk is too old already. */
+function waitingWarnings(topic: string, limits: TopicLimits, sent: WhatIsSent): string[] {
+  const { timestampBeforeMaxMs: before, timestampType, hasOneTimestampLimit } = limits;
+  const { timestamp, oldestWaitingMs, nowMs } = sent;
+  if (timestampType === 'LogAppendTime' || timestamp === 'sent') return [];
+  if (before === undefined || oldestWaitingMs === undefined || nowMs - oldestWaitingMs <= before) return [];
+  return [
+    `Records that wait in the spool are older than topic ${topic} takes (${durationText(before)}), by the gateway's clock. ` +
+      'Kafka will refuse them, and their partitions will wait; nothing is lost. ' +
+      `Set KAFKA_TIMESTAMP=sent, or raise ${hasOneTimestampLimit ? DIFFERENCE_MAX : BEFORE_MAX} of the topic`,
+  ];
 }
 
 /** Kafka refuses a record (INVALID_TIMESTAMP) whose timestamp lies too far from the clock of the broker. */

@@ -104,7 +104,13 @@ const QUICK: RefresherTiming = {
 
 export function stage(
   source: FakeSource,
-  options: Partial<Omit<MetadataRefresherOptions, 'timing'>> & { timing?: Partial<RefresherTiming> } = {},
+  {
+    oldestSpooledMs,
+    ...options
+  }: Partial<Omit<MetadataRefresherOptions, 'timing'>> & {
+    timing?: Partial<RefresherTiming>;
+    oldestSpooledMs?: number;
+  } = {},
 ): Stage {
   const handed: Handed[] = [];
   const adopted: number[] = [];
@@ -138,6 +144,7 @@ export function stage(
       batcher,
       log,
       delivery: {
+        oldestSpooledMs,
         adoptPartitions: async (partitions) => void adopted.push(partitions),
         takeParked: () => parked.splice(0),
         setLeaders: (leaders, identity, clusterId) =>

@@ -444,6 +444,22 @@ test('a topic that would refuse what waits through an outage is warned of once, 
   assert.equal(made.messages(WARNING).length, 2);
 });
 
+for (const [age, count] of [
+  [HOUR_MS - 60_000, 1],
+  [HOUR_MS + 60_000, 2],
+] as const) {
+  test(`records that have waited ${age} ms for a topic that takes ${HOUR_MS} ms are warned of, if they are too old`, async (t) => {
+    const source = new FakeSource();
+    source.has(TOPIC, [1, 1]);
+    source.limits = limits({ timestampType: 'CreateTime', timestampBeforeMaxMs: HOUR_MS });
+    const made = startStage(t, source, { oldestSpooledMs: Date.now() - age });
+    await isResolved(made);
+    const warnings = made.messages(WARNING);
+    assert.equal(warnings.length, count);
+    if (count > 1) assert.match(warnings[1] ?? '', /wait in the spool are older than topic readings takes/);
+  });
+}
+
 const SILENT_LIMITS: readonly (readonly [string, Partial<TopicLimits>, 'received' | 'sent'])[] = [
   [
     'Kafka 4’s defaults',

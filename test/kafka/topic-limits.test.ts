@@ -47,7 +47,11 @@ test('the largest 64-bit number is no limit, nor is a value that is missing or k
 test('before Kafka 3.6 one setting limits a record’s time in both directions', () => {
   const old = limits({ 'message.timestamp.difference.max.ms': '5000' });
   assert.deepEqual([old.timestampBeforeMaxMs, old.timestampAfterMaxMs], [5000, 5000]);
-  const [warning] = limitWarnings('readings', { ...old, timestampAfterMaxMs: undefined }, 'received');
+  const [warning] = limitWarnings(
+    'readings',
+    { ...old, timestampAfterMaxMs: undefined },
+    { timestamp: 'received', oldestWaitingMs: undefined, nowMs: Date.now() },
+  );
   assert.match(warning ?? '', /raise message\.timestamp\.difference\.max\.ms/);
   const both = limits({
     'message.timestamp.difference.max.ms': '5000',
