@@ -782,7 +782,8 @@ export class Partition {
 
   #acknowledged({ producer }: ProducerBatch, sentAtMs: number): void {
     // An answer for a former identity does not say that the broker knows this one.
-    if (producer?.producerId === this.#sequence.identity?.producerId) this.#sequence.acknowledged();
+    const { identity } = this.#sequence;
+    if (identity !== undefined && producer?.producerId === identity.producerId) this.#sequence.acknowledged();
     this.#roundTripMs += (performance.now() - sentAtMs - this.#roundTripMs) / 4;
     this.#succeeded();
   }

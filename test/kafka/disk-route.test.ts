@@ -405,14 +405,15 @@ test('the stamp of a batch that is written while another cluster comes says noth
   const written = new Promise<void>((resolve) => {
     write = resolve;
   });
+  let isWriting = false;
   log.append = async (batches) => {
+    isWriting = true;
     await written;
     await append.call(log, batches);
   };
   deliver(0, 2);
   (await producer.request(1)).fail(Object.assign(new Error('no answer'), { code: 'TIMEOUT' }));
-  await until(() => delivery.spoolingPartitions === 1, 'it goes to the disk');
-  await turns();
+  await until(() => isWriting, 'it goes to the disk');
   delivery.setLeaders(LEADERS, LATER_IDENTITY, 'another cluster');
   await until(() => log.foreignEnd === 2, 'the cursor is bound');
   write();
