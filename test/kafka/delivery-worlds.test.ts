@@ -1,14 +1,13 @@
 // Delivery held to its promises in worlds that change around it: several devices, a number of partitions that was
 // guessed wrong, another cluster at the same address, a disk that is slow or fails, stops and crashes at any moment.
 import assert from 'node:assert/strict';
-import { cpSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Batch } from '../../src/kafka/batch.ts';
 import { partitionOf } from '../../src/kafka/partitioner.ts';
 import type { SpoolLog } from '../../src/spool/spool-log.ts';
 import { Random } from '../chaos/random.ts';
-import { deliveryStage, idOf, LIMITS, temporaryDirectory } from './delivery-stage.ts';
+import { crashCopy, deliveryStage, idOf, LIMITS } from './delivery-stage.ts';
 import { type FakeSession, fakeSession, until } from './fakes.ts';
 import { type Fate, ModelBroker } from './model-broker.ts';
 
@@ -270,9 +269,8 @@ class World {
     // A copy made while directories are swapped is not what a crash leaves.
     if (this.#isAdopting) return;
     const { delivery, directory } = this.#current;
-    const copy = temporaryDirectory(this.#t);
     this.#end();
-    cpSync(directory, copy, { recursive: true });
+    const copy = crashCopy(this.#t, directory);
     await delivery.close();
     await this.#start(copy);
     if (this.#random.next() < 0.7) void this.#connect();
@@ -289,8 +287,7 @@ class World {
       for (const { lost, from, sent } of this.#devices)
         for (const id of sent.slice(from)) assert.ok(!lost.has(id), `${id} was not told`);
     await delivery.close();
-    const copy = temporaryDirectory(this.#t);
-    cpSync(directory, copy, { recursive: true });
+    const copy = crashCopy(this.#t, directory);
     await this.#start(copy);
     void this.#connect();
   }
