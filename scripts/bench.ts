@@ -69,7 +69,10 @@ const program = new Command('npm run bench --')
   .addOption(limitOption('--max', 'above'))
   .addOption(limitOption('--min', 'below'))
   .option('--targets', 'fail where one of the targets of docs/benchmarks.md is missed', false)
-  .option('--compare <file>', 'fail where a figure is worse than in that file of --json, beyond noise')
+  .option(
+    '--compare <file>',
+    'fail if a figure is worse than in that file of --json, beyond noise; measures as that file was',
+  )
   .option('--json <file>', 'write all figures there too')
   .option('--from <file>', 'measure nothing: take the figures from that file of --json')
   .option(
@@ -91,10 +94,11 @@ await runCommand(program, interrupt.signal, [
   [BenchFileError, EXIT_USAGE],
 ]);
 
-async function bench(options: CommandOptions): Promise<void> {
-  if (options.report && options.from === undefined) checkReportable(options);
+async function bench(given: CommandOptions): Promise<void> {
+  if (given.report && given.from === undefined) checkReportable(given);
   // Read first: a wrong name is to be known before minutes of measuring.
-  const before = options.compare === undefined ? undefined : await readBenchFile(options.compare);
+  const before = given.compare === undefined ? undefined : await readBenchFile(given.compare);
+  const options = before === undefined ? given : measuredAs(before, given);
   const file = options.from === undefined ? await measureAll(options) : await readBenchFile(options.from);
   const measured = file.results.filter(({ runs }) => runs.length > 0);
   if (measured.length > 0) console.log(`\n${machineText(file.machine)}\n\n${resultTable(measured)}`);
@@ -109,6 +113,16 @@ async function bench(options: CommandOptions): Promise<void> {
   if (failures.length > 0) console.error(`${failures.length} of the runs failed; see above.`);
   if (failures.length + problems.length + regressions.length > 0) process.exitCode = 1;
   if (options.report) await report(file);
+}
+
+/** Figures can only be compared if they were measured in the same way, so the file decides how unless it is said. */
+function measuredAs({ settings }: BenchFile, options: CommandOptions): CommandOptions {
+  const isDefault = (name: keyof CommandOptions) => program.getOptionValueSource(name) === 'default';
+  return {
+    ...options,
+    seconds: isDefault('seconds') ? settings.seconds : options.seconds,
+    connections: isDefault('connections') ? settings.connections : options.connections,
+  };
 }
 
 function checkReportable({ runs, profile }: CommandOptions): void {

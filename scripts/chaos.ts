@@ -43,7 +43,7 @@ async function main(minutes: number, seed: number, only: string | undefined): Pr
     const first = shuffled(faults, random);
     do {
       const chosen = roundOf(first.pop() ?? random.pick(faults), { faults, random });
-      const cluster = await clusters.get(chosen[0]?.brokers ?? 1);
+      const cluster = await clusters.get(chosen[0] ?? { brokers: 1 });
       const result = await playRound(cluster, { faults: chosen, seed: random.between(1, 2 ** 30) });
       results.push(result);
       report(result);
@@ -57,7 +57,9 @@ async function main(minutes: number, seed: number, only: string | undefined): Pr
 
 /** One fault, and by chance others that can follow it on the same gateway. */
 function roundOf(fault: Fault, { faults, random }: { faults: readonly Fault[]; random: Random }): Fault[] {
-  const others = faults.filter(({ alone, brokers }) => !alone && brokers === fault.brokers);
+  const others = faults.filter(
+    ({ alone, brokers, login }) => !alone && brokers === fault.brokers && login === fault.login,
+  );
   const chosen = [fault];
   const count = fault.alone ? 1 : random.between(1, MAX_FAULTS_PER_ROUND);
   while (chosen.length < count) chosen.push(random.pick(others));

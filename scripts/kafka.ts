@@ -10,7 +10,11 @@ import { isFree } from './kafka/ports.ts';
 import { exitOf } from './kafka/process.ts';
 import { KafkaUnavailableError } from './kafka/runtime.ts';
 
-const DATA_DIR = fileURLToPath(new URL('../../data/kafka', import.meta.url));
+// Each version has its own: an older one cannot read what a newer one wrote.
+const version = process.env.SLUICE_KAFKA_VERSION;
+const DATA_DIR = fileURLToPath(
+  new URL(version ? `../../data/kafka-${version}` : '../../data/kafka', import.meta.url),
+);
 const METRICS_TOPIC = 'weather.metrics.raw';
 
 interface ServeOptions {

@@ -16,6 +16,7 @@ const TEST_TIMEOUT_MS = 240_000;
 const jobs = {
   start: (args) => become('dist/src/main.js', args),
   kafka: (args) => become('dist/scripts/kafka.js', args),
+  'kafka-versions': (args) => become('dist/scripts/kafka-versions.js', args),
   bench: (args) => become('dist/scripts/bench.js', args),
   chaos: (args) => become('dist/scripts/chaos.js', args),
   load: (args) => become('dist/src/main.js', ['load', ...args]),

@@ -135,7 +135,11 @@ export function withAcceptor(snapshot: Snapshot, { options, counters }: Acceptor
 /** Why records are not delivered, Kafka as a whole first. */
 function problemsOf(kafka: Kafka): readonly string[] {
   const problem = kafka.link?.problem ?? null;
-  const all = [...(problem === null ? [] : [problem]), ...kafka.delivery.problems];
+  const all = [
+    ...(problem === null ? [] : [problem]),
+    ...kafka.delivery.problems,
+    ...kafka.leftovers.problems,
+  ];
   return [...new Set(all)].slice(0, MAX_PROBLEMS);
 }
 

@@ -138,12 +138,19 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     // Not after `handled`: workers may be waiting for room in the buffer, and only this step makes room.
     await settledBy(startMs + HARD_SHARE * timeoutMs, kafka.flushToSpool(handled));
     const held = server.heldLines;
+    // Before the spool is closed, which ends its troubles.
+    const reason = kafka.delivery.spoolTrouble;
     await server.close((1 - HARD_SHARE) * timeoutMs);
     // A disk that hangs must not hold the process.
     await settledBy(startMs + timeoutMs + CLOSE_MS, kafka.close());
     // Counted last: until here a write to the disk may still have ended well.
     const { records, lines } = snapshot();
     const unconfirmed = records.open + records.inFlight + lines.waiting + held;
+    if (unconfirmed > 0 && reason !== null)
+      log.error(
+        { unconfirmed, reason },
+        'The spool does not take what is left. No device was told that it is stored',
+      );
     processStats.stop();
     return { complete: unconfirmed === 0, unconfirmed };
   }

@@ -4,12 +4,15 @@ import { connect, createServer, type Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   answeredId,
+  disown,
   FrameSplitter,
   METADATA,
   PRODUCE,
   type RequestHead,
   redirect,
   requestHead,
+  SASL_AUTHENTICATE,
+  throttledMs,
 } from './frames.ts';
 import { Lane } from './lane.ts';
 import { freePort } from './ports.ts';
@@ -19,19 +22,38 @@ export interface ProxyCounters {
   produceRequests: number;
   /** Answers the broker gave to a produce request and no client got. */
   swallowed: number;
+  /** Milliseconds of throttling that answers to produce requests asked for. */
+  throttledMs: number;
+  /** Requests that were larger than maxRequestBytes. */
+  tooLarge: number;
+  /** Logins, those that only renew one included. */
+  logins: number;
 }
 
 const PROBE_MS = 50;
 
 export class BrokerProxy {
   readonly port: number;
-  readonly counters: ProxyCounters = { connections: 0, produceRequests: 0, swallowed: 0 };
+  readonly counters: ProxyCounters = {
+    connections: 0,
+    produceRequests: 0,
+    swallowed: 0,
+    throttledMs: 0,
+    tooLarge: 0,
+    logins: 0,
+  };
   /** Added to each direction. */
   delayMs = 0;
   /** Bytes a second in each direction of a connection, 0 = no limit. */
   rate = 0;
   /** So many answers to produce requests are swallowed from now on, each with a reset of its connection. */
   swallowAnswers = 0;
+  /** So many answers to produce requests say from now on that the broker is not the leader, although it did them. */
+  disownAnswers = 0;
+  /** Added to each answer to a produce request. As with a real broker, later answers wait behind it. */
+  produceDelayMs = 0;
+  /** The connection of a larger request is closed without an answer, 0 = no limit. */
+  maxRequestBytes = 0;
   readonly #target: { host: string; port: number };
   readonly #redirect: (port: number) => number;
   readonly #links = new Set<Link>();
@@ -101,6 +123,9 @@ export class BrokerProxy {
     this.delayMs = 0;
     this.rate = 0;
     this.swallowAnswers = 0;
+    this.disownAnswers = 0;
+    this.produceDelayMs = 0;
+    this.maxRequestBytes = 0;
     this.blackhole = false;
     if (this.#refusing) await this.accept();
   }
@@ -204,9 +229,17 @@ class Link {
   }
 
   #onRequest(frame: Buffer): void {
+    const { counters, maxRequestBytes } = this.#proxy;
+    if (maxRequestBytes > 0 && frame.length > maxRequestBytes) {
+      counters.tooLarge++;
+      this.client.end();
+      this.#broker.destroy();
+      return;
+    }
     const head = requestHead(frame);
     this.#asked.set(head.correlationId, head);
-    if (head.apiKey === PRODUCE) this.#proxy.counters.produceRequests++;
+    if (head.apiKey === PRODUCE) counters.produceRequests++;
+    if (head.apiKey === SASL_AUTHENTICATE) counters.logins++;
     this.#lanes[0].send(frame);
   }
 
@@ -221,7 +254,13 @@ class Link {
       return;
     }
     if (head?.apiKey === METADATA) redirect(frame, head, this.#redirect);
-    this.#lanes[1].send(frame);
+    const isProduce = head?.apiKey === PRODUCE;
+    if (isProduce && this.#proxy.disownAnswers > 0) {
+      this.#proxy.disownAnswers--;
+      disown(frame, head);
+    }
+    if (isProduce) this.#proxy.counters.throttledMs += throttledMs(frame, head);
+    this.#lanes[1].send(frame, isProduce ? this.#proxy.produceDelayMs : 0);
   }
 
   #end(): void {

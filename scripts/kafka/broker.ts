@@ -86,6 +86,12 @@ export class KafkaBroker {
     clearTimeout(timer);
   }
 
+  /** Starts again at the same address, without any data and as another cluster. For a cluster of one. */
+  async startAsAnotherCluster(): Promise<void> {
+    await this.#node.wipe();
+    await this.start();
+  }
+
   /** Freezes the process (SIGSTOP): its connections stay open and nothing answers. */
   async pause(): Promise<void> {
     await this.#node.signal('SIGSTOP');

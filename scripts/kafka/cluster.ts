@@ -11,6 +11,8 @@ import type { BrokerNode } from './node.ts';
 import { freePort } from './ports.ts';
 import { onParentDeath } from './process.ts';
 import { findRuntime, type JavaRuntime, type Say } from './runtime.ts';
+import type { KafkaVersion } from './version.ts';
+import { ZooKeeper } from './zookeeper.ts';
 
 export interface KafkaOptions {
   readonly brokers?: 1 | 3;
@@ -35,6 +37,7 @@ export interface KafkaOptions {
 
 export interface KafkaCluster {
   readonly kind: 'docker' | 'java';
+  readonly version: KafkaVersion;
   /** host:port, comma-separated. */
   readonly bootstrap: string;
   readonly brokers: readonly KafkaBroker[];
@@ -51,7 +54,9 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   const ports = options.ports ?? (await freePorts(options.brokers ?? 1));
   if (ports.length !== (options.brokers ?? ports.length)) throw new RangeError('one port for each broker');
   const plan = { ...options, ports };
-  const { nodes, cleanUp } = await (runtime.kind === 'docker' ? dockerNodes(plan) : javaNodes(runtime, plan));
+  const { nodes, cleanUp } = await (runtime.kind === 'docker'
+    ? dockerNodes(plan, runtime.version)
+    : javaNodes(runtime, plan));
   const brokers = nodes.map((node) => new KafkaBroker(node));
 
   const stop = async (): Promise<void> => {
@@ -69,7 +74,8 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
     await stop();
     throw error;
   }
-  return { kind: runtime.kind, bootstrap: brokers.map((b) => b.address).join(','), brokers, stop };
+  const bootstrap = brokers.map((b) => b.address).join(',');
+  return { kind: runtime.kind, version: runtime.version, bootstrap, brokers, stop };
 }
 
 async function javaNodes(runtime: JavaRuntime, plan: Plan): Promise<Nodes> {
@@ -78,6 +84,7 @@ async function javaNodes(runtime: JavaRuntime, plan: Plan): Promise<Nodes> {
   const directory = plan.dataDir ? resolve(plan.dataDir) : await mkdtemp(join(tmpdir(), 'sluice-kafka-'));
   const clusterId = await keptClusterId(directory);
   const controllerPorts = await freePorts(plan.ports.length);
+  const zooKeeper = runtime.version.needsZooKeeper ? await ZooKeeper.start(runtime, directory) : undefined;
   const nodes = plan.ports.map((port, index) => {
     const id = index + 1;
     const home = join(directory, `broker-${id}`);
@@ -85,6 +92,7 @@ async function javaNodes(runtime: JavaRuntime, plan: Plan): Promise<Nodes> {
       id,
       port,
       controllerPorts,
+      zooKeeper: zooKeeper?.address,
       clusterId,
       directory: home,
       sasl: plan.sasl?.[index],
@@ -92,12 +100,13 @@ async function javaNodes(runtime: JavaRuntime, plan: Plan): Promise<Nodes> {
       quickJit,
     });
   });
-  if (plan.dataDir) return { nodes, cleanUp: async () => {} };
+  if (plan.dataDir) return { nodes, cleanUp: async () => zooKeeper?.stop() };
 
   const remove = { recursive: true, force: true, maxRetries: 3 };
   // A moment later than the brokers, which die at the same signal.
   const callOff = onParentDeath(['sh', '-c', 'sleep 1; rm -rf "$1"', 'sh', directory]);
   const cleanUp = async (): Promise<void> => {
+    await zooKeeper?.stop();
     await rm(directory, remove);
     // Not before: we may be ended on the way.
     callOff();
@@ -105,7 +114,7 @@ async function javaNodes(runtime: JavaRuntime, plan: Plan): Promise<Nodes> {
   return { nodes, cleanUp };
 }
 
-async function dockerNodes(plan: Plan): Promise<Nodes> {
+async function dockerNodes(plan: Plan, version: KafkaVersion): Promise<Nodes> {
   const { ports, properties = {} } = plan;
   const dataDir = plan.dataDir && resolve(plan.dataDir);
   const volumes = ports.map((_, index) => dataDir && volumeName(dataDir, index + 1));
@@ -117,7 +126,7 @@ async function dockerNodes(plan: Plan): Promise<Nodes> {
   const clusterId = dataDir ? await keptClusterId(dataDir) : newClusterId();
   const nodes = ports.map((_, index) => {
     const volume = volumes[index];
-    const node = { id: index + 1, ports, network, clusterId, sasl: plan.sasl?.[index], properties };
+    const node = { id: index + 1, ports, network, clusterId, version, sasl: plan.sasl?.[index], properties };
     return new DockerNode(volume ? { ...node, volume } : node);
   });
   return { nodes, cleanUp };

@@ -1,4 +1,4 @@
-// The properties of a local KRaft broker, shared by Docker and Java.
+// The properties of a local broker, shared by Docker and Java: its own quorum's (KRaft), or ZooKeeper's.
 
 /** A listener for clients that log in, with SCRAM or PLAIN, beside the plain one that brokers and tools keep. */
 export interface SaslListener {
@@ -17,7 +17,8 @@ export interface BrokerPlan {
   /** Listener name to security protocol. */
   readonly protocols: string;
   readonly interBroker: string;
-  readonly voters: string;
+  /** Who keeps the cluster's state: brokers that are controllers as well, or a ZooKeeper at host:port. */
+  readonly quorum: { readonly voters: string } | { readonly zooKeeper: string };
   readonly dataDir: string;
   /** Where brokers bind: empty is everywhere. */
   readonly host: string;
@@ -27,29 +28,45 @@ export interface BrokerPlan {
 
 export function brokerProperties(plan: BrokerPlan): Record<string, string> {
   const replicas = String(plan.brokers);
-  const quorum = String(Math.floor(plan.brokers / 2) + 1);
+  const majority = String(Math.floor(plan.brokers / 2) + 1);
   return {
-    'process.roles': 'broker,controller',
-    'node.id': String(plan.id),
-    'controller.quorum.voters': plan.voters,
-    'controller.listener.names': 'CONTROLLER',
+    ...quorumProperties(plan),
     ...listenerProperties(plan),
     'inter.broker.listener.name': plan.interBroker,
     'log.dirs': plan.dataDir,
     'num.partitions': '10',
     'default.replication.factor': replicas,
-    'min.insync.replicas': quorum,
+    'min.insync.replicas': majority,
     // A missing topic has to be seen as missing, not made by a metadata request.
     'auto.create.topics.enable': 'false',
     'offsets.topic.replication.factor': replicas,
     'transaction.state.log.replication.factor': replicas,
-    'transaction.state.log.min.isr': quorum,
+    'transaction.state.log.min.isr': majority,
     // 50 partitions of each by default: most of the work of a first consumer or transaction.
     'offsets.topic.num.partitions': '1',
     'transaction.state.log.num.partitions': '1',
     // The only member of a group need not wait for others.
     'group.initial.rebalance.delay.ms': '0',
     ...plan.overrides,
+  };
+}
+
+/** After a broker's SIGKILL its session in ZooKeeper lives so long, and the broker cannot come back before. */
+export const ZOOKEEPER_SESSION_MS = 4_000;
+
+function quorumProperties({ id, quorum }: BrokerPlan): Record<string, string> {
+  if ('zooKeeper' in quorum) {
+    return {
+      'broker.id': String(id),
+      'zookeeper.connect': quorum.zooKeeper,
+      'zookeeper.session.timeout.ms': String(ZOOKEEPER_SESSION_MS),
+    };
+  }
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': String(id),
+    'controller.quorum.voters': quorum.voters,
+    'controller.listener.names': 'CONTROLLER',
   };
 }
 

@@ -1,9 +1,11 @@
 // A broker as a container. Its name follows from its port, so that the tools of another process find it.
 import { createHash } from 'node:crypto';
 import { brokerProperties, type SaslListener } from './config.ts';
+import { newClusterId } from './java-node.ts';
 import type { BrokerNode } from './node.ts';
 import { onParentDeath, run } from './process.ts';
-import { DOCKER_IMAGE } from './runtime.ts';
+import { dockerImage } from './runtime.ts';
+import type { KafkaVersion } from './version.ts';
 
 const DOCKER_TIMEOUT_MS = 60_000;
 const LOG_TAIL_LINES = '20';
@@ -19,6 +21,7 @@ export interface DockerNodeOptions {
   readonly ports: readonly number[];
   readonly network: string;
   readonly clusterId: string;
+  readonly version: KafkaVersion;
   readonly sasl: SaslListener | undefined;
   readonly properties: Readonly<Record<string, string>>;
   /** The named volume that keeps the data; without one they go with the container. */
@@ -32,11 +35,13 @@ export class DockerNode implements BrokerNode {
   readonly #name: string;
   readonly #port: number;
   readonly #options: DockerNodeOptions;
+  #clusterId: string;
   #callOff: (() => void) | undefined;
 
   constructor(options: DockerNodeOptions) {
     this.id = options.id;
     this.#options = options;
+    this.#clusterId = options.clusterId;
     this.#port = options.ports[options.id - 1] ?? 0;
     this.#name = containerName(this.#port);
     this.address = `127.0.0.1:${this.#port}`;
@@ -69,6 +74,12 @@ export class DockerNode implements BrokerNode {
     return logs.stdout.toString() + logs.stderr;
   }
 
+  async wipe(): Promise<void> {
+    if (this.#options.volume) throw new Error('data that are kept between runs are not wiped');
+    await this.remove();
+    this.#clusterId = newClusterId();
+  }
+
   async remove(): Promise<void> {
     await run('docker', ['rm', '-f', '-v', this.#name], DOCKER_TIMEOUT_MS);
     this.#callOff?.();
@@ -76,7 +87,7 @@ export class DockerNode implements BrokerNode {
   }
 
   #runArguments(): string[] {
-    const { id, ports, network, clusterId, sasl, properties, volume } = this.#options;
+    const { id, ports, network, version, sasl, properties, volume } = this.#options;
     const port = this.#port;
     const config = brokerProperties({
       id,
@@ -85,19 +96,21 @@ export class DockerNode implements BrokerNode {
       advertised: `PLAINTEXT://127.0.0.1:${port},INTERNAL://${this.#name}:${INTERNAL_PORT}`,
       protocols: 'PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
       interBroker: 'INTERNAL',
-      voters: ports.map((p, index) => `${index + 1}@${containerName(p)}:${CONTROLLER_PORT}`).join(','),
+      quorum: {
+        voters: ports.map((p, index) => `${index + 1}@${containerName(p)}:${CONTROLLER_PORT}`).join(','),
+      },
       dataDir: DATA_DIR,
       host: '',
       sasl,
       overrides: properties,
     });
-    const env = { ...environment(config), CLUSTER_ID: clusterId, KAFKA_HEAP_OPTS: '-Xmx512m' };
+    const env = { ...environment(config), CLUSTER_ID: this.#clusterId, KAFKA_HEAP_OPTS: '-Xmx512m' };
     return [
       ...['run', '--detach', '--name', this.#name, '--hostname', this.#name, '--network', network],
       ...[port, ...(sasl ? [sasl.port] : [])].flatMap((open) => ['--publish', `127.0.0.1:${open}:${open}`]),
       ...(volume ? ['--volume', `${volume}:${DATA_DIR}`] : []),
       ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
-      DOCKER_IMAGE,
+      dockerImage(version),
     ];
   }
 }

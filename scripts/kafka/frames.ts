@@ -3,6 +3,7 @@
 
 export const PRODUCE = 0;
 export const METADATA = 3;
+export const SASL_AUTHENTICATE = 36;
 
 /** Cuts a stream into frames, each with its size field (four bytes) in front. */
 export class FrameSplitter {
@@ -43,6 +44,22 @@ export function requestHead(frame: Buffer): RequestHead {
 }
 
 export const answeredId = (frame: Buffer): number => frame.readInt32BE(4);
+
+/** How long the broker wants no more of this client, from the end of a whole answer to a produce request. */
+export function throttledMs(frame: Buffer, { apiVersion }: RequestHead): number {
+  // Flexible versions end with a byte for tagged fields, of which a broker sends none when all went well.
+  return frame.readInt32BE(frame.length - (apiVersion < 9 ? 4 : 5));
+}
+
+const NOT_LEADER_OR_FOLLOWER = 6;
+
+/** Has an answer to a produce request say, in place, that the broker does not lead the first partition. */
+export function disown(frame: Buffer, { apiVersion }: RequestHead): void {
+  if (apiVersion > 8) throw new Error(`produce version ${apiVersion} is not known here`);
+  // Size, correlation id, number of topics, the topic's name, number of partitions, the first one's number.
+  const nameAt = 4 + 4 + 4;
+  frame.writeInt16BE(NOT_LEADER_OR_FOLLOWER, nameAt + 2 + frame.readInt16BE(nameAt) + 4 + 4);
+}
 
 /** Replaces the brokers' ports in a metadata answer, in place. For the versions with a throttle time and fixed sizes. */
 export function redirect(frame: Buffer, { apiVersion }: RequestHead, portOf: (port: number) => number): void {

@@ -2,20 +2,30 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { brokerProperties, type SaslListener, toPropertiesFile } from './config.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { brokerProperties, type SaslListener, toPropertiesFile, ZOOKEEPER_SESSION_MS } from './config.ts';
 import type { BrokerNode } from './node.ts';
 import { exitOf, onParentDeath, run } from './process.ts';
 import type { JavaRuntime } from './runtime.ts';
 
 const FORMAT_TIMEOUT_MS = 60_000;
 const LOG_TAIL_LINES = 20;
+/** ZooKeeper looks for sessions that are over once a tick. */
+const SESSION_CHECK_MS = 1_000;
+
+const LOG4J_1 = toPropertiesFile({
+  'log4j.rootLogger': 'WARN, stdout',
+  'log4j.appender.stdout': 'org.apache.log4j.ConsoleAppender',
+  'log4j.appender.stdout.layout': 'org.apache.log4j.PatternLayout',
+  'log4j.appender.stdout.layout.ConversionPattern': '[%d] %p %m (%c)%n',
+});
 
 // The serial collector has no threads of its own to wake up, so a broker at rest leaves the CPU alone, and
 // half a gigabyte is collected fast enough without help.
 const JVM_FLAGS = ['-XX:+UseSerialGC', '-XX:-UsePerfData', '-Djava.awt.headless=true'];
-const BROKER_FLAGS = [...JVM_FLAGS, '-Xmx512m', '-Dlog4j2.level=WARN'];
 /** For short-lived commands: the optimizing compiler would cost more than it gives back. */
 export const TOOL_FLAGS = [...JVM_FLAGS, '-Xmx256m', '-XX:TieredStopAtLevel=1'];
 
@@ -23,6 +33,8 @@ export interface JavaNodeOptions {
   readonly id: number;
   readonly port: number;
   readonly controllerPorts: readonly number[];
+  /** host:port of the ZooKeeper, for versions that need one. */
+  readonly zooKeeper: string | undefined;
   readonly clusterId: string;
   readonly directory: string;
   readonly sasl: SaslListener | undefined;
@@ -37,8 +49,11 @@ export class JavaNode implements BrokerNode {
   readonly #runtime: JavaRuntime;
   readonly #options: JavaNodeOptions;
   readonly #logFile: string;
+  #clusterId: string;
   #child: ChildProcess | undefined;
   #exited: Promise<unknown> = Promise.resolve();
+  /** When a broker under ZooKeeper died without giving its session back. */
+  #killedAtMs = -Infinity;
 
   constructor(runtime: JavaRuntime, options: JavaNodeOptions) {
     this.id = options.id;
@@ -46,15 +61,17 @@ export class JavaNode implements BrokerNode {
     this.dataDir = join(options.directory, 'data');
     this.#runtime = runtime;
     this.#options = options;
+    this.#clusterId = options.clusterId;
     this.#logFile = join(options.directory, 'broker.log');
   }
 
   async launch(): Promise<void> {
-    const { directory, quickJit } = this.#options;
+    const { directory, zooKeeper, quickJit } = this.#options;
     const config = await this.#writeConfig();
-    if (!existsSync(join(this.dataDir, 'meta.properties'))) await this.#format(config);
+    if (zooKeeper !== undefined) await this.#formerSessionOver();
+    else if (!existsSync(join(this.dataDir, 'meta.properties'))) await this.#format(config);
     const log = await open(this.#logFile, 'w');
-    const flags = [...BROKER_FLAGS, ...(quickJit ? ['-XX:TieredStopAtLevel=1'] : [])];
+    const flags = await serverFlags(this.#runtime, { directory, heap: '512m', quickJit });
     const child = spawn(
       this.#runtime.java,
       [...flags, '-cp', this.#runtime.classPath, 'kafka.Kafka', config],
@@ -76,6 +93,7 @@ export class JavaNode implements BrokerNode {
   }
 
   async signal(signal: NodeJS.Signals): Promise<void> {
+    if (signal === 'SIGKILL' && this.#child !== undefined) this.#killedAtMs = performance.now();
     this.#child?.kill(signal);
   }
 
@@ -92,21 +110,37 @@ export class JavaNode implements BrokerNode {
     return text.trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
   }
 
+  async wipe(): Promise<void> {
+    if (this.#options.zooKeeper !== undefined)
+      throw new Error('the id of a cluster with ZooKeeper lies there');
+    await rm(this.dataDir, { recursive: true, force: true });
+    this.#clusterId = newClusterId();
+  }
+
   async remove(): Promise<void> {}
 
+  /** ZooKeeper lets nobody in under the broker's id while it takes the killed one for alive. */
+  async #formerSessionOver(): Promise<void> {
+    const overAtMs = this.#killedAtMs + ZOOKEEPER_SESSION_MS + SESSION_CHECK_MS;
+    await sleep(Math.max(0, overAtMs - performance.now()));
+  }
+
   async #writeConfig(): Promise<string> {
-    const { id, port, controllerPorts, directory, sasl, properties } = this.#options;
+    const { id, port, controllerPorts, zooKeeper, directory, sasl, properties } = this.#options;
     const controller = controllerPorts[id - 1];
     await mkdir(directory, { recursive: true });
+    const ownQuorum = {
+      voters: controllerPorts.map((voter, index) => `${index + 1}@127.0.0.1:${voter}`).join(','),
+    };
     const file = join(directory, 'server.properties');
     const config = brokerProperties({
       id,
       brokers: controllerPorts.length,
-      listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+      listeners: `PLAINTEXT://127.0.0.1:${port}${zooKeeper ? '' : `,CONTROLLER://127.0.0.1:${controller}`}`,
       advertised: `PLAINTEXT://127.0.0.1:${port}`,
       protocols: 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
       interBroker: 'PLAINTEXT',
-      voters: controllerPorts.map((voter, index) => `${index + 1}@127.0.0.1:${voter}`).join(','),
+      quorum: zooKeeper === undefined ? ownQuorum : { zooKeeper },
       dataDir: this.dataDir,
       host: '127.0.0.1',
       sasl,
@@ -117,12 +151,24 @@ export class JavaNode implements BrokerNode {
   }
 
   async #format(config: string): Promise<void> {
-    const tool = ['kafka.tools.StorageTool', 'format', '-t', this.#options.clusterId, '-c', config];
+    const tool = ['kafka.tools.StorageTool', 'format', '-t', this.#clusterId, '-c', config];
     const args = [...TOOL_FLAGS, '-cp', this.#runtime.classPath, ...tool];
     const result = await run(this.#runtime.java, args, FORMAT_TIMEOUT_MS);
     if (result.exitCode === 0) return;
     throw new Error(`Kafka could not format ${this.dataDir}:\n${result.stdout}${result.stderr}`);
   }
+}
+
+/** How a server's JVM runs: a heap of its own size, and a log that holds warnings and errors. */
+export async function serverFlags(
+  { version }: JavaRuntime,
+  { directory, heap, quickJit }: { directory: string; heap: string; quickJit: boolean },
+): Promise<string[]> {
+  const flags = [...JVM_FLAGS, `-Xmx${heap}`, ...(quickJit ? ['-XX:TieredStopAtLevel=1'] : [])];
+  if (version.log4j === 2) return [...flags, '-Dlog4j2.level=WARN'];
+  const file = join(directory, 'log4j.properties');
+  await writeFile(file, LOG4J_1);
+  return [...flags, `-Dlog4j.configuration=${pathToFileURL(file)}`];
 }
 
 /** A cluster id in Kafka's form, which as an argument must not begin with a dash. */

@@ -34,11 +34,12 @@ export class Lane {
     return this.#queuedBytes + this.#to.writableLength;
   }
 
-  send(bytes: Buffer): void {
+  /** @param extraMs for this piece; what comes after it cannot overtake it */
+  send(bytes: Buffer, extraMs = 0): void {
     const now = performance.now();
     const { delayMs, rate } = this.#quality;
     this.#freeAtMs = Math.max(now, this.#freeAtMs) + (rate > 0 ? (bytes.length / rate) * 1000 : 0);
-    this.#queue.push({ bytes, atMs: this.#freeAtMs + delayMs });
+    this.#queue.push({ bytes, atMs: this.#freeAtMs + delayMs + extraMs });
     this.#queuedBytes += bytes.length;
     // One that waits already is due no later.
     if (this.#queue.length === 1) this.#flush();

@@ -12,6 +12,8 @@ export interface BrokerNode {
   /** Resolves when the process is gone, at once where none runs. */
   exited(): Promise<void>;
   logTail(): Promise<string>;
+  /** Removes the data. The next launch makes a cluster with another id. Only for one that has exited. */
+  wipe(): Promise<void>;
   /** Removes what the node keeps outside its data. Only for one that has exited. */
   remove(): Promise<void>;
 }

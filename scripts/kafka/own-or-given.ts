@@ -1,6 +1,6 @@
 // The Kafka to measure against: that of KAFKA_BROKERS, or one of our own.
 import { startKafka } from './cluster.ts';
-import { KAFKA_VERSION } from './runtime.ts';
+import { wantedVersion } from './runtime.ts';
 
 export interface OwnOrGivenKafka {
   readonly bootstrap: string;
@@ -19,5 +19,9 @@ export async function ownOrGivenKafka(): Promise<OwnOrGivenKafka> {
   if (given) return { bootstrap: given, about: 'the Kafka of KAFKA_BROKERS', stop: async () => {} };
   console.error('Starting a Kafka ...');
   const { bootstrap, kind, stop } = await startKafka({ properties: PROPERTIES });
-  return { bootstrap, about: `Kafka ${KAFKA_VERSION} (${kind}), one broker on the same machine`, stop };
+  return {
+    bootstrap,
+    about: `Kafka ${wantedVersion().name} (${kind}), one broker on the same machine`,
+    stop,
+  };
 }

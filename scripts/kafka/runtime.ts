@@ -7,21 +7,20 @@ import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, runVisibly } from './process.ts';
-
-export const KAFKA_VERSION = '4.1.0';
-export const DOCKER_IMAGE = `apache/kafka:${KAFKA_VERSION}`;
+import { findVersion, KAFKA_VERSIONS, type KafkaVersion, NEWEST } from './version.ts';
 
 const OLDEST_JAVA = 17;
 const PROBE_TIMEOUT_MS = 10_000;
 // From dist/scripts/kafka, where this file is compiled to.
-const POM = fileURLToPath(new URL('../../../scripts/kafka/pom.xml', import.meta.url));
+const POMS = fileURLToPath(new URL('../../../scripts/kafka/', import.meta.url));
 
 export interface JavaRuntime {
   readonly kind: 'java';
   readonly java: string;
   readonly classPath: string;
+  readonly version: KafkaVersion;
 }
-export type Runtime = JavaRuntime | { readonly kind: 'docker' };
+export type Runtime = JavaRuntime | { readonly kind: 'docker'; readonly version: KafkaVersion };
 
 /** There is nothing here to run Kafka on. The message says what to install. */
 export class KafkaUnavailableError extends Error {
@@ -33,36 +32,55 @@ export type Say = (line: string) => void;
 export const sayOnStderr: Say = (line) => console.error(line);
 
 let dockerAnswers: Promise<boolean> | undefined;
-let java: Promise<JavaRuntime> | undefined;
+let javaCommand: Promise<string> | undefined;
+const java = new Map<KafkaVersion, Promise<JavaRuntime>>();
 
-/** Docker or Java, fetching Kafka where it is not here yet. Throws KafkaUnavailableError. */
-export async function findRuntime(say: Say = sayOnStderr): Promise<Runtime> {
-  if (!(await hasDocker())) return javaRuntime(say);
-  await pullImage(say);
-  return { kind: 'docker' };
+/** The version that SLUICE_KAFKA_VERSION asks for. Throws KafkaUnavailableError if there is no such version here. */
+export function wantedVersion(): KafkaVersion {
+  const wanted = process.env.SLUICE_KAFKA_VERSION || NEWEST.name;
+  const version = findVersion(wanted);
+  if (version !== undefined) return version;
+  const known = KAFKA_VERSIONS.map(({ name }) => name).join(', ');
+  throw new KafkaUnavailableError(`SLUICE_KAFKA_VERSION=${wanted} is not one of ${known}.`);
 }
+
+/** Docker or Java, fetching Kafka when it is not here yet. Throws KafkaUnavailableError. */
+export async function findRuntime(say: Say = sayOnStderr): Promise<Runtime> {
+  const version = wantedVersion();
+  if (!version.hasImage || !(await hasDocker())) return javaRuntime(say, version);
+  await pullImage(version, say);
+  return { kind: 'docker', version };
+}
+
+export const dockerImage = ({ name }: KafkaVersion): string => `apache/kafka:${name}`;
 
 export function hasDocker(): Promise<boolean> {
   dockerAnswers ??= run('docker', ['info'], PROBE_TIMEOUT_MS).then((result) => result.exitCode === 0);
   return dockerAnswers;
 }
 
-/** Java and Kafka's jars. Throws KafkaUnavailableError. */
-export function javaRuntime(say: Say = sayOnStderr): Promise<JavaRuntime> {
-  java ??= findJava().then(async (command) => ({
-    kind: 'java',
-    java: command,
-    classPath: join(await kafkaJars(say), '*'),
-  }));
-  return java;
+/** Java and Kafka's jars; the newest version's hold the tools. Throws KafkaUnavailableError. */
+export function javaRuntime(say: Say = sayOnStderr, version: KafkaVersion = NEWEST): Promise<JavaRuntime> {
+  const known = java.get(version);
+  if (known !== undefined) return known;
+  const starting = findRuntimeFor(version, say);
+  java.set(version, starting);
+  return starting;
 }
 
-async function pullImage(say: Say): Promise<void> {
-  const inspected = await run('docker', ['image', 'inspect', DOCKER_IMAGE], PROBE_TIMEOUT_MS);
+async function findRuntimeFor(version: KafkaVersion, say: Say): Promise<JavaRuntime> {
+  javaCommand ??= findJava();
+  const command = await javaCommand;
+  return { kind: 'java', java: command, classPath: join(await kafkaJars(version, say), '*'), version };
+}
+
+async function pullImage(version: KafkaVersion, say: Say): Promise<void> {
+  const image = dockerImage(version);
+  const inspected = await run('docker', ['image', 'inspect', image], PROBE_TIMEOUT_MS);
   if (inspected.exitCode === 0) return;
-  say(`Fetching Apache Kafka ${KAFKA_VERSION} (${DOCKER_IMAGE}, about 400 MB). This happens once.`);
-  if ((await runVisibly('docker', ['pull', DOCKER_IMAGE])) !== 0) {
-    throw new KafkaUnavailableError(`Docker could not fetch ${DOCKER_IMAGE}; its output is above.`);
+  say(`Fetching Apache Kafka ${version.name} (${image}, about 400 MB). This happens once.`);
+  if ((await runVisibly('docker', ['pull', image])) !== 0) {
+    throw new KafkaUnavailableError(`Docker could not fetch ${image}; its output is above.`);
   }
 }
 
@@ -82,11 +100,14 @@ async function findJava(): Promise<string> {
 }
 
 /** The directory of the jars, complete whenever it is there at all: Maven copies aside, a rename publishes. */
-async function kafkaJars(say: Say): Promise<string> {
-  const pom = await readFile(POM);
-  const wanted = createHash('sha256').update(pom).digest('hex').slice(0, 8);
+async function kafkaJars(version: KafkaVersion, say: Say): Promise<string> {
+  const pom = join(POMS, version.pom);
+  const wanted = createHash('sha256')
+    .update(await readFile(pom))
+    .digest('hex')
+    .slice(0, 8);
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sluice');
-  const jars = join(cache, `kafka-${KAFKA_VERSION}-${wanted}`);
+  const jars = join(cache, `kafka-${version.name}-${wanted}`);
   if (existsSync(jars)) return jars;
 
   if (!hasCommand('mvn')) {
@@ -94,11 +115,13 @@ async function kafkaJars(say: Say): Promise<string> {
       'Java is here, but Maven, which fetches Kafka, is not (on Debian: apt-get install maven).',
     );
   }
-  say(`Fetching Apache Kafka ${KAFKA_VERSION} through Maven, about 54 MB. This happens once.`);
+  say(
+    `Fetching Apache Kafka ${version.name} through Maven, about ${version.megabytes} MB. This happens once.`,
+  );
   await mkdir(cache, { recursive: true });
   const partial = await mkdtemp(`${jars}.partial-`);
   try {
-    await copyJars(partial);
+    await copyJars(pom, partial);
     await rename(partial, jars).catch((error: NodeJS.ErrnoException) => {
       // Another command was first: its copy is as good.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
@@ -109,8 +132,8 @@ async function kafkaJars(say: Say): Promise<string> {
   return jars;
 }
 
-async function copyJars(directory: string): Promise<void> {
-  const args = ['-q', '-B', '-f', POM, 'dependency:copy-dependencies', `-DoutputDirectory=${directory}`];
+async function copyJars(pom: string, directory: string): Promise<void> {
+  const args = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${directory}`];
   if ((await runVisibly('mvn', args)) !== 0) {
     throw new KafkaUnavailableError('Maven could not fetch Kafka; its output is above.');
   }

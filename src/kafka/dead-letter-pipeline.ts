@@ -36,9 +36,12 @@ export function createDeadLetterPipeline(
     others: [],
     quiet: true,
     // A letter is never given up. One that Kafka refuses while it takes others goes to the end of its partition, so
-    // that it does not hold them up.
+    // that it does not hold them up. Until it is there its partition makes no room, so a full spool must take it.
     recordRefused: ({ timestampMs, body }, _reason, partition) =>
-      pipeline.batcher.appendRaw(partition, timestampMs, body).settled(),
+      pipeline.delivery.beyondCap(
+        partition,
+        pipeline.batcher.appendRaw(partition, timestampMs, body).settled(),
+      ),
   });
   return pipeline;
 }

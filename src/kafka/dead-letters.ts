@@ -164,11 +164,11 @@ export class DeadLetters {
 
 /** Why a pipeline of dead letters does not get rid of them, or null. */
 export function problemOf({ link, delivery }: Pipeline): string | null {
-  const { lastError } = delivery.counters;
+  const { counters, failingPartitions, problems } = delivery;
+  // A reason that does not go away by itself tells what to do.
+  const failure = failingPartitions > 0 ? (problems[0] ?? counters.lastError) : null;
   const reason =
-    link === undefined
-      ? 'KAFKA_BROKERS or KAFKA_TOPIC_DEAD_LETTERS is empty'
-      : (link.problem ?? (delivery.failingPartitions > 0 ? lastError : null));
+    link === undefined ? 'KAFKA_BROKERS or KAFKA_TOPIC_DEAD_LETTERS is empty' : (link.problem ?? failure);
   return reason === null ? null : `dead letters wait on disk: ${reason}`;
 }
 

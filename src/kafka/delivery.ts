@@ -11,7 +11,8 @@ import type { BufferBudget } from './buffer-budget.ts';
 import type { Codec } from './compression.ts';
 import { CompressionRatio } from './compression-ratio.ts';
 import type { Failed, Rejected } from './outcome.ts';
-import { Partition, type PartitionHost, type PartitionOptions } from './partition.ts';
+import { Partition } from './partition.ts';
+import type { PartitionHost, PartitionOptions } from './partition-host.ts';
 import type { ProducerIdentity } from './producer-sequence.ts';
 import { repartition } from './repartition.ts';
 import { type Producer, Sender, type SenderOptions } from './sender.ts';
@@ -30,7 +31,7 @@ export interface DeliveryEvents {
   partitionIdle(partition: number): void;
   /** The leaders delivery was given are wrong or out of reach. */
   leadersStale(reason: string): void;
-  /** The broker refused a batch as it is: the topic's limits may be others than those known. */
+  /** The broker refused a batch as it is, or takes what it refused before: the topic's limits may be others now. */
   limitsStale?(): void;
   /** Kafka will never take this record. It stays on disk until the promise resolves: then it is durable elsewhere. */
   recordRefused(record: RefusedRecord, reason: string, partition: number): Promise<void>;
@@ -184,7 +185,8 @@ export class Delivery implements BatchTaker {
     this.#inFlightRecords += batch.count;
     const partition = this.#partition(batch.partition);
     partition.deliver(batch);
-    if (this.#isUnreachable && !this.#isPlacing) partition.leaveMemory('Kafka is out of reach');
+    if (this.#isUnreachable && !this.#isPlacing)
+      partition.leaveMemory(this.#isStopping ? 'the gateway stops' : 'Kafka is out of reach');
   }
 
   /** Sends what is sealed now, and not a turn later. */
@@ -196,6 +198,11 @@ export class Delivery implements BatchTaker {
   async useSpool(spool: Spool): Promise<void> {
     this.#spool = spool;
     this.#resumeFromDisk();
+  }
+
+  /** Lets the partition's batches go beyond the spool's cap until `work` is done. */
+  beyondCap<T>(partition: number, work: Promise<T>): Promise<T> {
+    return this.#spool === undefined ? work : this.#spool.beyondCap(partition, work);
   }
 
   /** Kafka as a whole cannot be reached: from now on batches go to the disk, until leaders are known again. */
@@ -357,13 +364,14 @@ export class Delivery implements BatchTaker {
       confirmed: (batch) => this.#confirmed(batch),
       passed: (counts) => this.#passed(counts),
       spooled: (batches) => this.#spooled(batches),
-      refuse: ({ number }, record, reason) => this.#events.recordRefused(record, reason, number),
+      refuse: (record, reason, partition) => this.#events.recordRefused(record, reason, partition),
       failed: (partition, failure) => this.#failed(partition, failure),
+      released: () => this.#events.limitsStale?.(),
       warn: ({ number: partition }, fields, message) =>
         this.#warn({ topic: this.#options.topic, partition, ...fields }, message),
-      trouble: ({ number }, direction, reason) => {
-        if (reason === null) this.#troubles.delete(`${direction} ${number}`);
-        else this.#troubles.set(`${direction} ${number}`, reason);
+      trouble: (partition, direction, reason) => {
+        if (reason === null) this.#troubles.delete(`${direction} ${partition}`);
+        else this.#troubles.set(`${direction} ${partition}`, reason);
       },
     };
   }
@@ -417,7 +425,8 @@ export class Delivery implements BatchTaker {
     const { reason, remedy, kind } = failure;
     this.counters.retries++;
     this.counters.lastError = reason;
-    if (this.#closed) return;
+    // At the end we close the connections ourselves, and the disk has the batches.
+    if (this.#closed || this.#isStopping) return;
     if (kind === 'rejected') this.#events.limitsStale?.();
     const fields = { topic: this.#options.topic, partition, attempts, reason, ...(remedy && { remedy }) };
     this.#warn(fields, 'Kafka did not take a batch, trying again; nothing is lost');

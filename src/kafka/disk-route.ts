@@ -142,11 +142,15 @@ export class DiskRoute {
     identity: ProducerIdentity | undefined,
   ): Promise<void> {
     const log = this.#log;
-    if (identity === undefined || (batch.isStamped && log.assignment?.fromOffset !== batch.offset)) {
-      // A merged batch has no checksum yet, and a stamp for another cluster says nothing to this one.
-      if (!batch.isStamped) stamp(batch.bytes, NO_PRODUCER);
+    if (batch.isStamped && (identity === undefined || log.assignment?.fromOffset !== batch.offset)) {
       batch.producer = readStamp(batch.bytes);
       if (identity !== undefined && log.assignment !== undefined) await log.assign(undefined);
+      return;
+    }
+    if (identity === undefined) {
+      // A merged batch has no checksum before it is stamped, and the bytes of its producer are not set.
+      batch.producer = NO_PRODUCER;
+      stamp(batch.bytes, NO_PRODUCER);
       return;
     }
     if (log.assignment === undefined) {

@@ -106,6 +106,11 @@ export class Leftovers {
     );
   }
 
+  /** Why readings of former processes are not delivered, if somebody has to do something about it. */
+  get problems(): readonly string[] {
+    return this.#parts.flatMap(({ readings }) => readings.pipeline.delivery.problems);
+  }
+
   /** Opens what can be opened now; goes on trying with the rest. */
   async start(directories: readonly string[]): Promise<void> {
     if (directories.length === 0) return;

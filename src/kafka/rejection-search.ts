@@ -8,7 +8,7 @@ import type { DiskBatch } from './producer-batch.ts';
 import { onlyRecord, type RefusedRecord, split } from './split-batch.ts';
 
 /** Refused records that stand alone, before Kafka has taken any, until the search stops. */
-const MAX_SUSPECTS = 3;
+export const MAX_SUSPECTS = 3;
 
 export interface SearchSteps {
   /** Sends a part until Kafka took or refused it. 'interrupted' means that the search must end now. */
@@ -24,37 +24,49 @@ export interface SearchSteps {
 export type SearchEnd =
   | { readonly kind: 'done' }
   | { readonly kind: 'interrupted' }
-  /** Kafka refuses every record so far. All that was not passed has still to be sent. */
-  | { readonly kind: 'held'; readonly rejected: Rejected };
+  /** Kafka refuses every record so far, `suspects` of them alone. All that was not passed has still to be sent. */
+  | { readonly kind: 'held'; readonly rejected: Rejected; readonly suspects: number };
 
 interface Suspect {
   readonly part: DiskBatch;
   readonly rejected: Rejected;
 }
 
-/**
- * @param batch the batch that Kafka refused with `rejected`, or, if `rejected` is undefined, one to try record by
- * record because an earlier search was held
- */
-export async function searchRejected(
+export interface SearchOptions {
+  readonly codec: Codec;
+  readonly steps: SearchSteps;
+}
+
+/** @param batch the batch that Kafka refused with `rejected` */
+export function searchRejected(
   batch: DiskBatch,
-  rejected: Rejected | undefined,
-  { codec, steps }: { codec: Codec; steps: SearchSteps },
+  rejected: Rejected,
+  { codec, steps }: SearchOptions,
 ): Promise<SearchEnd> {
-  const search = new Search(codec, steps);
-  return rejected === undefined ? search.probe(batch) : search.begin(batch, rejected);
+  return new Search(codec, steps, MAX_SUSPECTS).begin(batch, rejected);
+}
+
+/** Tries a batch after a search that was held. @param maxSuspects records to try alone, from the first one on */
+export function probeHeld(
+  batch: DiskBatch,
+  maxSuspects: number,
+  { codec, steps }: SearchOptions,
+): Promise<SearchEnd> {
+  return new Search(codec, steps, maxSuspects).probe(batch);
 }
 
 class Search {
   readonly #codec: Codec;
   readonly #steps: SearchSteps;
+  readonly #maxSuspects: number;
   #parts: DiskBatch[] = [];
   #suspects: Suspect[] = [];
   #isAnyStored = false;
 
-  constructor(codec: Codec, steps: SearchSteps) {
+  constructor(codec: Codec, steps: SearchSteps, maxSuspects: number) {
     this.#codec = codec;
     this.#steps = steps;
+    this.#maxSuspects = maxSuspects;
   }
 
   async begin(batch: DiskBatch, rejected: Rejected): Promise<SearchEnd> {
@@ -63,7 +75,7 @@ class Search {
   }
 
   async probe(batch: DiskBatch): Promise<SearchEnd> {
-    const singles = Array.from({ length: MAX_SUSPECTS }, (_, index) => index + 1);
+    const singles = Array.from({ length: this.#maxSuspects }, (_, index) => index + 1);
     const ends = [...singles.filter((end) => end < batch.count), batch.count];
     this.#parts = await split(batch, ends, this.#codec);
     return this.#run();
@@ -89,7 +101,7 @@ class Search {
 
   #end(): SearchEnd {
     const rejected = this.#suspects.at(-1)?.rejected;
-    return rejected === undefined ? { kind: 'done' } : { kind: 'held', rejected };
+    return rejected === undefined ? { kind: 'done' } : this.#held(rejected);
   }
 
   async #stored(part: DiskBatch): Promise<SearchEnd | undefined> {
@@ -116,7 +128,11 @@ class Search {
       return undefined;
     }
     this.#suspects.push({ part, rejected });
-    return this.#suspects.length < MAX_SUSPECTS ? undefined : { kind: 'held', rejected };
+    return this.#suspects.length < this.#maxSuspects ? undefined : this.#held(rejected);
+  }
+
+  #held(rejected: Rejected): SearchEnd {
+    return { kind: 'held', rejected, suspects: this.#suspects.length };
   }
 
   async #refuse({ part, rejected }: Suspect): Promise<boolean> {

@@ -6,15 +6,17 @@ export interface TopicLimits {
   /** How far a record's time may lie before the broker's, milliseconds; undefined = no limit. */
   readonly timestampBeforeMaxMs: number | undefined;
   readonly timestampAfterMaxMs: number | undefined;
+  /** Brokers before 3.6 have one setting for both directions, message.timestamp.difference.max.ms. */
+  readonly hasOneTimestampLimit: boolean;
   readonly cleanupPolicy: string | undefined;
 }
 
 const MAX_MESSAGE_BYTES = 'max.message.bytes';
 const TIMESTAMP_TYPE = 'message.timestamp.type';
-const BEFORE_MAX = 'message.timestamp.before.max.ms';
-const AFTER_MAX = 'message.timestamp.after.max.ms';
+export const BEFORE_MAX = 'message.timestamp.before.max.ms';
+export const AFTER_MAX = 'message.timestamp.after.max.ms';
 /** Both directions; the only one before Kafka 3.6, gone with 4.0. */
-const DIFFERENCE_MAX = 'message.timestamp.difference.max.ms';
+export const DIFFERENCE_MAX = 'message.timestamp.difference.max.ms';
 const CLEANUP_POLICY = 'cleanup.policy';
 
 export const TOPIC_LIMIT_NAMES = [
@@ -40,6 +42,7 @@ export function topicLimits(
     timestampType: type === 'CreateTime' || type === 'LogAppendTime' ? type : undefined,
     timestampBeforeMaxMs: limit(values.get(BEFORE_MAX)) ?? difference,
     timestampAfterMaxMs: limit(values.get(AFTER_MAX)) ?? difference,
+    hasOneTimestampLimit: !values.has(BEFORE_MAX),
     cleanupPolicy: values.get(CLEANUP_POLICY),
   };
 }

@@ -1,7 +1,7 @@
 // What an operator should know about a topic's settings before they bite: which records Kafka will refuse after an
 // outage, or delete.
 import { durationText } from '../config/kinds.ts';
-import type { TopicLimits } from './cluster.ts';
+import { AFTER_MAX, BEFORE_MAX, DIFFERENCE_MAX, type TopicLimits } from './topic-limits.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -27,19 +27,22 @@ function timestampWarnings(topic: string, limits: TopicLimits, timestamp: 'recei
   // The broker stamps the records itself.
   if (limits.timestampType === 'LogAppendTime') return [];
   const { timestampBeforeMaxMs: before, timestampAfterMaxMs: after } = limits;
+  const [beforeName, afterName] = limits.hasOneTimestampLimit
+    ? [DIFFERENCE_MAX, DIFFERENCE_MAX]
+    : [BEFORE_MAX, AFTER_MAX];
   const warnings: string[] = [];
   if (timestamp === 'received' && before !== undefined && before < ENOUGH_BEFORE_MS) {
     warnings.push(
-      `Topic ${topic} takes records that are up to ${durationText(before)} old (message.timestamp.before.max.ms=${before}). ` +
+      `Topic ${topic} takes records that are up to ${durationText(before)} old (${beforeName}=${before}). ` +
         "By the gateway's clock, records that wait longer than that in an outage will be refused and stay in the spool. " +
-        'Set KAFKA_TIMESTAMP=sent, or raise message.timestamp.before.max.ms of the topic, or set its message.timestamp.type=LogAppendTime',
+        `Set KAFKA_TIMESTAMP=sent, or raise ${beforeName} of the topic, or set its message.timestamp.type=LogAppendTime`,
     );
   }
   if (after !== undefined && after < ENOUGH_AFTER_MS) {
     warnings.push(
-      `Topic ${topic} takes records that are up to ${durationText(after)} ahead of the broker's clock (message.timestamp.after.max.ms=${after}). ` +
+      `Topic ${topic} takes records that are up to ${durationText(after)} ahead of the broker's clock (${afterName}=${after}). ` +
         "If the gateway's clock runs ahead by more, all records will be refused and stay in the spool. " +
-        'Keep the clocks in step (NTP), or raise message.timestamp.after.max.ms of the topic',
+        `Keep the clocks in step (NTP), or raise ${afterName} of the topic`,
     );
   }
   return warnings;

@@ -36,6 +36,7 @@ const RESTART = { firstMs: 100, maxMs: 10_000 };
 /** A process that ran for so long is not taken to crash at its start. */
 const STABLE_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 1000;
+const NOTHING_LEFT: StopResult = { complete: true, unconfirmed: 0 };
 
 export class ProcessHandle {
   readonly index: number;
@@ -127,7 +128,8 @@ export class ProcessHandle {
     this.#stopping = true;
     clearTimeout(this.#restartTimer);
     const child = this.#child;
-    if (child === undefined) return { complete: true, unconfirmed: 0 };
+    if (child === undefined) return NOTHING_LEFT;
+    const served = this.#ready;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     this.tell({ type: 'stop', givenAtMs: machineMs() });
     let killed = false;
@@ -138,6 +140,8 @@ export class ProcessHandle {
     await gone;
     clearTimeout(force);
     if (this.#result !== undefined) return this.#result;
+    // A SIGTERM to the whole group ends a process that has only just been started. It had no connection yet.
+    if (!served) return NOTHING_LEFT;
     const { open, inFlight } = this.#latest?.records ?? {};
     this.#log.error(
       { process: this.index, killed, lastSeen: { open, inFlight } },

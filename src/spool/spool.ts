@@ -34,6 +34,8 @@ export class Spool {
   readonly #logs = new Map<number, SpoolLog>();
   #bytes = 0;
   #roomWaiters: (() => void)[] = [];
+  // By partition, how many pieces of work may go beyond the cap.
+  readonly #beyondCap = new Map<number, number>();
 
   readonly layout: SpoolLayout;
 
@@ -125,6 +127,21 @@ export class Spool {
     return this.#logs.get(partition) as SpoolLog;
   }
 
+  /**
+   * Lets a partition go beyond the cap until `work` is done. For work that has to write before it can make room: at the
+   * cap it would wait for itself.
+   */
+  async beyondCap<T>(partition: number, work: Promise<T>): Promise<T> {
+    const count = (change: number) =>
+      this.#beyondCap.set(partition, (this.#beyondCap.get(partition) ?? 0) + change);
+    count(1);
+    try {
+      return await work;
+    } finally {
+      count(-1);
+    }
+  }
+
   /** Resolves when bytes were freed. */
   freed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
@@ -150,7 +167,7 @@ export class Spool {
       segmentBytes: Math.min(segmentBytes, share),
       sync,
       ...(maxBytesSetting !== undefined && { capSetting: maxBytesSetting }),
-      reserve: (bytes) => this.#reserve(bytes),
+      reserve: (bytes) => this.#reserve(partition, bytes),
       claim: (bytes) => {
         this.#bytes += bytes;
       },
@@ -160,8 +177,9 @@ export class Spool {
     return recovered;
   }
 
-  #reserve(bytes: number): boolean {
-    if (this.#bytes + bytes > this.#options.maxBytes) return false;
+  #reserve(partition: number, bytes: number): boolean {
+    const isCapped = (this.#beyondCap.get(partition) ?? 0) === 0;
+    if (isCapped && this.#bytes + bytes > this.#options.maxBytes) return false;
     this.#bytes += bytes;
     return true;
   }

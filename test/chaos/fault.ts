@@ -6,6 +6,8 @@ import type { Stage } from './stage.ts';
 export interface Fault {
   readonly name: string;
   readonly brokers: 1 | 3;
+  /** On a Kafka whose clients log in, and have to do so again every few seconds. */
+  readonly login?: boolean;
   /** It decides how the gateway starts, or what may be missing: no other fault in its round. */
   readonly alone?: boolean;
   readonly env?: Env;
@@ -28,6 +30,8 @@ export interface Outcome {
   /** Until the spool was drained. */
   readonly drainedMs?: number | undefined;
   readonly cpuShare?: number | undefined;
+  /** What must not be, in words, when the round could go on all the same. */
+  readonly wrong?: readonly string[];
 }
 
 /** The machine does not allow it. */
@@ -81,6 +85,18 @@ export async function quietCpu(stage: Stage): Promise<number> {
 }
 
 export const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+/** Sends SIGTERM and holds the gateway to its exit code. */
+export async function terminated({ gateway }: Stage, expected: number) {
+  const { accepted, confirmed } = gateway.stats.records;
+  const from = performance.now();
+  gateway.signal('SIGTERM');
+  const code = await gateway.exited();
+  const tookMs = performance.now() - from;
+  if (code !== expected)
+    throw new Error(`ended with ${code} instead of ${expected} after ${tookMs} ms\n${gateway.logTail()}`);
+  return { tookMs, accepted, confirmed };
+}
 
 /** From now until records flow, and until the spool is drained. */
 export async function recovered(stage: Stage, limitMs = BROKER_BACK_MS) {

@@ -4,8 +4,10 @@ import type { KafkaBroker } from '../../scripts/kafka/broker.ts';
 import { deleteTopic } from '../../scripts/kafka/client.ts';
 import { alterConfig } from '../../scripts/kafka/java-tools.ts';
 import { waitFor } from '../support/wait.ts';
+import { BROKER_FAULTS } from './broker-faults.ts';
 import { type Fault, LEADER_LOST_MS, mark, type Outcome, quietCpu, recovered, spooling } from './fault.ts';
 import { GATEWAY_FAULTS } from './gateway-faults.ts';
+import { REFUSAL_FAULTS } from './refusal-faults.ts';
 import type { Stage } from './stage.ts';
 
 /** Lower than the default, so that a frozen broker is left within a short test. */
@@ -40,7 +42,12 @@ export const KAFKA_FAULTS: readonly Fault[] = [
   { name: 'too-large', brokers: 1, alone: true, refuses: true, apply: tooLarge },
 ];
 
-export const FAULTS: readonly Fault[] = [...KAFKA_FAULTS, ...GATEWAY_FAULTS];
+export const FAULTS: readonly Fault[] = [
+  ...KAFKA_FAULTS,
+  ...BROKER_FAULTS,
+  ...REFUSAL_FAULTS,
+  ...GATEWAY_FAULTS,
+];
 
 async function restartBroker(stage: Stage, signal: 'SIGKILL' | 'SIGTERM'): Promise<Outcome> {
   const marked = mark(stage);

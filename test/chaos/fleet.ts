@@ -18,14 +18,20 @@ interface Reply {
 }
 
 const TICK_MS = 25;
-/** Messages a device leaves unconfirmed before it waits. */
+/** Messages a device leaves unconfirmed before it waits, unless a fault asks for more. */
 const WINDOW = 400;
+const BURST = 2;
+const PADDING: readonly [number, number] = [10, 200];
 const RECONNECT_MS: readonly [number, number] = [50, 300];
 
 export class Fleet {
   readonly ledger: Ledger;
   /** Characters of padding in a reading. */
-  padding: readonly [from: number, to: number] = [10, 200];
+  padding: readonly [from: number, to: number] = PADDING;
+  /** Messages a device leaves unconfirmed before it waits. */
+  window = WINDOW;
+  /** Messages a device sends in one go at most. */
+  burst = BURST;
   readonly #devices: Device[] = [];
   readonly #random: Random;
   #timer: NodeJS.Timeout | undefined;
@@ -59,7 +65,9 @@ export class Fleet {
 
   start(): void {
     this.#timer ??= setInterval(() => {
-      for (const device of this.#devices) device.send(this.#random.between(0, 2), this.padding);
+      for (const device of this.#devices) {
+        if (device.open < this.window) device.send(this.#random.between(0, this.burst), this.padding);
+      }
     }, TICK_MS);
   }
 
@@ -67,6 +75,13 @@ export class Fleet {
   pause(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+
+  /** Readings are small and few again, and devices wait for confirmations as usual. */
+  calm(): void {
+    this.padding = PADDING;
+    this.window = WINDOW;
+    this.burst = BURST;
   }
 
   /** One reading of about so many bytes, in the midst of small ones. */
@@ -122,7 +137,7 @@ class Device {
     [from, to]: readonly [number, number],
     readings = this.#random.pick([1, 1, 1, 3]),
   ): void {
-    if (!this.#identified || this.#unconfirmed.length >= WINDOW) return;
+    if (!this.#identified) return;
     let lines = '';
     for (let left = messages; left > 0; left--) {
       const seq = ++this.#seq;

@@ -3,13 +3,21 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Fault, FaultSkipped, mark, type Outcome, recovered, SHUTDOWN_MS } from './fault.ts';
+import { type Fault, FaultSkipped, mark, type Outcome, recovered, SHUTDOWN_MS, terminated } from './fault.ts';
 import type { Stage } from './stage.ts';
 
 const KILLS = 3;
 /** Takes what the gateway writes at once (4 MiB), and is full within seconds. */
 const SMALL_DISK = '8m';
 const SPOOLED_RECORDS = 500;
+/** Full within seconds, and no broker counts as lost before the stop is over. */
+const SMALL_BUFFER = { KAFKA_BUFFER_BYTES: '4MiB', KAFKA_REQUEST_TIMEOUT: '60s' };
+const LARGE_READINGS: readonly [number, number] = [800, 1_000];
+const STILL_MS = 1_000;
+/** So many that a device goes on writing through the whole stop. */
+const FLOOD_WINDOW = 20_000;
+const FLOOD_BURST = 20;
+const WAITING_LINES = 1_000;
 
 export const GATEWAY_FAULTS: readonly Fault[] = [
   { name: 'gateway-kill', brokers: 1, apply: killUnderLoad },
@@ -17,6 +25,8 @@ export const GATEWAY_FAULTS: readonly Fault[] = [
   { name: 'process-kill', brokers: 1, alone: true, env: { TCP_PROCESSES: '2' }, apply: killProcesses },
   { name: 'sigterm', brokers: 1, apply: terminateUnderLoad },
   { name: 'sigterm-frozen', brokers: 1, apply: terminateFrozen },
+  { name: 'sigterm-full', brokers: 1, alone: true, env: SMALL_BUFFER, apply: terminateFull },
+  { name: 'sigterm-flooded', brokers: 1, alone: true, env: SMALL_BUFFER, apply: terminateFlooded },
   { name: 'second-sigterm', brokers: 1, apply: terminateTwice },
   {
     name: 'disk-full',
@@ -103,6 +113,60 @@ async function terminateFrozen(stage: Stage): Promise<Outcome> {
   return { bite: `exit 0, ${found} records left in the spool`, tookMs, limitMs: SHUTDOWN_MS, drainedMs };
 }
 
+/** Kafka is frozen and devices are paused, because the buffer holds all it may: none of that may be lost. */
+async function terminateFull(stage: Stage): Promise<Outcome> {
+  const { gateway, fleet, kafka } = stage;
+  fleet.padding = LARGE_READINGS;
+  for (const broker of kafka.brokers) await broker.pause();
+  let [accepted, sinceMs] = [-1, 0];
+  await stage.wait('the buffer is full', () => {
+    const { records, lines } = gateway.stats;
+    if (records.accepted !== accepted || lines.waiting === 0)
+      [accepted, sinceMs] = [records.accepted, performance.now()];
+    return performance.now() - sinceMs > STILL_MS;
+  });
+  const { kafka: figures, spool } = gateway.stats;
+  if (spool.batchesWritten > 0) throw new Error('the spool was used before the stop');
+  fleet.pause();
+  const held = `${(figures.bufferBytes / 2 ** 20).toFixed(1)} MiB in memory`;
+  return stopAndReturn(stage, held);
+}
+
+/** Kafka freezes, more lines wait than the buffer has room for, and devices write on through the whole stop. */
+async function terminateFlooded(stage: Stage): Promise<Outcome> {
+  const { gateway, fleet, kafka } = stage;
+  fleet.padding = LARGE_READINGS;
+  fleet.window = FLOOD_WINDOW;
+  await stage.flows();
+  fleet.burst = FLOOD_BURST;
+  for (const broker of kafka.brokers) await broker.pause();
+  await stage.wait('lines wait', () => gateway.stats.lines.waiting > WAITING_LINES);
+  return stopAndReturn(stage, `${gateway.stats.lines.waiting} lines waited and more came`);
+}
+
+/** Stops while Kafka is frozen; whatever was accepted and not confirmed is in the spool of the next start. */
+async function stopAndReturn(stage: Stage, how: string): Promise<Outcome> {
+  const { gateway, fleet, kafka } = stage;
+  const { accepted, confirmed } = gateway.stats.records;
+  const from = performance.now();
+  gateway.signal('SIGTERM');
+  const code = await gateway.exited();
+  const tookMs = performance.now() - from;
+  const log = gateway.logTail();
+  fleet.calm();
+  await gateway.start();
+  const { recovered: found } = gateway.stats.records;
+  for (const broker of kafka.brokers) await broker.resume();
+  fleet.start();
+  const { drainedMs } = await recovered(stage);
+  const wrong = [];
+  if (code !== 0) wrong.push(`ended with ${code} after ${Math.round(tookMs)} ms\n${log}`);
+  const owed = accepted - confirmed;
+  if (found < owed) wrong.push(`${owed} accepted records were not in Kafka, ${found} were in the spool`);
+  const bite = `${how}, exit ${code}, ${owed} accepted and not confirmed, ${found} in the spool`;
+  return { bite, tookMs, limitMs: SHUTDOWN_MS, drainedMs, wrong };
+}
+
 async function terminateTwice(stage: Stage): Promise<Outcome> {
   const { gateway, kafka } = stage;
   for (const broker of kafka.brokers) await broker.pause();
@@ -114,18 +178,6 @@ async function terminateTwice(stage: Stage): Promise<Outcome> {
   await gateway.start();
   const { drainedMs } = await recovered(stage);
   return { bite: 'exit 1 at the second signal', tookMs, limitMs: 1_000, drainedMs };
-}
-
-/** Sends SIGTERM and holds the gateway to its exit code. */
-async function terminated({ gateway }: Stage, expected: number) {
-  const { accepted } = gateway.stats.records;
-  const from = performance.now();
-  gateway.signal('SIGTERM');
-  const code = await gateway.exited();
-  const tookMs = performance.now() - from;
-  if (code !== expected)
-    throw new Error(`ended with ${code} instead of ${expected} after ${tookMs} ms\n${gateway.logTail()}`);
-  return { tookMs, accepted };
 }
 
 const spoolDirectory = (stage: Stage): string => join(stage.directory, 'spool');

@@ -2,8 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BrokerProxy } from '../../scripts/kafka/broker-proxy.ts';
 import { type KafkaOptions, startKafka } from '../../scripts/kafka/cluster.ts';
+import { freePort } from '../../scripts/kafka/ports.ts';
 import { type Fault, FaultSkipped, type Outcome, percent } from './fault.ts';
 import { judge, type Verdict } from './judge.ts';
+import { LOGIN, LOGIN_LASTS_MS } from './login.ts';
 import { Random } from './random.ts';
 import { type ClusterUnderTest, Stage } from './stage.ts';
 
@@ -25,27 +27,31 @@ export interface RoundResult {
 
 const AFTER_FAULT_MS = 500;
 
+/** Which cluster a fault is played on. */
+export type ClusterNeeds = Pick<Fault, 'brokers' | 'login'>;
+
 /** The clusters of a run, each started when it is first needed. */
 export class Clusters {
   readonly #options: KafkaOptions;
-  readonly #started = new Map<1 | 3, Promise<ClusterUnderTest>>();
+  readonly #started = new Map<string, Promise<ClusterUnderTest>>();
 
   constructor(options: KafkaOptions = {}) {
     this.#options = options;
   }
 
-  get(brokers: 1 | 3): Promise<ClusterUnderTest> {
-    const known = this.#started.get(brokers);
+  get({ brokers, login = false }: ClusterNeeds): Promise<ClusterUnderTest> {
+    const key = `${brokers} ${login}`;
+    const known = this.#started.get(key);
     if (known !== undefined) return known;
-    const starting = this.#start(brokers);
-    this.#started.set(brokers, starting);
+    const starting = login ? this.#startWithLogin() : this.#start(brokers);
+    this.#started.set(key, starting);
     return starting;
   }
 
-  async stop(brokers?: 1 | 3): Promise<void> {
-    for (const [count, starting] of this.#started) {
-      if (brokers !== undefined && count !== brokers) continue;
-      this.#started.delete(count);
+  async stop(): Promise<void> {
+    const started = [...this.#started.values()];
+    this.#started.clear();
+    for (const starting of started) {
       const cluster = await starting.catch(() => undefined);
       for (const proxy of cluster?.proxies ?? []) proxy.close();
       await cluster?.kafka.stop();
@@ -56,6 +62,19 @@ export class Clusters {
     const kafka = await startKafka({ brokers, ...this.#options });
     const proxies = await BrokerProxy.before(kafka.brokers.map(({ address }) => address));
     return { kafka, proxies };
+  }
+
+  /** The gateway logs in; the judge has the listener without login. */
+  async #startWithLogin(): Promise<ClusterUnderTest> {
+    const port = await freePort();
+    const address = `127.0.0.1:${port}`;
+    const plainUsers = { [LOGIN.KAFKA_SASL_USERNAME]: LOGIN.KAFKA_SASL_PASSWORD };
+    const kafka = await startKafka({
+      ...this.#options,
+      sasl: [{ port, advertised: address, plainUsers }],
+      properties: { ...this.#options.properties, 'connections.max.reauth.ms': String(LOGIN_LASTS_MS) },
+    });
+    return { kafka, proxies: await BrokerProxy.before([address]) };
   }
 }
 
@@ -95,6 +114,7 @@ export async function playRound(
     await stage.remove();
   }
   const { gateway, ledger, fleet } = stage;
+  wrong.push(...outcomes.flatMap((outcome) => outcome.wrong ?? []));
   wrong.push(...tooSlow(outcomes), ...fleet.lies.slice(0, 3), ...gateway.imbalances.slice(0, 3));
   return {
     faults: faults.map(({ name }) => name).join(' + '),
@@ -115,7 +135,7 @@ async function begin(stage: Stage, faults: readonly Fault[]): Promise<void> {
   const prepared = faults.filter(({ prepare }) => prepare !== undefined);
   for (const fault of prepared) await fault.prepare?.(stage);
   if (prepared.length === 0) await stage.createTopic();
-  await stage.gateway.start();
+  await stage.gateway.start(stage.env);
   stage.fleet.start();
   if (prepared.length > 0) return;
   await stage.flows();

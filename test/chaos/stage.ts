@@ -17,7 +17,7 @@ export interface ClusterUnderTest {
   readonly proxies: readonly BrokerProxy[];
 }
 
-const PARTITIONS = 6;
+export const PARTITIONS = 6;
 const DEVICES = 20;
 const ZIPCODES = 15;
 const LEADERS_DEADLINE_MS = 30_000;
@@ -33,6 +33,8 @@ export class Stage {
   readonly gateway: GatewayProcess;
   readonly ledger = new Ledger();
   readonly fleet: Fleet;
+  /** What prepare() adds for the gateway's start. */
+  env: Env = {};
 
   private constructor(
     { kafka, proxies }: ClusterUnderTest,

@@ -101,6 +101,19 @@ for (const processes of [1, 2]) {
   });
 }
 
+test('SIGTERM with a silent broker and a spool that is full: exit 1, the reason is named, and `stored` was said of nothing else than what the disk has', async (t) => {
+  const stage = await start(t, { SPOOL_MAX_BYTES: '1MiB' });
+  const fleet = await connectFleet(stage.gateway.port, { devices: 8, zipcodes: 5 });
+  t.after(() => disconnect(fleet));
+  fleet.forEach(keepWriting);
+  await bufferIsFull(stage);
+  const { code, ms } = await stopped(stage);
+  assert.equal(code, 1, stage.gateway.logTail());
+  assert.ok(ms < SHUTDOWN_TIMEOUT_MS + MARGIN_MS, `${ms} ms`);
+  assert.match(stage.gateway.logTail(), /The spool does not take what is left.*SPOOL_MAX_BYTES is reached/);
+  assert.ok((await assertAllOnDisk(fleet, stage)) > 0);
+});
+
 test('SIGTERM right after the broker froze: what was just sent and what still comes in is on disk, exit 0', async (t) => {
   const stage = await start(t);
   const fleet = await connectFleet(stage.gateway.port, { devices: 3, zipcodes: 3 });

@@ -5,12 +5,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { withAdmin } from '../../scripts/kafka/client.ts';
+import { wantedVersion } from '../../scripts/kafka/runtime.ts';
 import { Device } from '../support/device.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { createTopic, deleteTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
 import { TcpProxy } from './tcp-proxy.ts';
+
+/** Before Kafka 3.6 one limit held for both directions. */
+const OLDEST_LIMIT = wantedVersion().needsZooKeeper
+  ? 'message.timestamp.difference.max.ms'
+  : 'message.timestamp.before.max.ms';
 
 function topicNames() {
   return { metrics: uniqueTopic('t.metrics'), alarms: uniqueTopic('t.alarms'), dead: uniqueTopic('t.dead') };
@@ -265,11 +271,11 @@ kafkaTest(
   'a topic that takes no old timestamps is warned of once, before an outage shows it',
   async ({ bootstrap }, t) => {
     const names = topicNames();
-    const config = { 'message.timestamp.before.max.ms': '3600000' };
+    const config = { [OLDEST_LIMIT]: '3600000' };
     await createTopic(bootstrap, names.metrics, { partitions: 1, config });
     const gateway = await start(t, bootstrap, names);
     await waitFor('the gateway is ready', () => isReady(gateway));
-    const lines = logged(gateway, 'message.timestamp.before.max.ms=3600000');
+    const lines = logged(gateway, `${OLDEST_LIMIT}=3600000`);
     assert.equal(lines.length, 1);
     assert.match(lines[0]?.msg ?? '', new RegExp(`${names.metrics} .*1h old.*KAFKA_TIMESTAMP=sent`));
 

@@ -45,7 +45,7 @@ async function setUp(t: TestContext, options: Options = {}) {
     partitionIdle: (partition) => batcher.partitionIdle(partition),
     // As dead-letter-pipeline.ts does it.
     recordRefused: ({ timestampMs, body }, _reason, partition) =>
-      batcher.appendRaw(partition, timestampMs, body).settled(),
+      delivery.beyondCap(partition, batcher.appendRaw(partition, timestampMs, body).settled()),
   });
   const batcher: Batcher = new Batcher(
     {
@@ -422,4 +422,25 @@ test('a letter that Kafka never takes does not hold up the others, and stays', a
   }, 'the others are sent');
   await until(() => spool.records === 1, 'only the one is left');
   assert.deepEqual([letters.sent, letters.waiting, letters.dropped], [2, 1, 0]);
+});
+
+test('with SPOOL_DEAD_BYTES used up a letter that Kafka never takes does not hold up the others either', async (t) => {
+  const { letters, connect, producer, spool } = await setUp(t, { maxDiskBytes: 20_000 });
+  const value = (text: string) => text.padEnd(4000, '.');
+  // One after the other: all of them are in partition 0, with the one that Kafka never takes first.
+  for (const text of ['never', 'a', 'b', 'c']) await letters.record(letter(value(text)));
+  const isKept = watch(letters.record(letter(value('d'))));
+  await until(() => letters.blocked !== null, 'the spool is full');
+  await connect();
+  let answered = 0;
+  await until(() => {
+    for (; answered < producer.sent.length; answered++) {
+      const request = producer.sent[answered];
+      request?.answerAll(request.bytes.some((bytes) => bytes.includes('never')) ? INVALID_RECORD : 0);
+    }
+    return letters.sent === 4;
+  }, 'the others are sent');
+  await until(isKept, 'the letter that waited is kept');
+  await until(() => spool.records === 1, 'only the one is left');
+  assert.deepEqual([letters.waiting, letters.dropped, letters.blocked], [1, 0, null]);
 });

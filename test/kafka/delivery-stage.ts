@@ -20,6 +20,7 @@ export interface StageOptions extends Partial<DeliveryOptions> {
   readonly maxBytes?: number;
   /** Makes a refused record durable elsewhere. */
   readonly keepLetter?: (id: number, reason: string) => Promise<void>;
+  readonly limitsStale?: () => void;
 }
 
 export function temporaryDirectory(t: TestContext): string {
@@ -60,6 +61,7 @@ export async function deliveryStage(t: TestContext, options: StageOptions) {
       events: {
         leadersStale: () => {},
         partitionIdle: () => {},
+        limitsStale: () => options.limitsStale?.(),
         recordRefused: async ({ value }, reason) => {
           const id = idOf(value.toString());
           await options.keepLetter?.(id, reason);

@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
 import { createCodec } from '../../src/kafka/compression.ts';
 import { Delivery, type DeliveryOptions } from '../../src/kafka/delivery.ts';
+import { portableCrc32c } from '../../src/protocol/crc32c.ts';
 import { Cursor } from '../../src/spool/cursor.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { decodeBatch } from './decode-batch.ts';
@@ -106,6 +107,26 @@ test('small batches on disk go to Kafka as few large ones, within the limits, nu
   deliver(0, 5);
   assert.deepEqual(batchIn(await producer.request(4)), { count: 5, baseSequence: 210, producerId: 42n });
 });
+
+for (const acks of [1, 0] as const) {
+  test(`with acks ${acks} small batches on disk go to Kafka as one, with its checksum and without a producer`, async (t) => {
+    const { delivery, producer, spool, session, deliver } = await setUp(t, { acks });
+    delivery.unreachable();
+    deliver(0, 3, 3, 3);
+    await delivery.drained();
+    assert.deepEqual(session.storedSeqs, [1, 2, 3]);
+    await delivery.adoptPartitions(LEADERS.length, LIMITS);
+    delivery.setLeaders(LEADERS, undefined, 'cluster');
+    const sent = await producer.request(1);
+    const [bytes = Buffer.alloc(0)] = sent.bytes;
+    assert.deepEqual(batchIn(sent), { count: 9, baseSequence: -1, producerId: -1n });
+    assert.equal(decodeBatch(bytes).crc, portableCrc32c(bytes.subarray(21)));
+    if (acks === 0) sent.answer(undefined);
+    else sent.answerAll(0);
+    await until(() => delivery.spoolingPartitions === 0, 'the spool is drained');
+    assert.deepEqual([delivery.counters.confirmed, spool.records], [9, 0]);
+  });
+}
 
 test('what may have reached Kafka before a crash is cut and numbered the same way by the next process', async (t) => {
   const first = await setUp(t);

@@ -33,6 +33,7 @@ function limits(values: Partial<TopicLimits>): TopicLimits {
     maxMessageBytes: undefined,
     timestampType: undefined,
     timestampBeforeMaxMs: undefined,
+    hasOneTimestampLimit: false,
     timestampAfterMaxMs: undefined,
     cleanupPolicy: undefined,
     ...values,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { topicLimits } from '../../src/kafka/topic-limits.ts';
+import { limitWarnings } from '../../src/kafka/topic-warnings.ts';
 
 const NO_LIMIT = '9223372036854775807';
 const limits = (entries: Readonly<Record<string, string | null>>) =>
@@ -12,6 +13,7 @@ test('a topic’s limits are found by their names, in whatever order the broker 
     timestampType: 'LogAppendTime',
     timestampBeforeMaxMs: 3000,
     timestampAfterMaxMs: 4000,
+    hasOneTimestampLimit: false,
     cleanupPolicy: 'compact,delete',
   };
   const entries = [
@@ -37,6 +39,7 @@ test('the largest 64-bit number is no limit, nor is a value that is missing or k
     timestampType: undefined,
     timestampBeforeMaxMs: undefined,
     timestampAfterMaxMs: undefined,
+    hasOneTimestampLimit: false,
     cleanupPolicy: undefined,
   });
 });
@@ -44,6 +47,8 @@ test('the largest 64-bit number is no limit, nor is a value that is missing or k
 test('before Kafka 3.6 one setting limits a record’s time in both directions', () => {
   const old = limits({ 'message.timestamp.difference.max.ms': '5000' });
   assert.deepEqual([old.timestampBeforeMaxMs, old.timestampAfterMaxMs], [5000, 5000]);
+  const [warning] = limitWarnings('readings', { ...old, timestampAfterMaxMs: undefined }, 'received');
+  assert.match(warning ?? '', /raise message\.timestamp\.difference\.max\.ms/);
   const both = limits({
     'message.timestamp.difference.max.ms': '5000',
     'message.timestamp.before.max.ms': NO_LIMIT,

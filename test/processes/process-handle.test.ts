@@ -66,6 +66,16 @@ test('a process that is not there when the gateway stops has nothing left', asyn
   assert.deepEqual(await handle.stop(10_000), { complete: true, unconfirmed: 0 });
 });
 
+test('a process that ends before it has started had nothing to lose', async (t) => {
+  const { handle, log } = handleOf(t, 'starting');
+  const start = handle.start().catch((error: Error) => error);
+  // As from `systemctl stop` or a terminal, which signal the whole group.
+  process.kill(handle.pid ?? 0, 'SIGTERM');
+  assert.deepEqual(await handle.stop(10_000), { complete: true, unconfirmed: 0 });
+  assert.ok((await start) instanceof Error);
+  assert.deepEqual(log, []);
+});
+
 test('a process that does not answer when it is asked for its figures is known for it', async (t) => {
   const { handle } = handleOf(t, 'deaf');
   await handle.start();

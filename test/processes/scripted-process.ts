@@ -12,7 +12,9 @@ export type Script =
   /** Says at the order to stop that 5 records are left. */
   | 'leaves-5'
   /** Does not start, because of the settings. */
-  | 'refuses';
+  | 'refuses'
+  /** Never says that it has started. */
+  | 'starting';
 
 const script = process.env.SCRIPT as Script;
 const tell = (report: Report, done = () => {}): void => void process.send?.(report, done);
@@ -22,7 +24,7 @@ process.on('message', (order: Order) => {
     case 'start':
       if (script === 'refuses')
         tell({ type: 'failed', message: 'refused', code: 'REFUSED', exitCode: 78 }, () => process.exit(1));
-      else tell({ type: 'started' });
+      else if (script !== 'starting') tell({ type: 'started' });
       break;
     case 'snapshot':
       if (script === 'crash-unseen') process.exit(3);

@@ -160,13 +160,7 @@ export function startChild(
   return { process: child, lines, line, ended };
 }
 
-/** False, and the test is skipped loudly, where the program is not there or may not trace. */
-export function hasStrace(t: TestContext): boolean {
-  const { status } = spawnSync('strace', ['-f', '-o', '/dev/null', 'true']);
-  if (status === 0) return true;
-  skipLoudly(t, 'strace is missing or may not trace here');
-  return false;
-}
+export { canTrace as hasStrace } from '../support/trace.ts';
 
 export function skipLoudly(t: TestContext, why: string): void {
   console.error(`SKIPPED: ${t.name}: ${why}`);

@@ -1,0 +1,30 @@
+// Rounds of faults as tests: which of them npm test plays is decided in the test files beside this one.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { FAULTS } from './faults.ts';
+import { type Clusters, playRound, type RoundResult, resultTable } from './round.ts';
+
+export const SEED = 20_261_121;
+
+/** Plays these rounds one after the other as tests of their own, each with the same seed. */
+export async function play(
+  t: TestContext,
+  { names, clusters }: { names: readonly string[]; clusters: Clusters },
+): Promise<void> {
+  const results: RoundResult[] = [];
+  t.after(() => clusters.stop());
+  for (const name of names) {
+    const fault = FAULTS.find((candidate) => candidate.name === name);
+    assert.ok(fault, name);
+    await t.test(name, async (t) => {
+      const result = await playRound(await clusters.get(fault), { faults: [fault], seed: SEED });
+      results.push(result);
+      assert.deepEqual(result.wrong, []);
+      if (result.skipped === undefined) return;
+      assert.notEqual(process.env.SLUICE_REQUIRE_TOOLS, '1', result.skipped);
+      console.error(`SKIPPED: ${name}: ${result.skipped}`);
+      t.skip(result.skipped);
+    });
+  }
+  t.diagnostic(`seed ${SEED}\n${resultTable(results)}`);
+}

@@ -1,0 +1,214 @@
+// Kafka refuses records for good until somebody changes something: a clock, a topic's limit, a topic's policy.
+// Each round ends with the operator's remedy, and then everything has to arrive. Until then the gateway keeps
+// the records, tells devices `stored`, gives none of them up and says why it is held up.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createTopic } from '../../scripts/kafka/client.ts';
+import { alterConfig, type ConfigTarget } from '../../scripts/kafka/java-tools.ts';
+import { FakeClock } from './faketime.ts';
+import { type Fault, mark, type Outcome, recovered, spooling, terminated } from './fault.ts';
+import type { Stage } from './stage.ts';
+
+const TIMESTAMP = /INVALID_TIMESTAMP|timestamp/i;
+const REFUSED_MS = 5_000;
+/** A partition that is held is tried again at leisure. */
+const HELD_BACK_MS = 30_000;
+/** Records older than this are refused; far more than any of them needs without an outage. */
+const TOO_OLD_MS = 4_000;
+const OUTAGE_MS = 3 * TOO_OLD_MS;
+const SMALL_TOPIC_BYTES = 8_192;
+const LARGE_READING_BYTES = 20_000;
+const DAY_MS = 86_400_000;
+
+const clocks = new WeakMap<Stage, FakeClock>();
+
+export const REFUSAL_FAULTS: readonly Fault[] = [
+  {
+    name: 'clock-ahead',
+    brokers: 1,
+    alone: true,
+    prepare: (stage) => wrongClock(stage, '+2h'),
+    apply: clockAhead,
+  },
+  {
+    name: 'clock-ahead-sent',
+    brokers: 1,
+    alone: true,
+    prepare: (stage) => wrongClock(stage, '+2h'),
+    apply: clockAheadSent,
+  },
+  {
+    name: 'clock-behind',
+    brokers: 1,
+    alone: true,
+    prepare: clockYearsBehind,
+    apply: clockBehind,
+  },
+  { name: 'outage-beyond-topic-limit', brokers: 1, alone: true, apply: outageBeyondTopicLimit },
+  { name: 'outage-beyond-broker-limit', brokers: 1, alone: true, apply: outageBeyondBrokerLimit },
+  {
+    name: 'dead-letters-refused',
+    brokers: 1,
+    alone: true,
+    refuses: true,
+    env: { KAFKA_REQUEST_TIMEOUT: '3s' },
+    apply: refuseDeadLetters,
+  },
+];
+
+const topicOf = (stage: Stage): ConfigTarget => ({ type: 'topics', name: stage.topic });
+
+async function wrongClock(stage: Stage, offset: string): Promise<void> {
+  const clock = new FakeClock(stage.directory, offset);
+  clocks.set(stage, clock);
+  stage.env = clock.env;
+  await stage.createTopic();
+}
+
+/** Kafka deletes by a record's time: with the usual retention it would delete three years old records at its next look. */
+async function clockYearsBehind(stage: Stage): Promise<void> {
+  await wrongClock(stage, '-3y');
+  await alterConfig(stage.bootstrap, topicOf(stage), { set: { 'retention.ms': '-1' } });
+}
+
+function clockOf(stage: Stage): FakeClock {
+  const clock = clocks.get(stage);
+  if (clock === undefined) throw new Error('the clock was not prepared');
+  return clock;
+}
+
+/** Kafka takes no timestamp that lies more than an hour ahead. What has one stays refused until the topic takes it. */
+async function clockAhead(stage: Stage): Promise<Outcome> {
+  return heldUntil(stage, async () => {
+    clockOf(stage).putRight();
+    await alterConfig(stage.bootstrap, topicOf(stage), {
+      set: { 'message.timestamp.after.max.ms': String(DAY_MS) },
+    });
+  });
+}
+
+/** The same, and the remedy is a setting of the gateway: batches carry the time they are sent at. */
+async function clockAheadSent(stage: Stage): Promise<Outcome> {
+  return heldUntil(stage, async () => {
+    clockOf(stage).putRight();
+    await terminated(stage, 0);
+    await stage.gateway.start({ ...stage.env, KAFKA_TIMESTAMP: 'sent' });
+  });
+}
+
+/** Years behind nothing is refused, until the topic has a limit. */
+async function clockBehind(stage: Stage): Promise<Outcome> {
+  await stage.flows();
+  await stage.caughtUp();
+  await alterConfig(stage.bootstrap, topicOf(stage), {
+    set: { 'message.timestamp.before.max.ms': String(DAY_MS) },
+  });
+  return heldUntil(stage, async () => {
+    clockOf(stage).putRight();
+    await alterConfig(stage.bootstrap, topicOf(stage), { remove: ['message.timestamp.before.max.ms'] });
+  });
+}
+
+async function outageBeyondTopicLimit(stage: Stage): Promise<Outcome> {
+  const { bootstrap } = stage;
+  await alterConfig(bootstrap, topicOf(stage), {
+    set: { 'message.timestamp.before.max.ms': String(TOO_OLD_MS) },
+  });
+  await outage(stage);
+  return heldUntil(stage, () =>
+    alterConfig(bootstrap, topicOf(stage), { remove: ['message.timestamp.before.max.ms'] }),
+  );
+}
+
+async function outageBeyondBrokerLimit(stage: Stage): Promise<Outcome> {
+  const { bootstrap, kafka } = stage;
+  const broker = { type: 'brokers', name: String(kafka.brokers[0]?.id) } as const;
+  const limit = 'log.message.timestamp.before.max.ms';
+  let isLimited = true;
+  await alterConfig(bootstrap, broker, { set: { [limit]: String(TOO_OLD_MS) } });
+  const unlimit = async () => {
+    if (isLimited) await alterConfig(bootstrap, broker, { remove: [limit] });
+    isLimited = false;
+  };
+  try {
+    await outage(stage);
+    return await heldUntil(stage, unlimit);
+  } finally {
+    // The next round has the same broker.
+    await unlimit();
+  }
+}
+
+/** Kafka is away for longer than it lets records be old. */
+async function outage(stage: Stage): Promise<void> {
+  const { proxies } = stage;
+  const marked = mark(stage);
+  for (const proxy of proxies) proxy.refuse();
+  await spooling(stage, { marked });
+  await sleep(OUTAGE_MS);
+  for (const proxy of proxies) await proxy.accept();
+}
+
+/** Records are refused for their time; they are kept, and the reason is shown, until `remedy` has been applied. */
+async function heldUntil(stage: Stage, remedy: () => Promise<void>): Promise<Outcome> {
+  const { gateway, ledger } = stage;
+  const logged = gateway.log.length;
+  const wrong: string[] = [];
+  await stage.wait(
+    'Kafka refuses',
+    () => gateway.said(TIMESTAMP, logged) || gateway.stats.records.deadLettered > 0 || ledger.refused > 0,
+  );
+  const { confirmed } = ledger;
+  const from = performance.now();
+  const isShown = () => gateway.stats.readiness.reasons.some((reason) => TIMESTAMP.test(reason));
+  let shown = false;
+  await stage.wait('it is refused for a while', () => {
+    shown ||= isShown();
+    return performance.now() - from > REFUSED_MS;
+  });
+  if (!shown) wrong.push(`readiness does not say why: ${gateway.stats.readiness.reasons.join('; ')}`);
+  const told = ledger.confirmed - confirmed;
+  if (told === 0) wrong.push('devices heard no `stored` meanwhile, although the disk is fine');
+  const givenUp = () => gateway.stats.records.deadLettered;
+  const before = givenUp();
+  await remedy();
+  const { tookMs, drainedMs } = await recovered(stage, HELD_BACK_MS);
+  const lost = Math.max(before, givenUp());
+  if (lost > 0) wrong.push(`${lost} records were given up for a reason that was not theirs`);
+  if (ledger.refused > 0) wrong.push(`${ledger.refused} readings were refused for it`);
+  const bite = `${told} readings told stored while Kafka refused them, ${lost} given up`;
+  return { bite, tookMs, limitMs: HELD_BACK_MS, drainedMs, wrong };
+}
+
+/**
+ * Records are refused for good by the readings' topic, and their letters by the topic of dead letters, which takes
+ * none without a key. No letter may be lost, not even through a restart, and none counts as sent before it is.
+ */
+async function refuseDeadLetters(stage: Stage): Promise<Outcome> {
+  const { gateway, ledger, fleet, bootstrap } = stage;
+  const deadTopic = { type: 'topics', name: stage.deadTopic } as const;
+  // The gateway makes it as well; whoever is first.
+  await createTopic(bootstrap, stage.deadTopic, { partitions: 3 }).catch(() => undefined);
+  await alterConfig(bootstrap, deadTopic, { set: { 'cleanup.policy': 'compact' } });
+  await alterConfig(bootstrap, topicOf(stage), {
+    set: { 'max.message.bytes': String(SMALL_TOPIC_BYTES) },
+  });
+  const { sent } = gateway.stats.deadLetters;
+  fleet.sendLarge(LARGE_READING_BYTES);
+  await stage.wait('records are refused', () => gateway.stats.records.deadLettered + ledger.refused > 0);
+  await sleep(REFUSED_MS);
+  const wrong: string[] = [];
+  const falselySent = gateway.stats.deadLetters.sent - sent;
+  if (falselySent > 0) wrong.push(`${falselySent} letters count as sent, and Kafka refuses all of them`);
+  const { deadLettered } = gateway.stats.records;
+  const { tookMs } = await terminated(stage, 0);
+  await gateway.start();
+  await alterConfig(bootstrap, deadTopic, { set: { 'cleanup.policy': 'delete' } });
+  await alterConfig(bootstrap, topicOf(stage), { remove: ['max.message.bytes'] });
+  await stage.flows(50);
+  await stage
+    .wait('letters are sent', () => gateway.stats.deadLetters.sent > 0, HELD_BACK_MS)
+    .catch(() => wrong.push(`no letter was sent in ${HELD_BACK_MS} ms after the topic took letters again`));
+  const { drainedMs } = await recovered(stage);
+  const bite = `${deadLettered} records refused, their letters as well; exit 0 after ${Math.round(tookMs)} ms`;
+  return { bite, drainedMs, wrong };
+}
