@@ -409,7 +409,7 @@ export class Partition implements DrainedPartition {
   #memoryStored(sentAtMs: number): void {
     const batch = this.#memory.shift();
     if (batch === undefined) return;
-    this.#acknowledged(sentAtMs);
+    this.#acknowledged(batch, sentAtMs);
     this.#host.confirmed(batch);
     if (this.#state === 'leaving') this.#left();
     else {
@@ -513,12 +513,12 @@ export class Partition implements DrainedPartition {
     });
   }
 
-  #aloneSettled({ outcome, sentAtMs }: Settled): void {
+  #aloneSettled({ batch, outcome, sentAtMs }: Settled): void {
     if (outcome.kind === 'failed') {
       this.#aloneFailed(outcome);
       return;
     }
-    if (outcome.kind === 'stored') this.#acknowledged(sentAtMs);
+    if (outcome.kind === 'stored') this.#acknowledged(batch, sentAtMs);
     this.#decide(outcome);
   }
 
@@ -553,8 +553,10 @@ export class Partition implements DrainedPartition {
     this.#host.failed(this, failure);
   }
 
-  #acknowledged(sentAtMs: number): void {
-    this.sequence.acknowledged();
+  #acknowledged({ producer }: ProducerBatch, sentAtMs: number): void {
+    // An answer for a former identity does not say that the broker knows this one.
+    const { identity } = this.sequence;
+    if (identity !== undefined && producer?.producerId === identity.producerId) this.sequence.acknowledged();
     this.#roundTripMs += (performance.now() - sentAtMs - this.#roundTripMs) / 4;
     this.#succeeded();
   }

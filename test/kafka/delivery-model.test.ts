@@ -1,11 +1,10 @@
 // Delivery held to its promises through random histories: lost requests and answers, refusals of every class, records
 // at fault, Kafka out of reach, restarts from the disk as a crash leaves it. Each history comes from its seed.
 import assert from 'node:assert/strict';
-import { cpSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../chaos/random.ts';
-import { deliveryStage, idsIn, range, temporaryDirectory } from './delivery-stage.ts';
+import { crashCopy, deliveryStage, idsIn, range } from './delivery-stage.ts';
 import { until } from './fakes.ts';
 import { type Fate, ModelBroker } from './model-broker.ts';
 
@@ -152,10 +151,9 @@ class History {
   async #crash(): Promise<void> {
     this.crashes++;
     const { delivery, session, directory } = this.#current;
-    const copy = temporaryDirectory(this.#t);
     // Nothing is told `stored` within this turn, so the copy holds at least what was.
     const told = session.storedSeqs.at(-1) ?? 0;
-    cpSync(directory, copy, { recursive: true });
+    const copy = crashCopy(this.#t, directory);
     // A search that is broken off sends again what it had sent and could not acknowledge yet.
     if (this.#atFault.size > 0) this.mayCopy = true;
     await delivery.close();

@@ -1,5 +1,5 @@
 // A delivery with a real spool, in front of a broker made of memory, and a device that remembers what it was told.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -27,6 +27,21 @@ export function temporaryDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-delivery-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** What a crash leaves of a directory. */
+export function crashCopy(t: TestContext, directory: string): string {
+  const copy = temporaryDirectory(t);
+  for (let tries = 1; ; tries++) {
+    try {
+      cpSync(directory, copy, { recursive: true });
+      return copy;
+    } catch (error) {
+      // A segment that was acknowledged is deleted by another thread meanwhile.
+      if (tries === 5) throw error;
+      rmSync(copy, { recursive: true, force: true });
+    }
+  }
 }
 
 export function idOf(value: string): number {

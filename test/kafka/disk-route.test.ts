@@ -416,3 +416,27 @@ test('records that get the offsets of lost ones are not taken for those by Kafka
   again.answerAll(0);
   assert.deepEqual(batchIn(await producer.request(2)), { count: 2, baseSequence: 0, producerId: 77n });
 });
+
+test('the stamp of a batch that is written while another cluster comes says nothing to that one', async (t) => {
+  const { delivery, producer, spool, deliver, connect } = await setUp(t);
+  await connect();
+  const log = await spool.log(0);
+  const { append } = log;
+  let write = (): void => {};
+  const written = new Promise<void>((resolve) => {
+    write = resolve;
+  });
+  let isWriting = false;
+  log.append = async (batches) => {
+    isWriting = true;
+    await written;
+    await append.call(log, batches);
+  };
+  deliver(0, 2);
+  (await producer.request(1)).fail(Object.assign(new Error('no answer'), { code: 'TIMEOUT' }));
+  await until(() => isWriting, 'it goes to the disk');
+  delivery.setLeaders(LEADERS, LATER_IDENTITY, 'another cluster');
+  await until(() => log.foreignEnd === 2, 'the cursor is bound');
+  write();
+  assert.deepEqual(batchIn(await producer.request(2)), { count: 2, baseSequence: 0, producerId: 77n });
+});

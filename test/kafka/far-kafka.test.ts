@@ -171,3 +171,17 @@ test('nothing is sent to another cluster while batches of the former one are in 
   await sleep(200);
   assert.deepEqual(sent(3), [[42, 0, 1]]);
 });
+
+test('an answer of the former cluster does not say that another one knows the producer', async (t) => {
+  const { delivery, producer, deliver, sent } = await far(t);
+  deliver(1);
+  await turns();
+  delivery.setLeaders([1, 2], { producerId: 77n, producerEpoch: 0 }, 'another cluster');
+  producer.sent[1]?.answerAll(0);
+  await turns();
+  deliver(2);
+  await turns();
+  deliver(3);
+  await turns();
+  assert.deepEqual(sent(2), [[77, 0, 2]]);
+});

@@ -125,3 +125,28 @@ test('a close while the spool waits to be placed ends the placing', async (t) =>
   await delivery.close();
   await within(placing, 'the placing ends');
 });
+
+test('batches on their way to the disk are placed again if the guess was wrong', async (t) => {
+  const { delivery, spool, broker, deliver, connect } = await guessed(t, { maxBytes: 10 });
+  deliver([1], { partition: 2 });
+  deliver([2], { partition: 2 });
+  await until(() => delivery.spoolTrouble !== null, 'the disk takes nothing');
+  assert.equal(spool.records, 0);
+  await connect(1);
+  await until(() => delivery.inFlightRecords + spool.records === 0, 'all is in Kafka');
+  assert.deepEqual(idsIn(broker), [1, 2]);
+});
+
+test('what is delivered while the number of partitions is written down goes nowhere by the guess', async (t) => {
+  const { delivery, spool, deliver } = await guessed(t);
+  const set = spool.layout.set.bind(spool.layout);
+  spool.layout.set = async (layout) => {
+    deliver([1], { partition: 2 });
+    delivery.unreachable();
+    await turns(20);
+    await set(layout);
+  };
+  await delivery.adoptPartitions(1, LIMITS);
+  assert.equal(delivery.takeParked().length, 1);
+  assert.equal(spool.records, 0);
+});
