@@ -1,5 +1,6 @@
 // One partition's loop from the disk to Kafka: reads the oldest batch back, has it sent until Kafka took or refused it,
 // and acknowledges it. It changes nothing of the partition but by the partition's own methods.
+import { pause } from './backoff.ts';
 import type { Batch } from './batch.ts';
 import { DiskRoute } from './disk-route.ts';
 import type { Failed, Outcome, Rejected } from './outcome.ts';
@@ -352,7 +353,7 @@ export class DiskDrain {
         done();
       }, done);
       while (!isDone && !partition.isHalted) await partition.changed.wait();
-      if (isDone && !isDurable) await partition.changed.wait(RETRY_MS);
+      if (isDone && !isDurable) await pause(RETRY_MS, this.#options.disk.signal);
     }
     return isDurable;
   }

@@ -120,7 +120,8 @@ export class DiskRoute {
     }
     const batch = this.#asDiskBatch(await this.#gather(first));
     this.#readEnd = batch.end;
-    return this.#cut(batch);
+    const [rest = batch] = await this.#from(this.#log.acknowledged, batch);
+    return rest;
   }
 
   /** The batch behind the one that next() or following() gave last, although that is not acknowledged. */
@@ -228,16 +229,7 @@ export class DiskRoute {
     return merger.merged(this.#options.codec, this.#options.isStampedWhenSent ? Date.now() : undefined);
   }
 
-  /** Without the records that are acknowledged already, and none beyond the planned end of a sending. */
-  async #cut(batch: DiskBatch): Promise<DiskBatch> {
-    const { acknowledged, sendingEnd } = this.#log;
-    const planned = sendingEnd !== undefined && sendingEnd > batch.offset ? sendingEnd : batch.end;
-    const [rest = batch] = await this.#from(acknowledged, batch);
-    if (planned >= rest.end || planned <= rest.offset) return rest;
-    const [part = rest] = await split(rest, [planned - rest.offset], this.#options.codec);
-    return part;
-  }
-
+  /** Without the records that are acknowledged already: a search acknowledges parts of a batch. */
   async #from(acknowledged: number, batch: DiskBatch): Promise<DiskBatch[]> {
     const passed = acknowledged - batch.offset;
     if (passed <= 0) return [batch];

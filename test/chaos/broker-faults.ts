@@ -1,7 +1,8 @@
 // Brokers that work, and behave in a way of their own: they throttle, take their time, take small requests only,
 // want another login, or are another cluster than they were.
-import { kafkaClient } from '../../scripts/kafka/client.ts';
+import { pino } from 'pino';
 import { alterConfig, dumpLog, segmentFiles } from '../../scripts/kafka/java-tools.ts';
+import { KafkaCluster } from '../../src/kafka/cluster.ts';
 import { BROKER_BACK_MS, type Fault, mark, type Outcome, recovered, spooling } from './fault.ts';
 import { LOGIN, LOGIN_LASTS_MS } from './login.ts';
 import { PARTITIONS, type Stage } from './stage.ts';
@@ -22,7 +23,8 @@ const TRIED_AGAIN = 2;
 const LOGINS = 4;
 const IN_FLIGHT_MS = 30;
 const REACHED_MS = 60_000;
-const MAX_IDS = 200;
+/** Each start of a broker begins with another thousand. */
+const MAX_IDS = 50_000;
 
 export const BROKER_FAULTS: readonly Fault[] = [
   { name: 'quota', brokers: 1, alone: true, env: { KAFKA_REQUEST_TIMEOUT: '3s' }, apply: throttle },
@@ -193,10 +195,14 @@ async function batchesByProducer({ bootstrap, kafka, topic }: Stage): Promise<Ma
 /** Kafka gives out ids in order: afterwards the first so many belong to others. Returns how many do. */
 async function useUpIds({ bootstrap }: Stage, count: number): Promise<number> {
   if (count > MAX_IDS) throw new Error(`${count} producer ids are too many to use up`);
-  for (let used = 0; used < count; used++) {
-    const producer = kafkaClient(bootstrap, 10).producer({ idempotent: true, maxInFlightRequests: 1 });
-    await producer.connect();
-    await producer.disconnect();
+  const cluster = new KafkaCluster(
+    { brokers: [bootstrap], clientId: 'ids', ssl: undefined, sasl: undefined, requestTimeoutMs: 10_000 },
+    pino({ level: 'silent' }),
+  );
+  try {
+    for (let used = 0; used < count; used++) await cluster.initProducerId();
+  } finally {
+    cluster.close();
   }
   return count;
 }
