@@ -3,6 +3,7 @@
 import { pino } from 'pino';
 import { alterConfig, dumpLog, segmentFiles } from '../../scripts/kafka/java-tools.ts';
 import { KafkaCluster } from '../../src/kafka/cluster.ts';
+import { waitFor } from '../support/wait.ts';
 import { BROKER_BACK_MS, type Fault, mark, type Outcome, recovered, spooling } from './fault.ts';
 import { LOGIN, LOGIN_LASTS_MS } from './login.ts';
 import { PARTITIONS, type Stage } from './stage.ts';
@@ -200,7 +201,14 @@ async function useUpIds({ bootstrap }: Stage, count: number): Promise<number> {
     pino({ level: 'silent' }),
   );
   try {
-    for (let used = 0; used < count; used++) await cluster.initProducerId();
+    // A broker that has just started has no ids to give yet (COORDINATOR_LOAD_IN_PROGRESS).
+    const gives = () =>
+      cluster.initProducerId().then(
+        () => true,
+        () => false,
+      );
+    if (count > 0) await waitFor('the new cluster gives producer ids', gives, REACHED_MS);
+    for (let used = 1; used < count; used++) await cluster.initProducerId();
   } finally {
     cluster.close();
   }
