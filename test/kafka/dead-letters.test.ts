@@ -408,18 +408,26 @@ test('a record on disk is not dead-lettered, and stays there, until its letter i
   await until(() => spool.records === 0, 'it leaves the disk');
 });
 
-test('a letter that Kafka never takes does not hold up the others, and stays', async (t) => {
-  const { letters, connect, producer, spool } = await setUp(t);
-  await Promise.all(['never', 'a', 'b'].map((value) => letters.record(letter(value))));
-  await connect();
+/** Kafka takes every letter but those with this text, until `count` of them are sent. */
+async function sendAllBut(
+  text: string,
+  { letters, producer, count }: { letters: DeadLetters; producer: FakeProducer; count: number },
+): Promise<void> {
   let answered = 0;
   await until(() => {
     for (; answered < producer.sent.length; answered++) {
       const request = producer.sent[answered];
-      request?.answerAll(request.bytes.some((bytes) => bytes.includes('never')) ? INVALID_RECORD : 0);
+      request?.answerAll(request.bytes.some((bytes) => bytes.includes(text)) ? INVALID_RECORD : 0);
     }
-    return letters.sent === 2;
+    return letters.sent === count;
   }, 'the others are sent');
+}
+
+test('a letter that Kafka never takes does not hold up the others, and stays', async (t) => {
+  const { letters, connect, producer, spool } = await setUp(t);
+  await Promise.all(['never', 'a', 'b'].map((value) => letters.record(letter(value))));
+  await connect();
+  await sendAllBut('never', { letters, producer, count: 2 });
   await until(() => spool.records === 1, 'only the one is left');
   assert.deepEqual([letters.sent, letters.waiting, letters.dropped], [2, 1, 0]);
 });
@@ -432,14 +440,7 @@ test('with SPOOL_DEAD_BYTES used up a letter that Kafka never takes does not hol
   const isKept = watch(letters.record(letter(value('d'))));
   await until(() => letters.blocked !== null, 'the spool is full');
   await connect();
-  let answered = 0;
-  await until(() => {
-    for (; answered < producer.sent.length; answered++) {
-      const request = producer.sent[answered];
-      request?.answerAll(request.bytes.some((bytes) => bytes.includes('never')) ? INVALID_RECORD : 0);
-    }
-    return letters.sent === 4;
-  }, 'the others are sent');
+  await sendAllBut('never', { letters, producer, count: 4 });
   await until(isKept, 'the letter that waited is kept');
   await until(() => spool.records === 1, 'only the one is left');
   assert.deepEqual([letters.waiting, letters.dropped, letters.blocked], [1, 0, null]);

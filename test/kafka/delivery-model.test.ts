@@ -4,11 +4,10 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../chaos/random.ts';
-import { crashCopy, deliveryStage, idsIn, range } from './delivery-stage.ts';
+import { crashCopy, deliveryStage, idsIn, playSeeds, range, SEEDS } from './delivery-stage.ts';
 import { until } from './fakes.ts';
 import { type Fate, ModelBroker } from './model-broker.ts';
 
-const SEEDS = Number(process.env.SLUICE_MODEL_SEEDS ?? 40);
 const STEPS = 60;
 const NOT_LEADER = 6;
 const MESSAGE_TOO_LARGE = 10;
@@ -167,19 +166,12 @@ class History {
 }
 
 test(`${SEEDS} random histories lose nothing that was stored, keep the order and send nothing twice`, async (t) => {
-  const from = Number(process.env.SLUICE_MODEL_SEED ?? 1);
   let crashes = 0;
-  await Promise.all(
-    range(from, from + SEEDS - 1).map(async (seed) => {
-      const history = new History(t, seed);
-      try {
-        await history.run();
-        history.check();
-        crashes += history.crashes;
-      } catch (error) {
-        throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
-      }
-    }),
-  );
+  await playSeeds(async (seed) => {
+    const history = new History(t, seed);
+    await history.run();
+    history.check();
+    crashes += history.crashes;
+  });
   assert.ok(crashes > SEEDS / 4, `only ${crashes} crashes`);
 });

@@ -1,4 +1,5 @@
 // A delivery with a real spool, in front of a broker made of memory, and a device that remembers what it was told.
+import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,8 @@ import { Spool } from '../../src/spool/spool.ts';
 import { type FakeSession, fakeSession, reading, silent } from './fakes.ts';
 import type { ModelBroker } from './model-broker.ts';
 
+/** Random runs that a model test plays. */
+export const SEEDS = Number(process.env.SLUICE_MODEL_SEEDS ?? 40);
 export const LIMITS = { bytes: 100_000, records: 100 };
 
 export interface StageOptions extends Partial<DeliveryOptions> {
@@ -126,4 +129,23 @@ export function idsIn(broker: ModelBroker, partition = 0): number[] {
 
 export function range(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}
+
+/**
+ * Plays one random run for each seed, all at the same time, and names the seeds that failed. The environment variables
+ * SLUICE_MODEL_SEED (the first seed) and SLUICE_MODEL_SEEDS (how many) play other ones.
+ */
+export async function playSeeds(play: (seed: number) => Promise<void>): Promise<void> {
+  const first = Number(process.env.SLUICE_MODEL_SEED ?? 1);
+  const failures: string[] = [];
+  await Promise.all(
+    range(first, first + SEEDS - 1).map(async (seed) => {
+      try {
+        await play(seed);
+      } catch (error) {
+        failures.push(`seed ${seed}: ${(error as Error).message.slice(0, 400)}`);
+      }
+    }),
+  );
+  assert.deepEqual(failures, []);
 }

@@ -7,11 +7,10 @@ import { Batch } from '../../src/kafka/batch.ts';
 import { partitionOf } from '../../src/kafka/partitioner.ts';
 import type { SpoolLog } from '../../src/spool/spool-log.ts';
 import { Random } from '../chaos/random.ts';
-import { crashCopy, deliveryStage, idOf, LIMITS } from './delivery-stage.ts';
+import { crashCopy, deliveryStage, idOf, LIMITS, playSeeds, SEEDS } from './delivery-stage.ts';
 import { type FakeSession, fakeSession, until } from './fakes.ts';
 import { type Fate, ModelBroker } from './model-broker.ts';
 
-const SEEDS = Number(process.env.SLUICE_MODEL_SEEDS ?? 40);
 const STEPS = 60;
 const DEVICES = 4;
 const DEADLINE_MS = 15_000;
@@ -305,19 +304,9 @@ class World {
 }
 
 test(`${SEEDS} random worlds lose nothing that was stored and keep each device's order`, async (t) => {
-  const first = Number(process.env.SLUICE_MODEL_SEED ?? 1);
-  const failures: string[] = [];
-  await Promise.all(
-    Array.from({ length: SEEDS }, async (_, index) => {
-      const seed = first + index;
-      const world = new World(t, seed);
-      try {
-        await world.run();
-        world.check();
-      } catch (error) {
-        failures.push(`seed ${seed}: ${(error as Error).message.slice(0, 400)}`);
-      }
-    }),
-  );
-  assert.deepEqual(failures, []);
+  await playSeeds(async (seed) => {
+    const world = new World(t, seed);
+    await world.run();
+    world.check();
+  });
 });
