@@ -1,0 +1,79 @@
+// What folders and files in a spool directory are called. One place builds each name, and one function reads it back.
+//
+// - `<topic>-<p>`: the log of a partition. `<topic>~unplaced`: of records whose partition is not certain.
+//   `<topic>~gone-<k>`: of a partition that the topic no longer has. `~` cannot occur in a topic's name.
+// - A file's name has 255 bytes and a topic's up to 249, so a long topic has short endings: `~u`, `~g<k>`, `~l`, `~p`.
+// - `process-<n>` is another process's part (parts.ts), so the logs of a topic called `process` are `process~<p>`.
+import { readdir } from 'node:fs/promises';
+import { isPart } from './parts.ts';
+
+export type LogKind = 'partition' | 'unplaced' | 'gone';
+
+export interface LogName {
+  readonly topic: string;
+  readonly kind: LogKind;
+  /** The partition, or the `k` of a gone log; 0 for the one `unplaced` log of a topic. */
+  readonly number: number;
+}
+
+const TOPIC = String.raw`(?!\.{1,2}[-~])[A-Za-z0-9._-]{1,249}`;
+const NUMBER = String.raw`0|[1-9]\d{0,5}`;
+const PATTERNS: readonly (readonly [LogKind, RegExp])[] = [
+  ['partition', new RegExp(`^(${TOPIC})[-~](${NUMBER})$`)],
+  ['unplaced', new RegExp(`^(${TOPIC})~u(?:nplaced)?$`)],
+  ['gone', new RegExp(`^(${TOPIC})~g(?:one-)?(${NUMBER})$`)],
+];
+const KINDS = PATTERNS.map(([kind]) => kind);
+
+/** Longer topics have short endings. `.placing.new`, the longest ending of a file, still fits. */
+const MAX_PLAIN_TOPIC = 243;
+
+/** The name of a log's folder. */
+export function logName({ topic, kind, number }: LogName): string {
+  const isLong = topic.length > MAX_PLAIN_TOPIC;
+  switch (kind) {
+    case 'partition':
+      return `${topic}${topic === 'process' ? '~' : '-'}${number}`;
+    case 'unplaced':
+      return isLong ? `${topic}~u` : `${topic}~unplaced`;
+    case 'gone':
+      return isLong ? `${topic}~g${number}` : `${topic}~gone-${number}`;
+  }
+}
+
+/** Undefined for anything that logName() does not build: a part, a foreign folder, a number with leading zeros. */
+export function parseLogName(name: string): LogName | undefined {
+  for (const [kind, pattern] of PATTERNS) {
+    const match = pattern.exec(name);
+    if (match === null) continue;
+    const found = { topic: match[1] ?? '', kind, number: Number(match[2] ?? 0) };
+    return logName(found) === name ? found : undefined;
+  }
+  return undefined;
+}
+
+/** The file with the topic's number of partitions. */
+export function layoutName(topic: string): string {
+  return topic.length > MAX_PLAIN_TOPIC ? `${topic}~l` : `${topic}.layout`;
+}
+
+/** The file with the plan of the copy that is under way. */
+export function planName(topic: string): string {
+  return topic.length > MAX_PLAIN_TOPIC ? `${topic}~p` : `${topic}.placing`;
+}
+
+/**
+ * The logs that have a folder here, by topic, kind and number.
+ * @throws the system's error if the directory cannot be read
+ */
+export async function logsIn(directory: string): Promise<LogName[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries
+    .flatMap((entry) => (entry.isDirectory() && !isPart(entry.name) ? (parseLogName(entry.name) ?? []) : []))
+    .sort(compare);
+}
+
+function compare(a: LogName, b: LogName): number {
+  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
+  return KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || a.number - b.number;
+}
