@@ -15,7 +15,7 @@ export function backoffMs(
   return nominal * (0.5 + random() / 2);
 }
 
-/** Resolves after `ms`, or at once when the signal is aborted. The timer does not keep the process alive alone. */
+/** Resolves after `ms`, or at once when the signal is aborted. Until then its timer keeps the process alive. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {

@@ -15,8 +15,12 @@ const MIN_CONTROL_TIMEOUT_MS = 3000;
 const MAX_CONTROL_TIMEOUT_MS = 10_000;
 const CONTROL_PART = 1 / 3;
 const QUOTA_WARNING_EVERY_MS = 60_000;
+/** A broker that did not answer is not asked before the others for so long: a frozen one costs its whole time limit. */
+const FAILED_LATELY_MS = 15_000;
+const NOBODY: ReadonlySet<number> = new Set();
 
 interface Node {
+  readonly id: number;
   readonly address: Address;
   readonly control: ControlSlot;
   readonly queue: ProduceQueue;
@@ -26,12 +30,14 @@ interface Node {
 
 /** One of the ways to somebody who can answer. */
 interface Way {
+  /** Undefined for a configured address: it is not known which broker answers there. */
+  readonly nodeId: number | undefined;
   readonly slot: ControlSlot;
   answered(): void;
   failed(): void;
 }
 
-export type Ask<T> = (connection: ControlConnection) => Promise<T>;
+export type Ask<T> = (connection: ControlConnection, nodeId: number | undefined) => Promise<T>;
 
 export class Brokers {
   /** For control requests; connecting may take this long, and logging in again this long. */
@@ -89,13 +95,22 @@ export class Brokers {
     return await this.#askBy(this.#wayTo(this.#node(nodeId)), ask);
   }
 
-  /** Asks brokers until one answers. */
-  async askAny<T>(ask: Ask<T>): Promise<T> {
+  /**
+   * Asks brokers until one answers.
+   * @param askLast brokers by node id that are asked only if the others do not answer, or have failed lately
+   */
+  async askAny<T>(ask: Ask<T>, askLast: ReadonlySet<number> = NOBODY): Promise<T> {
+    const now = performance.now();
+    const rank = ({ id, failedAtMs }: Node) => {
+      if (failedAtMs > 0 && now - failedAtMs < FAILED_LATELY_MS) return 2;
+      return askLast.has(id) ? 1 : 0;
+    };
     // One that has not answered lately comes last: a frozen broker takes connections and costs every one its timeout.
     const nodes = shuffled([...this.#nodes.values()])
-      .sort((a, b) => a.failedAtMs - b.failedAtMs)
+      .sort((a, b) => rank(a) - rank(b) || a.failedAtMs - b.failedAtMs)
       .map((node) => this.#wayTo(node));
     const seeds = this.#options.brokers.map(() => ({
+      nodeId: undefined,
       slot: this.#seed,
       answered: () => undefined,
       failed: () => this.#seed.retire(),
@@ -114,8 +129,11 @@ export class Brokers {
     throw last;
   }
 
-  /** Takes over the brokers of a Metadata answer. Connections to a broker that has moved are dropped. */
-  learn({ brokers, clusterId, topicMetadata: [about] }: MetadataAnswer): void {
+  /**
+   * Takes over the brokers of a Metadata answer. Connections to a broker that has moved or left are dropped.
+   * @param isDoubted the answer may be old: brokers that it does not name are kept, so that they can be asked
+   */
+  learn({ brokers, clusterId, topicMetadata: [about] }: MetadataAnswer, isDoubted = false): void {
     const before = this.#known.clusterId;
     // Another cluster behind the same addresses: connections that are still open lead to the old one.
     const isOther = before !== undefined && clusterId !== null && clusterId !== before;
@@ -127,8 +145,9 @@ export class Brokers {
     const current = new Map(brokers.map((broker) => [broker.nodeId, broker]));
     for (const [nodeId, { address }] of this.#nodes) {
       const now = current.get(nodeId);
-      if (isOther || now === undefined || now.host !== address.host || now.port !== address.port)
-        this.#forget(nodeId);
+      const hasMoved = now !== undefined && (now.host !== address.host || now.port !== address.port);
+      const hasLeft = now === undefined && !isDoubted;
+      if (isOther || hasMoved || hasLeft) this.#forget(nodeId);
     }
     for (const { nodeId, host, port } of brokers) {
       if (!this.#nodes.has(nodeId)) this.#nodes.set(nodeId, this.#newNode(nodeId, { host, port }));
@@ -153,6 +172,7 @@ export class Brokers {
 
   #newNode(nodeId: number, address: Address): Node {
     return {
+      id: nodeId,
       address,
       failedAtMs: 0,
       control: new ControlSlot(async (mayRetryLogin) => {
@@ -218,6 +238,7 @@ export class Brokers {
 
   #wayTo(node: Node): Way {
     return {
+      nodeId: node.id,
       slot: node.control,
       answered: () => {
         node.failedAtMs = 0;
@@ -229,10 +250,10 @@ export class Brokers {
     };
   }
 
-  async #askBy<T>({ slot, answered, failed }: Way, ask: Ask<T>): Promise<T> {
+  async #askBy<T>({ nodeId, slot, answered, failed }: Way, ask: Ask<T>): Promise<T> {
     try {
       const connection = await slot.get(true);
-      const answer = await ask(connection);
+      const answer = await ask(connection, nodeId);
       answered();
       return answer;
     } catch (error) {

@@ -1,12 +1,13 @@
 // The cluster as the rest of the gateway sees it: each method is one request to whoever can answer it. Connections
 // are the concern of brokers.ts and below.
 import type { Logger } from 'pino';
-import { backoffMs } from './backoff.ts';
+import { backoffMs, pause } from './backoff.ts';
 import { Brokers } from './brokers.ts';
 import { AnswerError, ClusterError } from './cluster-error.ts';
+import { addressText } from './connector.ts';
 import type { ControlConnection } from './control-connection.ts';
 import { kafkaError } from './errors.ts';
-import type { ClusterOptions } from './kafkajs.ts';
+import type { ClusterOptions, MetadataAnswer } from './kafkajs.ts';
 import type { ProduceAnswer, ProduceRequest } from './produce-request.ts';
 import { TOPIC_LIMIT_NAMES, type TopicLimits, topicLimits } from './topic-limits.ts';
 
@@ -20,6 +21,17 @@ export interface TopicMetadata {
   /** Node id of each partition's leader by partition, -1 if it has none now. */
   readonly leaders: readonly number[];
   readonly clusterId: string | undefined;
+  /** Node id of the broker that answered, undefined if it is not known which one did. */
+  readonly from: number | undefined;
+  /** Node ids of the brokers that the answer names. */
+  readonly brokers: readonly number[];
+}
+
+export interface MetadataQuestion {
+  /** Node ids of brokers that are asked only if the others do not answer. */
+  readonly askLast?: ReadonlySet<number>;
+  /** True if the answer may be old: then brokers that it does not name are still asked and connected to. */
+  readonly isDoubted?: (answer: TopicMetadata) => boolean;
 }
 
 export interface TopicToCreate {
@@ -46,6 +58,7 @@ const TOPIC_RESOURCE = 2;
 
 export class KafkaCluster {
   readonly #brokers: Brokers;
+  readonly #closing = new AbortController();
   #controllerId = -1;
 
   constructor(options: ClusterOptions, log: Logger) {
@@ -68,22 +81,20 @@ export class KafkaCluster {
   }
 
   /** Leaders of a topic's partitions, from any broker that answers; also learns the brokers' addresses. */
-  async topicMetadata(topic: string): Promise<TopicMetadata> {
-    const answer = await this.#brokers.askAny((broker) =>
-      broker.ask(
-        'Metadata',
-        { topics: [topic], allowAutoTopicCreation: false },
-        this.#brokers.controlTimeoutMs,
-      ),
-    );
-    this.#brokers.learn(answer);
+  async topicMetadata(topic: string, { askLast, isDoubted }: MetadataQuestion = {}): Promise<TopicMetadata> {
+    const payload = { topics: [topic], allowAutoTopicCreation: false };
+    const { answer, from } = await this.#brokers.askAny(async (broker, nodeId) => {
+      const answer = await broker.ask('Metadata', payload, this.#brokers.controlTimeoutMs);
+      // A broker that has just started may know neither the others nor any topic. Kafka's Java client passes over
+      // such an answer, too.
+      if (answer.brokers.length === 0)
+        throw new ClusterError('UNREACHABLE', `${broker.address} names no brokers: it has only just started`);
+      return { answer, from: nodeId ?? brokerAt(broker.address, answer.brokers) };
+    }, askLast);
+    const metadata = metadataOf(topic, answer, from);
+    this.#brokers.learn(answer, isDoubted?.(metadata));
     this.#controllerId = answer.controllerId;
-    const found = answer.topicMetadata.find((entry) => entry.topic === topic);
-    if (found === undefined)
-      throw new ClusterError('PROTOCOL', `the broker's answer does not name topic ${topic}`);
-    const leaders = new Array<number>(found.partitionMetadata.length).fill(-1);
-    for (const partition of found.partitionMetadata) leaders[partition.partitionId] = partition.leader;
-    return { errorCode: found.topicErrorCode, leaders, clusterId: answer.clusterId ?? undefined };
+    return metadata;
   }
 
   /**
@@ -94,7 +105,7 @@ export class KafkaCluster {
     let last: unknown;
     for (let tries = 1; tries <= CREATE_TOPIC_TRIES; tries++) {
       if (tries > 1) {
-        await sleep(backoffMs(tries - 1, AGAIN));
+        await pause(backoffMs(tries - 1, AGAIN), this.#closing.signal);
         // The controller may be another one by now.
         await this.topicMetadata(topic.topic);
       }
@@ -150,7 +161,7 @@ export class KafkaCluster {
       if (found.errorCode === 0) return topicLimits(found.configEntries);
       // A topic that has just been created is not known to every broker yet.
       if (found.errorCode !== UNKNOWN_TOPIC_OR_PARTITION || tries === DESCRIBE_TRIES) return undefined;
-      await sleep(backoffMs(tries, AGAIN));
+      await pause(backoffMs(tries, AGAIN), this.#closing.signal);
     }
   }
 
@@ -192,10 +203,30 @@ export class KafkaCluster {
 
   /** Closes every connection at once; requests in flight are rejected. */
   close(): void {
+    this.#closing.abort();
     this.#brokers.close();
   }
 }
 
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+/** @throws ClusterError if the answer is about other topics only */
+function metadataOf(topic: string, answer: MetadataAnswer, from: number | undefined): TopicMetadata {
+  const found = answer.topicMetadata.find((entry) => entry.topic === topic);
+  if (found === undefined)
+    throw new ClusterError('PROTOCOL', `the broker's answer does not name topic ${topic}`);
+  const leaders = new Array<number>(found.partitionMetadata.length).fill(-1);
+  for (const partition of found.partitionMetadata) leaders[partition.partitionId] = partition.leader;
+  return {
+    errorCode: found.topicErrorCode,
+    leaders,
+    clusterId: answer.clusterId ?? undefined,
+    from,
+    brokers: answer.brokers.map(({ nodeId }) => nodeId),
+  };
+}
+
+/** Which broker a configured address leads to. Undefined if it is none that a broker advertises, as with a load balancer. */
+function brokerAt(address: string, brokers: MetadataAnswer['brokers']): number | undefined {
+  const [first] = brokers;
+  if (brokers.length === 1) return first?.nodeId;
+  return brokers.find((broker) => addressText(broker).toLowerCase() === address.toLowerCase())?.nodeId;
 }

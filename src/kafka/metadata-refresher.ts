@@ -13,8 +13,8 @@ import { LimitsReader, type LimitsTiming } from './limits-reader.ts';
 import type { MetadataSource } from './metadata-source.ts';
 import { createOtherTopics } from './other-topics.ts';
 import type { ProducerIdentity } from './producer-sequence.ts';
-import { RepeatedAnswer } from './repeated-answer.ts';
 import { creationRefusal, isRefusedForNow } from './topic-creation.ts';
+import { type DoubtTiming, TopicDoubt } from './topic-doubt.ts';
 
 export interface MetadataRefresherOptions {
   readonly brokers: readonly string[];
@@ -30,16 +30,12 @@ export interface MetadataRefresherOptions {
   readonly timing?: Partial<RefresherTiming>;
 }
 
-export interface RefresherTiming {
+export interface RefresherTiming extends DoubtTiming {
   /** Up to the second failure this is quick; after that under one attempt a second. */
   readonly retry: { readonly firstMs: number; readonly maxMs: number };
   /** The leaders are asked for so often even when nothing fails, so that new partitions are found. */
   readonly refreshEveryMs: number;
   readonly limits: LimitsTiming;
-  /** A topic that was there is believed to be gone after so many answers in a row, over so long a time. */
-  readonly goneAfter: { readonly times: number; readonly forMs: number };
-  /** The same for fewer partitions than before. */
-  readonly fewerAfter: { readonly times: number; readonly forMs: number };
 }
 
 /** The calls that the refresher makes on Delivery. */
@@ -81,7 +77,8 @@ const TIMING: RefresherTiming = {
   limits: { everyMs: 60 * 60_000, notWithinMs: 1_000 },
   // Whoever deletes a topic to create it again with other settings gets the time to do so.
   goneAfter: { times: 3, forMs: 5_000 },
-  fewerAfter: { times: 3, forMs: 0 },
+  fewerAfter: { times: 3, forMs: 1_000 },
+  fromOneForMs: 30_000,
 };
 /** Failures in a row that are kept quiet while a broker answers: about a second. */
 const PATIENCE = 3;
@@ -97,12 +94,17 @@ export class MetadataRefresher {
   readonly #abort = new AbortController();
   readonly #connections: LeaderConnections;
   readonly #limits: LimitsReader;
-  readonly #repeated = new RepeatedAnswer();
+  readonly #doubt: TopicDoubt;
   #refreshing = false;
   /** Ends the wait for the leaders' connections, while there is one. */
   #interrupt: (() => void) | undefined;
   /** Partitions of the topic, undefined until it was seen. */
   #partitions: number | undefined;
+  /** How many Kafka had named to an earlier process. */
+  #partitionsBefore: number | undefined;
+  /** As delivery has them, and the cluster whose they are. */
+  #leaders: readonly number[] = [];
+  #leadersOf: string | undefined;
   // Created, but no broker has named it yet.
   #isCreated = false;
   /** The last one that a broker told. */
@@ -126,6 +128,7 @@ export class MetadataRefresher {
     this.#delivery = deps.delivery;
     this.#batcher = deps.batcher;
     this.#log = deps.log;
+    this.#doubt = new TopicDoubt(options.topic.topic, this.#timing);
     this.#connections = new LeaderConnections((nodeId) => this.#source.connectTo(nodeId), {
       signal: this.#abort.signal,
     });
@@ -162,7 +165,9 @@ export class MetadataRefresher {
     return this.#limits.current;
   }
 
-  start(): void {
+  /** @param partitionsBefore how many Kafka named to an earlier process: fewer are doubted. Undefined = none is known */
+  start(partitionsBefore?: number): void {
+    this.#partitionsBefore = partitionsBefore;
     this.refresh('start');
     this.#timer = setInterval(() => this.refresh('routine'), this.#timing.refreshEveryMs);
     this.#timer.unref();
@@ -209,31 +214,76 @@ export class MetadataRefresher {
   /** Null if the leaders are known and connected to; 'connecting' if somebody wants newer metadata before that. */
   async #refreshOnce(): Promise<Trouble | 'connecting' | null> {
     const { topic } = this.#options;
-    let metadata = await this.#source.topicMetadata(topic.topic);
+    let metadata = await this.#ask();
     if (isMissing(metadata)) {
-      const trouble = await this.#create();
+      const trouble = await this.#create(metadata);
       if (trouble !== null) return trouble;
-      metadata = await this.#source.topicMetadata(topic.topic);
+      metadata = await this.#ask();
       if (isMissing(metadata)) return mayPass(`topic ${topic.topic} was created and no broker names it yet`);
     }
     if (metadata.errorCode !== 0) {
-      this.#repeated.clear();
+      this.#doubt.interrupt();
       return refused(`topic ${topic.topic}`, metadata.errorCode);
     }
-    const fewer = this.#doubtFewer(metadata);
-    if (fewer !== null) return fewer;
+    if (metadata.leaders.length === 0) return mayPass(`topic ${topic.topic} has no partitions yet`);
+    const before = this.#before;
+    const verdict = this.#takesAway(metadata) ? this.#doubt.ofFewer(metadata) : 'believed';
+    if (verdict === 'doubted') return mayPass(this.#doubt.fewer(metadata, before, verdict));
     if (this.#isCreated) this.#sayCreated(metadata.leaders.length);
-    await this.#prepare(metadata);
+    const taken = verdict === 'believed' ? metadata : this.#withFormerPartitions(metadata);
+    await this.#prepare(taken);
     if (this.#abort.signal.aborted) return null;
-    await this.#apply(metadata);
+    await this.#apply(taken);
+    this.#leaders = taken.leaders;
+    this.#leadersOf = this.#clusterId;
+    if (verdict === 'one-broker') {
+      const message = this.#doubt.fewer(metadata, before, verdict);
+      return { ...mayPass(message), kind: 'FEWER', isPartial: true };
+    }
+    if (metadata.leaders.length < before) this.#sayFewer(metadata.leaders.length, before);
+    this.#doubt.settle(metadata);
     return this.#connect(metadata);
   }
 
+  /** While an answer is doubted, brokers that have not given it are asked before those that have. */
+  #ask(): Promise<TopicMetadata> {
+    return this.#source.topicMetadata(this.#options.topic.topic, {
+      askLast: this.#doubt.heardFrom,
+      isDoubted: (answer) => this.#takesAway(answer),
+    });
+  }
+
+  /** Partitions of the topic as Kafka named them last, 0 if it never did. */
+  get #before(): number {
+    return this.#partitions ?? this.#partitionsBefore ?? 0;
+  }
+
+  /** It may be old. Within a cluster, partitions become fewer only if the topic was deleted and created again. */
+  #takesAway({ leaders, clusterId }: TopicMetadata): boolean {
+    return leaders.length < this.#before && !areDifferent(clusterId, this.#leadersOf);
+  }
+
+  /** What one broker alone says about the partitions that it names, and the others as they were. */
+  #withFormerPartitions(metadata: TopicMetadata): TopicMetadata {
+    const length = this.#before;
+    const leaders = Array.from({ length }, (_, p) => metadata.leaders[p] ?? this.#leaders[p] ?? -1);
+    return { ...metadata, leaders };
+  }
+
+  #sayFewer(partitions: number, before: number): void {
+    const { topic } = this.#options.topic;
+    this.#log[this.#options.quiet ? 'debug' : 'warn'](
+      { topic, partitions, before, brokers: [...this.#doubt.heardFrom] },
+      `Topic ${topic} has ${partitions} partitions now and had ${before}: somebody deleted it and created it again. ` +
+        'Records of the partitions that are gone go to those that are left; nothing is dropped',
+    );
+  }
+
   /** Creates the topic if it was never seen, or has been gone for a while. Null if it exists afterwards. */
-  async #create(): Promise<Trouble | null> {
-    const { topic, partitions } = this.#options.topic;
-    if (this.known && !this.#repeated.isConfirmed('missing', this.#timing.goneAfter))
-      return mayPass(`topic ${topic} has vanished (UNKNOWN_TOPIC_OR_PARTITION)`);
+  async #create(missing: TopicMetadata): Promise<Trouble | null> {
+    const { partitions } = this.#options.topic;
+    const verdict = this.known ? this.#doubt.ofMissing(missing) : 'believed';
+    if (verdict !== 'believed') return mayPass(this.#doubt.missing(missing, verdict));
     // With the number it had, so that keys stay in their partitions.
     const wanted = { ...this.#options.topic, partitions: this.#partitions ?? partitions };
     const refusal = await this.#source.createTopic(wanted);
@@ -252,22 +302,10 @@ export class MetadataRefresher {
     this.#log.info({ topic, partitions }, `Topic ${topic} created${again}`);
   }
 
-  /** Within a cluster, partitions become fewer only if the topic was deleted and created again. */
-  #doubtFewer({ leaders: { length: partitions }, clusterId }: TopicMetadata): Trouble | null {
-    const before = this.#batcher.partitions;
-    if (partitions >= before || this.#isAnother(clusterId)) {
-      this.#repeated.clear();
-      return null;
-    }
-    if (this.#repeated.isConfirmed(`${partitions} partitions`, this.#timing.fewerAfter)) return null;
-    const { topic } = this.#options.topic;
-    return mayPass(`a broker names ${partitions} partitions of ${topic}, which has ${before}`);
-  }
-
   /** What the leaders are used with. */
   async #prepare(metadata: TopicMetadata): Promise<void> {
     const { clusterId = this.#clusterId } = metadata;
-    if (this.#isAnother(clusterId)) {
+    if (areDifferent(clusterId, this.#clusterId)) {
       // It may have given the same id to somebody else.
       this.#identity = undefined;
       this.#log.warn(
@@ -283,10 +321,6 @@ export class MetadataRefresher {
     if (!this.known) await reading;
   }
 
-  #isAnother(clusterId: string | undefined): boolean {
-    return clusterId !== undefined && this.#clusterId !== undefined && clusterId !== this.#clusterId;
-  }
-
   async #apply({ leaders }: TopicMetadata): Promise<void> {
     const isFirst = !this.known;
     await this.#delivery.adoptPartitions(leaders.length, this.#batcher.batchLimits);
@@ -296,7 +330,6 @@ export class MetadataRefresher {
       this.#batcher.setPartitions(leaders.length, parked, isFirst);
     }
     this.#partitions = leaders.length;
-    this.#repeated.clear();
     const { others } = this.#options;
     if (!isFirst || others.length === 0) return;
     void createOtherTopics(others, {
@@ -359,6 +392,10 @@ export class MetadataRefresher {
 
 const isMissing = ({ errorCode }: TopicMetadata) =>
   kafkaError(errorCode).name === 'UNKNOWN_TOPIC_OR_PARTITION';
+
+/** A broker may not tell its cluster: then it is taken for the same. */
+const areDifferent = (one: string | undefined, other: string | undefined) =>
+  one !== undefined && other !== undefined && one !== other;
 
 function mayPass(message: string): Trouble {
   return { message, kind: 'ANSWER', mayPass: true, isPartial: false };

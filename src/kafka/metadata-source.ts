@@ -1,11 +1,11 @@
 // Kafka as the metadata refresher sees it: the requests about topics, not the records. KafkaCluster is the real one.
-import type { TopicLimits, TopicMetadata, TopicToCreate } from './cluster.ts';
+import type { MetadataQuestion, TopicLimits, TopicMetadata, TopicToCreate } from './cluster.ts';
 import type { ProducerIdentity } from './producer-sequence.ts';
 
 /** Each call ends within a limit of its own, and rejects with ClusterError if no broker answered. */
 export interface MetadataSource {
   /** From any broker that answers. A broker that has just started may give an old answer. */
-  topicMetadata(topic: string): Promise<TopicMetadata>;
+  topicMetadata(topic: string, question?: MetadataQuestion): Promise<TopicMetadata>;
   /** Resolves with the name of Kafka's error if the topic was refused, with null if it exists afterwards or existed. */
   createTopic(topic: TopicToCreate): Promise<string | null>;
   /** Undefined if the broker does not let us read the topic's settings. */

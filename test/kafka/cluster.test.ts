@@ -51,9 +51,95 @@ test('a topic’s leaders come with the cluster’s id', async (t) => {
     errorCode: 0,
     leaders: [7, 7, 7, 7],
     clusterId: 'cluster-one',
+    from: 7,
+    brokers: [7],
   });
   broker.script.clusterId = null;
   assert.equal((await cluster.topicMetadata('readings')).clusterId, undefined);
+});
+
+test('an answer says which broker gave it, if that can be known', async (t) => {
+  const { one, other } = await two(t);
+  const first = await clusterOf(t, other, { knows: false });
+  // Over the configured address, which is the one that broker 2 advertises.
+  const { from, brokers } = await first.topicMetadata('readings');
+  assert.deepEqual({ from, brokers }, { from: 2, brokers: [1, 2] });
+  // As over a load balancer: nobody advertises this address.
+  const alias = await clusterOf(t, one, { knows: false, brokers: [`localhost:${one.port}`] });
+  assert.equal((await alias.topicMetadata('readings')).from, undefined);
+  // From here on it is connected to the brokers themselves.
+  assert.ok([1, 2].includes((await alias.topicMetadata('readings')).from ?? 0));
+});
+
+test('of a cluster with one broker an answer is always that broker’s', async (t) => {
+  const broker = await ScriptedBroker.start(t, { nodeId: 5 });
+  const brokers = [`localhost:${broker.port}`];
+  const cluster = await clusterOf(t, broker, { knows: false, brokers });
+  assert.equal((await cluster.topicMetadata('readings')).from, 5);
+});
+
+test('brokers that are to be asked last are asked only if the others do not answer', async (t) => {
+  const { one, other } = await two(t);
+  const cluster = await clusterOf(t, one);
+  const from = async (...askLast: number[]) =>
+    (await cluster.topicMetadata('readings', { askLast: new Set(askLast) })).from;
+  // More often than chance would find it.
+  for (let i = 0; i < 10; i++) assert.equal(await from(1), 2);
+  for (let i = 0; i < 10; i++) assert.equal(await from(2), 1);
+  assert.ok([1, 2].includes((await from(1, 2)) ?? 0));
+  other.stop();
+  assert.equal(await from(1), 1);
+});
+
+test('a broker that has just failed is not waited for again at each question', async (t) => {
+  const { one, other } = await two(t);
+  const cluster = await clusterOf(t, one);
+  let asked = 0;
+  other.script.isSilent = ({ apiKey }) => {
+    if (apiKey === METADATA) asked++;
+    return apiKey === METADATA;
+  };
+  const askLast = new Set([1]);
+  for (let i = 0; i < 5; i++) assert.equal((await cluster.topicMetadata('readings', { askLast })).from, 1);
+  assert.equal(asked, 1);
+});
+
+for (const [what, isDoubted, connections] of [
+  ['stay while the answer is doubted', true, 1],
+  ['are dropped otherwise', false, 2],
+] as const) {
+  test(`connections to a broker that an answer does not name ${what}`, async (t) => {
+    const { one, other } = await two(t);
+    const cluster = await clusterOf(t, one);
+    await cluster.produce(2, requestFor([0]));
+    const all = one.script.brokers;
+    one.script.brokers = () => all().slice(0, 1);
+    const doubts: number[][] = [];
+    const answer = await cluster.topicMetadata('readings', {
+      askLast: new Set([2]),
+      isDoubted: ({ brokers }) => {
+        doubts.push([...brokers]);
+        return isDoubted;
+      },
+    });
+    assert.deepEqual([answer.from, answer.brokers, doubts], [1, [1], [[1]]]);
+    if (isDoubted) assert.equal((await cluster.topicMetadata('readings', { askLast: new Set([1]) })).from, 2);
+    one.script.brokers = all;
+    await cluster.topicMetadata('readings');
+    await cluster.produce(2, requestFor([0]));
+    assert.equal(other.produceConnections.length, connections);
+  });
+}
+
+test('a broker that has only just started and names no brokers is passed over', async (t) => {
+  const { one, other } = await two(t);
+  const cluster = await clusterOf(t, one);
+  one.script.brokers = () => [];
+  const askLast = new Set([2]);
+  assert.equal((await cluster.topicMetadata('readings', { askLast })).from, 2);
+  other.script.brokers = () => [];
+  await rejectsWith(cluster.topicMetadata('readings'), 'UNREACHABLE', /names no brokers/);
+  await cluster.produce(2, requestFor([0]));
 });
 
 test('when another cluster answers, the connections to the old one are left', async (t) => {

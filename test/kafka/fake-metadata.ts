@@ -2,7 +2,7 @@
 
 import { pino } from 'pino';
 import type { Batch } from '../../src/kafka/batch.ts';
-import type { TopicLimits, TopicMetadata, TopicToCreate } from '../../src/kafka/cluster.ts';
+import type { MetadataQuestion, TopicLimits, TopicMetadata, TopicToCreate } from '../../src/kafka/cluster.ts';
 import {
   MetadataRefresher,
   type MetadataRefresherOptions,
@@ -14,11 +14,22 @@ import type { ProducerIdentity } from '../../src/kafka/producer-sequence.ts';
 export const UNKNOWN_TOPIC = 3;
 export const TOPIC = 'readings';
 
-/** Answers from brokers that lead one partition each, unless a test says otherwise. */
+/** What a broker says; who it is and which others there are is added to it. */
+export type Answer = Omit<TopicMetadata, 'from' | 'brokers'>;
+
+/** Answers from one broker, unless a test names more. */
 export class FakeSource implements MetadataSource {
-  /** What each topic is answered with. A function is asked each time. */
-  readonly topics = new Map<string, TopicMetadata | (() => TopicMetadata)>();
+  /** What each topic is answered with. A function is asked each time, with the id of the broker that answers. */
+  readonly topics = new Map<string, Answer | ((from: number | undefined) => Answer)>();
   readonly asked: string[] = [];
+  /** Who answered each of these questions. */
+  readonly answeredBy: (number | undefined)[] = [];
+  /** The brokers of the cluster, as each answer names them. */
+  brokers: readonly number[] = [1];
+  /** Those that answer, in the order in which they are asked. Undefined: one whose id is not known. */
+  answering: readonly (number | undefined)[] = [1];
+  /** Of the latest answer: it was doubted. */
+  wasDoubted = false;
   readonly created: TopicToCreate[] = [];
   readonly connectedTo: number[] = [];
   /** Of topicLimits. */
@@ -35,11 +46,20 @@ export class FakeSource implements MetadataSource {
     this.topics.set(topic, () => ({ errorCode: 0, leaders, clusterId: this.clusterId }));
   }
 
-  async topicMetadata(topic: string): Promise<TopicMetadata> {
+  async topicMetadata(topic: string, { askLast, isDoubted }: MetadataQuestion = {}): Promise<TopicMetadata> {
     this.asked.push(topic);
-    const answer = this.topics.get(topic);
-    if (answer === undefined) return { errorCode: UNKNOWN_TOPIC, leaders: [], clusterId: this.clusterId };
-    return typeof answer === 'function' ? answer() : answer;
+    const isLast = (id: number | undefined) => id !== undefined && askLast?.has(id);
+    const from = this.answering.find((id) => !isLast(id)) ?? this.answering[0];
+    this.answeredBy.push(from);
+    const scripted = this.topics.get(topic) ?? {
+      errorCode: UNKNOWN_TOPIC,
+      leaders: [],
+      clusterId: this.clusterId,
+    };
+    const said = typeof scripted === 'function' ? scripted(from) : scripted;
+    const answer = { ...said, from, brokers: this.brokers };
+    this.wasDoubted = isDoubted?.(answer) ?? false;
+    return answer;
   }
 
   async createTopic(topic: TopicToCreate): Promise<string | null> {
@@ -100,6 +120,7 @@ const QUICK: RefresherTiming = {
   limits: { everyMs: 3_600_000, notWithinMs: 0 },
   goneAfter: { times: 3, forMs: 0 },
   fewerAfter: { times: 3, forMs: 0 },
+  fromOneForMs: 60_000,
 };
 
 export function stage(

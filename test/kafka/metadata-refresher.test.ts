@@ -525,7 +525,7 @@ test('a topic for others is created once Kafka is there, also if it was not read
   let asked = 0;
   source.topicMetadata = async () => {
     if (++asked < 3) throw new ClusterError('UNREACHABLE', 'nobody there');
-    return { errorCode: UNKNOWN_TOPIC, leaders: [], clusterId: undefined };
+    return { errorCode: UNKNOWN_TOPIC, leaders: [], clusterId: undefined, from: 1, brokers: [1] };
   };
   await createOtherTopics([ALARMS], {
     source,
