@@ -16,7 +16,7 @@ const MAX_CONTROL_TIMEOUT_MS = 10_000;
 const CONTROL_PART = 1 / 3;
 const QUOTA_WARNING_EVERY_MS = 60_000;
 /** A broker that did not answer is not asked before the others for so long: a frozen one costs its whole time limit. */
-const FAILED_LATELY_MS = 15_000;
+const FAILED_LATELY_MS = 10_000;
 const NOBODY: ReadonlySet<number> = new Set();
 
 interface Node {

@@ -98,8 +98,8 @@ export interface LogLine {
   readonly msg: string;
 }
 
-export interface Stage {
-  readonly source: FakeSource;
+export interface Stage<S extends MetadataSource = FakeSource> {
+  readonly source: S;
   readonly refresher: MetadataRefresher;
   /** What delivery was given, in order. */
   readonly handed: Handed[];
@@ -123,8 +123,8 @@ const QUICK: RefresherTiming = {
   fromOneForMs: 60_000,
 };
 
-export function stage(
-  source: FakeSource,
+export function stage<S extends MetadataSource>(
+  source: S,
   {
     oldestSpooledMs,
     ...options
@@ -132,7 +132,7 @@ export function stage(
     timing?: Partial<RefresherTiming>;
     oldestSpooledMs?: number;
   } = {},
-): Stage {
+): Stage<S> {
   const handed: Handed[] = [];
   const adopted: number[] = [];
   const parked: Batch[] = [];

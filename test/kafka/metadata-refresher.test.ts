@@ -12,7 +12,7 @@ import { silent } from './fakes.ts';
 const WARNING = 40;
 const never = () => new Promise<never>(() => undefined);
 
-function startStage(t: TestContext, ...args: Parameters<typeof stage>): Stage {
+function startStage(t: TestContext, ...args: Parameters<typeof stage<FakeSource>>): Stage {
   const made = stage(...args);
   t.after(() => made.refresher.close());
   made.refresher.start();
