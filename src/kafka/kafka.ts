@@ -146,7 +146,7 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
         log.warn('KAFKA_BROKERS is empty: records stay in the spool until brokers are configured');
         metrics.delivery.unreachable();
       }
-      metrics.link?.start(spool.layout.current?.known ? spool.layout.current.partitions : undefined);
+      metrics.link?.start();
       deadLetters.start();
       await leftovers.start(leftoverDirectories);
     },

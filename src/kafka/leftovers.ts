@@ -192,7 +192,7 @@ async function open(directory: string, { spoolOptions, open }: SpoolKind): Promi
   const pipeline = open();
   await pipeline.delivery.useSpool(spool);
   if (pipeline.link === undefined) pipeline.delivery.unreachable();
-  pipeline.link?.start(spool.layout.current?.known ? spool.layout.current.partitions : undefined);
+  pipeline.link?.start();
   return { spool, pipeline, recovered: report.records };
 }
 

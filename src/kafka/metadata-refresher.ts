@@ -54,7 +54,8 @@ export interface MetadataDelivery {
 
 /** And on Batcher. */
 export interface MetadataBatcher {
-  readonly partitions: number;
+  /** Undefined if it is not known. */
+  readonly partitions: number | undefined;
   readonly batchLimits: BatchLimits;
   maxRecordBytes: number;
   setPartitions(partitions: number, parked: readonly Batch[], isFirst: boolean): void;
@@ -100,8 +101,6 @@ export class MetadataRefresher {
   #interrupt: (() => void) | undefined;
   /** Partitions of the topic, undefined until it was seen. */
   #partitions: number | undefined;
-  /** How many Kafka had named to an earlier process. */
-  #partitionsBefore: number | undefined;
   /** As delivery has them, and the cluster whose they are. */
   #leaders: readonly number[] = [];
   #leadersOf: string | undefined;
@@ -165,9 +164,7 @@ export class MetadataRefresher {
     return this.#limits.current;
   }
 
-  /** @param partitionsBefore how many Kafka named to an earlier process: fewer are doubted. Undefined = none is known */
-  start(partitionsBefore?: number): void {
-    this.#partitionsBefore = partitionsBefore;
+  start(): void {
     this.refresh('start');
     this.#timer = setInterval(() => this.refresh('routine'), this.#timing.refreshEveryMs);
     this.#timer.unref();
@@ -226,8 +223,14 @@ export class MetadataRefresher {
       return refused(`topic ${topic.topic}`, metadata.errorCode);
     }
     if (metadata.leaders.length === 0) return mayPass(`topic ${topic.topic} has no partitions yet`);
+    return this.#take(metadata);
+  }
+
+  /** Hands the leaders over, those of fewer partitions only if the answer is believed. */
+  async #take(metadata: TopicMetadata): Promise<Trouble | 'connecting' | null> {
     const before = this.#before;
-    const verdict = this.#takesAway(metadata) ? this.#doubt.ofFewer(metadata) : 'believed';
+    const isFewer = this.#takesAway(metadata);
+    const verdict = isFewer ? this.#doubt.ofFewer(metadata) : 'believed';
     if (verdict === 'doubted') return mayPass(this.#doubt.fewer(metadata, before, verdict));
     if (this.#isCreated) this.#sayCreated(metadata.leaders.length);
     const taken = verdict === 'believed' ? metadata : this.#withFormerPartitions(metadata);
@@ -240,7 +243,7 @@ export class MetadataRefresher {
       const message = this.#doubt.fewer(metadata, before, verdict);
       return { ...mayPass(message), kind: 'FEWER', isPartial: true };
     }
-    if (metadata.leaders.length < before) this.#sayFewer(metadata.leaders.length, before);
+    if (isFewer) this.#sayFewer(metadata.leaders.length, before);
     this.#doubt.settle(metadata);
     return this.#connect(metadata);
   }
@@ -253,9 +256,9 @@ export class MetadataRefresher {
     });
   }
 
-  /** Partitions of the topic as Kafka named them last, 0 if it never did. */
+  /** Partitions of the topic as Kafka named them last, to this process or to an earlier one; 0 if they are not known. */
   get #before(): number {
-    return this.#partitions ?? this.#partitionsBefore ?? 0;
+    return this.#partitions ?? this.#batcher.partitions ?? 0;
   }
 
   /** It may be old. Within a cluster, partitions become fewer only if the topic was deleted and created again. */

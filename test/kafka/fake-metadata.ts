@@ -108,7 +108,7 @@ export interface Stage<S extends MetadataSource = FakeSource> {
   /** What delivery gives back next, and what the batcher got of it. */
   readonly parked: Batch[];
   readonly placed: Batch[];
-  readonly batcher: { partitions: number; maxRecordBytes: number };
+  readonly batcher: { partitions: number | undefined; maxRecordBytes: number };
   readonly log: LogLine[];
   unreachableCalls(): number;
   messages(level?: number): string[];
@@ -141,7 +141,7 @@ export function stage<S extends MetadataSource>(
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as LogLine) });
   let unreachableCalls = 0;
   const batcher = {
-    partitions: 2,
+    partitions: 2 as number | undefined,
     maxRecordBytes: 0,
     batchLimits: { bytes: 1000, records: 10 },
     setPartitions(partitions: number, batches: readonly Batch[]) {

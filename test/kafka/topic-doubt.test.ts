@@ -203,7 +203,7 @@ test('if the second broker does not say the same, nothing has changed', async (t
   assert.deepEqual(made.handed.at(-1)?.leaders, [1, 2, 3, 1, 2, 3]);
 });
 
-test('fewer partitions than an earlier process was told are doubted, fewer than in the settings are not', async (t) => {
+test('fewer partitions than an earlier process was told are doubted, and if it was told none, nothing is', async (t) => {
   const leaders = [1, 1];
   for (const [partitionsBefore, asked] of [
     [6, 3],
@@ -214,7 +214,8 @@ test('fewer partitions than an earlier process was told are doubted, fewer than 
     source.has(TOPIC, leaders);
     const made = stage(source, { topic: { topic: TOPIC, partitions: 8, replicationFactor: -1 } });
     t.after(() => made.refresher.close());
-    made.refresher.start(partitionsBefore);
+    made.batcher.partitions = partitionsBefore;
+    made.refresher.start();
     await isResolved(made);
     assert.equal(source.asked.length, asked, `after ${partitionsBefore}`);
     assert.deepEqual(made.adopted, [2]);
@@ -237,6 +238,10 @@ test('another cluster is believed at once, also if it has no producer id to give
   made.refresher.refresh('test');
   await waitFor('it is believed', () => made.batcher.partitions === 2);
   assert.deepEqual([tries, made.adopted], [2, [6, 2]]);
+  assert.deepEqual(
+    made.messages(WARNING).filter((msg) => msg.includes('deleted it')),
+    [],
+  );
   assert.equal(source.wasDoubted, false);
 });
 
