@@ -8,7 +8,7 @@ import type { Settings } from './config/settings.ts';
 import { createGateway, type StopResult } from './gateway.ts';
 import { withAcceptor } from './gateway-snapshot.ts';
 import { Acceptor, acceptorOptions, addressText } from './server/acceptor.ts';
-import { leftoversFor } from './spool/parts.ts';
+import { orphanedPartsFor } from './spool/parts.ts';
 
 export type { StopResult };
 
@@ -38,7 +38,7 @@ export function createApp(
     log,
     version,
     events: { closed: ({ remoteAddress }) => acceptor.released(remoteAddress) },
-    leftovers: leftoversFor(0, { root: settings.SPOOL_DIR, processes: 1 }),
+    orphanedParts: orphanedPartsFor(0, { root: settings.SPOOL_DIR, processes: 1 }),
   });
   const acceptor = new Acceptor(acceptorOptions(settings, { processes: 1, log }), {
     take: (socket) => gateway.adopt(socket) !== undefined,

@@ -1,7 +1,7 @@
 // Fills the snapshot from the parts of a process that count. Belongs to the wiring: the only place that reads them
 // all.
 import type { ProcessStats } from './admin/process-stats.ts';
-import { MAX_PROBLEMS, type Readiness, type Snapshot } from './admin/snapshot.ts';
+import { MAX_PROBLEMS, mergeOtherTopics, type Readiness, type Snapshot } from './admin/snapshot.ts';
 import type { Kafka } from './kafka/kafka.ts';
 import type { JobSink } from './queue/job.ts';
 import type { Acceptor } from './server/acceptor.ts';
@@ -23,7 +23,7 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
   const { server, pacer, sink, kafka } = sources;
   const { batcher, delivery, budget } = kafka;
   const queue = sink.stats;
-  const leftovers = kafka.leftovers.records;
+  const orphaned = kafka.orphans.records;
   const oldest = Math.min(batcher.oldestOpenMs ?? Infinity, delivery.oldestMs ?? Infinity);
   return {
     version: sources.version,
@@ -40,18 +40,18 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
     },
     records: {
       accepted: batcher.accepted,
-      recovered: kafka.recovered + leftovers.recovered,
+      recovered: kafka.recovered + orphaned.recovered,
       open: batcher.openRecords,
       inFlight: delivery.inFlightRecords,
-      spooled: delivery.spooledRecords + leftovers.spooled,
-      confirmed: delivery.counters.confirmed + leftovers.confirmed,
-      deadLettered: delivery.counters.deadLettered + leftovers.deadLettered,
-      damaged: (kafka.spool?.badRecords ?? 0) + leftovers.damaged,
+      spooled: delivery.spooledRecords + orphaned.spooled,
+      confirmed: delivery.counters.confirmed + orphaned.confirmed,
+      deadLettered: delivery.counters.deadLettered + orphaned.deadLettered,
+      damaged: (kafka.spool?.badRecords ?? 0) + orphaned.damaged,
       abandoned: 0,
     },
     kafka: {
       connected: kafka.cluster?.connected ?? false,
-      partitions: batcher.partitions,
+      partitions: batcher.partitions ?? 0,
       batchesConfirmed: delivery.counters.batchesConfirmed,
       bytesSent: delivery.bytesSent,
       retries: delivery.counters.retries,
@@ -63,28 +63,35 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
       heldPartitions: delivery.heldPartitions,
       throttledSeconds: (kafka.cluster?.throttledMs ?? 0) / 1000,
     },
-    spool: {
-      bytes: (kafka.spool?.bytes ?? 0) + kafka.leftovers.bytes,
-      capacityBytes: kafka.spool?.maxBytes ?? 0,
-      partitions: delivery.spoolingPartitions,
-      oldestSeconds: spoolAgeSeconds(kafka),
-      badBatches: kafka.spool?.badBatches ?? 0,
-      batchesWritten: delivery.counters.batchesSpooled,
-      trouble: delivery.spoolTrouble ?? kafka.leftovers.trouble,
-    },
+    spool: spoolFigures(kafka),
     deadLetters: deadLetterFigures(kafka),
     process: sources.process.read(),
     processes: { configured: 1, running: 1, restarts: 0, unseen: 0 },
   };
 }
 
-function deadLetterFigures({ deadLetters, leftovers }: Kafka): Snapshot['deadLetters'] {
-  const { letters } = leftovers;
+function spoolFigures({ delivery, spool, spoolCap, orphans }: Kafka): Snapshot['spool'] {
+  const oldestMs = Math.min(delivery.oldestSpooledMs ?? Infinity, orphans.oldestMs ?? Infinity);
+  const others = orphans.otherTopics;
+  return {
+    bytes: spoolCap.bytes,
+    capacityBytes: spoolCap.maxBytes,
+    partitions: delivery.spoolingPartitions,
+    oldestSeconds: oldestMs === Infinity ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000),
+    badBatches: (spool?.badBatches ?? 0) + orphans.badBatches,
+    batchesWritten: delivery.counters.batchesSpooled,
+    trouble: delivery.spoolTrouble ?? orphans.trouble,
+    otherRecords: others.reduce((sum, { records }) => sum + records, 0),
+    otherTopics: mergeOtherTopics(others),
+  };
+}
+
+function deadLetterFigures({ deadLetters, orphans: { letters } }: Kafka): Snapshot['deadLetters'] {
   return {
     sent: deadLetters.sent + letters.sent,
     dropped: deadLetters.dropped,
     waiting: deadLetters.waiting + letters.waiting,
-    bytes: deadLetters.bytes + letters.bytes,
+    bytes: deadLetters.bytes,
     problem: deadLetters.problem ?? letters.problem,
   };
 }
@@ -135,11 +142,7 @@ export function withAcceptor(snapshot: Snapshot, { options, counters }: Acceptor
 /** Why records are not delivered, Kafka as a whole first. */
 function problemsOf(kafka: Kafka): readonly string[] {
   const problem = kafka.link?.problem ?? null;
-  const all = [
-    ...(problem === null ? [] : [problem]),
-    ...kafka.delivery.problems,
-    ...kafka.leftovers.problems,
-  ];
+  const all = [...(problem === null ? [] : [problem]), ...kafka.delivery.problems, ...kafka.orphans.problems];
   return [...new Set(all)].slice(0, MAX_PROBLEMS);
 }
 
@@ -164,9 +167,4 @@ function readiness({ kafka, stopping }: SnapshotSources): Readiness {
   if (kafka.delivery.spoolTrouble !== null) reasons.push(kafka.delivery.spoolTrouble);
   if (kafka.deadLetters.blocked !== null) reasons.push(kafka.deadLetters.blocked);
   return { ready: reasons.length === 0, reasons };
-}
-
-function spoolAgeSeconds({ delivery }: Kafka): number {
-  const oldest = delivery.oldestSpooledMs;
-  return oldest === undefined ? 0 : Math.max(0, (Date.now() - oldest) / 1000);
 }

@@ -41,7 +41,7 @@ export interface GatewayOptions {
   readonly version: string;
   readonly events?: Pick<TcpServerEvents, 'identified' | 'closed'>;
   /** Spool directories of processes that are no more, to be sent from here. */
-  readonly leftovers?: readonly string[];
+  readonly orphanedParts?: readonly string[];
 }
 
 /** Share of SHUTDOWN_TIMEOUT after which the stop no longer waits for Kafka: the spool takes what is left. */
@@ -56,7 +56,7 @@ const LOCK_MARGIN_MS = 1500;
 
 /** @throws CodecUnavailableError where KAFKA_COMPRESSION cannot be had here */
 export function createGateway(settings: Settings, options: GatewayOptions): Gateway {
-  const { log, version, events, leftovers = [] } = options;
+  const { log, version, events, orphanedParts = [] } = options;
   const kafka = createKafka(
     settings,
     { recordRefused: (record, reason) => answerRefusedRecord(record, reason, { server, kafka }) },
@@ -88,7 +88,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     end: (withinMs) => {
       const linesWait = ingest.sink.stats.depth > 0 || server.counters.paused > 0;
       // From the disk each batch goes when Kafka has answered for the one before.
-      const drains = kafka.delivery.spoolingPartitions > 0 || kafka.leftovers.records.spooled > 0;
+      const drains = kafka.delivery.spoolingPartitions > 0 || kafka.orphans.isSending;
       return kafka.batcher.endRound(withinMs) && !linesWait && !drains;
     },
     send: () => kafka.delivery.sendNow(),
@@ -114,7 +114,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
 
     async start() {
       ingest.start();
-      await kafka.start({ leftovers, lockWaitMs: settings.SHUTDOWN_TIMEOUT + LOCK_MARGIN_MS });
+      await kafka.start({ orphanedParts, lockWaitMs: settings.SHUTDOWN_TIMEOUT + LOCK_MARGIN_MS });
       server.start();
     },
 

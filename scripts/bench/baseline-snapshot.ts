@@ -55,6 +55,8 @@ export function baselineSnapshot({ server, sink, queue, process: stats }: Baseli
       badBatches: 0,
       batchesWritten: 0,
       trouble: null,
+      otherRecords: 0,
+      otherTopics: [],
     },
     deadLetters: { sent: 0, dropped: 0, waiting: 0, bytes: 0, problem: null },
     process: stats.read(),

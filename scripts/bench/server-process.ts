@@ -1,11 +1,13 @@
 // The built server as a child process: its settings, its addresses, its figures, its CPU time, its end.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
+import { writeLayout } from '../../src/spool/layout.ts';
+import { layoutName } from '../../src/spool/names.ts';
 import { exitOf, onParentDeath } from '../kafka/process.ts';
 import { childrenOf, cpuSecondsOf, residentBytesOf } from '../lib/proc.ts';
 
@@ -25,6 +27,9 @@ const killAndRemove = (pid: number, directory: string) => {
   return ['sh', '-c', script, 'sh', String(pid), directory];
 };
 
+/** Of the server's directory. */
+const SPOOL = 'spool';
+
 export interface ServerOptions {
   readonly settings: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
@@ -32,7 +37,7 @@ export interface ServerOptions {
   readonly main?: string | undefined;
   /** Where a CPU profile goes at the end. */
   readonly profileDir?: string | undefined;
-  /** Serve before Kafka is reached: then records go to the spool. */
+  /** Serve while Kafka is away, as in an outage: its topic's partitions are known from before. */
   readonly withoutKafka?: boolean | undefined;
 }
 
@@ -48,6 +53,7 @@ export class ServerProcess {
   static async start(options: ServerOptions): Promise<ServerProcess> {
     // Empty, so that no .env counts and what it writes there, the spool too, goes with it.
     const directory = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
+    if (options.withoutKafka === true) await rememberPartitions(directory, options.settings);
     const server = new ServerProcess(options, directory);
     try {
       await server.#ready();
@@ -74,7 +80,7 @@ export class ServerProcess {
         // What a message costs is the same for each process; more of them are asked for.
         TCP_PROCESSES: '1',
         ...settings,
-        SPOOL_DIR: join(directory, 'spool'),
+        SPOOL_DIR: join(directory, SPOOL),
         LOG_FORMAT: 'json',
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -188,4 +194,14 @@ export class ServerProcess {
     const line = this.#log.split('\n').find((text) => text.includes(words)) ?? '{}';
     return Number((JSON.parse(line) as { msg?: string }).msg?.split(':').at(-1));
   }
+}
+
+/** A gateway that has never seen Kafka would keep its records without partitions, and copy them before it sends them. */
+async function rememberPartitions(
+  directory: string,
+  { KAFKA_TOPIC_METRICS: topic = '', KAFKA_NUM_PARTITIONS: partitions = '10' }: ServerOptions['settings'],
+): Promise<void> {
+  const spool = join(directory, SPOOL);
+  await mkdir(spool, { mode: 0o700 });
+  await writeLayout(join(spool, layoutName(topic)), Number(partitions));
 }

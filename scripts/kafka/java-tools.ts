@@ -153,6 +153,8 @@ function parseRecord(line: string, marks: { field: string; header: string; none:
 
 /** A record batch as it lies on disk. What a batch does not use is -1, as in Kafka. */
 export interface DumpedBatch {
+  /** The segment file it lies in. */
+  readonly file: string;
   readonly baseOffset: number;
   readonly lastOffset: number;
   readonly count: number;
@@ -172,13 +174,18 @@ export interface DumpedBatch {
   readonly records: readonly string[];
 }
 
+/** What the tool prints before each file. */
+const DUMPING = 'Dumping ';
+
 /** Dumps segment files (*.log) with kafka.tools.DumpLogSegments. `bootstrap` tells where the files are. */
 export async function dumpLog(bootstrap: string, files: readonly string[]): Promise<DumpedBatch[]> {
   const args = ['--files', files.join(','), '--print-data-log', '--deep-iteration'];
   const { stdout } = await runTool(bootstrap, 'kafka.tools.DumpLogSegments', args);
   const batches: (DumpedBatch & { records: string[] })[] = [];
+  let file = '';
   for (const line of stdout.toString().split('\n')) {
-    if (line.startsWith('baseOffset: ')) batches.push({ ...parseBatch(line), records: [] });
+    if (line.startsWith(DUMPING)) file = line.slice(DUMPING.length);
+    else if (line.startsWith('baseOffset: ')) batches.push({ ...parseBatch(line), file, records: [] });
     else if (line.startsWith('| offset: ')) batches.at(-1)?.records.push(line.slice(2));
   }
   return batches;
@@ -191,7 +198,7 @@ export async function segmentFiles(dataDir: string, topic: string, partition: nu
   return files.sort().map((file) => join(directory, file));
 }
 
-function parseBatch(line: string): Omit<DumpedBatch, 'records'> {
+function parseBatch(line: string): Omit<DumpedBatch, 'records' | 'file'> {
   const fields = new Map(
     Array.from(line.matchAll(/(\w+): (\S+)/g), ([, name = '', value = '']) => [name, value]),
   );

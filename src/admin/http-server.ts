@@ -6,7 +6,7 @@ import { type AddressInfo, isIPv4, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { rateLimited } from '../config/rate-limited-log.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
-import { NotStartedError, type Snapshot } from './snapshot.ts';
+import { NotStartedError, type OtherTopic, type Snapshot } from './snapshot.ts';
 
 export const ADMIN_LIMITS = {
   /** A few scrapers, probes and browsers; more are closed at once. */
@@ -185,7 +185,17 @@ function hasBody({ headers }: IncomingMessage): boolean {
 
 function readiness(snapshot: Snapshot): Reply {
   const { ready, reasons } = snapshot.readiness;
-  return ready ? json(200, { ready }) : json(503, { ready, reasons });
+  // Devices are served all the same, so these do not change the status.
+  const otherTopics = snapshot.spool.otherTopics.flatMap(otherTopicText);
+  const waiting = otherTopics.length > 0 && { otherTopics };
+  return ready ? json(200, { ready, ...waiting }) : json(503, { ready, reasons, ...waiting });
+}
+
+function otherTopicText({ topic, records, problem }: OtherTopic): string[] {
+  if (problem === null) return [];
+  return [
+    `${records} records of ${topic}, which KAFKA_TOPIC_METRICS no longer names, wait in the spool: ${problem}`,
+  ];
 }
 
 async function metrics(snapshot: Snapshot): Promise<Reply> {

@@ -167,6 +167,11 @@ export const METRICS: readonly Metric[] = [
     'Age of the oldest record in the spool, 0 where it is empty.',
     (s) => s.spool.oldestSeconds,
   ),
+  gauge(
+    'sluice_spool_other_topics_records',
+    'Records in the spool of topics that KAFKA_TOPIC_METRICS does not name; /stats names the topics.',
+    (s) => s.spool.otherRecords,
+  ),
   gauge('sluice_spool_writable', '0 while the disk does not take batches or give them back, else 1.', (s) =>
     flag(s.spool.trouble === null),
   ),

@@ -88,6 +88,10 @@ export interface Snapshot {
     readonly batchesWritten: number;
     /** Why the disk takes nothing at the moment, null where it does. */
     readonly trouble: string | null;
+    /** Records of topics that KAFKA_TOPIC_METRICS does not name; part of `records.spooled`. */
+    readonly otherRecords: number;
+    /** Those topics, the ones with most records first, at most MAX_OTHER_TOPICS. */
+    readonly otherTopics: readonly OtherTopic[];
   };
   readonly deadLetters: {
     /** Acknowledged by Kafka. */
@@ -117,6 +121,33 @@ export interface Snapshot {
     /** Those of them that had given no figures yet: what they had accepted is unknown and in no total. */
     readonly unseen: number;
   };
+}
+
+/** A topic whose records are on disk although KAFKA_TOPIC_METRICS does not name it. They are sent under its name. */
+export interface OtherTopic {
+  readonly topic: string;
+  readonly records: number;
+  readonly bytes: number;
+  /** Why they are not delivered now and, if that does not pass by itself, what to do. Null if they are being sent. */
+  readonly problem: string | null;
+}
+
+/** How many of them are listed. Nothing limits how many topics a directory can hold. */
+export const MAX_OTHER_TOPICS = 20;
+
+/** One entry for each topic. */
+export function mergeOtherTopics(entries: readonly OtherTopic[]): readonly OtherTopic[] {
+  const merged = new Map<string, OtherTopic>();
+  for (const { topic, records, bytes, problem } of entries) {
+    const known = merged.get(topic);
+    merged.set(topic, {
+      topic,
+      records: records + (known?.records ?? 0),
+      bytes: bytes + (known?.bytes ?? 0),
+      problem: known?.problem ?? problem,
+    });
+  }
+  return [...merged.values()].sort((a, b) => b.records - a.records).slice(0, MAX_OTHER_TOPICS);
 }
 
 /** A list of sentences is for people, and its length must not grow with partitions. */

@@ -71,5 +71,5 @@ ${Object.values(GROUPS)
   .join('\n')}
 All of them with defaults and limits: docs/configuration.md, and as a file to copy: .env.example
 
-Exit codes: 0 stopped in order, 1 failed start or hard stop, 64 wrong command line, 70 a bug, 78 wrong settings`;
+Exit codes: 0 stopped in order, 1 failed start or hard stop, 64 wrong command line, 70 a bug, 78 wrong settings, or a spool that is in use or newer than this program`;
 }

@@ -192,7 +192,12 @@ export const settingsSchema = z.object({
     'sluice',
     "the gateway's name in the brokers' logs and quotas",
   ),
-  KAFKA_TOPIC_METRICS: setting('kafka', topic(), 'weather.metrics.raw', 'topic of the readings'),
+  KAFKA_TOPIC_METRICS: setting(
+    'kafka',
+    topic(),
+    'weather.metrics.raw',
+    'topic of the readings. Those that the spool still has for a former topic are sent to that one',
+  ),
   KAFKA_TOPIC_ALARMS: setting(
     'kafka',
     topic(),

@@ -6,7 +6,7 @@ import type { BatchTicket, Reading, RecordSink } from '../workers/record-sink.ts
 import { Batch } from './batch.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import { partitionOf } from './partitioner.ts';
-import { HEADER_BYTES, keyOf, recordBound } from './record-batch.ts';
+import { HEADER_BYTES, recordBound } from './record-batch.ts';
 
 export interface BatcherOptions {
   /** Records a batch has at most (KAFKA_BATCH_SIZE). */
@@ -15,11 +15,12 @@ export interface BatcherOptions {
   readonly maxBytes: number;
   /** How long a batch waits for more records, milliseconds (KAFKA_BATCH_TIMEOUT). */
   readonly lingerMs: number;
-  /** Partitions assumed until the topic's real number is known (KAFKA_NUM_PARTITIONS). */
-  readonly assumedPartitions: number;
   /** Bytes the topic takes at most (max.message.bytes), which counts for a record and for a whole batch. */
   readonly maxRecordBytes: number;
 }
+
+/** The partition of batches that are gathered while the topic's partitions are not known. */
+export const UNPLACED = -1;
 
 /** Takes closed batches over. */
 export interface BatchTaker {
@@ -55,10 +56,11 @@ export class Batcher implements RecordSink {
   readonly #options: BatcherOptions;
   readonly #budget: BufferBudget;
   readonly #taker: BatchTaker;
-  #partitions: number;
+  #partitions: number | undefined;
   #maxRecordBytes: number;
-  // Raised when partitions that connections were given may no longer be right.
-  #generation = 0;
+  // The numbers of partitions that made connections change their partition, in order. A connection has a generation:
+  // how many of them it has followed.
+  readonly #placings: number[] = [];
   readonly #open = new Map<number, Batch>();
   readonly #lastBytes = new Map<number, number>();
   #openRecords = 0;
@@ -71,7 +73,6 @@ export class Batcher implements RecordSink {
     this.#options = options;
     this.#budget = deps.budget;
     this.#taker = deps.taker;
-    this.#partitions = options.assumedPartitions;
     this.#maxRecordBytes = options.maxRecordBytes;
   }
 
@@ -101,7 +102,8 @@ export class Batcher implements RecordSink {
     return Math.max(this.#maxBytes, Math.min(MOST_GROWN_BYTES, taken));
   }
 
-  get partitions(): number {
+  /** Undefined until it is known; records have no partition before. */
+  get partitions(): number | undefined {
     return this.#partitions;
   }
 
@@ -123,10 +125,7 @@ export class Batcher implements RecordSink {
   }
 
   append(session: Session, reading: Reading): BatchTicket {
-    if (session.generation !== this.#generation) {
-      session.partition = partitionOf(session.frame.key, this.#partitions);
-      session.generation = this.#generation;
-    }
+    if (session.generation !== this.#placings.length) this.#place(session);
     const bound = recordBound(session.frame, reading.end - reading.start);
     const batch = this.#openFor(session.partition, bound);
     this.#added(batch, batch.writer.append(session.frame, reading));
@@ -146,7 +145,7 @@ export class Batcher implements RecordSink {
 
   /**
    * Closes the batches whose time is up within `withinMs` milliseconds; of busy partitions they stay.
-   * @returns false where a batch was full that has to wait for an earlier one
+   * @returns false if a full batch has to wait for an earlier one
    */
   endRound(withinMs: number): boolean {
     this.#inRound = false;
@@ -156,8 +155,12 @@ export class Batcher implements RecordSink {
     return keepsUp;
   }
 
-  /** Appends a record that is encoded already, to a partition of the caller's choice. */
-  appendRaw(partition: number, timestampMs: number, body: Uint8Array): BatchTicket {
+  /**
+   * Appends a record that is encoded already, to a partition of the caller's choice. If the topic no longer has that one,
+   * another takes its place: nothing would be sent from it.
+   */
+  appendRaw(wanted: number, timestampMs: number, body: Uint8Array): BatchTicket {
+    const partition = this.#partitions === undefined ? UNPLACED : wanted % this.#partitions;
     const batch = this.#openFor(partition, body.length + HEADER_BYTES);
     this.#added(batch, batch.writer.appendRaw(timestampMs, body));
     this.accepted++;
@@ -174,37 +177,20 @@ export class Batcher implements RecordSink {
     else this.#timer ??= setTimeout(() => this.#onLinger(), left);
   }
 
-  /** Another number of partitions to assume; only before the first record. */
-  assume(partitions: number): void {
-    this.#partitions = partitions;
-  }
-
   /** Closes every open batch now. */
   flush(): void {
     for (const batch of [...this.#open.values()]) this.#close(batch);
   }
 
   /**
-   * Tells how many partitions the topic has. Growing leaves connections where they are, so that their order
-   * holds; otherwise every connection is placed anew, and so are `parked`, batches nobody has sealed yet.
+   * Tells how many partitions the topic has. A connection stays in its partition as long as the topic has that one, so
+   * that its order holds. Batches that were gathered before partitions were known, or for more of them, are delivered now.
    */
-  setPartitions(count: number, parked: readonly Batch[], isAssumed: boolean): void {
-    const misplaced = isAssumed ? count !== this.#partitions : count < this.#partitions;
-    // The topic may take less at once than was assumed while they were gathered.
-    const oversized = [...parked, ...this.#open.values()].some(
-      ({ writer }) => writer.bytes > this.#mostBytes,
-    );
+  setPartitions(count: number): void {
+    const isFewer = count < (this.#partitions ?? Number.POSITIVE_INFINITY);
     this.#partitions = count;
-    if (!misplaced && !oversized) {
-      for (const batch of parked) this.#taker.deliver(batch);
-      return;
-    }
-    this.#generation++;
-    const open = [...this.#open.values()];
-    this.#open.clear();
-    this.#openRecords = 0;
-    for (const batch of [...parked, ...open]) this.#placeAnew(batch);
-    // They have waited long enough, and whoever flushed them before expects them to leave.
+    if (!isFewer) return;
+    this.#placings.push(count);
     this.flush();
   }
 
@@ -213,21 +199,17 @@ export class Batcher implements RecordSink {
     this.#timer = undefined;
   }
 
-  #placeAnew(old: Batch): void {
-    const targets = new Map<number, Batch>();
-    this.#budget.release(old.heldBytes);
-    old.writer.forEachRecord((timestampMs, body) => {
-      const partition = partitionOf(keyOf(body), this.#partitions);
-      const batch = this.#openFor(partition, body.length + HEADER_BYTES);
-      this.#added(batch, batch.writer.appendRaw(timestampMs, body));
-      targets.set(partition, batch);
-      if (this.#isFull(batch)) this.#close(batch);
-    });
-    // A connection's records went to one partition in order, so the last batch there confirms them all.
-    for (const [session, seq] of old.confirmations) {
-      targets.get(partitionOf(session.frame.key, this.#partitions))?.confirm(session, seq);
+  /** One step after the other, as its records on disk are placed: a partition that it left may exist again. */
+  #place(session: Session): void {
+    const { key } = session.frame;
+    const isNew = session.generation < 0;
+    const steps = isNew ? [this.#partitions ?? 0] : this.#placings.slice(session.generation);
+    if (isNew) session.partition = UNPLACED;
+    for (const count of steps) {
+      const isGone = session.partition < 0 || session.partition >= count;
+      if (isGone && count > 0) session.partition = partitionOf(key, count);
     }
-    void Promise.all([...targets.values()].map((batch) => batch.settled())).then(() => old.release());
+    session.generation = this.#placings.length;
   }
 
   #openFor(partition: number, recordBytes: number): Batch {
@@ -262,7 +244,7 @@ export class Batcher implements RecordSink {
     return !this.#grow(batch, bytes + 1);
   }
 
-  /** Allows the batch some more than its usual size. False where it may not have so many bytes, or no more records. */
+  /** Allows the batch some more than its usual size. False if it may not have so many bytes, or no more records. */
   #grow(batch: Batch, bytes: number): boolean {
     const { maxRecords } = this.#options;
     const growth = Math.min(MOST_GROWTH, this.#taker.growth(batch.partition));

@@ -3,8 +3,9 @@
 // as far as there is room: they have a rate, half of the memory and half of the disk, and never hold up a record.
 import type { Logger } from 'pino';
 import { rateLimited } from '../config/rate-limited-log.ts';
-import type { Spool } from '../spool/spool.ts';
-import type { Pipeline } from './pipeline.ts';
+import type { SpoolCap } from '../spool/spool-cap.ts';
+import type { TopicSpool } from '../spool/topic-spool.ts';
+import { type Pipeline, problemOf, startPipeline, useSpool } from './pipeline.ts';
 import { encodeBody } from './record-batch.ts';
 import type { RefusedRecord } from './split-batch.ts';
 
@@ -22,8 +23,8 @@ export interface DeadLetter {
 export interface DeadLetterOptions {
   /** KAFKA_TOPIC_DEAD_LETTERS names a topic. Without one, refused lines are not kept, and records' letters stay on disk. */
   readonly hasTopic: boolean;
-  /** SPOOL_DEAD_BYTES. */
-  readonly maxDiskBytes: number;
+  /** SPOOL_DEAD_BYTES, and what letters take of it, those that former processes left included. */
+  readonly cap: SpoolCap;
   /** Refused lines a second at most, on average and after a burst of as many. */
   readonly linesPerSecond?: number;
 }
@@ -43,7 +44,6 @@ export class DeadLetters {
   /** Letters of records that are not durable yet, those included that wait for room in memory. */
   #records = 0;
   #withoutRoom = 0;
-  #spool: Spool | undefined;
   #tokens: number;
   #refilledAtMs = performance.now();
   #next = 0;
@@ -75,7 +75,7 @@ export class DeadLetters {
 
   /** On disk. */
   get bytes(): number {
-    return this.#spool?.bytes ?? 0;
+    return this.#options.cap.bytes;
   }
 
   /** Why refused records have to wait for their letters, or null. */
@@ -88,20 +88,17 @@ export class DeadLetters {
   /** Why letters wait, or null when none does. */
   get problem(): string | null {
     if (this.waiting === 0) return null;
-    return this.blocked ?? problemOf(this.#pipeline);
+    return this.blocked ?? letterProblemOf(this.#pipeline);
   }
 
   /** Gives the letters their place on disk. Before the first letter. */
-  async useSpool(spool: Spool): Promise<void> {
-    this.#spool = spool;
-    await this.#pipeline.delivery.useSpool(spool);
+  useSpool(spool: TopicSpool): void {
+    useSpool(this.#pipeline, spool);
   }
 
   /** Begins to look for Kafka; what an earlier process left is sent first. */
   start(): void {
-    const { delivery, link } = this.#pipeline;
-    if (link === undefined) delivery.unreachable();
-    else link.start();
+    startPipeline(this.#pipeline);
   }
 
   /** A line that was refused at the socket. Kept if its rate and its share of the room allow it. */
@@ -133,10 +130,8 @@ export class DeadLetters {
   }
 
   #append({ receivedAtMs }: DeadLetter, body: Uint8Array) {
-    const { batcher, link } = this.#pipeline;
-    // Until the topic is known only partition 0 is used, which every topic has: nothing has to be placed again.
-    const partitions = link?.known === true ? batcher.partitions : 1;
-    return batcher.appendRaw(this.#next++ % partitions, receivedAtMs, body);
+    // Letters have no order among each other, so they are spread.
+    return this.#pipeline.batcher.appendRaw(this.#next++, receivedAtMs, body);
   }
 
   #hasRoomForLine(bytes: number): boolean {
@@ -144,7 +139,7 @@ export class DeadLetters {
     const inMemory = budget.used + bytes;
     return (
       inMemory <= LINES_SHARE * budget.capacity &&
-      this.bytes + inMemory <= LINES_SHARE * this.#options.maxDiskBytes
+      this.bytes + inMemory <= LINES_SHARE * this.#options.cap.maxBytes
     );
   }
 
@@ -162,13 +157,12 @@ export class DeadLetters {
   }
 }
 
+/** Why nothing is sent if there is no link. */
+export const NO_LETTERS_LINK = 'KAFKA_BROKERS or KAFKA_TOPIC_DEAD_LETTERS is empty';
+
 /** Why a pipeline of dead letters does not get rid of them, or null. */
-export function problemOf({ link, delivery }: Pipeline): string | null {
-  const { counters, failingPartitions, problems } = delivery;
-  // A reason that does not go away by itself tells what to do.
-  const failure = failingPartitions > 0 ? (problems[0] ?? counters.lastError) : null;
-  const reason =
-    link === undefined ? 'KAFKA_BROKERS or KAFKA_TOPIC_DEAD_LETTERS is empty' : (link.problem ?? failure);
+function letterProblemOf(pipeline: Pipeline): string | null {
+  const reason = pipeline.link === undefined ? NO_LETTERS_LINK : problemOf(pipeline);
   return reason === null ? null : `dead letters wait on disk: ${reason}`;
 }
 

@@ -1,9 +1,11 @@
 // All partitions of one topic: batches go to their partition, leaders to the sender, figures to whoever asks. A
-// partition decides everything about its own batches (partition.ts).
+// partition decides everything about its own batches (partition.ts). Batches whose partition is not certain go to the
+// disk (unplaced.ts).
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { rateLimited } from '../config/rate-limited-log.ts';
-import type { Spool } from '../spool/spool.ts';
+import type { TopicSpool } from '../spool/topic-spool.ts';
+import { pause } from './backoff.ts';
 import type { Batch } from './batch.ts';
 import type { BatchLimits } from './batch-merger.ts';
 import type { BatchTaker } from './batcher.ts';
@@ -14,9 +16,9 @@ import type { Failed, Rejected } from './outcome.ts';
 import { Partition } from './partition.ts';
 import type { PartitionHost, PartitionOptions } from './partition-host.ts';
 import type { ProducerIdentity } from './producer-sequence.ts';
-import { repartition } from './repartition.ts';
 import { type Producer, Sender, type SenderOptions } from './sender.ts';
 import type { RefusedRecord } from './split-batch.ts';
+import { type UnplacedHost, UnplacedRecords } from './unplaced.ts';
 
 export interface DeliveryOptions extends SenderOptions {
   /** Tries of a batch before its partition goes to the spool (KAFKA_MAX_ATTEMPTS). */
@@ -31,6 +33,8 @@ export interface DeliveryEvents {
   partitionIdle(partition: number): void;
   /** The leaders delivery was given are wrong or out of reach. */
   leadersStale(reason: string): void;
+  /** Another number of partitions may be adopted, which was refused before. */
+  adoptable?(): void;
   /** The broker refused a batch as it is, or takes what it refused before: the topic's limits may be others now. */
   limitsStale?(): void;
   /** Kafka will never take this record. It stays on disk until the promise resolves: then it is durable elsewhere. */
@@ -47,6 +51,7 @@ export interface DeliveryCounters {
 }
 
 const WARNING_EVERY_MS = 10_000;
+const QUIET_POLL_MS = 5;
 const MAX_PROBLEMS = 10;
 
 export class Delivery implements BatchTaker {
@@ -75,14 +80,13 @@ export class Delivery implements BatchTaker {
   readonly #abort = new AbortController();
   // By partition and direction: a disk that is full can still be read.
   readonly #troubles = new Map<string, string>();
-  #spool: Spool | undefined;
+  #spool: TopicSpool | undefined;
+  #unplaced: UnplacedRecords | undefined;
   #limits: BatchLimits | undefined;
   #identity: ProducerIdentity | undefined;
   #cluster: bigint | undefined;
   // Kafka as a whole is out of reach, or the gateway stops: every batch goes to the disk.
   #isUnreachable = false;
-  // The number of partitions is just being learned, and the spool placed for it: batches wait in memory.
-  #isPlacing = false;
   #inFlightRecords = 0;
   #idleWaiters: (() => void)[] = [];
   #isStopping = false;
@@ -142,9 +146,9 @@ export class Delivery implements BatchTaker {
     return this.#troubles.values().next().value ?? null;
   }
 
-  /** Partitions that go through the disk now. */
+  /** Partitions that go through the disk now. All records without a certain partition count as one. */
   get spoolingPartitions(): number {
-    return this.#partitions.filter(({ isOnDisk }) => isOnDisk).length;
+    return this.#partitions.filter(({ isOnDisk }) => isOnDisk).length + (this.#isPlaced ? 0 : 1);
   }
 
   /** Those of them whose oldest batch Kafka did not take when it was last tried. */
@@ -170,16 +174,16 @@ export class Delivery implements BatchTaker {
 
   /** Monotonic milliseconds at which the oldest unconfirmed batch in memory was opened. */
   get oldestMs(): number | undefined {
-    const opened = this.#partitions.flatMap(({ oldestMs }) => oldestMs ?? []);
+    const opened = [...this.#partitions, this.#unplaced].flatMap((one) => one?.oldestMs ?? []);
     return opened.length === 0 ? undefined : Math.min(...opened);
   }
 
   isBusy(partition: number): boolean {
-    return this.#partitions[partition]?.isBusy ?? false;
+    return this.#isPlaced && (this.#partitions[partition]?.isBusy ?? false);
   }
 
   growth(partition: number): number {
-    return this.#isPlacing ? 1 : (this.#partitions[partition]?.growth ?? 1);
+    return this.#isPlaced ? (this.#partitions[partition]?.growth ?? 1) : 1;
   }
 
   get compressionRatio(): number {
@@ -188,10 +192,8 @@ export class Delivery implements BatchTaker {
 
   deliver(batch: Batch): void {
     this.#inFlightRecords += batch.count;
-    const partition = this.#partition(batch.partition);
-    partition.deliver(batch);
-    if (this.#isUnreachable && !this.#isPlacing)
-      partition.leaveMemory(this.#isStopping ? 'the gateway stops' : 'Kafka is out of reach');
+    if (this.#isPlaced) this.#deliverTo(batch);
+    else this.#unplaced?.add(batch);
   }
 
   /** Sends what is sealed now, and not a turn later. */
@@ -199,10 +201,15 @@ export class Delivery implements BatchTaker {
     this.#sender.sendNow();
   }
 
-  /** Gives the way through the disk. Batches that an earlier process left there are sent first. */
-  async useSpool(spool: Spool): Promise<void> {
+  /**
+   * Gives the way through the disk. Batches that an earlier process left there are sent first. Whoever opened the spool
+   * closes it, after close().
+   */
+  useSpool(spool: TopicSpool): void {
     this.#spool = spool;
-    this.#resumeFromDisk();
+    const options = { codec: this.#codec, log: this.#log, signal: this.#abort.signal };
+    this.#unplaced = new UnplacedRecords(spool, options, this.#asUnplacedHost());
+    for (const { partition } of spool.pending) this.#partition(partition).resumeFromDisk();
   }
 
   /** Lets the partition's batches go beyond the spool's cap until `work` is done. */
@@ -225,50 +232,22 @@ export class Delivery implements BatchTaker {
     if (this.#spool === undefined) return;
     this.#isStopping = true;
     this.#isUnreachable = true;
+    this.#unplaced?.stop();
     this.#leaveAllMemory('the gateway stops');
     await this.drained();
+    await this.#unplaced?.confirmed();
   }
 
   /**
-   * Places what waits on disk for the topic's number of partitions, if it was placed for another one. Batches
-   * delivered meanwhile wait in memory until setLeaders. Rejects if the disk fails; then all is as it was.
+   * The topic has so many partitions. If it had more before, or if it was not known, the records on disk that have no
+   * partition now are given theirs.
+   * @param limits of a batch that is made of records on disk
+   * @returns the number of partitions that batches are to be gathered for from now on; undefined if it stays as it is,
+   * because records are being placed for another number. `adoptable` tells when to try again.
    */
-  async adoptPartitions(partitions: number, limits: BatchLimits): Promise<void> {
-    const spool = this.#spool;
-    if (spool === undefined) return;
+  adoptPartitions(partitions: number, limits: BatchLimits): number | undefined {
     this.#limits = limits;
-    const isMisplaced = this.#isMisplaced(spool, partitions);
-    // At the first time also without it: nothing may go to the disk any more by the guess.
-    this.#isPlacing = isMisplaced || this.#sender.leaders === undefined;
-    if (isMisplaced) {
-      const { topic } = this.#options;
-      try {
-        await repartition(
-          { spool, all: this.#partitions },
-          { partitions, limits, codec: this.#codec },
-          (batches) => {
-            this.#spooled(batches);
-            for (const batch of batches) batch.settle();
-          },
-        );
-      } catch (error) {
-        this.#isPlacing = false;
-        if (this.#isUnreachable) this.#leaveAllMemory('Kafka is out of reach');
-        throw error;
-      }
-      this.#log.info({ topic, partitions }, 'The spool was placed anew for the topic’s partitions');
-    }
-    await spool.layout.set({ partitions, known: true });
-  }
-
-  /** Takes back the batches that wait unsealed because the topic's partitions were not known. */
-  takeParked(): Batch[] {
-    if (this.#sender.leaders !== undefined && !this.#isPlacing) return [];
-    const parked = this.#partitions
-      .filter(({ isOnDisk }) => this.#isPlacing || !isOnDisk)
-      .flatMap((partition) => partition.takeUnsealed());
-    for (const batch of parked) this.#inFlightRecords -= batch.count;
-    return parked;
+    return this.#unplaced === undefined ? partitions : this.#unplaced.adopt(partitions, limits);
   }
 
   /**
@@ -290,8 +269,6 @@ export class Delivery implements BatchTaker {
     this.#identity ??= identity;
     this.#sender.leaders = leaders;
     if (!this.#isStopping) this.#isUnreachable = false;
-    // Only now: batches of the former number of partitions are not to be written behind those that were placed.
-    if (this.#isPlacing) this.#endPlacing();
     for (const partition of this.#partitions) partition.leadersKnown();
     if (this.#isStopping) this.#leaveAllMemory('the gateway stops');
   }
@@ -302,7 +279,7 @@ export class Delivery implements BatchTaker {
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
-  /** Sends nothing more and closes the spool. */
+  /** Sends nothing more, and no longer uses the spool. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -310,7 +287,18 @@ export class Delivery implements BatchTaker {
     this.#sender.close();
     for (const partition of this.#partitions) partition.close();
     this.#wakeIdle();
-    await this.#spool?.close();
+    await this.#unplaced?.closed();
+  }
+
+  get #isPlaced(): boolean {
+    return this.#unplaced?.isPlaced ?? true;
+  }
+
+  #deliverTo(batch: Batch): void {
+    const partition = this.#partition(batch.partition);
+    partition.deliver(batch);
+    if (this.#isUnreachable)
+      partition.leaveMemory(this.#isStopping ? 'the gateway stops' : 'Kafka is out of reach');
   }
 
   #partition(number: number): Partition {
@@ -320,27 +308,59 @@ export class Delivery implements BatchTaker {
     return this.#partitions[number] as Partition;
   }
 
-  /** Whether batches on disk, or on their way there, were placed for partitions that the topic does not have, or by a wrong guess. */
-  #isMisplaced({ layout: { current }, pending }: Spool, partitions: number): boolean {
-    const placed = pending.map(({ partition }) => partition);
-    for (const { isOnDisk, number } of this.#partitions) if (isOnDisk) placed.push(number);
-    const isGuessedWrong = current?.known === false && current.partitions !== partitions;
-    return placed.length > 0 && (isGuessedWrong || placed.some((partition) => partition >= partitions));
-  }
-
-  #endPlacing(): void {
-    this.#isPlacing = false;
-    for (const partition of this.#partitions) partition.endHalt();
-    this.#resumeFromDisk();
-  }
-
   #leaveAllMemory(reason: string): void {
-    if (this.#isPlacing) return;
     for (const partition of this.#partitions) partition.leaveMemory(reason);
   }
 
-  #resumeFromDisk(): void {
-    for (const { partition } of this.#spool?.pending ?? []) this.#partition(partition).resumeFromDisk();
+  #asUnplacedHost(): UnplacedHost {
+    return {
+      seal: (batch) => this.#seal(batch),
+      spooled: (batches) => this.#spooled(batches),
+      replaced: (batch, parts) => {
+        this.#budget.release(batch.heldBytes);
+        for (const { heldBytes } of parts) this.#budget.take(heldBytes);
+      },
+      partitionsBeyond: (partitions) => this.#partitionsBeyond(partitions),
+      quiet: () => this.#quiet(),
+      retire: async (partition) => {
+        const gone = this.#partitions[partition];
+        await gone?.retire();
+        // It no longer tries, so it would never say that the trouble is over.
+        for (const direction of ['read', 'write']) this.#trouble(`${direction} ${partition}`, null);
+        // If the topic grows again, the partition begins with nothing but its sequence: a broker that still knows the
+        // producer would take a sequence that it has seen for a batch that it has.
+        const fresh = new Partition(partition, this.#partitionOptions, this.#host);
+        if (gone !== undefined) fresh.sequence = gone.sequence;
+        this.#partitions[partition] = fresh;
+      },
+      copied: (partitions) => {
+        for (const partition of partitions) this.#partition(partition).resumeFromDisk();
+      },
+      deliver: (batch) => this.#deliverTo(batch),
+      adoptable: () => this.#events.adoptable?.(),
+      trouble: (direction, reason) => this.#trouble(`${direction} unplaced`, reason),
+    };
+  }
+
+  #partitionsBeyond(partitions: number): number[] {
+    const logs = this.#spool?.pending.map(({ partition }) => partition) ?? [];
+    const used = this.#partitions.filter((one) => !one.isQuiet || one.isOnDisk).map(({ number }) => number);
+    return [...new Set([...logs, ...used])].filter((partition) => partition >= partitions);
+  }
+
+  /** All partitions leave memory; what they have on disk goes on its way. */
+  async #quiet(): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      this.#leaveAllMemory('the topic’s partitions are others than before');
+      if (this.#partitions.every(({ isQuiet }) => isQuiet)) return;
+      await pause(QUIET_POLL_MS, signal);
+    }
+  }
+
+  #trouble(where: string, reason: string | null): void {
+    if (reason === null) this.#troubles.delete(where);
+    else this.#troubles.set(where, reason);
   }
 
   #asHost(): PartitionHost {
@@ -374,10 +394,7 @@ export class Delivery implements BatchTaker {
       released: () => this.#events.limitsStale?.(),
       warn: ({ number: partition }, fields, message) =>
         this.#warn({ topic: this.#options.topic, partition, ...fields }, message),
-      trouble: (partition, direction, reason) => {
-        if (reason === null) this.#troubles.delete(`${direction} ${partition}`);
-        else this.#troubles.set(`${direction} ${partition}`, reason);
-      },
+      trouble: (partition, direction, reason) => this.#trouble(`${direction} ${partition}`, reason),
     };
   }
 

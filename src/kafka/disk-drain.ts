@@ -26,7 +26,8 @@ export interface DrainedPartition {
   readonly changed: WakeUp;
   readonly isOnDisk: boolean;
   readonly isHeld: boolean;
-  readonly isHalted: boolean;
+  /** Nothing is sent or read any more. */
+  readonly hasEnded: boolean;
   /** Batches in memory are on their way to the disk. */
   readonly isSpilling: boolean;
   /** Once the disk is empty, memory's batches are next, or there are none. */
@@ -88,22 +89,19 @@ export class DiskDrain {
     return this.#isRunning;
   }
 
-  /** Undefined once delivery is closed, and while halted if the disk does not open it. */
+  /** Undefined once the partition has ended. */
   open(): Promise<DiskRoute | undefined> {
     // Two openings of one log would write over each other.
-    this.#opening ??= this.#openUntilDone().then((route) => {
-      if (route === undefined) this.#opening = undefined;
-      return route;
-    });
+    this.#opening ??= this.#openUntilDone();
     return this.#opening;
   }
 
-  /** Goes on until the partition leaves the disk or is halted. */
+  /** Goes on until the partition leaves the disk or has ended. */
   async run(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
     const { changed } = this.#partition;
-    while (this.#partition.isOnDisk && !this.#partition.isHalted && !this.#options.disk.signal.aborted) {
+    while (this.#partition.isOnDisk && !this.#partition.hasEnded) {
       try {
         await this.#step();
       } catch (error) {
@@ -116,16 +114,9 @@ export class DiskDrain {
     changed.raise();
   }
 
-  /** What it had on disk is elsewhere now. */
-  forget(): void {
-    this.#route = undefined;
-    this.#opening = undefined;
-    this.#boundTo = undefined;
-  }
-
   async #openUntilDone(): Promise<DiskRoute | undefined> {
     const partition = this.#partition;
-    while (!this.#options.disk.signal.aborted && !partition.isHalted) {
+    while (!partition.hasEnded) {
       try {
         const log = await this.#host.spool?.log(partition.number);
         if (log === undefined) return undefined;
@@ -304,17 +295,19 @@ export class DiskDrain {
 
   #stepsOn(route: DiskRoute): SearchSteps {
     return {
-      send: (part) => this.#sendPart(part),
+      send: (part) => this.#sendPart(route, part),
       refuse: (record, reason) => this.#refuse(record, reason),
       passed: (offset, counts) => this.#passed(route, offset, counts),
       following: () => route.following(),
     };
   }
 
-  async #sendPart(part: DiskBatch): Promise<'stored' | 'interrupted' | Rejected> {
+  async #sendPart(route: DiskRoute, part: DiskBatch): Promise<'stored' | 'interrupted' | Rejected> {
     part.producer = undefined;
     // If another cluster comes meanwhile, the partition gets another one.
     const { sequence } = this.#partition;
+    await route.preparePart(part, sequence, this.#host.identity);
+    if (this.#host.cluster !== this.#boundTo || sequence !== this.#partition.sequence) return 'interrupted';
     const outcome = await this.#partition.sendAlone(part);
     if (outcome === 'interrupted') return outcome;
     const { producer } = part as { producer: ProducerStamp | undefined };
@@ -324,13 +317,17 @@ export class DiskDrain {
         return 'stored';
       case 'rejected':
         if (producer === undefined || producer === NO_PRODUCER) return outcome;
+        // A start after a crash must not send these bytes under the sequence that other bytes get now.
+        if (route.isAssigned) await route.unassign();
         // If Kafka has answered for these bytes, their sequence is free for the next ones. Else Kafka may have them.
         if (!outcome.isUnanswered) sequence.giveBack(producer);
         else if (!(await this.#hasRenewed(() => this.#partition.renew()))) return 'interrupted';
         return outcome;
       case 'lost-sequence':
-        if (await this.#hasRenewed(() => this.#partition.renewLost(outcome.reason)))
+        if (await this.#hasRenewed(() => this.#partition.renewLost(outcome.reason))) {
+          if (route.isAssigned) await route.unassign();
           this.#partition.failed({ kind: 'failed', reason: outcome.reason });
+        }
         return 'interrupted';
       case 'failed':
         this.#partition.failed({ kind: 'failed', reason: outcome.reason });
@@ -342,7 +339,7 @@ export class DiskDrain {
   async #refuse(record: RefusedRecord, reason: string): Promise<boolean> {
     const partition = this.#partition;
     let isDurable = false;
-    while (!isDurable && !partition.isHalted) {
+    while (!isDurable && !partition.hasEnded) {
       let isDone = false;
       const done = () => {
         isDone = true;
@@ -352,7 +349,7 @@ export class DiskDrain {
         isDurable = true;
         done();
       }, done);
-      while (!isDone && !partition.isHalted) await partition.changed.wait();
+      while (!isDone && !partition.hasEnded) await partition.changed.wait();
       if (isDone && !isDurable) await pause(RETRY_MS, this.#options.disk.signal);
     }
     return isDurable;

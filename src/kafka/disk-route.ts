@@ -38,6 +38,8 @@ export class DiskRoute {
   #unwritten: Batch[] = [];
   // The end of the last batch that was read. If it is not acknowledged when the next one is asked for, it is read again.
   #readEnd: number | undefined;
+  // The rest of a batch of which next() gave a part.
+  #rest: DiskBatch | undefined;
 
   constructor(log: SpoolLog, options: DiskRouteOptions, events: DiskRouteEvents) {
     this.#log = log;
@@ -67,7 +69,7 @@ export class DiskRoute {
 
   /** Everything on disk has been read. */
   get isRead(): boolean {
-    return this.#log.caughtUp;
+    return this.#log.caughtUp && this.#rest === undefined;
   }
 
   /** The same, and nothing is on its way there. */
@@ -113,19 +115,26 @@ export class DiskRoute {
     if (this.#readEnd !== undefined && this.#readEnd !== this.#log.acknowledged) await this.rewind();
     // If the disk fails in the middle of this, the next call begins again.
     this.#readEnd = UNKNOWN;
-    const first = await this.#log.next();
-    if (first === undefined) {
+    const batch = this.#rest ?? (await this.#read());
+    this.#rest = undefined;
+    if (batch === undefined) {
       this.#readEnd = undefined;
       return undefined;
     }
-    const batch = this.#asDiskBatch(await this.#gather(first));
-    this.#readEnd = batch.end;
-    const [rest = batch] = await this.#from(this.#log.acknowledged, batch);
-    return rest;
+    const [unsent = batch] = await this.#from(this.#log.acknowledged, batch);
+    const next = await this.#upToPlanned(unsent);
+    this.#readEnd = next.end;
+    return next;
   }
 
   /** The batch behind the one that next() or following() gave last, although that is not acknowledged. */
   async following(): Promise<DiskBatch | undefined> {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) {
+      this.#readEnd = rest.end;
+      return rest;
+    }
     const next = await this.#log.next();
     if (next === undefined) return undefined;
     const { bytes, count, offset } = this.#asDiskBatch(next);
@@ -171,6 +180,27 @@ export class DiskRoute {
     }
   }
 
+  /**
+   * The same for a part of a batch, which is stamped when it is sent. A part that others have to be acknowledged before
+   * is sent without being remembered: after a crash it is sent again.
+   * @throws the system's error; then the part must not be sent
+   */
+  async preparePart(
+    part: DiskBatch,
+    sequence: ProducerSequence,
+    identity: ProducerIdentity | undefined,
+  ): Promise<void> {
+    if (identity === undefined) return;
+    if (part.offset === this.#log.acknowledged) {
+      const { producerId, producerEpoch, baseSequence: firstSequence } = sequence.take(identity, 0);
+      await this.#log.assign({ fromOffset: part.offset, producerId, producerEpoch, firstSequence });
+      await this.#log.plan(part.end);
+      return;
+    }
+    // The part takes a sequence that may be remembered for a record before it, which a start would then take for stored.
+    if (this.isAssigned) await this.unassign();
+  }
+
   /** Whether a producer is assigned to what is sent next, or the file may say so: by this process or an earlier one. */
   get isAssigned(): boolean {
     return this.#log.assignment !== undefined || this.#log.isCursorStale;
@@ -191,18 +221,10 @@ export class DiskRoute {
     return this.#log.acknowledge(end);
   }
 
-  /** The sealed batches that have still to be sent, oldest first. */
-  async *remaining(): AsyncGenerator<Buffer> {
-    await this.#log.rewind();
-    for (let next = await this.#log.next(); next !== undefined; next = await this.#log.next()) {
-      const [rest] = await this.#from(this.#log.acknowledged, this.#asDiskBatch(next));
-      if (rest !== undefined) yield rest.bytes;
-    }
-  }
-
   /** Reads again from the last acknowledged record. */
   async rewind(): Promise<void> {
     this.#readEnd = UNKNOWN;
+    this.#rest = undefined;
     await this.#log.rewind();
     this.#readEnd = undefined;
   }
@@ -227,6 +249,20 @@ export class DiskRoute {
       await log.next();
     }
     return merger.merged(this.#options.codec, this.#options.isStampedWhenSent ? Date.now() : undefined);
+  }
+
+  async #read(): Promise<DiskBatch | undefined> {
+    const first = await this.#log.next();
+    return first && this.#asDiskBatch(await this.#gather(first));
+  }
+
+  /** A part of a batch that may have reached Kafka before is cut at the same place again. */
+  async #upToPlanned(batch: DiskBatch): Promise<DiskBatch> {
+    const end = this.#log.sendingEnd ?? 0;
+    if (end <= batch.offset || end >= batch.end) return batch;
+    const [part = batch, rest] = await split(batch, [end - batch.offset, batch.count], this.#options.codec);
+    this.#rest = rest;
+    return part;
   }
 
   /** Without the records that are acknowledged already: a search acknowledges parts of a batch. */

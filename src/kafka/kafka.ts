@@ -5,28 +5,40 @@ import type { Logger } from 'pino';
 import { durationText } from '../config/kinds.ts';
 import type { Settings } from '../config/settings.ts';
 import { messageBytes } from '../config/shares.ts';
-import type { LockWait } from '../spool/lock.ts';
-import { deadLettersDirectory } from '../spool/parts.ts';
-import { Spool } from '../spool/spool.ts';
+import { DEAD_LETTERS_NAME, deadLettersDirectory } from '../spool/parts.ts';
+import { Spool, type SpoolOptions } from '../spool/spool.ts';
+import { SpoolCap } from '../spool/spool-cap.ts';
+import type { TopicSpool } from '../spool/topic-spool.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { KafkaCluster } from './cluster.ts';
 import { type Codec, createCodec } from './compression.ts';
-import { createDeadLetterPipeline, deadSpoolOptions } from './dead-letter-pipeline.ts';
-import { DeadLetters } from './dead-letters.ts';
+import { createDeadLetterPipeline } from './dead-letter-pipeline.ts';
+import { DeadLetters, NO_LETTERS_LINK } from './dead-letters.ts';
 import type { SaslOptions } from './kafkajs.ts';
-import { Leftovers } from './leftovers.ts';
-import { createPipeline, type Pipeline, topicToCreate } from './pipeline.ts';
+import { OrphanedSpools } from './orphaned-spools.ts';
+import {
+  closePipeline,
+  createDiskPipeline,
+  createPipeline,
+  type Pipeline,
+  startPipeline,
+  topicToCreate,
+  useSpool,
+} from './pipeline.ts';
 import type { RefusedRecord } from './split-batch.ts';
 
 export interface Kafka extends Pipeline {
   readonly cluster: KafkaCluster | undefined;
   readonly codec: Codec;
   readonly deadLetters: DeadLetters;
-  /** Set by start(). */
-  readonly spool: Spool | undefined;
-  /** Records an earlier process left in the spool. */
+  /** Of KAFKA_TOPIC_METRICS, in the part of this process. Set by start(). */
+  readonly spool: TopicSpool | undefined;
+  /** Of all readings on disk that this process sends. */
+  readonly spoolCap: SpoolCap;
+  /** Records of KAFKA_TOPIC_METRICS that an earlier process left in this process's part of the spool. */
   readonly recovered: number;
-  readonly leftovers: Leftovers;
+  /** All others that are on disk. */
+  readonly orphans: OrphanedSpools;
   /** Opens the spool and begins to look for Kafka. Rejects if the spool is in use or cannot be used, or after close(). */
   start(options?: KafkaStart): Promise<void>;
   /** Sends what is open and resolves when all of it is confirmed or on disk; it can take as long as Kafka does. */
@@ -41,7 +53,7 @@ export interface Kafka extends Pipeline {
 
 export interface KafkaStart {
   /** Spool directories of former processes. */
-  readonly leftovers?: readonly string[];
+  readonly orphanedParts?: readonly string[];
   /** How long to wait for another process that has the spool. */
   readonly lockWaitMs?: number;
 }
@@ -56,99 +68,111 @@ export interface KafkaEvents {
 
 const ALARM_PARTITIONS = 1;
 
-/** @throws CodecUnavailableError where KAFKA_COMPRESSION cannot be had here */
-export function createKafka(settings: Settings, events: KafkaEvents, log: Logger): Kafka {
+/**
+ * @param cluster another one than the settings name, for tests
+ * @throws CodecUnavailableError if KAFKA_COMPRESSION cannot be had here
+ */
+export function createKafka(
+  settings: Settings,
+  events: KafkaEvents,
+  log: Logger,
+  cluster: KafkaCluster | undefined = createCluster(settings, log),
+): Kafka {
   const codec = createCodec(settings.KAFKA_COMPRESSION);
-  const cluster = createCluster(settings, log);
-  const shared = { settings, codec, cluster, log };
+  const context = { settings, codec, cluster, log };
+  const readingsSpool = spoolOptions(settings, readingsCap(settings), log);
+  const lettersSpool = spoolOptions(settings, lettersCap(settings), log);
   const metrics = createPipeline({
-    ...shared,
+    ...context,
     topic: settings.KAFKA_TOPIC_METRICS,
     budget: new BufferBudget(settings.KAFKA_BUFFER_BYTES, messageBytes(settings)),
     others: [topicToCreate(settings, settings.KAFKA_TOPIC_ALARMS, ALARM_PARTITIONS)],
     quiet: false,
     recordRefused: events.recordRefused,
   });
-  const openLetters = () => createDeadLetterPipeline(settings, shared);
-  const dead = openLetters();
-  const deadLetters = new DeadLetters(
-    dead,
-    {
-      hasTopic: settings.KAFKA_TOPIC_DEAD_LETTERS !== null,
-      maxDiskBytes: settings.SPOOL_DEAD_BYTES,
-    },
-    log,
-  );
-  const leftovers = new Leftovers({
+  const dead = createDeadLetterPipeline(context);
+  const hasLettersTopic = settings.KAFKA_TOPIC_DEAD_LETTERS !== null;
+  const deadLetters = new DeadLetters(dead, { hasTopic: hasLettersTopic, cap: lettersSpool.cap }, log);
+  const orphans = new OrphanedSpools({
     readings: {
-      spoolOptions: spoolOptions(settings),
-      open: () =>
-        createPipeline({
-          ...shared,
-          topic: settings.KAFKA_TOPIC_METRICS,
-          // Its batches come from the disk, and none is gathered.
-          budget: new BufferBudget(0, 0),
-          others: [],
-          quiet: true,
-          recordRefused: events.recordRefused,
-        }),
+      spoolOptions: readingsSpool,
+      createPipeline: (topic) => createDiskPipeline(context, topic, events.recordRefused),
+      blocked: cluster === undefined ? 'KAFKA_BROKERS is empty' : null,
     },
-    letters: { spoolOptions: deadSpoolOptions(settings), open: openLetters },
+    letters: {
+      spoolOptions: lettersSpool,
+      createPipeline: () => createDeadLetterPipeline(context),
+      blocked: cluster === undefined || !hasLettersTopic ? NO_LETTERS_LINK : null,
+    },
+    currentTopic: settings.KAFKA_TOPIC_METRICS,
+    isConnected: () => cluster?.connected ?? false,
     log,
   });
-  let spool: Spool | undefined;
+  const parts: Spool[] = [];
+  let spool: TopicSpool | undefined;
   let recovered = 0;
+  let starting: Promise<void> = Promise.resolve();
   const closing = new AbortController();
   log.info(
     `Kafka producer initialized (batch=${settings.KAFKA_BATCH_SIZE}, compression=${settings.KAFKA_COMPRESSION}, async=${settings.KAFKA_ASYNC})`,
   );
+
+  async function open(options: SpoolOptions, what: string, lockWaitMs: number): Promise<Spool> {
+    const { directory } = options;
+    const opened = await Spool.open(options, {
+      timeoutMs: lockWaitMs,
+      signal: closing.signal,
+      onWait: (pid) =>
+        log.warn(
+          { holder: pid, directory },
+          `SPOOL_DIR is in use by pid ${pid ?? 'unknown'}: waiting up to ${durationText(lockWaitMs)} for that process to end`,
+        ),
+    });
+    parts.push(opened.spool);
+    closing.signal.throwIfAborted();
+    const { records, badBatches, cutBytes } = opened.report;
+    if (records + badBatches + cutBytes > 0)
+      log.info({ ...opened.report }, `Spool: ${records} ${what} of an earlier run are waiting for Kafka`);
+    return opened.spool;
+  }
+
+  async function start({ orphanedParts = [], lockWaitMs = 0 }: KafkaStart): Promise<void> {
+    const directory = settings.SPOOL_DIR;
+    const own = await open({ ...readingsSpool, directory }, 'records', lockWaitMs);
+    const current = await own.topic(settings.KAFKA_TOPIC_METRICS);
+    // In one turn, so that all that was found counts from one moment on.
+    spool = current;
+    recovered = current.records;
+    useSpool(metrics, current);
+    orphans.adopt(own);
+    // Before the first reading is sent: a reading that Kafka refuses waits for its letter.
+    const lettersDirectory = deadLettersDirectory(directory);
+    const letters = await open({ ...lettersSpool, directory: lettersDirectory }, 'dead letters', lockWaitMs);
+    deadLetters.useSpool(await letters.topic(DEAD_LETTERS_NAME));
+    closing.signal.throwIfAborted();
+    if (metrics.link === undefined)
+      log.warn('KAFKA_BROKERS is empty: records stay in the spool until brokers are configured');
+    startPipeline(metrics);
+    deadLetters.start();
+    await orphans.start(orphanedParts);
+  }
+
   return {
     ...metrics,
     cluster,
     codec,
-    leftovers,
+    orphans,
     deadLetters,
+    spoolCap: readingsSpool.cap,
     get spool() {
       return spool;
     },
     get recovered() {
       return recovered;
     },
-    async start({ leftovers: leftoverDirectories = [], lockWaitMs = 0 } = {}) {
-      const directory = settings.SPOOL_DIR;
-      const lockWait = {
-        timeoutMs: lockWaitMs,
-        signal: closing.signal,
-        onWait: (pid: number | undefined) =>
-          log.warn(
-            { holder: pid, directory },
-            `SPOOL_DIR is in use by pid ${pid ?? 'unknown'}: waiting up to ${durationText(lockWaitMs)} for that process to end`,
-          ),
-      };
-      const opened = await Spool.open({ ...spoolOptions(settings), directory }, lockWait);
-      if (closing.signal.aborted) {
-        await opened.spool.close();
-        closing.signal.throwIfAborted();
-      }
-      spool = opened.spool;
-      recovered = opened.report.records;
-      if (recovered > 0 || opened.report.badBatches > 0 || opened.report.cutBytes > 0) {
-        log.info({ ...opened.report }, `Spool: ${recovered} records of an earlier run are waiting for Kafka`);
-      }
-      // What is there was placed for so many partitions; new batches go the same way until Kafka says better.
-      const placedFor = spool.layout.current?.partitions;
-      if (placedFor !== undefined) metrics.batcher.assume(placedFor);
-      else await spool.layout.set({ partitions: metrics.batcher.partitions, known: false });
-      await metrics.delivery.useSpool(spool);
-      // Before the first reading is sent: a reading that Kafka refuses waits for its letter.
-      await deadLetters.useSpool(await openDeadSpool(settings, lockWait, log));
-      if (metrics.link === undefined) {
-        log.warn('KAFKA_BROKERS is empty: records stay in the spool until brokers are configured');
-        metrics.delivery.unreachable();
-      }
-      metrics.link?.start();
-      deadLetters.start();
-      await leftovers.start(leftoverDirectories);
+    start(options = {}) {
+      starting = start(options);
+      return starting;
     },
     async flush() {
       metrics.batcher.flush();
@@ -174,14 +198,11 @@ export function createKafka(settings: Settings, events: KafkaEvents, log: Logger
     },
     async close() {
       closing.abort();
-      await leftovers.close();
-      for (const pipeline of [metrics, dead]) {
-        pipeline.link?.close();
-        pipeline.batcher.stop();
-        pipeline.budget.close();
-      }
+      // A start may be in the middle of opening a part.
+      await Promise.all([orphans.close(), starting.catch(() => undefined)]);
       cluster?.close();
-      await Promise.all([metrics.delivery.close(), dead.delivery.close()]);
+      await Promise.all([metrics, dead].map(closePipeline));
+      for (const part of parts) await part.close();
     },
   };
 }
@@ -191,18 +212,24 @@ export function createCluster(settings: Settings, log: Logger): KafkaCluster | u
   return settings.KAFKA_BROKERS.length === 0 ? undefined : new KafkaCluster(clusterOptions(settings), log);
 }
 
-async function openDeadSpool(settings: Settings, lockWait: LockWait, log: Logger): Promise<Spool> {
-  const directory = deadLettersDirectory(settings.SPOOL_DIR);
-  const { spool, report } = await Spool.open({ ...deadSpoolOptions(settings), directory }, lockWait);
-  if (report.records > 0 || report.badBatches > 0 || report.cutBytes > 0)
-    log.info({ ...report }, `Spool: ${report.records} dead letters of an earlier run are waiting for Kafka`);
-  return spool;
+/** What readings take on disk, or may take. */
+export function readingsCap(settings: Settings): SpoolCap {
+  return new SpoolCap(settings.SPOOL_MAX_BYTES, 'SPOOL_MAX_BYTES');
 }
 
-function spoolOptions(settings: Settings) {
+/** The same of dead letters. */
+export function lettersCap(settings: Settings): SpoolCap {
+  return new SpoolCap(settings.SPOOL_DEAD_BYTES, 'SPOOL_DEAD_BYTES');
+}
+
+export function spoolOptions(
+  settings: Settings,
+  cap: SpoolCap,
+  log: Logger,
+): Omit<SpoolOptions, 'directory'> {
   return {
-    topic: settings.KAFKA_TOPIC_METRICS,
-    maxBytes: settings.SPOOL_MAX_BYTES,
+    remark: ({ level, text }, directory) => log[level]({ directory }, `Spool: ${text}`),
+    cap,
     segmentBytes: settings.SPOOL_SEGMENT_BYTES,
     sync: settings.SPOOL_SYNC,
     partitions: settings.KAFKA_NUM_PARTITIONS,

@@ -3,7 +3,6 @@
 // It never touches a record.
 import type { Logger } from 'pino';
 import { backoffMs, pause } from './backoff.ts';
-import type { Batch } from './batch.ts';
 import type { BatchLimits } from './batch-merger.ts';
 import type { TopicLimits, TopicMetadata, TopicToCreate } from './cluster.ts';
 import { AnswerError, ClusterError } from './cluster-error.ts';
@@ -42,8 +41,8 @@ export interface RefresherTiming extends DoubtTiming {
 export interface MetadataDelivery {
   /** Time of the oldest record on disk, milliseconds since 1970; undefined if there is none. */
   readonly oldestSpooledMs: number | undefined;
-  adoptPartitions(partitions: number, limits: BatchLimits): Promise<void>;
-  takeParked(): Batch[];
+  /** The number that batches are to be gathered for; undefined if it stays as it is for now. */
+  adoptPartitions(partitions: number, limits: BatchLimits): number | undefined;
   setLeaders(
     leaders: readonly number[],
     identity: ProducerIdentity | undefined,
@@ -58,7 +57,7 @@ export interface MetadataBatcher {
   readonly partitions: number | undefined;
   readonly batchLimits: BatchLimits;
   maxRecordBytes: number;
-  setPartitions(partitions: number, parked: readonly Batch[], isFirst: boolean): void;
+  setPartitions(partitions: number): void;
 }
 
 /** Why records cannot be delivered now. */
@@ -236,7 +235,7 @@ export class MetadataRefresher {
     const taken = verdict === 'believed' ? metadata : this.#withFormerPartitions(metadata);
     await this.#prepare(taken);
     if (this.#abort.signal.aborted) return null;
-    await this.#apply(taken);
+    this.#apply(taken);
     this.#leaders = taken.leaders;
     this.#leadersOf = this.#clusterId;
     if (verdict === 'one-broker') {
@@ -324,14 +323,12 @@ export class MetadataRefresher {
     if (!this.known) await reading;
   }
 
-  async #apply({ leaders }: TopicMetadata): Promise<void> {
+  #apply({ leaders }: TopicMetadata): void {
     const isFirst = !this.known;
-    await this.#delivery.adoptPartitions(leaders.length, this.#batcher.batchLimits);
-    const parked = this.#delivery.takeParked();
+    // In one turn: batches of the former partitions must not be delivered as batches of these.
+    const adopted = this.#delivery.adoptPartitions(leaders.length, this.#batcher.batchLimits);
+    if (adopted !== undefined) this.#batcher.setPartitions(adopted);
     this.#delivery.setLeaders(leaders, this.#identity, this.#clusterId);
-    if (isFirst || parked.length > 0 || leaders.length !== this.#batcher.partitions) {
-      this.#batcher.setPartitions(leaders.length, parked, isFirst);
-    }
     this.#partitions = leaders.length;
     const { others } = this.#options;
     if (!isFirst || others.length === 0) return;
@@ -410,7 +407,7 @@ function refused(what: string, errorCode: number): Trouble {
   return { ...mayPass(`${what}: ${name}${advice}`), kind: name };
 }
 
-/** A request that no broker answered, or that one refused, or a spool that could not be placed for the partitions. */
+/** No broker answered a request, or one refused it. */
 function asTrouble(error: unknown): Trouble {
   if (error instanceof AnswerError) return refused('Kafka refuses a request', error.errorCode);
   const { message } = error as Error;

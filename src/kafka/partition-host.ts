@@ -1,6 +1,6 @@
 // What a partition needs of the delivery that it belongs to.
 import type { Logger } from 'pino';
-import type { Spool } from '../spool/spool.ts';
+import type { TopicSpool } from '../spool/topic-spool.ts';
 import type { Batch } from './batch.ts';
 import type { Codec } from './compression.ts';
 import type { DiskRouteOptions } from './disk-route.ts';
@@ -21,7 +21,7 @@ export interface PartitionOptions {
 /** The delivery that a partition belongs to. */
 export interface PartitionHost {
   /** Undefined until the spool is there, and without one. */
-  readonly spool: Spool | undefined;
+  readonly spool: TopicSpool | undefined;
   /** The process's producer; undefined until Kafka gave one, and without idempotence. */
   readonly identity: ProducerIdentity | undefined;
   /** The cluster that the identity belongs to; undefined until Kafka was reached. */

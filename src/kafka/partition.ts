@@ -15,10 +15,10 @@
 // |             |                    |                             | to Kafka is to be left                                |
 // | held        | are written to disk| from time to time its first | disk: Kafka took a record again                       |
 // |             |                    | record                      |                                                       |
+// | gone        | there are none     | nothing                     | nothing: the topic no longer has the partition        |
 //
 // Without a spool a partition stays in `memory` and tries again for ever.
-import { setTimeout as pause } from 'node:timers/promises';
-import { type BackoffOptions, backoffMs } from './backoff.ts';
+import { type BackoffOptions, backoffMs, pause } from './backoff.ts';
 import type { Batch } from './batch.ts';
 import { DeferredConfirmations } from './deferred-confirmations.ts';
 import { DiskDrain, type DrainedPartition } from './disk-drain.ts';
@@ -30,11 +30,11 @@ import { type ProducerIdentity, ProducerSequence } from './producer-sequence.ts'
 import { NO_PRODUCER, nextSequence, stamp, stampTime } from './record-batch.ts';
 import { WakeUp } from './wake-up.ts';
 
-export type PartitionState = 'memory' | 'leaving' | 'disk' | 'catching-up' | 'held';
+export type PartitionState = 'memory' | 'leaving' | 'disk' | 'catching-up' | 'held' | 'gone';
 
 const RETRY: BackoffOptions = { firstMs: 50, maxMs: 2000 };
 const HELD: BackoffOptions = { firstMs: 1000, maxMs: 10_000 };
-const HALT_POLL_MS = 5;
+const RETIRE_POLL_MS = 5;
 /** Round trips longer than this get several batches in flight, milliseconds. */
 const FAR_MS = 25;
 /** A broker recognises the last five batches of a producer if they are sent again. */
@@ -70,8 +70,6 @@ export class Partition implements DrainedPartition {
   // Asynchronous steps under way: a new producer id for memory, and memory's batches to the disk.
   #isRenewing = false;
   #isSpilling = false;
-  // Nothing is sent, written or read, because the spool is being placed for another number of partitions.
-  #isHalted = false;
 
   constructor(number: number, options: PartitionOptions, host: PartitionHost) {
     this.number = number;
@@ -86,12 +84,18 @@ export class Partition implements DrainedPartition {
 
   /** Its batches go through the disk. */
   get isOnDisk(): boolean {
-    return this.#state !== 'memory' && this.#state !== 'leaving';
+    return this.#state !== 'memory' && this.#state !== 'leaving' && this.#state !== 'gone';
+  }
+
+  /** No batch of it is in memory, so that it writes nothing to its log before it is given one. */
+  get isQuiet(): boolean {
+    const isMoving = this.#isRenewing || this.#isSpilling || (this.#drain.route?.waiting ?? 0) > 0;
+    return !isMoving && this.#memory.length === 0;
   }
 
   /** New batches are written to the disk. */
   get #isWritten(): boolean {
-    return (this.#state === 'disk' || this.#state === 'held') && !this.#isHalted;
+    return (this.#state === 'disk' || this.#state === 'held') && !this.hasEnded;
   }
 
   /** Its batches go through the disk and Kafka did not take the oldest when it was last tried. */
@@ -143,8 +147,9 @@ export class Partition implements DrainedPartition {
     return this.#state === 'held';
   }
 
-  get isHalted(): boolean {
-    return this.#isHalted;
+  /** Nothing is sent or read any more. */
+  get hasEnded(): boolean {
+    return this.#state === 'gone' || this.#options.disk.signal.aborted;
   }
 
   get isSpilling(): boolean {
@@ -216,15 +221,8 @@ export class Partition implements DrainedPartition {
 
   deliver(batch: Batch): void {
     this.#memory.push(batch);
-    if (this.#isHalted) return;
     if (this.#isWritten) void this.#spill();
     else if (this.#host.canSend || this.#state !== 'memory') void this.#sealAndSend(batch);
-  }
-
-  /** Takes back the batches that nobody has begun to seal, which are the last ones. */
-  takeUnsealed(): Batch[] {
-    const first = this.#memory.findIndex(({ closed }) => !closed);
-    return first < 0 ? [] : this.#memory.splice(first);
   }
 
   /** The leaders are known, or were asked for again. */
@@ -237,16 +235,17 @@ export class Partition implements DrainedPartition {
   /** Kafka as a whole is out of reach, or the gateway stops: what is in memory goes to the disk. */
   leaveMemory(reason: string): void {
     this.#confirmations.end();
-    if (this.#isHalted) return;
+    if (this.hasEnded) return;
     if (this.#state === 'catching-up') this.#backToDisk();
     else if (this.#state === 'memory' && this.#memory.length > 0) this.#goToDisk(reason);
   }
 
-  /** Batches of this partition are on disk that were not put there by itself. What is in memory follows them. */
+  /** There are batches in its log that it has not written itself: of an earlier process, or copies. */
   resumeFromDisk(): void {
-    this.#state = 'disk';
+    if (!this.isOnDisk) this.#state = 'disk';
     void this.#spill();
     void this.#drain.run();
+    this.changed.raise();
   }
 
   // --- batches out, for the sender ---
@@ -260,7 +259,7 @@ export class Partition implements DrainedPartition {
   next(leader: number): ProducerBatch | undefined {
     const { size } = this.#inFlight;
     if (this.#alone !== undefined) return size === 0 ? this.#alone.batch : undefined;
-    if (this.#state !== 'memory' || this.#isRenewing || this.#isHalted) return undefined;
+    if (this.#state !== 'memory' || this.#isRenewing) return undefined;
     if (size === 0) return this.#memory[0];
     return size < this.#window && this.#inFlight.isOpenTo(leader) ? this.#memory[size] : undefined;
   }
@@ -291,7 +290,7 @@ export class Partition implements DrainedPartition {
     else this.#aloneFailed(failure);
   }
 
-  // --- another cluster, another number of partitions, the end ---
+  // --- another cluster, the end ---
 
   /** Kafka is another cluster than before: no identity or sequence of the former one says anything there. */
   forgetProducer(): void {
@@ -301,68 +300,19 @@ export class Partition implements DrainedPartition {
     this.#interrupt();
   }
 
-  /**
-   * Resolves once nothing is sent, written or read; batches that are delivered meanwhile wait in memory.
-   * @throws if delivery is closed meanwhile
-   */
-  async halt(): Promise<void> {
-    this.#isHalted = true;
+  /** The topic no longer has the partition: resolves once its log is not used any more. Only while it is quiet. */
+  async retire(): Promise<void> {
     this.#confirmations.end();
-    this.#interrupt();
-    const isMoving = () =>
-      this.#inFlight.size > 0 ||
-      this.#isRenewing ||
-      this.#isSpilling ||
-      this.#drain.isRunning ||
-      (this.#drain.route?.waiting ?? 0) > 0;
-    while (isMoving()) {
-      if (!this.#isSpilling) this.#memory.unshift(...(this.#drain.route?.takeBack() ?? []));
-      await pause(HALT_POLL_MS, undefined, { signal: this.#options.disk.signal });
-      // Each time: a step that was between its look at the state and its wait would not see an earlier one.
-      this.changed.raise();
+    this.#state = 'gone';
+    const { signal } = this.#options.disk;
+    while ((this.#drain.isRunning || this.#inFlight.size > 0) && !signal.aborted) {
+      this.#interrupt();
+      await pause(RETIRE_POLL_MS, signal);
     }
   }
 
-  /** All that has still to be sent, oldest first: the disk's batches, then these of memory. Only while halted. */
-  async *remaining(waiting: readonly Batch[]): AsyncGenerator<Buffer> {
-    if (this.#drain.route !== undefined) yield* this.#drain.route.remaining();
-    for (const batch of waiting) {
-      await this.#host.seal(batch);
-      if (batch.bytes !== undefined) yield batch.bytes;
-    }
-  }
-
-  /** Its batches in memory. Only while halted. */
-  get waiting(): readonly Batch[] {
-    return this.#memory;
-  }
-
-  /** Everything it had on disk, and its first `count` batches in memory, are elsewhere now. It stays halted. */
-  moved(count: number): Batch[] {
-    this.#state = 'memory';
-    this.#drain.forget();
-    this.#succeeded();
-    return this.#memory.splice(0, count);
-  }
-
-  /** Ends the halt with everything as it was. */
-  async resume(): Promise<void> {
-    await this.#drain.route?.rewind().catch(() => undefined);
-    this.endHalt();
-  }
-
-  endHalt(): void {
-    this.#isHalted = this.#options.disk.signal.aborted;
-    if (this.#isHalted) return;
-    if (this.isOnDisk) {
-      void this.#spill();
-      void this.#drain.run();
-    } else this.leadersKnown();
-  }
-
-  /** Sends nothing more. */
+  /** Sends nothing more. After the signal was aborted. */
   close(): void {
-    this.#isHalted = true;
     this.#confirmations.end();
     this.#interrupt();
   }
@@ -460,7 +410,7 @@ export class Partition implements DrainedPartition {
   // --- from memory to the disk ---
 
   #goToDisk(reason: string): void {
-    if (this.#host.spool === undefined || this.#isHalted || this.#state !== 'memory') return;
+    if (this.#host.spool === undefined || this.hasEnded || this.#state !== 'memory') return;
     this.#state = 'leaving';
     const message = `Partition ${this.number} goes to the spool until Kafka takes its batches again`;
     this.#options.log.warn({ topic: this.#options.topic, partition: this.number, reason }, message);
@@ -506,7 +456,7 @@ export class Partition implements DrainedPartition {
   }
 
   sendAlone(batch: DiskBatch): Promise<Outcome | 'interrupted'> {
-    if (this.#isHalted) return Promise.resolve('interrupted');
+    if (this.hasEnded) return Promise.resolve('interrupted');
     return new Promise((decided) => {
       this.#alone = { batch, isStale: false, decided };
       this.#host.ready(this);
@@ -527,7 +477,7 @@ export class Partition implements DrainedPartition {
     this.#confirmations.end();
     if (this.#state === 'catching-up') this.#backToDisk();
     // The same bytes again, which an idempotent broker recognises.
-    if (this.#isHalted || this.#alone?.isStale) this.#decide('interrupted');
+    if (this.hasEnded || this.#alone?.isStale) this.#decide('interrupted');
     else this.#host.ready(this);
   }
 

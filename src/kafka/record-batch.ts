@@ -146,7 +146,7 @@ export class RecordBatchWriter {
     this.#sealed = true;
     const records = this.#chunks.parts();
     const compressed = await codec.compress(records);
-    // Where compression does not pay, the records stay as they are: the codec is named in each batch.
+    // If compression does not pay, the records stay as they are: the codec is named in each batch.
     const pays = codec.id !== 0 && bytesOf(compressed) < this.#chunks.bytes;
     const parts = pays ? compressed : records;
     const length = HEADER_BYTES + bytesOf(parts);
@@ -160,11 +160,6 @@ export class RecordBatchWriter {
     this.#writeHeader(bytes, pays ? codec.id : 0);
     this.#chunks.free();
     return { bytes, memory };
-  }
-
-  /** Calls `visit` with each record: its time, and its bytes from the key's length on. */
-  forEachRecord(visit: (timestampMs: number, body: Uint8Array) => void): void {
-    for (const part of this.#chunks.parts()) forEachRecord(part, this.#baseTimestamp, visit);
   }
 
   #timestampDelta(timestampMs: number): number {
@@ -233,6 +228,24 @@ export function stamp(batch: Buffer, producer: ProducerStamp): void {
   batch.writeUInt32BE(crc32c(batch.subarray(AT.attributes)), AT.crc);
 }
 
+/** The partition that a batch was gathered for, and how many the topic had then. */
+export interface GatheredFor {
+  readonly partition: number;
+  readonly partitions: number;
+}
+
+/** Stamps a batch that is not to be sent as it is. The fields of its producer say what it was gathered for. */
+export function stampUnsent(batch: Buffer, gatheredFor: GatheredFor | undefined): void {
+  const { partition = -1, partitions = 0 } = gatheredFor ?? {};
+  stamp(batch, { producerId: BigInt(-1 - partitions), producerEpoch: -1, baseSequence: partition });
+}
+
+/** Undefined if the batch was gathered for no partition. */
+export function gatheredFor(batch: Buffer): GatheredFor | undefined {
+  const { producerId, baseSequence: partition } = readStamp(batch);
+  return producerId < -1n ? { partition, partitions: Number(-1n - producerId) } : undefined;
+}
+
 /** The records of an uncompressed batch body, each as its time and its bytes from the key's length on. */
 export function forEachRecord(
   records: Uint8Array,
@@ -256,6 +269,10 @@ export function keyOf(body: Uint8Array): Uint8Array {
   const cursor = { at: 0 };
   const length = readVarint(body, cursor);
   return body.subarray(cursor.at, cursor.at + Math.max(0, length));
+}
+
+export function isKeyless(body: Uint8Array): boolean {
+  return readVarint(body, { at: 0 }) < 0;
 }
 
 /** Key and value of a record's bytes as forEachRecord hands them out. */

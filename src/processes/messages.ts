@@ -14,7 +14,7 @@ export type Order =
       readonly type: 'start';
       readonly index: number;
       readonly settings: Settings;
-      readonly leftovers: string[];
+      readonly orphanedParts: string[];
     }
   | { readonly type: 'connection'; readonly number: number }
   /** The device of that connection has a newer one in another process. */

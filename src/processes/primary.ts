@@ -10,7 +10,7 @@ import type { Settings } from '../config/settings.ts';
 import type { StopResult } from '../gateway.ts';
 import { withAcceptor } from '../gateway-snapshot.ts';
 import { Acceptor, acceptorOptions, addressText } from '../server/acceptor.ts';
-import { leftoversFor } from '../spool/parts.ts';
+import { orphanedPartsFor } from '../spool/parts.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { ProcessHandle } from './process-handle.ts';
 import { shareOf } from './share.ts';
@@ -39,9 +39,9 @@ export function createPrimary(
     if (address !== undefined) acceptor.released(address);
   };
   const handles = Array.from({ length: processes }, (_, index) => {
-    const leftovers = () => leftoversFor(index, { root: settings.SPOOL_DIR, processes });
+    const orphanedParts = () => orphanedPartsFor(index, { root: settings.SPOOL_DIR, processes });
     const handle: ProcessHandle = new ProcessHandle(
-      { index, settings: shareOf(settings, { index, processes }), leftovers },
+      { index, settings: shareOf(settings, { index, processes }), orphanedParts },
       {
         log,
         events: {

@@ -40,7 +40,7 @@ const NOTHING_LEFT: StopResult = { complete: true, unconfirmed: 0 };
 
 export class ProcessHandle {
   readonly index: number;
-  readonly #leftovers: () => string[];
+  readonly #orphanedParts: () => string[];
   readonly #settings: Settings;
   readonly #events: ProcessEvents;
   readonly #log: Logger;
@@ -59,15 +59,15 @@ export class ProcessHandle {
 
   /**
    * @param settings its share of the settings, the same for each of its starts
-   * @param leftovers parts of the spool that have no process now and are this one's to send
+   * @param orphanedParts parts of the spool that have no process now and are this one's to send
    */
   constructor(
-    { index, settings, leftovers }: { index: number; settings: Settings; leftovers: () => string[] },
+    { index, settings, orphanedParts }: { index: number; settings: Settings; orphanedParts: () => string[] },
     { events, log }: { events: ProcessEvents; log: Logger },
   ) {
     this.index = index;
     this.#settings = settings;
-    this.#leftovers = leftovers;
+    this.#orphanedParts = orphanedParts;
     this.#events = events;
     this.#log = log;
   }
@@ -192,7 +192,7 @@ export class ProcessHandle {
       type: 'start',
       index: this.index,
       settings: this.#settings,
-      leftovers: this.#leftovers(),
+      orphanedParts: this.#orphanedParts(),
     });
   }
 

@@ -25,7 +25,7 @@ export function runServerProcess({
     if (order.type === 'start') {
       const log = createLogger(order.settings).child({ process: order.index });
       withLogger(log);
-      running = new ServerProcess(order.settings, { log, version, leftovers: order.leftovers });
+      running = new ServerProcess(order.settings, { log, version, orphanedParts: order.orphanedParts });
       void running.start();
     } else running?.on(order, socket);
   });

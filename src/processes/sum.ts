@@ -1,5 +1,5 @@
 // One picture of all processes: sums, but for what is the worst of them or the same for all.
-import { MAX_PROBLEMS, type Snapshot } from '../admin/snapshot.ts';
+import { MAX_PROBLEMS, mergeOtherTopics, type Snapshot } from '../admin/snapshot.ts';
 
 /** @param snapshots at least one; those of processes that are no more, by `retired`, may be among them */
 export function sumOf(snapshots: readonly [Snapshot, ...Snapshot[]]): Snapshot {
@@ -27,9 +27,10 @@ export function sumOf(snapshots: readonly [Snapshot, ...Snapshot[]]): Snapshot {
       problems: [...new Set(snapshots.flatMap((s) => s.kafka.problems))].slice(0, MAX_PROBLEMS),
     },
     spool: {
-      ...sums(snapshots.map(({ spool }) => ({ ...spool, trouble: 0 }))),
+      ...sums(snapshots.map(({ spool }) => ({ ...spool, trouble: 0, otherTopics: 0 }))),
       oldestSeconds: max((s) => s.spool.oldestSeconds),
       trouble: firstText(snapshots.map((s) => s.spool.trouble)),
+      otherTopics: mergeOtherTopics(snapshots.flatMap((s) => s.spool.otherTopics)),
     },
     deadLetters: {
       ...sums(snapshots.map(({ deadLetters }) => ({ ...deadLetters, problem: 0 }))),
@@ -70,7 +71,16 @@ export function retired(last: Snapshot): Snapshot {
       problems: [],
       heldPartitions: 0,
     },
-    spool: { ...spool, bytes: 0, capacityBytes: 0, partitions: 0, oldestSeconds: 0, trouble: null },
+    spool: {
+      ...spool,
+      bytes: 0,
+      capacityBytes: 0,
+      partitions: 0,
+      oldestSeconds: 0,
+      trouble: null,
+      otherRecords: 0,
+      otherTopics: [],
+    },
     deadLetters: { ...deadLetters, waiting: 0, bytes: 0, problem: null },
     process: { ...process, residentBytes: 0, heapUsedBytes: 0, eventLoopLagP99Seconds: 0 },
   };

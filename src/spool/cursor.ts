@@ -1,4 +1,4 @@
-// How far a partition's spool has been acknowledged by Kafka, and under which producer id it is being sent.
+// How far a log of the spool was acknowledged, and under which producer id it is being sent.
 //
 // - One file of two 64-byte slots, written in turn; the newer valid one counts, so a torn write costs one step.
 // - A slot: sequence number, acknowledged offset, then the assignment (first offset, producer id, epoch, first
@@ -6,8 +6,12 @@
 //   cluster (6 bytes), then a CRC-32C of all that.
 // - The cursor may lag behind the truth (records are sent again), it must never be ahead of it.
 // - A file that cannot be read has no state, and one that cannot be opened is tried again at each write.
-import { constants, type FileHandle, open } from 'node:fs/promises';
+// - The file is opened for the first write, and stays open then: hundreds of logs that wait for their topic must not
+//   take the descriptors that devices need.
+import { constants, type FileHandle, open, readFile } from 'node:fs/promises';
 import { crc32c } from '../protocol/crc32c.ts';
+import { FILE_MODE } from './owner-only.ts';
+import { isOfTheProcess } from './read-errors.ts';
 
 const SLOT_BYTES = 64;
 const CRC_AT = 60;
@@ -21,7 +25,7 @@ export interface Assignment {
 }
 
 export interface CursorState {
-  /** Everything below this offset is in Kafka. */
+  /** Everything below this offset is in Kafka, or in other logs (chunk-copy.ts). */
   readonly acknowledged: number;
   readonly assignment: Assignment | undefined;
   /** What is being sent as one batch, from `acknowledged` on, ends before this offset. */
@@ -42,23 +46,29 @@ export const NEW_CURSOR: CursorState = {
 };
 
 export class Cursor {
-  readonly #path: string;
-  #file: FileHandle | undefined;
+  #path: string;
+  #file: Promise<FileHandle> | undefined;
   #number = 0;
   #state: CursorState | undefined;
+  #isClosed = false;
 
   private constructor(path: string) {
     this.#path = path;
   }
 
-  /** Opens or creates the file; a damaged, empty or unusable one has no state. Never rejects. */
+  /**
+   * Opens or creates the file; a damaged, empty or unusable one has no state.
+   * @throws the system's error if the process lacks something: that says nothing about the file
+   */
   static async open(path: string): Promise<Cursor> {
     const cursor = new Cursor(path);
-    await cursor.#load().catch(() => undefined);
+    await cursor.#load().catch((error: unknown) => {
+      if (isOfTheProcess(error)) throw error;
+    });
     return cursor;
   }
 
-  /** Undefined where nothing valid was found. */
+  /** Undefined if nothing valid was found. */
   get state(): CursorState | undefined {
     return this.#state;
   }
@@ -66,6 +76,17 @@ export class Cursor {
   /** Writes the state; durable against a crash of the process, and of the machine once sync() resolved. */
   async write(state: CursorState): Promise<void> {
     this.#state = state;
+    await this.#write(state);
+  }
+
+  /** Writes and syncs the state, and takes it over only then. @throws the system's error; then the state is as before */
+  async commit(state: CursorState): Promise<void> {
+    await this.#write(state);
+    await this.sync();
+    this.#state = state;
+  }
+
+  async #write(state: CursorState): Promise<void> {
     const number = this.#number + 1;
     const file = await this.#open();
     await file.write(encode(number, state), 0, SLOT_BYTES, (number % 2) * SLOT_BYTES);
@@ -73,29 +94,75 @@ export class Cursor {
     this.#number = number;
   }
 
+  /** Its folder has another name now. */
+  moved(path: string): void {
+    this.#path = path;
+  }
+
   async sync(): Promise<void> {
-    await this.#file?.datasync();
+    await (await this.#file)?.datasync();
   }
 
   async close(): Promise<void> {
-    await this.#file?.close();
+    this.#isClosed = true;
+    await this.#leave();
+  }
+
+  async #leave(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await (await file?.catch(() => undefined))?.close();
   }
 
   async #load(): Promise<void> {
     const file = await this.#open();
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(2 * SLOT_BYTES), 0, 2 * SLOT_BYTES, 0);
-    for (const index of [0, 1]) {
-      const slot = decode(buffer.subarray(0, bytesRead), index);
-      if (slot === undefined || slot.number <= this.#number) continue;
-      this.#number = slot.number;
-      this.#state = slot.state;
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(2 * SLOT_BYTES), 0, 2 * SLOT_BYTES, 0);
+      const newest = newestSlot(buffer.subarray(0, bytesRead));
+      if (newest === undefined) return;
+      this.#number = newest.number;
+      this.#state = newest.state;
+      // A process that was killed may have written this and not synced it. What a start does because of it outlasts it.
+      await file.datasync();
+    } finally {
+      await this.#leave();
     }
   }
 
   async #open(): Promise<FileHandle> {
-    this.#file ??= await open(this.#path, constants.O_RDWR | constants.O_CREAT);
-    return this.#file;
+    // After the end another process may have the log.
+    if (this.#isClosed) throw new Error('the cursor is closed');
+    this.#file ??= open(this.#path, constants.O_RDWR | constants.O_CREAT, FILE_MODE);
+    try {
+      return await this.#file;
+    } catch (error) {
+      this.#file = undefined;
+      throw error;
+    }
   }
+}
+
+/**
+ * The state in a cursor's file, for those that only look. Undefined if the file is missing or holds nothing valid.
+ * @throws the system's error if the file cannot be read
+ */
+export async function readCursor(path: string): Promise<CursorState | undefined> {
+  try {
+    return newestSlot(await readFile(path))?.state;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+interface Slot {
+  readonly number: number;
+  readonly state: CursorState;
+}
+
+function newestSlot(file: Buffer): Slot | undefined {
+  const slots = [0, 1].flatMap((index) => decode(file, index) ?? []);
+  return slots.sort((a, b) => b.number - a.number)[0];
 }
 
 function encode(number: number, state: CursorState): Buffer {
@@ -114,7 +181,7 @@ function encode(number: number, state: CursorState): Buffer {
   return slot;
 }
 
-function decode(file: Buffer, index: number): { number: number; state: CursorState } | undefined {
+function decode(file: Buffer, index: number): Slot | undefined {
   const slot = file.subarray(index * SLOT_BYTES, (index + 1) * SLOT_BYTES);
   if (slot.length < SLOT_BYTES || slot.readUInt32BE(CRC_AT) !== crc32c(slot.subarray(0, CRC_AT)))
     return undefined;
@@ -132,7 +199,7 @@ function decode(file: Buffer, index: number): { number: number; state: CursorSta
       acknowledged: slot.readDoubleBE(8),
       assignment: fromOffset < 0 ? undefined : assignment,
       sendingEnd: sendingEnd < 0 ? undefined : sendingEnd,
-      // Zeros in a cursor of before: no cluster is known.
+      // A cursor that an older version wrote has zeros here: no cluster is known.
       cluster: slot.readBigUInt64BE(46),
       foreignEnd: slot.readUIntBE(54, 6),
     },

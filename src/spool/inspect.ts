@@ -1,19 +1,21 @@
 // Looks at a spool directory from outside, also beside a running gateway: takes no lock, writes nothing, and
-// takes it that files grow and vanish meanwhile. Knows the file formats only by way of the files that own them,
-// but for the cursor's slots (cursor.ts), which that file opens for writing.
-import { readdir, readFile, stat } from 'node:fs/promises';
+// takes it that files grow and vanish meanwhile. Knows the file formats only by way of the files that own them.
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32c } from '../protocol/crc32c.ts';
-import { deadLettersDirectory, isPart, partsIn } from './parts.ts';
+import { readCursor } from './cursor.ts';
+import { type LogKind, logName, logsIn } from './names.ts';
+import { deadLettersDirectory, partsIn } from './parts.ts';
 import { type Found, scanSegment } from './segment-scan.ts';
 
-export interface PartitionPlace {
+export interface LogPlace {
   /** Index of the process whose part of the spool it is (parts.ts). */
   readonly process: number;
   readonly kind: 'readings' | 'dead letters';
   /** Of the readings. Dead letters have the name that their logs go by. */
   readonly topic: string;
-  readonly partition: number;
+  readonly log: LogKind;
+  /** The partition, or which of the gone logs it is (names.ts). */
+  readonly number: number;
   readonly directory: string;
 }
 
@@ -31,11 +33,11 @@ export interface SetAside {
 }
 
 /**
- * Every partition that has a directory here or in a process's part of it, by process, topic and number; dead letters
+ * Every log that has a directory here or in a process's part of it, by process, topic, kind and number; dead letters
  * follow the readings of their process.
- * @throws the system's error where the directory cannot be read
+ * @throws the system's error if the directory cannot be read
  */
-export async function listPartitions(directory: string): Promise<PartitionPlace[]> {
+export async function listLogs(directory: string): Promise<LogPlace[]> {
   const places = await listPart(directory, 0);
   for (const part of partsIn(directory)) {
     places.push(...((await unlessGone(listPart(part.directory, part.index))) ?? []));
@@ -43,7 +45,7 @@ export async function listPartitions(directory: string): Promise<PartitionPlace[
   return places;
 }
 
-async function listPart(directory: string, process: number): Promise<PartitionPlace[]> {
+async function listPart(directory: string, process: number): Promise<LogPlace[]> {
   const letters = await unlessGone(
     listKind(deadLettersDirectory(directory), { process, kind: 'dead letters' }),
   );
@@ -52,26 +54,20 @@ async function listPart(directory: string, process: number): Promise<PartitionPl
 
 async function listKind(
   directory: string,
-  { process, kind }: Pick<PartitionPlace, 'process' | 'kind'>,
-): Promise<PartitionPlace[]> {
-  const entries = await readdir(directory, { withFileTypes: true });
-  return entries
-    .filter(({ name }) => !isPart(name))
-    .flatMap((entry) => {
-      const match = /^([A-Za-z0-9._-]{1,249})-(\d{1,6})$/.exec(entry.name);
-      if (match === null || !entry.isDirectory()) return [];
-      return {
-        process,
-        kind,
-        topic: match[1] as string,
-        partition: Number(match[2]),
-        directory: join(directory, entry.name),
-      };
-    })
-    .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
+  { process, kind }: Pick<LogPlace, 'process' | 'kind'>,
+): Promise<LogPlace[]> {
+  const logs = await logsIn(directory);
+  return logs.map((log) => ({
+    process,
+    kind,
+    topic: log.topic,
+    log: log.kind,
+    number: log.number,
+    directory: join(directory, logName(log)),
+  }));
 }
 
-export async function listSegments({ directory }: PartitionPlace): Promise<SegmentFile[]> {
+export async function listSegments({ directory }: LogPlace): Promise<SegmentFile[]> {
   const names = (await namesIn(directory)).filter((name) => /^\d{20}\.log$/.test(name)).sort();
   const bases = names.map((name) => Number(name.slice(0, 20)));
   return names.map((name, index) => ({
@@ -82,7 +78,7 @@ export async function listSegments({ directory }: PartitionPlace): Promise<Segme
 }
 
 /** Damaged bytes that recovery put into files of their own. */
-export async function listSetAside({ directory }: PartitionPlace): Promise<SetAside[]> {
+export async function listSetAside({ directory }: LogPlace): Promise<SetAside[]> {
   const names = (await namesIn(directory)).filter((name) => name.endsWith('.bad')).sort();
   const found = await Promise.all(
     names.map(async (name) => {
@@ -94,29 +90,19 @@ export async function listSetAside({ directory }: PartitionPlace): Promise<SetAs
   return found.flat();
 }
 
-/** Undefined where the file has vanished. */
+/** Undefined if the file has vanished. */
 export async function bytesOf(path: string): Promise<number | undefined> {
   return (await unlessGone(stat(path)))?.size;
 }
 
-const SLOT_BYTES = 64;
-const CRC_AT = 60;
-
-/** The offset below which everything is in Kafka, by the newer of the cursor's valid slots. */
-export async function readAcknowledged({ directory }: PartitionPlace): Promise<number | undefined> {
-  const file = await unlessGone(readFile(join(directory, 'cursor')));
-  if (file === undefined) return undefined;
-  const slots = [0, SLOT_BYTES].flatMap((at) => {
-    const slot = file.subarray(at, at + SLOT_BYTES);
-    if (slot.length < SLOT_BYTES || slot.readUInt32BE(CRC_AT) !== crc32c(slot.subarray(0, CRC_AT))) return [];
-    return { number: slot.readDoubleBE(0), acknowledged: slot.readDoubleBE(8) };
-  });
-  return slots.sort((a, b) => b.number - a.number)[0]?.acknowledged;
+/** The offset below which everything is in Kafka. Undefined without a valid cursor. */
+export async function readAcknowledged({ directory }: LogPlace): Promise<number | undefined> {
+  return (await readCursor(join(directory, 'cursor')))?.acknowledged;
 }
 
 /**
- * What the segment holds, as recovery would see it: what was written once more into the next segment is left
- * out, and one that has vanished holds nothing.
+ * The segment's content, as recovery would see it: batches that were written once more into the next segment are left
+ * out, and a segment that has vanished has none.
  */
 export async function* readSegment(
   { path, base, nextBase }: SegmentFile,
@@ -137,7 +123,7 @@ export async function* readSegment(
   }
 }
 
-/** Where sending would begin: a cursor that points outside of what is there says nothing (spool-log.ts). */
+/** Where sending would begin: a cursor that points outside of the log's records says nothing (spool-log.ts). */
 export function sendingFrom(acknowledged: number | undefined, first: number, end: number): number {
   return acknowledged === undefined || acknowledged < first || acknowledged > end ? first : acknowledged;
 }

@@ -1,13 +1,34 @@
 // One gateway a spool directory. The kernel's own file lock (flock) is taken through util-linux's `flock` on a
-// descriptor we keep: it ends with the process however that ends, and holds across containers. Where there is
-// no such command, a file with the owner's process id has to do.
+// descriptor we keep: it ends with the process however that ends, and holds across containers. Without that command
+// a file with the owner's process id has to do.
+//
+// Whoever has the lock may delete the directory, the file `lock` last. So a lock counts only if its file still has its
+// name afterwards: otherwise it is one of a directory that is gone, and is taken again.
 import { spawnSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { removeEmptyPart } from './empty-part.ts';
+import { FILE_MODE, makeFolder } from './owner-only.ts';
 
 export interface SpoolLock {
+  /** Once; called again it does nothing. */
   release(): void;
+  /**
+   * Deletes the directory while nobody else can open it, and lets the lock go. False if it holds anything but what a
+   * spool without records leaves: then all of that is still there, and the lock is still held.
+   * @throws the system's error; then some of what a spool without records leaves may be gone
+   */
+  removeDirectory(): Promise<boolean>;
 }
 
 /** Another process works on this spool directory. */
@@ -38,29 +59,72 @@ export interface LockWait {
 
 const RETRY_MS = 100;
 
-/** @throws SpoolLockedError where another process holds it, the system's error where the directory cannot be used */
+/** Another process may delete the directory each time just before it is locked. */
+const MAX_TRIES = 100;
+
+/**
+ * Makes the directory if there is none.
+ * @throws SpoolLockedError if another process holds it, the system's error if the directory cannot be used
+ */
 export function lockSpool(directory: string): SpoolLock {
-  mkdirSync(directory, { recursive: true });
+  for (let tries = 1; ; tries++) {
+    try {
+      makeFolder(directory);
+      return lockFile(directory);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries >= MAX_TRIES) throw error;
+    }
+  }
+}
+
+/** @throws SpoolLockedError if another process holds it, ENOENT if the file was deleted meanwhile */
+function lockFile(directory: string): SpoolLock {
   const path = join(directory, 'lock');
-  const fd = openSync(path, 'a+');
-  const { status, error } = spawnSync('flock', ['-n', '-x', '3'], {
-    stdio: ['ignore', 'ignore', 'ignore', fd],
-  });
-  if (error === undefined && status === 0) {
+  const fd = openSync(path, 'a+', FILE_MODE);
+  try {
+    const { status, error } = spawnSync('flock', ['-n', '-x', '3'], {
+      stdio: ['ignore', 'ignore', 'ignore', fd],
+    });
+    const isLocked = error === undefined && status === 0;
+    checkName(fd, path);
+    if (!isLocked) {
+      const owner = readFileSync(fd, 'utf8').trim();
+      // Any other status: a file system that knows no locks.
+      if (status === 1 || isAlive(Number(owner)))
+        throw new SpoolLockedError(directory, /^\d+$/.test(owner) ? Number(owner) : undefined);
+    }
     writeOwner(fd);
-    return { release: () => closeSync(fd) };
-  }
-  const owner = readFileSync(path, 'utf8').trim();
-  // Any other status: a file system that knows no locks.
-  if (status === 1 || isAlive(Number(owner))) {
+    return heldLock(directory, { fd, isLocked });
+  } catch (error) {
     closeSync(fd);
-    throw new SpoolLockedError(directory, /^\d+$/.test(owner) ? Number(owner) : undefined);
+    throw error;
   }
-  writeOwner(fd);
+}
+
+/** @throws ENOENT if the open file no longer has its name */
+function checkName(fd: number, path: string): void {
+  const mine = fstatSync(fd);
+  const named = statSync(path);
+  if (named.ino !== mine.ino || named.dev !== mine.dev)
+    throw Object.assign(new Error(`${path} was deleted while it was being locked`), { code: 'ENOENT' });
+}
+
+function heldLock(directory: string, { fd, isLocked }: { fd: number; isLocked: boolean }): SpoolLock {
+  let isHeld = true;
+  const release = () => {
+    if (!isHeld) return;
+    isHeld = false;
+    // The process id in the file is all the lock there is.
+    if (!isLocked) rmSync(join(directory, 'lock'), { force: true });
+    closeSync(fd);
+  };
   return {
-    release: () => {
+    release,
+    removeDirectory: async () => {
+      if (!isHeld || !(await removeEmptyPart(directory))) return false;
+      isHeld = false;
       closeSync(fd);
-      unlinkSync(path);
+      return true;
     },
   };
 }

@@ -23,6 +23,7 @@ const PATTERNS: readonly (readonly [LogKind, RegExp])[] = [
   ['unplaced', new RegExp(`^(${TOPIC})~u(?:nplaced)?$`)],
   ['gone', new RegExp(`^(${TOPIC})~g(?:one-)?(${NUMBER})$`)],
 ];
+const FILE = new RegExp(`^(${TOPIC})(?:\\.layout|\\.placing|~l|~p)$`);
 const KINDS = PATTERNS.map(([kind]) => kind);
 
 /** Longer topics have short endings. `.placing.new`, the longest ending of a file, still fits. */
@@ -60,6 +61,21 @@ export function layoutName(topic: string): string {
 /** The file with the plan of the copy that is under way. */
 export function planName(topic: string): string {
   return topic.length > MAX_PLAIN_TOPIC ? `${topic}~p` : `${topic}.placing`;
+}
+
+/** The topics that have a log or a file here. @throws the system's error if the directory cannot be read */
+export async function topicsIn(directory: string): Promise<Set<string>> {
+  const logs = await logsIn(directory);
+  const entries = await readdir(directory, { withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).flatMap(({ name }) => topicOfFile(name) ?? []);
+  return new Set([...logs.map(({ topic }) => topic), ...files]);
+}
+
+/** Whose number of partitions or plan a file is; undefined for any other file. */
+function topicOfFile(name: string): string | undefined {
+  const whole = name.replace(/\.new$/, '');
+  const topic = FILE.exec(whole)?.[1];
+  return topic !== undefined && [layoutName(topic), planName(topic)].includes(whole) ? topic : undefined;
 }
 
 /**

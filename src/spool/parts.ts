@@ -1,5 +1,5 @@
 // How processes share SPOOL_DIR: the first one has the directory itself, as a single process does, each other one
-// a part of its own. Nothing is moved when their number changes: parts without a process are taken up by others.
+// a part of its own. Nothing is moved when their number changes: parts without a process (orphaned parts) are sent by others.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -31,7 +31,7 @@ export function partsIn(root: string): { index: number; directory: string }[] {
   try {
     names = readdirSync(root);
   } catch {
-    // Not there yet, or unusable, which opening it will tell.
+    // It is not there yet, or it cannot be used: then opening it fails and says why.
     return [];
   }
   return names
@@ -40,8 +40,8 @@ export function partsIn(root: string): { index: number; directory: string }[] {
     .sort((a, b) => a.index - b.index);
 }
 
-/** The parts of processes that are no more and that this one of `processes` takes up. */
-export function leftoversFor(
+/** The parts whose process is no more, and which this one of `processes` sends. */
+export function orphanedPartsFor(
   index: number,
   { root, processes }: { root: string; processes: number },
 ): string[] {

@@ -1,27 +1,40 @@
 // What a start does with the segment files it finds: cuts off what was never finished, sets damage aside, and never
 // refuses. Memory is bounded by the scan's window, however much there is.
-import { createReadStream, createWriteStream } from 'node:fs';
-import { open, readdir, rename, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { type FileHandle, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { BatchHeader } from './batch-header.ts';
+import { FILE_MODE } from './owner-only.ts';
+import { isOfTheProcess, reasonOf, type Unreadable } from './read-errors.ts';
 import { scanSegment, segmentBase } from './segment-scan.ts';
+import { refuseShortWrite } from './short-write.ts';
+import { syncDirectory } from './sync-directory.ts';
 
 export interface Segment {
   readonly base: number;
-  readonly path: string;
+  path: string;
   bytes: number;
   /** The offset after its last record. */
   end: number;
   newestMs: number;
   oldestMs: number;
-  /** The disk did not give all of it back: never deleted, only put away. */
+  /** The disk did not give all of it back, or damage in it could not be copied aside: never deleted, only put away. */
   unreadable: boolean;
 }
 
-/** Repairs the segments of a log's directory and says what it found, oldest first. */
+interface Found {
+  cutBytes: number;
+  badBatches: number;
+  badRecords: number;
+  readonly unreadable: Unreadable[];
+}
+
+/**
+ * Repairs the segments of a log's directory and says what it found, oldest first.
+ * @throws the system's error if the directory cannot be read, or if the process lacks what it needs to read it
+ */
 export async function recoverSegments(directory: string) {
   const names = (await readdir(directory)).filter((name) => /^\d{20}\.log$/.test(name)).sort();
-  const found = { cutBytes: 0, badBatches: 0, badRecords: 0 };
+  const found: Found = { cutBytes: 0, badBatches: 0, badRecords: 0, unreadable: [] };
   const segments: Segment[] = [];
   // Backwards, because a segment ends where the next one that holds something begins.
   for (const name of names.reverse()) {
@@ -31,16 +44,60 @@ export async function recoverSegments(directory: string) {
   return { segments, ...found };
 }
 
+/** Removes every batch from `offset` on, durably, the newest first. A crash on the way leaves less to remove. */
+export async function cutSegments(segments: Segment[], offset: number): Promise<void> {
+  for (let last = segments.at(-1); last !== undefined && last.end > offset; last = segments.at(-1)) {
+    const kept = last.base < offset ? await startOf(last, offset) : newSegment(last.base, last.path);
+    await cut(last.path, kept.bytes);
+    if (kept.bytes > 0) {
+      Object.assign(last, kept);
+      return;
+    }
+    await syncDirectory(dirname(last.path));
+    segments.pop();
+  }
+}
+
+/**
+ * Syncs the newest segment: a process that was killed may have written to it and not synced that. What is sent from it
+ * must not be missing after a power cut, or the rest would be sent under the same sequence.
+ */
+export async function keepBytes(segments: readonly Segment[]): Promise<void> {
+  const newest = segments.at(-1);
+  if (newest === undefined) return;
+  try {
+    const file = await open(newest.path, 'r');
+    await file.datasync().finally(() => file.close());
+  } catch {
+    // A disk that fails must not keep the gateway from starting.
+  }
+}
+
+/** The segment as it is without the batches from `offset` on. */
+async function startOf({ base, path, unreadable }: Segment, offset: number): Promise<Segment> {
+  const start = { ...newSegment(base, path), unreadable };
+  for await (const found of scanSegment(path)) {
+    if (found.kind !== 'batch') continue;
+    // What lies behind is cut off, whether the disk gives it back or not.
+    if (found.header.baseOffset >= offset) break;
+    addBatch(start, found.position, found.header);
+  }
+  return start;
+}
+
+function addBatch(segment: Segment, position: number, header: BatchHeader): void {
+  if (segment.oldestMs === 0) segment.oldestMs = header.maxTimestampMs;
+  segment.newestMs = header.maxTimestampMs;
+  segment.end = header.baseOffset + header.count;
+  segment.bytes = position + header.bytes;
+}
+
 export function newSegment(base: number, path: string): Segment {
   return { base, path, bytes: 0, end: base, newestMs: 0, oldestMs: 0, unreadable: false };
 }
 
-/** Undefined where the file holds no batch, and is gone. */
-async function recoverSegment(
-  path: string,
-  nextBase: number,
-  counts: { cutBytes: number; badBatches: number; badRecords: number },
-): Promise<Segment | undefined> {
+/** Undefined if the file holds no batch; it is deleted then. */
+async function recoverSegment(path: string, nextBase: number, counts: Found): Promise<Segment | undefined> {
   const base = segmentBase(path);
   const segment = newSegment(base, path);
   try {
@@ -51,24 +108,28 @@ async function recoverSegment(
         // Written, not confirmed, and written once more into the next segment. A disk that failed then may
         // have hidden more from an earlier start, so it is kept for somebody to look at.
         counts.badBatches++;
-        await setAside(path, found.position, (await stat(path)).size - found.position);
+        segment.unreadable = !(await setAside(
+          path,
+          found.position,
+          (await stat(path)).size - found.position,
+        ));
         break;
       } else if (found.kind === 'batch') {
         const { header } = found;
         counts.badRecords += header.baseOffset - segment.end;
-        if (segment.oldestMs === 0) segment.oldestMs = header.maxTimestampMs;
-        segment.newestMs = header.maxTimestampMs;
-        segment.end = header.baseOffset + header.count;
-        segment.bytes = found.position + header.bytes;
+        addBatch(segment, found.position, header);
       } else {
         counts.badBatches++;
-        await setAside(path, found.position, found.bytes);
+        if (!(await setAside(path, found.position, found.bytes))) segment.unreadable = true;
       }
     }
-  } catch {
-    // The disk does not give it back: the file stays, and what was read of it goes on its way.
+  } catch (error) {
+    if (isOfTheProcess(error)) throw error;
+    // The disk does not give it back: the file stays, and the batches that were read are kept.
     counts.badBatches++;
     segment.unreadable = true;
+    const to = nextBase === Infinity ? null : nextBase;
+    counts.unreadable.push({ path, from: segment.end, to, reason: reasonOf(error) });
   }
   if (nextBase !== Infinity && segment.bytes > 0) counts.badRecords += Math.max(0, nextBase - segment.end);
   if (segment.unreadable && segment.bytes === 0) await putAway(path);
@@ -76,23 +137,61 @@ async function recoverSegment(
   return segment.bytes > 0 ? segment : undefined;
 }
 
-/** Copies damaged bytes into a file of their own. */
-async function setAside(path: string, position: number, bytes: number): Promise<void> {
+const COPY_BYTES = 2 ** 20;
+
+/**
+ * Copies damaged bytes into a file of their own, durably: the segment may be cut or deleted afterwards. False if that
+ * is not possible. A full disk must not keep the gateway from starting, so the segment then has to stay.
+ */
+async function setAside(path: string, position: number, bytes: number): Promise<boolean> {
   const target = `${path}.${position}.bad`;
   try {
-    await pipeline(
-      createReadStream(path, { start: position, end: position + bytes - 1 }),
-      createWriteStream(target),
-    );
+    const from = await open(path, 'r');
+    try {
+      await copy(from, target, { position, bytes });
+    } finally {
+      await from.close();
+    }
+    await syncDirectory(dirname(path));
+    return true;
   } catch {
-    // A full disk must not keep the gateway from starting; the count still tells.
     await unlink(target).catch(() => undefined);
+    return false;
   }
 }
 
-/** Puts a file out of the way of recovery, for somebody to look at. */
+async function copy(
+  from: FileHandle,
+  target: string,
+  { position, bytes }: { position: number; bytes: number },
+): Promise<void> {
+  const to = await open(target, 'w', FILE_MODE);
+  try {
+    const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, bytes));
+    for (let copied = 0; copied < bytes; ) {
+      const { bytesRead } = await from.read(
+        buffer,
+        0,
+        Math.min(buffer.length, bytes - copied),
+        position + copied,
+      );
+      if (bytesRead === 0) break;
+      const { bytesWritten } = await to.write(buffer, 0, bytesRead, copied);
+      refuseShortWrite(bytesWritten, bytesRead);
+      copied += bytesRead;
+    }
+    await to.sync();
+  } finally {
+    await to.close();
+  }
+}
+
+/** Puts a file out of the way of recovery, for somebody to look at. What was put away before stays. */
 export async function putAway(path: string): Promise<void> {
-  await rename(path, `${path}.bad`).catch(() => undefined);
+  const taken = new Set(await readdir(dirname(path)).catch(() => []));
+  let name = `${basename(path)}.bad`;
+  for (let n = 1; taken.has(name); n++) name = `${basename(path)}.again-${n}.bad`;
+  await rename(path, join(dirname(path), name)).catch(() => undefined);
 }
 
 async function cut(path: string, bytes: number): Promise<void> {

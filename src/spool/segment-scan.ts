@@ -32,7 +32,7 @@ export type Found =
 export interface ScanRange {
   readonly from?: number;
   readonly to?: number;
-  /** The offset at `from`, where that is known; at the file's beginning its name tells. */
+  /** The offset at `from`, if that is known; at the file's beginning its name tells. */
   readonly offset?: number;
 }
 
@@ -47,7 +47,7 @@ export function segmentBase(path: string): number {
 
 /**
  * Scans the file. A yielded batch's bytes are valid until the next one is asked for.
- * @throws the system's error where the file cannot be read
+ * @throws the system's error if the file cannot be read
  */
 export async function* scanSegment(path: string, range: ScanRange = {}): AsyncGenerator<Found> {
   const { from = 0, offset = from === 0 ? segmentBase(path) : undefined } = range;
@@ -105,8 +105,8 @@ async function batchAt(
   return isIntact(bytes) ? { header, bytes } : undefined;
 }
 
-// A whole batch with a wrong checksum was damaged, anything shorter was never completely written. Where the
-// length field itself was hit, the checksum over all the rest still tells.
+// A whole batch with a wrong checksum was damaged, anything shorter was never completely written. If the
+// length field itself was damaged, the checksum over all the rest still tells.
 async function wasComplete(window: Window, position: number): Promise<boolean> {
   const start = await window.read(position, HEADER_BYTES);
   if (start.length < HEADER_BYTES) return false;
@@ -116,7 +116,7 @@ async function wasComplete(window: Window, position: number): Promise<boolean> {
   return rest <= MAX_BATCH_BYTES && isIntact(await window.read(position, rest));
 }
 
-// Where the length field itself was hit, the next batch has to be searched for.
+// If the length field itself was damaged, the next batch has to be searched for.
 async function nextBatch(window: Window, from: number): Promise<number> {
   let position = from;
   while (position + HEADER_BYTES <= window.size) {
@@ -157,12 +157,11 @@ class Window {
       this.#bytes = buffer.subarray(0, 0);
       let filled = 0;
       while (filled < buffer.length) {
-        const { bytesRead } = await this.#file.read(
-          buffer,
-          filled,
-          buffer.length - filled,
-          position + filled,
-        );
+        const bytesRead = await this.#fill(buffer, filled, position).catch((error: unknown) => {
+          // The disk does not give back what lies farther on, which is not wanted yet.
+          if (filled >= end - position) return 0;
+          throw error;
+        });
         if (bytesRead === 0) break;
         filled += bytesRead;
       }
@@ -170,5 +169,10 @@ class Window {
       this.#bytes = buffer.subarray(0, filled);
     }
     return this.#bytes.subarray(position - this.#start, Math.min(end - this.#start, this.#bytes.length));
+  }
+
+  async #fill(buffer: Buffer, filled: number, position: number): Promise<number> {
+    const { bytesRead } = await this.#file.read(buffer, filled, buffer.length - filled, position + filled);
+    return bytesRead;
   }
 }

@@ -1,33 +1,43 @@
-// One partition's spool: Kafka log segment files holding the very batches that would have been sent, in order.
+// One log of the spool: Kafka log segment files with the very batches that would have been sent, in order.
 //
 // - `<first offset, 20 digits>.log`: batches one after the other, as kafka-dump-log.sh reads them. The base
 //   offset, which no checksum covers, counts the spool's records; Kafka gives its own when it takes the batch.
-// - `cursor`: what Kafka has acknowledged (cursor.ts).
+// - `cursor`: how far records are in Kafka, or in other logs (cursor.ts).
 // - `*.bad`: bytes that were no intact batch, set aside at recovery; never sent, removed by hand.
-// - A segment ends where the next one begins: what a failed sync left behind that was written once more there.
-// - A batch is durable once append() resolved, and deleted only after Kafka acknowledged it.
-import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+// - A segment ends where the next one begins: batches beyond that are left from a failed sync, and were written once more
+//   into the next one.
+// - A batch is durable once append() resolved. It is deleted only after Kafka acknowledged it, or after its records are
+//   durable in other logs (chunk-copy.ts).
+import { type FileHandle, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { readHeader } from './batch-header.ts';
 import { type Assignment, Cursor, type CursorState, NEW_CURSOR } from './cursor.ts';
-import { newSegment, putAway, recoverSegments, type Segment } from './recovery.ts';
-import { SegmentReader, type SpooledBatch } from './segment-reader.ts';
+import { FILE_MODE, FOLDER_MODE } from './owner-only.ts';
+import { cutSegments, keepBytes, newSegment, putAway, recoverSegments, type Segment } from './recovery.ts';
+import { type ReaderOptions, SegmentReader, type SpooledBatch } from './segment-reader.ts';
+import { refuseShortWrite } from './short-write.ts';
 import { syncDirectory } from './sync-directory.ts';
 
 export interface SpoolLogOptions {
   readonly directory: string;
-  /** A segment is not begun anew before it has this many bytes. */
+  /** The next segment begins before one would have more bytes than that. */
   readonly segmentBytes: number;
   /** `batch` = fdatasync before an append resolves, `os` = leave it to the kernel. */
   readonly sync: 'batch' | 'os';
   /** The setting that limits the spool, for the message of SpoolFullError; SPOOL_MAX_BYTES if left out. */
   readonly capSetting?: string;
+  /** Awaited before bytes are added; if it rejects, nothing is. */
+  readonly beforeAppend?: (bytes: number) => Promise<void>;
   /** Asked before bytes are added; false = the spool's cap is reached. */
   readonly reserve: (bytes: number) => boolean;
-  /** Told of bytes that are there already; the cap does not matter to them. */
+  /** Told of bytes that are on disk whether the cap allows them or not: found at the start, or copies. */
   readonly claim: (bytes: number) => void;
   /** Told when bytes were deleted. */
   readonly release: (bytes: number) => void;
+  /** What happens if a segment cannot be read any more. */
+  readonly reading?: ReaderOptions;
+  /** Batches from this offset on belong to a copy that was not finished, and are removed when the log is opened. */
+  readonly cutAt?: number | undefined;
 }
 
 export interface Recovered {
@@ -46,34 +56,41 @@ export class SpoolFullError extends Error {
 }
 
 export class SpoolLog {
-  readonly directory: string;
   readonly #options: SpoolLogOptions;
   readonly #cursor: Cursor;
+  #directory: string;
   #segments: Segment[];
   #active: { segment: Segment; file: FileHandle } | undefined;
   readonly #reader: SegmentReader;
   #nextOffset: number;
+  // While batches are copied into the log: those from here on are neither counted nor read.
+  #hiddenFrom: number | undefined;
   // An earlier process's assignment covers what that process left, and ends here.
   #inheritedEnd: number | undefined;
   #appending: Promise<void> | undefined;
   #isCursorStale = false;
+  // A segment was deleted, and a power cut may bring it back.
+  #isUnlinkVolatile = false;
 
   private constructor(options: SpoolLogOptions, cursor: Cursor, segments: Segment[], acknowledged: number) {
     this.#options = options;
-    this.directory = options.directory;
+    this.#directory = options.directory;
     this.#cursor = cursor;
     this.#segments = segments;
     this.#nextOffset = segments.at(-1)?.end ?? acknowledged;
-    this.#reader = new SegmentReader(() => this.#segments, acknowledged);
+    this.#reader = new SegmentReader(() => this.#segments, acknowledged, options.reading);
     this.#inheritedEnd = cursor.state?.assignment && this.#nextOffset;
   }
 
-  /** Opens what is there, repairs it and says what it found. Fails only where the directory cannot be used. */
+  /**
+   * Opens the log's files, repairs them and says what that found.
+   * @throws the system's error if the directory cannot be used
+   */
   static async open(options: SpoolLogOptions): Promise<{ log: SpoolLog; recovered: Recovered }> {
-    const created = await mkdir(options.directory, { recursive: true });
-    if (created !== undefined) await syncDirectory(dirname(created));
+    await mkdir(options.directory, { recursive: true, mode: FOLDER_MODE });
+    await keepNames(options.directory);
     const cursor = await Cursor.open(join(options.directory, 'cursor'));
-    const { segments, ...found } = await recoverSegments(options.directory).catch(async (error: unknown) => {
+    const { segments, unreadable, ...found } = await repair(options).catch(async (error: unknown) => {
       // Opening is tried again and again.
       await cursor.close();
       throw error;
@@ -90,15 +107,30 @@ export class SpoolLog {
         .catch(() => undefined);
     }
     const log = new SpoolLog(options, cursor, segments, acknowledged);
+    for (const lost of unreadable) options.reading?.unreadable?.(lost);
     for (const segment of segments) options.claim(segment.bytes);
     await log.#deleteAcknowledged(acknowledged);
     const bytes = log.bytes;
     return { log, recovered: { ...found, records: log.records, bytes } };
   }
 
+  get directory(): string {
+    return this.#directory;
+  }
+
+  /** The name of its folder. */
+  get name(): string {
+    return basename(this.#directory);
+  }
+
   /** Records not acknowledged by Kafka, damaged ones included until they are passed. */
   get records(): number {
-    return this.#nextOffset - this.acknowledged;
+    return this.#end - this.acknowledged;
+  }
+
+  /** Records from this offset on are neither read nor counted. */
+  get #end(): number {
+    return this.#hiddenFrom ?? this.#nextOffset;
   }
 
   get bytes(): number {
@@ -122,12 +154,12 @@ export class SpoolLog {
     return this.#cursor.state?.assignment;
   }
 
-  /** What was to be remembered last could not be written: the file may still have another assignment. */
+  /** The latest write of the cursor failed: the file may still have another assignment. */
   get isCursorStale(): boolean {
     return this.#isCursorStale;
   }
 
-  /** The offset up to which all from `acknowledged` on is being sent as one batch, undefined where none is. */
+  /** The offset up to which all from `acknowledged` on is being sent as one batch, undefined if none is. */
   get sendingEnd(): number | undefined {
     return this.#cursor.state?.sendingEnd;
   }
@@ -137,9 +169,14 @@ export class SpoolLog {
     return this.#state.foreignEnd;
   }
 
+  /** Everything below was given out, or was damage. */
+  get readOffset(): number {
+    return this.#reader.offset;
+  }
+
   /** Everything written has been given out for sending. */
   get caughtUp(): boolean {
-    return this.#reader.offset === this.#nextOffset;
+    return this.readOffset === this.#end;
   }
 
   /** Damaged places below `acknowledged` that were passed over since the start. */
@@ -158,36 +195,70 @@ export class SpoolLog {
    * @throws SpoolFullError at the cap, the system's error otherwise (ENOSPC, EIO, ...)
    */
   async append(batches: readonly Buffer[]): Promise<void> {
-    const bytes = batches.reduce((sum, batch) => sum + batch.length, 0);
-    if (!this.#options.reserve(bytes)) {
-      throw new SpoolFullError(`${this.#options.capSetting ?? 'SPOOL_MAX_BYTES'} is reached`);
-    }
+    await this.#append(batches, this.#options.sync, async (bytes) => {
+      await this.#options.beforeAppend?.(bytes);
+      if (!this.#options.reserve(bytes))
+        throw new SpoolFullError(`${this.#options.capSetting ?? 'SPOOL_MAX_BYTES'} is reached`);
+    });
+  }
+
+  /** Batches that are added from now on are neither counted nor read before reveal(). */
+  hide(): void {
+    this.#hiddenFrom = this.#nextOffset;
+  }
+
+  reveal(): void {
+    this.#hiddenFrom = undefined;
+  }
+
+  /**
+   * Adds batches that are copies of others on disk. The cap does not matter to them: their originals leave the disk
+   * for them. They are always synced, because the originals may have been for long.
+   * @throws the system's error
+   */
+  async appendCopies(batches: readonly Buffer[]): Promise<void> {
+    await this.#append(batches, 'batch', (bytes) => this.#options.claim(bytes));
+  }
+
+  /** @param take takes so many bytes of the cap, or throws */
+  async #append(
+    batches: readonly Buffer[],
+    sync: 'batch' | 'os',
+    take: (bytes: number) => void | Promise<void>,
+  ): Promise<void> {
+    const append = async (): Promise<void> => {
+      const bytes = bytesOf(batches);
+      await take(bytes);
+      await this.#write(batches, bytes, sync).catch((error: unknown) => {
+        this.#options.release(bytes);
+        throw error;
+      });
+    };
+    this.#appending = append();
     try {
-      this.#appending = this.#write(batches, bytes);
       await this.#appending;
       this.#appending = undefined;
     } catch (error) {
       this.#appending = undefined;
-      this.#options.release(bytes);
       // What had to wait for this write may be all that fills the disk.
       await this.#deleteAcknowledged(this.acknowledged);
       throw error;
     }
   }
 
-  /** The next batch to send, or undefined where all has been read. A damaged one is passed over and counted. */
+  /** The next batch to send, or undefined if all has been read. A damaged one is passed over and counted. */
   async next(): Promise<SpooledBatch | undefined> {
-    const batch = await this.#reader.next(this.#nextOffset);
+    const batch = await this.#reader.next(this.#end);
     if (batch !== undefined) await this.#endInherited(batch.offset);
     // Nothing but damage is left, which nobody else can acknowledge.
     else if (this.#reader.damageFrom === this.acknowledged) await this.acknowledge(this.#reader.offset);
     return batch;
   }
 
-  /** The batch behind the last one next() gave out, where it is whole and goes out as the same producer. */
+  /** The batch behind the last one next() gave out, if it is whole and goes out as the same producer. */
   async peekAdjoining(end: number): Promise<SpooledBatch | undefined> {
     if (end === this.#inheritedEnd) return undefined;
-    const batch = await this.#reader.peek(this.#nextOffset);
+    const batch = await this.#reader.peek(this.#end);
     return batch?.offset === end ? batch : undefined;
   }
 
@@ -229,7 +300,7 @@ export class SpoolLog {
 
   /**
    * Everything below `offset` is in Kafka: it may be deleted.
-   * @throws the system's error where the cursor cannot be written; it counts, and deletes, all the same
+   * @throws the system's error if the cursor cannot be written; the records count as acknowledged, and are deleted, all the same
    */
   async acknowledge(offset: number): Promise<void> {
     try {
@@ -241,11 +312,65 @@ export class SpoolLog {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#appending?.catch(() => undefined);
-    await this.#reader.close();
+  /** Syncs the segments with records below `offset`, which nobody may have synced yet. @throws the system's error */
+  async syncUpTo(offset: number): Promise<void> {
+    for (const segment of this.#segments) {
+      if (segment.base >= offset) return;
+      await syncSegment(segment).catch((error: unknown) => {
+        // The reader has passed over it. What it holds must not hold up what lies behind it.
+        if (!segment.unreadable) throw error;
+      });
+    }
+  }
+
+  /**
+   * Everything below `offset` is on disk in other logs. Nothing is deleted, and `acknowledged` stays, before that is
+   * durable; `done` runs in the same turn in which `acknowledged` changes.
+   * @throws the system's error; then it does not count, and may be tried again
+   */
+  async acknowledgeCopied(offset: number, done: () => void): Promise<void> {
+    await this.#cursor.commit({ ...this.#state, acknowledged: offset, sendingEnd: undefined });
+    this.#reader.acknowledged(offset);
+    done();
+    await this.#deleteAcknowledged(offset);
+  }
+
+  /** Gives its folder another name, durably. @throws the system's error; then it may be tried again */
+  async rename(directory: string): Promise<void> {
+    // The reader opens files by their paths.
+    await this.rewind();
     await this.#active?.file.close();
     this.#active = undefined;
+    if (directory !== this.#directory) {
+      await rename(this.#directory, directory);
+      this.#directory = directory;
+      this.#cursor.moved(join(directory, 'cursor'));
+      for (const segment of this.#segments) segment.path = join(directory, basename(segment.path));
+    }
+    await syncDirectory(dirname(directory));
+  }
+
+  /**
+   * Closes the log and removes its folder. False if something is in it that nobody has acknowledged, or that was set
+   * aside: then it stays as it is.
+   */
+  async remove(): Promise<boolean> {
+    const names = await readdir(this.#directory);
+    if (names.some((name) => name !== 'cursor')) return false;
+    // A segment that a crash brings back without its cursor would be sent again.
+    await syncDirectory(this.#directory);
+    await this.close();
+    await rm(this.#directory, { recursive: true, force: true });
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await this.#appending?.catch(() => undefined);
+    await this.#reader.end();
+    await this.#active?.file.close();
+    this.#active = undefined;
+    // Whoever deletes the log deletes its cursor too, after which a segment that comes back would be sent again.
+    await this.#keepUnlinked();
     await this.#cursor.sync().catch(() => undefined);
     await this.#cursor.close();
   }
@@ -261,7 +386,7 @@ export class SpoolLog {
     return this.#cursor.state ?? NEW_CURSOR;
   }
 
-  async #write(batches: readonly Buffer[], bytes: number): Promise<void> {
+  async #write(batches: readonly Buffer[], bytes: number, sync: 'batch' | 'os'): Promise<void> {
     const { segment, file } = await this.#activeSegment(bytes);
     let offset = this.#nextOffset;
     for (const batch of batches) {
@@ -270,9 +395,8 @@ export class SpoolLog {
     }
     try {
       const { bytesWritten } = await file.writev([...batches], segment.bytes);
-      // A nearly full disk takes part of a write without an error; the next one would say ENOSPC.
-      if (bytesWritten < bytes) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-      if (this.#options.sync === 'batch') await file.datasync();
+      refuseShortWrite(bytesWritten, bytes);
+      if (sync === 'batch') await file.datasync();
     } catch (error) {
       await this.#cutBack(segment, file, (error as NodeJS.ErrnoException).code);
       throw error;
@@ -285,7 +409,7 @@ export class SpoolLog {
     this.#nextOffset = offset;
   }
 
-  // What was written and not confirmed must not come back at recovery beside its second copy.
+  // Recovery must not find these batches: they are written a second time elsewhere.
   async #cutBack(segment: Segment, file: FileHandle, code: string | undefined): Promise<void> {
     const cut = await file.truncate(segment.bytes).then(
       () => true,
@@ -309,10 +433,11 @@ export class SpoolLog {
       return active;
     }
     const base = this.#nextOffset;
-    const path = join(this.directory, `${String(base).padStart(20, '0')}.log`);
-    const file = await open(path, 'w+');
+    const path = join(this.#directory, `${String(base).padStart(20, '0')}.log`);
+    const file = await open(path, 'w+', FILE_MODE);
     try {
-      await syncDirectory(this.directory);
+      await syncDirectory(this.#directory);
+      this.#isUnlinkVolatile = false;
     } catch (error) {
       await file.close();
       throw error;
@@ -324,11 +449,11 @@ export class SpoolLog {
     return this.#active;
   }
 
-  // Records this process wrote are not numbered on from what an earlier one sent: where the end of that was
-  // lost, the broker would take them for it.
+  // This process's records do not continue an earlier process's sequence. If the last batches of that process were lost
+  // from the disk, the broker would take these records for them.
   async #endInherited(offset: number): Promise<void> {
     if (this.#inheritedEnd === undefined || offset < this.#inheritedEnd) return;
-    // It counts even where it cannot be written: nothing is sent before the next assignment is on disk.
+    // It counts even if it cannot be written: nothing is sent before the next assignment is on disk.
     await this.assign(undefined).catch(() => undefined);
   }
 
@@ -345,14 +470,51 @@ export class SpoolLog {
       if (active) this.#active = undefined;
       await active?.file.close().catch(() => undefined);
       await this.#reader.leave(segment);
+      await this.#keepUnlinked();
       if (segment.unreadable) await putAway(segment.path);
       else await unlink(segment.path).catch(() => undefined);
+      this.#isUnlinkVolatile = true;
       this.#options.release(segment.bytes);
     }
   }
+
+  // If a power cut brought a segment back and not the one behind it, the cursor would point outside of the log's
+  // records, and all of them would be sent again.
+  async #keepUnlinked(): Promise<void> {
+    if (this.#isUnlinkVolatile) await syncDirectory(this.#directory).catch(() => undefined);
+    this.#isUnlinkVolatile = false;
+  }
 }
 
-// A cursor that points outside what is there says nothing: everything is sent again.
+function bytesOf(batches: readonly Buffer[]): number {
+  return batches.reduce((sum, batch) => sum + batch.length, 0);
+}
+
+/**
+ * Makes durable which files there are, the log's folder included. A process that was killed may have created or deleted
+ * some and not synced that, and what a start decides by must not be taken back by a power cut.
+ */
+async function keepNames(directory: string): Promise<void> {
+  for (const folder of [dirname(directory), directory]) await syncDirectory(folder).catch(() => undefined);
+}
+
+async function syncSegment({ path }: Segment): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function repair({ directory, cutAt = Number.POSITIVE_INFINITY }: SpoolLogOptions) {
+  const recovered = await recoverSegments(directory);
+  await cutSegments(recovered.segments, cutAt);
+  await keepBytes(recovered.segments);
+  return recovered;
+}
+
+// A cursor that points outside of the log's records says nothing: everything is sent again.
 function whereToBegin(
   acknowledged: number,
   sendingEnd: number | undefined,

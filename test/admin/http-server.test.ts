@@ -98,6 +98,26 @@ test('/readyz is 200 when ready and 503 with the reasons when not, as things cha
   assert.deepEqual(JSON.parse(unready.body), readiness);
 });
 
+test('/readyz names topics that only the spool still has and that are not delivered, whatever its status', async (t) => {
+  let readiness: Snapshot['readiness'] = { ready: true, reasons: [] };
+  const { spool } = sampleSnapshot();
+  const otherTopics = [
+    { topic: 'former', records: 7, bytes: 900, problem: 'no rights: give the login the right Write' },
+    { topic: 'on-its-way', records: 2, bytes: 300, problem: null },
+  ];
+  const snapshot = () => sampleSnapshot({ readiness, spool: { ...spool, otherTopics } });
+  const { port } = await start(t, { snapshot });
+  const sentences = [
+    '7 records of former, which KAFKA_TOPIC_METRICS no longer names, wait in the spool: no rights: give the login the right Write',
+  ];
+  const ready = await ask(port, '/readyz');
+  assert.deepEqual([ready.status, JSON.parse(ready.body)], [200, { ready: true, otherTopics: sentences }]);
+  readiness = { ready: false, reasons: ['the buffer is full'] };
+  const unready = await ask(port, '/readyz');
+  assert.equal(unready.status, 503);
+  assert.deepEqual(JSON.parse(unready.body), { ...readiness, otherTopics: sentences });
+});
+
 test('/stats is the snapshot', async (t) => {
   const { port } = await start(t);
   const { status, headers, body } = await ask(port, '/stats?pretty');

@@ -62,6 +62,8 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       badBatches: 0,
       batchesWritten: 0,
       trouble: null,
+      otherRecords: 0,
+      otherTopics: [],
     },
     deadLetters: { sent: 0, dropped: 0, waiting: 0, bytes: 0, problem: null },
     process: {

@@ -5,6 +5,7 @@ import { randomInt } from 'node:crypto';
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -17,7 +18,9 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Cursor } from '../../src/spool/cursor.ts';
-import { listPartitions, readAcknowledged } from '../../src/spool/inspect.ts';
+import { listLogs, readAcknowledged } from '../../src/spool/inspect.ts';
+import { layoutName } from '../../src/spool/names.ts';
+import { makeBatch, openLog } from '../spool/support.ts';
 import { kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
@@ -77,6 +80,12 @@ class Place {
     const gateway = await this.gateway(t);
     for (const zipcode of zipcodes) await gateway.send(zipcode, count);
     await gateway.stop();
+  }
+
+  /** Kafka has named the number of partitions before, so readings have their partitions from the beginning. */
+  knowPartitions(): void {
+    mkdirSync(this.directory, { recursive: true });
+    writeFileSync(join(this.directory, layoutName(TOPIC)), '{"partitions":10}\n');
   }
 
   /** The only segment there is. */
@@ -172,7 +181,9 @@ class Gateway {
 
 interface Printed {
   readonly topic: string;
-  readonly partition: number;
+  readonly partition: number | null;
+  readonly log?: string;
+  readonly number?: number;
   readonly offset: number;
   readonly timestamp: number;
   readonly key: string;
@@ -191,6 +202,7 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) =
 describe('beside a running gateway', () => {
   it('ls, verify and cat read, drain and rm are refused with exit code 78', async (t) => {
     const place = new Place(t);
+    place.knowPartitions();
     const gateway = await place.gateway(t);
     await gateway.send('90210', 25);
     await gateway.send('10001', 7);
@@ -250,6 +262,86 @@ describe('beside a running gateway', () => {
   });
 });
 
+describe('logs of records that are in no partition yet, and several topics', () => {
+  /** One batch in each log: the number of its records. */
+  const LOGS = { 'a-2': 1, 'a~unplaced': 2, 'a~gone-3': 3, 'b.c-0': 4 };
+
+  async function withLogs(t: TestContext): Promise<Place> {
+    const place = new Place(t);
+    for (const [name, count] of Object.entries(LOGS)) {
+      const { log } = await openLog(join(place.directory, name));
+      await log.append([await makeBatch(name, count)]);
+      await log.close();
+    }
+    // A foreign folder, which once counted as a second partition 2.
+    mkdirSync(join(place.directory, 'a-02'));
+    return place;
+  }
+
+  it('are shown by ls and verify under their topic, each by what it is', async (t) => {
+    const place = await withLogs(t);
+    const rows = [
+      ['a', '2', 1],
+      ['a', 'unplaced', 2],
+      ['a', 'gone 3', 3],
+      ['b.c', '0', 4],
+    ] as const;
+    const ls = await place.spool('ls');
+    assert.equal(ls.code, 0, ls.err);
+    const verify = await place.spool('verify');
+    assert.equal(verify.code, 0, verify.err);
+    for (const [topic, partition, records] of rows) {
+      assert.match(ls.out, new RegExp(`^${topic} +${partition} +${records} `, 'm'));
+      assert.match(verify.out, new RegExp(`^${topic} +${partition} +1 +${records} `, 'm'));
+    }
+    assert.equal(ls.out.trimEnd().split('\n').length, rows.length + 2);
+
+    const { partitions } = JSON.parse((await place.spool('ls', '--json')).out) as {
+      partitions: {
+        topic: string;
+        log: string;
+        partition: number | null;
+        number?: number;
+        records: number;
+      }[];
+    };
+    assert.deepEqual(
+      partitions.map(({ topic, log, partition, number, records }) => [
+        topic,
+        log,
+        partition,
+        number,
+        records,
+      ]),
+      [
+        ['a', 'partition', 2, undefined, 1],
+        ['a', 'unplaced', null, undefined, 2],
+        ['a', 'gone', null, 3, 3],
+        ['b.c', 'partition', 0, undefined, 4],
+      ],
+    );
+  });
+
+  it('are printed by cat, which says of each record where it is', async (t) => {
+    const place = await withLogs(t);
+    const lines = printed((await place.spool('cat')).out);
+    assert.deepEqual(
+      lines.map(({ topic, partition, log, number, offset }) => [topic, partition, log, number, offset]),
+      [
+        ['a', 2, undefined, undefined, 0],
+        ['a', null, 'unplaced', undefined, 0],
+        ['a', null, 'unplaced', undefined, 1],
+        ['a', null, 'gone', 3, 0],
+        ['a', null, 'gone', 3, 1],
+        ['a', null, 'gone', 3, 2],
+        ...[0, 1, 2, 3].map((offset) => ['b.c', 0, undefined, undefined, offset]),
+      ],
+    );
+    assert.equal(printed((await place.spool('cat', '--partition', '0')).out).length, 4);
+    assert.equal(printed((await place.spool('cat', '--topic', 'a')).out).length, 6);
+  });
+});
+
 describe('spool cat', () => {
   it('prints the records of a connection in order, whole and harmless to a terminal', async (t) => {
     const place = new Place(t, { KAFKA_COMPRESSION: 'gzip' });
@@ -277,6 +369,7 @@ describe('spool cat', () => {
 
   it('can be narrowed by partition, offset and count', async (t) => {
     const place = new Place(t);
+    place.knowPartitions();
     await place.fill(t, ['90210', '10001'], 30);
     const all = printed((await place.spool('cat')).out);
     const [first, last] = [all[0]?.partition, all.at(-1)?.partition];
@@ -298,7 +391,7 @@ describe('spool cat', () => {
   it('leaves out what Kafka has, unless --all is said', async (t) => {
     const place = new Place(t);
     await place.fill(t, ['90210'], 30);
-    const [partition] = await listPartitions(place.directory);
+    const [partition] = await listLogs(place.directory);
     const cursor = await Cursor.open(join(partition?.directory ?? '', 'cursor'));
     await cursor.write({
       acknowledged: 20,
@@ -328,6 +421,7 @@ describe('spool cat', () => {
 describe('a damaged spool', () => {
   it('is found by verify, passed over by cat, and set aside by the next start, which rm then removes', async (t) => {
     const place = new Place(t);
+    place.knowPartitions();
     await place.fill(t, ['90210'], 40);
     const bytes = readFileSync(place.segment);
     const secondBatch = bytes.readInt32BE(8) + 12;
@@ -415,7 +509,7 @@ describe('spool drain', () => {
     'sends what was meant for the topic that was named, and nothing else',
     async ({ bootstrap }, t) => {
       const [one, other] = [uniqueTopic('cli.one'), uniqueTopic('cli.other')];
-      const place = new Place(t);
+      const place = new Place(t, { KAFKA_COMPRESSION: 'none' });
       for (const topic of [one, other]) {
         const gateway = await Gateway.start(t, { ...place.env, KAFKA_TOPIC_METRICS: topic });
         await gateway.send('90210', 10);
@@ -454,7 +548,7 @@ describe('dead letters', () => {
     assert.ok(ls.deadLetters.total.bytes > 0);
     const text = (await place.spool('ls')).out;
     assert.match(text, /^total +10 /m);
-    assert.match(text, /^dead letters +0 +2 /m);
+    assert.match(text, /^dead letters +unplaced +2 /m);
 
     assert.equal(printed((await place.spool('cat')).out).length, 10);
     const { out } = await place.spool('cat', '--dead-letters');
@@ -470,7 +564,7 @@ describe('dead letters', () => {
     );
     const verify = await place.spool('verify');
     assert.equal(verify.code, 0);
-    assert.match(verify.out, /^dead letters +0 +\d+ +2 /m);
+    assert.match(verify.out, /^dead letters +unplaced +\d+ +2 /m);
   });
 
   it('without a topic stay where they are, and drain says so', async (t) => {
@@ -483,7 +577,11 @@ describe('dead letters', () => {
 
   kafkaTest('are drained after the readings, or alone if their topic is named', async ({ bootstrap }, t) => {
     const [topic, dead] = [uniqueTopic('cli.readings'), uniqueTopic('cli.dead')];
-    const place = await withLetters(t, { KAFKA_TOPIC_METRICS: topic, KAFKA_TOPIC_DEAD_LETTERS: dead });
+    const place = await withLetters(t, {
+      KAFKA_TOPIC_METRICS: topic,
+      KAFKA_TOPIC_DEAD_LETTERS: dead,
+      KAFKA_COMPRESSION: 'none',
+    });
     const alone = await place.spool('drain', '--brokers', bootstrap, '--topic', dead);
     assert.equal(alone.code, 0, alone.err);
     assert.equal(alone.out, 'dead letters: 2 of 2 sent\n');
@@ -519,6 +617,23 @@ describe('the command line', () => {
     }
   });
 
+  it('each command refuses a spool that a newer program wrote, with exit code 78, and changes nothing', async (t) => {
+    for (const part of ['.', 'process-1/dead-letters']) {
+      const place = new Place(t);
+      const newer = join(place.directory, part);
+      mkdirSync(newer, { recursive: true });
+      writeFileSync(join(newer, 'format'), '{"version":3}');
+      for (const args of [['ls'], ['verify'], ['cat'], ['rm', '--yes'], ['drain', '--brokers', NOBODY]]) {
+        const { code, out, err } = await place.spool(...args);
+        assert.equal(code, 78, err);
+        assert.equal(out, '');
+        assert.ok(err.startsWith(`sluice: the spool in ${newer} has format version 3, `), err);
+        assert.match(err, /start the newer program again/);
+      }
+      assert.deepEqual(readdirSync(newer), ['format']);
+    }
+  });
+
   it('--dir is looked at instead of SPOOL_DIR', async (t) => {
     const place = new Place(t);
     const { code, err } = await place.spool('ls', '--dir', '/nowhere/else');
@@ -545,7 +660,7 @@ describe('the command line', () => {
 it('the cursor is read as the gateway writes it, and passed over where it is damaged', async (t) => {
   const place = new Place(t);
   await place.fill(t, ['90210'], 1);
-  const [partition] = await listPartitions(place.directory);
+  const [partition] = await listLogs(place.directory);
   assert.ok(partition);
   const path = join(partition.directory, 'cursor');
   const cursor = await Cursor.open(path);

@@ -2,19 +2,23 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch } from '../../src/kafka/batch.ts';
-import { Batcher, type BatcherOptions } from '../../src/kafka/batcher.ts';
+import { Batcher, type BatcherOptions, UNPLACED } from '../../src/kafka/batcher.ts';
 import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
 import { createCodec } from '../../src/kafka/compression.ts';
 import { CompressionRatio } from '../../src/kafka/compression-ratio.ts';
 import { partitionOf } from '../../src/kafka/partitioner.ts';
-import type { SealedBatch } from '../../src/kafka/record-batch.ts';
+import { encodeBody, type SealedBatch } from '../../src/kafka/record-batch.ts';
 import type { Session } from '../../src/queue/job.ts';
 import { decodeBatch } from './decode-batch.ts';
 import { fakeSession, reading, turns, until } from './fakes.ts';
 
 const HOUR_MS = 3_600_000;
 
-function setUp(t: TestContext, options: Partial<BatcherOptions> = {}) {
+/** @param options `partitions`: of the topic, 0 if they are not known */
+function setUp(
+  t: TestContext,
+  { partitions = 10, ...options }: Partial<BatcherOptions> & { partitions?: number } = {},
+) {
   const delivered: Batch[] = [];
   const busy = new Set<number>();
   const onItsWay = new Set<number>();
@@ -26,7 +30,6 @@ function setUp(t: TestContext, options: Partial<BatcherOptions> = {}) {
       maxRecords: 1000,
       maxBytes: 64 * 1024,
       lingerMs: HOUR_MS,
-      assumedPartitions: 10,
       maxRecordBytes: 2 ** 20,
       ...options,
     },
@@ -42,6 +45,7 @@ function setUp(t: TestContext, options: Partial<BatcherOptions> = {}) {
       },
     },
   );
+  if (partitions > 0) batcher.setPartitions(partitions);
   t.after(() => batcher.stop());
   return { batcher, delivered, busy, onItsWay, ratio, growth, budget };
 }
@@ -198,120 +202,141 @@ test('only the last reading of a message confirms it', (t) => {
   );
 });
 
-for (const [before, after] of [
-  [10, 3],
-  [3, 16],
-  [10, 1],
-] as const) {
-  test(`records that waited for a topic of ${before} partitions are placed anew when it has ${after}`, async (t) => {
-    const { batcher, delivered, budget } = setUp(t, { assumedPartitions: before, maxRecords: 17 });
-    const sessions = Array.from({ length: 40 }, (_, i) => fakeSession(`zip-${i}`));
-    const append = (round: number) => {
-      for (const session of sessions)
-        batcher.append(session, reading(`{"n":${round}}`, { seq: round, receivedAtMs: 1_000_000 - round }));
-    };
-    for (let round = 0; round < 30; round++) append(round);
-    const parked = delivered.splice(0);
-    assert.ok(parked.length > 0 && batcher.openRecords > 0);
-    const held = budget.used;
-
-    batcher.setPartitions(after, parked, true);
-    for (let round = 30; round < 35; round++) append(round);
-    batcher.flush();
-
-    const rounds = new Map<string, number[]>();
-    for (const batch of delivered) {
-      for (const { key, value, timestamp } of await recordsOf(batch)) {
-        assert.equal(batch.partition, partitionOf(Buffer.from(key ?? ''), after));
-        const round = Number(/"n":(\d+)/.exec(value ?? '')?.[1]);
-        assert.equal(timestamp, BigInt(1_000_000 - round));
-        rounds.set(key ?? '', [...(rounds.get(key ?? '') ?? []), round]);
-      }
-    }
-    assert.equal(rounds.size, sessions.length);
-    for (const seen of rounds.values()) assert.deepEqual(seen, [...Array(35).keys()]);
-    assert.equal(batcher.accepted, 40 * 35);
-    assert.equal(batcher.openRecords, 0);
-    assert.equal(
-      budget.used,
-      delivered.reduce((sum, { heldBytes }) => sum + heldBytes, 0),
-    );
-    assert.ok(budget.used > held);
-    // Confirmed in their order, each connection hears of all it sent, and never of what is not there yet.
-    const there = new Map<string, number>();
-    const stored = new Map<Session, number>();
-    for (const batch of delivered) {
-      for (const { key, value } of await recordsOf(batch)) {
-        there.set(key ?? '', Number(/"n":(\d+)/.exec(value ?? '')?.[1]));
-      }
-      for (const [session, seq] of batch.confirmations) {
-        stored.set(session, Math.max(stored.get(session) ?? -1, seq));
-        assert.ok(seq <= (there.get(session.frame.zipcode) ?? -1), 'confirmed before it is there');
-      }
-    }
-    for (const session of sessions) assert.equal(stored.get(session), 34);
-  });
-}
-
-test('whoever waits for records that were placed anew hears of them when all of them are settled', async (t) => {
-  const { batcher, delivered } = setUp(t, { assumedPartitions: 1 });
-  const tickets = Array.from({ length: 8 }, (_, i) =>
-    batcher.append(fakeSession(`zip-${i}`), reading('{"n":1}')),
+test('before the partitions are known records of all keys share batches without a partition, with every confirmation', async (t) => {
+  const { batcher, delivered, budget } = setUp(t, { partitions: 0, maxRecords: 17 });
+  assert.equal(batcher.partitions, undefined);
+  const sessions = Array.from({ length: 40 }, (_, i) => fakeSession(`zip-${i}`));
+  for (let round = 0; round < 30; round++) {
+    for (const session of sessions)
+      batcher.append(session, reading(`{"n":${round}}`, { seq: round, receivedAtMs: 1_000_000 - round }));
+  }
+  const full = delivered.length;
+  assert.ok(full > 0 && batcher.openRecords > 0);
+  batcher.setPartitions(7);
+  assert.equal(batcher.partitions, 7);
+  // What was gathered without a partition leaves at once: nobody adds to it any more.
+  assert.deepEqual([delivered.length, batcher.openRecords], [full + 1, 0]);
+  assert.ok(delivered.every(({ partition }) => partition === UNPLACED));
+  assert.equal(
+    budget.used,
+    delivered.reduce((sum, { heldBytes }) => sum + heldBytes, 0),
   );
-  let settled = 0;
-  for (const ticket of tickets) void ticket.settled().then(() => settled++);
-  batcher.flush();
-  const parked = delivered.splice(0);
-  assert.equal(parked.length, 1);
-  batcher.setPartitions(5, parked, true);
-  batcher.flush();
-  assert.ok(delivered.length > 1);
-  for (const batch of delivered.slice(1)) batch.settle();
-  await turns();
-  assert.equal(settled, 0);
-  delivered[0]?.settle();
-  await until(() => settled === 8, 'all tickets');
+  const rounds = new Map<string, number[]>();
+  const stored = new Map<Session, number>();
+  for (const batch of delivered) {
+    for (const { key, value, timestamp } of await recordsOf(batch)) {
+      const round = Number(/"n":(\d+)/.exec(value ?? '')?.[1]);
+      assert.equal(timestamp, BigInt(1_000_000 - round));
+      rounds.set(key ?? '', [...(rounds.get(key ?? '') ?? []), round]);
+    }
+    for (const [session, seq] of batch.confirmations) {
+      assert.equal(seq, rounds.get(String(session.frame.key))?.at(-1), 'confirms its own last record');
+      stored.set(session, seq);
+    }
+  }
+  for (const seen of rounds.values()) assert.deepEqual(seen, [...Array(30).keys()]);
+  for (const session of sessions) assert.equal(stored.get(session), 29);
+  assert.equal(batcher.accepted, 40 * 30);
 });
 
-test('a topic with the assumed number of partitions takes what waited as it is', (t) => {
-  const { batcher, delivered } = setUp(t, { maxRecords: 2 });
-  const session = fakeSession();
-  for (let i = 0; i < 2; i++) batcher.append(session, reading('{"n":1}'));
-  const parked = delivered.splice(0);
-  batcher.setPartitions(10, parked, true);
-  assert.deepEqual(delivered, parked);
+test('once the partitions are known each connection goes to its key’s partition', async (t) => {
+  const { batcher, delivered } = setUp(t, { partitions: 0 });
+  const sessions = Array.from({ length: 20 }, (_, i) => fakeSession(`zip-${i}`));
+  for (const session of sessions) batcher.append(session, reading('{"n":0}'));
+  batcher.setPartitions(3);
+  const [early] = delivered.splice(0);
+  assert.equal(early?.count, 20);
+  for (const session of sessions) batcher.append(session, reading('{"n":1}'));
+  batcher.flush();
+  assert.equal(new Set(delivered.map(({ partition }) => partition)).size, 3);
+  for (const batch of delivered) {
+    for (const { key } of await recordsOf(batch))
+      assert.equal(batch.partition, partitionOf(Buffer.from(key ?? ''), 3));
+  }
+});
+
+test('a topic that shrinks moves connections of partitions that are gone, by their keys, behind what they have sent', async (t) => {
+  const { batcher, delivered, busy } = setUp(t);
+  const sessions = Array.from({ length: 40 }, (_, i) => fakeSession(`zip-${i}`));
+  const append = (round: number) => {
+    for (const session of sessions) batcher.append(session, reading(`{"n":${round}}`));
+  };
+  append(0);
+  const before = sessions.map(({ partition }) => partition);
+  for (const partition of before) busy.add(partition);
+  batcher.setPartitions(4);
+  // All that was gathered leaves in the turn in which the number changes, with the former partitions.
+  assert.equal(batcher.openRecords, 0);
+  const early = delivered.splice(0);
+  assert.deepEqual(early.map(({ partition }) => partition).sort(), [...new Set(before)].sort());
+  append(1);
+  batcher.flush();
+  for (const [index, { partition, frame }] of sessions.entries()) {
+    const former = before[index] ?? 9;
+    assert.equal(partition, former < 4 ? former : partitionOf(frame.key, 4));
+  }
+  assert.ok(sessions.some(({ partition, frame }) => partition !== partitionOf(frame.key, 4)));
+  assert.equal(
+    delivered.reduce((sum, { count }) => sum + count, 0),
+    40,
+  );
+});
+
+test('a record without a connection goes to a partition that the topic has, also if it was meant for one that is gone', (t) => {
+  const { batcher, delivered } = setUp(t, { partitions: 0 });
+  const append = (partition: number) => batcher.appendRaw(partition, 0, encodeBody(Buffer.from('{}'), {}));
+  append(7);
+  batcher.setPartitions(10);
+  append(7);
+  batcher.setPartitions(3);
+  append(7);
+  append(2);
+  batcher.flush();
+  assert.deepEqual(
+    delivered.map(({ partition }) => partition),
+    [UNPLACED, 7, 1, 2],
+  );
+});
+
+test('the same number of partitions again, or more, closes no batch', (t) => {
+  const { batcher, delivered } = setUp(t);
+  batcher.append(fakeSession(), reading('{"n":1}'));
+  batcher.setPartitions(10);
+  batcher.setPartitions(12);
+  assert.deepEqual([delivered.length, batcher.openRecords], [0, 1]);
 });
 
 test('a topic that grows keeps connections where they are, and places new ones by the new number', (t) => {
-  const { batcher } = setUp(t);
-  batcher.setPartitions(4, [], true);
+  const { batcher } = setUp(t, { partitions: 4 });
   const zipcode = ['a', 'b', 'c', 'd', 'e'].find((zip) => {
     const key = Buffer.from(zip);
     return partitionOf(key, 4) !== partitionOf(key, 9);
   });
   const [early, late] = [fakeSession(zipcode), fakeSession(zipcode)];
   batcher.append(early, reading('{"n":1}'));
-  batcher.setPartitions(9, [], false);
+  batcher.setPartitions(9);
   batcher.append(early, reading('{"n":2}'));
   batcher.append(late, reading('{"n":2}'));
   assert.equal(early.partition, partitionOf(early.frame.key, 4));
   assert.equal(late.partition, partitionOf(late.frame.key, 9));
 });
 
-test('batches stay below what the topic takes, also those that waited before that was known', (t) => {
-  const { batcher, delivered } = setUp(t);
+// Larger ones that were gathered before that was known are placed in smaller batches (placer.test.ts).
+test('batches stay below what the topic takes from when that is known', (t) => {
+  const { batcher, delivered } = setUp(t, { partitions: 0 });
   const session = fakeSession();
-  for (let i = 0; i < 40; i++) batcher.append(session, reading(`{"n":${i},"text":"${'x'.repeat(200)}"}`));
-  batcher.flush();
-  const parked = delivered.splice(0);
-  assert.equal(parked.length, 1);
+  const append = () => {
+    for (let i = 0; i < 40; i++) batcher.append(session, reading(`{"n":${i},"text":"${'x'.repeat(200)}"}`));
+    batcher.flush();
+  };
+  append();
+  assert.equal(delivered.splice(0).length, 1);
   batcher.maxRecordBytes = 3000;
-  batcher.setPartitions(10, parked, true);
-  for (let i = 0; i < 40; i++) batcher.append(session, reading(`{"n":${i},"text":"${'x'.repeat(200)}"}`));
-  batcher.flush();
+  batcher.setPartitions(10);
+  append();
   assert.equal(
     delivered.reduce((sum, { count }) => sum + count, 0),
-    80,
+    40,
   );
   for (const { writer } of delivered) assert.ok(writer.bytes <= 3000, `${writer.bytes} bytes`);
 });

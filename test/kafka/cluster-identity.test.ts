@@ -47,7 +47,7 @@ test('a cluster that does not tell its id never gets an identity of an earlier p
   const directory = await crashedWith(t, broker, [1, 2]);
   broker.replace();
   const stage = await deliveryStage(t, { broker, directory });
-  await stage.delivery.adoptPartitions(1, { bytes: 1e6, records: 100 });
+  stage.delivery.adoptPartitions(1, { bytes: 1e6, records: 100 });
   stage.delivery.setLeaders([1], await broker.initProducerId());
   await until(() => stage.spool.records === 0, 'the disk is drained');
   stage.deliver([3]);

@@ -14,11 +14,11 @@ import { recordParts } from '../../src/kafka/record-batch.ts';
 import type { Producer } from '../../src/kafka/sender.ts';
 import { unpack } from '../../src/kafka/split-batch.ts';
 import { Spool } from '../../src/spool/spool.ts';
+import { SpoolCap } from '../../src/spool/spool-cap.ts';
 import { batchOf, FakeProducer, fakeSession, silent, turns, until } from './fakes.ts';
 import { ModelBroker } from './model-broker.ts';
 
 const IDENTITY = { producerId: 42n, producerEpoch: 3 };
-const PARTITIONS = 3;
 const INVALID_RECORD = 87;
 const MESSAGE_TOO_LARGE = 10;
 
@@ -33,12 +33,16 @@ interface Options {
   readonly maxDiskBytes?: number;
   readonly bufferBytes?: number;
   readonly hasTopic?: boolean;
+  /** The topic's number of partitions is remembered from before. */
+  readonly isKnown?: boolean;
+  readonly partitions?: number;
   readonly linesPerSecond?: number;
 }
 
 /** The dead letters of a process. Kafka is away until connect(). */
 async function setUp(t: TestContext, options: Options = {}) {
-  const { directory = temporaryDirectory(t), maxDiskBytes = 2 ** 24, hasTopic = true } = options;
+  const { directory = temporaryDirectory(t), maxDiskBytes = 2 ** 24 } = options;
+  const { hasTopic = true, isKnown = true, partitions = 3 } = options;
   const producer = new FakeProducer();
   const budget = new BufferBudget(options.bufferBytes ?? 2 ** 20, 0);
   const delivery: Delivery = newDelivery(producer, budget, {
@@ -52,30 +56,30 @@ async function setUp(t: TestContext, options: Options = {}) {
       maxRecords: 100,
       maxBytes: 100_000,
       lingerMs: 1,
-      assumedPartitions: PARTITIONS,
       maxRecordBytes: 1_000_000,
     },
     { budget, taker: delivery },
   );
-  const { spool, report } = await Spool.open({
+  const cap = new SpoolCap(maxDiskBytes, 'SPOOL_DEAD_BYTES');
+  const opened = await Spool.open({
     directory,
-    topic: 'letters',
-    maxBytes: maxDiskBytes,
-    maxBytesSetting: 'SPOOL_DEAD_BYTES',
+    cap,
     segmentBytes: 2 ** 16,
     sync: 'batch',
-    partitions: PARTITIONS,
+    partitions,
   });
+  const spool = await opened.spool.topic('letters');
+  if (isKnown) await spool.setPartitionCount(partitions);
   const letters = new DeadLetters(
     { batcher, delivery, budget, link: undefined },
     {
       hasTopic,
-      maxDiskBytes,
+      cap,
       ...(options.linesPerSecond !== undefined && { linesPerSecond: options.linesPerSecond }),
     },
     silent,
   );
-  await letters.useSpool(spool);
+  letters.useSpool(spool);
   letters.start();
   let isOpen = true;
   const close = async () => {
@@ -83,13 +87,16 @@ async function setUp(t: TestContext, options: Options = {}) {
     isOpen = false;
     batcher.stop();
     await delivery.close();
+    await opened.spool.close();
   };
   t.after(close);
-  const connect = async () => {
-    await delivery.adoptPartitions(PARTITIONS, { bytes: 100_000, records: 100 });
-    delivery.setLeaders([1, 1, 1], IDENTITY);
+  const connect = () => {
+    // As the metadata refresher does it.
+    if (delivery.adoptPartitions(partitions, { bytes: 100_000, records: 100 }))
+      batcher.setPartitions(partitions);
+    delivery.setLeaders(new Array<number>(partitions).fill(1), IDENTITY);
   };
-  return { directory, producer, budget, delivery, spool, report, letters, connect, close };
+  return { directory, producer, budget, delivery, spool, report: opened.report, letters, connect, close };
 }
 
 function newDelivery(
@@ -136,7 +143,7 @@ async function valuesIn(batch: Buffer | undefined): Promise<string[]> {
 
 test('a letter on its way to Kafka is kept once Kafka acknowledges it, and counts as sent only then', async (t) => {
   const { letters, connect, producer } = await setUp(t);
-  await connect();
+  connect();
   const isKept = watch(letters.record(letter('a')));
   const request = await producer.request(1);
   await turns();
@@ -153,7 +160,7 @@ for (const [name, errorCode] of [
 ] as const) {
   test(`a letter that Kafka refuses with ${name} is kept on disk, and a later process sends it`, async (t) => {
     const first = await setUp(t);
-    await first.connect();
+    first.connect();
     const isKept = watch(first.letters.record(letter('a')));
     (await first.producer.request(1)).answerAll(errorCode);
     await until(isKept, 'the letter is on disk');
@@ -167,7 +174,7 @@ for (const [name, errorCode] of [
 
     const second = await setUp(t, { directory: first.directory });
     assert.deepEqual([second.report.records, second.letters.waiting, second.letters.sent], [1, 1, 0]);
-    await second.connect();
+    second.connect();
     const request = await second.producer.request(1);
     assert.deepEqual(await valuesIn(request.bytes[0]), ['a']);
     request.answerAll(0);
@@ -178,10 +185,9 @@ for (const [name, errorCode] of [
 }
 
 test('letters that are too large for one batch are sent apart', async (t) => {
-  const { letters, connect, producer } = await setUp(t);
-  await connect();
+  const { letters, connect, producer } = await setUp(t, { partitions: 1 });
+  connect();
   const kept = ['a', 'b'].map((value) => watch(letters.record(letter(value))));
-  // Partition 0 for both, as the topic is not known to these letters.
   (await producer.request(1)).answerAll(MESSAGE_TOO_LARGE);
   // Refused from the disk as well, it is cut.
   (await producer.request(2)).answerAll(MESSAGE_TOO_LARGE);
@@ -217,7 +223,7 @@ test('with SPOOL_DEAD_BYTES used up a record’s letter waits, says so, and is k
   assert.match(letters.blocked ?? '', /SPOOL_DEAD_BYTES is reached/);
   assert.equal(letters.problem, letters.blocked);
 
-  await connect();
+  connect();
   for (let answered = 0; letters.sent < 5; answered++) {
     await until(() => producer.sent.length > answered || letters.sent === 5, 'the next request');
     producer.sent[answered]?.answerAll(0);
@@ -281,7 +287,7 @@ test('without a topic lines are not kept, and the letters of records stay on dis
 
 test('a letter that Kafka has not answered for when the gateway stops goes to the disk', async (t) => {
   const { letters, connect, producer, delivery, spool } = await setUp(t);
-  await connect();
+  connect();
   const isKept = watch(letters.record(letter('a')));
   const request = await producer.request(1);
   const isSpooled = watch(delivery.spoolAll());
@@ -293,7 +299,7 @@ test('a letter that Kafka has not answered for when the gateway stops goes to th
 
 test('a letter that was not durable at the end never counts as kept', async (t) => {
   const { letters, connect, producer, close } = await setUp(t);
-  await connect();
+  connect();
   const isKept = watch(letters.record(letter('a')));
   await producer.request(1);
   await close();
@@ -318,27 +324,29 @@ async function refuse(
         dead.letters.record({ ...letterOf(record, reason).letter, remoteAddress: '' }),
       ),
   });
-  const { spool, report } = await Spool.open({
+  const opened = await Spool.open({
     directory,
-    topic: 'readings',
-    maxBytes: 2 ** 24,
+    cap: new SpoolCap(2 ** 24),
     segmentBytes: 2 ** 16,
     sync: 'batch',
     partitions: 1,
   });
-  await readings.useSpool(spool);
+  const spool = await opened.spool.topic('readings');
+  await spool.setPartitionCount(1);
+  readings.useSpool(spool);
   let isOpen = true;
   const close = async () => {
     if (!isOpen) return;
     isOpen = false;
     await Promise.all([readings.close(), dead.close()]);
+    await opened.spool.close();
   };
   t.after(close);
-  const connect = async () => {
-    await readings.adoptPartitions(1, { bytes: 100_000, records: 100 });
+  const connect = () => {
+    readings.adoptPartitions(1, { bytes: 100_000, records: 100 });
     readings.setLeaders([1], IDENTITY);
   };
-  return { dead, budget, readings, spool, report, connect, close };
+  return { dead, budget, readings, spool, report: opened.report, connect, close };
 }
 
 for (const [when, copies] of [
@@ -362,7 +370,7 @@ for (const [when, copies] of [
     first.budget.take(batch.heldBytes);
     first.readings.deliver(batch);
     await first.readings.drained();
-    await first.connect();
+    first.connect();
     await until(() => isCopied, 'the disk is copied');
     await until(() => first.readings.counters.deadLettered === 1, 'the record is dead-lettered');
     assert.equal(first.dead.letters.waiting, 1);
@@ -375,7 +383,7 @@ for (const [when, copies] of [
     });
     assert.equal(second.report.records, 2);
     assert.equal(second.dead.letters.waiting, copies);
-    await second.connect();
+    second.connect();
     await until(() => isRefused, 'it is refused again');
     await until(() => second.readings.spooledRecords === 0, 'the record leaves the disk');
     assert.equal(second.dead.letters.waiting, copies + 1);
@@ -399,7 +407,7 @@ test('a record on disk is not dead-lettered, and stays there, until its letter i
   budget.take(batch.heldBytes);
   readings.deliver(batch);
   await readings.drained();
-  await connect();
+  connect();
   await until(() => isAsked, 'the record is refused');
   await turns(100);
   assert.deepEqual([readings.counters.deadLettered, readings.spooledRecords, spool.records], [0, 2, 2]);
@@ -426,7 +434,7 @@ async function sendAllBut(
 test('a letter that Kafka never takes does not hold up the others, and stays', async (t) => {
   const { letters, connect, producer, spool } = await setUp(t);
   await Promise.all(['never', 'a', 'b'].map((value) => letters.record(letter(value))));
-  await connect();
+  connect();
   await sendAllBut('never', { letters, producer, count: 2 });
   await until(() => spool.records === 1, 'only the one is left');
   assert.deepEqual([letters.sent, letters.waiting, letters.dropped], [2, 1, 0]);
@@ -439,7 +447,7 @@ test('with SPOOL_DEAD_BYTES used up a letter that Kafka never takes does not hol
   for (const text of ['never', 'a', 'b', 'c']) await letters.record(letter(value(text)));
   const isKept = watch(letters.record(letter(value('d'))));
   await until(() => letters.blocked !== null, 'the spool is full');
-  await connect();
+  connect();
   await sendAllBut('never', { letters, producer, count: 4 });
   await until(isKept, 'the letter that waited is kept');
   await until(() => spool.records === 1, 'only the one is left');

@@ -75,6 +75,7 @@ class Reader {
     const key = this.#text();
     const value = this.#text();
     const headers = Number(this.#varint());
+    for (let i = 0; i < 2 * headers; i++) this.#text();
     if (this.#at !== end) throw new Error(`a record of ${length} bytes ends ${this.#at - end} bytes off`);
     return { attributes, timestamp, offsetDelta, key, value, headers };
   }

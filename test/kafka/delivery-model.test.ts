@@ -149,13 +149,13 @@ class History {
   /** The process dies: what is on disk goes on, what was only in memory was never told `stored`. */
   async #crash(): Promise<void> {
     this.crashes++;
-    const { delivery, session, directory } = this.#current;
+    const { close, session, directory } = this.#current;
     // Nothing is told `stored` within this turn, so the copy holds at least what was.
     const told = session.storedSeqs.at(-1) ?? 0;
     const copy = crashCopy(this.#t, directory);
     // A search that is broken off sends again what it had sent and could not acknowledge yet.
     if (this.#atFault.size > 0) this.mayCopy = true;
-    await delivery.close();
+    await close();
     for (const id of this.#open) {
       if (id > told) this.#lost.add(id);
     }

@@ -9,6 +9,7 @@ import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
 import { createCodec } from '../../src/kafka/compression.ts';
 import { Delivery, type DeliveryOptions } from '../../src/kafka/delivery.ts';
 import { Spool } from '../../src/spool/spool.ts';
+import { SpoolCap } from '../../src/spool/spool-cap.ts';
 import { type FakeSession, fakeSession, reading, silent } from './fakes.ts';
 import type { ModelBroker } from './model-broker.ts';
 
@@ -21,9 +22,12 @@ export interface StageOptions extends Partial<DeliveryOptions> {
   readonly directory?: string;
   readonly partitions?: number;
   readonly maxBytes?: number;
+  /** The number of partitions is remembered from before, as in most starts. */
+  readonly isKnown?: boolean;
   /** Makes a refused record durable elsewhere. */
   readonly keepLetter?: (id: number, reason: string) => Promise<void>;
   readonly limitsStale?: () => void;
+  readonly adoptable?: () => void;
 }
 
 export function temporaryDirectory(t: TestContext): string {
@@ -52,7 +56,8 @@ export function idOf(value: string): number {
 }
 
 export async function deliveryStage(t: TestContext, options: StageOptions) {
-  const { broker, directory = temporaryDirectory(t), partitions = 1, maxBytes = 2 ** 24, ...rest } = options;
+  const { broker, directory = temporaryDirectory(t), partitions = 1, maxBytes = 2 ** 24 } = options;
+  const { isKnown = true, ...rest } = options;
   const letters: { id: number; reason: string }[] = [];
   const budget = new BufferBudget(2 ** 22, 0);
   const delivery = new Delivery(
@@ -65,6 +70,7 @@ export async function deliveryStage(t: TestContext, options: StageOptions) {
         leadersStale: () => {},
         partitionIdle: () => {},
         limitsStale: () => options.limitsStale?.(),
+        adoptable: () => options.adoptable?.(),
         recordRefused: async ({ value }, reason) => {
           const id = idOf(value.toString());
           await options.keepLetter?.(id, reason);
@@ -74,16 +80,21 @@ export async function deliveryStage(t: TestContext, options: StageOptions) {
       log: silent,
     },
   );
-  const { spool } = await Spool.open({
+  const opened = await Spool.open({
     directory,
-    topic: 'readings',
-    maxBytes,
+    cap: new SpoolCap(maxBytes),
     segmentBytes: 2 ** 11,
     sync: 'os',
     partitions,
   });
-  await delivery.useSpool(spool);
-  t.after(() => delivery.close());
+  const spool = await opened.spool.topic('readings');
+  if (isKnown) await spool.setPartitionCount(partitions);
+  delivery.useSpool(spool);
+  const close = async () => {
+    await delivery.close();
+    await opened.spool.close();
+  };
+  t.after(close);
   const session = fakeSession();
   return {
     delivery,
@@ -92,6 +103,8 @@ export async function deliveryStage(t: TestContext, options: StageOptions) {
     session,
     letters,
     directory,
+    /** Ends this gateway, as a stop does. */
+    close,
     /** One batch with these readings; the session hears of the last id. */
     deliver(
       ids: readonly number[],
@@ -115,9 +128,10 @@ export async function deliveryStage(t: TestContext, options: StageOptions) {
       delivery.deliver(batch);
       return batch;
     },
-    async connect(clusterId = 'cluster'): Promise<void> {
-      await delivery.adoptPartitions(partitions, LIMITS);
-      delivery.setLeaders(new Array<number>(partitions).fill(1), await broker.initProducerId(), clusterId);
+    async connect(clusterId = 'cluster', count = partitions): Promise<void> {
+      const identity = await broker.initProducerId();
+      delivery.adoptPartitions(count, LIMITS);
+      delivery.setLeaders(new Array<number>(count).fill(1), identity, clusterId);
     },
   };
 }

@@ -1,9 +1,12 @@
-// Delivery held to its promises in worlds that change around it: several devices, a number of partitions that was
-// guessed wrong, another cluster at the same address, a disk that is slow or fails, stops and crashes at any moment.
+// Delivery held to its promises in worlds that change around it: several devices, a topic that is not known yet or comes
+// back with another number of partitions, another cluster at the same address, a disk that is slow or fails, stops and
+// crashes at any moment.
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Batch } from '../../src/kafka/batch.ts';
+import { UNPLACED } from '../../src/kafka/batcher.ts';
 import { partitionOf } from '../../src/kafka/partitioner.ts';
 import type { SpoolLog } from '../../src/spool/spool-log.ts';
 import { Random } from '../chaos/random.ts';
@@ -21,6 +24,8 @@ type Stage = Awaited<ReturnType<typeof deliveryStage>>;
 
 interface Device {
   readonly session: FakeSession;
+  /** Of each of its connections, which end with the gateway's process. */
+  readonly connections: number[][];
   readonly sent: number[];
   /** Accepted since the start of the process, and not told `stored` when it ended. */
   readonly lost: Set<number>;
@@ -37,12 +42,13 @@ class World {
   readonly #isMoody: boolean;
   #stage: Stage | undefined;
   #nextId = 1;
-  /** Partitions that batches are placed for, and those that the topic has. */
-  #assumed: number;
-  readonly #partitions: number;
+  /** The topic has the same number of partitions all the time: then a device's order holds across restarts, too. */
+  readonly #isSteady: boolean;
+  /** Partitions that the batcher gives batches to, undefined while none is known, and those that the topic has. */
+  #placedFor: number | undefined;
+  #partitions: number;
   #cluster = 1;
   #isCut = false;
-  #isAdopting = false;
   #isDiskBad = false;
   /** Everything that waits for Kafka or the disk, to be awaited at the end. */
   #connecting: Promise<void> | undefined;
@@ -51,14 +57,14 @@ class World {
     this.#t = t;
     this.#isMoody = seed % 4 === 0;
     this.#random = new Random(seed);
-    this.#assumed = this.#random.between(1, 4);
+    this.#isSteady = seed % 3 === 0;
     this.#partitions = this.#random.between(1, 4);
     for (let device = 0; device < DEVICES; device++) this.#devices.push(this.#newDevice(device));
   }
 
   #newDevice(device: number): Device {
     const session = fakeSession(String(10_000 + device), `device-${device}`);
-    return { session, sent: [], lost: new Set(), from: 0 };
+    return { session, connections: [], sent: [], lost: new Set(), from: 0 };
   }
 
   async run(): Promise<void> {
@@ -76,10 +82,14 @@ class World {
     try {
       await until(() => delivery.inFlightRecords + spool.records === 0, 'everything is settled', DEADLINE_MS);
     } catch (error) {
-      const { inFlightRecords, spooledRecords, spoolTrouble, problems } = delivery;
-      throw new Error(
-        `${(error as Error).message}: ${JSON.stringify({ inFlightRecords, spooledRecords, spoolTrouble, problems })}`,
-      );
+      const { inFlightRecords, spooledRecords, spoolTrouble, problems, counters } = delivery;
+      const left = {
+        ...{ inFlightRecords, spooledRecords, spoolTrouble, problems },
+        lastError: counters.lastError,
+        pending: spool.pending.map(({ partition, log }) => `${partition}: ${log.records}`),
+        sources: spool.sources.map(({ name, records }) => `${name}: ${records}`),
+      };
+      throw new Error(`${(error as Error).message}: ${JSON.stringify(left)}`);
     }
     assert.equal(this.#current.budget.used, 0, 'the budget is free');
   }
@@ -88,15 +98,13 @@ class World {
     const ids = this.broker.arrived.map(({ value }) => idOf(value));
     // A check that begins or ends in the middle of a search makes dead letters of good records.
     const there = new Set([...ids, ...this.#letters]);
-    for (const { session, sent, lost } of this.#devices) {
-      const own = new Set(sent);
-      const first = [...new Set(ids.filter((id) => own.has(id)))];
-      const turned = this.#isMoody ? undefined : first.find((id, index) => id < (first[index - 1] ?? 0));
-      assert.equal(
-        turned,
-        undefined,
-        `${turned} of partition ${session.frame.key} came too late: ${first.slice(0, 20)}`,
-      );
+    for (const { session, sent, connections, lost } of this.#devices) {
+      for (const ordered of this.#isSteady ? [sent] : connections) {
+        const own = new Set(ordered);
+        const first = [...new Set(ids.filter((id) => own.has(id)))];
+        const turned = this.#isMoody ? undefined : first.find((id, index) => id < (first[index - 1] ?? 0));
+        assert.equal(turned, undefined, `${turned} of ${session.frame.key} came too late: ${first}`);
+      }
       for (const id of sent) assert.ok(there.has(id) || lost.has(id), `${id} is lost`);
       assert.deepEqual(
         session.storedSeqs,
@@ -112,25 +120,34 @@ class World {
   }
 
   async #start(directory?: string): Promise<void> {
+    // A hint that is lost costs time only.
+    if (directory !== undefined && this.#random.next() < 0.3)
+      rmSync(join(directory, 'readings.layout'), { force: true });
     this.#stage = await deliveryStage(this.#t, {
       broker: this.broker,
       partitions: 4,
+      isKnown: false,
+      adoptable: () => void this.#connect(),
       maxBytes: this.#random.pick([2 ** 24, 2 ** 24, 9000]),
       ...(directory !== undefined && { directory }),
       keepLetter: async (id) => void this.#letters.push(id),
     });
     const { spool } = this.#stage;
-    const open = spool.log.bind(spool);
     const known = new Set<SpoolLog>();
-    spool.log = async (partition) => {
-      const log = await open(partition);
+    const spoiled = async (opening: Promise<SpoolLog>): Promise<SpoolLog> => {
+      const log = await opening;
       if (!known.has(log)) this.#spoil(log);
       known.add(log);
       return log;
     };
-    const { current } = spool.layout;
-    if (current === undefined) await spool.layout.set({ partitions: this.#assumed, known: false });
-    else this.#assumed = current.partitions;
+    const { log, unplaced } = spool;
+    spool.log = (partition) => spoiled(log.call(spool, partition));
+    spool.unplaced = () => spoiled(unplaced.call(spool));
+    this.#placedFor = spool.partitionCount;
+    for (const device of this.#devices) {
+      device.session.generation = -1;
+      device.connections.push([]);
+    }
   }
 
   /** The disk is slow, and fails while it is bad. */
@@ -141,10 +158,28 @@ class World {
       if (this.#isDiskBad && random.next() < 0.5)
         throw Object.assign(new Error('input/output error'), { code: 'EIO' });
     };
-    const { append, next, peekAdjoining, plan, assign, acknowledge, bindTo } = log;
+    const {
+      append,
+      appendCopies,
+      next,
+      peekAdjoining,
+      plan,
+      assign,
+      acknowledge,
+      acknowledgeCopied,
+      bindTo,
+    } = log;
     log.append = async (batches) => {
       await hinder();
       await append.call(log, batches);
+    };
+    log.appendCopies = async (batches) => {
+      await hinder();
+      await appendCopies.call(log, batches);
+    };
+    log.acknowledgeCopied = async (offset, done) => {
+      await hinder();
+      await acknowledgeCopied.call(log, offset, done);
     };
     log.next = async () => {
       await hinder();
@@ -181,39 +216,24 @@ class World {
   }
 
   async #refresh({ delivery }: Stage): Promise<void> {
-    const isOver = () => this.#stage?.delivery !== delivery;
     const cluster = this.#cluster;
+    const partitions = this.#partitions;
     const identity = await this.broker.initProducerId();
-    for (;;) {
-      try {
-        this.#isAdopting = true;
-        await delivery.adoptPartitions(this.#partitions, LIMITS);
-        break;
-      } catch {
-        if (isOver()) return;
-        await sleep(5);
-      } finally {
-        this.#isAdopting = false;
-      }
-    }
-    if (isOver()) return;
-    const parked = delivery.takeParked();
+    if (this.#stage?.delivery !== delivery) return;
     if (cluster === this.#cluster) this.#isCut = false;
-    delivery.setLeaders(new Array<number>(this.#partitions).fill(1), identity, `cluster ${cluster}`);
-    this.#assumed = this.#partitions;
-    for (const batch of parked) this.#placeAgain(batch);
+    const adopted = delivery.adoptPartitions(partitions, LIMITS);
+    if (adopted !== undefined) this.#place(adopted);
+    delivery.setLeaders(new Array<number>(partitions).fill(1), identity, `cluster ${cluster}`);
   }
 
-  #placeAgain(old: Batch): void {
-    const device = this.#devices.find(({ session }) => old.confirmations.has(session));
-    assert.ok(device, 'a batch has a device');
-    const { session } = device;
-    const partition = partitionOf(session.frame.key, this.#assumed);
-    const batch = new Batch(partition, performance.now(), { initialBytes: 1024, records: 9, bytes: 9999 });
-    old.writer.forEachRecord((timestampMs, body) => batch.writer.appendRaw(timestampMs, body));
-    batch.heldBytes = old.heldBytes;
-    batch.confirm(session, old.confirmations.get(session) ?? 0);
-    this.#current.delivery.deliver(batch);
+  /** As the batcher does it. */
+  #place(partitions: number): void {
+    const isFewer = partitions < (this.#placedFor ?? Number.POSITIVE_INFINITY);
+    this.#placedFor = partitions;
+    if (!isFewer) return;
+    for (const { session } of this.#devices)
+      if (session.generation >= 0 && (session.partition < 0 || session.partition >= partitions))
+        session.partition = partitionOf(session.frame.key, partitions);
   }
 
   async #step(): Promise<void> {
@@ -223,7 +243,8 @@ class World {
     else if (what < 0.8) this.#current.delivery.unreachable();
     else if (what < 0.88) void this.#connect();
     else if (what < 0.92) this.#isDiskBad = this.#random.next() < 0.6;
-    else if (what < 0.95) this.#swap();
+    else if (what < 0.935) this.#swap();
+    else if (what < 0.95) this.#recreate();
     else if (what < 0.975) await this.#crash();
     else await this.#stop();
   }
@@ -231,9 +252,15 @@ class World {
   #load(): void {
     const device = this.#random.pick(this.#devices);
     const ids = Array.from({ length: this.#random.between(1, 4) }, () => this.#nextId++);
-    const partition = partitionOf(device.session.frame.key, this.#assumed);
-    this.#current.deliver(ids, { partition, device: device.session });
+    const { session } = device;
+    if (session.generation < 0) {
+      const placedFor = this.#placedFor;
+      session.partition = placedFor === undefined ? UNPLACED : partitionOf(session.frame.key, placedFor);
+      session.generation = 0;
+    }
+    this.#current.deliver(ids, { partition: session.partition, device: session });
     device.sent.push(...ids);
+    device.connections.at(-1)?.push(...ids);
   }
 
   #weather(): void {
@@ -264,19 +291,24 @@ class World {
     void this.#connect().then(() => (this.#stage === undefined ? undefined : this.#connect()));
   }
 
+  #recreate(): void {
+    if (this.#isSteady) return;
+    this.#partitions = this.#random.between(1, 4);
+    this.broker.recreateTopic(this.#partitions);
+    if (this.#random.next() < 0.7) void this.#connect();
+  }
+
   async #crash(): Promise<void> {
-    // A copy made while directories are swapped is not what a crash leaves.
-    if (this.#isAdopting) return;
-    const { delivery, directory } = this.#current;
+    const { close, directory } = this.#current;
     this.#end();
     const copy = crashCopy(this.#t, directory);
-    await delivery.close();
+    await close();
     await this.#start(copy);
     if (this.#random.next() < 0.7) void this.#connect();
   }
 
   async #stop(): Promise<void> {
-    const { delivery, directory } = this.#current;
+    const { delivery, close, directory } = this.#current;
     const isDone = await Promise.race([delivery.spoolAll().then(() => true), sleep(8000, false)]);
     // A disk that fails or is full is the only excuse.
     if (!isDone)
@@ -285,7 +317,7 @@ class World {
     if (isDone)
       for (const { lost, from, sent } of this.#devices)
         for (const id of sent.slice(from)) assert.ok(!lost.has(id), `${id} was not told`);
-    await delivery.close();
+    await close();
     const copy = crashCopy(this.#t, directory);
     await this.#start(copy);
     void this.#connect();

@@ -361,19 +361,18 @@ test('one broker gets at most five requests at a time, and then the rest', async
   );
 });
 
-test('batches closed before the topic is known wait unsealed and are given back to be placed', async (t) => {
+test('a batch that comes before the leaders are known waits unsealed, and is sent when they are', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
-  const early = batchOf(fakeSession(), 3, 2);
+  const session = fakeSession();
+  const early = batchOf(session, 3, 2, 7);
   deliver(early);
   await turns();
   assert.equal(early.bytes, undefined);
   assert.equal(delivery.inFlightRecords, 2);
-  assert.deepEqual(delivery.takeParked(), [early]);
-  assert.equal(delivery.inFlightRecords, 0);
   delivery.setLeaders(LEADERS, IDENTITY);
-  delivery.deliver(early);
   (await producer.request(1)).answerAll(0);
   await delivery.drained();
+  assert.deepEqual([session.storedSeqs, delivery.inFlightRecords], [[7], 0]);
 });
 
 test('a closed delivery sends nothing more and lets whoever waits go', async (t) => {

@@ -11,6 +11,7 @@ import { Delivery, type DeliveryOptions } from '../../src/kafka/delivery.ts';
 import { portableCrc32c } from '../../src/protocol/crc32c.ts';
 import { Cursor } from '../../src/spool/cursor.ts';
 import { Spool } from '../../src/spool/spool.ts';
+import { SpoolCap } from '../../src/spool/spool-cap.ts';
 import { decodeBatch } from './decode-batch.ts';
 import { batchOf, FakeProducer, fakeSession, type SentRequest, silent, turns, until } from './fakes.ts';
 
@@ -50,16 +51,20 @@ async function setUp(
       log: silent,
     },
   );
-  const { spool } = await Spool.open({
+  const opened = await Spool.open({
     directory,
-    topic: 'readings',
-    maxBytes,
+    cap: new SpoolCap(maxBytes),
     segmentBytes: 2 ** 16,
     sync: 'batch',
     partitions: LEADERS.length,
   });
-  await delivery.useSpool(spool);
-  t.after(() => delivery.close());
+  const spool = await opened.spool.topic('readings');
+  await spool.setPartitionCount(LEADERS.length);
+  delivery.useSpool(spool);
+  t.after(async () => {
+    await delivery.close();
+    await opened.spool.close();
+  });
   const session = fakeSession();
   let seq = 0;
   /** Batches of so many records, which the session is told of by the batch's number. */
@@ -70,8 +75,8 @@ async function setUp(
       delivery.deliver(batch);
     }
   };
-  const connect = async (identity = IDENTITY, cluster = 'cluster') => {
-    await delivery.adoptPartitions(LEADERS.length, LIMITS);
+  const connect = (identity = IDENTITY, cluster = 'cluster') => {
+    delivery.adoptPartitions(LEADERS.length, LIMITS);
     delivery.setLeaders(LEADERS, identity, cluster);
   };
   return { delivery, producer, spool, budget, session, refused, deliver, connect, directory };
@@ -88,7 +93,7 @@ test('small batches on disk go to Kafka as few large ones, within the limits, nu
   deliver(0, ...Array.from({ length: 70 }, () => 3));
   await delivery.drained();
   assert.deepEqual(session.storedSeqs.length, 70);
-  await connect();
+  connect();
   let sequence = 0;
   for (const [number, count] of [
     [1, 99],
@@ -115,7 +120,7 @@ for (const acks of [1, 0] as const) {
     deliver(0, 3, 3, 3);
     await delivery.drained();
     assert.deepEqual(session.storedSeqs, [1, 2, 3]);
-    await delivery.adoptPartitions(LEADERS.length, LIMITS);
+    delivery.adoptPartitions(LEADERS.length, LIMITS);
     delivery.setLeaders(LEADERS, undefined, 'cluster');
     const sent = await producer.request(1);
     const [bytes = Buffer.alloc(0)] = sent.bytes;
@@ -133,7 +138,7 @@ test('what may have reached Kafka before a crash is cut and numbered the same wa
   first.delivery.unreachable();
   first.deliver(0, 2, 2, 2);
   await first.delivery.drained();
-  await first.connect();
+  first.connect();
   const before = await first.producer.request(1);
   assert.deepEqual(batchIn(before), { count: 6, baseSequence: 0, producerId: 42n });
   // No answer comes, so more goes to the disk behind it, and then the process dies.
@@ -144,7 +149,7 @@ test('what may have reached Kafka before a crash is cut and numbered the same wa
   cpSync(first.directory, directory, { recursive: true });
 
   const second = await setUp(t, { directory });
-  await second.connect(LATER_IDENTITY);
+  second.connect(LATER_IDENTITY);
   const again = await second.producer.request(1);
   assert.deepEqual(batchIn(again), { count: 6, baseSequence: 0, producerId: 42n });
   again.answerAll(0);
@@ -156,7 +161,7 @@ test('what may have reached Kafka before a crash is cut and numbered the same wa
 
 test('what had been sent before it came to the disk is sent again as it was, beside nothing else', async (t) => {
   const { delivery, producer, deliver, connect } = await setUp(t);
-  await connect();
+  connect();
   deliver(0, 4);
   const sent = await producer.request(1);
   deliver(0, 1, 1);
@@ -170,46 +175,12 @@ test('what had been sent before it came to the disk is sent again as it was, bes
   await until(() => delivery.spoolingPartitions === 0, 'the spool is drained');
 });
 
-test('batches that come while the spool is placed anew wait unsealed, and none is lost or doubled', async (t) => {
-  const { delivery, producer, session, spool, deliver } = await setUp(t);
-  delivery.unreachable();
-  deliver(2, ...Array.from({ length: 200 }, () => 2));
-  await delivery.drained();
-  // As many as there are turns in it, so that every moment is met.
-  const placing = delivery.adoptPartitions(1, LIMITS);
-  let late = 0;
-  let isPlacing = true;
-  placing.finally(() => {
-    isPlacing = false;
-  });
-  while (isPlacing) {
-    deliver(2, 1);
-    late++;
-    await turns(1);
-  }
-  await placing;
-  const parked = delivery.takeParked();
-  assert.equal(parked.length + (spool.records - 400), late);
-  assert.ok(parked.length > 0, 'none came while it was being placed');
-  for (const batch of parked) assert.equal(batch.writer.count, 1);
-  assert.equal(session.storedSeqs.length, 200 + late - parked.length);
-  delivery.setLeaders([1], IDENTITY);
-  let sent = 0;
-  for (let number = 1; spool.records > 0; number++) {
-    const request = await producer.request(number);
-    sent += batchIn(request).count;
-    request.answerAll(0);
-    await until(() => spool.records === 0 || producer.sent.length > number, 'the next request');
-  }
-  assert.equal(sent, 400 + late - parked.length);
-});
-
 test('under steady load a partition leaves the disk: what comes with its last batch in flight waits in memory', async (t) => {
   const { delivery, producer, budget, session, deliver, connect } = await setUp(t);
   delivery.unreachable();
   deliver(0, 2, 2);
   await delivery.drained();
-  await connect();
+  connect();
   const last = await producer.request(1);
   deliver(0, 3);
   deliver(0, 1);
@@ -241,7 +212,7 @@ for (const [what, happen] of [
     delivery.unreachable();
     deliver(0, 2);
     await delivery.drained();
-    await connect();
+    connect();
     const last = await producer.request(1);
     deliver(0, 3, 1);
     await turns();
@@ -264,7 +235,7 @@ test('what a full disk does not take goes to Kafka from memory once Kafka is bac
     const onDisk = spool.records;
     assert.ok(maxBytes === 10 ? onDisk === 0 : onDisk > 0 && onDisk < 18, `${onDisk} records on disk`);
     assert.equal(delivery.inFlightRecords, 18 - onDisk);
-    await connect();
+    connect();
     let next = 0;
     for (let number = 1; next < 18; number++) {
       const sent = await producer.request(number);
@@ -292,13 +263,13 @@ test('a batch that was being prepared when another cluster came goes there under
     log.plan = plan;
     delivery.setLeaders(LEADERS, LATER_IDENTITY, 'another cluster');
   };
-  await connect();
+  connect();
   assert.deepEqual(batchIn(await producer.request(1)), { count: 2, baseSequence: 0, producerId: 77n });
 });
 
 test('a batch that the disk did not take before another cluster came is stamped for that one', async (t) => {
   const { delivery, producer, deliver, connect } = await setUp(t, { maxBytes: 10 });
-  await connect();
+  connect();
   deliver(1, 5);
   (await producer.request(1)).answerAll(0);
   deliver(1, 2);
@@ -311,7 +282,7 @@ test('a batch that the disk did not take before another cluster came is stamped 
 
 test('a producer id that the former cluster gave while another one came is not used there', async (t) => {
   const { producer, delivery, deliver, connect } = await setUp(t, { maxAttempts: 9 });
-  await connect();
+  connect();
   deliver(0, 2);
   let give: (identity: typeof IDENTITY) => void = () => {};
   const { initProducerId } = producer;
@@ -330,14 +301,14 @@ test('a producer id that the former cluster gave while another one came is not u
 
 test('with acks 1 a batch that was stamped for another cluster loses that stamp', async (t) => {
   const first = await setUp(t);
-  await first.connect();
+  first.connect();
   first.deliver(0, 2);
   (await first.producer.request(1)).fail(Object.assign(new Error('no answer'), { code: 'TIMEOUT' }));
   await until(() => first.spool.records === 2, 'it is on disk');
   const directory = temporaryDirectory(t);
   cpSync(first.directory, directory, { recursive: true });
   const { delivery, producer } = await setUp(t, { directory, acks: 1 });
-  await delivery.adoptPartitions(LEADERS.length, LIMITS);
+  delivery.adoptPartitions(LEADERS.length, LIMITS);
   delivery.setLeaders(LEADERS, undefined, 'another cluster');
   assert.deepEqual(batchIn(await producer.request(1)), { count: 2, baseSequence: -1, producerId: -1n });
 });
@@ -347,7 +318,7 @@ test('a sequence that the disk could not forget is not given to batches from mem
   delivery.unreachable();
   deliver(0, 2);
   await delivery.drained();
-  await connect();
+  connect();
   const fromDisk = await producer.request(1);
   t.mock.method(Cursor.prototype, 'sync', () => Promise.reject(new Error('EIO')));
   fromDisk.answerAll(0);
@@ -367,7 +338,7 @@ test('what waits for the disk’s last batch is written to the disk if that batc
     isTried = true;
     return Promise.reject(new Error('EIO'));
   };
-  await connect();
+  connect();
   deliver(0, 3);
   await until(() => isTried, 'the last batch is prepared');
   deliver(0, 4);
@@ -386,7 +357,7 @@ test('a disk that fails while batches are gathered skips none of them', async (t
     if (failures++ < 1) return Promise.reject(new Error('EMFILE'));
     return peekAdjoining.call(log, end);
   };
-  await connect();
+  connect();
   assert.deepEqual(batchIn(await producer.request(1)), { count: 6, baseSequence: 0, producerId: 42n });
   assert.equal(failures, 4);
 });
@@ -398,7 +369,7 @@ test('records that get the offsets of lost ones are not taken for those by Kafka
   await first.delivery.drained();
   first.deliver(0, 2);
   await first.delivery.drained();
-  await first.connect();
+  first.connect();
   assert.equal(batchIn(await first.producer.request(1)).count, 3);
   const directory = temporaryDirectory(t);
   cpSync(first.directory, directory, { recursive: true });
@@ -410,7 +381,7 @@ test('records that get the offsets of lost ones are not taken for those by Kafka
   delivery.unreachable();
   deliver(0, 2);
   await delivery.drained();
-  await connect(LATER_IDENTITY);
+  connect(LATER_IDENTITY);
   const again = await producer.request(1);
   assert.deepEqual(batchIn(again), { count: 1, baseSequence: 0, producerId: 42n });
   again.answerAll(0);
@@ -419,7 +390,7 @@ test('records that get the offsets of lost ones are not taken for those by Kafka
 
 test('the stamp of a batch that is written while another cluster comes says nothing to that one', async (t) => {
   const { delivery, producer, spool, deliver, connect } = await setUp(t);
-  await connect();
+  connect();
   const log = await spool.log(0);
   const { append } = log;
   let write = (): void => {};

@@ -1,7 +1,6 @@
 // A cluster made of scripted answers, a delivery and a batcher that remember what they were given, and a log.
 
 import { pino } from 'pino';
-import type { Batch } from '../../src/kafka/batch.ts';
 import type { MetadataQuestion, TopicLimits, TopicMetadata, TopicToCreate } from '../../src/kafka/cluster.ts';
 import {
   MetadataRefresher,
@@ -105,9 +104,8 @@ export interface Stage<S extends MetadataSource = FakeSource> {
   readonly handed: Handed[];
   /** Numbers of partitions that delivery was told to adopt. */
   readonly adopted: number[];
-  /** What delivery gives back next, and what the batcher got of it. */
-  readonly parked: Batch[];
-  readonly placed: Batch[];
+  /** Numbers of partitions that delivery cannot adopt yet. */
+  readonly refused: Set<number>;
   readonly batcher: { partitions: number | undefined; maxRecordBytes: number };
   readonly log: LogLine[];
   unreachableCalls(): number;
@@ -135,8 +133,7 @@ export function stage<S extends MetadataSource>(
 ): Stage<S> {
   const handed: Handed[] = [];
   const adopted: number[] = [];
-  const parked: Batch[] = [];
-  const placed: Batch[] = [];
+  const refused = new Set<number>();
   const lines: LogLine[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as LogLine) });
   let unreachableCalls = 0;
@@ -144,9 +141,8 @@ export function stage<S extends MetadataSource>(
     partitions: 2 as number | undefined,
     maxRecordBytes: 0,
     batchLimits: { bytes: 1000, records: 10 },
-    setPartitions(partitions: number, batches: readonly Batch[]) {
+    setPartitions(partitions: number) {
       batcher.partitions = partitions;
-      placed.push(...batches);
     },
   };
   const refresher = new MetadataRefresher(
@@ -166,8 +162,11 @@ export function stage<S extends MetadataSource>(
       log,
       delivery: {
         oldestSpooledMs,
-        adoptPartitions: async (partitions) => void adopted.push(partitions),
-        takeParked: () => parked.splice(0),
+        adoptPartitions(partitions) {
+          if (refused.has(partitions)) return undefined;
+          adopted.push(partitions);
+          return partitions;
+        },
         setLeaders: (leaders, identity, clusterId) =>
           handed.push({ leaders, producerId: identity?.producerId, clusterId }),
         unreachable: () => {
@@ -181,8 +180,7 @@ export function stage<S extends MetadataSource>(
     refresher,
     handed,
     adopted,
-    parked,
-    placed,
+    refused,
     batcher,
     log: lines,
     unreachableCalls: () => unreachableCalls,

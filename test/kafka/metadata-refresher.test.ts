@@ -1,7 +1,6 @@
 // The metadata refresher against a cluster of scripted answers: what it believes, what it creates, what it says.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { Batch } from '../../src/kafka/batch.ts';
 import type { TopicLimits } from '../../src/kafka/cluster.ts';
 import { AnswerError, ClusterError } from '../../src/kafka/cluster-error.ts';
 import { createOtherTopics } from '../../src/kafka/other-topics.ts';
@@ -101,15 +100,19 @@ test('delivery has its leaders before the connections to them are made, and newe
   await isResolved(made);
 });
 
-test('batches that waited while the spool was placed go back to the batcher, also if the partitions are as many as before', async (t) => {
+test('the batcher gets a number of partitions only once delivery has adopted it, and the leaders are given before', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 2]);
   const made = startStage(t, source);
   await isResolved(made);
-  const batch = new Batch(0, 0, { initialBytes: 64, records: 1, bytes: 1000 });
-  made.parked.push(batch);
+  source.has(TOPIC, [1, 2, 3]);
+  made.refused.add(3);
   await refreshed(made);
-  assert.deepEqual(made.placed, [batch]);
+  assert.deepEqual([made.adopted, made.batcher.partitions], [[2], 2]);
+  assert.deepEqual(made.handed.at(-1)?.leaders, [1, 2, 3]);
+  made.refused.clear();
+  await refreshed(made);
+  assert.deepEqual([made.adopted, made.batcher.partitions], [[2, 3], 3]);
 });
 
 test('leaders are connected to at the same time', async (t) => {

@@ -30,6 +30,7 @@ export interface ModelRequest {
 }
 
 const CORRUPT_MESSAGE = 2;
+const UNKNOWN_TOPIC_OR_PARTITION = 3;
 const OUT_OF_ORDER_SEQUENCE = 45;
 const DUPLICATE_SEQUENCE = 46;
 const REMEMBERED = 5;
@@ -52,20 +53,41 @@ export class ModelBroker implements Producer {
   check: (record: ModelRecord) => number = () => 0;
   fate: (request: ModelRequest) => Fate | Promise<Fate> = () => ({ kind: 'taken' });
   #nextId = 0n;
-  #clusters = 0;
+  // Raised when requests on their way find nobody any more.
+  #generation = 0;
+  #partitions = Number.POSITIVE_INFINITY;
   #producers = new Map<string, ProducerState>();
 
   /** Another cluster stands behind the same address: nothing of the former one is there, nor are its connections. */
   replace(): void {
-    this.#clusters++;
+    this.#generation++;
     this.topic.clear();
     this.#producers.clear();
     this.#nextId = 0n;
   }
 
+  /** Somebody deletes the topic and creates it again: its records are gone, and what the broker knew of producers. */
+  recreateTopic(partitions: number): void {
+    this.#generation++;
+    this.#partitions = partitions;
+    this.topic.clear();
+    this.#producers.clear();
+  }
+
   /** As after producer.id.expiration.ms. */
   forgetProducers(): void {
     this.#producers.clear();
+  }
+
+  /** A broker that has the same records and knows the same producers, with a fate of its own. */
+  copy(): ModelBroker {
+    const copy = new ModelBroker();
+    for (const [partition, records] of this.topic) copy.topic.set(partition, [...records]);
+    copy.arrived.push(...this.arrived);
+    copy.#nextId = this.#nextId;
+    for (const [key, { next, recent }] of this.#producers)
+      copy.#producers.set(key, { next, recent: [...recent] });
+    return copy;
   }
 
   initProducerId(): Promise<ProducerIdentity> {
@@ -85,9 +107,9 @@ export class ModelBroker implements Producer {
       records: decoded.reduce((sum, { batch }) => sum + batch.records.length, 0),
     };
     this.requests.push(seen);
-    const cluster = this.#clusters;
+    const generation = this.#generation;
     const fate = await this.fate(seen);
-    if (fate.kind === 'lost' || cluster !== this.#clusters)
+    if (fate.kind === 'lost' || generation !== this.#generation)
       throw Object.assign(new Error('the request was lost'), {
         code: fate.kind === 'lost' ? fate.code : 'CLOSED',
       });
@@ -104,6 +126,7 @@ export class ModelBroker implements Producer {
 
   /** A broker checks records before sequences, so a batch that it refuses leaves the sequence as it is. */
   #append(partition: number, batch: ReturnType<typeof decodeBatch>): number {
+    if (partition >= this.#partitions) return UNKNOWN_TOPIC_OR_PARTITION;
     const records = batch.records.map(({ value, timestamp }) => ({
       value: value ?? '',
       timestampMs: Number(timestamp),

@@ -24,7 +24,7 @@ function handleOf(
   const crashes: Crash[] = [];
   const log: string[] = [];
   const handle = new ProcessHandle(
-    { index: 1, settings: testSettings(), leftovers: () => [] },
+    { index: 1, settings: testSettings(), orphanedParts: () => [] },
     {
       log: pino({ level: 'info' }, { write: (line: string) => log.push(line) }),
       events: {

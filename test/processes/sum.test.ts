@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Snapshot } from '../../src/admin/snapshot.ts';
+import { MAX_OTHER_TOPICS, type OtherTopic, type Snapshot } from '../../src/admin/snapshot.ts';
 import { retired, sumOf } from '../../src/processes/sum.ts';
 import { sampleSnapshot } from '../admin/sample-snapshot.ts';
 
@@ -39,6 +39,29 @@ test('a problem that several processes have is named once, and held partitions a
   assert.equal(sumOf([one, ...many]).kafka.problems.length, 10);
   const { kafka: left } = retired(held(['no rights'], 2));
   assert.deepEqual([left.problems, left.heldPartitions, left.throttledSeconds], [[], 0, 1.5]);
+});
+
+test('a topic that several processes have on disk is listed once, with its records and the first reason', () => {
+  const { spool } = sampleSnapshot();
+  const having = (...otherTopics: OtherTopic[]) => {
+    const otherRecords = otherTopics.reduce((total, { records }) => total + records, 0);
+    return sampleSnapshot({ spool: { ...spool, otherRecords, otherTopics } });
+  };
+  const entry = (topic: string, records: number, problem: string | null = null) => ({
+    topic,
+    records,
+    bytes: 100 * records,
+    problem,
+  });
+  const sum = sumOf([having(entry('a', 2), entry('b', 3, 'no rights')), having(entry('a', 5, 'no leader'))]);
+  assert.equal(sum.spool.otherRecords, 10);
+  assert.deepEqual(sum.spool.otherTopics, [entry('a', 7, 'no leader'), entry('b', 3, 'no rights')]);
+  const many = Array.from({ length: MAX_OTHER_TOPICS + 5 }, (_, n) => entry(`t${n}`, n));
+  const { otherTopics } = sumOf([having(...many), having()]).spool;
+  assert.equal(otherTopics.length, MAX_OTHER_TOPICS);
+  assert.equal(otherTopics[0]?.records, MAX_OTHER_TOPICS + 4);
+  const left = retired(having(entry('a', 2))).spool;
+  assert.deepEqual([left.otherRecords, left.otherTopics], [0, []]);
 });
 
 test('what a crashed process leaves keeps every total and the balance, and holds nothing', () => {

@@ -1,11 +1,16 @@
 // A process that tests trace, kill and take the disk away from. `append` adds batches `0`, `1`, ... to a log one
 // after the other and says `stored <id>` for each that is durable; `group` does so through a PartitionSpool;
-// `recover` opens a log and says what that took; `lock` takes the lock and waits.
-import { writeSync } from 'node:fs';
-import { lockSpool, type SpoolLockedError } from '../../src/spool/lock.ts';
+// `recover` opens a log and says what that took; `lock` takes the lock and waits; `write` opens a directory again and
+// again and puts a file there for a moment, `remove` deletes the directory whenever it can, until its input ends;
+// `drain` opens a log, waits for a line of input, and reads it to its end, trying again what cannot be read.
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import { lockSpool, SpoolLockedError } from '../../src/spool/lock.ts';
 import { PartitionSpool } from '../../src/spool/partition-spool.ts';
 import { SpoolLog } from '../../src/spool/spool-log.ts';
-import { makeBatch } from './support.ts';
+import { idOf, makeBatch } from './support.ts';
 
 const [job, directory = '', count = '0', recordBytes = '0'] = process.argv.slice(2);
 
@@ -21,6 +26,22 @@ if (job === 'lock') {
     say(`refused ${(error as SpoolLockedError).code}`);
     process.exitCode = (error as SpoolLockedError).exitCode;
   }
+} else if (job === 'write') {
+  for (let n = 0; n < Number(count); n++) await writeOnce();
+} else if (job === 'remove') {
+  let removed = 0;
+  let isOver = false;
+  process.stdin.resume().once('end', () => {
+    isOver = true;
+  });
+  while (!isOver) {
+    const lock = await lockedAlone();
+    await asTheOnlyOne();
+    if (await lock.removeDirectory()) removed++;
+    else lock.release();
+    await nextTurn();
+  }
+  say(`removed ${removed}`);
 } else {
   const before = { at: performance.now(), rss: process.resourceUsage().maxRSS };
   const { log, recovered } = await SpoolLog.open({
@@ -30,12 +51,20 @@ if (job === 'lock') {
     reserve: () => true,
     claim: () => undefined,
     release: () => undefined,
+    reading: {
+      patience: { tries: 5, ms: 50 },
+      unreadable: ({ from, to, reason }) => say(`unreadable ${from}-${to} ${reason}`),
+    },
   });
   say(`open ${process.pid}`);
   if (job === 'recover') {
     const ms = performance.now() - before.at;
     const rssKiB = process.resourceUsage().maxRSS - before.rss;
     say(`recovered ${JSON.stringify({ ...recovered, ms, rssKiB })}`);
+  } else if (job === 'drain') {
+    await once(process.stdin.resume(), 'data');
+    await drainAll(log);
+    process.stdin.pause();
   } else if (job === 'group') {
     await group(log);
   } else {
@@ -43,6 +72,37 @@ if (job === 'lock') {
   }
   await log.close();
   say('closed');
+}
+
+async function lockedAlone(): Promise<ReturnType<typeof lockSpool>> {
+  for (;;) {
+    try {
+      return lockSpool(directory);
+    } catch (error) {
+      if (!(error instanceof SpoolLockedError)) throw error;
+    }
+    await nextTurn();
+  }
+}
+
+// What it writes must be there until it deletes it, and nobody else may be at work meanwhile.
+async function writeOnce(): Promise<void> {
+  const lock = await lockedAlone();
+  const path = join(directory, 'a-0', '00000000000000000000.log');
+  mkdirSync(join(directory, 'a-0'), { recursive: true });
+  closeSync(openSync(path, 'wx'));
+  await asTheOnlyOne();
+  if (!existsSync(path)) throw new Error('the directory was deleted under its lock');
+  rmSync(path);
+  lock.release();
+}
+
+/** @throws if another process believes the same at this moment */
+async function asTheOnlyOne(): Promise<void> {
+  const busy = `${directory}.busy`;
+  closeSync(openSync(busy, 'wx'));
+  for (let turns = 0; turns < 3; turns++) await nextTurn();
+  rmSync(busy);
 }
 
 async function appendAll(log: SpoolLog): Promise<void> {
@@ -58,6 +118,21 @@ async function appendAll(log: SpoolLog): Promise<void> {
       }
     }
   }
+}
+
+async function drainAll(log: SpoolLog): Promise<void> {
+  for (;;) {
+    try {
+      const batch = await log.next();
+      if (batch === undefined) break;
+      say(`read ${Number(idOf(batch.bytes))}`);
+      await log.acknowledge(batch.offset + batch.count);
+    } catch (error) {
+      say(`failed ${(error as NodeJS.ErrnoException).code}`);
+      await pause(20);
+    }
+  }
+  say(`lost ${log.badBatches} ${log.badRecords}`);
 }
 
 async function group(log: SpoolLog): Promise<void> {

@@ -1,12 +1,16 @@
 // The disk refuses: really full (a small tmpfs), or failing (strace makes system calls fail).
 import assert from 'node:assert/strict';
-import { closeSync, openSync, statfsSync, statSync, unlinkSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, statfsSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { PartitionSpool } from '../../src/spool/partition-spool.ts';
 import { Spool } from '../../src/spool/spool.ts';
+import { SpoolCap } from '../../src/spool/spool-cap.ts';
 import { waitFor } from '../support/wait.ts';
 import {
+  type Child,
   drain,
   filesIn,
   hasStrace,
@@ -108,15 +112,15 @@ describe('on a full disk', () => {
     const directory = subdirectory(disk, 'spool');
     const options = {
       directory,
-      topic: 'metrics',
-      maxBytes: 2 ** 30,
+      cap: new SpoolCap(2 ** 30),
       segmentBytes: 2 ** 20,
       sync: 'batch',
       partitions: 1,
     } as const;
     const first = await Spool.open(options);
+    const topic = await first.spool.topic('metrics');
     for (let id = 0; id < 5; id++) {
-      await (await first.spool.log(0)).append([await makeBatch(id, 1, RECORD_BYTES)]);
+      await (await topic.log(0)).append([await makeBatch(id, 1, RECORD_BYTES)]);
     }
     await first.spool.close();
     // The worst of cases: there is no room for a cursor either, nor for the lock's owner.
@@ -124,8 +128,7 @@ describe('on a full disk', () => {
     fill(disk);
     const { spool, report } = await Spool.open(options);
     assert.equal(report.records, 5);
-    await spool.layout.set({ partitions: 1, known: true });
-    const log = await spool.log(0);
+    const log = await (await spool.topic('metrics')).log(0);
     const ids: string[] = [];
     for (let batch = await log.next(); batch !== undefined; batch = await log.next()) {
       ids.push(idOf(batch.bytes));
@@ -240,5 +243,76 @@ describe('where the disk fails', () => {
     assert.deepEqual(ids.slice(0, 2), ['000000', '000001']);
     assert.ok(ids.length <= 3);
     await log.close();
+  });
+});
+
+describe('a segment that cannot be read while it is drained', () => {
+  /** A log of ten batches of three records in each of three segments. */
+  async function threeSegments(directory: string): Promise<string[]> {
+    const { log } = await openLog(directory, { segmentBytes: 300_000 });
+    for (let id = 0; id < 30; id++) await log.append([await makeBatch(id, 3, 10_000)]);
+    await log.close();
+    const names = filesIn(directory, '.log').map((name) => join(directory, name));
+    assert.equal(names.length, 4);
+    return names;
+  }
+
+  /** A process that drains the log, for which each read of the file fails from now on as `when` says. */
+  async function drainWithFaults(
+    t: TestContext,
+    directory: string,
+    file: string,
+    when: string,
+  ): Promise<Child> {
+    const child = startChild(t, ['drain', directory], { env: { UV_THREADPOOL_SIZE: '1' } });
+    await child.line('open');
+    const inject = `inject=pread64:error=EIO${when}`;
+    const args = ['-f', '-p', `${child.process.pid}`, '-o', '/dev/null', '-P', file];
+    const strace = spawn('strace', [...args, '-e', 'trace=pread64', '-e', inject], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    t.after(() => strace.kill('SIGKILL'));
+    await once(strace.stderr, 'data');
+    child.process.stdin?.write('go\n');
+    return child;
+  }
+
+  const numbers = (child: Child, start: string): string[] =>
+    child.lines.filter((line) => line.startsWith(start)).map((line) => line.slice(start.length));
+
+  it('is tried again for a while, and then passed over, counted, named and put away whole', async (t) => {
+    if (!hasStrace(t)) return;
+    const directory = temporaryDirectory(t);
+    const [, second = ''] = await threeSegments(directory);
+    const bytes = readFileSync(second);
+    const lost = Number(basename(second, '.log'));
+    const child = await drainWithFaults(t, directory, second, '');
+    assert.equal(await child.ended, 0, child.lines.join(' | '));
+    assert.equal(numbers(child, 'failed EIO').length, 4);
+    const [unreadable = ''] = numbers(child, 'unreadable ');
+    const [, end = ''] = /^\d+-(\d+) EIO$/.exec(unreadable) ?? [];
+    assert.equal(unreadable, `${lost}-${end} EIO`);
+    const expected = Array.from({ length: 30 }, (_, id) => id).filter(
+      (id) => id * 3 < lost || id * 3 >= Number(end),
+    );
+    assert.deepEqual(numbers(child, 'read ').map(Number), expected);
+    assert.deepEqual(numbers(child, 'lost '), [`1 ${Number(end) - lost}`]);
+    assert.deepEqual(filesIn(directory, '.log'), []);
+    assert.deepEqual(readFileSync(`${second}.bad`), bytes);
+  });
+
+  it('for a moment only loses nothing', async (t) => {
+    if (!hasStrace(t)) return;
+    const directory = temporaryDirectory(t);
+    const [, second = ''] = await threeSegments(directory);
+    const child = await drainWithFaults(t, directory, second, ':when=1..3');
+    assert.equal(await child.ended, 0, child.lines.join(' | '));
+    assert.equal(numbers(child, 'failed EIO').length, 3);
+    assert.deepEqual(
+      numbers(child, 'read ').map(Number),
+      Array.from({ length: 30 }, (_, id) => id),
+    );
+    assert.deepEqual(numbers(child, 'lost '), ['0 0']);
+    assert.deepEqual(filesIn(directory, '.bad'), []);
   });
 });

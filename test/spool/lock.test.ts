@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { awaitSpoolLock, SpoolLockedError } from '../../src/spool/lock.ts';
+import { awaitSpoolLock, lockSpool, SpoolLockedError } from '../../src/spool/lock.ts';
 import { Spool } from '../../src/spool/spool.ts';
+import { SpoolCap } from '../../src/spool/spool-cap.ts';
 import { waitFor } from '../support/wait.ts';
 import { type Child, makeBatch, startChild, temporaryDirectory } from './support.ts';
 
@@ -44,6 +45,74 @@ it('a process without flock respects one that has it', async (t) => {
   const directory = temporaryDirectory(t);
   await started(t, directory, {});
   assert.equal(await (await started(t, directory, { PATH: '' })).ended, 78);
+});
+
+describe('the directory of an empty spool', () => {
+  const withLog = (directory: string, files: Readonly<Record<string, string>>): void => {
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(join(directory, path, '..'), { recursive: true });
+      writeFileSync(join(directory, path), content);
+    }
+  };
+  const remains = {
+    format: '{"version":2}',
+    'a.layout': '{"partitions":4}',
+    'a.layout.new': '',
+    'a.placing.new': '',
+    'a-0/cursor': '',
+    'a~unplaced/cursor': '',
+    'b~gone-2/cursor': '',
+    '~old-1/a-1/00000000000000000000.log': 'put aside by an upgrade',
+  };
+
+  it('is deleted under the lock, with the lock, and can be made again', async (t) => {
+    const directory = join(temporaryDirectory(t), 'process-1');
+    const lock = lockSpool(directory);
+    withLog(directory, remains);
+    assert.equal(await lock.removeDirectory(), true);
+    assert.equal(existsSync(directory), false);
+    const again = lockSpool(directory);
+    // The lock of the directory that is gone lets nothing go that is not its own.
+    lock.release();
+    assert.equal(await lock.removeDirectory(), false);
+    assert.equal(await (await started(t, directory, {})).ended, 78);
+    again.release();
+  });
+
+  for (const [what, path] of Object.entries({
+    'a segment': 'a-0/00000000000000000000.log',
+    'damage that was set aside': 'a-0/00000000000000000000.log.12.bad',
+    'the plan of a copy': 'a.placing',
+    'the dead letters': 'dead-letters/lock',
+    'a foreign folder': 'a-02/cursor',
+    'a foreign file': 'notes.txt',
+  })) {
+    it(`stays whole, and locked, with ${what} in it`, async (t) => {
+      const directory = temporaryDirectory(t);
+      const lock = lockSpool(directory);
+      withLog(directory, { ...remains, [path]: 'something' });
+      assert.equal(await lock.removeDirectory(), false);
+      for (const name of [...Object.keys(remains), path, 'lock'])
+        assert.ok(existsSync(join(directory, name)), name);
+      assert.equal(await (await started(t, directory, {})).ended, 78);
+      lock.release();
+    });
+  }
+
+  it('is never taken from a process that has just opened it, in a race of two', async (t) => {
+    const directory = join(temporaryDirectory(t), 'process-1');
+    // Enough for hundreds of meetings; each of them ends the child with a failure if it goes wrong.
+    const [remover, writer] = [
+      startChild(t, ['remove', directory]),
+      startChild(t, ['write', directory, '150']),
+    ];
+    assert.equal(await writer.ended, 0, writer.lines.join());
+    remover.process.stdin?.end();
+    assert.equal(await remover.ended, 0, remover.lines.join());
+    const removed = Number(remover.lines.at(-1)?.split(' ')[1]);
+    t.diagnostic(`${removed} removed`);
+    assert.ok(removed > 10);
+  });
 });
 
 describe('a start that waits for the lock', () => {
@@ -100,8 +169,7 @@ describe('a spool', () => {
   const options = (directory: string) =>
     ({
       directory,
-      topic: 'metrics',
-      maxBytes: 10_000,
+      cap: new SpoolCap(10_000),
       segmentBytes: 2 ** 20,
       sync: 'os',
       partitions: 4,
@@ -118,40 +186,56 @@ describe('a spool', () => {
     await (await Spool.open(options(directory))).spool.close();
   });
 
-  it('shares its cap among partitions and reports what it found, whatever else lies there', async (t) => {
+  it('shares its cap among topics and partitions, and reports what it found, whatever else lies there', async (t) => {
     const directory = temporaryDirectory(t);
     const first = await Spool.open(options(directory));
-    const [log0, log3] = [await first.spool.log(0), await first.spool.log(3)];
-    await log0.append([await makeBatch('a', 2, 3000)]);
-    await assert.rejects(log3.append([await makeBatch('b', 2, 3000)]), { code: 'SPOOL_FULL' });
-    await log3.append([await makeBatch('b', 1, 3000)]);
-    assert.equal(first.spool.bytes, log0.bytes + log3.bytes);
+    const metrics = await first.spool.topic('metrics');
+    const other = await first.spool.topic('other');
+    const logs = [await metrics.log(0), await metrics.log(3), await other.log(0)] as const;
+    await logs[0].append([await makeBatch('a', 2, 2000)]);
+    for (const log of logs.slice(1)) {
+      await assert.rejects(log.append([await makeBatch('b', 3, 2000)]), { code: 'SPOOL_FULL' });
+      await log.append([await makeBatch('b', 1, 2000)]);
+    }
     const held = first.spool.bytes;
+    assert.equal(
+      held,
+      logs.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
     await first.spool.close();
 
-    for (const name of ['metrics-other-0', 'metrics-x', 'metrics-007', 'metrics-99999999999', 'other-1']) {
+    for (const name of ['metrics-x', 'metrics-007', 'metrics-99999999999', 'metrics~lost']) {
       mkdirSync(join(directory, name));
     }
     writeFileSync(join(directory, 'metrics-1'), 'a file');
     writeFileSync(join(directory, 'metrics.layout'), '{"partit');
+    writeFileSync(join(directory, 'metrics.placing'), 'half a pl');
     const { spool, report } = await Spool.open(options(directory));
     assert.deepEqual(report, {
-      partitions: 2,
-      records: 3,
+      logs: 3,
+      records: 4,
       bytes: held,
       cutBytes: 0,
       badBatches: 0,
       badRecords: 0,
     });
-    assert.deepEqual(
-      spool.pending.map(({ partition }) => partition),
-      [0, 3],
-    );
-    const freed = spool.freed(new AbortController().signal);
-    await (await spool.log(0)).acknowledge(2);
-    await freed;
+    const found = spool.topics.map(({ topic, pending, partitionCount }) => ({
+      topic,
+      partitions: pending.map(({ partition }) => partition),
+      partitionCount,
+    }));
+    assert.deepEqual(found, [
+      { topic: 'metrics', partitions: [0, 3], partitionCount: undefined },
+      { topic: 'other', partitions: [0], partitionCount: undefined },
+    ]);
+    // A cap that was full at the start has room again for whatever leaves the disk, of any topic.
+    const log = await (await spool.topic('metrics')).log(0);
+    const late = await (await spool.topic('other')).log(7);
+    await assert.rejects(late.append([await makeBatch('c', 2, 2000)]), { code: 'SPOOL_FULL' });
+    await log.acknowledge(2);
     assert.ok(spool.bytes < held);
-    assert.equal(spool.records, 1);
+    assert.equal(spool.records, 2);
+    await late.append([await makeBatch('c', 2, 2000)]);
     await spool.close();
   });
 });

@@ -20,6 +20,7 @@ import {
   filesIn,
   hasStrace,
   makeBatch,
+  mount,
   openLog,
   readAll,
   startChild,
@@ -354,6 +355,54 @@ describe('recovery', () => {
     const again = await openLog(directory);
     assert.equal((await drain(again.log)).length, 80);
     await again.log.close();
+  });
+
+  it('has set damage aside durably before it cuts it off', async (t) => {
+    if (!hasStrace(t)) return;
+    const directory = join(temporaryDirectory(t), 'log');
+    const { file, bytes, starts } = await threeBatches(directory);
+    writeFileSync(file, flipped(bytes, (starts[2] as number) + 65, 0));
+    const trace = `${directory}.trace`;
+    const child = startChild(t, ['recover', directory], {
+      before: ['strace', '-f', '-y', '-o', trace, '-e', 'trace=fsync,ftruncate'],
+    });
+    assert.equal(await child.ended, 0);
+    const calls = readFileSync(trace, 'utf8').split('\n');
+    const firstOf = (pattern: RegExp) => calls.findIndex((call) => pattern.test(call));
+    const cut = firstOf(/ftruncate\(\d+<[^>]*\.log>/);
+    assert.ok(cut > 0, calls.join('\n'));
+    const copied = firstOf(/fsync\(\d+<[^>]*\.bad>/);
+    assert.ok(copied >= 0 && copied < cut, calls.join('\n'));
+    const named = calls.findIndex((call, index) => index > copied && /fsync\(\d+<[^>]*log>/.test(call));
+    assert.ok(named >= 0 && named < cut, calls.join('\n'));
+  });
+
+  it('keeps a segment whose damage has no room beside it, and puts it away when it is drained', async (t) => {
+    const disk = mount(t, ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs']);
+    if (disk === undefined) return;
+    const directory = join(disk, 'log');
+    const { log } = await openLog(directory);
+    for (const id of IDS) await log.append([await makeBatch(id, 1, 150_000)]);
+    await log.close();
+    const [name = ''] = filesIn(directory, '.log');
+    for (const index of [0, 2]) {
+      const file = join(directory, name);
+      const bytes = flipped(readFileSync(file), index * 150_100 + 1000, 0);
+      writeFileSync(file, bytes);
+    }
+    const damaged = readFileSync(join(directory, name));
+    for (let start = 0; start < 2; start++) {
+      const again = await openLog(directory);
+      assert.deepEqual([again.recovered.badBatches, again.recovered.records], [2, 2]);
+      assert.deepEqual(readFileSync(join(directory, name)), damaged);
+      await again.log.close();
+    }
+    const { log: last } = await openLog(directory);
+    assert.deepEqual(await drain(last), ['b']);
+    await last.close();
+    assert.deepEqual(filesIn(directory, '.log'), []);
+    const aside = filesIn(directory, '.bad').map((one) => readFileSync(join(directory, one)));
+    assert.ok(aside.some((bytes) => bytes.equals(damaged)));
   });
 
   for (const [what, recordBytes] of [

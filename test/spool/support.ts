@@ -1,7 +1,7 @@
 // What the spool's tests share: batches whose records say who they are, logs on throw-away directories, and
 // children, mounts and strace where this machine permits them.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -49,6 +49,20 @@ export function temporaryDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-spool-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** Files below the directory that this process has open. */
+export function openFilesIn(directory: string): string[] {
+  return readdirSync('/proc/self/fd')
+    .flatMap((fd) => {
+      try {
+        return [readlinkSync(join('/proc/self/fd', fd))];
+      } catch {
+        // The one that the listing itself needed.
+        return [];
+      }
+    })
+    .filter((path) => path.startsWith(directory));
 }
 
 export interface OpenedLog {

@@ -149,10 +149,23 @@ export class GatewayProcess {
     return share;
   }
 
+  /** What a path of the admin port answers, whatever its status; empty if it does not answer. */
+  async ask(path: string): Promise<string> {
+    try {
+      const signal = AbortSignal.timeout(STATS_TIMEOUT_MS);
+      return await (await fetch(`http://127.0.0.1:${this.#httpPort}${path}`, { signal })).text();
+    } catch {
+      return '';
+    }
+  }
+
   logTail(): string {
     return this.log
       .slice(-LOG_TAIL)
-      .map(({ level, time, msg, reason }) => `  ${level} ${time} ${msg} ${reason ?? ''}`)
+      .map(({ level, time, msg, reason, err }) => {
+        const why = reason ?? (err === undefined ? '' : JSON.stringify(err));
+        return `  ${level} ${time} ${msg} ${why}`;
+      })
       .join('\n');
   }
 

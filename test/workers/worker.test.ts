@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import { createCodec } from '../../src/kafka/compression.ts';
 import { RecordBatchWriter } from '../../src/kafka/record-batch.ts';
+import { unpack } from '../../src/kafka/split-batch.ts';
 import type { Session } from '../../src/queue/job.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../src/workers/record-sink.ts';
 import { Worker } from '../../src/workers/worker.ts';
@@ -36,23 +38,24 @@ class BatchSink implements RecordSink {
     return TICKET;
   }
 
-  records(): Appended[] {
-    const records: Appended[] = [];
-    this.#writer.forEachRecord((timestamp, body) => {
+  /** Once. */
+  async records(): Promise<Appended[]> {
+    if (this.#notes.length === 0) return [];
+    const { bytes: batch } = await this.#writer.seal(createCodec('none'));
+    return (await unpack(batch)).map(({ timestampMs: timestamp, body }, index) => {
       const bytes = Buffer.from(body);
       const [keyLength, keyAt] = varint(bytes, 0);
       const [valueLength, valueAt] = varint(bytes, keyAt + keyLength);
       assert.equal(valueAt + valueLength + 1, bytes.length, 'no headers follow the value');
-      const note = this.#notes[records.length];
+      const note = this.#notes[index];
       assert.ok(note);
-      records.push({
+      return {
         key: bytes.toString('utf8', keyAt, keyAt + keyLength),
         value: bytes.toString('utf8', valueAt, valueAt + valueLength),
         timestamp,
         ...note,
-      });
+      };
     });
-    return records;
   }
 }
 
@@ -80,8 +83,8 @@ describe('Worker', () => {
   });
 
   const head = `{"connection_id":"${CONNECTION_ID}","zipcode":"90210","city":"Beverly Hills","received_at":"2026-11-21T08:00:00.123Z"`;
-  const one = () => {
-    const [record, ...more] = sink.records();
+  const one = async () => {
+    const [record, ...more] = await sink.records();
     assert.ok(record && more.length === 0);
     return record;
   };
@@ -92,9 +95,9 @@ describe('Worker', () => {
   ] as const) {
     const withSeq = line.replace('"type":"metrics"', '"type":"metrics","seq":9007199254740');
 
-    it(`writes the record of the contract (${way})`, () => {
+    it(`writes the record of the contract (${way})`, async () => {
       assert.equal(worker.handle(session.job(line)), TICKET);
-      assert.deepEqual(one(), {
+      assert.deepEqual(await one(), {
         key: '90210',
         value: `${head},"data":{"t":1.50,"s":"x"}}`,
         timestamp: RECEIVED_AT_MS,
@@ -104,46 +107,49 @@ describe('Worker', () => {
       assert.deepEqual([session.accepted, session.finished, session.expected], [1, 1, -1]);
     });
 
-    it(`writes device_id and seq before data (${way})`, () => {
+    it(`writes device_id and seq before data (${way})`, async () => {
       session = new NotingSession({ deviceId: 'dev.1' });
       worker.handle(session.job(withSeq));
-      assert.equal(one().value, `${head},"device_id":"dev.1","seq":9007199254740,"data":{"t":1.50,"s":"x"}}`);
+      assert.equal(
+        (await one()).value,
+        `${head},"device_id":"dev.1","seq":9007199254740,"data":{"t":1.50,"s":"x"}}`,
+      );
       assert.deepEqual([session.expected, session.lastSeq], [9_007_199_254_740, 9_007_199_254_740]);
     });
 
-    it(`writes device_id without seq, and seq without device_id (${way})`, () => {
+    it(`writes device_id without seq, and seq without device_id (${way})`, async () => {
       worker.handle(session.job(withSeq));
       worker.handle(new NotingSession({ deviceId: 'd' }).job(line));
-      const [first, second] = sink.records();
+      const [first, second] = await sink.records();
       assert.equal(first?.value, `${head},"seq":9007199254740,"data":{"t":1.50,"s":"x"}}`);
       assert.equal(second?.value, `${head},"device_id":"d","data":{"t":1.50,"s":"x"}}`);
     });
   }
 
-  it('writes the largest seq in full', () => {
+  it('writes the largest seq in full', async () => {
     worker.handle(session.job('{"type":"metrics","seq":9007199254740991,"data":{"a":1}}'));
-    assert.match(one().value, /,"seq":9007199254740991,"data":\{"a":1\}\}$/);
+    assert.match((await one()).value, /,"seq":9007199254740991,"data":\{"a":1\}\}$/);
   });
 
-  it('escapes a city so that it stays one string of the record', () => {
+  it('escapes a city so that it stays one string of the record', async () => {
     const city = 'Quote " Backslash \\ ","data":{"x":1},"y":"東京🌧\u2028';
     session = new NotingSession({ city });
     worker.handle(session.job(FAST));
-    const value = JSON.parse(one().value) as Record<string, unknown>;
+    const value = JSON.parse((await one()).value) as Record<string, unknown>;
     assert.deepEqual(Object.keys(value), ['connection_id', 'zipcode', 'city', 'received_at', 'data']);
     assert.equal(value.city, city);
   });
 
-  it('puts no field of a line beside data into the record', () => {
+  it('puts no field of a line beside data into the record', async () => {
     const smuggled = '"zipcode":"1","connection_id":"x","received_at":"1970","device_id":"y"';
     worker.handle(session.job(`{"type":"metrics",${smuggled},"data":{${smuggled}}}`));
-    assert.equal(one().value, `${head},"data":{${smuggled}}}`);
+    assert.equal((await one()).value, `${head},"data":{${smuggled}}}`);
   });
 
-  it('turns a batch into records in order, of which the last confirms', () => {
+  it('turns a batch into records in order, of which the last confirms', async () => {
     worker.handle(session.job('{"type":"metrics","seq":5,"data":[{"a":1},"a=2",{"a": 3}]}'));
     assert.deepEqual(
-      sink.records().map(({ value, seq, confirms }) => [value.slice(head.length), seq, confirms]),
+      (await sink.records()).map(({ value, seq, confirms }) => [value.slice(head.length), seq, confirms]),
       [
         [',"seq":5,"data":{"a":1}}', 5, false],
         [',"seq":5,"data":{"a":2}}', 5, false],
@@ -153,9 +159,9 @@ describe('Worker', () => {
     assert.deepEqual([session.accepted, session.expected], [1, 5]);
   });
 
-  it('takes none of a batch of which one reading is wrong', () => {
+  it('takes none of a batch of which one reading is wrong', async () => {
     worker.handle(session.job('{"type":"metrics","seq":5,"data":[{"a":1},{"a":[]},{"a":3}]}'));
-    assert.deepEqual(sink.records(), []);
+    assert.deepEqual(await sink.records(), []);
     assert.deepEqual(
       session.refused.map(({ code, seq }) => [code, seq]),
       [['invalid_message', 5]],
@@ -163,7 +169,7 @@ describe('Worker', () => {
     assert.deepEqual([session.accepted, session.finished, session.lastSeq], [0, 1, -1]);
   });
 
-  it('refuses a seq that does not rise and goes on from the last one that was taken', () => {
+  it('refuses a seq that does not rise and goes on from the last one that was taken', async () => {
     const send = (seq: number, data = '{"a":1}') =>
       worker.handle(session.job(`{"type":"metrics","seq":${seq},"data":${data}}`));
     send(0);
@@ -173,7 +179,7 @@ describe('Worker', () => {
     send(9, '[]');
     send(6);
     assert.deepEqual(
-      sink.records().map(({ seq }) => seq),
+      (await sink.records()).map(({ seq }) => seq),
       [0, 5, 6],
     );
     assert.deepEqual(
@@ -187,24 +193,24 @@ describe('Worker', () => {
     assert.match(session.refused[0]?.message ?? '', /'seq'/);
   });
 
-  it('takes a reading of the largest size and refuses one byte more, alone or in a batch', () => {
+  it('takes a reading of the largest size and refuses one byte more, alone or in a batch', async () => {
     const data = (count: number) => `{"a":"${'x'.repeat(count)}"}`;
     sink.maxReadingBytes = data(100).length;
     for (const wrap of [(text: string) => text, (text: string) => `[{"b":1},${text}]`]) {
       worker.handle(session.job(`{"type":"metrics","data":${wrap(data(100))}}`));
       worker.handle(session.job(`{"type":"metrics","data":${wrap(data(101))}}`));
     }
-    assert.equal(sink.records().length, 3);
+    assert.equal((await sink.records()).length, 3);
     assert.deepEqual(
       session.refused.map(({ code }) => code),
       ['record_too_large', 'record_too_large'],
     );
   });
 
-  it('measures a reading without its white space', () => {
+  it('measures a reading without its white space', async () => {
     sink.maxReadingBytes = '{"a":1}'.length;
     worker.handle(session.job('{"type":"metrics","data":{ "a" : 1 }}'));
-    assert.equal(sink.records().length, 1);
+    assert.equal((await sink.records()).length, 1);
   });
 
   it('answers keepalives and a second identify', () => {

@@ -3,24 +3,18 @@ import { visible } from '../../config/visible.ts';
 import { CodecUnavailableError } from '../../kafka/compression.ts';
 import { recordHeaders, recordParts } from '../../kafka/record-batch.ts';
 import { unpack } from '../../kafka/split-batch.ts';
-import {
-  listPartitions,
-  listSegments,
-  type PartitionPlace,
-  readAcknowledged,
-  readSegment,
-} from '../../spool/inspect.ts';
+import { type LogPlace, listLogs, listSegments, readAcknowledged, readSegment } from '../../spool/inspect.ts';
 import type { Found } from '../../spool/segment-scan.ts';
 import type { CatOptions } from './command.ts';
 import { Output, say } from './output.ts';
 
 export async function cat(directory: string, options: CatOptions): Promise<number> {
   const { topic, partition, limit = Infinity, deadLetters } = options;
-  const places = (await listPartitions(directory)).filter(
+  const places = (await listLogs(directory)).filter(
     (place) =>
       (place.kind === 'dead letters') === (deadLetters === true) &&
       (topic === undefined || place.topic === topic) &&
-      (partition === undefined || place.partition === partition),
+      (partition === undefined || (place.log === 'partition' && place.number === partition)),
   );
   if (places.length === 0 && (topic !== undefined || partition !== undefined)) {
     say(`nothing of that topic or partition in ${directory}`);
@@ -41,7 +35,7 @@ export async function cat(directory: string, options: CatOptions): Promise<numbe
 }
 
 /** The partition's records as text, a batch at a time. */
-async function* linesOf(place: PartitionPlace, options: CatOptions): AsyncGenerator<Buffer[]> {
+async function* linesOf(place: LogPlace, options: CatOptions): AsyncGenerator<Buffer[]> {
   const acknowledged = options.all ? 0 : ((await readAcknowledged(place)) ?? 0);
   const from = Math.max(options.from ?? 0, acknowledged);
   for (const segment of await listSegments(place)) {
@@ -67,7 +61,7 @@ async function* linesOf(place: PartitionPlace, options: CatOptions): AsyncGenera
 }
 
 async function render(
-  { process: of, kind, topic, partition }: PartitionPlace,
+  { process: of, kind, topic, log, number }: LogPlace,
   { header, bytes }: Found & { kind: 'batch' },
   { from, valueOnly }: { from: number; valueOnly: boolean },
 ): Promise<Buffer[]> {
@@ -81,7 +75,9 @@ async function render(
       // Offsets are each process's own.
       ...(of > 0 && { process: of }),
       ...(kind === 'readings' && { topic }),
-      partition,
+      partition: log === 'partition' ? number : null,
+      ...(log !== 'partition' && { log }),
+      ...(log === 'gone' && { number }),
       offset,
       timestamp: timestampMs,
       ...(kind === 'readings' ? { key: Buffer.from(key).toString() } : { headers: recordHeaders(body) }),

@@ -1,25 +1,33 @@
-// `sluice spool drain`: the gateway without its devices. Same lock, same delivery, same files; what Kafka did not
+// `sluice spool drain`: the gateway without its devices. Same locks, same delivery, same files; what Kafka did not
 // confirm stays where it is. Readings first, then the dead letters, which draining readings can make more of.
+import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { durationText } from '../../config/kinds.ts';
 import { createLogger } from '../../config/logger.ts';
 import type { Settings } from '../../config/settings.ts';
 import { createCodec } from '../../kafka/compression.ts';
-import { createDeadLetterPipeline, deadSpoolOptions } from '../../kafka/dead-letter-pipeline.ts';
-import { letterOf, problemOf } from '../../kafka/dead-letters.ts';
-import { createCluster, createKafka, type Kafka } from '../../kafka/kafka.ts';
-import { listPartitions, type PartitionPlace } from '../../spool/inspect.ts';
-import { lockSpool } from '../../spool/lock.ts';
-import { deadLettersDirectory, partDirectory, partsIn } from '../../spool/parts.ts';
+import { createDeadLetterPipeline } from '../../kafka/dead-letter-pipeline.ts';
+import { DeadLetters, letterOf } from '../../kafka/dead-letters.ts';
+import { createCluster, lettersCap, readingsCap, spoolOptions } from '../../kafka/kafka.ts';
+import { closePipeline, createDiskPipeline, type PipelineContext } from '../../kafka/pipeline.ts';
+import { SpooledTopic } from '../../kafka/spooled-topic.ts';
+import { DEAD_LETTERS_NAME, deadLettersDirectory, partsIn } from '../../spool/parts.ts';
 import { Spool } from '../../spool/spool.ts';
+import type { TopicSpool } from '../../spool/topic-spool.ts';
 import type { DrainOptions } from './command.ts';
 import { say } from './output.ts';
-import { topicText } from './table.ts';
 
 const POLL_MS = 50;
 const PROGRESS_EVERY_MS = 500;
 const EXIT_MS = 500;
+
+/** A process's part of the spool, locked until the end. */
+interface Part {
+  readonly directory: string;
+  readonly spool: Spool;
+  /** Behind a topic's name, for people. */
+  readonly suffix: string;
+}
 
 /** How long to go on. */
 interface Until {
@@ -27,28 +35,28 @@ interface Until {
   readonly signal: AbortSignal;
 }
 
+interface Drained {
+  /** There was something of the topic, if only a folder. */
+  readonly found: boolean;
+  /** What is left and why; null if all of it is in Kafka. */
+  readonly reason: string | null;
+}
+
 export async function drain(settings: Settings, { topic, timeout }: DrainOptions): Promise<number> {
   const directory = settings.SPOOL_DIR;
-  // Refuses beside a gateway also where there is nothing to send yet.
-  for (const part of [directory, ...partsIn(directory).map((one) => one.directory)])
-    lockSpool(part).release();
-  const log = createLogger({ LOG_LEVEL: 'error', LOG_FORMAT: settings.LOG_FORMAT }, process.stderr);
   const stop = stopOnSignals();
   const until = { deadlineMs: performance.now() + timeout, signal: stop.signal };
-  let found = false;
+  const drainer = new Drainer(settings, until);
   try {
-    for (const kind of ['readings', 'dead letters'] as const) {
-      for (const place of await placesOf(directory, kind, topic ?? null, settings)) {
-        found = true;
-        const reason = await drainPlace(place, { settings, until, log });
-        if (reason === null) continue;
-        say(`${whyEnded(until, timeout)}: ${reason}. The rest is still in ${directory}`);
-        return 1;
-      }
+    const { found, reason } = await drainer.run(topic ?? null);
+    if (reason !== null) {
+      say(`${whyEnded(until, timeout)}: ${reason}. The rest is still in ${directory}`);
+      return 1;
     }
     if (!found) say(`nothing${topic === undefined ? '' : ` of topic ${topic}`} in ${directory}`);
     return 0;
   } finally {
+    await drainer.close();
     stop.dispose();
     // As in serve.ts: a connection someone forgot must not hold the process.
     setTimeout(() => process.exit(), EXIT_MS).unref();
@@ -60,115 +68,145 @@ function whyEnded({ deadlineMs, signal }: Until, timeoutMs: number): string {
   return performance.now() < deadlineMs ? 'not sent' : `not empty after ${durationText(timeoutMs)}`;
 }
 
-/** One partition of each topic of each process's part: it stands for all of them. */
-async function placesOf(
-  directory: string,
-  kind: PartitionPlace['kind'],
-  topic: string | null,
-  settings: Settings,
-): Promise<PartitionPlace[]> {
-  const topicOf = (place: PartitionPlace) =>
-    kind === 'readings' ? place.topic : settings.KAFKA_TOPIC_DEAD_LETTERS;
-  const found = (await listPartitions(directory)).filter(
-    (place) => place.kind === kind && (topic === null || topicOf(place) === topic),
-  );
-  return [...new Map(found.map((place) => [`${place.process} ${place.topic}`, place])).values()];
-}
+class Drainer {
+  readonly #settings: Settings;
+  readonly #context: PipelineContext;
+  readonly #lettersSpool: ReturnType<typeof spoolOptions>;
+  readonly #until: Until;
+  readonly #parts: Part[] = [];
 
-/** Null if all of it is in Kafka, otherwise what is left and why. */
-function drainPlace(
-  place: PartitionPlace,
-  { settings, until, log }: { settings: Settings; until: Until; log: Logger },
-): Promise<string | null> {
-  const part = partDirectory(settings.SPOOL_DIR, place.process);
-  const here = { ...settings, SPOOL_DIR: part };
-  const title = `${topicText(place)}${place.process === 0 ? '' : ` (process-${place.process})`}`;
-  return place.kind === 'readings'
-    ? drainReadings({ ...here, KAFKA_TOPIC_METRICS: place.topic }, { title, until, log })
-    : drainLetters(here, { title, until, log });
-}
-
-interface Run {
-  /** For people. */
-  readonly title: string;
-  readonly until: Until;
-  readonly log: Logger;
-}
-
-async function drainReadings(settings: Settings, { title, until, log }: Run): Promise<string | null> {
-  const kafka: Kafka = createKafka(
-    // Without a topic the letters of refused records stay on disk: they are sent afterwards, if that is wanted.
-    { ...settings, KAFKA_TOPIC_DEAD_LETTERS: null },
-    {
-      // As the gateway does (refused-record.ts), without a device to tell.
-      recordRefused: (record, reason) =>
-        kafka.deadLetters.record({ ...letterOf(record, reason).letter, remoteAddress: '' }),
-    },
-    log,
-  );
-  try {
-    await kafka.start();
-    const { delivery } = kafka;
-    const { all, left } = await untilSent(title, () => delivery.spooledRecords, until);
-    const { deadLettered, lastError } = delivery.counters;
-    const refused =
-      deadLettered === 0 ? '' : `, ${deadLettered} of them refused by Kafka and kept as dead letters`;
-    if (all > 0) process.stdout.write(`${title}: ${all - left} of ${all} records sent${refused}\n`);
-    if (left === 0) return null;
-    const problem = kafka.deadLetters.blocked ?? kafka.link?.problem ?? lastError ?? delivery.spoolTrouble;
-    return `${left} records of ${title} are left${inBrackets(problem)}`;
-  } finally {
-    await kafka.close();
+  constructor(settings: Settings, until: Until) {
+    const log = createLogger({ LOG_LEVEL: 'error', LOG_FORMAT: settings.LOG_FORMAT }, process.stderr);
+    this.#settings = settings;
+    this.#until = until;
+    this.#context = {
+      settings,
+      codec: createCodec(settings.KAFKA_COMPRESSION),
+      cluster: createCluster(settings, log),
+      log,
+    };
+    this.#lettersSpool = spoolOptions(settings, lettersCap(settings), log);
   }
-}
 
-async function drainLetters(settings: Settings, { title, until, log }: Run): Promise<string | null> {
-  const directory = deadLettersDirectory(settings.SPOOL_DIR);
-  const { spool, report } = await Spool.open({ ...deadSpoolOptions(settings), directory });
-  if (report.records === 0 || settings.KAFKA_TOPIC_DEAD_LETTERS === null) {
-    await spool.close();
-    return report.records === 0
-      ? null
-      : `${report.records} dead letters have no topic (KAFKA_TOPIC_DEAD_LETTERS)`;
+  /**
+   * @param topic null = all of them
+   * @throws SpoolLockedError beside a gateway, also if there is nothing to send yet
+   */
+  async run(topic: string | null): Promise<Drained> {
+    const { SPOOL_DIR: root, KAFKA_TOPIC_DEAD_LETTERS: lettersTopic } = this.#settings;
+    const options = spoolOptions(this.#settings, readingsCap(this.#settings), this.#context.log);
+    for (const { index, directory } of [{ index: 0, directory: root }, ...partsIn(root)]) {
+      const { spool } = await Spool.open({ ...options, directory });
+      this.#parts.push({ directory, spool, suffix: index === 0 ? '' : ` (process-${index})` });
+    }
+    let found = false;
+    for (const part of this.#parts) {
+      const topics = part.spool.topics.filter((one) => topic === null || one.topic === topic);
+      if (topics.length === 0) continue;
+      found = true;
+      const reason = await this.#drainReadings(part, topics);
+      if (reason !== null) return { found, reason };
+    }
+    for (const part of topic === null || topic === lettersTopic ? this.#parts : []) {
+      if (!existsSync(deadLettersDirectory(part.directory))) continue;
+      found = true;
+      const reason = await this.#drainLetters(part);
+      if (reason !== null) return { found, reason };
+    }
+    return { found, reason: null };
   }
-  const cluster = createCluster(settings, log);
-  const codec = createCodec(settings.KAFKA_COMPRESSION);
-  const pipeline = createDeadLetterPipeline(settings, { codec, cluster, log });
-  const { delivery, link, batcher } = pipeline;
-  try {
-    await delivery.useSpool(spool);
-    link?.start();
-    const { all, left } = await untilSent(title, () => delivery.spooledRecords, until);
-    process.stdout.write(`${title}: ${all - left} of ${all} sent\n`);
-    return left === 0 ? null : `${left} dead letters are left${inBrackets(problemOf(pipeline))}`;
-  } finally {
-    link?.close();
-    batcher.stop();
-    cluster?.close();
-    await delivery.close();
-  }
-}
 
-/** Waits until nothing is left, or it is time to end. */
-async function untilSent(
-  title: string,
-  count: () => number,
-  { deadlineMs, signal }: Until,
-): Promise<{ all: number; left: number }> {
-  const all = count();
-  const progress = new Progress(title, all);
-  while (count() > 0 && performance.now() < deadlineMs && !signal.aborted) {
-    progress.show(count());
-    await pause(POLL_MS, undefined, { signal }).catch(() => undefined);
+  async close(): Promise<void> {
+    this.#context.cluster?.close();
+    for (const { spool } of this.#parts) await spool.close();
   }
-  progress.end();
-  return { all, left: count() };
+
+  async #drainReadings(part: Part, topics: readonly TopicSpool[]): Promise<string | null> {
+    const { cap } = this.#lettersSpool;
+    // The letters of refused records stay on disk: they are sent afterwards, if that is wanted.
+    const pipeline = createDeadLetterPipeline({ ...this.#context, cluster: undefined });
+    const letters = new DeadLetters(pipeline, { hasTopic: false, cap }, this.#context.log);
+    const spool = await this.#openLetters(part);
+    try {
+      letters.useSpool(await spool.topic(DEAD_LETTERS_NAME));
+      letters.start();
+      for (const topic of topics) {
+        const reason = await this.#drainTopic(topic, { title: `${topic.topic}${part.suffix}`, letters });
+        if (reason !== null) return reason;
+      }
+      return null;
+    } finally {
+      await closePipeline(pipeline);
+      await spool.close();
+    }
+  }
+
+  async #drainTopic(
+    topic: TopicSpool,
+    { title, letters }: { title: string; letters: DeadLetters },
+  ): Promise<string | null> {
+    // As the gateway does (refused-record.ts), without a device to tell.
+    const sender = new SpooledTopic(topic, () =>
+      createDiskPipeline(this.#context, topic.topic, (record, reason) =>
+        letters.record({ ...letterOf(record, reason).letter, remoteAddress: '' }),
+      ),
+    );
+    try {
+      const left = await this.#untilSent(sender, title);
+      const { recovered, deadLettered } = sender.records;
+      const refused =
+        deadLettered === 0 ? '' : `, ${deadLettered} of them refused by Kafka and kept as dead letters`;
+      if (recovered > 0)
+        process.stdout.write(`${title}: ${recovered - left} of ${recovered} records sent${refused}\n`);
+      if (left === 0) return null;
+      return `${left} records of ${title} are left${inBrackets(letters.blocked ?? sender.problem)}`;
+    } finally {
+      await sender.close();
+    }
+  }
+
+  async #drainLetters(part: Part): Promise<string | null> {
+    const title = `dead letters${part.suffix}`;
+    const spool = await this.#openLetters(part);
+    const sender = new SpooledTopic(await spool.topic(DEAD_LETTERS_NAME), () =>
+      createDeadLetterPipeline(this.#context),
+    );
+    const { recovered } = sender;
+    try {
+      if (recovered === 0) return null;
+      if (this.#settings.KAFKA_TOPIC_DEAD_LETTERS === null)
+        return `${recovered} dead letters have no topic (KAFKA_TOPIC_DEAD_LETTERS)`;
+      const left = await this.#untilSent(sender, title);
+      process.stdout.write(`${title}: ${recovered - left} of ${recovered} sent\n`);
+      return left === 0 ? null : `${left} dead letters are left${inBrackets(sender.problem)}`;
+    } finally {
+      await sender.close();
+      await spool.close();
+    }
+  }
+
+  async #openLetters({ directory }: Part): Promise<Spool> {
+    return (await Spool.open({ ...this.#lettersSpool, directory: deadLettersDirectory(directory) })).spool;
+  }
+
+  /** Waits until nothing is left, or it is time to end. Returns how many records are left. */
+  async #untilSent(sender: SpooledTopic, title: string): Promise<number> {
+    const { deadlineMs, signal } = this.#until;
+    const left = () => sender.records.spooled;
+    const progress = new Progress(title, sender.recovered);
+    if (left() > 0) sender.start();
+    while (left() > 0 && performance.now() < deadlineMs && !signal.aborted) {
+      progress.show(left());
+      await pause(POLL_MS, undefined, { signal }).catch(() => undefined);
+    }
+    progress.end();
+    return left();
+  }
 }
 
 function inBrackets(problem: string | null): string {
   return problem === null ? '' : ` (${problem})`;
 }
-
 /** One line that is written over, on a terminal only. */
 class Progress {
   readonly #title: string;

@@ -1,10 +1,11 @@
-// `sluice spool ls`: what is on disk, by partition, readings and dead letters apart. Reads the ends of the logs only, so it is quick.
+// `sluice spool ls`: how much each log on disk holds, readings and dead letters apart. It reads only the ends of the logs,
+// so it is quick.
 import {
   bytesOf,
-  listPartitions,
+  type LogPlace,
+  listLogs,
   listSegments,
   listSetAside,
-  type PartitionPlace,
   readAcknowledged,
   readSegment,
   type SegmentFile,
@@ -13,12 +14,14 @@ import {
 import type { LsOptions } from './command.ts';
 import { ageText, bytesText, partitionText, table, topicText } from './table.ts';
 
-export interface PartitionSummary {
+export interface LogSummary {
   /** Index of the process whose part of the spool it is. */
   readonly process: number;
-  readonly kind: PartitionPlace['kind'];
+  readonly kind: LogPlace['kind'];
   readonly topic: string;
-  readonly partition: number;
+  readonly log: LogPlace['log'];
+  /** The partition, or which of the gone logs it is. */
+  readonly number: number;
   readonly segments: number;
   /** Not yet acknowledged by Kafka, damaged ones included. */
   readonly records: number;
@@ -27,15 +30,15 @@ export interface PartitionSummary {
   readonly oldestMs: number | null;
   /** Damaged places in files of their own. */
   readonly setAside: number;
-  /** Everything below this offset is in Kafka; null where the cursor is missing or damaged. */
+  /** Everything below this offset is in Kafka; null if the cursor is missing or damaged. */
   readonly cursor: number | null;
   /** The offset after the last record. */
   readonly end: number;
 }
 
 export async function ls(directory: string, { json }: LsOptions): Promise<number> {
-  const all: PartitionSummary[] = [];
-  for (const place of await listPartitions(directory)) all.push(await summarize(place));
+  const all: LogSummary[] = [];
+  for (const place of await listLogs(directory)) all.push(await summarize(place));
   const found = {
     readings: all.filter(({ kind }) => kind === 'readings'),
     letters: all.filter(({ kind }) => kind === 'dead letters'),
@@ -44,7 +47,7 @@ export async function ls(directory: string, { json }: LsOptions): Promise<number
   return 0;
 }
 
-export async function summarize(place: PartitionPlace): Promise<PartitionSummary> {
+export async function summarize(place: LogPlace): Promise<LogSummary> {
   // The cursor first: it only rises, and what it leaves behind is deleted.
   const cursor = await readAcknowledged(place);
   const segments: SegmentFile[] = [];
@@ -62,7 +65,8 @@ export async function summarize(place: PartitionPlace): Promise<PartitionSummary
     process: place.process,
     kind: place.kind,
     topic: place.topic,
-    partition: place.partition,
+    log: place.log,
+    number: place.number,
     segments: segments.length,
     records: end - from,
     bytes,
@@ -100,10 +104,10 @@ interface Total {
   readonly oldestMs: number | null;
 }
 
-function totalOf(partitions: readonly PartitionSummary[]): Total {
+function totalOf(logs: readonly LogSummary[]): Total {
   const sum = (field: 'records' | 'bytes' | 'segments' | 'setAside') =>
-    partitions.reduce((total, partition) => total + partition[field], 0);
-  const times = partitions.flatMap(({ oldestMs }) => oldestMs ?? []);
+    logs.reduce((total, log) => total + log[field], 0);
+  const times = logs.flatMap(({ oldestMs }) => oldestMs ?? []);
   return {
     records: sum('records'),
     bytes: sum('bytes'),
@@ -114,8 +118,8 @@ function totalOf(partitions: readonly PartitionSummary[]): Total {
 }
 
 interface FoundOnDisk {
-  readonly readings: readonly PartitionSummary[];
-  readonly letters: readonly PartitionSummary[];
+  readonly readings: readonly LogSummary[];
+  readonly letters: readonly LogSummary[];
 }
 
 function asJson(directory: string, { readings, letters }: FoundOnDisk): string {
@@ -124,9 +128,16 @@ function asJson(directory: string, { readings, letters }: FoundOnDisk): string {
     oldest: oldestMs === null ? null : new Date(oldestMs).toISOString(),
     ageSeconds: oldestMs === null ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000),
   });
-  const list = (partitions: readonly PartitionSummary[]) => ({
-    partitions: partitions.map(({ kind: _, ...rest }) => readable(rest)),
-    total: readable(totalOf(partitions)),
+  const list = (logs: readonly LogSummary[]) => ({
+    partitions: logs.map(({ kind: _, process, topic, log, number, ...rest }) => ({
+      process,
+      topic,
+      log,
+      partition: log === 'partition' ? number : null,
+      ...(log === 'gone' && { number }),
+      ...readable(rest),
+    })),
+    total: readable(totalOf(logs)),
   });
   const answer = { directory, ...list(readings), deadLetters: list(letters) };
   return `${JSON.stringify(answer, null, 2)}\n`;
@@ -134,16 +145,16 @@ function asJson(directory: string, { readings, letters }: FoundOnDisk): string {
 
 function asText(directory: string, { readings, letters }: FoundOnDisk): string {
   if (readings.length + letters.length === 0) return `nothing is waiting in ${directory}\n`;
-  const tables = [readings, letters].filter((partitions) => partitions.length > 0).map(asTable);
+  const tables = [readings, letters].filter((logs) => logs.length > 0).map(asTable);
   return tables.join('\n');
 }
 
-function asTable(partitions: readonly PartitionSummary[]): string {
+function asTable(logs: readonly LogSummary[]): string {
   const age = (oldestMs: number | null) => (oldestMs === null ? '-' : ageText(Date.now() - oldestMs));
-  const total = totalOf(partitions);
+  const total = totalOf(logs);
   const rows = [
     ['TOPIC', 'PARTITION', 'RECORDS', 'BYTES', 'SEGMENTS', 'OLDEST', 'CURSOR', 'SET ASIDE'],
-    ...partitions.map((one) => [
+    ...logs.map((one) => [
       topicText(one),
       partitionText(one),
       `${one.records}`,

@@ -2,7 +2,7 @@
 // has not acknowledged is nobody's to remove, and the rest goes by itself.
 import { unlink } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
-import { listPartitions, listSetAside, type SetAside } from '../../spool/inspect.ts';
+import { listLogs, listSetAside, type SetAside } from '../../spool/inspect.ts';
 import { lockSpool, type SpoolLock } from '../../spool/lock.ts';
 import { partsIn } from '../../spool/parts.ts';
 import { EXIT_USAGE, type RmOptions } from './command.ts';
@@ -13,7 +13,7 @@ export async function rm(directory: string, { yes }: RmOptions): Promise<number>
   // Not held while a question waits for its answer: a gateway must be able to start meanwhile.
   for (const lock of lockAll(directory)) lock.release();
   const files: SetAside[] = [];
-  for (const place of await listPartitions(directory)) files.push(...(await listSetAside(place)));
+  for (const place of await listLogs(directory)) files.push(...(await listSetAside(place)));
   if (files.length === 0) {
     process.stdout.write(`nothing was set aside in ${directory}\n`);
     return 0;

@@ -1,6 +1,7 @@
 // Runs one `sluice spool` command: finds the directory, and turns what can go wrong into a line and an exit code.
 import { existsSync } from 'node:fs';
 import type { Settings } from '../../config/settings.ts';
+import { refuseNewerFormats } from '../../spool/format.ts';
 import { SpoolLockedError } from '../../spool/lock.ts';
 import { cat } from './cat.ts';
 import type { SpoolCommand } from './command.ts';
@@ -18,6 +19,7 @@ export async function runSpool(command: SpoolCommand, settings: Settings): Promi
     return 1;
   }
   try {
+    await refuseNewerFormats(directory);
     switch (command.name) {
       case 'ls':
         return await ls(directory, command.options);

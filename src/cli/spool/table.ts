@@ -1,4 +1,5 @@
 // Text for people: columns, sizes, ages. No I/O.
+import type { LogKind } from '../../spool/names.ts';
 
 /** The first row is the head. Columns named in `left` are words, the others numbers. */
 export function table(rows: readonly (readonly string[])[], left: readonly string[]): string {
@@ -47,7 +48,16 @@ export function topicText({ kind, topic }: { kind: 'readings' | 'dead letters'; 
   return kind === 'readings' ? topic : kind;
 }
 
-/** A partition's number, and whose part of the spool it is in where that is not the first process's. */
-export function partitionText({ partition, process }: { partition: number; process: number }): string {
-  return process === 0 ? `${partition}` : `${partition} (process ${process})`;
+/** A partition's number, or what else the log is for; and whose part of the spool it is in, if not the first process's. */
+export function partitionText({
+  log,
+  number,
+  process,
+}: {
+  log: LogKind;
+  number: number;
+  process: number;
+}): string {
+  const text = { partition: `${number}`, unplaced: 'unplaced', gone: `gone ${number}` }[log];
+  return process === 0 ? text : `${text} (process ${process})`;
 }

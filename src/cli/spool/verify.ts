@@ -1,12 +1,6 @@
 // `sluice spool verify`: every checksum of every segment. Repairs nothing; the gateway's next start does.
 import { setTimeout as pause } from 'node:timers/promises';
-import {
-  listPartitions,
-  listSegments,
-  type PartitionPlace,
-  readSegment,
-  type SegmentFile,
-} from '../../spool/inspect.ts';
+import { type LogPlace, listLogs, listSegments, readSegment, type SegmentFile } from '../../spool/inspect.ts';
 import type { Found } from '../../spool/segment-scan.ts';
 import { say } from './output.ts';
 import { bytesText, partitionText, table, topicText } from './table.ts';
@@ -28,7 +22,7 @@ export async function verify(directory: string): Promise<number> {
   const rows = [['TOPIC', 'PARTITION', 'INTACT', 'RECORDS', 'BYTES', 'BAD', 'TORN', 'MISSING']];
   let damaged = 0;
   let torn = 0;
-  for (const place of await listPartitions(directory)) {
+  for (const place of await listLogs(directory)) {
     const verdict = await check(place);
     damaged += verdict.bad + verdict.missing;
     torn += verdict.torn;
@@ -50,7 +44,7 @@ export async function verify(directory: string): Promise<number> {
   return damaged + torn > 0 ? 1 : 0;
 }
 
-async function check(place: PartitionPlace): Promise<Verdict> {
+async function check(place: LogPlace): Promise<Verdict> {
   const verdict: Verdict = { batches: 0, records: 0, bytes: 0, bad: 0, torn: 0, missing: 0 };
   let expected: number | undefined;
   for (const segment of await listSegments(place)) {

@@ -1,0 +1,100 @@
+// The plan of the copy that is under way from one log into several partitions' logs. It is on disk before the copy
+// begins, so that a start after a crash can cut an unfinished copy off again.
+//
+// - The file: a CRC-32C (4 bytes) of the rest, the length of the JSON (4 bytes), the JSON. It is written over in place.
+// - A file that is missing, torn or damaged means that no copy had begun: a copy begins only after its plan is synced.
+// - A plan whose source is acknowledged up to `to` is finished.
+import { type FileHandle, open, readFile, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { crc32c } from '../protocol/crc32c.ts';
+import { FILE_MODE } from './owner-only.ts';
+import { refuseShortWrite } from './short-write.ts';
+import { syncDirectory } from './sync-directory.ts';
+
+export interface PlacingPlan {
+  /** The name of the source's folder. */
+  readonly source: string;
+  /** The source's offsets [from, to) are copied. */
+  readonly from: number;
+  readonly to: number;
+  /** The number of partitions that records are placed for. */
+  readonly partitions: number;
+  /** Each target partition, and the offset at which its log ended before the copy. */
+  readonly targets: readonly (readonly [partition: number, offset: number])[];
+}
+
+const HEAD_BYTES = 8;
+
+/** Undefined if there is no plan, or none that was ever complete. @throws the system's error if it cannot be read */
+export async function readPlan(path: string): Promise<PlacingPlan | undefined> {
+  let file: Buffer;
+  try {
+    file = await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  return decode(file);
+}
+
+/** Removes the plan, durably: a stale one must not be found beside logs of a later time. */
+export async function removePlan(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** Writes plans, one over the other. */
+export class PlanFile {
+  readonly path: string;
+  #file: FileHandle | undefined;
+  #isNamed = false;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Durable once it resolves. @throws the system's error; then the copy must not begin */
+  async write(plan: PlacingPlan): Promise<void> {
+    this.#file ??= await open(this.path, 'w', FILE_MODE);
+    const bytes = encode(plan);
+    const { bytesWritten } = await this.#file.write(bytes, 0, bytes.length, 0);
+    refuseShortWrite(bytesWritten, bytes.length);
+    await this.#file.datasync();
+    if (this.#isNamed) return;
+    await syncDirectory(dirname(this.path));
+    this.#isNamed = true;
+  }
+
+  async remove(): Promise<void> {
+    await this.close();
+    await removePlan(this.path);
+  }
+
+  async close(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    this.#isNamed = false;
+    await file?.close();
+  }
+}
+
+function encode(plan: PlacingPlan): Buffer {
+  const json = Buffer.from(JSON.stringify(plan));
+  const bytes = Buffer.alloc(HEAD_BYTES + json.length);
+  bytes.writeUInt32BE(json.length, 4);
+  json.copy(bytes, HEAD_BYTES);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(4)), 0);
+  return bytes;
+}
+
+function decode(file: Buffer): PlacingPlan | undefined {
+  if (file.length < HEAD_BYTES) return undefined;
+  const end = HEAD_BYTES + file.readUInt32BE(4);
+  if (end > file.length || file.readUInt32BE(0) !== crc32c(file.subarray(4, end))) return undefined;
+  return JSON.parse(file.toString('utf8', HEAD_BYTES, end)) as PlacingPlan;
+}

@@ -1,0 +1,329 @@
+// One topic's logs in a part of the spool: one for each partition; one for records whose partition is not certain
+// (`unplaced`); and those of partitions that the topic no longer has (`gone`). The last two are sources: their records
+// are copied into the partitions' logs, a chunk at a time.
+//
+// Invariants:
+// - A record is in one log that counts. While a chunk is copied its copies are hidden; they show in the same turn in
+//   which the source is acknowledged, and that is durable before anything else may happen to either.
+// - The plan of a copy is on disk before its first byte. At the next start an unfinished copy is cut off again.
+// - Sources are copied in the order of `sources`. Among the logs of gone partitions the one that was renamed last holds
+//   the oldest records of a key, because sources are only ever copied into partitions' logs.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Chunk, ChunkCopy } from './chunk-copy.ts';
+import { chunkBytes, keepRoom } from './copy-room.ts';
+import { readLayout, writeLayout } from './layout.ts';
+import { type LogName, layoutName, logName, planName } from './names.ts';
+import { type PlacingPlan, PlanFile, readPlan, removePlan } from './placing-plan.ts';
+import type { ReaderOptions } from './segment-reader.ts';
+import type { SpoolCap } from './spool-cap.ts';
+import { type Recovered, SpoolLog } from './spool-log.ts';
+import { syncDirectory } from './sync-directory.ts';
+
+export interface TopicSpoolOptions {
+  readonly topic: string;
+  /** The part of the spool. */
+  readonly directory: string;
+  readonly cap: SpoolCap;
+  readonly segmentBytes: number;
+  readonly sync: 'batch' | 'os';
+  readonly reading?: ReaderOptions;
+}
+
+export class TopicSpool {
+  readonly topic: string;
+  readonly #options: TopicSpoolOptions;
+  readonly #plan: PlanFile;
+  readonly #partitions = new Map<number, SpoolLog>();
+  readonly #gone = new Map<number, SpoolLog>();
+  #unplaced: SpoolLog | undefined;
+  #partitionCount: number | undefined;
+  #layoutWritten: Promise<void> = Promise.resolve();
+  // By partition, how many pieces of work may go beyond the cap.
+  readonly #beyondCap = new Map<number, number>();
+  // The same for all partitions at once, but not for records without a partition.
+  #allBeyondCap = 0;
+  readonly #opening = new Map<string, Promise<Recovered>>();
+  // Damage in logs that are no longer there.
+  readonly #removed = { badBatches: 0, badRecords: 0 };
+  #isClosed = false;
+
+  private constructor(options: TopicSpoolOptions) {
+    this.#options = options;
+    this.topic = options.topic;
+    this.#plan = new PlanFile(join(options.directory, planName(options.topic)));
+  }
+
+  /**
+   * Opens the logs that there are, and undoes a copy that a crash has interrupted.
+   * @throws the system's error if the directory cannot be used
+   */
+  static async open(
+    options: TopicSpoolOptions,
+    found: readonly LogName[],
+  ): Promise<{ spool: TopicSpool; recovered: Recovered[] }> {
+    const spool = new TopicSpool(options);
+    try {
+      return { spool, recovered: await spool.#recover(found) };
+    } catch (error) {
+      // Opening may be tried again and again.
+      await spool.close();
+      throw error;
+    }
+  }
+
+  /**
+   * The number of partitions that Kafka named last, as far as it was remembered. Undefined also if there are records of
+   * partitions beyond it, which says that it is not the latest, or records that have no partition yet.
+   */
+  get partitionCount(): number | undefined {
+    const count = this.#partitionCount;
+    if (this.sources.length > 0) return undefined;
+    if (count === undefined || this.pending.some(({ partition }) => partition >= count)) return undefined;
+    return count;
+  }
+
+  /**
+   * The number of partitions that the records without one are being placed for, by an earlier process as well. Undefined
+   * if there are none, or none of them was placed yet.
+   */
+  get placedFor(): number | undefined {
+    return this.sources.length > 0 ? this.#partitionCount : undefined;
+  }
+
+  get records(): number {
+    return sum(this.#logs, ({ records }) => records);
+  }
+
+  get bytes(): number {
+    return sum(this.#logs, ({ bytes }) => bytes);
+  }
+
+  get badBatches(): number {
+    return this.#removed.badBatches + sum(this.#logs, ({ badBatches }) => badBatches);
+  }
+
+  /** Records that damage passed over since the start has cost. */
+  get badRecords(): number {
+    return this.#removed.badRecords + sum(this.#logs, ({ badRecords }) => badRecords);
+  }
+
+  /** Wall clock of the oldest record, to a segment's exactness; undefined if there is none. */
+  get oldestMs(): number | undefined {
+    const times = this.#logs.flatMap(({ records, oldestMs }) => (records > 0 ? (oldestMs ?? []) : []));
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** Partitions that have something to drain. */
+  get pending(): { partition: number; log: SpoolLog }[] {
+    return [...this.#partitions]
+      .filter(([, log]) => log.records > 0)
+      .map(([partition, log]) => ({ partition, log }));
+  }
+
+  /** The logs whose records have no partition yet, in the order in which they are to be copied. */
+  get sources(): SpoolLog[] {
+    const gone = [...this.#gone].sort(([a], [b]) => b - a).map(([, log]) => log);
+    return [...gone, ...(this.#unplaced ? [this.#unplaced] : [])].filter(({ records }) => records > 0);
+  }
+
+  /** How many bytes a copy may have now, at most `maxBytes`. @throws the system's error */
+  copyBytes(maxBytes: number): Promise<number> {
+    return chunkBytes(this.#options.directory, maxBytes);
+  }
+
+  /** The log of a partition the topic has. @throws the system's error */
+  log(partition: number): Promise<SpoolLog> {
+    return this.#get({ topic: this.topic, kind: 'partition', number: partition });
+  }
+
+  /** The log of records whose partition is not certain. @throws the system's error */
+  unplaced(): Promise<SpoolLog> {
+    return this.#get({ topic: this.topic, kind: 'unplaced', number: 0 });
+  }
+
+  /** Remembers the number of partitions that Kafka names, durably. @throws the system's error */
+  setPartitionCount(count: number): Promise<void> {
+    // One after the other: they write the same temporary file, and the last one counts.
+    const written = this.#layoutWritten.catch(() => undefined).then(() => this.#writeLayout(count));
+    this.#layoutWritten = written;
+    return written;
+  }
+
+  /** Makes the log of a partition a source. Nobody may use it as the partition's any more. @throws the system's error */
+  async markGone(partition: number): Promise<void> {
+    const log = this.#partitions.get(partition);
+    if (log === undefined) return;
+    const number = 1 + Math.max(0, ...this.#gone.keys());
+    await log.rename(join(this.#options.directory, logName({ topic: this.topic, kind: 'gone', number })));
+    this.#partitions.delete(partition);
+    this.#gone.set(number, log);
+  }
+
+  /** Nobody else may write to partitions' logs while it runs. */
+  copy(chunk: Chunk): ChunkCopy {
+    return new ChunkCopy(chunk, { plan: this.#plan, openLog: (partition) => this.log(partition) });
+  }
+
+  /** Every record has its partition: removes the plan, and the logs of gone partitions. @throws the system's error */
+  async endPlacing(): Promise<void> {
+    // The plan first: it would seem to be that of another log that is given the same name later.
+    await this.#plan.remove();
+    for (const [number, log] of this.#gone) {
+      if (log.records > 0 || !(await log.remove())) continue;
+      this.#gone.delete(number);
+      this.#removed.badBatches += log.badBatches;
+      this.#removed.badRecords += log.badRecords;
+    }
+  }
+
+  /**
+   * Lets the partition's batches go beyond the cap until `work` is done. For work that has to write before it can make
+   * room: at the cap it would wait for itself.
+   */
+  async beyondCap<T>(partition: number, work: Promise<T>): Promise<T> {
+    const count = (change: number) =>
+      this.#beyondCap.set(partition, (this.#beyondCap.get(partition) ?? 0) + change);
+    count(1);
+    try {
+      return await work;
+    } finally {
+      count(-1);
+    }
+  }
+
+  /** Lets every partition's log go beyond the cap until `work` is done. The log of records without one may not. */
+  async partitionsBeyondCap(work: Promise<void>): Promise<void> {
+    this.#allBeyondCap++;
+    try {
+      await work;
+    } finally {
+      this.#allBeyondCap--;
+    }
+  }
+
+  /**
+   * Removes a topic without records from the disk. False if a log still has records, or bytes that were set aside:
+   * that log stays. After a crash in between the next start meets a topic without records.
+   * @throws the system's error
+   */
+  async remove(): Promise<boolean> {
+    // The plan and the number of partitions first: without a log no start would look for them.
+    await this.#plan.remove();
+    for (const path of [this.#layoutPath, `${this.#layoutPath}.new`]) await rm(path, { force: true });
+    await syncDirectory(this.#options.directory);
+    const removed = [];
+    for (const log of this.#logs) removed.push(await log.remove());
+    await syncDirectory(this.#options.directory);
+    await this.close();
+    return !removed.includes(false);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // One that is just being opened belongs to them.
+    await Promise.allSettled(this.#opening.values());
+    for (const log of this.#logs) await log.close();
+    await this.#plan.close();
+    // Other parts share the cap, and this one may be opened again.
+    this.#options.cap.release(this.bytes);
+  }
+
+  get #logs(): SpoolLog[] {
+    return [
+      ...this.#partitions.values(),
+      ...this.#gone.values(),
+      ...(this.#unplaced ? [this.#unplaced] : []),
+    ];
+  }
+
+  get #layoutPath(): string {
+    return join(this.#options.directory, layoutName(this.topic));
+  }
+
+  async #writeLayout(count: number): Promise<void> {
+    if (this.#partitionCount === count) return;
+    await writeLayout(this.#layoutPath, count);
+    this.#partitionCount = count;
+  }
+
+  /**
+   * Whether a start has to undo the copy. The source has what was copied, unless the copy was finished: only then is any
+   * of it acknowledged or deleted.
+   */
+  #isUnfinished({ source, from, to }: PlacingPlan): boolean {
+    const log = this.#logs.find(({ name }) => name === source);
+    return log !== undefined && log.acknowledged <= from && log.nextOffset >= to;
+  }
+
+  async #recover(found: readonly LogName[]): Promise<Recovered[]> {
+    const plan = await readPlan(this.#plan.path);
+    const recovered: Recovered[] = [];
+    const names = found.filter(({ topic }) => topic === this.topic);
+    for (const name of names.filter(({ kind }) => kind !== 'partition'))
+      recovered.push(await this.#open(name));
+    const ends = new Map(plan !== undefined && this.#isUnfinished(plan) ? plan.targets : []);
+    for (const name of names.filter(({ kind }) => kind === 'partition'))
+      recovered.push(await this.#open(name, ends.get(name.number)));
+    // A start that found it later would take what is written from now on for a part of that copy.
+    await removePlan(this.#plan.path);
+    this.#partitionCount = await readLayout(this.#layoutPath);
+    return recovered;
+  }
+
+  #find({ kind, number }: LogName): SpoolLog | undefined {
+    if (kind === 'partition') return this.#partitions.get(number);
+    return kind === 'gone' ? this.#gone.get(number) : this.#unplaced;
+  }
+
+  async #get(name: LogName): Promise<SpoolLog> {
+    const log = this.#find(name);
+    if (log !== undefined) return log;
+    if (this.#isClosed) throw new Error('the spool is closed');
+    // Two openings of one log would write over each other.
+    const key = logName(name);
+    const opening = this.#opening.get(key) ?? this.#open(name);
+    this.#opening.set(key, opening);
+    try {
+      await opening;
+    } finally {
+      this.#opening.delete(key);
+    }
+    return this.#find(name) as SpoolLog;
+  }
+
+  async #open(name: LogName, cutAt?: number): Promise<Recovered> {
+    const { directory, cap, segmentBytes, sync, reading } = this.#options;
+    const { log, recovered } = await SpoolLog.open({
+      directory: join(directory, logName(name)),
+      segmentBytes,
+      sync,
+      capSetting: cap.setting,
+      ...(reading && { reading }),
+      cutAt,
+      ...(name.kind === 'unplaced' && { beforeAppend: (bytes) => keepRoom(directory, bytes) }),
+      reserve: (bytes) => {
+        if (!this.#mayGoBeyondCap(name)) return cap.reserve(bytes);
+        cap.claim(bytes);
+        return true;
+      },
+      claim: (bytes) => cap.claim(bytes),
+      release: (bytes) => cap.release(bytes),
+    });
+    if (name.kind === 'partition') this.#partitions.set(name.number, log);
+    else if (name.kind === 'gone') this.#gone.set(name.number, log);
+    else this.#unplaced = log;
+    return recovered;
+  }
+
+  #mayGoBeyondCap({ kind, number }: LogName): boolean {
+    if (kind === 'partition') return this.#allBeyondCap + (this.#beyondCap.get(number) ?? 0) > 0;
+    // It may hold batches of any partition.
+    return [...this.#beyondCap.values()].some((count) => count > 0);
+  }
+}
+
+function sum(logs: readonly SpoolLog[], read: (log: SpoolLog) => number): number {
+  return logs.reduce((total, log) => total + read(log), 0);
+}

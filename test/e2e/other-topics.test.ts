@@ -1,0 +1,339 @@
+// KAFKA_TOPIC_METRICS is changed while readings are in the spool: those of the former topic are sent under its name,
+// are named wherever an operator looks, and count against the spool's limit.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { lockSpool } from '../../src/spool/lock.ts';
+import { Device } from '../support/device.ts';
+import { type Env, type Gateway, startGateway } from '../support/gateway.ts';
+import { GatewayProcess } from '../support/gateway-process.ts';
+import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
+import { waitFor } from '../support/wait.ts';
+import { allStored, assertLedger, connectFleet, disconnect, type FleetDevice, ledgerSize } from './fleet.ts';
+import { TcpProxy } from './tcp-proxy.ts';
+
+/** 5,000 bytes. A single text may not be so long. */
+const PADDING = Object.fromEntries(Array.from({ length: 5 }, (_, n) => [`pad${n}`, 'x'.repeat(1_000)]));
+
+function temporaryDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-other-topics-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** A gateway whose balance is looked at all the time. */
+async function start(t: TestContext, env: Env): Promise<Gateway> {
+  const gateway = await startGateway({
+    HTTP_PORT: '0',
+    KAFKA_TOPIC_ALARMS: '',
+    KAFKA_TOPIC_DEAD_LETTERS: '',
+    KAFKA_NUM_PARTITIONS: '3',
+    KAFKA_COMPRESSION: 'none',
+    ...env,
+  });
+  const imbalances: string[] = [];
+  const timer = setInterval(() => {
+    const { records } = gateway.snapshot();
+    const { accepted, recovered, ...rest } = records;
+    const sum = Object.values(rest).reduce((total, count) => total + count, 0);
+    if (sum !== accepted + recovered) imbalances.push(JSON.stringify(records));
+  }, 1);
+  t.after(async () => {
+    clearInterval(timer);
+    await gateway.stop();
+    assert.deepEqual(imbalances, []);
+  });
+  return gateway;
+}
+
+/** A gateway without Kafka takes readings for the topic and ends. */
+async function leaveInSpool(
+  t: TestContext,
+  env: Env & { SPOOL_DIR: string; KAFKA_TOPIC_METRICS: string },
+  { devices = 12, rounds = 4 } = {},
+): Promise<FleetDevice[]> {
+  const gateway = await start(t, env);
+  const fleet = await connectFleet(gateway.port, { devices, zipcodes: devices });
+  for (let round = 0; round < rounds; round++) for (const device of fleet) device.sendShaped([1, 3]);
+  await allStored(fleet);
+  await disconnect(fleet);
+  await gateway.stop();
+  return fleet;
+}
+
+async function readyz(gateway: Gateway): Promise<{ status: number; body: string }> {
+  const response = await fetch(`http://127.0.0.1:${gateway.addresses.http?.port}/readyz`);
+  return { status: response.status, body: await response.text() };
+}
+
+const logged = (gateway: Gateway, text: string) => gateway.log.filter(({ msg }) => msg.includes(text));
+const foldersOf = (directory: string, topic: string) =>
+  readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes(topic));
+
+kafkaTest(
+  'readings of the former topic are named while Kafka is away, and then go to that topic once and in order',
+  async ({ bootstrap }, t) => {
+    const [former, current] = [uniqueTopic('former'), uniqueTopic('current')];
+    const spool = temporaryDirectory(t);
+    const before = await leaveInSpool(t, { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: former });
+    const count = ledgerSize(before);
+
+    const proxy = await TcpProxy.reserve(bootstrap);
+    t.after(() => proxy.close());
+    const env = { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: current, KAFKA_BROKERS: proxy.address };
+    const gateway = await start(t, env);
+    const [line] = logged(gateway, `${count} records of ${former} `);
+    assert.deepEqual([line?.topic, line?.records], [former, count]);
+    assert.match(line?.msg ?? '', /KAFKA_TOPIC_METRICS no longer names it.*SPOOL_MAX_BYTES/);
+    const [other] = await waitFor('the figures say why', () => {
+      const { otherTopics } = gateway.snapshot().spool;
+      return /ECONNREFUSED/.test(otherTopics[0]?.problem ?? '') && otherTopics;
+    });
+    assert.deepEqual([other?.topic, other?.records], [former, count]);
+    const { records, spool: figures } = gateway.snapshot();
+    assert.deepEqual([records.recovered, records.spooled, figures.otherRecords], [count, count, count]);
+    assert.equal(figures.bytes, other?.bytes);
+    const answer = await readyz(gateway);
+    assert.equal(answer.status, 503);
+    assert.match(answer.body, new RegExp(`${count} records of ${former}, .*ECONNREFUSED`));
+
+    const fleet = await connectFleet(gateway.port, { devices: 8, zipcodes: 8 });
+    t.after(() => disconnect(fleet));
+    for (const device of fleet) device.send(3);
+    await allStored(fleet);
+    await proxy.listen();
+    for (const device of fleet) device.send(3);
+    await allStored(fleet);
+    const total = count + ledgerSize(fleet);
+    await waitFor('all is in Kafka', () => gateway.snapshot().records.confirmed === total, 20_000);
+    assertLedger(before, await readTopic(bootstrap, former, count), { partitions: 3 });
+    assertLedger(fleet, await readTopic(bootstrap, current, ledgerSize(fleet)), { partitions: 3 });
+
+    await waitFor('its end is logged', () => logged(gateway, `nothing of ${former}`).length === 1);
+    await waitFor('its folders are gone', () => foldersOf(spool, former).length === 0);
+    const after = gateway.snapshot();
+    assert.deepEqual([after.spool.otherTopics, after.spool.otherRecords], [[], 0]);
+    assert.equal((await readyz(gateway)).body, '{\n  "ready": true\n}\n');
+    await gateway.stop();
+
+    const next = await start(t, { ...env, KAFKA_BROKERS: bootstrap });
+    assert.equal(next.snapshot().records.recovered, 0);
+    assert.deepEqual(logged(next, former), []);
+  },
+);
+
+kafkaTest(
+  'a former topic that may not be created is named with the remedy, and readings of the current one flow',
+  async ({ bootstrap }, t) => {
+    const [former, current] = [uniqueTopic('former'), uniqueTopic('current')];
+    const spool = temporaryDirectory(t);
+    const before = await leaveInSpool(t, { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: former });
+    await createTopic(bootstrap, current, { partitions: 3 });
+    // One broker cannot hold fifty copies.
+    const gateway = await start(t, {
+      SPOOL_DIR: spool,
+      KAFKA_TOPIC_METRICS: current,
+      KAFKA_BROKERS: bootstrap,
+      KAFKA_REPLICATION_FACTOR: '50',
+    });
+    const fleet = await connectFleet(gateway.port, { devices: 4, zipcodes: 4 });
+    t.after(() => disconnect(fleet));
+    for (const device of fleet) device.send(3);
+    await allStored(fleet);
+    const said = await waitFor(
+      'the log says why',
+      () => logged(gateway, `records of ${former} wait`).at(-1)?.msg,
+      20_000,
+    );
+    assert.match(said, new RegExp(`^Spool: ${ledgerSize(before)} .*INVALID_REPLICATION_FACTOR.*create it`));
+    const answer = await readyz(gateway);
+    assert.equal(answer.status, 200);
+    assert.match(
+      answer.body,
+      new RegExp(`${former}, which KAFKA_TOPIC_METRICS no longer names, .*create it with 3`),
+    );
+    assert.match(gateway.snapshot().kafka.problems.join(), new RegExp(`${former} does not exist`));
+
+    await createTopic(bootstrap, former, { partitions: 5 });
+    const count = ledgerSize(before);
+    await waitFor('it is sent', () => gateway.snapshot().spool.otherRecords === 0, 20_000);
+    assertLedger(before, await readTopic(bootstrap, former, count), { partitions: 5 });
+    await waitFor('nobody misses anything', () => gateway.snapshot().kafka.problems.length === 0);
+  },
+);
+
+kafkaTest('more former topics than are begun at a time are all sent', async ({ bootstrap }, t) => {
+  const spool = temporaryDirectory(t);
+  const left: [string, FleetDevice[]][] = [];
+  for (let n = 0; n < 11; n++) {
+    const topic = uniqueTopic(`former-${n}`);
+    const env = { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: topic };
+    left.push([topic, await leaveInSpool(t, env, { devices: 2, rounds: 1 })]);
+  }
+  const gateway = await start(t, {
+    SPOOL_DIR: spool,
+    KAFKA_TOPIC_METRICS: uniqueTopic('current'),
+    KAFKA_BROKERS: bootstrap,
+  });
+  assert.equal(gateway.snapshot().spool.otherTopics.length, 11);
+  await waitFor('all are sent', () => gateway.snapshot().spool.otherRecords === 0, 30_000);
+  for (const [topic, fleet] of left)
+    assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: 3 });
+  await waitFor('their folders are gone', () => foldersOf(spool, 'former').length === 0);
+});
+
+kafkaTest(
+  'former topics that may not be created do not hold up one that is there',
+  async ({ bootstrap }, t) => {
+    const spool = temporaryDirectory(t);
+    const prefix = uniqueTopic('former');
+    const left: FleetDevice[][] = [];
+    const topics = Array.from({ length: 10 }, (_, n) => `${prefix}.${n}`);
+    for (const topic of topics)
+      left.push(
+        await leaveInSpool(t, { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: topic }, { devices: 2, rounds: 1 }),
+      );
+    const [last = '', fleet = []] = [topics.at(-1), left.at(-1)];
+    const current = uniqueTopic('current');
+    for (const topic of [current, last]) await createTopic(bootstrap, topic, { partitions: 2 });
+    const gateway = await start(t, {
+      SPOOL_DIR: spool,
+      KAFKA_TOPIC_METRICS: current,
+      KAFKA_BROKERS: bootstrap,
+      KAFKA_REPLICATION_FACTOR: '50',
+    });
+    const waiting = () => gateway.snapshot().spool.otherTopics.map(({ topic }) => topic);
+    await waitFor('the one that is there is sent', () => !waiting().includes(last), 20_000);
+    assert.deepEqual(waiting().sort(), topics.slice(0, -1));
+    assertLedger(fleet, await readTopic(bootstrap, last, ledgerSize(fleet)), { partitions: 2 });
+    await waitFor('each of the others has its reason', () =>
+      gateway.snapshot().spool.otherTopics.every(({ problem }) => problem?.includes('create it with 3')),
+    );
+  },
+);
+
+test('readings of a former topic take their part of SPOOL_MAX_BYTES, and the topic may become the current one again', async (t) => {
+  const spool = temporaryDirectory(t);
+  const env = { SPOOL_DIR: spool, SPOOL_MAX_BYTES: '1MiB', KAFKA_BUFFER_BYTES: '4MiB' };
+  const fill = async (gateway: Gateway, bytes: number) => {
+    const device = await Device.identified(gateway.port, { reads: false });
+    t.after(() => device.destroy());
+    for (let sent = 0, seq = 1; sent < bytes; sent += 5_000, seq++)
+      device.sendMessages({ type: 'metrics', seq, data: PADDING });
+  };
+  const first = await start(t, { ...env, KAFKA_TOPIC_METRICS: 'former' });
+  await fill(first, 600_000);
+  await waitFor('all of it is on disk', () => first.snapshot().records.spooled === 120);
+  assert.equal(first.snapshot().spool.trouble, null);
+  await first.stop();
+
+  const second = await start(t, { ...env, KAFKA_TOPIC_METRICS: 'current', SHUTDOWN_TIMEOUT: '200ms' });
+  const { bytes, capacityBytes } = second.snapshot().spool;
+  assert.ok(bytes > 600_000, `${bytes} bytes`);
+  assert.equal(capacityBytes, 2 ** 20);
+  assert.equal(second.snapshot().spool.otherTopics[0]?.problem, 'KAFKA_BROKERS is empty');
+  await fill(second, 100_000);
+  await waitFor('they are on disk', () => second.snapshot().records.spooled === 140);
+  await fill(second, 500_000);
+  await waitFor('the spool is full', () => /SPOOL_MAX_BYTES/.test(second.snapshot().spool.trouble ?? ''));
+  assert.ok(second.snapshot().spool.bytes <= capacityBytes);
+  assert.ok(second.snapshot().records.spooled < 240);
+  await second.stop();
+
+  const third = await start(t, { ...env, KAFKA_TOPIC_METRICS: 'former' });
+  assert.equal(third.snapshot().spool.otherTopics[0]?.topic, 'current');
+  const found = third.snapshot().records.recovered;
+  assert.equal(found, second.snapshot().records.spooled);
+  assert.equal(found - third.snapshot().spool.otherRecords, 120);
+});
+
+test('a part of a former process that is still in use is named, and counts once it can be opened', async (t) => {
+  const spool = temporaryDirectory(t);
+  const part = join(spool, 'process-1');
+  const fleet = await leaveInSpool(t, { SPOOL_DIR: part, KAFKA_TOPIC_METRICS: 'former' });
+  const lock = lockSpool(part);
+  t.after(() => lock.release());
+  const gateway = await start(t, { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: 'current' });
+  assert.match(gateway.snapshot().kafka.problems.join(), /process-1: .* in use by another process/);
+  assert.equal(gateway.snapshot().records.recovered, 0);
+  assert.equal(logged(gateway, 'cannot be opened yet').length, 1);
+  lock.release();
+  await waitFor('it is opened', () => gateway.snapshot().spool.otherTopics[0]?.topic === 'former');
+  assert.equal(gateway.snapshot().records.recovered, ledgerSize(fleet));
+  assert.deepEqual(gateway.snapshot().kafka.problems, []);
+});
+
+kafkaTest(
+  'several processes leave a former topic, and fewer of them send all of it and remove the parts nobody has',
+  async ({ bootstrap }, t) => {
+    const [former, current] = [uniqueTopic('former'), uniqueTopic('current')];
+    const directory = temporaryDirectory(t);
+    const env = {
+      SPOOL_DIR: join(directory, 'spool'),
+      KAFKA_TOPIC_ALARMS: '',
+      KAFKA_NUM_PARTITIONS: '4',
+      KAFKA_COMPRESSION: 'none',
+    };
+    const run = async (more: Env): Promise<GatewayProcess> => {
+      const gateway = await GatewayProcess.reserve(directory, { ...env, ...more });
+      t.after(async () => {
+        await gateway.close();
+        assert.deepEqual(gateway.imbalances, []);
+      });
+      await gateway.start();
+      return gateway;
+    };
+    const end = async (gateway: GatewayProcess) => {
+      gateway.signal('SIGTERM');
+      assert.equal(await gateway.exited(), 0);
+    };
+    const many = await run({ TCP_PROCESSES: '4', KAFKA_BROKERS: '', KAFKA_TOPIC_METRICS: former });
+    const before = await connectFleet(many.port, { devices: 24, zipcodes: 7 });
+    for (let round = 0; round < 4; round++) for (const device of before) device.sendShaped([1, 2]);
+    await allStored(before);
+    await disconnect(before);
+    await end(many);
+
+    const settings = { TCP_PROCESSES: '2', KAFKA_TOPIC_METRICS: current };
+    const away = await run({ ...settings, KAFKA_BROKERS: '' });
+    const count = ledgerSize(before);
+    const { spool, records } = await waitFor(
+      'every process has given its figures',
+      () => away.stats.spool.otherRecords === count && away.stats,
+    );
+    assert.deepEqual(
+      spool.otherTopics.map(({ topic, records }) => [topic, records]),
+      [[former, count]],
+    );
+    assert.equal(records.recovered, count);
+    // Those in the parts of processes that are no more count as well.
+    assert.equal(spool.bytes, spool.otherTopics[0]?.bytes);
+    const fleet = await connectFleet(away.port, { devices: 8, zipcodes: 5 });
+    for (const device of fleet) device.send(3);
+    await allStored(fleet);
+    await disconnect(fleet);
+    await end(away);
+
+    const few = await run({ ...settings, KAFKA_BROKERS: bootstrap });
+    const total = count + ledgerSize(fleet);
+    await waitFor('all is in Kafka', () => few.stats.records.confirmed === total, 20_000);
+    assert.deepEqual([few.stats.records.recovered, few.stats.records.spooled], [total, 0]);
+    assertLedger(before, await readTopic(bootstrap, former, count), { partitions: 4 });
+    assertLedger(fleet, await readTopic(bootstrap, current, ledgerSize(fleet)), { partitions: 4 });
+    const parts = () => readdirSync(env.SPOOL_DIR).filter((name) => name.startsWith('process-'));
+    await waitFor('parts without a process are gone', () => parts().join() === 'process-1');
+    await waitFor(
+      'no folder of the former topic is left',
+      () => foldersOf(env.SPOOL_DIR, former).length === 0,
+    );
+    await end(few);
+    assert.deepEqual(
+      readdirSync(env.SPOOL_DIR, { recursive: true, encoding: 'utf8' }).filter((name) =>
+        name.endsWith('.log'),
+      ),
+      [],
+    );
+  },
+);

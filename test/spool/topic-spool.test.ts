@@ -1,0 +1,690 @@
+// The logs of one topic: where a record counts while it is copied from one log into others, and what a start makes of a
+// copy that a crash has interrupted.
+import assert from 'node:assert/strict';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Chunk } from '../../src/spool/chunk-copy.ts';
+import { Cursor } from '../../src/spool/cursor.ts';
+import { PlanFile, readPlan } from '../../src/spool/placing-plan.ts';
+import { Spool } from '../../src/spool/spool.ts';
+import { SpoolCap } from '../../src/spool/spool-cap.ts';
+import { SpoolLog } from '../../src/spool/spool-log.ts';
+import type { TopicSpool } from '../../src/spool/topic-spool.ts';
+import { makeBatch, namesIn, openFilesIn, temporaryDirectory } from './support.ts';
+
+const PLAN = 'metrics.placing';
+const LAYOUT = 'metrics.layout';
+
+interface Options {
+  readonly directory?: string;
+  readonly maxBytes?: number;
+}
+
+/** The topic's spool; `close` also lets the directory go. */
+async function open(t: TestContext, { directory = temporaryDirectory(t), maxBytes = 2 ** 24 }: Options = {}) {
+  const { spool, report } = await Spool.open({
+    directory,
+    cap: new SpoolCap(maxBytes),
+    segmentBytes: 2 ** 20,
+    sync: 'batch',
+    partitions: 3,
+  });
+  let isOpen = true;
+  const close = async () => {
+    if (isOpen) await spool.close();
+    isOpen = false;
+  };
+  t.after(close);
+  return { directory, spool, topic: await spool.topic('metrics'), report, close };
+}
+
+/** The directory as it is now, as a crash leaves it. */
+function copyOf(t: TestContext, directory: string): string {
+  const copy = temporaryDirectory(t);
+  cpSync(directory, copy, { recursive: true });
+  return copy;
+}
+
+/** The names of all records that are not acknowledged. Nothing is acknowledged by it. */
+async function recordsOf(log: SpoolLog): Promise<string[]> {
+  await log.rewind();
+  const names: string[] = [];
+  for (let batch = await log.next(); batch !== undefined; batch = await log.next()) {
+    names.push(...namesIn(batch.bytes).slice(Math.max(0, log.acknowledged - batch.offset)));
+  }
+  await log.rewind();
+  return names;
+}
+
+/** What each log has, by the name of its folder. Logs without records are left out. */
+async function contents(topic: TopicSpool): Promise<Record<string, string[]>> {
+  const all: Record<string, string[]> = {};
+  const logs = [...topic.pending.map(({ log }) => log), ...topic.sources];
+  for (const log of logs) all[log.name] = await recordsOf(log);
+  return all;
+}
+
+/** A topic with old records in partition 0, and six records of an unplaced log of which the chunk takes four. */
+async function withChunk(t: TestContext, options: Options = {}) {
+  const opened = await open(t, options);
+  const { topic } = opened;
+  await (await topic.log(0)).append([await makeBatch('old')]);
+  const source = await topic.unplaced();
+  for (const id of ['a', 'b', 'c']) await source.append([await makeBatch(id, 2)]);
+  const chunk: Chunk = {
+    source,
+    to: 4,
+    partitions: 3,
+    batches: new Map([
+      [0, [await makeBatch('a', 1), await makeBatch('b', 1)]],
+      [2, [await makeBatch('A', 1), await makeBatch('B', 1)]],
+    ]),
+  };
+  return { ...opened, source, chunk };
+}
+
+const BEFORE = {
+  'metrics-0': ['old/0'],
+  'metrics~unplaced': ['a/0', 'a/1', 'b/0', 'b/1', 'c/0', 'c/1'],
+};
+// In these tests 'A/0' and 'B/0' stand for a/1 and b/1, so that a copy can be told from what it was copied from.
+const AFTER = {
+  'metrics-0': ['old/0', 'a/0', 'b/0'],
+  'metrics-2': ['A/0', 'B/0'],
+  'metrics~unplaced': ['c/0', 'c/1'],
+};
+
+/** Calls `happens` before the method's call number `nth` (from 1), and lets it fail if that throws. */
+function before<T extends object>(
+  t: TestContext,
+  prototype: T,
+  method: keyof T & string,
+  happens: (call: number) => void | Promise<void>,
+): void {
+  const original = prototype[method] as (...args: unknown[]) => Promise<unknown>;
+  let calls = 0;
+  t.mock.method(
+    prototype,
+    method as never,
+    async function (this: T, ...args: unknown[]) {
+      await happens(++calls);
+      return original.apply(this, args);
+    } as never,
+  );
+}
+
+describe('a chunk of records that is copied', () => {
+  it('is in the partitions’ logs, behind what they have, and no longer in the source', async (t) => {
+    const { topic, chunk, spool } = await withChunk(t);
+    await topic.copy(chunk).run();
+    assert.deepEqual(await contents(topic), AFTER);
+    assert.deepEqual([topic.records, spool.records], [7, 7]);
+    assert.equal(spool.bytes, topic.bytes);
+  });
+
+  it('counts once in every turn: its copies show when the source no longer has it', async (t) => {
+    const { topic, chunk } = await withChunk(t);
+    const seen = new Set<number>();
+    let isDone = false;
+    const done = topic
+      .copy(chunk)
+      .run()
+      .finally(() => {
+        isDone = true;
+      });
+    while (!isDone) {
+      seen.add(topic.records);
+      await turn();
+    }
+    await done;
+    seen.add(topic.records);
+    assert.deepEqual([...seen], [7]);
+  });
+
+  it('is not read from a partition’s log before it is complete, while what was there before can be sent', async (t) => {
+    const { topic, chunk } = await withChunk(t);
+    const log = await topic.log(0);
+    let isChecked = false;
+    // Partition 0 has its part, and partition 2 is next.
+    before(t, SpoolLog.prototype, 'appendCopies', async (call) => {
+      if (call < 2) return;
+      assert.deepEqual([log.records, log.nextOffset], [1, 3]);
+      const old = await log.next();
+      assert.deepEqual(old && namesIn(old.bytes), ['old/0']);
+      assert.equal(await log.peekAdjoining(1), undefined);
+      assert.equal(await log.next(), undefined);
+      assert.ok(log.caughtUp);
+      await log.acknowledge(1);
+      assert.equal(log.records, 0);
+      assert.deepEqual(
+        topic.pending.map(({ partition }) => partition),
+        [],
+      );
+      isChecked = true;
+    });
+    await topic.copy(chunk).run();
+    assert.ok(isChecked);
+    assert.deepEqual(await contents(topic), { ...AFTER, 'metrics-0': ['a/0', 'b/0'] });
+  });
+
+  it('is not read early either behind damage at the end of what was there before', async (t) => {
+    const { topic, chunk } = await withChunk(t);
+    const log = await topic.log(0);
+    let isChecked = false;
+    before(t, SpoolLog.prototype, 'appendCopies', async (call) => {
+      if (call < 2) return;
+      const path = join(log.directory, `${'0'.repeat(20)}.log`);
+      const bytes = readFileSync(path);
+      bytes[70] = (bytes[70] ?? 0) ^ 1;
+      writeFileSync(path, bytes);
+      assert.equal(await log.next(), undefined);
+      assert.deepEqual([log.acknowledged, log.records, log.badRecords], [1, 0, 1]);
+      isChecked = true;
+    });
+    await topic.copy(chunk).run();
+    assert.ok(isChecked);
+    assert.deepEqual((await contents(topic))['metrics-0'], ['a/0', 'b/0']);
+  });
+
+  it('is not held up by the cap, which counts it', async (t) => {
+    const { topic, spool, chunk } = await withChunk(t, { maxBytes: 800 });
+    const unplaced = await topic.unplaced();
+    while (
+      await unplaced.append([await makeBatch('more')]).then(
+        () => true,
+        () => false,
+      )
+    );
+    await topic.copy(chunk).run();
+    assert.ok(spool.bytes > 800, `${spool.bytes} bytes`);
+    await assert.rejects((await topic.log(1)).append([await makeBatch('x')]), { code: 'SPOOL_FULL' });
+  });
+
+  for (const [what, prototype, method, failing] of [
+    ['the plan cannot be written', PlanFile.prototype, 'write', 1],
+    ['the first copy cannot be written', SpoolLog.prototype, 'appendCopies', 1],
+    ['the second copy cannot be written', SpoolLog.prototype, 'appendCopies', 2],
+    ['the source’s cursor cannot be written', Cursor.prototype, 'commit', 1],
+  ] as const) {
+    it(`is where it was if ${what}, and goes on there when the disk works again`, async (t) => {
+      const { topic, chunk, directory } = await withChunk(t);
+      before(t, prototype as object, method as never, (call) => {
+        if (call === failing) throw Object.assign(new Error('the disk fails'), { code: 'EIO' });
+      });
+      const copy = topic.copy(chunk);
+      await assert.rejects(copy.run(), { code: 'EIO' });
+      assert.deepEqual(await contents(topic), BEFORE);
+      assert.equal(topic.records, 7);
+      // A crash now, and then the copy is made from the beginning.
+      const crashed = await open(t, { directory: copyOf(t, directory) });
+      assert.deepEqual(await contents(crashed.topic), BEFORE);
+      await copy.run();
+      assert.deepEqual(await contents(topic), AFTER);
+      const later = await open(t, { directory: copyOf(t, directory) });
+      assert.deepEqual(await contents(later.topic), AFTER);
+    });
+  }
+
+  it('counts once if a crash interrupts the copying before or after any of its steps', async (t) => {
+    const { topic, chunk, directory } = await withChunk(t);
+    const crashes: { readonly directory: string; readonly at: string }[] = [];
+    const crash = (at: string) => crashes.push({ directory: copyOf(t, directory), at });
+    before(t, PlanFile.prototype, 'write', () => void crash('before the plan'));
+    before(t, SpoolLog.prototype, 'appendCopies', (call) => void crash(`before copy ${call}`));
+    before(t, SpoolLog.prototype, 'acknowledgeCopied', () => void crash('before the cursor'));
+    const { commit } = Cursor.prototype;
+    t.mock.method(
+      Cursor.prototype,
+      'commit',
+      async function (this: Cursor, ...args: Parameters<typeof commit>) {
+        await commit.apply(this, args);
+        crash('after the cursor');
+      },
+    );
+    await topic.copy(chunk).run();
+    crash('at the end');
+    t.mock.restoreAll();
+    assert.equal(crashes.length, 6);
+    for (const { directory: left, at } of crashes) {
+      const opened = await open(t, { directory: left });
+      const isFinished = at.startsWith('a');
+      assert.deepEqual(await contents(opened.topic), isFinished ? AFTER : BEFORE, at);
+      assert.equal(opened.report.records, 7, at);
+      assert.ok(!existsSync(join(left, PLAN)), at);
+      if (!isFinished) await opened.topic.copy({ ...chunk, source: await opened.topic.unplaced() }).run();
+      assert.deepEqual(await contents(opened.topic), AFTER, at);
+    }
+  });
+
+  it('is cut off at the next start wherever a crash has torn its copies', async (t) => {
+    const { topic, chunk, directory } = await withChunk(t);
+    let crashed = '';
+    before(t, SpoolLog.prototype, 'acknowledgeCopied', () => {
+      crashed = copyOf(t, directory);
+    });
+    await topic.copy(chunk).run();
+    t.mock.restoreAll();
+    const segment = (partition: number) => join(`metrics-${partition}`, `${'0'.repeat(20)}.log`);
+    const whole = statSync(join(crashed, segment(0))).size;
+    const oldBytes = (await makeBatch('old')).length;
+    const endings: [string, number][] = [
+      [segment(0), oldBytes],
+      [segment(0), oldBytes + 1],
+      [segment(0), (oldBytes + whole) / 2],
+      [segment(0), whole - 1],
+      [segment(2), 0],
+      [segment(2), 1],
+    ];
+    for (const [file, bytes] of endings) {
+      const torn = copyOf(t, crashed);
+      truncateSync(join(torn, file), bytes);
+      const opened = await open(t, { directory: torn });
+      assert.deepEqual(await contents(opened.topic), BEFORE, `${file} of ${bytes} bytes`);
+      await opened.topic.copy({ ...chunk, source: await opened.topic.unplaced() }).run();
+      assert.deepEqual(await contents(opened.topic), AFTER);
+    }
+  });
+
+  it('has its source synced before its plan, which says up to where the source goes', async (t) => {
+    const { topic, chunk } = await withChunk(t);
+    const steps: string[] = [];
+    before(t, SpoolLog.prototype, 'syncUpTo', () => void steps.push('the source'));
+    before(t, PlanFile.prototype, 'write', () => void steps.push('the plan'));
+    await topic.copy(chunk).run();
+    assert.deepEqual(steps, ['the source', 'the plan']);
+  });
+
+  it('is copied once more after a crash also if the partition has drained its log meanwhile', async (t) => {
+    const { topic, chunk, directory } = await withChunk(t);
+    let crashed = '';
+    before(t, SpoolLog.prototype, 'acknowledgeCopied', async () => {
+      await (await topic.log(0)).acknowledge(1);
+      crashed = copyOf(t, directory);
+    });
+    await topic.copy(chunk).run();
+    t.mock.restoreAll();
+    const opened = await open(t, { directory: crashed });
+    assert.deepEqual(await contents(opened.topic), { 'metrics~unplaced': BEFORE['metrics~unplaced'] });
+    // What is written from now on gets the offsets of what was cut off.
+    await (await opened.topic.log(0)).append([await makeBatch('new')]);
+    assert.deepEqual((await contents(opened.topic))['metrics-0'], ['new/0']);
+    await opened.close();
+    const later = await open(t, { directory: crashed });
+    assert.deepEqual((await contents(later.topic))['metrics-0'], ['new/0']);
+  });
+
+  it('from a partly acknowledged batch is the rest of it', async (t) => {
+    const { topic, chunk, source } = await withChunk(t);
+    await topic.copy({ ...chunk, to: 1, batches: new Map([[0, [await makeBatch('a')]]]) }).run();
+    assert.deepEqual(await contents(topic), {
+      'metrics-0': ['old/0', 'a/0'],
+      'metrics~unplaced': ['a/1', 'b/0', 'b/1', 'c/0', 'c/1'],
+    });
+    assert.equal(source.acknowledged, 1);
+  });
+});
+
+describe('the plan of a copy', () => {
+  /** The directory in the middle of a copy: the plan and both copies are there, the source has everything. */
+  async function inTheMiddle(t: TestContext) {
+    const { topic, chunk, directory } = await withChunk(t);
+    let crashed = '';
+    before(t, SpoolLog.prototype, 'acknowledgeCopied', () => {
+      crashed = copyOf(t, directory);
+    });
+    await topic.copy(chunk).run();
+    t.mock.restoreAll();
+    return crashed;
+  }
+
+  it('says which offsets are copied, and where the partitions’ logs ended', async (t) => {
+    const crashed = await inTheMiddle(t);
+    assert.deepEqual(await readPlan(join(crashed, PLAN)), {
+      source: 'metrics~unplaced',
+      from: 0,
+      to: 4,
+      partitions: 3,
+      targets: [
+        [0, 1],
+        [2, 0],
+      ],
+    });
+    assert.equal(statSync(join(crashed, PLAN)).mode & 0o777, 0o600);
+  });
+
+  it('that is torn anywhere, or damaged, is none', async (t) => {
+    const { topic, chunk, directory } = await withChunk(t);
+    let crashed = '';
+    before(t, SpoolLog.prototype, 'appendCopies', (call) => {
+      if (call === 1) crashed = copyOf(t, directory);
+    });
+    await topic.copy(chunk).run();
+    t.mock.restoreAll();
+    const whole = readFileSync(join(crashed, PLAN));
+    const flipped = Buffer.from(whole);
+    flipped[whole.length - 3] = (flipped[whole.length - 3] ?? 0) ^ 1;
+    for (const bytes of [
+      flipped,
+      Buffer.alloc(200),
+      ...[...whole.keys()].map((end) => whole.subarray(0, end)),
+    ]) {
+      writeFileSync(join(crashed, PLAN), bytes);
+      assert.equal(await readPlan(join(crashed, PLAN)), undefined, `${bytes.length} bytes`);
+    }
+    writeFileSync(join(crashed, PLAN), whole.subarray(0, 20));
+    const opened = await open(t, { directory: crashed });
+    assert.deepEqual(await contents(opened.topic), BEFORE);
+    assert.ok(!existsSync(join(crashed, PLAN)));
+  });
+
+  it('that is followed by the rest of a longer one counts', async (t) => {
+    const path = join(temporaryDirectory(t), PLAN);
+    const file = new PlanFile(path);
+    const long = { source: 'a'.repeat(100), from: 0, to: 9, partitions: 3, targets: [[0, 1]] as const };
+    const short = { source: 'b', from: 9, to: 10, partitions: 3, targets: [] };
+    await file.write(long);
+    await file.write(short);
+    assert.deepEqual(await readPlan(path), short);
+    await file.remove();
+    assert.equal(await readPlan(path), undefined);
+    await file.write(long);
+    assert.deepEqual(await readPlan(path), long);
+    await file.close();
+  });
+
+  for (const [what, change] of [
+    ['whose source is gone', (directory) => rmSync(join(directory, 'metrics~unplaced'), { recursive: true })],
+    [
+      'whose source has nothing, and no cursor',
+      (directory) => {
+        rmSync(join(directory, 'metrics~unplaced'), { recursive: true });
+        mkdirSync(join(directory, 'metrics~unplaced'));
+      },
+    ],
+  ] as const satisfies readonly (readonly [string, (directory: string) => void])[]) {
+    it(`${what} cuts nothing off, because the copies are all there is`, async (t) => {
+      const crashed = await inTheMiddle(t);
+      change(crashed);
+      const opened = await open(t, { directory: crashed });
+      const { 'metrics-0': first, 'metrics-2': third } = AFTER;
+      assert.deepEqual(await contents(opened.topic), { 'metrics-0': first, 'metrics-2': third });
+    });
+  }
+
+  it('that was finished cuts nothing off, whatever was written since', async (t) => {
+    const { topic, chunk, directory, close } = await withChunk(t);
+    await topic.copy(chunk).run();
+    await (await topic.log(0)).append([await makeBatch('later')]);
+    await (await topic.unplaced()).append([await makeBatch('last')]);
+    await close();
+    assert.ok(existsSync(join(directory, PLAN)));
+    const opened = await open(t, { directory });
+    assert.deepEqual(await contents(opened.topic), {
+      'metrics-0': [...AFTER['metrics-0'], 'later/0'],
+      'metrics-2': AFTER['metrics-2'],
+      'metrics~unplaced': ['c/0', 'c/1', 'last/0'],
+    });
+  });
+
+  it('is gone after a start, so that what is written then is never taken for a part of that copy', async (t) => {
+    const crashed = await inTheMiddle(t);
+    const opened = await open(t, { directory: crashed });
+    await (await opened.topic.log(2)).append([await makeBatch('new')]);
+    await opened.close();
+    const later = await open(t, { directory: crashed });
+    assert.deepEqual(await contents(later.topic), { ...BEFORE, 'metrics-2': ['new/0'] });
+  });
+
+  it('is gone once every record has its partition, with the logs of gone partitions', async (t) => {
+    const { topic, chunk, directory } = await withChunk(t);
+    await topic.markGone(0);
+    await topic.copy({ ...chunk, to: 6 }).run();
+    const [gone] = topic.sources;
+    assert.ok(gone);
+    await topic.endPlacing();
+    // One that has a record stays.
+    assert.deepEqual(
+      readdirSync(directory).filter((name) => name.includes('gone')),
+      ['metrics~gone-1'],
+    );
+    await topic
+      .copy({ source: gone, to: 1, partitions: 3, batches: new Map([[1, [await makeBatch('old')]]]) })
+      .run();
+    assert.ok(existsSync(join(directory, PLAN)));
+    await topic.endPlacing();
+    const names = readdirSync(directory).filter((name) => name.includes('gone') || name.includes('plac'));
+    assert.deepEqual(names, ['metrics~unplaced']);
+    assert.deepEqual(topic.sources, []);
+  });
+});
+
+describe('the sources of records without a partition', () => {
+  it('are the logs of gone partitions, the last one first, and then the unplaced log', async (t) => {
+    const { topic, directory, close } = await open(t);
+    for (const partition of [1, 2, 3]) {
+      await (await topic.log(partition)).append([await makeBatch(`partition ${partition}`)]);
+    }
+    await (await topic.unplaced()).append([await makeBatch('unplaced')]);
+    await topic.markGone(3);
+    await topic.markGone(2);
+    assert.deepEqual(
+      topic.sources.map(({ name }) => name),
+      ['metrics~gone-2', 'metrics~gone-1', 'metrics~unplaced'],
+    );
+    assert.deepEqual(
+      topic.pending.map(({ partition }) => partition),
+      [1],
+    );
+    await close();
+    const opened = await open(t, { directory });
+    // Those of an earlier process come after those that become sources now: their records are younger.
+    await opened.topic.markGone(1);
+    assert.deepEqual(await contents(opened.topic), {
+      'metrics~gone-3': ['partition 1/0'],
+      'metrics~gone-2': ['partition 2/0'],
+      'metrics~gone-1': ['partition 3/0'],
+      'metrics~unplaced': ['unplaced/0'],
+    });
+    assert.deepEqual(
+      opened.topic.sources.map(({ name }) => name),
+      ['metrics~gone-3', 'metrics~gone-2', 'metrics~gone-1', 'metrics~unplaced'],
+    );
+    assert.equal(opened.topic.records, 4);
+  });
+
+  it('have none that is empty', async (t) => {
+    const { topic } = await open(t);
+    await topic.unplaced();
+    const log = await topic.log(1);
+    await log.append([await makeBatch('sent')]);
+    await log.acknowledge(1);
+    await topic.markGone(1);
+    await topic.markGone(7);
+    assert.deepEqual(topic.sources, []);
+  });
+
+  it('keep what was acknowledged, and are read and written on under their new name', async (t) => {
+    const { topic, directory } = await open(t);
+    const log = await topic.log(1);
+    await log.append([await makeBatch('a', 2), await makeBatch('b', 2)]);
+    await log.next();
+    await log.acknowledge(2);
+    await topic.markGone(1);
+    assert.deepEqual(await contents(topic), { 'metrics~gone-1': ['b/0', 'b/1'] });
+    const [gone] = topic.sources;
+    assert.ok(gone);
+    await gone.append([await makeBatch('c')]);
+    assert.deepEqual(await contents(topic), { 'metrics~gone-1': ['b/0', 'b/1', 'c/0'] });
+    const crashed = await open(t, { directory: copyOf(t, directory) });
+    assert.deepEqual(await contents(crashed.topic), { 'metrics~gone-1': ['b/0', 'b/1', 'c/0'] });
+    // The topic has grown again: that partition begins with nothing.
+    const next = await topic.log(1);
+    assert.deepEqual([next.records, next.name], [0, 'metrics-1']);
+    await next.append([await makeBatch('new')]);
+    assert.deepEqual((await contents(topic))['metrics-1'], ['new/0']);
+  });
+
+  it('give what was damaged in a removed one to the count', async (t) => {
+    const { topic, directory, close } = await open(t);
+    await (await topic.log(1)).append([await makeBatch('a', 3), await makeBatch('b')]);
+    await topic.markGone(1);
+    await close();
+    const path = join(directory, 'metrics~gone-1', `${'0'.repeat(20)}.log`);
+    const opened = await open(t, { directory });
+    const bytes = readFileSync(path);
+    bytes[70] = (bytes[70] ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+    const [gone] = opened.topic.sources;
+    const found = await gone?.next();
+    assert.deepEqual(found && namesIn(found.bytes), ['b/0']);
+    assert.ok(gone);
+    await opened.topic
+      .copy({ source: gone, to: 4, partitions: 1, batches: new Map([[0, [await makeBatch('b')]]]) })
+      .run();
+    assert.deepEqual([opened.topic.badBatches, opened.topic.badRecords], [1, 3]);
+    await opened.topic.endPlacing();
+    assert.deepEqual([opened.topic.badBatches, opened.topic.badRecords], [1, 3]);
+  });
+});
+
+describe('the number of partitions that a spool remembers', () => {
+  it('is the one that Kafka named last, also for the next process', async (t) => {
+    const { topic, directory, close } = await open(t);
+    assert.equal(topic.partitionCount, undefined);
+    await topic.setPartitionCount(3);
+    await topic.setPartitionCount(5);
+    assert.equal(topic.partitionCount, 5);
+    assert.equal(statSync(join(directory, LAYOUT)).mode & 0o777, 0o600);
+    await (await topic.log(4)).append([await makeBatch('a')]);
+    await close();
+    assert.equal((await open(t, { directory })).topic.partitionCount, 5);
+  });
+
+  it('is none if the file is damaged, missing or says nothing sensible', async (t) => {
+    const { topic, directory, close } = await open(t);
+    await topic.setPartitionCount(3);
+    await (await topic.log(0)).append([await makeBatch('a')]);
+    await close();
+    for (const text of [
+      '',
+      '{"partitions":',
+      '{}',
+      '{"partitions":0}',
+      '{"partitions":-3}',
+      '{"partitions":2.5}',
+      'null',
+      '7',
+    ]) {
+      writeFileSync(join(directory, LAYOUT), text);
+      const opened = await open(t, { directory });
+      assert.equal(opened.topic.partitionCount, undefined, text);
+      await opened.close();
+    }
+    rmSync(join(directory, LAYOUT));
+    assert.equal((await open(t, { directory })).topic.partitionCount, undefined);
+  });
+
+  it('is none while there are records of partitions beyond it', async (t) => {
+    const { topic } = await open(t);
+    await topic.setPartitionCount(3);
+    const log = await topic.log(3);
+    assert.equal(topic.partitionCount, 3);
+    await log.append([await makeBatch('a')]);
+    assert.equal(topic.partitionCount, undefined);
+    await log.acknowledge(1);
+    assert.equal(topic.partitionCount, 3);
+  });
+
+  it('is the former one if the new one cannot be written, and a later try writes it', async (t) => {
+    const { topic, directory, close } = await open(t);
+    await topic.setPartitionCount(3);
+    // Nothing can be renamed over a directory.
+    rmSync(join(directory, LAYOUT));
+    mkdirSync(join(directory, LAYOUT, 'in-the-way'), { recursive: true });
+    await assert.rejects(topic.setPartitionCount(4));
+    assert.equal(topic.partitionCount, 3);
+    rmSync(join(directory, LAYOUT), { recursive: true });
+    await topic.setPartitionCount(4);
+    await (await topic.log(0)).append([await makeBatch('a')]);
+    await close();
+    assert.equal((await open(t, { directory })).topic.partitionCount, 4);
+  });
+
+  it('is the one that was set last if it is set several times at once', async (t) => {
+    const { topic, directory } = await open(t);
+    await Promise.all([topic.setPartitionCount(4), topic.setPartitionCount(50), topic.setPartitionCount(6)]);
+    const crashed = copyOf(t, directory);
+    mkdirSync(join(crashed, 'metrics-0'));
+    assert.equal(topic.partitionCount, 6);
+    assert.equal((await open(t, { directory: crashed })).topic.partitionCount, 6);
+  });
+});
+
+describe('a topic’s logs', () => {
+  it('are opened once, however many ask at the same time', async (t) => {
+    const { topic } = await open(t);
+    const logs = await Promise.all([topic.log(1), topic.log(1), topic.unplaced(), topic.unplaced()]);
+    assert.equal(logs[0], logs[1]);
+    assert.equal(logs[2], logs[3]);
+  });
+
+  it('are closed also if the topic is closed while one is being opened, and none is opened afterwards', async (t) => {
+    for (let ticks = 0; ticks < 12; ticks++) {
+      const { directory, topic, close } = await open(t);
+      const opening = topic.log(1).catch(() => undefined);
+      for (let tick = 0; tick < ticks; tick++) await turn();
+      await close();
+      await opening;
+      await assert.rejects(topic.log(2), { message: 'the spool is closed' });
+      assert.deepEqual(openFilesIn(directory), [], `closed after ${ticks} turns`);
+    }
+  });
+
+  it('have no file open after a start before they are used, however many there are', async (t) => {
+    const { directory, topic, close } = await open(t);
+    for (let p = 0; p < 20; p++) await (await topic.log(p)).append([await makeBatch(`p${p}`)]);
+    await close();
+    const again = await open(t, { directory });
+    assert.deepEqual(openFilesIn(directory), [join(directory, 'lock')]);
+    const log = await again.topic.log(7);
+    const batch = await log.next();
+    assert.equal(batch?.count, 1);
+    await log.acknowledge(1);
+    await again.close();
+    assert.deepEqual(openFilesIn(directory), []);
+    const last = await open(t, { directory });
+    assert.deepEqual([last.topic.records, (await last.topic.log(7)).records], [19, 0]);
+  });
+
+  it('let one partition’s work go beyond the cap, whose batches may be unplaced, until it is done', async (t) => {
+    const { topic } = await open(t, { maxBytes: 10 });
+    const [one, other, unplaced] = [await topic.log(1), await topic.log(2), await topic.unplaced()];
+    const full = { code: 'SPOOL_FULL' };
+    await assert.rejects(one.append([await makeBatch('a')]), full);
+    let finish = (): void => undefined;
+    const work = topic.beyondCap(
+      1,
+      new Promise<void>((resolve) => {
+        finish = resolve;
+      }),
+    );
+    await one.append([await makeBatch('a')]);
+    await unplaced.append([await makeBatch('b')]);
+    await assert.rejects(other.append([await makeBatch('c')]), full);
+    finish();
+    await work;
+    for (const log of [one, unplaced]) await assert.rejects(log.append([await makeBatch('d')]), full);
+  });
+});
