@@ -1,4 +1,4 @@
-// npm run chaos -- --minutes 30 --seed N [--fault NAME]: random faults one after another on a real Kafka, with a
+// npm run chaos -- --minutes 30 --seed N [--fault NAME ...]: random faults one after another on a real Kafka, with a
 // judge after each round. Prints the seed first and a table last; exits with 1 where anything did not hold.
 import { parseArgs } from 'node:util';
 import type { Fault } from '../test/chaos/fault.ts';
@@ -12,19 +12,26 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '30' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-    fault: { type: 'string' },
+    fault: { type: 'string', multiple: true },
+    help: { type: 'boolean', default: false },
   },
 });
-process.exitCode = await main(Number(values.minutes), Number(values.seed), values.fault);
+process.exitCode = await main(Number(values.minutes), Number(values.seed), values.fault, values.help);
 
-async function main(minutes: number, seed: number, only: string | undefined): Promise<number> {
-  const faults = FAULTS.filter(({ name }) => only === undefined || name === only);
-  if (faults.length === 0 || !(minutes >= 0) || !Number.isInteger(seed)) {
-    console.error(
-      'usage: npm run chaos -- [--minutes N] [--seed N] [--fault NAME], with one of these faults:',
-    );
-    console.error(FAULTS.map(({ name }) => `  ${name}`).join('\n'));
-    return 2;
+async function main(
+  minutes: number,
+  seed: number,
+  only: readonly string[] | undefined,
+  help: boolean,
+): Promise<number> {
+  const faults = FAULTS.filter(({ name }) => only?.includes(name) ?? true);
+  const unknown = only?.filter((name) => !FAULTS.some((fault) => fault.name === name)) ?? [];
+  if (help || unknown.length > 0 || !(minutes >= 0) || !Number.isInteger(seed)) {
+    const say = help ? console.log : console.error;
+    for (const name of unknown) say(`there is no fault ${name}`);
+    say('usage: npm run chaos -- [--minutes N] [--seed N] [--fault NAME ...], with any of these faults:');
+    say(FAULTS.map(({ name }) => `  ${name}`).join('\n'));
+    return help ? 0 : 2;
   }
   console.log(`chaos: seed ${seed}, ${minutes} minutes, faults: ${faults.map(({ name }) => name).join(' ')}`);
   const clusters = new Clusters();

@@ -74,6 +74,11 @@ export async function spooling(
   await stage.wait('the spool is used', () => marked.spooledBatches() > 10, deadlineMs);
 }
 
+/** Resolves when so many records are on disk. */
+export async function spooledBeyond(stage: Stage, records: number, deadlineMs?: number): Promise<void> {
+  await stage.wait('the spool is used', () => stage.gateway.stats.records.spooled > records, deadlineMs);
+}
+
 /** The gateway's CPU while Kafka is away and devices are silent. Rejects above the limit. */
 export async function quietCpu(stage: Stage): Promise<number> {
   stage.fleet.pause();

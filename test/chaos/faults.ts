@@ -3,12 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KafkaBroker } from '../../scripts/kafka/broker.ts';
 import { deleteTopic } from '../../scripts/kafka/client.ts';
 import { alterConfig } from '../../scripts/kafka/java-tools.ts';
-import { waitFor } from '../support/wait.ts';
 import { BROKER_FAULTS } from './broker-faults.ts';
 import { type Fault, LEADER_LOST_MS, mark, type Outcome, quietCpu, recovered, spooling } from './fault.ts';
 import { GATEWAY_FAULTS } from './gateway-faults.ts';
+import { RECREATE_FAULTS } from './recreate-faults.ts';
 import { REFUSAL_FAULTS } from './refusal-faults.ts';
+import { RENAME_FAULTS } from './rename-faults.ts';
 import type { Stage } from './stage.ts';
+import { UNPLACED_FAULTS } from './unplaced-faults.ts';
 
 /** Lower than the default, so that a frozen broker is left within a short test. */
 const IMPATIENT = { KAFKA_REQUEST_TIMEOUT: '3s' };
@@ -46,6 +48,9 @@ export const FAULTS: readonly Fault[] = [
   ...KAFKA_FAULTS,
   ...BROKER_FAULTS,
   ...REFUSAL_FAULTS,
+  ...RECREATE_FAULTS,
+  ...RENAME_FAULTS,
+  ...UNPLACED_FAULTS,
   ...GATEWAY_FAULTS,
 ];
 
@@ -217,12 +222,7 @@ async function recreateTopic(stage: Stage): Promise<Outcome> {
   stage.fleet.start();
   await spooling(stage, { marked });
   const cpuShare = await quietCpu(stage);
-  await waitFor('the topic is made anew', () =>
-    stage.createTopic().then(
-      () => true,
-      () => false,
-    ),
-  );
+  await stage.createTopicAgain();
   return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
 }
 

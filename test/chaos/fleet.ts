@@ -63,6 +63,11 @@ export class Fleet {
     return this.#devices.reduce((sum, device) => sum + device.open, 0);
   }
 
+  /** Devices that can send: only their connection can bring a word. */
+  get connected(): number {
+    return this.#devices.filter(({ isIdentified }) => isIdentified).length;
+  }
+
   start(): void {
     this.#timer ??= setInterval(() => {
       for (const device of this.#devices) {
@@ -130,6 +135,10 @@ class Device {
 
   get open(): number {
     return this.#unconfirmed.length;
+  }
+
+  get isIdentified(): boolean {
+    return this.#identified;
   }
 
   send(

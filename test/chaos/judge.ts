@@ -1,6 +1,7 @@
-// Holds the topic, as Java's consumer reads it, against the ledger.
+// Holds the topics, as Java's tools read them, against the ledger.
 import { crc32 } from '@node-rs/crc32';
 import { type ConsoleRecord, consoleConsumer } from '../../scripts/kafka/java-tools.ts';
+import type { DeletedTopic } from './deleted-topic.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface Verdict {
@@ -8,11 +9,25 @@ export interface Verdict {
   readonly delivered: number;
   /** Copies of one reading from one connection beyond the first. */
   readonly duplicates: number;
+  /** Readings of a deleted topic that came again in the next one: their batch was in flight, so its answer was lost. */
+  readonly movedOn: number;
   /** Readings that came over more than one connection: devices send again what they were not told is stored. */
   readonly resent: number;
   readonly deadLetters: number;
   /** What must not be, in words; empty where all is well. */
   readonly wrong: readonly string[];
+}
+
+/** What the judge needs of a record. */
+type JudgedRecord = Pick<ConsoleRecord, 'partition' | 'offset' | 'value'> & {
+  /** Of a deleted topic only. */
+  readonly batchesBehind?: number;
+};
+
+/** A topic from its beginning to its end. One that is created again is another one. */
+interface Log {
+  readonly topic: string;
+  readonly readings: readonly Reading[];
 }
 
 interface Reading {
@@ -22,8 +37,11 @@ interface Reading {
   readonly seq: number;
   readonly index: number;
   readonly checksum: number;
+  readonly batchesBehind: number;
 }
 
+/** Batches of a partition that may be in flight at once (kafka/partition.ts). */
+const MAX_IN_FLIGHT = 5;
 const IDLE_MS = 3_000;
 const PATIENT_IDLE_MS = 12_000;
 const READ_TIMEOUT_MS = 120_000;
@@ -32,31 +50,42 @@ const EXAMPLES = 3;
 
 export interface Topics {
   readonly bootstrap: string;
-  readonly metrics: string;
+  /** In the order in which the gateway wrote to them. */
+  readonly metrics: readonly string[];
+  /** What topics of the first one's name held that were deleted, the oldest first. */
+  readonly deleted: readonly DeletedTopic[];
   /** Undefined where it is not to be looked at. */
   readonly deadLetters: string | undefined;
 }
 
 /** @param allowedDuplicates what kills of the gateway may have left twice */
 export async function judge(ledger: Ledger, topics: Topics, allowedDuplicates = 0): Promise<Verdict> {
-  const records = await readAll(
-    topics,
-    topics.metrics,
-    (found) => missing(ledger, found.map(parse)).length === 0,
-  );
+  const logs = await readLogs(ledger, topics);
   const dead =
     topics.deadLetters === undefined
       ? []
       : await readAll(topics, topics.deadLetters, (found) => missingLetters(ledger, found).length === 0);
 
-  const readings = records.map(parse);
   const wrong = new Findings();
-  for (const text of missing(ledger, readings)) wrong.add('confirmed and missing', text);
-  for (const reading of readings) checkContent(ledger, reading, wrong);
-  const { duplicates, resent, delivered } = checkCopies(readings, wrong);
+  for (const text of missing(ledger, logs)) wrong.add('confirmed and missing', text);
+  for (const { topic, readings } of logs)
+    for (const reading of readings) checkContent(ledger, { reading, topic }, wrong);
+  const { duplicates, movedOn, resent, delivered } = checkCopies(logs, wrong);
   if (duplicates > allowedDuplicates) wrong.add('duplicates', `${duplicates}, allowed ${allowedDuplicates}`);
   if (topics.deadLetters !== undefined) checkDeadLetters(ledger, dead, wrong);
-  return { delivered, duplicates, resent, deadLetters: dead.length, wrong: wrong.texts };
+  return { delivered, duplicates, movedOn, resent, deadLetters: dead.length, wrong: wrong.texts };
+}
+
+async function readLogs(ledger: Ledger, topics: Topics): Promise<Log[]> {
+  const [first = ''] = topics.metrics;
+  const logs: Log[] = topics.deleted.map((records) => ({ topic: first, readings: records.map(parse) }));
+  for (const topic of topics.metrics) {
+    // What is missing in this topic alone: another one is read later.
+    const isComplete = (found: readonly JudgedRecord[]) =>
+      missing(ledger, [...logs, { topic, readings: found.map(parse) }], topic).length === 0;
+    logs.push({ topic, readings: (await readAll(topics, topic, isComplete)).map(parse) });
+  }
+  return logs;
 }
 
 /** A consumer that was slow to join its group reads nothing or too little: that must not count as a loss. */
@@ -74,19 +103,23 @@ async function read({ bootstrap }: Topics, topic: string, idleMs: number): Promi
   return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
 }
 
-function parse({ partition, value }: ConsoleRecord): Reading {
+function parse({ partition, value, batchesBehind = 0 }: JudgedRecord): Reading {
   const text = String(value);
   const data = text.slice(text.indexOf(',"data":') + ',"data":'.length, -1);
   const { connection_id: connection } = JSON.parse(text) as { connection_id: string };
   const { d: device, m: seq, i: index } = JSON.parse(data) as { d: string; m: number; i: number };
-  return { device, connection, partition, seq, index, checksum: crc32(data) };
+  return { device, connection, partition, seq, index, checksum: crc32(data), batchesBehind };
 }
 
-function missing(ledger: Ledger, readings: readonly Reading[]): string[] {
-  const there = new Set(readings.map(({ device, seq, index }) => `${device} ${seq}.${index}`));
+/** @param only leaves out what may be in other topics than this one */
+function missing(ledger: Ledger, logs: readonly Log[], only?: string): string[] {
+  const there = new Set<string>();
+  for (const { readings } of logs)
+    for (const { device, seq, index } of readings) there.add(`${device} ${seq}.${index}`);
   const texts: string[] = [];
-  for (const { state, excused, device, seq, checksums } of ledger.all()) {
+  for (const { state, excused, device, seq, checksums, topics } of ledger.all()) {
     if (state !== 'confirmed' || excused) continue;
+    if (only !== undefined && topics.some((topic) => topic !== only)) continue;
     for (const index of checksums.keys()) {
       const name = `${device} ${seq}.${index}`;
       if (!there.has(name)) texts.push(name);
@@ -95,42 +128,84 @@ function missing(ledger: Ledger, readings: readonly Reading[]): string[] {
   return texts;
 }
 
-function checkContent(ledger: Ledger, reading: Reading, wrong: Findings): void {
+function checkContent(
+  ledger: Ledger,
+  { reading, topic }: { reading: Reading; topic: string },
+  wrong: Findings,
+): void {
   const { device, seq, index } = reading;
   const message = ledger.find(device, seq);
   const name = `${device} ${seq}.${index}`;
   const checksum = message?.checksums[index];
   if (checksum === undefined) wrong.add('never sent', name);
   else if (checksum !== reading.checksum) wrong.add('changed on its way', name);
+  if (message !== undefined && !message.topics.includes(topic))
+    wrong.add('in the wrong topic', `${name} in ${topic} instead of ${message.topics}`);
   // Of a message with several readings the others may be there.
   if (message?.state === 'refused' && message.checksums.length === 1)
     wrong.add('refused and delivered', `${name} ${message.code}`);
 }
 
-function checkCopies(readings: readonly Reading[], wrong: Findings) {
-  const connections = new Map<string, { partition: number; seen: Set<string>; last: Reading | undefined }>();
+/** What was seen of a connection, over all logs and in the latest one. */
+interface ConnectionSeen {
+  readonly seen: Map<string, { log: Log; batchesBehind: number }>;
+  last: Reading | undefined;
+  log: Log | undefined;
+  partition: number;
+  lastInLog: Reading | undefined;
+}
+
+function checkCopies(logs: readonly Log[], wrong: Findings) {
+  const connections = new Map<string, ConnectionSeen>();
   const places = new Map<string, Set<string>>();
-  let duplicates = 0;
-  for (const reading of readings) {
-    const { connection, device, partition, seq, index } = reading;
-    const name = `${device} ${seq}.${index}`;
-    places.set(name, (places.get(name) ?? new Set()).add(connection));
-    const known = connections.get(connection) ?? { partition, seen: new Set<string>(), last: undefined };
-    connections.set(connection, known);
-    if (known.seen.has(name)) {
-      duplicates++;
-      continue;
+  let [duplicates, movedOn] = [0, 0];
+  for (const log of logs) {
+    for (const reading of log.readings) {
+      const { connection, partition } = reading;
+      const name = nameOf(reading);
+      places.set(name, (places.get(name) ?? new Set()).add(connection));
+      const known = connections.get(connection) ?? newConnection();
+      connections.set(connection, known);
+      if (known.log !== log) {
+        known.log = log;
+        known.partition = partition;
+        known.lastInLog = undefined;
+      }
+      if (partition !== known.partition) wrong.add('in two partitions', `${connection}: ${name}`);
+      const copied = known.seen.get(name);
+      if (copied?.log === log) {
+        duplicates++;
+        continue;
+      }
+      if (isBefore(reading, known.lastInLog))
+        wrong.add('out of order', `${connection}: ${name} after ${nameOf(known.lastInLog)}`);
+      known.lastInLog = reading;
+      if (copied === undefined) {
+        if (isBefore(reading, known.last))
+          wrong.add('out of order', `${connection}: ${name} after ${nameOf(known.last)} of an earlier topic`);
+        known.seen.set(name, { log, batchesBehind: reading.batchesBehind });
+        known.last = reading;
+      } else {
+        movedOn++;
+        if (copied.log.topic !== log.topic) wrong.add('in two topics', `${connection}: ${name}`);
+        if (copied.batchesBehind >= MAX_IN_FLIGHT)
+          wrong.add('again in the next topic, although it was not in flight', `${connection}: ${name}`);
+      }
     }
-    known.seen.add(name);
-    const { last } = known;
-    if (last !== undefined && (seq < last.seq || (seq === last.seq && index < last.index)))
-      wrong.add('out of order', `${connection}: ${name} after ${last.seq}.${last.index}`);
-    if (partition !== known.partition) wrong.add('in two partitions', `${connection}: ${name}`);
-    known.last = reading;
   }
   const resent = [...places.values()].filter(({ size }) => size > 1).length;
-  return { duplicates, resent, delivered: places.size };
+  return { duplicates, movedOn, resent, delivered: places.size };
 }
+
+function newConnection(): ConnectionSeen {
+  return { seen: new Map(), last: undefined, log: undefined, partition: -1, lastInLog: undefined };
+}
+
+const nameOf = (reading: Reading | undefined): string =>
+  reading === undefined ? '' : `${reading.device} ${reading.seq}.${reading.index}`;
+
+const isBefore = (reading: Reading, last: Reading | undefined): boolean =>
+  last !== undefined && (reading.seq < last.seq || (reading.seq === last.seq && reading.index < last.index));
 
 /** Each message that was refused after its acceptance has a record there with its reason. */
 function checkDeadLetters(ledger: Ledger, records: readonly ConsoleRecord[], wrong: Findings): void {

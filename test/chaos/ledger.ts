@@ -17,8 +17,11 @@ export class Message {
   excused = false;
   /** The line, until it needs not be sent again. */
   line: string | undefined;
+  /** Where its readings may be. */
+  topics: readonly string[];
 
-  constructor(device: string, seq: number, readings: readonly string[]) {
+  constructor(device: string, seq: number, readings: readonly string[], topic: string) {
+    this.topics = [topic];
     this.device = device;
     this.seq = seq;
     this.checksums = readings.map((text) => crc32(text));
@@ -28,14 +31,20 @@ export class Message {
 }
 
 export class Ledger {
+  #topic: string;
   readonly #messages = new Map<string, Map<number, Message>>();
   readonly #latenciesMs: number[] = [];
   issued = 0;
   confirmed = 0;
   refused = 0;
 
+  /** @param topic that the gateway writes to */
+  constructor(topic: string) {
+    this.#topic = topic;
+  }
+
   issue(device: string, seq: number, readings: readonly string[]): Message {
-    const message = new Message(device, seq, readings);
+    const message = new Message(device, seq, readings, this.#topic);
     const ofDevice = this.#messages.get(device) ?? new Map<number, Message>();
     this.#messages.set(device, ofDevice.set(seq, message));
     this.issued += readings.length;
@@ -70,6 +79,17 @@ export class Ledger {
   /** What was sent so far may be gone: the topic it was in is no more. */
   excuse(): void {
     for (const message of this.all()) message.excused = true;
+  }
+
+  /**
+   * From now on the gateway writes to another topic. A message that has no word yet may be on the disk for the former
+   * one, and its device sends it again: it may be in either topic.
+   */
+  moveTo(topic: string): void {
+    this.#topic = topic;
+    for (const message of this.all()) {
+      if (message.state === 'open') message.topics = [...message.topics, topic];
+    }
   }
 
   /** The median time from a message to its confirmation since this was last asked. */

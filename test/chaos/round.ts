@@ -7,6 +7,7 @@ import { type Fault, FaultSkipped, type Outcome, percent } from './fault.ts';
 import { judge, type Verdict } from './judge.ts';
 import { LOGIN, LOGIN_LASTS_MS } from './login.ts';
 import { Random } from './random.ts';
+import { recordsLeft } from './spool-looks.ts';
 import { type ClusterUnderTest, Stage } from './stage.ts';
 
 export interface RoundResult {
@@ -100,7 +101,8 @@ export async function playRound(
     await stage.settled();
     verdict = await judge(stage.ledger, {
       bootstrap: stage.bootstrap,
-      metrics: topic,
+      metrics: [topic, ...stage.laterTopics],
+      deleted: stage.deleted,
       deadLetters: faults.some(({ refuses }) => refuses) ? stage.deadTopic : undefined,
     });
     wrong.push(...verdict.wrong, ...(await end(stage)));
@@ -143,10 +145,14 @@ async function begin(stage: Stage, faults: readonly Fault[]): Promise<void> {
   await stage.caughtUp();
 }
 
-async function end({ gateway }: Stage): Promise<string[]> {
+/** Everything was delivered before: the stop has nothing to write, and the disk holds no record. */
+async function end({ gateway, spoolDirectory }: Stage): Promise<string[]> {
   gateway.signal('SIGTERM');
   const code = await gateway.exited();
-  return code === 0 ? [] : [`the gateway ended with ${code}\n${gateway.logTail()}`];
+  const wrong = code === 0 ? [] : [`the gateway ended with ${code}\n${gateway.logTail()}`];
+  const left = await recordsLeft(spoolDirectory);
+  if (left > 0) wrong.push(`${left} records are left in the spool, and everything is delivered`);
+  return wrong;
 }
 
 /** Whatever a fault left behind when it failed. */
@@ -175,6 +181,7 @@ export function resultTable(results: readonly RoundResult[]): string {
     'refused',
     'delivered',
     'duplicates',
+    'moved on',
     'resent',
     'samples',
     'result',
@@ -194,7 +201,7 @@ export function resultTable(results: readonly RoundResult[]): string {
       each(({ drainedMs }) => (drainedMs === undefined ? undefined : seconds(drainedMs))),
       each(({ cpuShare }) => (cpuShare === undefined ? undefined : percent(cpuShare))),
       ...[result.issued, result.confirmed, result.refused],
-      ...[verdict?.delivered, verdict?.duplicates, verdict?.resent, result.samples],
+      ...[verdict?.delivered, verdict?.duplicates, verdict?.movedOn, verdict?.resent, result.samples],
       result.skipped === undefined ? (isGood ? 'ok' : 'FAILED') : `SKIPPED: ${result.skipped}`,
     ];
   });

@@ -8,6 +8,7 @@ import { createTopic, withAdmin } from '../../scripts/kafka/client.ts';
 import type { KafkaCluster } from '../../scripts/kafka/cluster.ts';
 import { type Env, GatewayProcess } from '../support/gateway-process.ts';
 import { waitFor } from '../support/wait.ts';
+import type { DeletedTopic } from './deleted-topic.ts';
 import { Fleet } from './fleet.ts';
 import { Ledger } from './ledger.ts';
 import type { Random } from './random.ts';
@@ -21,6 +22,7 @@ export const PARTITIONS = 6;
 const DEVICES = 20;
 const ZIPCODES = 15;
 const LEADERS_DEADLINE_MS = 30_000;
+const CREATED_MS = 15_000;
 const FLOW_RECORDS = 100;
 const FLOW_DEADLINE_MS = 30_000;
 
@@ -31,10 +33,14 @@ export class Stage {
   readonly topic: string;
   readonly directory: string;
   readonly gateway: GatewayProcess;
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger;
   readonly fleet: Fleet;
   /** What prepare() adds for the gateway's start. */
   env: Env = {};
+  /** Topics of that name that were deleted, the oldest first: the judge counts what they held. */
+  readonly deleted: DeletedTopic[] = [];
+  /** Topics that the gateway writes to after the first one. */
+  readonly laterTopics: string[] = [];
 
   private constructor(
     { kafka, proxies }: ClusterUnderTest,
@@ -47,6 +53,7 @@ export class Stage {
     this.topic = parts.topic;
     this.directory = parts.directory;
     this.gateway = gateway;
+    this.ledger = new Ledger(parts.topic);
     this.fleet = new Fleet(
       { port: gateway.port, devices: DEVICES, zipcodes: ZIPCODES },
       { ledger: this.ledger, random },
@@ -78,8 +85,29 @@ export class Stage {
     return `${this.topic}.dead`;
   }
 
-  createTopic(): Promise<void> {
-    return createTopic(this.bootstrap, this.topic, { partitions: PARTITIONS });
+  get spoolDirectory(): string {
+    return join(this.directory, 'spool');
+  }
+
+  createTopic(partitions = PARTITIONS): Promise<void> {
+    return createTopic(this.bootstrap, this.topic, { partitions });
+  }
+
+  /** createTopic, as soon as Kafka has let go of a deleted topic of that name. */
+  async createTopicAgain(partitions = PARTITIONS): Promise<void> {
+    let [found, refusal] = [0, ''];
+    const isThere = async () => {
+      await this.createTopic(partitions).catch((error: Error) => {
+        refusal = error.message;
+      });
+      // It is there as well if it was created and only the wait for its leaders failed.
+      const leaders = await this.#leaders(this.kafka.brokers).catch(() => []);
+      found = leaders.length;
+      return found === partitions && leaders.every((leader) => leader >= 0);
+    };
+    await waitFor('the topic is created again', isThere, CREATED_MS).catch((error: Error) => {
+      throw new Error(`${error.message} with ${partitions} partitions; it has ${found} (${refusal})`);
+    });
   }
 
   /** Resolves when Kafka has confirmed so many more records than now. */

@@ -1,0 +1,180 @@
+// The topic is deleted and created again with another number of partitions, while readings are on the disk, in memory
+// and in flight. Kafka deletes what it had; everything else has to be in the new topic, once and in order.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DeletedTopic, deleteAndKeep } from './deleted-topic.ts';
+import { type Fault, mark, type Outcome, recovered, spooledBeyond, spooling } from './fault.ts';
+import { lookAtPlacing } from './spool-looks.ts';
+import type { Stage } from './stage.ts';
+import { spoolMuch } from './unplaced-faults.ts';
+
+/** The state in which the topic is deleted. */
+type Moment = 'in an outage' | 'under load' | 'while the spool drains';
+
+interface Recreation {
+  readonly from: number;
+  /** Numbers of partitions, one after the other. */
+  readonly to: readonly number[];
+  /** `kill -9` after each of them was created. */
+  readonly kills?: boolean;
+  readonly brokers?: 3;
+}
+
+const MOMENTS: readonly Moment[] = ['in an outage', 'under load', 'while the spool drains'];
+const SPOOLED_RECORDS = 1_500;
+/** The gateway creates a topic that has been gone for 5 s. */
+const BACK_WITHIN_MS = 4_000;
+/** Slow enough that a drain does not end before the topic is deleted. */
+const DRAIN_DELAY_MS = 20;
+/** A topic may be deleted again while its last change is still being worked on. */
+const MAX_APART_MS = 2_000;
+const MAX_BEFORE_KILL_MS = 400;
+const MAX_INTO_CHANGE_MS = 5;
+/** The first partition's log is larger than one, and smaller than two. */
+const CHUNKS = 2;
+/** So many answers in a row are needed before fewer partitions are believed, and a killed gateway starts again. */
+const BACK_MS = 15_000;
+
+export const RECREATE_FAULTS: readonly Fault[] = [
+  recreation('topic-fewer', { from: 10, to: [4] }),
+  recreation('topic-more', { from: 4, to: [10] }),
+  recreation('topic-fewer-more', { from: 10, to: [4, 7] }),
+  recreation('topic-fewer-three-brokers', { from: 10, to: [4], brokers: 3 }),
+  recreation('topic-fewer-kill', { from: 10, to: [4], kills: true }),
+  recreation('topic-fewer-more-kill', { from: 10, to: [4, 7], kills: true }),
+  {
+    ...recreation('topic-fewer-more-while-placing', { from: 4, to: [] }),
+    apply: (stage) => changeWhilePlacing(stage, { from: 4, to: [1, 3] }),
+  },
+];
+
+function recreation(name: string, change: Recreation): Fault {
+  return {
+    name,
+    brokers: change.brokers ?? 1,
+    alone: true,
+    env: { KAFKA_NUM_PARTITIONS: String(change.from) },
+    prepare: (stage) => stage.createTopic(change.from),
+    apply: (stage) => recreate(stage, change),
+  };
+}
+
+async function recreate(stage: Stage, { from, to, kills = false }: Recreation): Promise<Outcome> {
+  const { gateway, random } = stage;
+  await stage.flows();
+  await stage.caughtUp();
+  const seen: string[] = [];
+  let before = from;
+  for (const partitions of to) {
+    if (seen.length > 0) await sleep(random.between(0, MAX_APART_MS));
+    seen.push(await recreateOnce(stage, { before, partitions, kills }));
+    before = partitions;
+  }
+  const back = await recovered(stage, BACK_MS);
+  const { partitions } = gateway.stats.kafka;
+  const wrong = partitions === before ? [] : [`the gateway takes ${partitions} partitions for ${before}`];
+  return { ...back, bite: seen.join(', then '), wrong };
+}
+
+async function recreateOnce(
+  stage: Stage,
+  { before, partitions, kills }: { before: number; partitions: number; kills: boolean },
+): Promise<string> {
+  const { gateway, proxies, random } = stage;
+  const moment = random.pick(MOMENTS);
+  if (moment !== 'under load') await outage(stage);
+  if (moment === 'while the spool drains') await drainSlowly(stage);
+  const marked = mark(stage);
+  const { spooled, inFlight, open } = gateway.stats.records;
+  const readDeleted = await deleteAndKeep(stage, before);
+  // What was on its way fails, and goes to the disk.
+  if (moment === 'under load') await spooling(stage, { marked, deadlineMs: BACK_WITHIN_MS });
+  await stage.createTopicAgain(partitions);
+  const killed = kills ? `, ${await killAround(stage, partitions)}` : '';
+  for (const proxy of proxies) await proxy.heal();
+  const held: DeletedTopic = await readDeleted();
+  stage.deleted.push(held);
+  const waiting = `${spooled} records on disk and ${inFlight + open} in memory`;
+  return `${before} to ${partitions} ${moment}: ${waiting}, ${held.length} deleted${killed}`;
+}
+
+/**
+ * The records of partitions that are gone are being placed when the gateway is killed, and before it starts again the
+ * topic has another number of partitions. Some of a key's records are placed for the former number by then.
+ */
+async function changeWhilePlacing(
+  stage: Stage,
+  { from, to: [fewer, more] }: { from: number; to: readonly [number, number] },
+): Promise<Outcome> {
+  const { gateway, proxies } = stage;
+  await stage.flows();
+  await stage.caughtUp();
+  for (const proxy of proxies) proxy.refuse();
+  await spoolMuch(stage);
+  const { spooled } = gateway.stats.records;
+  const readFirst = await deleteAndKeep(stage, from);
+  await stage.createTopicAgain(fewer);
+  stage.deleted.push(await readFirst());
+  for (const proxy of proxies) await proxy.accept();
+  await killBetweenChunks(stage);
+  const readSecond = await deleteAndKeep(stage, fewer);
+  await stage.createTopicAgain(more);
+  stage.deleted.push(await readSecond());
+  await gateway.start();
+  const bite = `${from} to ${fewer} with ${spooled} records on disk, killed while some of them were placed, ${more} at the next start`;
+  return { ...(await recovered(stage, BACK_MS)), bite };
+}
+
+/** Kills the gateway when some chunks are placed and others are not. */
+async function killBetweenChunks(stage: Stage): Promise<void> {
+  const { gateway, spoolDirectory, topic } = stage;
+  const plans = new Set<string>();
+  const isAmongChunks = () => {
+    const { plan } = lookAtPlacing(spoolDirectory, topic);
+    if (plan !== undefined) plans.add(plan);
+    return plans.size >= CHUNKS;
+  };
+  await stage.wait('some chunks are placed', isAmongChunks);
+  await gateway.kill();
+  const { plan, sourceBytes } = lookAtPlacing(spoolDirectory, topic);
+  if (plan === undefined || sourceBytes === 0) throw new Error('all was placed before the kill');
+}
+
+async function outage(stage: Stage): Promise<void> {
+  for (const proxy of stage.proxies) proxy.refuse();
+  await spooledBeyond(stage, SPOOLED_RECORDS);
+}
+
+/** Returns when some of the spool is in Kafka and most of it is not. */
+async function drainSlowly(stage: Stage): Promise<void> {
+  const { gateway, proxies } = stage;
+  const { confirmed } = gateway.stats.records;
+  for (const proxy of proxies) {
+    proxy.delayMs = DRAIN_DELAY_MS;
+    await proxy.accept();
+  }
+  await stage.wait('the spool drains', () => gateway.stats.records.confirmed > confirmed);
+}
+
+/** Kills the gateway before it hears of the topic's partitions, or in one of the steps of its change to them. */
+async function killAround(stage: Stage, partitions: number): Promise<string> {
+  const { gateway, proxies, random, spoolDirectory, topic } = stage;
+  const step = random.pick(['before', 'unplaced', 'gone'] as const);
+  const isBefore = step === 'before';
+  if (!isBefore) {
+    for (const proxy of proxies) await proxy.heal();
+    const isReached = () => {
+      const { sourceBytes, goneBytes } = lookAtPlacing(spoolDirectory, topic);
+      if ((step === 'gone' ? goneBytes : sourceBytes) > 0) return true;
+      // There may have been nothing to place.
+      return gateway.stats.kafka.partitions === partitions && gateway.stats.spool.partitions === 0;
+    };
+    await stage.wait('the gateway changes to the partitions', isReached, BACK_MS);
+  }
+  await sleep(random.between(0, isBefore ? MAX_BEFORE_KILL_MS : MAX_INTO_CHANGE_MS));
+  await gateway.kill();
+  const { sourceBytes, goneBytes } = lookAtPlacing(spoolDirectory, topic);
+  await gateway.start();
+  return isBefore
+    ? 'killed before the change'
+    : `killed in it with ${sourceBytes} bytes to place, ${goneBytes} of them of partitions that are gone`;
+}
