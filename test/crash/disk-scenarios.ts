@@ -1,0 +1,250 @@
+// Short lives of a gateway on a disk that works, fails, fills up or is damaged. Each is made of few and small batches,
+// because the number of its crash points is the time that its test takes.
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { rm } from '../../src/cli/spool/rm.ts';
+import type { Scenario } from './run-scenarios.ts';
+import { LETTERS, READINGS, until, usedBytes } from './scene.ts';
+
+const LOST = { kind: 'lost', code: 'TIMEOUT' } as const;
+const ANSWER_LOST = { kind: 'answer-lost', code: 'TIMEOUT' } as const;
+const TAKEN = { kind: 'taken' } as const;
+/** A batch's offset and its length, which counts what follows. */
+const BATCH_HEAD_BYTES = 12;
+
+export const diskScenarios: readonly Scenario[] = [
+  {
+    name: 'a new spool takes readings and is drained, and others go on from memory',
+    leastPoints: 360,
+    before: 'nothing',
+    async play(scene) {
+      scene.lose();
+      await scene.start();
+      const [one, two] = [scene.device('10001'), scene.device('10002')];
+      await scene.store(one, 2);
+      await scene.store(two, 2);
+      await scene.store(one, 3);
+      scene.find();
+      await scene.delivered();
+      await scene.store(one, 1);
+      await scene.store(two, 1);
+    },
+  },
+  {
+    name: 'the spool rolls through several segments and is drained while more comes in',
+    leastPoints: 120,
+    before: 'partitions',
+    partitions: 1,
+    async play(scene) {
+      await scene.start();
+      scene.lose();
+      const [one, two] = [scene.device('10001'), scene.device('10002')];
+      for (let round = 0; round < 4; round++) await scene.store(round % 2 === 0 ? one : two, 2);
+      scene.cluster.fate = async () => {
+        if (!scene.isStored(one)) await until(() => scene.isStored(one), 'the next batch is on disk too');
+        return TAKEN;
+      };
+      scene.find();
+      scene.send(one, 1);
+      await scene.delivered();
+    },
+  },
+  {
+    name: 'batches whose answers were lost go to the disk with their sequence',
+    leastPoints: 96,
+    before: 'partitions',
+    partitions: 1,
+    async play(scene) {
+      await scene.start();
+      const one = scene.device('10001');
+      await scene.store(one, 2);
+      scene.cluster.fate = () => ANSWER_LOST;
+      await scene.store(one, 2);
+      await scene.store(one, 1);
+      scene.cluster.fate = () => TAKEN;
+      await scene.delivered();
+      scene.cluster.fate = () => LOST;
+      await scene.store(one, 1);
+      scene.cluster.fate = () => TAKEN;
+      await scene.delivered();
+      await scene.stop();
+    },
+  },
+  {
+    name: 'a gateway crashes with a spool, and the next one drains it and crashes in the middle',
+    leastPoints: 120,
+    before: 'partitions',
+    partitions: 1,
+    async play(scene) {
+      await scene.start();
+      scene.lose();
+      const one = scene.device('10001');
+      for (let round = 0; round < 3; round++) await scene.store(one, 2);
+      await scene.crash();
+      let requests = 0;
+      scene.cluster.fate = () => (++requests === 1 ? TAKEN : ANSWER_LOST);
+      scene.cluster.isReachable = true;
+      // A batch of two records is as large as a batch may be, so that there are several.
+      await scene.start({ KAFKA_BATCH_SIZE: 2 });
+      await until(() => requests === 2, 'the second batch is sent');
+      await scene.crash();
+      scene.cluster.fate = () => TAKEN;
+      await scene.start();
+      await scene.delivered();
+    },
+    settings: { KAFKA_BATCH_SIZE: 2 },
+  },
+  {
+    name: 'the power fails with a spool in use, and again after the next start',
+    leastPoints: 176,
+    before: 'partitions',
+    async play(scene) {
+      await scene.start();
+      scene.lose();
+      const [one, two] = [scene.device('10001'), scene.device('10002')];
+      await scene.store(one, 2);
+      await scene.store(two, 1);
+      await scene.powerCut();
+      await scene.start();
+      const later = scene.device('10001');
+      await scene.store(later, 1);
+      scene.find();
+      await until(() => scene.kafka.delivery.counters.confirmed > 0, 'something is delivered');
+      await scene.powerCut();
+      await scene.start();
+      await scene.delivered();
+    },
+  },
+  {
+    name: 'Kafka refuses records, and their dead letters wait on disk',
+    leastPoints: 120,
+    before: 'partitions',
+    partitions: 1,
+    async play(scene) {
+      scene.cluster.fate = (topic) => (topic === LETTERS ? LOST : TAKEN);
+      await scene.start();
+      const one = scene.device('10001');
+      await scene.store(one, 1);
+      await scene.store(one, 3, { atFault: [1] });
+      await until(() => scene.kafka.delivery.counters.deadLettered === 1, 'a record is refused');
+      await scene.store(one, 1);
+      scene.cluster.fate = () => TAKEN;
+      await scene.delivered();
+    },
+  },
+  {
+    name: 'the disk is full, and has room again once Kafka takes readings',
+    leastPoints: 120,
+    before: 'partitions',
+    partitions: 1,
+    async play(scene) {
+      await scene.start();
+      const one = scene.device('10001');
+      scene.lose();
+      await scene.store(one, 2);
+      await scene.store(one, 2);
+      scene.journal.capacityBytes = usedBytes(scene) + 100;
+      scene.send(one, 3);
+      await until(() => scene.kafka.delivery.spoolTrouble !== null, 'the disk is full');
+      scene.find();
+      await scene.delivered();
+      scene.lose();
+      scene.journal.capacityBytes = Infinity;
+      await scene.store(one, 1);
+      await scene.stop();
+    },
+  },
+  {
+    name: 'the spool is as full as it may be',
+    leastPoints: 52,
+    before: 'partitions',
+    partitions: 1,
+    async play(scene) {
+      await scene.start({ SPOOL_MAX_BYTES: 700 });
+      scene.lose();
+      const one = scene.device('10001');
+      await scene.store(one, 2);
+      scene.send(one, 2);
+      scene.send(one, 2);
+      await until(() => scene.kafka.delivery.spoolTrouble !== null, 'the spool is full');
+      scene.find();
+      await scene.delivered();
+    },
+  },
+  {
+    name: 'the disk fails a write and a sync',
+    leastPoints: 148,
+    before: 'partitions',
+    partitions: 1,
+    async play(scene) {
+      await scene.start();
+      scene.lose();
+      const one = scene.device('10001');
+      await scene.store(one, 2);
+      let failures = 0;
+      const failOnce = (step: string) => {
+        scene.journal.fault = (now, path) => {
+          if (now !== step || !path.endsWith('.log')) return undefined;
+          scene.journal.fault = () => undefined;
+          failures++;
+          return 'EIO';
+        };
+      };
+      failOnce('sync');
+      await scene.store(one, 2);
+      failOnce('write');
+      await scene.store(one, 1);
+      if (failures !== 2) throw new Error(`${failures} steps failed`);
+      scene.find();
+      await scene.delivered();
+    },
+  },
+  {
+    name: 'damaged bytes are set aside, and removed with `sluice spool rm`',
+    leastPoints: 120,
+    before: 'partitions',
+    partitions: 1,
+    async play(scene) {
+      await scene.start();
+      const one = scene.device('10001');
+      scene.lose();
+      await scene.store(one, 2);
+      await scene.crash();
+      await addDamage(join(scene.directory, `${READINGS}-0`));
+      await scene.start();
+      const later = scene.device('10001');
+      await scene.store(later, 1);
+      await scene.stop();
+      const lines: unknown[] = [];
+      const write = process.stdout.write.bind(process.stdout);
+      process.stdout.write = (line: unknown) => lines.push(line) > 0;
+      try {
+        await rm(scene.directory, { yes: true });
+      } finally {
+        process.stdout.write = write;
+      }
+      if (lines.length === 0) throw new Error('nothing was removed');
+      scene.cluster.isReachable = true;
+      await scene.start();
+      await scene.delivered();
+    },
+  },
+];
+
+/** Bytes of a batch, one of them wrong, at the end of the newest segment: nobody was told that they are stored. */
+async function addDamage(directory: string): Promise<void> {
+  const [name] = (await readdir(directory))
+    .filter((one) => one.endsWith('.log'))
+    .sort()
+    .reverse();
+  const file = await open(join(directory, name ?? ''), 'r+');
+  const { size } = await file.stat();
+  const head = Buffer.alloc(BATCH_HEAD_BYTES);
+  await file.read(head, 0, head.length, 0);
+  const bytes = Buffer.alloc(head.length + head.readInt32BE(head.length - 4));
+  await file.read(bytes, 0, bytes.length, 0);
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+  await file.write(bytes, 0, bytes.length, size);
+  await file.sync();
+  await file.close();
+}

@@ -1,0 +1,356 @@
+// Starts a gateway on everything that a crash may leave: after each entry of a recording, on each state that the disk may
+// have then, in front of the cluster as it was then. Each start is first broken off once it has repaired what it found,
+// and what a crash within that repair may leave is started on as well: all that the repair changed, none of it that was
+// not synced, and the last write torn.
+//
+// With SLUICE_CRASH_KEEP set to a directory, the states that break the promise are laid out there.
+//
+// Nothing is sampled. States that are byte by byte the same, in front of the same cluster, are started on once.
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Settings } from '../../src/config/settings.ts';
+import { Disk, type DiskState, type Tree } from './disk-model.ts';
+import { type Entry, FsJournal } from './fs-journal.ts';
+import type { ModelCluster } from './model-cluster.ts';
+import {
+  type Device,
+  type Happening,
+  idIn,
+  isLock,
+  kafkaOn,
+  LETTERS,
+  settingsFor,
+  startKafka,
+  untilDelivered,
+} from './scene.ts';
+import { treeKey, writeTree } from './trees.ts';
+
+/** Thousands of small directories are made and deleted, which is quick in memory. */
+const IN_MEMORY = '/dev/shm';
+/** Starts at the same time. Some of them wait for seconds, until an answer of Kafka is no longer doubted. */
+const PARALLEL = 64;
+const MAX_VIOLATIONS = 10;
+
+export interface Recording {
+  /** The disk as it was at first. */
+  readonly disk: Disk;
+  readonly entries: readonly Entry<Happening>[];
+  readonly devices: readonly Device[];
+  readonly atFault: ReadonlySet<number>;
+  /** Settings of the starts, beside the directory. */
+  readonly settings?: Partial<Settings>;
+  /** The topics that readings were sent to. */
+  readonly topics: readonly string[];
+}
+
+export interface Violation {
+  readonly kind: 'lost' | 'late' | 'twice' | 'failed';
+  /** What was broken and when, for people. */
+  readonly text: string;
+}
+
+export interface Explored {
+  /** States of the disk at all points of the recording. */
+  readonly points: number;
+  /** States at all points of the starts on them. */
+  readonly restartPoints: number;
+  /** States that a gateway was started on, because no other one was the same. */
+  readonly starts: number;
+  /** The first ones. */
+  readonly violations: readonly Violation[];
+}
+
+/** What devices had been told at a point: everything up to these ids is stored. */
+type Told = ReadonlyMap<string, number>;
+
+interface Point {
+  /** For people. */
+  readonly text: string;
+  readonly told: Told;
+}
+
+/** What became of a start: the ids that the cluster has, in the order of their coming, or why it did not come so far. */
+type Outcome =
+  | {
+      readonly kind: 'delivered';
+      readonly arrived: readonly number[];
+      readonly letters: ReadonlySet<number>;
+    }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** What a crash may leave. */
+interface State extends DiskState {
+  /** If only the process died: what the kernel has and the disk may not have yet. */
+  readonly disk?: Disk;
+}
+
+interface DiskAtPoint {
+  readonly disk: Disk;
+  /** The last point at which the disk is like this, where devices had been told most. */
+  readonly point: Point;
+}
+
+interface Start {
+  readonly tree: Tree;
+  /** With what may not be durable of the tree: each is started on once more, to be broken off. None behind such a start. */
+  readonly disks: Map<string, DiskAtPoint>;
+  readonly cluster: ModelCluster;
+  readonly clusterNumber: number;
+  readonly points: Point[];
+  outcome: Outcome | undefined;
+}
+
+export async function explore(recording: Recording): Promise<Explored> {
+  const restoreSync = await withoutSync();
+  const directory = mkdtempSync(join(existsSync(IN_MEMORY) ? IN_MEMORY : tmpdir(), 'sluice-states-'));
+  try {
+    return await new Exploration(recording, directory).run();
+  } finally {
+    restoreSync();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Nothing is synced until the function that it gives is called: syncs are most of a start, and here nothing crashes. */
+async function withoutSync(): Promise<() => void> {
+  const file = await open(tmpdir(), 'r');
+  const prototype = Object.getPrototypeOf(file) as typeof file;
+  await file.close();
+  const { sync, datasync } = prototype;
+  prototype.sync = prototype.datasync = () => Promise.resolve();
+  return () => {
+    prototype.sync = sync;
+    prototype.datasync = datasync;
+  };
+}
+
+class Exploration {
+  readonly #recording: Recording;
+  readonly #directory: string;
+  readonly #starts = new Map<string, Start>();
+  /** Not started on yet. */
+  readonly #queue: Start[] = [];
+  #running = 0;
+  #number = 0;
+  #points = 0;
+  #restartPoints = 0;
+  readonly #violations: Violation[] = [];
+
+  constructor(recording: Recording, directory: string) {
+    this.#recording = recording;
+    this.#directory = directory;
+  }
+
+  async run(): Promise<Explored> {
+    this.#points = this.#addAll();
+    await new Promise<void>((resolve) => this.#pump(resolve));
+    return {
+      points: this.#points,
+      restartPoints: this.#restartPoints,
+      starts: this.#starts.size,
+      violations: this.#violations,
+    };
+  }
+
+  #pump(done: () => void): void {
+    if (this.#violations.length >= MAX_VIOLATIONS) this.#queue.length = 0;
+    while (this.#running < PARALLEL) {
+      const start = this.#queue.shift();
+      if (start === undefined) break;
+      this.#running++;
+      void this.#startOn(start).then(() => {
+        this.#running--;
+        this.#pump(done);
+      });
+    }
+    if (this.#running === 0) done();
+  }
+
+  /** Every state at every point of the recording. */
+  #addAll(): number {
+    let told: Told = new Map();
+    let cluster: ModelCluster | undefined;
+    let clusterNumber = 0;
+    let points = 0;
+    const { entries, disk } = this.#recording;
+    for (const { states, change, text, index } of statesOf(entries, disk)) {
+      if (change.kind === 'mark') {
+        const { mark } = change;
+        if (mark.kind === 'stored') told = new Map(told).set(mark.device, mark.id);
+        else {
+          cluster = mark.cluster;
+          clusterNumber++;
+        }
+      }
+      // Before that no gateway has started.
+      if (cluster === undefined) continue;
+      for (const state of states) {
+        const point = { text: `after ${index} (${text}), ${state.name}`, told };
+        const { tree, disk = Disk.holding(tree) } = state;
+        const { disks } = this.#add(tree, { cluster, clusterNumber }, point);
+        disks.set(treeKey(disk.durableTree), { disk, point });
+        points++;
+      }
+    }
+    return points;
+  }
+
+  #add(
+    tree: Tree,
+    { cluster, clusterNumber }: Pick<Start, 'cluster' | 'clusterNumber'>,
+    point: Point,
+  ): Start {
+    const key = `${clusterNumber} ${treeKey(tree)}`;
+    const known = this.#starts.get(key);
+    if (known !== undefined) {
+      known.points.push(point);
+      if (known.outcome !== undefined) this.#judge(known, known.outcome, [point]);
+      return known;
+    }
+    const points = [point];
+    const start: Start = { tree, disks: new Map(), cluster, clusterNumber, points, outcome: undefined };
+    this.#starts.set(key, start);
+    this.#queue.push(start);
+    return start;
+  }
+
+  async #startOn(start: Start): Promise<void> {
+    const outcome = await this.#outcomeOf(start).catch(
+      (error: unknown): Outcome => ({
+        kind: 'failed',
+        reason: (error as Error).stack ?? String(error),
+      }),
+    );
+    start.outcome = outcome;
+    this.#judge(start, outcome, start.points);
+  }
+
+  async #outcomeOf(start: Start): Promise<Outcome> {
+    const { settings, topics } = this.#recording;
+    const cluster = start.cluster.copy();
+    let directory = this.#layOut(start.tree);
+    for (const at of start.disks.values()) {
+      rmSync(directory, { recursive: true });
+      directory = this.#layOut(start.tree);
+      await this.#breakOff(start, at, directory);
+    }
+    const kafka = kafkaOn(settingsFor(directory, settings), cluster);
+    try {
+      await startKafka(kafka, directory);
+      await untilDelivered(kafka);
+    } finally {
+      await kafka.close();
+    }
+    rmSync(directory, { recursive: true, force: true });
+    return {
+      kind: 'delivered',
+      arrived: topics.flatMap((topic) => cluster.arrivedIn(topic).map(({ value }) => idIn(value))),
+      letters: new Set(cluster.arrivedIn(LETTERS).map(({ value }) => idIn(value))),
+    };
+  }
+
+  #layOut(tree: Tree): string {
+    const directory = join(this.#directory, String(this.#number++));
+    writeTree(directory, tree);
+    return directory;
+  }
+
+  /** A start that crashes when it has repaired what it found, and has sent nothing. Adds what a crash before may leave. */
+  async #breakOff(
+    { cluster, clusterNumber }: Start,
+    { disk, point }: DiskAtPoint,
+    directory: string,
+  ): Promise<void> {
+    const unreachable = cluster.copy();
+    unreachable.isReachable = false;
+    const journal = FsJournal.record(directory, { disk, unread: isLock });
+    journal.isSyncing = false;
+    const kafka = kafkaOn(settingsFor(directory, this.#recording.settings), unreachable);
+    try {
+      await startKafka(kafka, directory);
+    } finally {
+      await journal.crash(() => kafka.close());
+      journal.stop();
+    }
+    for (const { states, text, index } of statesOf(journal.entries, disk)) {
+      for (const state of states.filter(({ isPartial }) => isPartial !== true)) {
+        const where = `${point.text}; then in a start after ${index} (${text}), ${state.name}`;
+        this.#add(state.tree, { cluster, clusterNumber }, { text: where, told: point.told });
+        this.#restartPoints++;
+      }
+    }
+  }
+
+  /** Notes why the outcome breaks the promise at one of the points, if it does. */
+  #judge({ tree }: Start, outcome: Outcome, points: readonly Point[]): void {
+    for (const { text, told } of points) {
+      const broken = whatIsBroken(outcome, told, this.#recording);
+      if (broken === undefined) continue;
+      const files = [...tree].map(
+        ([path, content]) => `${path}${content === null ? '/' : ` (${content.length})`}`,
+      );
+      const { kind, what } = broken;
+      const { SLUICE_CRASH_KEEP: keep } = process.env;
+      if (keep !== undefined) writeTree(join(keep, String(this.#violations.length)), tree);
+      this.#violations.push({ kind, text: `${text}: ${what}\n  on disk: ${files.join(', ')}` });
+      return;
+    }
+  }
+}
+
+/** What the disk may hold within and after each change of a recording. */
+function* statesOf<T>(entries: readonly Entry<T>[], before: Disk) {
+  const disk = before.copy();
+  let states: readonly State[] = [];
+  for (const [index, { change, text }] of entries.entries()) {
+    // A mark changes nothing on the disk.
+    if (change.kind !== 'mark' || index === 0) {
+      const torn = change.kind === 'write' ? disk.torn(change) : [];
+      if (change.kind !== 'mark') disk.apply(change);
+      const [applied, ...others] = disk.states();
+      const isPending = applied !== undefined && !disk.isSettled;
+      states = [
+        ...torn,
+        ...(applied === undefined ? [] : [isPending ? { ...applied, disk: disk.copy() } : applied]),
+        ...others,
+        ...earlyStates(entries, index, disk),
+      ];
+    }
+    yield { index, change, text, states };
+  }
+}
+
+/** A change that was asked for before a point, and made after it, may be there already. */
+function earlyStates<T>(entries: readonly Entry<T>[], index: number, disk: Disk): DiskState[] {
+  return entries.slice(index + 1).flatMap(({ askedAt, change }) => {
+    if (askedAt > index || change.kind === 'mark') return [];
+    return disk.early(change) ?? [];
+  });
+}
+
+function whatIsBroken(
+  outcome: Outcome,
+  told: Told,
+  { devices, atFault }: Recording,
+): { readonly kind: Violation['kind']; readonly what: string } | undefined {
+  if (outcome.kind === 'failed') return { kind: 'failed', what: outcome.reason };
+  const { arrived, letters } = outcome;
+  for (const { name, sent } of devices) {
+    const own = new Set(sent);
+    const there = arrived.filter((id) => own.has(id));
+    const has = new Set(there);
+    const storedUpTo = told.get(name) ?? 0;
+    const isLost = (id: number) => !has.has(id) && !(atFault.has(id) && letters.has(id));
+    const lost = sent.find((id) => id <= storedUpTo && isLost(id));
+    const what = `of ${name}, which was told stored up to ${storedUpTo}: ${there.join(' ')}`;
+    if (lost !== undefined) return { kind: 'lost', what: `record ${lost} is lost ${what}` };
+    const late = there.find(
+      (id, index) => id < (there[index - 1] ?? 0) && !there.slice(0, index).includes(id),
+    );
+    if (late !== undefined) return { kind: 'late', what: `record ${late} came too late ${what}` };
+    if (has.size < there.length) return { kind: 'twice', what: `records came twice ${what}` };
+  }
+  return undefined;
+}

@@ -1,0 +1,330 @@
+// Records every change that this process makes to the file system below one directory, in the order in which the
+// changes end. Changes are made one after the other, which is one of the orders in which the kernel may make those that
+// are asked for at the same time. How it hears of them is the concern of fs-patches.ts.
+import fs from 'node:fs';
+import { join, sep } from 'node:path';
+import { type Change, Disk, ROOT } from './disk-model.ts';
+import { bitsOf, crashed, failure, patchedFor } from './fs-patches.ts';
+import { writeTree } from './trees.ts';
+
+/** Something that happened between two changes, said by the test. */
+export interface Mark<T> {
+  readonly kind: 'mark';
+  readonly mark: T;
+}
+
+export interface Entry<T> {
+  readonly change: Change | Mark<T>;
+  /** For people. */
+  readonly text: string;
+  /** How many entries there were when the change was asked for. */
+  readonly askedAt: number;
+}
+
+export type FaultyStep = 'create' | 'mkdir' | 'write' | 'truncate' | 'sync' | 'unlink' | 'rename';
+
+export interface JournalOptions {
+  /** What the directory holds. Left out: nothing. */
+  readonly disk?: Disk;
+  /** Files whose bytes nobody reads, by their paths below the root: no change of them is recorded. */
+  readonly unread?: (path: string) => boolean;
+}
+
+export interface OpenFile {
+  readonly node: number;
+  readonly path: string;
+  readonly appends: boolean;
+  /** Where the next write goes that names no place. */
+  position: number;
+  readonly generation: number;
+}
+
+export interface Write {
+  readonly bytes: Buffer;
+  /** Null: behind the last one. */
+  readonly position: number | null;
+}
+
+const { O_CREAT, O_TRUNC, O_APPEND } = fs.constants;
+
+export class FsJournal<T = never> {
+  readonly root: string;
+  readonly entries: Entry<T>[] = [];
+  /** The disk as it was at first. */
+  readonly before: Disk;
+  /** The disk as it is now. */
+  readonly disk: Disk;
+  /** Bytes that all files together may have; beyond that a write is cut short and then fails. */
+  capacityBytes = Infinity;
+  /** The code of the error that a step fails with, if it does. */
+  fault: (step: FaultyStep, path: string) => string | undefined = () => undefined;
+  /** Whether a sync is asked of the kernel as well, which takes most of the time. */
+  isSyncing = true;
+
+  #last: Promise<unknown> = Promise.resolve();
+  // The process whose changes are recorded: those of one that has crashed are not made any more.
+  #generation = 0;
+  #nextGeneration = 1;
+  #crashesAfter: ((text: string) => boolean) | undefined;
+  #isPaused = false;
+  // Files whose names are recorded and not what is in them.
+  readonly #unread: (path: string) => boolean;
+  readonly #forget: () => void;
+
+  private constructor(root: string, { disk = new Disk(), unread = () => false }: JournalOptions) {
+    this.root = root;
+    this.#unread = unread;
+    this.before = disk.copy();
+    this.disk = disk.copy();
+    this.#forget = patchedFor(this);
+  }
+
+  /** From now on changes below `root` are recorded. */
+  static record<T>(root: string, options: JournalOptions = {}): FsJournal<T> {
+    return new FsJournal<T>(root, options);
+  }
+
+  stop(): void {
+    this.#forget();
+  }
+
+  mark(mark: T, text: string): void {
+    this.entries.push({ change: { kind: 'mark', mark }, text, askedAt: this.entries.length });
+  }
+
+  /**
+   * The process dies: from here on no change of it is made, whatever it still tries. Those that `end` makes (closing
+   * what is open) are not made either.
+   */
+  async crash(end: () => Promise<void>): Promise<void> {
+    await this.#last;
+    this.#freeze();
+    await end();
+    await this.#last;
+    this.#generation = this.#nextGeneration;
+  }
+
+  /** The process makes no change any more behind the first one whose text is like this. crash() is still to be called. */
+  crashAfter(isIt: (text: string) => boolean): void {
+    this.#crashesAfter = isIt;
+  }
+
+  get isFrozen(): boolean {
+    return Number.isNaN(this.#generation);
+  }
+
+  /** After crash(): the machine died as well. The disk has only what had to be there. */
+  powerCut(): void {
+    this.#add({ kind: 'power-cut' }, 'power cut', this.entries.length);
+    this.#isPaused = true;
+    for (const name of fs.readdirSync(this.root))
+      fs.rmSync(join(this.root, name), { recursive: true, force: true });
+    writeTree(this.root, this.disk.tree);
+    this.#isPaused = false;
+  }
+
+  // --- for fs-patches.ts ---
+
+  /** The path is the directory, or below it. */
+  covers(path: string): boolean {
+    return !this.#isPaused && (path === this.root || path.startsWith(this.root + sep));
+  }
+
+  /** One change after the other. Those of a process that has crashed fail. */
+  one<R>(step: (asked: number) => Promise<R>, file?: OpenFile): Promise<R> {
+    const generation = this.#generation;
+    const asked = this.entries.length;
+    const done = this.#last.then(() => {
+      if (generation !== this.#generation) throw crashed();
+      return step(this.now(asked, file));
+    });
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  /** The number of the change that is made now. @throws if its process has crashed */
+  now(asked = this.entries.length, file?: OpenFile): number {
+    const isDead =
+      Number.isNaN(this.#generation) || (file !== undefined && file.generation !== this.#generation);
+    if (isDead) throw crashed();
+    return asked;
+  }
+
+  /** What opening the file changes, to be recorded once it is open. */
+  opening(path: string, flags: unknown): (asked: number) => void {
+    const bits = bitsOf(flags);
+    const node = this.#node(path);
+    if (node === undefined && (bits & O_CREAT) !== 0) {
+      this.#check('create', path);
+      return (asked) => this.#add(this.#new('create', path), `create ${this.#name(path)}`, asked);
+    }
+    if (node !== undefined && (bits & O_TRUNC) !== 0 && this.disk.sizeOf(node) > 0)
+      return (asked) => {
+        this.#add({ kind: 'truncate', node, length: 0 }, `truncate ${this.#name(path)} to 0`, asked);
+      };
+    return () => undefined;
+  }
+
+  opened(path: string, flags: unknown): OpenFile {
+    const node = this.#node(path);
+    if (node === undefined) throw new Error(`${path} was opened and is not recorded`);
+    const appends = (bitsOf(flags) & O_APPEND) !== 0;
+    return { node, path, appends, position: 0, generation: this.#generation };
+  }
+
+  /** How much of the write fits, and to which place it goes. @throws if the disk is full */
+  writing(file: OpenFile, { bytes, position }: Write): { at: number; part: Buffer } {
+    this.#check('write', file.path);
+    const size = this.disk.sizeOf(file.node);
+    const at = file.appends ? size : (position ?? file.position);
+    const room = this.capacityBytes - this.#usedBytes() + Math.max(0, size - at);
+    if (bytes.length > 0 && room <= 0) throw failure('ENOSPC');
+    // The caller may use the memory again.
+    return { at, part: Buffer.from(bytes.subarray(0, Math.min(bytes.length, room))) };
+  }
+
+  written(file: OpenFile, { at, part }: { at: number; part: Buffer }, write: Write, asked: number): void {
+    // A write to a given place leaves the file's own position as it is.
+    if (write.position === null) file.position = at + part.length;
+    if (this.#unread(this.#name(file.path))) return;
+    const text = `write ${part.length} bytes at ${at} of ${this.#name(file.path)}`;
+    this.#add({ kind: 'write', node: file.node, position: at, bytes: part }, text, asked);
+  }
+
+  truncating(file: OpenFile): void {
+    this.#check('truncate', file.path);
+  }
+
+  truncated(file: OpenFile, length: number, asked: number): void {
+    if (this.#unread(this.#name(file.path))) return;
+    const text = `truncate ${this.#name(file.path)} to ${length}`;
+    this.#add({ kind: 'truncate', node: file.node, length }, text, asked);
+  }
+
+  /** @throws if the sync is to fail */
+  synced(file: OpenFile, asked: number): void {
+    const code = this.fault('sync', this.#name(file.path));
+    const failed = code !== undefined;
+    this.#add(
+      { kind: 'sync', node: file.node, failed },
+      `sync ${this.#name(file.path)}${failed ? ' fails' : ''}`,
+      asked,
+    );
+    if (failed) throw failure(code);
+  }
+
+  /** The directories on the way to the path that are not there, outermost first. */
+  missing(path: string): string[] {
+    this.#check('mkdir', path);
+    const place = this.#place(path);
+    const paths = place.map((_, index) => join(this.root, ...place.slice(0, index + 1)));
+    return paths.filter((one) => this.#node(one) === undefined);
+  }
+
+  made(directories: readonly string[], asked: number): void {
+    for (const path of directories) this.#add(this.#new('mkdir', path), `mkdir ${this.#name(path)}`, asked);
+  }
+
+  removing(path: string): void {
+    this.#check('unlink', path);
+  }
+
+  removed(kind: 'unlink' | 'rmdir', path: string, asked: number): void {
+    this.#add({ kind, ...this.#at(path) }, `${kind} ${this.#name(path)}`, asked);
+  }
+
+  /** What the renaming changes, to be recorded once it is done. */
+  renaming(from: string, to: string): (asked: number) => void {
+    this.#check('rename', from);
+    const { parent, name } = this.#at(from);
+    const { parent: newParent, name: newName } = this.#at(to);
+    const text = `rename ${this.#name(from)} to ${this.#name(to)}`;
+    return (asked) => this.#add({ kind: 'rename', parent, name, newParent, newName }, text, asked);
+  }
+
+  linked(from: string, to: string, asked: number): void {
+    const node = this.#node(from);
+    if (node === undefined) throw new Error(`${from} is not recorded`);
+    this.#add({ kind: 'link', ...this.#at(to), node }, `link ${this.#name(to)}`, asked);
+  }
+
+  /** The names in a directory; undefined if the path is none. */
+  namesIn(path: string): string[] | undefined {
+    const node = this.#node(path);
+    return node !== undefined && this.disk.isDirectory(node) ? this.disk.namesIn(node) : undefined;
+  }
+
+  isThere(path: string): boolean {
+    return this.#node(path) !== undefined;
+  }
+
+  // --- the rest ---
+
+  #check(step: FaultyStep, path: string): void {
+    const code = this.fault(step, this.#name(path));
+    if (code !== undefined) throw failure(code);
+  }
+
+  #add(change: Change, text: string, askedAt: number): void {
+    this.disk.apply(change);
+    this.entries.push({ change, text, askedAt });
+    if (this.#crashesAfter?.(text) !== true) return;
+    this.#crashesAfter = undefined;
+    this.#freeze();
+  }
+
+  /** The process makes no change any more. */
+  #freeze(): void {
+    if (Number.isNaN(this.#generation)) return;
+    this.#nextGeneration = this.#generation + 1;
+    this.#generation = Number.NaN;
+  }
+
+  /** What statfs() says of the disk; undefined if it is as large as the real one. */
+  get space(): { readonly bsize: number; readonly blocks: number; readonly bavail: number } | undefined {
+    const { capacityBytes: blocks } = this;
+    if (blocks === Infinity) return undefined;
+    return { bsize: 1, blocks, bavail: Math.max(0, blocks - this.#usedBytes()) };
+  }
+
+  #usedBytes(): number {
+    if (this.capacityBytes === Infinity) return 0;
+    let bytes = 0;
+    for (const content of this.disk.tree.values()) bytes += content?.length ?? 0;
+    return bytes;
+  }
+
+  /** The names on the way from the root to the path. */
+  #place(path: string): string[] {
+    return path
+      .slice(this.root.length + 1)
+      .split(sep)
+      .filter(Boolean);
+  }
+
+  #name(path: string): string {
+    return this.#place(path).join('/') || '.';
+  }
+
+  #node(path: string): number | undefined {
+    let node: number | undefined = ROOT;
+    for (const name of this.#place(path)) {
+      if (node === undefined || !this.disk.isDirectory(node)) return undefined;
+      node = this.disk.lookUp(node, name);
+    }
+    return node;
+  }
+
+  #at(path: string): { parent: number; name: string } {
+    const place = this.#place(path);
+    const name = place.at(-1);
+    const parent = this.#node(join(this.root, ...place.slice(0, -1)));
+    if (name === undefined || parent === undefined)
+      throw new Error(`${path} is in no directory that is recorded`);
+    return { parent, name };
+  }
+
+  #new(kind: 'create' | 'mkdir', path: string): Change {
+    return { kind, ...this.#at(path), node: this.disk.nextNode };
+  }
+}

@@ -1,0 +1,85 @@
+// Short lives of a gateway that has records without a certain partition and places them. Each is made of few and small
+// batches, because the number of its crash points is the time that its test takes.
+import type { Scenario } from './run-scenarios.ts';
+import { until, untilDelivered, usedBytes } from './scene.ts';
+
+export const placingScenarios: readonly Scenario[] = [
+  {
+    name: 'the partitions are unknown, and records are placed while more come in',
+    leastPoints: 296,
+    async play(scene) {
+      scene.lose();
+      await scene.start();
+      const [one, two] = scene.devicesOf('10001', '10002');
+      for (const device of [one, two, one]) await scene.store(device, 1);
+      scene.find();
+      scene.send(two, 1);
+      await scene.delivered();
+      await scene.isRemembered(2);
+    },
+  },
+  {
+    name: 'records are placed, and crashes break the copying off again and again',
+    leastPoints: 600,
+    async play(scene) {
+      scene.lose();
+      await scene.start();
+      const [one, two] = scene.devicesOf('10001', '10002');
+      for (const device of [one, two, one]) await scene.store(device, 2);
+      await scene.crash();
+      scene.cluster.isReachable = true;
+      for (const isIt of [
+        /write .* readings\.placing/,
+        /write .* readings-\d\/\d+\.log/,
+        /sync readings-\d\/\d+\.log/,
+      ]) {
+        await scene.crashAfter(isIt, () => void scene.start());
+      }
+      await scene.crashAfter(/write .* readings~unplaced\/cursor/, () => void scene.start());
+      await scene.start();
+      await scene.delivered();
+    },
+  },
+  {
+    name: 'records are placed, and the power fails in the middle of the copying and of its repair',
+    leastPoints: 424,
+    async play(scene) {
+      scene.lose();
+      await scene.start();
+      const [one, two] = scene.devicesOf('10001', '10002');
+      for (const device of [one, two, one]) await scene.store(device, 2);
+      scene.cluster.isReachable = true;
+      await scene.crashAfter(/sync readings-\d\/\d+\.log/, () => scene.find());
+      await scene.start();
+      const later = scene.device('10001');
+      scene.send(later, 1);
+      await scene.crashAfter(/sync readings-\d\/\d+\.log/, () => undefined);
+      scene.journal.powerCut();
+      await scene.start();
+      await scene.delivered();
+    },
+  },
+  {
+    name: 'the disk is full before Kafka is first seen, and nothing on it has a partition',
+    leastPoints: 100,
+    async play(scene) {
+      scene.lose();
+      await scene.start();
+      const [one, two] = scene.devicesOf('10001', '10002');
+      for (const device of [one, two, one]) await scene.store(device, 2);
+      scene.journal.capacityBytes = usedBytes(scene) + 2500;
+      // The last eighth of the disk is left for copies.
+      const { delivery } = scene.kafka;
+      for (let sent = 0; delivery.spoolTrouble === null; sent++) {
+        if (sent > 50) throw new Error('the disk is never full');
+        scene.send(two, 2);
+        await until(
+          () => delivery.inFlightRecords === 0 || delivery.spoolTrouble !== null,
+          'it is on disk, or the disk is full',
+        );
+      }
+      scene.find();
+      await untilDelivered(scene.kafka, 5_000);
+    },
+  },
+];

@@ -1,0 +1,334 @@
+// A gateway without its sockets, on a directory whose changes are recorded, in front of a cluster made of memory: what
+// a scenario of crash-points.test.ts is played with.
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { loadSettings } from '../../src/config/load.ts';
+import type { Settings } from '../../src/config/settings.ts';
+import { letterOf } from '../../src/kafka/dead-letters.ts';
+import { createKafka, type Kafka } from '../../src/kafka/kafka.ts';
+import { orphanedPartsFor } from '../../src/spool/parts.ts';
+import { type FakeSession, fakeSession, reading, silent } from '../kafka/fakes.ts';
+import { Disk } from './disk-model.ts';
+import { FsJournal } from './fs-journal.ts';
+import { ModelCluster } from './model-cluster.ts';
+import { readTree, treeKey } from './trees.ts';
+
+export const READINGS = 'readings';
+export const LETTERS = 'refused';
+const DEADLINE_MS = 30_000;
+const MAX_POLL_MS = 20;
+
+/** What happens between two changes of the disk. */
+export type Happening =
+  /** The device was told that everything up to this id is stored. */
+  | { readonly kind: 'stored'; readonly device: string; readonly id: number }
+  /** The cluster as it is from now on. */
+  | { readonly kind: 'cluster'; readonly cluster: ModelCluster };
+
+export interface Device {
+  readonly name: string;
+  readonly session: FakeSession;
+  /** The ids of its records, in order. */
+  readonly sent: number[];
+}
+
+const BASE = baseSettings();
+
+/** The settings of a gateway on this directory: small segments, batches as the scenario closes them. */
+export function settingsFor(directory: string, changes: Partial<Settings> = {}): Settings {
+  return { ...BASE, SPOOL_DIR: directory, ...changes };
+}
+
+function baseSettings(): Settings {
+  const loaded = loadSettings({
+    env: {
+      KAFKA_BROKERS: '127.0.0.1:1',
+      KAFKA_COMPRESSION: 'none',
+      KAFKA_TOPIC_METRICS: READINGS,
+      KAFKA_TOPIC_DEAD_LETTERS: LETTERS,
+      KAFKA_NUM_PARTITIONS: '2',
+      KAFKA_MAX_ATTEMPTS: '1',
+    },
+  });
+  if (!loaded.ok) throw new Error(loaded.problems.join('; '));
+  return { ...loaded.settings, SPOOL_SEGMENT_BYTES: 700 };
+}
+
+/** The Kafka side of a gateway, wired up as the gateway does it. */
+export function kafkaOn(settings: Settings, cluster: ModelCluster): Kafka {
+  const kafka: Kafka = createKafka(
+    settings,
+    {
+      recordRefused: (record, reason) =>
+        kafka.deadLetters.record({ ...letterOf(record, reason).letter, remoteAddress: '' }),
+    },
+    silent,
+    cluster.asKafkaCluster(),
+  );
+  return kafka;
+}
+
+/** Starts it with what former processes left. */
+export function startKafka(kafka: Kafka, directory: string): Promise<void> {
+  return kafka.start({ orphanedParts: orphanedPartsFor(0, { root: directory, processes: 1 }) });
+}
+
+/** What waits, in memory and on disk. */
+export function waitingIn({ delivery, orphans, deadLetters, batcher }: Kafka) {
+  return {
+    open: batcher.openRecords,
+    inFlight: delivery.inFlightRecords,
+    spooled: delivery.spooledRecords,
+    spooling: delivery.spoolingPartitions,
+    orphans: orphans.records.spooled,
+    letters: deadLetters.waiting,
+    orphanedLetters: orphans.letters.waiting,
+  };
+}
+
+export async function untilDelivered(kafka: Kafka, deadlineMs = DEADLINE_MS): Promise<void> {
+  const isDelivered = () => Object.values(waitingIn(kafka)).every((count) => count === 0);
+  try {
+    await until(isDelivered, 'everything is delivered', deadlineMs);
+  } catch (error) {
+    const { delivery, deadLetters, link } = kafka;
+    const { problems, spoolTrouble } = delivery;
+    const reasons = [
+      ...problems,
+      spoolTrouble,
+      deadLetters.problem,
+      link?.problem,
+      delivery.counters.lastError,
+    ];
+    throw new Error(
+      `${(error as Error).message}: ${JSON.stringify(waitingIn(kafka))}, ${reasons.filter(Boolean).join('; ')}`,
+    );
+  }
+}
+
+export async function until(condition: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  for (let waitMs = 1; !condition(); waitMs = Math.min(MAX_POLL_MS, 1.5 * waitMs)) {
+    if (performance.now() > deadline) throw new Error(`${what}: not so after ${deadlineMs} ms`);
+    await pause(waitMs);
+  }
+}
+
+export interface SceneOptions {
+  /** Partitions that the topic of the readings has, and is set to have. */
+  readonly partitions?: number;
+  /**
+   * What is there before: nothing; a spool without records, of a gateway that never saw Kafka; or of one that did and
+   * knows the partitions.
+   */
+  readonly before?: 'nothing' | 'spool' | 'partitions';
+  /** Puts something else there instead. */
+  readonly layOut?: (directory: string) => void;
+}
+
+export class Scene {
+  readonly directory: string;
+  readonly journal: FsJournal<Happening>;
+  readonly cluster = new ModelCluster();
+  /** Records that the cluster always refuses. */
+  readonly atFault = new Set<number>();
+  readonly devices: Device[] = [];
+  #kafka: Kafka | undefined;
+  #changes: Partial<Settings> = {};
+  #isDead = false;
+  #nextId = 1;
+
+  private constructor(directory: string, journal: FsJournal<Happening>) {
+    this.directory = directory;
+    this.journal = journal;
+    this.cluster.onTaken = () => this.#markCluster();
+  }
+
+  /** Begins to record. The cluster has the topics. */
+  static async begin({ partitions = 2, before = 'spool', layOut }: SceneOptions = {}): Promise<Scene> {
+    const directory = mkdtempSync(join(tmpdir(), 'sluice-crash-'));
+    if (layOut !== undefined) layOut(directory);
+    else if (before !== 'nothing') await useOnce(directory, partitions, before === 'partitions');
+    const scene = new Scene(
+      directory,
+      FsJournal.record<Happening>(directory, {
+        disk: Disk.holding(readTree(directory)),
+        unread: isLock,
+      }),
+    );
+    scene.#changes = { KAFKA_NUM_PARTITIONS: partitions };
+    scene.cluster.create(READINGS, partitions);
+    scene.cluster.create(LETTERS, 1);
+    scene.#markCluster();
+    return scene;
+  }
+
+  get kafka(): Kafka {
+    if (this.#kafka === undefined) throw new Error('no gateway runs');
+    return this.#kafka;
+  }
+
+  /** Starts a gateway on the directory. Settings that were changed once stay so. */
+  async start(changes: Partial<Settings> = {}): Promise<void> {
+    this.#changes = { ...this.#changes, ...changes };
+    this.#isDead = false;
+    this.#kafka = kafkaOn(settingsFor(this.directory, this.#changes), this.cluster);
+    await startKafka(this.#kafka, this.directory);
+  }
+
+  /** Kafka is out of reach. What is sent from now on goes to the disk. */
+  lose(): void {
+    this.cluster.isReachable = false;
+  }
+
+  find(): void {
+    this.cluster.isReachable = true;
+    this.kafka.link?.refresh('test');
+  }
+
+  device(zipcode: string): Device {
+    const name = `${zipcode}#${this.devices.length}`;
+    const isNow = this.#kafka;
+    const session = {
+      ...fakeSession(zipcode, name),
+      stored: (id: number) => {
+        if (this.#isDead || isNow !== this.#kafka) return;
+        session.storedSeqs.push(id);
+        this.journal.mark({ kind: 'stored', device: name, id }, `stored ${id} to ${name}`);
+      },
+    };
+    const device = { name, session, sent: [] };
+    this.devices.push(device);
+    return device;
+  }
+
+  /** At least one, at most three. */
+  devicesOf(...zipcodes: readonly [string, ...string[]]): [Device, Device, Device] {
+    return zipcodes.map((zipcode) => this.device(zipcode)) as [Device, Device, Device];
+  }
+
+  /** The device sends so many readings, which make one batch. */
+  send(device: Device, count: number, { atFault = [] as readonly number[], padding = 0 } = {}): void {
+    for (let index = 0; index < count; index++) {
+      const id = this.#nextId++;
+      if (atFault.includes(index)) this.#addFault(id);
+      const text = `{"id":${id}${padding === 0 ? '' : `,"x":"${'x'.repeat(padding)}"`}}`;
+      this.kafka.batcher.append(device.session, reading(text, { seq: id }));
+      device.sent.push(id);
+    }
+    this.kafka.batcher.flush();
+  }
+
+  isStored({ session, sent }: Device): boolean {
+    return session.storedSeqs.at(-1) === sent.at(-1);
+  }
+
+  /** Sends, and waits until the device is told that all of it is stored. */
+  async store(device: Device, count: number, options: Parameters<Scene['send']>[2] = {}): Promise<void> {
+    this.send(device, count, options);
+    await until(() => this.isStored(device), `${device.name} is told`);
+  }
+
+  /** The gateway has written down how many partitions Kafka has named. */
+  async isRemembered(partitions: number): Promise<void> {
+    const layout = () => this.journal.disk.tree.get(`${READINGS}.layout`)?.toString() ?? '';
+    await until(() => layout().includes(`:${partitions}`), `${partitions} partitions are remembered`);
+  }
+
+  async isGone(name: string): Promise<void> {
+    await until(() => !this.journal.disk.tree.has(name), `${name} is removed`);
+  }
+
+  delivered(): Promise<void> {
+    return untilDelivered(this.kafka);
+  }
+
+  /** The process dies and leaves what the kernel has. */
+  async crash(): Promise<void> {
+    this.#isDead = true;
+    const { kafka } = this;
+    await this.journal.crash(() => kafka.close());
+    this.#kafka = undefined;
+  }
+
+  /** The process dies right behind the first change whose text is like this. */
+  async crashAfter(isIt: RegExp, what: () => void): Promise<void> {
+    this.journal.crashAfter((text) => isIt.test(text));
+    what();
+    await until(() => this.journal.isFrozen, `a change like ${isIt}`);
+    await this.crash();
+  }
+
+  /** The machine dies: the disk has only what had to be there. */
+  async powerCut(): Promise<void> {
+    await this.crash();
+    this.journal.powerCut();
+  }
+
+  async stop(): Promise<void> {
+    await this.kafka.flushToSpool(Promise.resolve());
+    await this.kafka.close();
+    this.#isDead = true;
+    this.#kafka = undefined;
+  }
+
+  /** Ends the recording. What it says must be what is on the disk. */
+  async end(): Promise<void> {
+    if (this.#kafka !== undefined) await this.crash();
+    this.journal.stop();
+    const isSame = treeKey(readTree(this.directory), isLock) === treeKey(this.journal.disk.tree, isLock);
+    rmSync(this.directory, { recursive: true, force: true });
+    if (!isSame) throw new Error('the disk holds something else than was recorded');
+  }
+
+  #addFault(id: number): void {
+    this.atFault.add(id);
+    const { atFault } = this;
+    this.cluster.check = (topic, { value }) => (topic === READINGS && atFault.has(idIn(value)) ? 87 : 0);
+  }
+
+  // Also when the gateway is dead: what it had sent arrives.
+  #markCluster(): void {
+    const cluster = this.cluster.copy();
+    this.journal.mark({ kind: 'cluster', cluster }, 'the cluster took records');
+  }
+}
+
+/** What all files of the spool have now. */
+export function usedBytes({ journal }: Scene): number {
+  let bytes = 0;
+  for (const content of journal.disk.tree.values()) bytes += content?.length ?? 0;
+  return bytes;
+}
+
+/** A gateway starts there and stops, without a record. */
+async function useOnce(directory: string, partitions: number, isReachable: boolean): Promise<void> {
+  const cluster = new ModelCluster();
+  cluster.isReachable = isReachable;
+  for (const topic of [READINGS, LETTERS]) cluster.create(topic, partitions);
+  const kafka = kafkaOn(settingsFor(directory, { KAFKA_NUM_PARTITIONS: partitions }), cluster);
+  await startKafka(kafka, directory);
+  const isKnown = () => existsSync(join(directory, `${READINGS}.layout`));
+  if (isReachable) await until(isKnown, 'the partitions are known');
+  await kafka.close();
+}
+
+/** A lock file says who has the lock, and after a crash nobody has. */
+export function isLock(path: string): boolean {
+  return /(^|\/)lock$/.test(path);
+}
+
+/** The id of a reading, or of the reading in a letter. Those of old spools (version-1.ts) are numbered for each key. */
+export function idIn(value: string): number {
+  const id = /"id":(\d+)/.exec(value)?.[1];
+  if (id !== undefined) return Number(id);
+  const [, key, number] = /"connection-(\d+)".*"n":(\d+)/.exec(value) ?? [];
+  return oldId(key ?? '', Number(number));
+}
+
+/** The id of a record of an old spool. */
+export function oldId(key: string, number: number): number {
+  return Number(key) * 100 + number;
+}

@@ -1,0 +1,142 @@
+// Short lives of a gateway whose topic is not what it was, and of gateways that find what others left. Each is made of
+// few and small batches, because the number of its crash points is the time that its test takes.
+import { partDirectory } from '../../src/spool/parts.ts';
+import { oldSpools } from '../spool/version-1.ts';
+import type { Scenario } from './run-scenarios.ts';
+import { oldId, READINGS, type Scene } from './scene.ts';
+
+const LOST = { kind: 'lost', code: 'TIMEOUT' } as const;
+const TAKEN = { kind: 'taken' } as const;
+/** What KAFKA_TOPIC_METRICS is changed to. */
+const OTHER = 'measurements';
+
+export const topicScenarios: readonly Scenario[] = [
+  {
+    name: 'the topic grows with readings on disk',
+    leastPoints: 232,
+    before: 'partitions',
+    partitions: 1,
+    async play(scene) {
+      await scene.start();
+      const [one, two] = scene.devicesOf('10001', '10002');
+      scene.cluster.fate = () => LOST;
+      await scene.store(one, 2);
+      await scene.store(two, 2);
+      scene.cluster.grow(READINGS, 3);
+      scene.cluster.fate = () => TAKEN;
+      scene.kafka.link?.refresh('test');
+      await scene.delivered();
+      scene.cluster.fate = () => LOST;
+      for (const device of [one, ...scene.devicesOf('10003', '10004')]) await scene.store(device, 1);
+      await scene.crash();
+      scene.cluster.fate = () => TAKEN;
+      await scene.start();
+      await scene.delivered();
+    },
+  },
+  {
+    name: 'the topic shrinks with readings on disk',
+    leastPoints: 400,
+    before: 'partitions',
+    partitions: 3,
+    async play(scene) {
+      await scene.start();
+      const all = scene.devicesOf('10001', '10002', '10003');
+      scene.cluster.fate = () => LOST;
+      for (const device of all) await scene.store(device, 1);
+      scene.cluster.create(READINGS, 1);
+      for (const device of all) scene.send(device, 1);
+      scene.cluster.fate = () => TAKEN;
+      scene.kafka.link?.refresh('test');
+      await scene.isRemembered(1);
+      await scene.delivered();
+    },
+  },
+  {
+    name: 'the topic has shrunk while no gateway ran, and shrinks again before the next one has placed all',
+    leastPoints: 472,
+    before: 'partitions',
+    partitions: 3,
+    async play(scene) {
+      await scene.start();
+      const all = scene.devicesOf('10001', '10002', '10003');
+      scene.cluster.fate = () => LOST;
+      for (const device of all) await scene.store(device, 1);
+      await scene.crash();
+      scene.cluster.create(READINGS, 2);
+      scene.cluster.fate = () => LOST;
+      await scene.crashAfter(/write .* readings\.placing/, () => void scene.start());
+      scene.cluster.create(READINGS, 1);
+      await scene.start();
+      const later = scene.device('10001');
+      await scene.store(later, 1);
+      scene.cluster.fate = () => TAKEN;
+      await scene.delivered();
+    },
+  },
+  {
+    name: 'the setting of the topic is changed with readings of the former one on disk',
+    leastPoints: 480,
+    partitions: 1,
+    topics: [READINGS, OTHER],
+    settings: { KAFKA_TOPIC_METRICS: OTHER },
+    async play(scene) {
+      scene.cluster.create(OTHER, 1);
+      scene.lose();
+      await scene.start();
+      await scene.store(scene.device('10001'), 2);
+      await scene.crash();
+      scene.cluster.isReachable = true;
+      await scene.start({ KAFKA_TOPIC_METRICS: OTHER });
+      await scene.store(scene.device('10003'), 1);
+      await scene.delivered();
+      await scene.isGone(`${READINGS}~unplaced`);
+    },
+  },
+  {
+    name: 'the part of a former process is taken up, sent and removed',
+    leastPoints: 376,
+    partitions: 1,
+    async play(scene) {
+      scene.lose();
+      const part = partDirectory(scene.directory, 1);
+      await scene.start({ SPOOL_DIR: part });
+      const [one, two] = scene.devicesOf('10001', '10002');
+      await scene.store(one, 2);
+      await scene.store(two, 1);
+      await scene.crash();
+      scene.cluster.isReachable = true;
+      await scene.start({ SPOOL_DIR: scene.directory });
+      await scene.delivered();
+      await scene.isGone('process-1');
+    },
+  },
+  {
+    name: 'a spool of version 1 with an assumed number of partitions is brought to version 2',
+    leastPoints: 512,
+    partitions: 6,
+    layOut: (directory) => lastOf('guessed').layOut(directory),
+    async play(scene) {
+      remember(scene, 'guessed');
+      await scene.start();
+      await scene.delivered();
+    },
+  },
+];
+
+function lastOf(name: string) {
+  const last = oldSpools(name).at(-1);
+  if (last === undefined) throw new Error(`there is no old spool ${name}`);
+  return last;
+}
+
+/** What the old spool has not sent yet was told to its devices. */
+function remember(scene: Scene, name: string): void {
+  for (const [key, { from, to }] of lastOf(name).expected) {
+    const device = scene.device(key);
+    for (let number = from; number < to; number++) device.sent.push(oldId(key, number));
+    const last = device.sent.at(-1);
+    if (last !== undefined)
+      scene.journal.mark({ kind: 'stored', device: device.name, id: last }, `stored ${last}, long ago`);
+  }
+}
