@@ -15,7 +15,6 @@ export interface Segment {
   bytes: number;
   /** The offset after its last record. */
   end: number;
-  newestMs: number;
   oldestMs: number;
   /** The disk did not give all of it back, or damage in it could not be copied aside: never deleted, only put away. */
   unreadable: boolean;
@@ -64,12 +63,17 @@ export async function cutSegments(segments: Segment[], offset: number): Promise<
  */
 export async function keepBytes(segments: readonly Segment[]): Promise<void> {
   const newest = segments.at(-1);
-  if (newest === undefined) return;
+  // A disk that fails must not keep the gateway from starting.
+  if (newest !== undefined) await syncSegment(newest).catch(() => undefined);
+}
+
+/** @throws the system's error */
+export async function syncSegment({ path }: Segment): Promise<void> {
+  const file = await open(path, 'r');
   try {
-    const file = await open(newest.path, 'r');
-    await file.datasync().finally(() => file.close());
-  } catch {
-    // A disk that fails must not keep the gateway from starting.
+    await file.datasync();
+  } finally {
+    await file.close();
   }
 }
 
@@ -87,13 +91,12 @@ async function startOf({ base, path, unreadable }: Segment, offset: number): Pro
 
 function addBatch(segment: Segment, position: number, header: BatchHeader): void {
   if (segment.oldestMs === 0) segment.oldestMs = header.maxTimestampMs;
-  segment.newestMs = header.maxTimestampMs;
   segment.end = header.baseOffset + header.count;
   segment.bytes = position + header.bytes;
 }
 
 export function newSegment(base: number, path: string): Segment {
-  return { base, path, bytes: 0, end: base, newestMs: 0, oldestMs: 0, unreadable: false };
+  return { base, path, bytes: 0, end: base, oldestMs: 0, unreadable: false };
 }
 
 /** Undefined if the file holds no batch; it is deleted then. */

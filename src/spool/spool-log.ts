@@ -13,7 +13,15 @@ import { basename, dirname, join } from 'node:path';
 import { readHeader } from './batch-header.ts';
 import { type Assignment, Cursor, type CursorState, NEW_CURSOR } from './cursor.ts';
 import { FILE_MODE, FOLDER_MODE } from './owner-only.ts';
-import { cutSegments, keepBytes, newSegment, putAway, recoverSegments, type Segment } from './recovery.ts';
+import {
+  cutSegments,
+  keepBytes,
+  newSegment,
+  putAway,
+  recoverSegments,
+  type Segment,
+  syncSegment,
+} from './recovery.ts';
 import { type ReaderOptions, SegmentReader, type SpooledBatch } from './segment-reader.ts';
 import { refuseShortWrite } from './short-write.ts';
 import { syncDirectory } from './sync-directory.ts';
@@ -401,9 +409,9 @@ export class SpoolLog {
       await this.#cutBack(segment, file, (error as NodeJS.ErrnoException).code);
       throw error;
     }
-    const headers = batches.map((batch) => readHeader(batch, 0)?.maxTimestampMs ?? 0);
-    if (segment.bytes === 0) segment.oldestMs = headers[0] ?? 0;
-    segment.newestMs = headers.at(-1) ?? 0;
+    const [first] = batches;
+    if (segment.bytes === 0 && first !== undefined)
+      segment.oldestMs = readHeader(first, 0)?.maxTimestampMs ?? 0;
     segment.bytes += bytes;
     segment.end = offset;
     this.#nextOffset = offset;
@@ -496,15 +504,6 @@ function bytesOf(batches: readonly Buffer[]): number {
  */
 async function keepNames(directory: string): Promise<void> {
   for (const folder of [dirname(directory), directory]) await syncDirectory(folder).catch(() => undefined);
-}
-
-async function syncSegment({ path }: Segment): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
 }
 
 async function repair({ directory, cutAt = Number.POSITIVE_INFINITY }: SpoolLogOptions) {
