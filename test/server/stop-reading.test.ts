@@ -162,8 +162,8 @@ describe('once the stop has begun', () => {
       TCP_JOB_QUEUE_SIZE: '10',
     });
     t.after(() => gateway.stop());
-    // Files where its directories would be: the spool cannot take anything.
-    for (let p = 0; p < 10; p++) writeFileSync(join(spool, `weather.metrics.raw-${p}`), '');
+    // A file where the log's directory would be: the spool cannot take anything.
+    writeFileSync(join(spool, 'weather.metrics.raw~unplaced'), '');
     const device = await Device.identified(gateway.port);
     t.after(() => device.destroy());
     const line = `{"type":"metrics","data":{"pad":"${'x'.repeat(900)}"}}\n`;

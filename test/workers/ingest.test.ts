@@ -63,8 +63,8 @@ describe('TCP_USE_WORKER_POOL', () => {
         KAFKA_ASYNC: 'false',
         SPOOL_DIR: spool,
       });
-      // Files where its directories would be: the spool cannot take anything.
-      for (let p = 0; p < 10; p++) writeFileSync(join(spool, `weather.metrics.raw-${p}`), '');
+      // A file where the log's directory would be: the spool cannot take anything.
+      writeFileSync(join(spool, 'weather.metrics.raw~unplaced'), '');
       const device = await Device.identified(gateway.port);
       device.send('{"type":"metrics","data":{"a":1}}\n'.repeat(1000));
       await waitFor('a record', () => gateway.snapshot().records.accepted > 0);
