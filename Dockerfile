@@ -6,6 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc tsconfig.json ./
 COPY scripts scripts
 COPY src src
+COPY load load
 # The same step as `npm run build`: npm ci where the lock file lists every platform, else npm install, then tsc.
 RUN node scripts/run.mjs build && npm prune --omit=dev --no-save
 
@@ -14,6 +15,7 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist/src dist/src
+COPY --from=build /app/dist/load dist/load
 COPY package.json LICENSE ./
 # The spool has to outlive the container: what is in it has been confirmed to devices.
 ENV SPOOL_DIR=/var/lib/sluice/spool

@@ -4,8 +4,8 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { textTable } from './docs/markdown.ts';
 import { findVersion, KAFKA_VERSIONS, type KafkaVersion } from './kafka/version.ts';
-import { textTable } from './report/markdown.ts';
 
 const JOBS = [
   { name: 'main job', files: ['main-job'] },

@@ -17,13 +17,13 @@ const jobs = {
   start: (args) => become('dist/src/main.js', args),
   kafka: (args) => become('dist/scripts/kafka.js', args),
   'kafka-versions': (args) => become('dist/scripts/kafka-versions.js', args),
-  bench: (args) => become('dist/scripts/bench.js', args),
+  bench: (args) => become('dist/bench/main.js', args),
   chaos: (args) => become('dist/scripts/chaos.js', args),
   load: (args) => become('dist/src/main.js', ['load', ...args]),
-  'latency-test': (args) => become('dist/scripts/latency-test.js', args),
-  sustained: (args) => become('dist/scripts/sustained.js', args),
-  scaling: (args) => become('dist/scripts/scaling.js', args),
-  docs: (args) => become('dist/scripts/docs.js', args),
+  'latency-test': (args) => become('dist/bench/latency/main.js', args),
+  sustained: (args) => become('dist/bench/sustained/main.js', args),
+  scaling: (args) => become('dist/bench/scaling/main.js', args),
+  docs: (args) => become('dist/scripts/docs/main.js', args),
   build: () => {},
   check,
   format: () => run(process.execPath, [biome(), 'check', '--write', '.'], 'biome check --write'),
@@ -40,7 +40,7 @@ async function become(path, args) {
 
 function check() {
   run(process.execPath, [biome(), 'check', '.'], 'biome check');
-  run(process.execPath, [join(root, 'dist/scripts/docs.js'), '--check'], 'docs --check');
+  run(process.execPath, [join(root, 'dist/scripts/docs/main.js'), '--check'], 'docs --check');
 }
 
 // `npm test` checks and runs all; `npm test -- framer` runs the files whose path holds "framer", unchecked,

@@ -3,10 +3,10 @@
 import type { AddressInfo } from 'node:net';
 import { type AdminFront, createAdminFront } from './admin/front.ts';
 import type { Snapshot } from './admin/snapshot.ts';
-import type { Logger } from './config/logger.ts';
 import type { Settings } from './config/settings.ts';
-import { createGateway, type StopResult } from './gateway.ts';
-import { withAcceptor } from './gateway-snapshot.ts';
+import { createGateway, type StopResult } from './gateway/gateway.ts';
+import { withAcceptor } from './gateway/gateway-snapshot.ts';
+import type { Logger } from './log/logger.ts';
 import { Acceptor, acceptorOptions, addressText } from './server/acceptor.ts';
 import { orphanedPartsFor } from './spool/parts.ts';
 

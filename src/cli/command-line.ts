@@ -1,9 +1,9 @@
 // The command line's grammar (commander): which command, which answer needs no gateway. Starts nothing and
 // reads no settings.
 import { Command, CommanderError, Option } from 'commander';
+import { addLoadCommand, type LoadOptions } from '../../load/command/command.ts';
 import { GROUPS } from '../config/settings.ts';
 import { SERVER_PROCESS_FLAG } from '../processes/process-handle.ts';
-import { addLoadCommand, type LoadOptions } from './load/command.ts';
 import { addSpoolCommands, EXIT_USAGE, type SpoolCommand } from './spool/command.ts';
 
 export type Request =

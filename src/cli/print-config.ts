@@ -1,7 +1,7 @@
 // The settings in force as lines of an environment file, each that is not a default with its origin.
 import type { Loaded } from '../config/load.ts';
+import { visible } from '../config/printable.ts';
 import { aboutSetting, GROUPS, SETTING_NAMES, type SettingName } from '../config/settings.ts';
-import { visible } from '../config/visible.ts';
 
 type Config = Pick<Extract<Loaded, { ok: true }>, 'texts' | 'origins'>;
 

@@ -1,6 +1,6 @@
 // The life of the gateway as a process: start, signals, stop, exit codes. Decides nothing about devices or Kafka.
 import type { App, StopResult } from '../app.ts';
-import type { Logger } from '../config/logger.ts';
+import type { Logger } from '../log/logger.ts';
 
 /** sysexits.h EX_SOFTWARE: a bug; the state is unknown, so nothing is tidied up. */
 const EXIT_BUG = 70;

@@ -2,9 +2,9 @@
 // the settings it looks at were readable, so that one bad value is not reported twice.
 import { accessSync, constants, statSync } from 'node:fs';
 import { sizeText } from './kinds.ts';
+import { quoted } from './printable.ts';
 import { aboutSetting, SETTING_NAMES, type SettingName, type Settings } from './settings.ts';
 import { roundedUp, sharesOfProcess } from './shares.ts';
-import { quoted } from './visible.ts';
 
 export function crossProblems(settings: Partial<Settings>): string[] {
   return [

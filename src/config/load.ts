@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { parse as parseDotenv } from 'dotenv';
 import { crossProblems, settingWarnings } from './checks.ts';
 import { isServiceLink, misspelt } from './names.ts';
+import { quoted, visible } from './printable.ts';
 import { PROFILES } from './profiles.ts';
 import { aboutSetting, SETTING_NAMES, type SettingName, type Settings, settingsSchema } from './settings.ts';
-import { quoted, visible } from './visible.ts';
 
 export type Origin = 'default' | 'profile' | '.env' | 'environment';
 

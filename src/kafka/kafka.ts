@@ -9,13 +9,14 @@ import { DEAD_LETTERS_NAME, deadLettersDirectory } from '../spool/parts.ts';
 import { Spool, type SpoolOptions } from '../spool/spool.ts';
 import { SpoolCap } from '../spool/spool-cap.ts';
 import type { TopicSpool } from '../spool/topic-spool.ts';
-import { BufferBudget } from './buffer-budget.ts';
-import { KafkaCluster } from './cluster.ts';
-import { type Codec, createCodec } from './compression.ts';
-import { createDeadLetterPipeline } from './dead-letter-pipeline.ts';
-import { DeadLetters, NO_LETTERS_LINK } from './dead-letters.ts';
-import type { SaslOptions } from './kafkajs.ts';
-import { OrphanedSpools } from './orphaned-spools.ts';
+import { BufferBudget } from './batches/buffer-budget.ts';
+import { type Codec, createCodec } from './batches/compression.ts';
+import type { RefusedRecord } from './batches/split-batch.ts';
+import { KafkaCluster } from './client/cluster.ts';
+import type { SaslOptions } from './client/kafkajs.ts';
+import { createDeadLetterPipeline } from './pipelines/dead-letter-pipeline.ts';
+import { DeadLetters, NO_LETTERS_LINK } from './pipelines/dead-letters.ts';
+import { OrphanedSpools } from './pipelines/orphaned-spools.ts';
 import {
   closePipeline,
   createDiskPipeline,
@@ -24,8 +25,7 @@ import {
   startPipeline,
   topicToCreate,
   useSpool,
-} from './pipeline.ts';
-import type { RefusedRecord } from './split-batch.ts';
+} from './pipelines/pipeline.ts';
 
 export interface Kafka extends Pipeline {
   readonly cluster: KafkaCluster | undefined;

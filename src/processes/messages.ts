@@ -2,7 +2,7 @@
 // beside a `connection`.
 import type { Snapshot } from '../admin/snapshot.ts';
 import type { Settings } from '../config/settings.ts';
-import type { StopResult } from '../gateway.ts';
+import type { StopResult } from '../gateway/gateway.ts';
 
 /** From the first process to a server process. */
 export type Order =

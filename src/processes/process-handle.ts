@@ -2,10 +2,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Snapshot } from '../admin/snapshot.ts';
-import type { Logger } from '../config/logger.ts';
 import type { Settings } from '../config/settings.ts';
-import type { StopResult } from '../gateway.ts';
-import { backoffMs } from '../kafka/backoff.ts';
+import type { StopResult } from '../gateway/gateway.ts';
+import type { Logger } from '../log/logger.ts';
+import { backoffMs } from '../time/backoff.ts';
 import { machineMs, type Order, type Report } from './messages.ts';
 
 export interface ProcessEvents {

@@ -1,9 +1,9 @@
 // One of several server processes, seen from inside: a gateway whose sockets and orders come from the first process.
 
 import type { Socket } from 'node:net';
-import { createLogger, type Logger } from '../config/logger.ts';
 import type { Settings } from '../config/settings.ts';
-import { createGateway, type Gateway, type GatewayOptions, type StopResult } from '../gateway.ts';
+import { createGateway, type Gateway, type GatewayOptions, type StopResult } from '../gateway/gateway.ts';
+import { createLogger, type Logger } from '../log/logger.ts';
 import type { Connection } from '../server/connection.ts';
 import { machineMs, type Order, type Report } from './messages.ts';
 

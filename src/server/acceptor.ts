@@ -2,8 +2,8 @@
 // taker's business.
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { rateLimited } from '../config/rate-limited-log.ts';
 import type { Settings } from '../config/settings.ts';
+import { rateLimited } from '../log/rate-limited-log.ts';
 import * as replies from '../protocol/replies.ts';
 import { connectionCap, openFilesLimit } from './limits.ts';
 

@@ -2,7 +2,7 @@
 // acceptor, in this process or another.
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { rateLimited } from '../config/rate-limited-log.ts';
+import { rateLimited } from '../log/rate-limited-log.ts';
 import type { Code } from '../protocol/codes.ts';
 import type { Identify } from '../protocol/messages.ts';
 import type { JobSink, LineBytes } from '../queue/job.ts';

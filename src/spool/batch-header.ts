@@ -1,6 +1,6 @@
 // Reading back what record-batch.ts writes: a batch's header in a file, its checks, and where to look for the
 // next one after damage. Format: https://kafka.apache.org/documentation/#recordbatch
-import { crc32c } from '../protocol/crc32c.ts';
+import { crc32c } from './crc32c.ts';
 
 export const HEADER_BYTES = 61;
 const LENGTH_OFFSET = 12;

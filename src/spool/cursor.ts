@@ -9,7 +9,7 @@
 // - The file is opened for the first write, and stays open then: hundreds of logs that wait for their topic must not
 //   take the descriptors that devices need.
 import { constants, type FileHandle, open, readFile } from 'node:fs/promises';
-import { crc32c } from '../protocol/crc32c.ts';
+import { crc32c } from './crc32c.ts';
 import { FILE_MODE } from './owner-only.ts';
 import { isOfTheProcess } from './read-errors.ts';
 

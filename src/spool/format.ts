@@ -8,7 +8,7 @@
 //   spool of a newer version whose file is damaged as well would be read by the wrong rules.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32c } from '../protocol/crc32c.ts';
+import { crc32c } from './crc32c.ts';
 import { replaceFile } from './durable-file.ts';
 import { deadLettersDirectory, partsIn } from './parts.ts';
 

@@ -6,7 +6,7 @@
 // - A plan whose source is acknowledged up to `to` is finished.
 import { type FileHandle, open, readFile, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { crc32c } from '../protocol/crc32c.ts';
+import { crc32c } from './crc32c.ts';
 import { FILE_MODE } from './owner-only.ts';
 import { refuseShortWrite } from './short-write.ts';
 import { syncDirectory } from './sync-directory.ts';

@@ -1,6 +1,7 @@
+// Syncs a directory. A new or renamed file is durable only once its directory is.
 import { open } from 'node:fs/promises';
 
-/** A new file's name is durable only once its directory is. */
+/** @throws the system's error */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {

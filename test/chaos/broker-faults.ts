@@ -2,7 +2,7 @@
 // want another login, or are another cluster than they were.
 import { pino } from 'pino';
 import { alterConfig, dumpLog, segmentFiles } from '../../scripts/kafka/java-tools.ts';
-import { KafkaCluster } from '../../src/kafka/cluster.ts';
+import { KafkaCluster } from '../../src/kafka/client/cluster.ts';
 import { waitFor } from '../support/wait.ts';
 import { BROKER_BACK_MS, type Fault, mark, type Outcome, recovered, spooling } from './fault.ts';
 import { LOGIN, LOGIN_LASTS_MS } from './login.ts';

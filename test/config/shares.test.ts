@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { loadSettings } from '../../src/config/load.ts';
 import type { Settings } from '../../src/config/settings.ts';
 import { fewerProcessesText, messageBytes, processesFor, sharesOfProcess } from '../../src/config/shares.ts';
-import { BufferBudget } from '../../src/kafka/buffer-budget.ts';
+import { BufferBudget } from '../../src/kafka/batches/buffer-budget.ts';
 import { shareOf } from '../../src/processes/share.ts';
 
 type Env = Readonly<Record<string, string>>;

@@ -5,10 +5,15 @@ import {
   type KafkaCluster,
   type TopicMetadata,
   type TopicToCreate,
-} from '../../src/kafka/cluster.ts';
-import type { ProduceAnswer, ProduceRequest } from '../../src/kafka/produce-request.ts';
-import type { ProducerIdentity } from '../../src/kafka/producer-sequence.ts';
-import { type Fate, ModelBroker, type ModelRecord, type ModelRequest } from '../kafka/model-broker.ts';
+} from '../../src/kafka/client/cluster.ts';
+import type { ProducerIdentity } from '../../src/kafka/delivery/producer-sequence.ts';
+import type { ProduceAnswer, ProduceRequest } from '../../src/kafka/wire/produce-request.ts';
+import {
+  type Fate,
+  ModelBroker,
+  type ModelRecord,
+  type ModelRequest,
+} from '../kafka/delivery/model-broker.ts';
 
 const UNKNOWN_TOPIC = 3;
 /** Between a recording and a copy made within it: an id that was handed out later must not be handed out again. */

@@ -1,7 +1,7 @@
 // Each codec, judged by Java alone: its consumer reads the records, DumpLogSegments the batches around them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { codecsHere, hasZstd } from '../kafka/codecs-here.ts';
+import { codecsHere, hasZstd } from '../kafka/batches/codecs-here.ts';
 import { startGateway } from '../support/gateway.ts';
 import { consoleConsumer, kafkaTest, uniqueTopic } from '../support/kafka.ts';
 import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';

@@ -2,7 +2,7 @@
 // the gateway, so it can tell what is missing, twice, changed or out of order in Kafka.
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
-import { partitionOf } from '../../src/kafka/partitioner.ts';
+import { partitionOf } from '../../src/kafka/batches/partitioner.ts';
 import { waitFor } from '../support/wait.ts';
 
 export interface FleetReply {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Histogram } from '../../src/load/histogram.ts';
-import { seededRandom } from '../../src/load/random.ts';
+import { seededRandom } from '../../load/random.ts';
+import { Histogram } from '../../load/report/histogram.ts';
 
 const SHARES = [0.01, 0.5, 0.9, 0.95, 0.99, 0.999, 1];
 

@@ -1,10 +1,10 @@
 // The judge of the topic with faults planted: each must be found, and nothing else.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Bitmap } from '../../src/load/bitmap.ts';
-import { TopicJudge, type Verdict } from '../../src/load/judge.ts';
-import { type DeviceAccount, DeviceLedger } from '../../src/load/ledger.ts';
-import type { Shape } from '../../src/load/plan.ts';
+import type { Shape } from '../../load/plan.ts';
+import { Bitmap } from '../../load/verification/bitmap.ts';
+import { TopicJudge, type Verdict } from '../../load/verification/judge.ts';
+import { type DeviceAccount, DeviceLedger } from '../../load/verification/ledger.ts';
 import { lineOf, lineWriter, RUN, recordsOf } from './records.ts';
 
 const DEVICE = 17;

@@ -1,9 +1,9 @@
 // The load's lines, held to the gateway's own decoder and to the reader of their records.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { BAD_LINES } from '../../src/load/bad-lines.ts';
-import { largestLine, type Shape, smallestLine } from '../../src/load/plan.ts';
-import { RecordReader } from '../../src/load/record.ts';
+import { BAD_LINES } from '../../load/devices/bad-lines.ts';
+import { largestLine, type Shape, smallestLine } from '../../load/plan.ts';
+import { RecordReader } from '../../load/verification/record.ts';
 import { decodeLine } from '../../src/protocol/messages.ts';
 import { DUE_US, lineOf, lineWriter, RUN, recordsOf } from './records.ts';
 

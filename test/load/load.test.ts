@@ -1,7 +1,7 @@
 // The load against a real gateway and a real Kafka: its counts add up, and what is planted between the two is found.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import type { LoadResult } from '../../src/load/result.ts';
+import type { LoadResult } from '../../load/report/result.ts';
 import { type Env, type Gateway, startGateway } from '../support/gateway.ts';
 import { kafkaTest, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';

@@ -1,8 +1,8 @@
 // Which messages a confirmation is for, and the schedule that they were due by.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Pace, type Paced } from '../../src/load/pace.ts';
-import { PendingWrites } from '../../src/load/pending.ts';
+import { Pace, type Paced } from '../../load/devices/pace.ts';
+import { PendingWrites } from '../../load/devices/pending.ts';
 
 function confirmed(pending: PendingWrites, seq: number): [dueUs: number, messages: number][] {
   const told: [number, number][] = [];

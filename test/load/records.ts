@@ -1,7 +1,7 @@
 // Records as the gateway would write them for the load's lines: decoded by the gateway's own decoder.
 import assert from 'node:assert/strict';
-import { type LineFormat, LineTexts, LineWriter } from '../../src/load/line-writer.ts';
-import { deviceName } from '../../src/load/record.ts';
+import { type LineFormat, LineTexts, LineWriter } from '../../load/devices/line-writer.ts';
+import { deviceName } from '../../load/verification/record.ts';
 import { decodeLine } from '../../src/protocol/messages.ts';
 
 export const RUN = 'r0badcafe';

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { it } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { ordinaryPlan } from '../../scripts/load/plan.ts';
-import { runLoad } from '../../src/load/run.ts';
+import { ordinaryPlan } from '../../bench/load-plan.ts';
+import { runLoad } from '../../load/run.ts';
 import { startGateway } from '../support/gateway.ts';
 
 it('a load that is ended before it has begun sends nothing', { timeout: 20_000 }, async (t) => {

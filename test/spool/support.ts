@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { createCodec } from '../../src/kafka/compression.ts';
+import { createCodec } from '../../src/kafka/batches/compression.ts';
 import {
   encodeBody,
   forEachRecord,
@@ -15,7 +15,7 @@ import {
   RecordBatchWriter,
   recordParts,
   stamp,
-} from '../../src/kafka/record-batch.ts';
+} from '../../src/kafka/batches/record-batch.ts';
 import { type Recovered, SpoolLog, type SpoolLogOptions } from '../../src/spool/spool-log.ts';
 
 const none = createCodec('none');

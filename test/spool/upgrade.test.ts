@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { forEachRecord, HEADER_BYTES, recordParts } from '../../src/kafka/record-batch.ts';
+import { forEachRecord, HEADER_BYTES, recordParts } from '../../src/kafka/batches/record-batch.ts';
 import { readCursor } from '../../src/spool/cursor.ts';
 import { type LogName, logName, logsIn } from '../../src/spool/names.ts';
 import { DEAD_LETTERS_NAME, deadLettersDirectory } from '../../src/spool/parts.ts';

@@ -9,7 +9,7 @@ import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { type Addresses, createApp, type SingleProcessApp } from '../../src/app.ts';
 import { loadSettings } from '../../src/config/load.ts';
 import type { Settings } from '../../src/config/settings.ts';
-import type { StopResult } from '../../src/gateway.ts';
+import type { StopResult } from '../../src/gateway/gateway.ts';
 
 const DEFAULTS = {
   TCP_HOST: '127.0.0.1',

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { createCodec } from '../../src/kafka/compression.ts';
-import { RecordBatchWriter } from '../../src/kafka/record-batch.ts';
-import { unpack } from '../../src/kafka/split-batch.ts';
+import { createCodec } from '../../src/kafka/batches/compression.ts';
+import { RecordBatchWriter } from '../../src/kafka/batches/record-batch.ts';
+import { unpack } from '../../src/kafka/batches/split-batch.ts';
 import type { Session } from '../../src/queue/job.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../src/workers/record-sink.ts';
 import { Worker } from '../../src/workers/worker.ts';

@@ -1,8 +1,8 @@
 // `sluice spool cat`: the records themselves, or the dead letters, a batch in memory at a time.
-import { visible } from '../../config/visible.ts';
-import { CodecUnavailableError } from '../../kafka/compression.ts';
-import { recordHeaders, recordParts } from '../../kafka/record-batch.ts';
-import { unpack } from '../../kafka/split-batch.ts';
+import { visible } from '../../config/printable.ts';
+import { CodecUnavailableError } from '../../kafka/batches/compression.ts';
+import { recordHeaders, recordParts } from '../../kafka/batches/record-batch.ts';
+import { unpack } from '../../kafka/batches/split-batch.ts';
 import { type LogPlace, listLogs, listSegments, readAcknowledged, readSegment } from '../../spool/inspect.ts';
 import type { Found } from '../../spool/segment-scan.ts';
 import type { CatOptions } from './command.ts';

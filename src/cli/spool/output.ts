@@ -1,6 +1,6 @@
 // What the commands say: remarks for people on standard error, and lines onto a stream whose reader may be slow
 // (then it is waited for) or gone (then that is said).
-import { visible } from '../../config/visible.ts';
+import { visible } from '../../config/printable.ts';
 
 const NEWLINE = Buffer.from('\n');
 

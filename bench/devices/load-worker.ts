@@ -1,0 +1,236 @@
+// The load, in a process of its own: so many devices that write precomputed lines as fast as the server takes
+// them, or lines at a given rate. Every count it is asked for is sent exactly.
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { type LatencySummary, latencySummary } from '../figures.ts';
+import { serveCalls } from '../worker-process.ts';
+import { Device } from './device.ts';
+import { LineSource } from './line-source.ts';
+import { FIRST_SEQ } from './lines.ts';
+
+export interface LoadOptions {
+  readonly port: number;
+  readonly connections: number;
+  readonly linesPerWrite: number;
+  /** Ask for confirmations; then `send` also waits for them. */
+  readonly seq: boolean;
+  /** With `seq`: a device has at most so many lines unconfirmed, at full speed. Absent: what its socket takes. */
+  readonly window?: number | undefined;
+  /** False: the devices only connect, until `identify`. */
+  readonly identify?: boolean | undefined;
+}
+
+export interface SendOptions {
+  readonly count: number;
+  /** Absent: as fast as taken. */
+  readonly perSecond?: number | undefined;
+  /** With a rate: each line carries the time at which it was due, for a consumer. */
+  readonly stamped?: boolean | undefined;
+}
+
+export interface SendResult {
+  readonly count: number;
+  /** User and system, of this process. */
+  readonly cpuSeconds: number;
+  /** With `seq` and a rate: from the time a line was due to its `stored`. */
+  readonly storedMs?: LatencySummary;
+}
+
+export interface LoadCalls {
+  connect(options: LoadOptions): Promise<void>;
+  /** Where `connect` left that out. */
+  identify(args: null): Promise<void>;
+  send(options: SendOptions): Promise<SendResult>;
+  /** Begins to send at a rate, until `finishPaced`. */
+  startPaced(options: { readonly perSecond: number }): Promise<void>;
+  finishPaced(options: Record<string, never>): Promise<SendResult>;
+}
+
+const STORED_TIMEOUT_MS = 20_000;
+const STORED_POLL_MS = 2;
+const TICK_MS = 1;
+const LOWEST_ZIPCODE = 10_000;
+const ZIPCODES = 90_000;
+const ZIPCODE_STEP = 37;
+/** Far below the ports that an address has for connections going out. */
+const CONNECTIONS_PER_ADDRESS = 4_000;
+/** Devices that connect or identify at the same time. */
+const AT_ONCE = 64;
+
+const devices: Device[] = [];
+let options: LoadOptions;
+/** Made when they are first needed, which is before the load counts. */
+const sources: { plain?: LineSource; stamped?: LineSource } = {};
+let nextDevice = 0;
+let sentBefore = 0;
+let onRoom = (): void => {};
+let endless: { readonly sent: Promise<SendResult>; stop(): void } | undefined;
+/** When each line with a `seq` was due, while lines are sent at a rate. */
+const due = new Map<Device, { readonly firstSeq: number; readonly atMs: number[] }>();
+let storedMs: number[] = [];
+let fail = (_: Error): void => {};
+const failed = new Promise<never>((_, reject) => {
+  fail = reject;
+});
+failed.catch(() => {});
+
+serveCalls<LoadCalls>({
+  async connect(wanted) {
+    options = wanted;
+    await eachDevice(options.connections, async (index) => {
+      const device = new Device({ port: options.port, localAddress: addressOf(index) }, FIRST_SEQ, {
+        drained: () => onRoom(),
+        stored: onStored,
+        failed: fail,
+      });
+      devices[index] = device;
+      await device.connected();
+      if (options.identify ?? true) await device.identify(zipcodeOf(index));
+    });
+  },
+
+  async identify() {
+    await eachDevice(devices.length, async (index) => devices[index]?.identify(zipcodeOf(index)));
+  },
+
+  send({ count, perSecond, stamped = false }) {
+    return sendAll(() =>
+      perSecond === undefined ? sendFast(count) : sendPaced({ until: () => count, perSecond, stamped }),
+    );
+  },
+
+  async startPaced({ perSecond }) {
+    let end = Number.POSITIVE_INFINITY;
+    const stop = (): void => {
+      end = 0;
+    };
+    const sent = sendAll(() => sendPaced({ until: () => end, perSecond, stamped: false }));
+    sent.catch(() => {});
+    endless = { sent, stop };
+  },
+
+  async finishPaced() {
+    if (endless === undefined) throw new Error('start first');
+    endless.stop();
+    return endless.sent;
+  },
+});
+
+/** Resolves when it is done for each; rejects when it failed for one. */
+async function eachDevice(count: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const one = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  const all = Promise.all(Array.from({ length: AT_ONCE }, one));
+  await Promise.race([all, failed]);
+}
+
+const zipcodeOf = (index: number): string => String(LOWEST_ZIPCODE + ((index * ZIPCODE_STEP) % ZIPCODES));
+const addressOf = (index: number): string => `127.0.0.${1 + Math.floor(index / CONNECTIONS_PER_ADDRESS)}`;
+
+async function sendAll(send: () => Promise<number>): Promise<SendResult> {
+  const before = process.cpuUsage();
+  storedMs = [];
+  const count = await Promise.race([send(), failed]);
+  sentBefore += count;
+  if (options.seq) await Promise.race([allStored(), failed]);
+  due.clear();
+  const { user, system } = process.cpuUsage(before);
+  const cpuSeconds = (user + system) / 1e6;
+  return { count, cpuSeconds, ...(storedMs.length > 0 && { storedMs: latencySummary(storedMs) }) };
+}
+
+/** A write for each device in turn, from where the last call left off, passing over those that are full. */
+async function sendFast(count: number): Promise<number> {
+  const { seq, window = Number.POSITIVE_INFINITY, linesPerWrite } = options;
+  const source = sourceOf({ stamped: false });
+  let left = count;
+  while (left > 0) {
+    const room = new Promise<void>((resolve) => {
+      onRoom = resolve;
+    });
+    let wrote = false;
+    for (let passed = 0; passed < devices.length; passed++) {
+      const device = devices[nextDevice++ % devices.length];
+      if (device === undefined) throw new Error('connect first');
+      const lines = Math.min(linesPerWrite, left);
+      if (device.blocked || device.unconfirmed + lines > window) continue;
+      device.write(source.take(lines, device.nextSeq));
+      if (seq) device.nextSeq += lines;
+      left -= lines;
+      wrote = true;
+      if (left === 0) return count;
+    }
+    await (wrote ? turn() : room);
+  }
+  return count;
+}
+
+function sourceOf({ stamped }: { readonly stamped: boolean }): LineSource {
+  const kind = stamped ? 'stamped' : 'plain';
+  sources[kind] ??= new LineSource({ seq: options.seq, stamped });
+  return sources[kind];
+}
+
+interface Pace {
+  /** How many in all, asked again and again. */
+  readonly until: () => number;
+  readonly perSecond: number;
+  readonly stamped: boolean;
+}
+
+/**
+ * Each message has its due time, kept however late the writes are, so that a server that stalls is charged for
+ * every message it would have got meanwhile (no coordinated omission).
+ */
+async function sendPaced({ until, perSecond, stamped }: Pace): Promise<number> {
+  const lines = sourceOf({ stamped });
+  const startMs = now();
+  let sent = 0;
+  while (sent < until()) {
+    const passedMs = now() - startMs;
+    const end = Math.min(until(), 1 + Math.floor((passedMs * perSecond) / 1000));
+    for (; sent < end; sent++) {
+      const device = devices[sent % devices.length];
+      if (device === undefined) throw new Error('connect first');
+      const dueMs = startMs + (sent * 1000) / perSecond;
+      if (options.seq) noteDue(device, dueMs);
+      const seq = options.seq ? device.nextSeq++ : 0;
+      const stamp = { n: FIRST_SEQ + sentBefore + sent, sentMs: dueMs };
+      device.write(stamped ? lines.takeStamped(stamp, seq) : lines.take(1, seq));
+    }
+    await sleep(TICK_MS);
+  }
+  return sent;
+}
+
+function noteDue(device: Device, dueMs: number): void {
+  const lines = due.get(device);
+  if (lines === undefined) due.set(device, { firstSeq: device.nextSeq, atMs: [dueMs] });
+  else lines.atMs.push(dueMs);
+}
+
+function onStored(device: Device, before: number): void {
+  onRoom();
+  const lines = due.get(device);
+  if (lines === undefined) return;
+  const nowMs = now();
+  for (let seq = Math.max(before + 1, lines.firstSeq); seq <= device.stored; seq++) {
+    storedMs.push(nowMs - (lines.atMs[seq - lines.firstSeq] ?? Number.NaN));
+  }
+}
+
+/** Milliseconds since 1970 with fractions, as in the consumer's process. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+async function allStored(): Promise<void> {
+  const deadline = performance.now() + STORED_TIMEOUT_MS;
+  for (;;) {
+    const behind = devices.filter(({ unconfirmed }) => unconfirmed !== 0);
+    if (behind.length === 0) return;
+    if (performance.now() > deadline) throw new Error(`${behind.length} devices wait for their confirmation`);
+    await sleep(STORED_POLL_MS);
+  }
+}

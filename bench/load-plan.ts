@@ -1,0 +1,42 @@
+// The plan of an ordinary load, as `sluice load` would make it of its defaults, for scripts that run one.
+import type { LoadPlan } from '../load/plan.ts';
+
+const MAX_DEFAULT_ZIPCODES = 1000;
+
+export type PlanOptions = Pick<LoadPlan, 'target' | 'connections' | 'rate' | 'durationMs'> &
+  Partial<LoadPlan>;
+
+/** Devices that ask for confirmations; nothing is read back unless `readBack` says so. */
+export function ordinaryPlan(options: PlanOptions): LoadPlan {
+  return {
+    processes: 1,
+    step: undefined,
+    rampMs: 0,
+    warmUpMs: 0,
+    thinkMs: undefined,
+    sizeBytes: 170,
+    shape: { kind: 'flat' },
+    linesPerWrite: 1,
+    seq: true,
+    window: 1000,
+    badShare: 0,
+    slowReaders: 0,
+    churn: 0,
+    zipcodes: Math.min(options.connections, MAX_DEFAULT_ZIPCODES),
+    token: undefined,
+    seed: 1,
+    settleMs: 10_000,
+    maxP99Ms: Number.POSITIVE_INFINITY,
+    readBack: undefined,
+    ...options,
+  };
+}
+
+/** Read while the load runs, from a Kafka without encryption or login. */
+export const readLive = (bootstrap: string, topic: string): NonNullable<LoadPlan['readBack']> => ({
+  brokers: bootstrap.split(','),
+  topic,
+  live: true,
+  ssl: undefined,
+  sasl: undefined,
+});

@@ -1,0 +1,219 @@
+// npm run bench: what the built server takes and what a message costs it, against a real Kafka.
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { ownOrGivenKafka } from '../scripts/kafka/own-or-given.ts';
+import { KafkaUnavailableError } from '../scripts/kafka/runtime.ts';
+import { CODEC_NAMES } from '../src/kafka/batches/compression.ts';
+import { packageVersion } from './report/circumstances.ts';
+import type { Figures, ScenarioResult } from './report/columns.ts';
+import { type Comparison, compare } from './report/compare.ts';
+import { type Limit, missed, parseLimit } from './report/limits.ts';
+import { positive, setting } from './report/options.ts';
+import { resultTable, runLine } from './report/report.ts';
+import {
+  type BenchFile,
+  BenchFileError,
+  machineText,
+  mergeFiles,
+  readBenchFile,
+  thisMachine,
+  writeBenchFile,
+} from './report/results-file.ts';
+import { runCommand } from './report/run-command.ts';
+import { TARGETS } from './report/targets.ts';
+import { profileReport } from './scenarios/cpu-profile.ts';
+import { SCENARIOS, type Scenario } from './scenarios/scenarios.ts';
+
+interface CommandOptions {
+  readonly scenario: readonly string[];
+  readonly seconds: number;
+  readonly runs: number;
+  readonly connections: number;
+  readonly compression?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly seq: boolean;
+  readonly profile: boolean;
+  readonly max: readonly Limit[];
+  readonly min: readonly Limit[];
+  readonly targets: boolean;
+  readonly compare?: string;
+  readonly from?: string;
+  readonly json?: string;
+  readonly report: boolean;
+}
+
+const EXIT_USAGE = 64;
+const LEAST_RUNS_OF_A_REPORT = 5;
+/** What `npm run docs` writes the pages from. */
+const REPORT = new URL('../../docs/benchmarks.json', import.meta.url);
+const names = SCENARIOS.map(({ name }) => name);
+const kinds = new Map(SCENARIOS.map(({ name, kind }) => [name, kind]));
+
+const program = new Command('npm run bench --')
+  .description('Speed and CPU cost of the built server, against KAFKA_BROKERS or a local Kafka of its own.')
+  .addOption(
+    new Option('--scenario <name>', `one of ${names.join(', ')}; can be repeated`)
+      .argParser(scenarioName)
+      .default([], 'all'),
+  )
+  .option('--seconds <number>', 'about how long to measure each', positive, 5)
+  .option('--runs <number>', 'how often; the median counts', count, 1)
+  .option('--connections <number>', 'devices', count, 100)
+  .addOption(new Option('--compression <codec>', 'KAFKA_COMPRESSION of the server').choices(CODEC_NAMES))
+  .option('--env <NAME=VALUE>', 'a setting of the server; can be repeated', setting)
+  .option('--seq', 'ask for the confirmation of every message, and wait for it', false)
+  .option('--profile', 'show where the CPU time goes; the costs are then too high', false)
+  .addOption(limitOption('--max', 'above'))
+  .addOption(limitOption('--min', 'below'))
+  .option('--targets', 'fail where one of the targets of docs/benchmarks.md is missed', false)
+  .option(
+    '--compare <file>',
+    'fail if a figure is worse than in that file of --json, beyond noise; measures as that file was',
+  )
+  .option('--json <file>', 'write all figures there too')
+  .option('--from <file>', 'measure nothing: take the figures from that file of --json')
+  .option(
+    '--report',
+    'put what was measured into docs/benchmarks.json, from which `npm run docs` writes the pages',
+    false,
+  )
+  .addHelpText(
+    'after',
+    `\nScenarios:\n${SCENARIOS.map((s) => `  ${s.name.padEnd(12)}${s.about}`).join('\n')}\nSpools lie below TMPDIR: a disk, where the figures are to mean one.`,
+  )
+  .action(bench);
+
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort());
+
+await runCommand(program, interrupt.signal, [
+  [KafkaUnavailableError, 1],
+  [BenchFileError, EXIT_USAGE],
+]);
+
+async function bench(given: CommandOptions): Promise<void> {
+  if (given.report && given.from === undefined) checkReportable(given);
+  // Read first: a wrong name is to be known before minutes of measuring.
+  const before = given.compare === undefined ? undefined : await readBenchFile(given.compare);
+  const options = before === undefined ? given : measuredAs(before, given);
+  const file = options.from === undefined ? await measureAll(options) : await readBenchFile(options.from);
+  const measured = file.results.filter(({ runs }) => runs.length > 0);
+  if (measured.length > 0) console.log(`\n${machineText(file.machine)}\n\n${resultTable(measured)}`);
+  if (options.json !== undefined) await writeBenchFile(options.json, file);
+
+  const failures = file.results.flatMap(({ failures }) => failures);
+  const ofMeasured = TARGETS.filter(({ scenario }) => file.results.some(({ name }) => name === scenario));
+  const limits = [...options.max, ...options.min, ...(options.targets ? ofMeasured : [])];
+  const problems = missed(file.results, limits);
+  for (const problem of problems) console.error(`LIMIT MISSED  ${problem}`);
+  const regressions = before === undefined ? [] : tell(compare(before, file), options.compare ?? '');
+  if (failures.length > 0) console.error(`${failures.length} of the runs failed; see above.`);
+  if (failures.length + problems.length + regressions.length > 0) process.exitCode = 1;
+  if (options.report) await report(file);
+}
+
+/** Figures can only be compared if they were measured in the same way, so the file decides how unless it is said. */
+function measuredAs({ settings }: BenchFile, options: CommandOptions): CommandOptions {
+  const isDefault = (name: keyof CommandOptions) => program.getOptionValueSource(name) === 'default';
+  return {
+    ...options,
+    seconds: isDefault('seconds') ? settings.seconds : options.seconds,
+    connections: isDefault('connections') ? settings.connections : options.connections,
+  };
+}
+
+function checkReportable({ runs, profile }: CommandOptions): void {
+  if (runs >= LEAST_RUNS_OF_A_REPORT && !profile) return;
+  throw new BenchFileError(
+    `a report is of at least ${LEAST_RUNS_OF_A_REPORT} runs of each scenario, and not profiled`,
+  );
+}
+
+/** What was measured takes the place of the same scenarios; the others stay where they were measured alike. */
+async function report(file: BenchFile): Promise<void> {
+  const all = names.every((name) => file.results.some((result) => result.name === name));
+  const merged = all ? file : mergeFiles(await readBenchFile(fileURLToPath(REPORT)), file);
+  await writeBenchFile(REPORT, merged);
+  console.log('wrote docs/benchmarks.json; npm run docs writes the pages from it');
+}
+
+function tell({ regressions, compared, ratiosOnly }: Comparison, name: string): readonly string[] {
+  const which = ratiosOnly ? 'another machine, so of ratios alone' : 'the same machine';
+  console.log(`compared with ${name} (${which}): ${compared} figures, ${regressions.length} worse`);
+  for (const regression of regressions) console.error(`REGRESSION  ${regression}`);
+  return regressions;
+}
+
+async function measureAll(options: CommandOptions): Promise<BenchFile> {
+  const at = new Date().toISOString();
+  const { bootstrap, about, stop } = await ownOrGivenKafka();
+  try {
+    interrupt.signal.throwIfAborted();
+    const results = await runAll(options, bootstrap);
+    const { seconds, runs, connections, seq } = options;
+    const settings = { seconds, runs, connections, seq, env: serverSettings(options) };
+    return { at, version: packageVersion(), kafka: about, machine: thisMachine(), settings, results };
+  } finally {
+    await stop();
+  }
+}
+
+function serverSettings({ env, compression }: CommandOptions): Record<string, string> {
+  return { ...env, ...(compression !== undefined && { KAFKA_COMPRESSION: compression }) };
+}
+
+/** A run of each scenario, then the next of each, so that a slow minute of the machine meets all alike. */
+async function runAll(options: CommandOptions, bootstrap: string): Promise<ScenarioResult[]> {
+  const { scenario: chosen, seconds, runs, connections, seq, profile } = options;
+  const wanted = SCENARIOS.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
+  const settings = serverSettings(options);
+  const results = new Map<Scenario, { runs: Figures[]; failures: string[] }>(
+    wanted.map((scenario) => [scenario, { runs: [], failures: [] }]),
+  );
+  for (let run = 1; run <= runs; run++) {
+    for (const [scenario, { runs: done, failures }] of results) {
+      const profileDir = profile ? await mkdtemp(join(tmpdir(), 'sluice-profile-')) : undefined;
+      const common = { bootstrap, connections, seconds, seq, settings, profileDir, signal: interrupt.signal };
+      try {
+        const measured = await scenario.run(common);
+        done.push(measured);
+        console.log(`${scenario.name}, run ${run} of ${runs}: ${runLine(measured)}`);
+        if (profileDir !== undefined)
+          console.log(`\n${await profileReport(profileDir, measured.windowUs)}\n`);
+      } catch (error) {
+        interrupt.signal.throwIfAborted();
+        const message = error instanceof Error ? error.message : String(error);
+        failures.push(message);
+        console.error(`FAILED  ${scenario.name}, run ${run} of ${runs}: ${message}`);
+      }
+    }
+  }
+  return [...results].map(([{ name, about, kind }, figures]) => ({ name, about, kind, ...figures }));
+}
+
+function limitOption(flag: '--max' | '--min', side: string): Option {
+  const about = `fail where the median is ${side}, such as batch.multiple=5; can be repeated`;
+  return new Option(`${flag} <scenario.figure=number>`, about)
+    .argParser((text: string, before: readonly Limit[]) => {
+      try {
+        return [...before, parseLimit(text, flag === '--max' ? 'most' : 'least', kinds)];
+      } catch (error) {
+        throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+      }
+    })
+    .default([], 'none');
+}
+
+function scenarioName(name: string, before: readonly string[]): string[] {
+  if (!names.includes(name)) throw new InvalidArgumentError(`It is one of ${names.join(', ')}.`);
+  return [...before, name];
+}
+
+function count(text: string): number {
+  const value = positive(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('It is a whole number.');
+  return value;
+}

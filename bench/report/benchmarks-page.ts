@@ -1,0 +1,86 @@
+// What the docs say about speed, written from docs/benchmarks.json: the section `bench` of docs/benchmarks.md and
+// the table of the README. Pure functions; `npm run docs` writes them and `npm run check` holds the files to them.
+import { markdownTable } from '../../scripts/docs/markdown.ts';
+import { COLUMNS, columnOf, EXPLANATIONS, type Kind, type ScenarioResult, valuesOf } from './columns.ts';
+import { figureOf, isReached } from './limits.ts';
+import { cell, cellsOf } from './report.ts';
+import { type BenchFile, machineText } from './results-file.ts';
+import { TARGETS, type Target } from './targets.ts';
+
+const TITLES: Readonly<Record<Kind, string>> = {
+  load: 'Speed and cost',
+  pair: 'Side by side',
+  memory: 'Memory of connections',
+  spool: 'Without Kafka',
+  drain: 'Draining the spool',
+};
+
+export function benchSection(file: BenchFile): string {
+  const kinds = (Object.keys(COLUMNS) as Kind[]).filter((kind) =>
+    file.results.some((result) => result.kind === kind),
+  );
+  return [
+    howMeasured(file),
+    '## What was to be reached',
+    targetsTable(file),
+    ...kinds.flatMap((kind) => kindSection(kind, file)),
+  ].join('\n\n');
+}
+
+/** The targets that say most to a newcomer, with what was measured. */
+export function readmeTable(file: BenchFile): string {
+  const rows = TARGETS.filter(({ headline }) => headline !== undefined).map((target) => [
+    target.headline ?? '',
+    measuredText(file, target),
+  ]);
+  return markdownTable(['', 'measured'], rows);
+}
+
+function howMeasured({ at, version, kafka, machine, settings }: BenchFile): string {
+  const { runs, seconds, connections, env } = settings;
+  const changed = Object.entries(env).map(([name, value]) => ` ${name}=${value}.`);
+  return `Measured ${at.slice(0, 10)} with Sluice ${version} on ${machineText(machine)}, with ${kafka}. Server, Kafka and load share the machine. ${connections} connections where nothing else is said, lines of about 170 bytes, windows of about ${seconds} s; the server has its defaults, with one process.${changed.join('')} Each figure is the median of ${runs} runs, in brackets the lowest and the highest. The runs of all scenarios take turns, so that a slow minute of the machine meets all alike. A run counts only where every message was confirmed and the topic holds each once.`;
+}
+
+function targetsTable(file: BenchFile): string {
+  const rows = TARGETS.map((target) => [
+    target.about,
+    `${target.side === 'most' ? 'at most' : 'at least'} ${target.value}`,
+    measuredText(file, target),
+    reachedText(file, target),
+    `\`npm run bench -- --scenario ${target.scenario}\``,
+  ]);
+  return markdownTable(['what', 'to reach', 'measured', 'reached', 'again'], rows);
+}
+
+function measuredText(file: BenchFile, { scenario, figure }: Target): string {
+  const result = file.results.find(({ name }) => name === scenario);
+  if (result === undefined) return 'not measured';
+  const column = columnOf(result.kind, figure);
+  const values = valuesOf(column, result.runs);
+  return values.length === 0 ? 'failed' : cell(column, values);
+}
+
+function reachedText(file: BenchFile, target: Target): string {
+  const measured = figureOf(file.results, target);
+  if (measured === undefined) return '';
+  return isReached(target, measured) ? 'yes' : '**no**';
+}
+
+function kindSection(kind: Kind, { results }: BenchFile): string[] {
+  const alike = results.filter((result) => result.kind === kind);
+  const { head, rows } = cellsOf(kind, alike);
+  const failed = alike.filter(({ failures }) => failures.length > 0).map(failureText);
+  return [
+    `## ${TITLES[kind]}`,
+    markdownTable(head, rows),
+    alike.map(({ name, about }) => `- ${name}: ${about}`).join('\n'),
+    EXPLANATIONS[kind].replaceAll('\n', ' '),
+    ...failed,
+  ];
+}
+
+function failureText({ name, failures, runs }: ScenarioResult): string {
+  const all = failures.length + runs.length;
+  return `${failures.length} of the ${all} runs of ${name} failed: ${failures[0]?.split('\n')[0]}`;
+}

@@ -1,0 +1,151 @@
+// Every figure of the bench: how it is called on the command line and in files, how it is shown, and which way is
+// better. Tables, limits and comparisons all read this.
+import type { DrainFigures } from '../scenarios/drain.ts';
+import type { Measurement } from '../scenarios/measure.ts';
+import type { MemoryFigures } from '../scenarios/memory.ts';
+import type { PairFigures } from '../scenarios/pair.ts';
+import type { SpoolFigures } from '../scenarios/spool.ts';
+
+export type Figures = Measurement | PairFigures | MemoryFigures | SpoolFigures | DrainFigures;
+export type Kind = Figures['kind'];
+export type FiguresOf<K extends Kind> = Extract<Figures, { kind: K }>;
+
+export interface ScenarioResult {
+  readonly name: string;
+  readonly about: string;
+  readonly kind: Kind;
+  /** The runs that succeeded. */
+  readonly runs: readonly Figures[];
+  readonly failures: readonly string[];
+}
+
+export interface Column {
+  /** Its name after that of the scenario: `batch.multiple`. */
+  readonly key: string;
+  readonly head: string;
+  readonly digits: number;
+  /** Undefined where such a run has no such figure. */
+  readonly value: (run: Figures) => number | undefined;
+  /** Undefined where neither is, or where a single figure says too little. */
+  readonly better?: 'more' | 'less';
+  /** True where another machine gives about the same. */
+  readonly isRatio?: boolean;
+}
+
+const load = columns('load');
+const pair = columns('pair');
+const memory = columns('memory');
+const spool = columns('spool');
+const drain = columns('drain');
+
+export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
+  load: [
+    load('perSecond', 'messages/s', 0, (run) => run.perSecond, 'more'),
+    load('serverCpuUs', 'server CPU us', 2, (run) => run.serverCpuUs, 'less'),
+    load('jsonParseUs', 'JSON.parse us', 2, (run) => run.jsonParseUs),
+    load('multiple', 'multiple', 2, (run) => run.multiple, 'less', 'ratio'),
+    load('busyMultiple', 'multiple busy', 2, (run) => run.busyMultiple, 'less', 'ratio'),
+    load('loadCpuUs', 'load CPU us', 2, (run) => run.loadCpuUs),
+    load('residentMiB', 'RSS MiB', 0, (run) => run.residentMiB, 'less'),
+    load('p50Ms', 'p50 ms', 1, (run) => run.latencyMs?.p50, 'less'),
+    load('p95Ms', 'p95 ms', 1, (run) => run.latencyMs?.p95, 'less'),
+    load('p99Ms', 'p99 ms', 1, (run) => run.latencyMs?.p99, 'less'),
+    load('maxMs', 'max ms', 1, (run) => run.latencyMs?.max),
+  ],
+  pair: [
+    pair('perSecond', 'messages/s', 0, ({ ours }) => ours.perSecond, 'more'),
+    pair('againstPerSecond', 'against/s', 0, ({ against }) => against.perSecond),
+    pair('ratio', 'ratio', 2, ({ ratio }) => ratio, 'more', 'ratio'),
+    pair('serverCpuUs', 'server CPU us', 2, ({ ours }) => ours.serverCpuUs, 'less'),
+    pair('againstCpuUs', 'against CPU us', 2, ({ against }) => against.serverCpuUs),
+    pair('cpuRatio', 'CPU ratio', 2, ({ cpuRatio }) => cpuRatio, 'less', 'ratio'),
+    pair('residentMiB', 'RSS MiB', 0, ({ ours }) => ours.residentMiB),
+    pair('againstResidentMiB', 'against RSS MiB', 0, ({ against }) => against.residentMiB),
+    pair('besidePerSecond', 'beside/s', 1, ({ beside }) => beside?.perSecond),
+  ],
+  memory: [
+    memory('connections', 'connections', 0, (run) => run.connections),
+    memory('idleKb', 'idle KB', 2, (run) => run.idleKb, 'less', 'ratio'),
+    memory('afterLineKb', 'after a line KB', 2, (run) => run.afterLineKb, 'less', 'ratio'),
+    memory('noneMiB', 'RSS none MiB', 1, (run) => run.noneMiB),
+    memory('idleMiB', 'RSS idle MiB', 1, (run) => run.idleMiB),
+    memory('afterLineMiB', 'RSS after a line MiB', 1, (run) => run.afterLineMiB),
+  ],
+  spool: [
+    spool('upPerSecond', 'up/s', 0, ({ up }) => up.perSecond, 'more'),
+    spool('downPerSecond', 'down/s', 0, ({ down }) => down.perSecond, 'more'),
+    spool('ratio', 'ratio', 2, ({ ratio }) => ratio, 'more', 'ratio'),
+    spool('upCpuUs', 'up CPU us', 2, ({ up }) => up.serverCpuUs, 'less'),
+    spool('downCpuUs', 'down CPU us', 2, ({ down }) => down.serverCpuUs, 'less'),
+    spool('residentMiB', 'down RSS MiB', 0, ({ down }) => down.residentMiB, 'less'),
+    spool('pacedPerSecond', 'paced/s', 0, ({ pacedPerSecond }) => pacedPerSecond),
+    spool('upP50Ms', 'up p50 ms', 1, ({ up }) => up.storedMs.p50, 'less'),
+    spool('upP99Ms', 'up p99 ms', 1, ({ up }) => up.storedMs.p99, 'less'),
+    spool('p50Ms', 'down p50 ms', 1, ({ down }) => down.storedMs.p50, 'less'),
+    spool('p99Ms', 'down p99 ms', 1, ({ down }) => down.storedMs.p99, 'less'),
+    spool('maxMs', 'down max ms', 1, ({ down }) => down.storedMs.max),
+  ],
+  drain: [
+    drain('backlog', 'backlog', 0, (run) => run.backlog),
+    drain('seconds', 'seconds', 2, (run) => run.seconds),
+    drain('perSecond', 'drained/s', 0, (run) => run.perSecond, 'more'),
+    drain('arrivingPerSecond', 'arriving/s', 0, (run) => run.arrivingPerSecond),
+    drain('times', 'times', 1, (run) => run.times, 'more', 'ratio'),
+    drain('waitMs', 'wait ms', 0, (run) => run.waitMs),
+    drain('serverCpuUs', 'server CPU us', 2, (run) => run.serverCpuUs, 'less'),
+    drain('residentMiB', 'RSS MiB', 0, (run) => run.residentMiB, 'less'),
+    drain('p50Ms', 'p50 ms', 1, ({ storedMs }) => storedMs.p50, 'less'),
+    drain('p99Ms', 'p99 ms', 1, ({ storedMs }) => storedMs.p99, 'less'),
+  ],
+};
+
+export const EXPLANATIONS: Readonly<Record<Kind, string>> = {
+  load: `CPU: user and system of the whole process, a message. multiple: server CPU in units of JSON.parse of the same
+lines on the quiet machine, just before and after; multiple busy: in units of JSON.parse within the same seconds,
+beside the running server (docs/decisions/0017).`,
+  pair: `Two servers in turns, each with a load of its own. ratio: messages a second of the first in units of those of the
+second; CPU: of all processes of a server, user and system, a message; CPU ratio: of the first in units of the second.`,
+  memory: `KB: 1,000 bytes a connection of the server's resident size above that without connections, after 15 s or more of
+rest; no collection is forced. idle: connected and silent; after a line: each has identified and sent one.`,
+  spool: `up, down: confirmed messages with Kafka and without it; ratio: down of up. CPU: of the server, user and system, a
+message. ms: from the time a line was due to its \`stored\`, at the paced rate.`,
+  drain: `drained: confirmed by Kafka, those out of the spool and those that arrive, until the spool is empty; times: in units
+of what arrives. wait: from Kafka's return to its first confirmation. ms: from due to \`stored\` of what arrives.`,
+};
+
+/** What the runs have of it, one value a run. */
+export function valuesOf({ value }: Column, runs: readonly Figures[]): number[] {
+  return runs.flatMap((run) => value(run) ?? []);
+}
+
+/** @throws RangeError where figures of this kind have no such name */
+export function columnOf(kind: Kind, key: string): Column {
+  const found = COLUMNS[kind].find((column) => column.key === key);
+  if (found === undefined) {
+    const known = COLUMNS[kind].map((column) => column.key).join(', ');
+    throw new RangeError(`there is no figure ${key}; there are ${known}`);
+  }
+  return found;
+}
+
+function columns<K extends Kind>(kind: K) {
+  return (
+    key: string,
+    head: string,
+    digits: number,
+    value: (run: FiguresOf<K>) => number | undefined,
+    better?: 'more' | 'less',
+    unit?: 'ratio',
+  ): Column => ({
+    key,
+    head,
+    digits,
+    value: (run) => (isOf(kind, run) ? value(run) : undefined),
+    ...(better && { better }),
+    ...(unit && { isRatio: true }),
+  });
+}
+
+function isOf<K extends Kind>(kind: K, run: Figures): run is FiguresOf<K> {
+  return run.kind === kind;
+}

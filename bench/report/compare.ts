@@ -1,0 +1,83 @@
+// Two files of the bench against each other: what has become worse beyond noise.
+
+import { median } from '../figures.ts';
+import { COLUMNS, type Column, type ScenarioResult, valuesOf } from './columns.ts';
+import { type BenchFile, BenchFileError, machineText } from './results-file.ts';
+
+/** Share by which a median may be worse where the runs hardly differ. */
+export const LEAST_NOISE = 0.1;
+/** The same where one of the files has a single run, which says nothing about its spread. */
+export const SINGLE_RUN_NOISE = 0.3;
+
+export interface Comparison {
+  /** In words, one each. */
+  readonly regressions: readonly string[];
+  /** Figures that were held against each other. */
+  readonly compared: number;
+  /** True where the files are of different machines, so that only ratios were compared. */
+  readonly ratiosOnly: boolean;
+}
+
+/**
+ * The medians of `now` against those of `before`. Worse is what exceeds the spread of the runs of either, and
+ * LEAST_NOISE. A scenario that failed is a regression; one that is in one file only is not compared.
+ * @throws BenchFileError where they were measured in different ways
+ */
+export function compare(before: BenchFile, now: BenchFile): Comparison {
+  const { runs: _, ...how } = before.settings;
+  const { runs: __, ...howNow } = now.settings;
+  if (JSON.stringify(how) !== JSON.stringify(howNow)) {
+    throw new BenchFileError(
+      `they were measured in different ways: ${JSON.stringify(how)} and ${JSON.stringify(howNow)}`,
+    );
+  }
+  const ratiosOnly = machineText(before.machine) !== machineText(now.machine);
+  const regressions: string[] = [];
+  let compared = 0;
+  for (const result of now.results) {
+    const old = before.results.find(({ name, kind }) => name === result.name && kind === result.kind);
+    if (old === undefined) continue;
+    if (result.failures.length > 0) regressions.push(`${result.name}: ${result.failures[0]}`);
+    for (const column of COLUMNS[result.kind]) {
+      if (column.better === undefined || (ratiosOnly && column.isRatio !== true)) continue;
+      const change = changeOf(column, old, result);
+      if (change === undefined) continue;
+      compared++;
+      if (change.worse > change.noise) regressions.push(inWords(result.name, column, change));
+    }
+  }
+  return { regressions, compared, ratiosOnly };
+}
+
+interface Change {
+  readonly before: number;
+  readonly now: number;
+  /** Share of the figure before by which it is worse now; below 0 where it is better. */
+  readonly worse: number;
+  readonly noise: number;
+}
+
+function changeOf(column: Column, old: ScenarioResult, result: ScenarioResult): Change | undefined {
+  const [oldValues, values] = [valuesOf(column, old.runs), valuesOf(column, result.runs)];
+  if (oldValues.length === 0 || values.length === 0) return undefined;
+  const [before, now] = [median(oldValues), median(values)];
+  if (!(before > 0)) return undefined;
+  const difference = (now - before) / before;
+  return {
+    before,
+    now,
+    worse: column.better === 'less' ? difference : -difference,
+    noise: Math.max(LEAST_NOISE, spread(oldValues), spread(values)),
+  };
+}
+
+/** From the lowest to the highest run, as a share of the median. */
+function spread(values: readonly number[]): number {
+  if (values.length === 1) return SINGLE_RUN_NOISE;
+  return (Math.max(...values) - Math.min(...values)) / median(values);
+}
+
+function inWords(scenario: string, { key, digits }: Column, { before, now, worse, noise }: Change): string {
+  const percent = (share: number) => `${Math.round(share * 100)} %`;
+  return `${scenario}.${key}: ${now.toFixed(digits)}, it was ${before.toFixed(digits)}; ${percent(worse)} worse, noise is ${percent(noise)}`;
+}

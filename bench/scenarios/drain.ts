@@ -1,0 +1,134 @@
+// How fast the spool empties: filled while Kafka cannot be reached, then Kafka is there while devices go on
+// sending at a steady rate.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LatencySummary } from '../figures.ts';
+import { type BenchOptions, type Gateway, mark, proveAllThere, withGateways } from '../servers/gateway.ts';
+import { LateBootstrap } from '../servers/late-bootstrap.ts';
+import type { ServerProcess } from '../servers/server-process.ts';
+import { SPOOL_SETTINGS } from './spool.ts';
+
+export interface DrainShape {
+  /** How the spool was filled: absent, as fast as taken; with a rate, in the smaller batches of that rate. */
+  readonly fillPerSecond?: number;
+}
+
+export interface DrainFigures {
+  readonly kind: 'drain';
+  /** Records on the disk when the first of them left. */
+  readonly backlog: number;
+  /** From the first confirmation to an empty spool. */
+  readonly seconds: number;
+  /** Confirmed by Kafka: out of the spool, and what arrives. */
+  readonly perSecond: number;
+  readonly arrivingPerSecond: number;
+  /** perSecond in units of arrivingPerSecond. */
+  readonly times: number;
+  /** From the moment Kafka can be reached to the first confirmation. */
+  readonly waitMs: number;
+  readonly serverCpuUs: number;
+  /** Of what arrived since Kafka is there, from the time a line was due to its `stored`. */
+  readonly storedMs: LatencySummary;
+  readonly residentMiB: number;
+  readonly windowUs: readonly [from: number, to: number];
+}
+
+const ARRIVING_PER_SECOND = 10_000;
+const FILL_LINES_PER_WRITE = 50;
+const FILL_LINES = 20_000;
+/** Steady arriving before Kafka is there, so that it does not meet a cold path. */
+const LEAD_MS = 500;
+const POLL_MS = 10;
+/** So long without one more confirmed record is a failure. */
+const STALL_TIMEOUT_MS = 20_000;
+
+/** Rejects where anything is lost, refused or twice, with the end of the server's log. */
+export async function measureDrain(options: BenchOptions, shape: DrainShape): Promise<DrainFigures> {
+  const kafka = await LateBootstrap.before(options.bootstrap);
+  const plan = { settings: SPOOL_SETTINGS, unreachable: kafka.address, profileDir: options.profileDir };
+  try {
+    return await withGateways(options, [plan], ([gateway]) => fillAndDrain(gateway, kafka, options, shape));
+  } finally {
+    kafka.close();
+  }
+}
+
+async function fillAndDrain(
+  gateway: Gateway,
+  kafka: LateBootstrap,
+  options: BenchOptions,
+  { fillPerSecond }: DrainShape,
+): Promise<DrainFigures> {
+  const { server, load } = gateway;
+  const { connections, seconds, bootstrap, signal } = options;
+  const port = server.tcpPort;
+  await load.call('connect', { port, connections, linesPerWrite: FILL_LINES_PER_WRITE, seq: true });
+  const filled =
+    fillPerSecond === undefined
+      ? await fillFast(gateway, seconds)
+      : (await load.call('send', { count: Math.ceil(fillPerSecond * seconds), perSecond: fillPerSecond }))
+          .count;
+
+  await load.call('startPaced', { perSecond: ARRIVING_PER_SECOND });
+  await sleep(LEAD_MS, undefined, { signal });
+  await kafka.open();
+  const openMs = performance.now();
+  const first = await until(server, signal, ({ confirmed }) => confirmed > 0);
+  const waitMs = performance.now() - openMs;
+  const last = await until(server, signal, ({ spooled }) => spooled === 0);
+
+  const arrived = await load.call('finishPaced', {});
+  const sent = filled + arrived.count;
+  await server.untilConfirmed(sent);
+  const stats = await proveAllThere(gateway, bootstrap, sent);
+  if (arrived.storedMs === undefined) throw new Error('no confirmation was timed');
+  const tookSeconds = (last.at.wallUs - first.at.wallUs) / 1e6;
+  const confirmed = last.records.confirmed - first.records.confirmed;
+  const perSecond = confirmed / tookSeconds;
+  const arrivingPerSecond = (last.records.accepted - first.records.accepted) / tookSeconds;
+  return {
+    kind: 'drain',
+    backlog: first.records.spooled,
+    seconds: tookSeconds,
+    perSecond,
+    arrivingPerSecond,
+    times: perSecond / arrivingPerSecond,
+    waitMs,
+    serverCpuUs: ((last.at.cpuSeconds - first.at.cpuSeconds) * 1e6) / confirmed,
+    storedMs: arrived.storedMs,
+    residentMiB: stats.process.residentBytes / 2 ** 20,
+    windowUs: [first.at.wallUs, last.at.wallUs],
+  };
+}
+
+/** For so long, all of it on the disk. Resolves with how many. */
+async function fillFast({ load }: Gateway, seconds: number): Promise<number> {
+  const endMs = performance.now() + seconds * 1000;
+  let filled = 0;
+  do {
+    await load.call('send', { count: FILL_LINES });
+    filled += FILL_LINES;
+  } while (performance.now() < endMs);
+  return filled;
+}
+
+type Records = Awaited<ReturnType<ServerProcess['stats']>>['records'];
+
+/** Resolves with the figures and the time at which they were as wanted; rejects when no more is confirmed. */
+async function until(server: ServerProcess, signal: AbortSignal, wanted: (records: Records) => boolean) {
+  let most = -1;
+  let progressMs = performance.now();
+  for (;;) {
+    const { records } = await server.stats();
+    const at = mark(server);
+    if (wanted(records)) return { records, at };
+    if (records.confirmed > most) progressMs = performance.now();
+    most = records.confirmed;
+    if (performance.now() - progressMs > STALL_TIMEOUT_MS) {
+      const { confirmed, spooled } = records;
+      throw new Error(
+        `${confirmed} records are confirmed, none for ${STALL_TIMEOUT_MS} ms; ${spooled} are in the spool`,
+      );
+    }
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}

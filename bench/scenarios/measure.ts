@@ -1,0 +1,144 @@
+// One run of the load against one fresh server: warm-up, the measured window between two measurements of
+// JSON.parse, and the proof that every message arrived, once.
+
+import { type LatencySummary, median } from '../figures.ts';
+import {
+  type BenchOptions,
+  type Gateway,
+  mark,
+  proveAllThere,
+  type Warm,
+  warmUpFast,
+  withGateways,
+} from '../servers/gateway.ts';
+import type { ConsumerCalls } from '../verification/consumer-worker.ts';
+import { WorkerProcess } from '../worker-process.ts';
+import { jsonParseCost, jsonParseCostDuring } from './json-parse-cost.ts';
+
+export interface LoadShape {
+  readonly linesPerWrite: number;
+  /** Absent: as fast as taken. With it the latency to a consumer is measured too. */
+  readonly perSecond?: number;
+}
+
+export interface Measurement {
+  readonly kind: 'load';
+  readonly messages: number;
+  /** From before the first write to the last confirmation. */
+  readonly seconds: number;
+  readonly perSecond: number;
+  /** Microseconds of CPU, user and system, a message. */
+  readonly serverCpuUs: number;
+  readonly loadCpuUs: number;
+  /** CPU microseconds a line on the quiet machine, right before and after the window. */
+  readonly jsonParseUs: number;
+  /** serverCpuUs in units of jsonParseUs. */
+  readonly multiple: number;
+  /** The same within the window, beside the server, Kafka and the load. */
+  readonly busyJsonParseUs: number;
+  readonly busyMultiple: number;
+  readonly residentMiB: number;
+  /** Milliseconds from the time a line was due to a consumer that has it. */
+  readonly latencyMs?: LatencySummary;
+  /** The measured window on the clock of CPU profiles. */
+  readonly windowUs: readonly [from: number, to: number];
+}
+
+interface Parts extends Gateway {
+  /** Where latency is measured. */
+  readonly consumer: WorkerProcess<ConsumerCalls> | undefined;
+}
+
+/**
+ * Seconds of the paced load before it counts. At a hundred rounds a second their code takes that long to be compiled:
+ * after 10 s that still took 7 % of the server's CPU time, after 28 s 1 %.
+ */
+const PACED_WARM_UP_SECONDS = 20;
+
+/** Rejects where anything is lost, refused or twice, with the end of the server's log. */
+export function measure(options: BenchOptions, shape: LoadShape): Promise<Measurement> {
+  return withGateways(options, [{ profileDir: options.profileDir }], async ([gateway]) => {
+    const consumer =
+      shape.perSecond === undefined
+        ? undefined
+        : new WorkerProcess<ConsumerCalls>('verification/consumer-worker.js', options.signal);
+    try {
+      return await measureWith({ ...gateway, consumer }, options, shape);
+    } finally {
+      await consumer?.stop();
+    }
+  });
+}
+
+async function measureWith(parts: Parts, options: BenchOptions, shape: LoadShape): Promise<Measurement> {
+  const { server, load, consumer, topic } = parts;
+  const { bootstrap, connections, seq, seconds, signal } = options;
+  const { linesPerWrite, perSecond } = shape;
+  await load.call('connect', { port: server.tcpPort, connections, linesPerWrite, seq });
+  await consumer?.call('start', { bootstrap, topic });
+  const lines = { seq, stamped: consumer !== undefined };
+
+  const warm =
+    perSecond === undefined
+      ? await warmUpFast((messages) => sendAll(parts, messages))
+      : await warmUpPaced(parts, perSecond);
+  const messages = Math.ceil(warm.perSecond * seconds);
+  const parseBefore = await jsonParseCost(lines, signal);
+
+  const { result, us: busyJsonParseUs } = await jsonParseCostDuring(lines, signal, async () => {
+    const from = mark(server);
+    const sent = await sendAll(parts, {
+      first: warm.sent,
+      count: messages,
+      ...(perSecond !== undefined && { perSecond }),
+    });
+    return { from, sent, to: mark(server) };
+  });
+  const { from, sent, to } = result;
+
+  const parseAfter = await jsonParseCost(lines, signal);
+  const stats = await proveAllThere(parts, bootstrap, warm.sent + messages);
+  const elapsed = (to.wallUs - from.wallUs) / 1e6;
+  const serverCpuUs = ((to.cpuSeconds - from.cpuSeconds) * 1e6) / messages;
+  const jsonParseUs = median([...parseBefore, ...parseAfter]);
+  return {
+    kind: 'load',
+    messages,
+    seconds: elapsed,
+    perSecond: messages / elapsed,
+    serverCpuUs,
+    loadCpuUs: (sent.cpuSeconds * 1e6) / messages,
+    jsonParseUs,
+    multiple: serverCpuUs / jsonParseUs,
+    busyJsonParseUs,
+    busyMultiple: serverCpuUs / busyJsonParseUs,
+    residentMiB: stats.process.residentBytes / 2 ** 20,
+    ...(sent.latencyMs && { latencyMs: sent.latencyMs }),
+    windowUs: [from.wallUs, to.wallUs],
+  };
+}
+
+async function warmUpPaced(parts: Parts, perSecond: number): Promise<Warm> {
+  const count = PACED_WARM_UP_SECONDS * perSecond;
+  await sendAll(parts, { first: 0, count, perSecond });
+  return { sent: count, perSecond };
+}
+
+interface Messages {
+  /** How many were sent before. */
+  readonly first: number;
+  readonly count: number;
+  readonly perSecond?: number;
+}
+
+/** Resolves when all are confirmed and, where there is a consumer, read. */
+async function sendAll({ server, load, consumer }: Parts, { first, count, perSecond }: Messages) {
+  const [sent, latencyMs] = await Promise.all([
+    load.call('send', { count, perSecond, stamped: perSecond !== undefined }),
+    consumer?.call('collect', { first, count }),
+    // Asking costs the server some CPU. What a consumer has is confirmed, or is so any moment.
+    consumer === undefined && server.untilConfirmed(first + count),
+  ]);
+  if (consumer !== undefined) await server.untilConfirmed(first + count);
+  return { cpuSeconds: sent.cpuSeconds, latencyMs };
+}

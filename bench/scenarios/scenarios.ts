@@ -1,0 +1,62 @@
+// The table of what `npm run bench` can measure. A new scenario is a new entry.
+import type { Figures, Kind } from '../report/columns.ts';
+import type { BenchOptions } from '../servers/gateway.ts';
+import { measureDrain } from './drain.ts';
+import { type LoadShape, measure } from './measure.ts';
+import { measureMemory } from './memory.ts';
+import { measurePair } from './pair.ts';
+import { PAIRS } from './pairs.ts';
+import { measureSpool } from './spool.ts';
+
+export interface Scenario {
+  readonly name: string;
+  readonly about: string;
+  readonly kind: Kind;
+  run(options: BenchOptions): Promise<Figures>;
+}
+
+export const SCENARIOS: readonly Scenario[] = [
+  load('batch', '50 lines a write, as fast as taken', { linesPerWrite: 50 }),
+  load('single', '1 line a write, as fast as taken', { linesPerWrite: 1 }),
+  load('steady', '20,000 messages a second, 1 line a write, to the consumer', {
+    linesPerWrite: 1,
+    perSecond: 20_000,
+  }),
+  load('latency', '2,000 messages a second, to the consumer', { linesPerWrite: 1, perSecond: 2_000 }),
+  ...PAIRS.map(
+    ({ name, about, shape, times = 1 }): Scenario => ({
+      name,
+      about,
+      kind: 'pair',
+      run: (options) => measurePair({ ...options, seconds: times * options.seconds }, shape),
+    }),
+  ),
+  {
+    name: 'memory',
+    about: '10,000 connections, idle and after one line each; takes about a minute',
+    kind: 'memory',
+    run: measureMemory,
+  },
+  {
+    name: 'spool',
+    about: 'as batch, all confirmed, with Kafka and without it in turn; then the latency of `stored`',
+    kind: 'spool',
+    run: measureSpool,
+  },
+  {
+    name: 'drain',
+    about: 'a spool filled as fast as taken, to Kafka, while 10,000 messages a second arrive',
+    kind: 'drain',
+    run: (options) => measureDrain(options, {}),
+  },
+  {
+    name: 'drain-slow',
+    about: 'the same of a spool filled at 10,000 messages a second, which is of smaller batches',
+    kind: 'drain',
+    run: (options) => measureDrain(options, { fillPerSecond: 10_000 }),
+  },
+];
+
+function load(name: string, about: string, shape: LoadShape): Scenario {
+  return { name, about, kind: 'load', run: (options) => measure(options, shape) };
+}

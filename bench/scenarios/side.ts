@@ -1,0 +1,70 @@
+// One of several servers that are measured in turns, so that a slow minute of the machine meets all alike: its
+// load, and what its turns came to.
+
+import type { LoadOptions, SendOptions, SendResult } from '../devices/load-worker.ts';
+import { type BenchOptions, type Gateway, mark, warmUpFast } from '../servers/gateway.ts';
+
+export interface FullSpeed {
+  readonly messages: number;
+  /** From before the first write to the last confirmation. */
+  readonly perSecond: number;
+  /** Microseconds of CPU, user and system, a message. */
+  readonly serverCpuUs: number;
+}
+
+/** Turns of each side at full speed. */
+export const TURNS = 2;
+
+export class Side {
+  /** All messages since the start, warm-up included. */
+  sent = 0;
+  readonly #gateway: Gateway;
+  readonly #seconds: number;
+  readonly #load: LoadOptions;
+  #messages = 0;
+  #turnMessages = 0;
+  #wallSeconds = 0;
+  #cpuSeconds = 0;
+
+  constructor(gateway: Gateway, { seconds }: Pick<BenchOptions, 'seconds'>, load: LoadOptions) {
+    this.#gateway = gateway;
+    this.#seconds = seconds;
+    this.#load = load;
+  }
+
+  get fullSpeed(): FullSpeed {
+    return {
+      messages: this.#messages,
+      perSecond: this.#messages / this.#wallSeconds,
+      serverCpuUs: (this.#cpuSeconds * 1e6) / this.#messages,
+    };
+  }
+
+  async warmUp(): Promise<void> {
+    const { connections, linesPerWrite } = this.#load;
+    await this.#gateway.load.call('connect', this.#load);
+    // At least a write of each device: none of them is new in the measured window.
+    const first = connections * linesPerWrite;
+    const { perSecond } = await warmUpFast(({ count }) => this.send({ count }), first);
+    this.#turnMessages = Math.ceil((perSecond * this.#seconds) / TURNS);
+  }
+
+  async atFullSpeed(): Promise<void> {
+    const { server } = this.#gateway;
+    const from = mark(server);
+    await this.send({ count: this.#turnMessages });
+    const to = mark(server);
+    this.#messages += this.#turnMessages;
+    this.#wallSeconds += (to.wallUs - from.wallUs) / 1e6;
+    this.#cpuSeconds += to.cpuSeconds - from.cpuSeconds;
+  }
+
+  /** Resolves when all of it is confirmed: to the devices where they ask for it, else by the server's figures. */
+  async send(messages: SendOptions): Promise<SendResult> {
+    this.sent += messages.count;
+    const { server, load } = this.#gateway;
+    if (this.#load.seq) return load.call('send', messages);
+    const [result] = await Promise.all([load.call('send', messages), server.untilConfirmed(this.sent)]);
+    return result;
+  }
+}

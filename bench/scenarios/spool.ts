@@ -1,0 +1,107 @@
+// What the spool costs: the same load, every message confirmed, on a server that has Kafka and on one that cannot
+// reach it and confirms from its disk. The two take turns, so that a slow minute of the machine meets both.
+import { freePort } from '../../scripts/kafka/ports.ts';
+import type { LatencySummary } from '../figures.ts';
+import {
+  type BenchOptions,
+  type Gateway,
+  mark,
+  proveAllSpooled,
+  proveAllThere,
+  withGateways,
+} from '../servers/gateway.ts';
+import { type FullSpeed, Side, TURNS } from './side.ts';
+
+export interface SpoolFigures {
+  readonly kind: 'spool';
+  readonly up: SpoolSideFigures;
+  readonly down: SpoolSideFigures;
+  /** Confirmed messages a second without Kafka, of those with it. */
+  readonly ratio: number;
+  /** The rate at which latency is measured. */
+  readonly pacedPerSecond: number;
+  /** On the clock of CPU profiles, which are of the server without Kafka. */
+  readonly windowUs: readonly [from: number, to: number];
+}
+
+export interface SpoolSideFigures extends FullSpeed {
+  /** Milliseconds from the time a line was due to its `stored`, well below saturation. */
+  readonly storedMs: LatencySummary;
+  readonly residentMiB: number;
+}
+
+const LINES_PER_WRITE = 50;
+/** Lines of a device that wait for their confirmation: enough that never the devices are what is waited for. */
+const WINDOW_LINES = 1_000;
+const PACED_PER_SECOND = 20_000;
+const PACED_WARM_UP_SECONDS = 1;
+/** The disk holds all of the run; who sets another cap or sync sees what that costs. */
+export const SPOOL_SETTINGS = { SPOOL_MAX_BYTES: '8GiB', SPOOL_SYNC: 'batch' } as const;
+
+/** Rejects where anything is lost, refused or twice, with the end of the servers' logs. */
+export async function measureSpool(options: BenchOptions): Promise<SpoolFigures> {
+  const unreachable = `127.0.0.1:${await freePort()}`;
+  const plans = [
+    { settings: SPOOL_SETTINGS },
+    { settings: SPOOL_SETTINGS, unreachable, profileDir: options.profileDir },
+  ] as const;
+  return withGateways(options, plans, async ([withKafka, without]) => {
+    const up = new SpoolSide(withKafka, options);
+    const down = new SpoolSide(without, options);
+    await up.warmUp();
+    await down.warmUp();
+    const from = mark(without.server);
+    for (let turn = 0; turn < TURNS; turn++) {
+      await up.atFullSpeed();
+      await down.atFullSpeed();
+    }
+    const to = mark(without.server);
+    const pacedPerSecond = Math.round(
+      Math.min(PACED_PER_SECOND, up.fullSpeed.perSecond / 2, down.fullSpeed.perSecond / 2),
+    );
+    await up.paced(pacedPerSecond);
+    await down.paced(pacedPerSecond);
+
+    await withKafka.server.untilConfirmed(up.sent);
+    const upStats = await proveAllThere(withKafka, options.bootstrap, up.sent);
+    const downStats = await proveAllSpooled(without, down.sent);
+    return {
+      kind: 'spool',
+      up: up.figures(upStats.process.residentBytes),
+      down: down.figures(downStats.process.residentBytes),
+      ratio: down.fullSpeed.perSecond / up.fullSpeed.perSecond,
+      pacedPerSecond,
+      windowUs: [from.wallUs, to.wallUs],
+    };
+  });
+}
+
+/** Full speed in turns, then latency at a rate. */
+class SpoolSide extends Side {
+  readonly #seconds: number;
+  #storedMs: LatencySummary | undefined;
+
+  constructor(gateway: Gateway, options: BenchOptions) {
+    const { connections, seconds } = options;
+    const port = gateway.server.tcpPort;
+    super(gateway, options, {
+      port,
+      connections,
+      linesPerWrite: LINES_PER_WRITE,
+      seq: true,
+      window: WINDOW_LINES,
+    });
+    this.#seconds = seconds;
+  }
+
+  async paced(perSecond: number): Promise<void> {
+    await this.send({ count: PACED_WARM_UP_SECONDS * perSecond, perSecond });
+    const count = Math.ceil(this.#seconds * perSecond);
+    this.#storedMs = (await this.send({ count, perSecond })).storedMs;
+  }
+
+  figures(residentBytes: number): SpoolSideFigures {
+    if (this.#storedMs === undefined) throw new Error('no confirmation was timed');
+    return { ...this.fullSpeed, storedMs: this.#storedMs, residentMiB: residentBytes / 2 ** 20 };
+  }
+}

@@ -1,0 +1,48 @@
+// A way to the first broker of the list that does not exist until it is opened: connections are refused before.
+// Only the bootstrap goes through it, since brokers tell clients their own addresses.
+import { connect, createServer, type Server } from 'node:net';
+import { freePort } from '../../scripts/kafka/ports.ts';
+
+export class LateBootstrap {
+  readonly address: string;
+  readonly #port: number;
+  readonly #server: Server;
+
+  /** @param bootstrap host:port, comma-separated */
+  static async before(bootstrap: string): Promise<LateBootstrap> {
+    return new LateBootstrap(await freePort(), bootstrap);
+  }
+
+  private constructor(port: number, bootstrap: string) {
+    const [first = ''] = bootstrap.split(',');
+    const colon = first.lastIndexOf(':');
+    const broker = { host: first.slice(0, colon), port: Number(first.slice(colon + 1)) };
+    this.#port = port;
+    this.address = `127.0.0.1:${port}`;
+    this.#server = createServer({ noDelay: true }, (client) => {
+      const upstream = connect({ ...broker, noDelay: true });
+      for (const [from, to] of [
+        [client, upstream],
+        [upstream, client],
+      ] as const) {
+        from.on('error', () => to.destroy());
+        from.on('close', () => to.destroy());
+        from.pipe(to);
+      }
+    });
+  }
+
+  /** From here on it leads to the broker. */
+  open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#port, '127.0.0.1', resolve);
+    });
+  }
+
+  /** Connections end with their other side. */
+  close(): void {
+    this.#server.close();
+    this.#server.unref();
+  }
+}

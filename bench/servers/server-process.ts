@@ -1,0 +1,207 @@
+// The built server as a child process: its settings, its addresses, its figures, its CPU time, its end.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { exitOf, onParentDeath } from '../../scripts/kafka/process.ts';
+import { childrenOf, cpuSecondsOf, residentBytesOf } from '../../scripts/lib/proc.ts';
+import type { Snapshot } from '../../src/admin/snapshot.ts';
+import { writeLayout } from '../../src/spool/layout.ts';
+import { layoutName } from '../../src/spool/names.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const beside = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+const START_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 20_000;
+const POLL_MS = 50;
+/** So long without one more confirmed record is a failure. */
+const STALL_TIMEOUT_MS = 20_000;
+const FASTEST_POLL_MS = 10;
+const SLOWEST_POLL_MS = 500;
+const LOG_TAIL_LINES = 15;
+/** A moment between the two: what is being written would otherwise come back. */
+const killAndRemove = (pid: number, directory: string) => {
+  const script = 'kill -9 "$1"; sleep 1; rm -rf "$2"';
+  return ['sh', '-c', script, 'sh', String(pid), directory];
+};
+
+/** Of the server's directory. */
+const SPOOL = 'spool';
+
+export interface ServerOptions {
+  readonly settings: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** Another server: a compiled module beside this one. Absent: the built one. */
+  readonly main?: string | undefined;
+  /** Where a CPU profile goes at the end. */
+  readonly profileDir?: string | undefined;
+  /** Serve while Kafka is away, as in an outage: its topic's partitions are known from before. */
+  readonly withoutKafka?: boolean | undefined;
+}
+
+export class ServerProcess {
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<number | undefined>;
+  readonly #signal: AbortSignal;
+  readonly #directory: string;
+  readonly #withoutKafka: boolean;
+  #log = '';
+
+  /** Resolves once the server serves and, unless `withoutKafka`, has its topics. Rejects with the end of its log. */
+  static async start(options: ServerOptions): Promise<ServerProcess> {
+    // Empty, so that no .env counts and what it writes there, the spool too, goes with it.
+    const directory = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
+    if (options.withoutKafka === true) await rememberPartitions(directory, options.settings);
+    const server = new ServerProcess(options, directory);
+    try {
+      await server.#ready();
+    } catch (error) {
+      await server.stop().catch(() => {});
+      throw server.explained(error);
+    }
+    return server;
+  }
+
+  private constructor(options: ServerOptions, directory: string) {
+    const { settings, signal, main, profileDir, withoutKafka = false } = options;
+    const flags = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
+    this.#directory = directory;
+    this.#signal = signal;
+    this.#withoutKafka = withoutKafka;
+    this.#child = spawn(process.execPath, [...flags, main === undefined ? MAIN : beside(main)], {
+      cwd: directory,
+      env: {
+        PATH: process.env.PATH ?? '',
+        TCP_HOST: '127.0.0.1',
+        TCP_PORT: '0',
+        HTTP_PORT: '0',
+        // What a message costs is the same for each process; more of them are asked for.
+        TCP_PROCESSES: '1',
+        ...settings,
+        SPOOL_DIR: join(directory, SPOOL),
+        LOG_FORMAT: 'json',
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Its own process group: Ctrl-C is for us.
+      detached: true,
+      signal,
+      killSignal: 'SIGKILL',
+    });
+    const { pid, stdout, stderr } = this.#child;
+    const callOff = pid === undefined ? undefined : onParentDeath(killAndRemove(pid, directory));
+    this.#exited = exitOf(this.#child).then((code) => {
+      callOff?.();
+      return code;
+    });
+    this.#child.on('error', () => {});
+    for (const stream of [stdout, stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#log += text;
+      });
+  }
+
+  get tcpPort(): number {
+    return this.#portOf('TCP server listening on');
+  }
+
+  async stats(): Promise<Snapshot> {
+    const response = await fetch(`${this.#admin}/stats`, { signal: this.#signal });
+    return (await response.json()) as Snapshot;
+  }
+
+  /** Resident memory of the first process; asking costs the server nothing. */
+  residentBytes(): number {
+    return residentBytesOf(this.#pid);
+  }
+
+  /** Of the first process and of its server processes. */
+  get pids(): number[] {
+    return [this.#pid, ...childrenOf(this.#pid)];
+  }
+
+  /** User and system time so far, all threads and processes, in steps of 10 ms. */
+  cpuSeconds(): number {
+    return this.pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+  }
+
+  /** Waits until `total` records since the start are confirmed. Rejects when they no longer become more, or too many. */
+  async untilConfirmed(total: number): Promise<void> {
+    let last = { confirmed: (await this.stats()).records.confirmed, atMs: performance.now() };
+    let progressMs = last.atMs;
+    for (;;) {
+      const { confirmed } = (await this.stats()).records;
+      const nowMs = performance.now();
+      if (confirmed === total) return;
+      if (confirmed > total) throw new Error(`${confirmed} records are confirmed, but ${total} were sent`);
+      if (confirmed > last.confirmed) progressMs = nowMs;
+      if (nowMs - progressMs > STALL_TIMEOUT_MS) {
+        throw new Error(`${confirmed} of ${total} records are confirmed, none for ${STALL_TIMEOUT_MS} ms`);
+      }
+      // Seldom, since each look costs the server some CPU, and often when the end is near.
+      const perMs = (confirmed - last.confirmed) / (nowMs - last.atMs || 1);
+      last = { confirmed, atMs: nowMs };
+      const waitMs = Math.min(SLOWEST_POLL_MS, Math.max(FASTEST_POLL_MS, (total - confirmed) / perMs / 2));
+      await sleep(waitMs, undefined, { signal: this.#signal });
+    }
+  }
+
+  /** Rejects where the server did not end in order. */
+  async stop(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const code = await this.#exited;
+    clearTimeout(timer);
+    await rm(this.#directory, { recursive: true, force: true });
+    if (code !== 0) throw new Error(`the server ended with ${code ?? 'a signal'} instead of 0`);
+  }
+
+  /** The error with the end of the server's log. */
+  explained(error: unknown): Error {
+    const tail = this.#log.trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
+    const message = error instanceof Error ? error.message : String(error);
+    return new Error(`${message}\nThe end of the server's log:\n${tail}`, { cause: error });
+  }
+
+  async #ready(): Promise<void> {
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    for (;;) {
+      if (this.#child.exitCode !== null) throw new Error('the server ended at its start');
+      if (this.#log.includes('TCP server listening on') && (await this.#isReady())) return;
+      if (performance.now() > deadline)
+        throw new Error(`the server is not ready after ${START_TIMEOUT_MS} ms`);
+      await sleep(POLL_MS, undefined, { signal: this.#signal });
+    }
+  }
+
+  async #isReady(): Promise<boolean> {
+    if (this.#withoutKafka) return true;
+    return (await fetch(`${this.#admin}/readyz`, { signal: this.#signal })).ok;
+  }
+
+  get #pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error('the server was not started');
+    return pid;
+  }
+
+  get #admin(): string {
+    return `http://127.0.0.1:${this.#portOf('Admin HTTP listening on')}`;
+  }
+
+  #portOf(words: string): number {
+    const line = this.#log.split('\n').find((text) => text.includes(words)) ?? '{}';
+    return Number((JSON.parse(line) as { msg?: string }).msg?.split(':').at(-1));
+  }
+}
+
+/** A gateway that has never seen Kafka would keep its records without partitions, and copy them before it sends them. */
+async function rememberPartitions(
+  directory: string,
+  { KAFKA_TOPIC_METRICS: topic = '', KAFKA_NUM_PARTITIONS: partitions = '10' }: ServerOptions['settings'],
+): Promise<void> {
+  const spool = join(directory, SPOOL);
+  await mkdir(spool, { mode: 0o700 });
+  await writeLayout(join(spool, layoutName(topic)), Number(partitions));
+}

@@ -1,0 +1,87 @@
+// Options and settings to the plan of a run.
+import { readFileSync } from 'node:fs';
+import type { Settings } from '../../src/config/settings.ts';
+import { type LoadPlan, largestLine, type ReadBack, readingsOf, type Shape, smallestLine } from '../plan.ts';
+import type { LoadOptions } from './command.ts';
+
+export type Planned =
+  | { readonly ok: true; readonly plan: LoadPlan }
+  | { readonly ok: false; readonly problem: string };
+
+const LINE_BYTES = 170;
+const BATCH_READING_BYTES = 150;
+const MAX_DEFAULT_ZIPCODES = 1000;
+const STEP_MAX_P99_MS = 100;
+
+export function planOf(options: LoadOptions, settings: Settings): Planned {
+  const { shape, connections, step, rate } = options;
+  const sizeBytes = options.size ?? defaultSize(shape);
+  const [smallest, largest] = [smallestLine(shape), largestLine(shape)];
+  if (sizeBytes < smallest || sizeBytes > largest)
+    return refused(`--size ${sizeBytes}: a line of this shape has ${smallest} to ${largest} bytes`);
+  const target = options.target ?? { host: '127.0.0.1', port: settings.TCP_PORT };
+  if (target.port === 0) return refused('TCP_PORT is 0: say --target host:port');
+  const readBack = readBackOf(options, settings);
+  if (readBack === undefined && !options.seq && (step !== undefined || options.maxP99 !== undefined))
+    return refused('--step and --max-p99 want a latency: --seq, or brokers to read from');
+  return {
+    ok: true,
+    plan: {
+      target,
+      connections,
+      processes: options.processes,
+      rate,
+      step,
+      rampMs: options.ramp,
+      durationMs: options.duration,
+      warmUpMs: options.warmUp,
+      thinkMs: options.think,
+      sizeBytes,
+      shape,
+      linesPerWrite: options.perWrite,
+      seq: options.seq,
+      window: options.window,
+      badShare: options.bad,
+      slowReaders: options.slowReaders,
+      churn: options.churn,
+      zipcodes: options.zipcodes ?? Math.min(connections, MAX_DEFAULT_ZIPCODES),
+      token: options.token,
+      seed: options.seed,
+      settleMs: options.settle,
+      maxP99Ms: options.maxP99 ?? (step === undefined ? Number.POSITIVE_INFINITY : STEP_MAX_P99_MS),
+      readBack,
+    },
+  };
+}
+
+function readBackOf(options: LoadOptions, settings: Settings): ReadBack | undefined {
+  const brokers = options.brokers?.split(',').map((entry) => entry.trim()) ?? settings.KAFKA_BROKERS;
+  if (!options.readBack || brokers.length === 0) return undefined;
+  return {
+    brokers,
+    topic: options.topic ?? settings.KAFKA_TOPIC_METRICS,
+    live: options.live,
+    ssl: sslOf(settings),
+    sasl: saslOf(settings),
+  };
+}
+
+function sslOf(settings: Settings): ReadBack['ssl'] {
+  if (!settings.KAFKA_SSL) return undefined;
+  const files = { ca: settings.KAFKA_SSL_CA, cert: settings.KAFKA_SSL_CERT, key: settings.KAFKA_SSL_KEY };
+  return Object.fromEntries(
+    Object.entries(files).flatMap(([name, path]) => (path === null ? [] : [[name, readFileSync(path)]])),
+  );
+}
+
+function saslOf(settings: Settings): ReadBack['sasl'] {
+  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username } = settings;
+  const { KAFKA_SASL_PASSWORD: password } = settings;
+  if (mechanism === null || username === null || password === null) return undefined;
+  return { mechanism, username, password };
+}
+
+const defaultSize = (shape: Shape): number =>
+  shape.kind === 'batch' ? Math.max(LINE_BYTES, BATCH_READING_BYTES * readingsOf(shape)) : LINE_BYTES;
+
+const refused = (problem: string): Planned => ({ ok: false, problem });

@@ -1,0 +1,86 @@
+// `sluice load` as a process: plan, display, Ctrl-C, report, exit code.
+import { writeFile } from 'node:fs/promises';
+import { say } from '../../src/cli/spool/output.ts';
+import type { Loaded } from '../../src/config/load.ts';
+import { ChildError } from '../child.ts';
+import type { LoadPlan } from '../plan.ts';
+import { reportText, stepLine } from '../report/report.ts';
+import { LoadError, type Progress, runLoad } from '../run.ts';
+import type { LoadOptions } from './command.ts';
+import { LiveText } from './live-text.ts';
+import { planOf } from './plan-of-options.ts';
+import { showProgress } from './progress.ts';
+
+/** sysexits.h EX_USAGE: also for settings that the load cannot use. */
+const EXIT_USAGE = 64;
+const EXIT_INTERRUPTED = 130;
+
+/** Resolves with the exit code. */
+export async function load(options: LoadOptions, loaded: Loaded): Promise<number> {
+  if (!loaded.ok) {
+    for (const problem of loaded.problems) say(problem);
+    return EXIT_USAGE;
+  }
+  try {
+    const planned = planOf(options, loaded.settings);
+    if (!planned.ok) {
+      say(planned.problem);
+      return EXIT_USAGE;
+    }
+    return await run(planned.plan, options.json);
+  } catch (error) {
+    const expected = error instanceof LoadError || error instanceof ChildError || isFileError(error);
+    if (!expected) throw error;
+    say((error as Error).message);
+    return 1;
+  }
+}
+
+async function run(plan: LoadPlan, jsonFile: string | undefined): Promise<number> {
+  announce(plan);
+  const live = new LiveText(process.stderr);
+  const interrupt = interrupted(() => live.line('ending early; once more ends at once'));
+  try {
+    const hooks = {
+      started: (progress: () => Progress) => showProgress(live, progress),
+      stepDone: (step: Parameters<typeof stepLine>[0]) => live.line(stepLine(step)),
+    };
+    const result = await runLoad(plan, hooks, interrupt);
+    live.stop();
+    process.stdout.write(reportText(result));
+    if (jsonFile !== undefined) await writeFile(jsonFile, `${JSON.stringify(result, null, 2)}\n`);
+    return result.faults.length === 0 ? 0 : 1;
+  } finally {
+    live.stop();
+  }
+}
+
+function announce({ target, connections, processes, readBack }: LoadPlan): void {
+  const from = processes === 1 ? 'a process' : `${processes} processes`;
+  say(`${connections} devices from ${from} to ${target.host}:${target.port}`);
+  if (readBack === undefined)
+    say(
+      'NOTHING IS READ BACK: what arrived in Kafka is not looked at, so no loss, copy or damage can be found.',
+    );
+  else
+    say(
+      `reading ${readBack.topic} back from ${readBack.brokers.join(',')}${readBack.live ? '' : ', afterwards'}`,
+    );
+}
+
+/** Aborted by the first signal; the second one ends the process. Its children end with it. */
+function interrupted(first: () => void): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(EXIT_INTERRUPTED);
+      first();
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+/** The JSON file, or one of the settings' certificates. */
+const isFileError = (error: unknown): boolean =>
+  error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';

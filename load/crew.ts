@@ -1,0 +1,87 @@
+// All processes of a run behind one face: what is asked of one is asked of each.
+import { Child } from './child.ts';
+import type { Clock } from './clock.ts';
+import type { DeviceCalls } from './devices/device-process.ts';
+import type { Stretch } from './devices/fleet.ts';
+import type { LoadPlan } from './plan.ts';
+import type { DeviceReport } from './report/counters.ts';
+import { Totals } from './report/totals.ts';
+import type { Verdict } from './verification/judge.ts';
+import type { DeviceAccount } from './verification/ledger.ts';
+import type { ReaderCalls, ReaderReport } from './verification/reader-process.ts';
+
+const OPEN_TIMEOUT_MS = 30_000;
+const CLOSE_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 5_000;
+
+export class Crew {
+  readonly totals = new Totals();
+  readonly #plan: LoadPlan;
+  readonly #devices: readonly Child<DeviceCalls, DeviceReport>[];
+  readonly #reader: Child<ReaderCalls, ReaderReport> | undefined;
+
+  constructor(plan: LoadPlan) {
+    this.#plan = plan;
+    this.#devices = Array.from(
+      { length: plan.processes },
+      (_, number) =>
+        new Child<DeviceCalls, DeviceReport>('devices/device-process.js', (report) =>
+          this.totals.addDevices(number, report),
+        ),
+    );
+    this.#reader =
+      plan.readBack &&
+      new Child<ReaderCalls, ReaderReport>('verification/reader-process.js', (report) =>
+        this.totals.addReader(report),
+      );
+  }
+
+  /** Rejects with ChildError where Kafka cannot be read, or files or connections cannot be opened. */
+  async setUp(run: string, clock: Clock): Promise<void> {
+    const plan = this.#plan;
+    const clockOffsetUs = clock.offsetUs;
+    await Promise.all([
+      this.#reader?.call('start', { plan, run, clockOffsetUs }),
+      ...this.#devices.map((child, process) => child.call('setUp', { plan, run, process, clockOffsetUs })),
+    ]);
+  }
+
+  async open(): Promise<void> {
+    await this.#each((child) => child.call('open', { timeoutMs: OPEN_TIMEOUT_MS }));
+  }
+
+  async run(stretch: Stretch, rampMs: number): Promise<void> {
+    await this.#reader?.call('measureFrom', { us: stretch.measureFromUs });
+    await this.#each((child) => child.call('run', { stretch, rampMs }));
+  }
+
+  async drain(): Promise<DeviceAccount[]> {
+    const { settleMs } = this.#plan;
+    return (await this.#each((child) => child.call('drain', { settleMs }))).flat();
+  }
+
+  async close(): Promise<DeviceAccount[]> {
+    return (await this.#each((child) => child.call('close', { timeoutMs: CLOSE_TIMEOUT_MS }))).flat();
+  }
+
+  /** Undefined where nothing is read back. */
+  async settle(accounts: readonly DeviceAccount[]): Promise<Verdict | undefined> {
+    return this.#reader?.call('settle', { accounts, settleMs: this.#plan.settleMs });
+  }
+
+  /** Ends the load early, as if its time were up. */
+  async stopEarly(): Promise<void> {
+    await this.#each((child) => child.call('stopEarly', {})).catch(() => {});
+  }
+
+  /** Ends all processes. */
+  async stop(): Promise<void> {
+    const timeout = new Promise<void>((resolve) => setTimeout(resolve, STOP_TIMEOUT_MS).unref());
+    await Promise.race([this.#reader?.call('stop', {}).catch(() => {}), timeout]);
+    await Promise.all([this.#reader?.stop(), ...this.#devices.map((child) => child.stop())]);
+  }
+
+  #each<T>(call: (child: Child<DeviceCalls, DeviceReport>) => Promise<T>): Promise<T[]> {
+    return Promise.all(this.#devices.map(call));
+  }
+}

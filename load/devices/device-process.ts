@@ -1,0 +1,60 @@
+// The entry of a process of devices: calls in, a report now and then out.
+import { serveCalls } from '../child.ts';
+import { shareOf } from '../plan.ts';
+import type { DeviceAccount } from '../verification/ledger.ts';
+import { Fleet, type FleetOptions, type Stretch } from './fleet.ts';
+import { descriptorProblem } from './sources.ts';
+
+export interface DeviceCalls {
+  /** Rejects where this process may not open so many files. */
+  setUp(options: FleetOptions): void;
+  open(options: { readonly timeoutMs: number }): Promise<void>;
+  run(options: { readonly stretch: Stretch; readonly rampMs: number }): Promise<void>;
+  /** Also tells the ledgers as they then are. */
+  drain(options: { readonly settleMs: number }): Promise<DeviceAccount[]>;
+  close(options: { readonly timeoutMs: number }): Promise<DeviceAccount[]>;
+  /** Ends the load early, as if its time were up. */
+  stopEarly(options: Record<string, never>): void;
+}
+
+const REPORT_MS = 250;
+
+let fleet: Fleet | undefined;
+
+const theFleet = (): Fleet => {
+  if (fleet === undefined) throw new Error('set up first');
+  return fleet;
+};
+
+/** What is measured up to an answer is told before it. */
+async function reported<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    channel.report(theFleet().stats.report());
+  }
+}
+
+const channel = serveCalls<DeviceCalls>({
+  setUp(options) {
+    const { plan, process: number } = options;
+    const { first, end } = shareOf(plan.connections, number, plan.processes);
+    const problem = descriptorProblem(end - first);
+    if (problem !== undefined) throw new Error(problem);
+    fleet = new Fleet(options);
+    setInterval(() => channel.report(theFleet().stats.report()), REPORT_MS).unref();
+  },
+  open: ({ timeoutMs }) => reported(() => theFleet().open(timeoutMs)),
+  run: ({ stretch, rampMs }) => reported(() => theFleet().run(stretch, rampMs)),
+  drain: ({ settleMs }) =>
+    reported(async () => {
+      await theFleet().drain(settleMs);
+      return theFleet().accounts();
+    }),
+  close: ({ timeoutMs }) =>
+    reported(async () => {
+      await theFleet().close(timeoutMs);
+      return theFleet().accounts();
+    }),
+  stopEarly: () => theFleet().stop(),
+});

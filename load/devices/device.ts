@@ -1,0 +1,314 @@
+// One device: its connection, again and again, what it writes when, and the answers to it. What is due is told
+// from outside (owe), or by itself where the load has no rate.
+
+import type { Clock } from '../clock.ts';
+import type { DeviceStats } from '../report/counters.ts';
+import { DeviceLedger } from '../verification/ledger.ts';
+import { BadLineBook } from './bad-lines.ts';
+import { BlockWriter } from './block-writer.ts';
+import { DeviceSocket } from './device-socket.ts';
+import { type LineTexts, LineWriter } from './line-writer.ts';
+import { PendingWrites } from './pending.ts';
+import type { Reply } from './replies.ts';
+
+/** What all devices of a process share. */
+export interface DeviceHost {
+  readonly host: string;
+  readonly port: number;
+  readonly texts: LineTexts;
+  readonly clock: Clock;
+  readonly stats: DeviceStats;
+  readonly random: () => number;
+  readonly seq: boolean;
+  readonly linesPerWrite: number;
+  readonly window: number;
+  readonly badShare: number;
+  readonly thinkMs: number | undefined;
+  /** True while devices without a rate are to write. */
+  readonly writing: boolean;
+  /** True while broken connections are to be opened again. */
+  readonly staying: boolean;
+}
+
+export interface DeviceOptions {
+  /** In the records. */
+  readonly name: string;
+  readonly zipcode: string;
+  readonly token: string | undefined;
+  readonly localAddress: string | undefined;
+  readonly slow: boolean;
+}
+
+/** Of one device: a server that keeps up with it would never let the others have their turn, nor the clock. */
+const WRITES_AT_ONCE = 16;
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 2_000;
+
+export class Device {
+  readonly ledger = new DeviceLedger();
+  readonly slow: boolean;
+  readonly #shared: DeviceHost;
+  readonly #options: DeviceOptions;
+  readonly #lines: LineWriter;
+  readonly #blocks: BlockWriter;
+  readonly #bad = new BadLineBook();
+  readonly #identify: string;
+  #socket: DeviceSocket | undefined;
+  #pending = new PendingWrites(0);
+  #connections = 0;
+  #connected = false;
+  #identified = false;
+  #leaving = false;
+  #awayAsPlanned = true;
+  #thinking = false;
+  #goingOn = false;
+  #retryMs = FIRST_RETRY_MS;
+  #timer: NodeJS.Timeout | undefined;
+  /** Writes that are due, and when the first of them was. */
+  #owed = 0;
+  #owedSinceUs = 0;
+  #periodUs = 0;
+
+  constructor(shared: DeviceHost, options: DeviceOptions) {
+    const { name, zipcode, token } = options;
+    this.#shared = shared;
+    this.#options = options;
+    this.slow = options.slow;
+    this.#lines = new LineWriter(shared.texts, name);
+    this.#blocks = new BlockWriter({ ...shared, lines: this.#lines, ledger: this.ledger, bad: this.#bad });
+    const identify = { type: 'identify', zipcode, city: 'Loadville', ...(token !== undefined && { token }) };
+    this.#identify = `${JSON.stringify(identify)}\n`;
+  }
+
+  /** Identified, and not about to leave. */
+  get open(): boolean {
+    return this.#identified && !this.#leaving;
+  }
+
+  /** Messages become due: it is connected, or would be were its connection not broken. */
+  get takesPart(): boolean {
+    return !this.#awayAsPlanned;
+  }
+
+  /** It has no connection and opens none. */
+  get gone(): boolean {
+    return this.#socket === undefined && this.#timer === undefined;
+  }
+
+  /** Messages on the present connection that have no answer yet. */
+  get unconfirmed(): number {
+    return this.#shared.seq ? this.#pending.unconfirmed : 0;
+  }
+
+  connect(): void {
+    this.#timer = undefined;
+    const { host, port, stats } = this.#shared;
+    const { localAddress, slow } = this.#options;
+    this.#socket = new DeviceSocket(
+      { host, port, localAddress, slow },
+      {
+        connected: () => this.#onConnect(),
+        reply: (reply) => this.#onReply(reply),
+        room: () => this.pump(),
+        failed: (code) => stats.errors.add(code),
+        closed: () => this.#onClose(),
+      },
+    );
+  }
+
+  /** One more write is due at that time, the next ones each a period later. Kept however long it cannot be sent. */
+  owe(dueUs: number, periodUs: number): void {
+    if (this.#owed === 0) this.#owedSinceUs = dueUs;
+    this.#owed++;
+    this.#periodUs = periodUs;
+    this.pump();
+  }
+
+  /** What is due is no more. Answers how many lines that is. */
+  forget(): number {
+    const lines = this.#owed * this.#shared.linesPerWrite;
+    this.#owed = 0;
+    return lines;
+  }
+
+  /** Writes what is due, or without a rate as long as the socket takes it. */
+  pump(): void {
+    while (this.#owed > 0 && this.#hasRoom) {
+      const dueUs = this.#owedSinceUs;
+      this.#owed--;
+      this.#owedSinceUs += this.#periodUs;
+      this.#write(dueUs);
+    }
+    if (!this.#goingOn) this.#writeFast();
+  }
+
+  #writeFast(): void {
+    const { writing, clock, thinkMs } = this.#shared;
+    for (let writes = 0; writing && this.#hasRoom && !this.#thinking; writes++) {
+      if (writes === WRITES_AT_ONCE) {
+        this.#goingOn = true;
+        setImmediate(() => {
+          this.#goingOn = false;
+          this.pump();
+        });
+        return;
+      }
+      this.#write(clock.nowUs());
+      if (thinkMs !== undefined) this.#think(thinkMs);
+    }
+  }
+
+  /** Ends the connection in order, once everything on it is answered. */
+  leave(): void {
+    this.#leaving = true;
+    this.#awayAsPlanned = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!this.#identified) this.#socket?.destroy();
+    else if (this.unconfirmed === 0) this.#socket?.end();
+  }
+
+  /** The connection is closed at once, whatever is unanswered. */
+  destroy(): void {
+    this.#leaving = true;
+    this.#socket?.destroy();
+  }
+
+  /** Reads answers as fast as they come from now on, also where it was slow. */
+  readFast(): void {
+    this.#socket?.readFast();
+  }
+
+  /** What stands at the end without an answer is counted as such. */
+  settle(): void {
+    const { counts } = this.#shared.stats;
+    if (this.#shared.seq) counts.unconfirmed += this.#leaveUnanswered();
+    counts.badWrong += this.#bad.clear();
+  }
+
+  get #hasRoom(): boolean {
+    const { linesPerWrite, window } = this.#shared;
+    return (
+      this.open && !this.#socket?.full && this.unconfirmed + linesPerWrite <= Math.max(window, linesPerWrite)
+    );
+  }
+
+  #write(dueUs: number): void {
+    const { linesPerWrite, seq, stats, clock } = this.#shared;
+    const { bytes, messages } = this.#blocks.next(dueUs);
+    if (messages > 0 && seq) this.#pending.push(this.ledger.next - 1, dueUs);
+    if (dueUs >= stats.measureFromUs && !this.slow)
+      stats.written.record(clock.nowUs() - dueUs, linesPerWrite);
+    this.#socket?.write(bytes);
+  }
+
+  #think(thinkMs: number): void {
+    this.#thinking = true;
+    // Otherwise the answer to come begins the pause.
+    if (this.unconfirmed === 0) this.#thinkFor(thinkMs);
+  }
+
+  #thinkFor(thinkMs: number): void {
+    setTimeout(() => {
+      this.#thinking = false;
+      this.pump();
+    }, thinkMs).unref();
+  }
+
+  #onConnect(): void {
+    this.#connected = true;
+    this.#connections++;
+    this.#shared.stats.counts.connects++;
+    this.#lines.connected(this.#connections);
+    this.#pending = new PendingWrites(this.ledger.next);
+    this.#socket?.write(this.#identify);
+  }
+
+  #onReply(reply: Reply): void {
+    if (reply.status === 'stored') this.#onStored(reply.seq ?? -1);
+    else if (reply.status === 'error') this.#onRefused(reply.code ?? 'unknown', reply.seq);
+    else if (reply.status === 'identified') this.#onIdentified();
+    else if (reply.status === 'closing') {
+      this.#shared.stats.codes.add(reply.code ?? 'closing');
+      this.#retryMs = reply.reconnect_after_ms ?? this.#retryMs;
+    }
+  }
+
+  #onIdentified(): void {
+    this.#identified = true;
+    this.#awayAsPlanned = this.#leaving;
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#shared.stats.counts.open++;
+    if (this.#leaving) this.leave();
+    else this.pump();
+  }
+
+  #onStored(seq: number): void {
+    const { stats, clock, thinkMs } = this.#shared;
+    const nowUs = clock.nowUs();
+    stats.counts.confirmed += this.#pending.confirm(seq, (dueUs, messages) => {
+      if (dueUs >= stats.measureFromUs && !this.slow) stats.confirmed.record(nowUs - dueUs, messages);
+    });
+    this.#afterAnswer(thinkMs);
+  }
+
+  #onRefused(code: string, seq: number | undefined): void {
+    const { stats, thinkMs, seq: asks } = this.#shared;
+    stats.codes.add(code);
+    if (seq !== undefined && asks) {
+      if (!this.ledger.refuse(seq)) return;
+      stats.counts.refused++;
+      // Refused after it was called stored: Kafka would not have it.
+      if (seq <= this.#pending.confirmed) stats.counts.confirmed--;
+      else this.#pending.refuse(seq);
+      this.#afterAnswer(thinkMs);
+      return;
+    }
+    const passedOver = this.#bad.answered(code);
+    if (passedOver !== undefined) {
+      stats.counts.badRefused++;
+      stats.counts.badWrong += passedOver;
+    } else if (code === 'queue_full' || code === 'record_too_large') {
+      stats.counts.refused++;
+      this.ledger.refusedUnknown++;
+    }
+  }
+
+  #afterAnswer(thinkMs: number | undefined): void {
+    if (this.unconfirmed === 0) {
+      if (this.#leaving) this.#socket?.end();
+      else if (this.#thinking && thinkMs !== undefined) this.#thinkFor(thinkMs);
+    }
+    this.pump();
+  }
+
+  #onClose(): void {
+    const { stats, staying, random } = this.#shared;
+    const { counts } = stats;
+    if (this.#identified) counts.open--;
+    const asked = this.#leaving && this.#identified && this.unconfirmed === 0;
+    if (this.#connected && !asked && !(this.#leaving && !staying)) counts.breaks++;
+    if (this.#shared.seq) counts.unanswered += this.#leaveUnanswered();
+    if (asked) counts.badWrong += this.#bad.clear();
+    else this.#bad.clear();
+    this.#socket = undefined;
+    this.#connected = false;
+    this.#identified = false;
+    this.#leaving = false;
+    this.#thinking = false;
+    if (!staying) return;
+    if (asked) {
+      this.connect();
+      return;
+    }
+    this.#timer = setTimeout(() => this.connect(), this.#retryMs * (0.5 + random()));
+    this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
+  }
+
+  /** Answers how many messages never get theirs. */
+  #leaveUnanswered(): number {
+    const count = this.ledger.leaveUnanswered(this.#pending.confirmed + 1);
+    this.#pending = new PendingWrites(this.ledger.next);
+    return count;
+  }
+}

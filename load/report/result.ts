@@ -1,0 +1,81 @@
+// What a run found out, as the JSON file has it, and what of it is a fault.
+
+import type { LoadPlan } from '../plan.ts';
+import type { Verdict } from '../verification/judge.ts';
+import type { Counts } from './counters.ts';
+import type { LatencySummary } from './histogram.ts';
+
+export interface Latencies {
+  /** Milliseconds from when a message was due to its `stored`; absent without `seq`. */
+  readonly confirmed?: LatencySummary;
+  /** To a consumer that has it; absent where the topic was not read live. */
+  readonly consumed?: LatencySummary;
+  /** To its socket: the load's own delay, and that of a socket that was full. */
+  readonly written: LatencySummary;
+}
+
+export interface StepResult {
+  /** Messages a second: asked for, and sent. */
+  readonly rate: number;
+  readonly sentPerSecond: number;
+  readonly latencyMs: Latencies;
+  readonly lost: number;
+  /** Duplicated, reordered, corrupted or invented. */
+  readonly wrong: number;
+  /** Why it did not pass; empty where it did. */
+  readonly why: readonly string[];
+}
+
+export interface LoadResult {
+  /** The name in the records. */
+  readonly run: string;
+  readonly startedAt: string;
+  /** The user ended it before its time. */
+  readonly interrupted: boolean;
+  readonly plan: Omit<LoadPlan, 'readBack' | 'token'> & {
+    readonly brokers: readonly string[];
+    readonly topic: string | undefined;
+  };
+  /** From the first message that was due to the last confirmation. */
+  readonly seconds: number;
+  readonly counts: Counts;
+  readonly readings: number;
+  readonly sentPerSecond: number;
+  readonly confirmedPerSecond: number;
+  readonly codes: Readonly<Record<string, number>>;
+  readonly errors: Readonly<Record<string, number>>;
+  readonly latencyMs: Latencies;
+  /** User and system time of the processes of devices. */
+  readonly loadCpuSeconds: number;
+  /** Absent where nothing was read back. */
+  readonly readBack?: Verdict;
+  readonly steps?: readonly StepResult[];
+  /** Messages a second of the highest step that passed; 0 where none did. */
+  readonly highestRate?: number;
+  /** Why the exit code is 1; empty where it is 0. */
+  readonly faults: readonly string[];
+}
+
+export function faultsOf(result: Omit<LoadResult, 'faults'>): string[] {
+  const { counts, readBack, latencyMs, plan } = result;
+  const faults: string[] = [];
+  const add = (count: number, what: string) =>
+    count > 0 && faults.push(`${count.toLocaleString('en-US')} ${what}`);
+  if (counts.messages === 0) faults.push('nothing was sent');
+  if (readBack !== undefined) {
+    for (const kind of ['lost', 'duplicated', 'reordered', 'corrupted', 'invented'] as const)
+      add(readBack[kind], kind);
+  }
+  add(counts.away, 'devices without a connection at the end');
+  add(counts.unconfirmed, 'never confirmed');
+  add(counts.badWrong, 'bad lines not refused as they should');
+  const p99 = judgedP99(latencyMs);
+  if (plan.step === undefined && p99 !== undefined && p99 > plan.maxP99Ms)
+    faults.push(`p99 is ${p99.toFixed(1)} ms, allowed are ${plan.maxP99Ms}`);
+  return faults;
+}
+
+/** Milliseconds to the confirmation where there is one, otherwise to the consumer. */
+export function judgedP99({ confirmed, consumed }: Latencies): number | undefined {
+  return confirmed?.p99 ?? consumed?.p99;
+}

@@ -1,0 +1,215 @@
+// One run of the load from its plan to its result: processes, connections, one stretch of load or several steps,
+// confirmations, the topic read back.
+import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+import { Clock } from './clock.ts';
+import { Crew } from './crew.ts';
+import { type LoadPlan, readingsOf, type Target } from './plan.ts';
+import { faultsOf, type Latencies, type LoadResult, type StepResult } from './report/result.ts';
+import type { Totals } from './report/totals.ts';
+import { nextRate, stepResult } from './steps.ts';
+import type { Verdict } from './verification/judge.ts';
+
+export type Phase = 'connecting' | 'ramp' | 'load' | 'confirming' | 'closing' | 'reading back';
+
+/** What a display needs; asked for whenever it likes. */
+export interface Progress {
+  readonly phase: Phase;
+  /** Of the present stretch of load, 0 to 1. */
+  readonly share: number;
+  /** Messages a second that are asked for now. */
+  readonly rate: number;
+  readonly totals: Totals;
+}
+
+export interface LoadHooks {
+  /** Called once, before the processes start. */
+  started(progress: () => Progress): void;
+  stepDone?(step: StepResult): void;
+}
+
+/** The load could not be begun; the text is for people. */
+export class LoadError extends Error {}
+
+const PROBE_TIMEOUT_MS = 5_000;
+/** So that all processes have heard of a stretch when it begins. */
+const LEAD_US = 50_000;
+const MAX_STEPS = 200;
+/** A step that fails is tried again: one hiccup of the machine is not the gateway's limit. */
+const TRIES = 2;
+
+/** Ends early when `signal` is aborted, and judges what was sent until then. */
+export async function runLoad(plan: LoadPlan, hooks: LoadHooks, signal: AbortSignal): Promise<LoadResult> {
+  await probe(plan.target);
+  const run = new LoadRun(plan, signal);
+  hooks.started(() => run.progress);
+  return run.result(hooks);
+}
+
+class LoadRun {
+  readonly #plan: LoadPlan;
+  readonly #signal: AbortSignal;
+  readonly #clock = new Clock();
+  // A letter first: `name=value` text would otherwise take some names for numbers.
+  readonly #name = `r${randomBytes(4).toString('hex')}`;
+  readonly #crew: Crew;
+  #phase: Phase = 'connecting';
+  #rate: number;
+  #fromUs = 0;
+  #untilUs = 0;
+  #loadUs = 0;
+
+  constructor(plan: LoadPlan, signal: AbortSignal) {
+    this.#plan = plan;
+    this.#signal = signal;
+    this.#rate = plan.rate;
+    this.#crew = new Crew(plan);
+    signal.addEventListener('abort', () => void this.#crew.stopEarly());
+  }
+
+  get progress(): Progress {
+    const share = (this.#clock.nowUs() - this.#fromUs) / (this.#untilUs - this.#fromUs);
+    return {
+      phase: this.#phase,
+      share: this.#untilUs === 0 ? 0 : Math.min(1, Math.max(0, share)),
+      rate: this.#rate,
+      totals: this.#crew.totals,
+    };
+  }
+
+  async result(hooks: LoadHooks): Promise<LoadResult> {
+    const startedAt = new Date().toISOString();
+    try {
+      await this.#crew.setUp(this.#name, this.#clock);
+      // There was nothing to stop when it was aborted.
+      if (this.#signal.aborted) await this.#crew.stopEarly();
+      if (this.#plan.rampMs === 0) await this.#crew.open();
+      const outcome = this.#plan.step === undefined ? await this.#single() : await this.#steps(hooks);
+      return this.#report(startedAt, outcome);
+    } finally {
+      await this.#crew.stop();
+    }
+  }
+
+  async #single(): Promise<Outcome> {
+    await this.#stretch(this.#plan.rate, this.#plan.rampMs);
+    await this.#confirm();
+    const readBack = await this.#finish();
+    return { readBack, latencyMs: this.#crew.totals.takeLatencies() };
+  }
+
+  async #steps(hooks: LoadHooks): Promise<Outcome> {
+    const plan = this.#plan;
+    const steps: StepResult[] = [];
+    let highestRate = 0;
+    let before: Verdict | undefined;
+    let rate = plan.rate;
+    let rampMs = plan.rampMs;
+    for (let failures = 0; failures < TRIES && steps.length < MAX_STEPS && !this.#signal.aborted; ) {
+      const countsBefore = this.#crew.totals.counts;
+      await this.#stretch(rate, rampMs);
+      rampMs = 0;
+      const accounts = await this.#confirm();
+      this.#phase = 'reading back';
+      const verdict = await this.#crew.settle(accounts);
+      if (this.#signal.aborted) break;
+      const latencyMs = this.#crew.totals.takeLatencies();
+      const counts = this.#crew.totals.counts;
+      const step = stepResult(plan, rate, { latencyMs, counts, countsBefore, verdict, before });
+      before = verdict;
+      steps.push(step);
+      hooks.stepDone?.(step);
+      if (step.why.length > 0) {
+        failures++;
+        continue;
+      }
+      failures = 0;
+      highestRate = rate;
+      rate = nextRate(rate, plan.step);
+    }
+    const shown = steps.findLast(({ why }) => why.length === 0) ?? steps.at(-1);
+    const latencyMs = shown?.latencyMs ?? this.#crew.totals.takeLatencies();
+    return { readBack: await this.#finish(), latencyMs, steps, highestRate };
+  }
+
+  async #stretch(rate: number, rampMs: number): Promise<void> {
+    const { durationMs, warmUpMs } = this.#plan;
+    const startUs = this.#clock.nowUs() + LEAD_US;
+    const loadedUs = startUs + rampMs * 1000;
+    const endUs = loadedUs + durationMs * 1000;
+    const measureFromUs = loadedUs + warmUpMs * 1000;
+    this.#rate = rate;
+    this.#fromUs = startUs;
+    this.#untilUs = endUs;
+    this.#phase = rampMs > 0 ? 'ramp' : 'load';
+    const loaded = setTimeout(() => {
+      this.#phase = 'load';
+    }, rampMs);
+    try {
+      await this.#crew.run({ startUs, endUs, measureFromUs, rate }, rampMs);
+    } finally {
+      clearTimeout(loaded);
+    }
+  }
+
+  async #confirm() {
+    this.#phase = 'confirming';
+    const accounts = await this.#crew.drain();
+    this.#loadUs += this.#clock.nowUs() - this.#fromUs;
+    return accounts;
+  }
+
+  async #finish(): Promise<Verdict | undefined> {
+    this.#phase = 'closing';
+    const accounts = await this.#crew.close();
+    this.#phase = 'reading back';
+    return this.#crew.settle(accounts);
+  }
+
+  #report(startedAt: string, { readBack, ...outcome }: Outcome): LoadResult {
+    const { readBack: kafka, token: _, ...plan } = this.#plan;
+    const { counts, codes, errors, cpuSeconds } = this.#crew.totals;
+    const seconds = this.#loadUs / 1e6;
+    const result = {
+      run: this.#name,
+      startedAt,
+      interrupted: this.#signal.aborted,
+      plan: { ...plan, brokers: kafka?.brokers ?? [], topic: kafka?.topic },
+      seconds,
+      counts,
+      readings: counts.messages * readingsOf(plan.shape),
+      sentPerSecond: counts.messages / seconds,
+      confirmedPerSecond: counts.confirmed / seconds,
+      codes,
+      errors,
+      loadCpuSeconds: cpuSeconds,
+      ...(readBack !== undefined && { readBack }),
+      ...outcome,
+    };
+    return { ...result, faults: faultsOf(result) };
+  }
+}
+
+interface Outcome {
+  readonly readBack: Verdict | undefined;
+  readonly latencyMs: Latencies;
+  readonly steps?: readonly StepResult[];
+  readonly highestRate?: number;
+}
+
+/** Rejects with LoadError where nobody listens. */
+function probe({ host, port }: Target): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, timeout: PROBE_TIMEOUT_MS });
+    const fail = (why: string) => {
+      socket.destroy();
+      reject(new LoadError(`nothing answers at ${host}:${port} (${why})`));
+    };
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('timeout', () => fail('timeout'));
+    socket.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
+  });
+}

@@ -1,0 +1,50 @@
+// Step until it breaks: the next rate, and whether a step passed.
+
+import type { LoadPlan, Step } from './plan.ts';
+import type { Counts } from './report/counters.ts';
+import { judgedP99, type Latencies, type StepResult } from './report/result.ts';
+import type { Verdict } from './verification/judge.ts';
+
+/** Of what was due, so much must have been sent for the rate to be reached. */
+const SENT_SHARE = 0.99;
+
+export interface StepFigures {
+  readonly latencyMs: Latencies;
+  readonly counts: Counts;
+  readonly countsBefore: Counts;
+  /** Of all steps so far, and of all before this one; undefined where nothing is read back. */
+  readonly verdict: Verdict | undefined;
+  readonly before: Verdict | undefined;
+}
+
+export function nextRate(rate: number, step: Step | undefined): number {
+  if (step === undefined) return rate;
+  return 'percent' in step ? Math.ceil(rate * (1 + step.percent / 100)) : rate + step.perSecond;
+}
+
+export function stepResult(plan: LoadPlan, rate: number, figures: StepFigures): StepResult {
+  const { latencyMs, counts, countsBefore, verdict, before } = figures;
+  const since = (name: keyof Counts) => counts[name] - countsBefore[name];
+  const more = (name: 'lost' | 'duplicated' | 'reordered' | 'corrupted' | 'invented') =>
+    (verdict?.[name] ?? 0) - (before?.[name] ?? 0);
+  const lost = more('lost');
+  const wrong = more('duplicated') + more('reordered') + more('corrupted') + more('invented');
+  const p99 = judgedP99(latencyMs);
+  const [sent, unsent] = [since('lines'), since('unsent')];
+  const why: string[] = [];
+  if (p99 === undefined) why.push('no latency was measured');
+  else if (p99 > plan.maxP99Ms) why.push(`p99 ${p99.toFixed(1)} ms, allowed ${plan.maxP99Ms}`);
+  if (sent < SENT_SHARE * (sent + unsent))
+    why.push(`only ${((100 * sent) / (sent + unsent)).toFixed(1)} % were sent`);
+  if (lost > 0) why.push(`${lost} lost`);
+  if (wrong > 0) why.push(`${wrong} duplicated, reordered, corrupted or invented`);
+  if (since('refused') > 0) why.push(`${since('refused')} refused`);
+  return {
+    rate,
+    sentPerSecond: (since('messages') * 1000) / plan.durationMs,
+    latencyMs,
+    lost,
+    wrong,
+    why,
+  };
+}

@@ -1,0 +1,117 @@
+// The entry of the process that reads the topic back and judges it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { serveCalls } from '../child.ts';
+import { Clock } from '../clock.ts';
+import { type LoadPlan, readingsOf } from '../plan.ts';
+import { Histogram, type PackedHistogram } from '../report/histogram.ts';
+import { TopicJudge, type Verdict } from './judge.ts';
+import type { DeviceAccount } from './ledger.ts';
+import { TopicReader } from './topic-reader.ts';
+
+export interface ReaderReport {
+  readonly delivered: number;
+  /** Since the last report. */
+  readonly consumed: PackedHistogram;
+}
+
+export interface ReaderCalls {
+  /** Notes where the topic ends and, where it is to be read live, begins. */
+  start(options: {
+    readonly plan: LoadPlan;
+    readonly run: string;
+    readonly clockOffsetUs: number;
+  }): Promise<void>;
+  /** Readings that were due before do not count in the latencies. */
+  measureFrom(options: { readonly us: number }): void;
+  /** Reads on until nothing is missing, or nothing more has come for that long. */
+  settle(options: {
+    readonly accounts: readonly DeviceAccount[];
+    readonly settleMs: number;
+  }): Promise<Verdict>;
+  stop(options: Record<string, never>): Promise<void>;
+}
+
+const REPORT_MS = 250;
+const POLL_MS = 50;
+
+const consumed = new Histogram();
+let reader: TopicReader | undefined;
+let judge: TopicJudge | undefined;
+let clock = new Clock();
+let measureFromUs = 0;
+let live = false;
+
+/** Ends when a count has not changed for so long. */
+class Patience {
+  readonly #ms: number;
+  #count = -1;
+  #sinceMs = 0;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  lasts(count: number): boolean {
+    const nowMs = performance.now();
+    if (count !== this.#count) this.#sinceMs = nowMs;
+    this.#count = count;
+    return nowMs - this.#sinceMs < this.#ms;
+  }
+}
+
+function onBatch(values: readonly Buffer[]): void {
+  const nowUs = clock.nowUs();
+  for (const value of values) {
+    const dueUs = judge?.see(value);
+    if (live && dueUs !== undefined && dueUs >= measureFromUs) consumed.record(nowUs - dueUs);
+  }
+}
+
+function parts(): { reader: TopicReader; judge: TopicJudge } {
+  if (reader === undefined || judge === undefined) throw new Error('start first');
+  return { reader, judge };
+}
+
+const report = () => {
+  const report: ReaderReport = { delivered: judge?.delivered ?? 0, consumed: consumed.take() };
+  channel.report(report);
+};
+
+const channel = serveCalls<ReaderCalls>({
+  async start({ plan, run, clockOffsetUs }) {
+    if (plan.readBack === undefined) throw new Error('nothing to read');
+    clock = new Clock(clockOffsetUs);
+    live = plan.readBack.live;
+    judge = new TopicJudge({ run, devices: plan.connections, readings: readingsOf(plan.shape) });
+    reader = new TopicReader(plan.readBack, `sluice-load-${run}`, { batch: onBatch });
+    await reader.noteStart();
+    if (live) await reader.start();
+    setInterval(report, REPORT_MS).unref();
+  },
+
+  measureFrom({ us }) {
+    measureFromUs = us;
+  },
+
+  async settle({ accounts, settleMs }) {
+    const { reader, judge } = parts();
+    await reader.start();
+    const patience = new Patience(settleMs);
+    for (;;) {
+      // What is there now is read in any case: it may hold copies of what has come already.
+      const ends = await reader.ends();
+      const reading = new Patience(settleMs);
+      while (!reader.hasRead(ends) && reading.lasts(reader.records)) await sleep(POLL_MS);
+      const verdict = judge.verdict(accounts);
+      if (verdict.lost === 0 || !patience.lasts(judge.delivered)) {
+        report();
+        return verdict;
+      }
+      await sleep(POLL_MS);
+    }
+  },
+
+  async stop() {
+    await reader?.stop();
+  },
+});

@@ -1,0 +1,80 @@
+// A record's value read back: device, number, time and checksum of its reading, found by place and not by a JSON
+// parser, since it is done for every record of the topic.
+import { crc32c } from '../../src/spool/crc32c.ts';
+import { CRC_DIGITS, CRC_TAIL_BYTES } from '../devices/reading-text.ts';
+
+/** `foreign`: not of this run. `corrupted`: of this run, and not as it was sent. */
+export type Seen =
+  | { readonly kind: 'foreign' | 'corrupted' }
+  | {
+      readonly kind: 'reading';
+      readonly device: number;
+      readonly connection: number;
+      readonly n: number;
+      readonly dueUs: number;
+    };
+
+const FOREIGN: Seen = { kind: 'foreign' };
+const CORRUPTED: Seen = { kind: 'corrupted' };
+const DATA = Buffer.from(',"data":');
+const CONNECTION = Buffer.from('","conn":');
+const NUMBER = Buffer.from(',"n":');
+const DUE = Buffer.from(',"due_us":');
+
+/** A device's name in the records. */
+export const deviceName = (run: string, index: number): string => `${run}.${index}`;
+
+export class RecordReader {
+  readonly #open: Buffer;
+
+  /** @param run the name of the run, which its devices' names begin with */
+  constructor(run: string) {
+    this.#open = Buffer.from(`{"device":"${run}.`);
+  }
+
+  read(value: Buffer): Seen {
+    const data = value.indexOf(DATA);
+    const from = data + DATA.length;
+    if (data < 0 || !startsWith(value, from, this.#open)) return FOREIGN;
+    // The reading's checksum and ends, then the record's own brace.
+    const crcAt = value.length - 1 - CRC_TAIL_BYTES;
+    if (crcAt <= from) return CORRUPTED;
+    const crc = crc32c(value.subarray(from, crcAt)).toString(16).padStart(CRC_DIGITS, '0');
+    if (value.toString('latin1', crcAt) !== `,"crc":"x${crc}"}}`) return CORRUPTED;
+    return this.#fields(value, from + this.#open.length);
+  }
+
+  #fields(value: Buffer, from: number): Seen {
+    const cursor = { at: from };
+    const device = number(value, cursor, CONNECTION);
+    const connection = number(value, cursor, NUMBER);
+    const n = number(value, cursor, DUE);
+    const dueUs = number(value, cursor, undefined);
+    if (device < 0 || connection < 0 || n < 0 || dueUs < 0) return CORRUPTED;
+    return { kind: 'reading', device, connection, n, dueUs };
+  }
+}
+
+/** The digits at the cursor, which then is behind what must follow them; -1 where that is not so. */
+function number(value: Buffer, cursor: { at: number }, then: Buffer | undefined): number {
+  let result = 0;
+  const from = cursor.at;
+  for (;;) {
+    const digit = (value[cursor.at] ?? 0) - 48;
+    if (digit < 0 || digit > 9) break;
+    result = result * 10 + digit;
+    cursor.at++;
+  }
+  if (cursor.at === from || !Number.isSafeInteger(result)) return -1;
+  if (then !== undefined && !startsWith(value, cursor.at, then)) return -1;
+  cursor.at += then?.length ?? 0;
+  return result;
+}
+
+function startsWith(value: Buffer, at: number, expected: Buffer): boolean {
+  if (at + expected.length > value.length) return false;
+  for (let index = 0; index < expected.length; index++) {
+    if (value[at + index] !== expected[index]) return false;
+  }
+  return true;
+}

@@ -1,0 +1,170 @@
+// Fills the snapshot from the parts of a process that count. Belongs to the wiring: the only place that reads them
+// all.
+import type { ProcessStats } from '../admin/process-stats.ts';
+import { MAX_PROBLEMS, mergeOtherTopics, type Readiness, type Snapshot } from '../admin/snapshot.ts';
+import type { Kafka } from '../kafka/kafka.ts';
+import type { JobSink } from '../queue/job.ts';
+import type { Acceptor } from '../server/acceptor.ts';
+import type { ReadPacer } from '../server/read-pacer.ts';
+import type { TcpServer } from '../server/tcp-server.ts';
+
+export interface SnapshotSources {
+  readonly version: string;
+  readonly server: TcpServer;
+  readonly pacer: ReadPacer;
+  readonly sink: JobSink;
+  readonly workers: () => number;
+  readonly kafka: Kafka;
+  readonly process: ProcessStats;
+  readonly stopping: () => boolean;
+}
+
+export function takeSnapshot(sources: SnapshotSources): Snapshot {
+  const { server, pacer, sink, kafka } = sources;
+  const { batcher, delivery, budget } = kafka;
+  const queue = sink.stats;
+  const orphaned = kafka.orphans.records;
+  const oldest = Math.min(batcher.oldestOpenMs ?? Infinity, delivery.oldestMs ?? Infinity);
+  return {
+    version: sources.version,
+    at: new Date().toISOString(),
+    uptimeSeconds: process.uptime(),
+    readiness: readiness(sources),
+    ...serverFigures(server, pacer),
+    queue: {
+      depth: queue.depth,
+      capacity: queue.capacity,
+      bytes: queue.bytes,
+      capacityBytes: queue.capacityBytes,
+      workers: sources.workers(),
+    },
+    records: {
+      accepted: batcher.accepted,
+      recovered: kafka.recovered + orphaned.recovered,
+      open: batcher.openRecords,
+      inFlight: delivery.inFlightRecords,
+      spooled: delivery.spooledRecords + orphaned.spooled,
+      confirmed: delivery.counters.confirmed + orphaned.confirmed,
+      deadLettered: delivery.counters.deadLettered + orphaned.deadLettered,
+      damaged: (kafka.spool?.badRecords ?? 0) + orphaned.damaged,
+      abandoned: 0,
+    },
+    kafka: {
+      connected: kafka.cluster?.connected ?? false,
+      partitions: batcher.partitions ?? 0,
+      batchesConfirmed: delivery.counters.batchesConfirmed,
+      bytesSent: delivery.bytesSent,
+      retries: delivery.counters.retries,
+      bufferBytes: budget.used,
+      bufferCapacityBytes: budget.capacity,
+      oldestUnconfirmedSeconds: oldest === Infinity ? 0 : (performance.now() - oldest) / 1000,
+      lastError: kafka.link?.problem ?? delivery.counters.lastError,
+      problems: problemsOf(kafka),
+      heldPartitions: delivery.heldPartitions,
+      throttledSeconds: (kafka.cluster?.throttledMs ?? 0) / 1000,
+    },
+    spool: spoolFigures(kafka),
+    deadLetters: deadLetterFigures(kafka),
+    process: sources.process.read(),
+    processes: { configured: 1, running: 1, restarts: 0, unseen: 0 },
+  };
+}
+
+function spoolFigures({ delivery, spool, spoolCap, orphans }: Kafka): Snapshot['spool'] {
+  const oldestMs = Math.min(delivery.oldestSpooledMs ?? Infinity, orphans.oldestMs ?? Infinity);
+  const others = orphans.otherTopics;
+  return {
+    bytes: spoolCap.bytes,
+    capacityBytes: spoolCap.maxBytes,
+    partitions: delivery.spoolingPartitions,
+    oldestSeconds: oldestMs === Infinity ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000),
+    badBatches: (spool?.badBatches ?? 0) + orphans.badBatches,
+    batchesWritten: delivery.counters.batchesSpooled,
+    trouble: delivery.spoolTrouble ?? orphans.trouble,
+    otherRecords: others.reduce((sum, { records }) => sum + records, 0),
+    otherTopics: mergeOtherTopics(others),
+  };
+}
+
+function deadLetterFigures({ deadLetters, orphans: { letters } }: Kafka): Snapshot['deadLetters'] {
+  return {
+    sent: deadLetters.sent + letters.sent,
+    dropped: deadLetters.dropped,
+    waiting: deadLetters.waiting + letters.waiting,
+    bytes: deadLetters.bytes,
+    problem: deadLetters.problem ?? letters.problem,
+  };
+}
+
+/** Of connections and lines, but for those of the port. */
+export function serverFigures(
+  { counters, activeConnections, uniqueZipcodes, wheel }: TcpServer,
+  pacer?: ReadPacer,
+): Pick<Snapshot, 'connections' | 'lines'> {
+  return {
+    connections: {
+      active: activeConnections,
+      maximum: 0,
+      identified: counters.identified,
+      accepted: 0,
+      paused: counters.paused,
+      uniqueZipcodes,
+      scheduledTimers: wheel.size,
+      receivedBytes: counters.receivedBytes,
+      readRests: pacer?.rests ?? 0,
+    },
+    lines: {
+      received: counters.linesReceived,
+      accepted: counters.linesAccepted,
+      waiting: counters.linesReceived - counters.linesAccepted - counters.linesRefused,
+      refused: { ...counters.refused },
+      refusedLines: counters.linesRefused,
+    },
+  };
+}
+
+/** The figures of the port, which is one for all processes. */
+export function withAcceptor(snapshot: Snapshot, { options, counters }: Acceptor): Snapshot {
+  return {
+    ...snapshot,
+    connections: {
+      ...snapshot.connections,
+      maximum: options.maxConnections,
+      accepted: counters.accepted,
+    },
+    lines: {
+      ...snapshot.lines,
+      refused: { ...snapshot.lines.refused, server_full: counters.refused },
+    },
+  };
+}
+
+/** Why records are not delivered, Kafka as a whole first. */
+function problemsOf(kafka: Kafka): readonly string[] {
+  const problem = kafka.link?.problem ?? null;
+  const all = [...(problem === null ? [] : [problem]), ...kafka.delivery.problems, ...kafka.orphans.problems];
+  return [...new Set(all)].slice(0, MAX_PROBLEMS);
+}
+
+function readiness({ kafka, stopping }: SnapshotSources): Readiness {
+  const reasons: string[] = [];
+  if (stopping()) reasons.push('the gateway is stopping');
+  // Records are safe on the disk meanwhile, but whoever routes devices may have a better gateway for them.
+  if (kafka.link !== undefined && kafka.link.problem !== null)
+    reasons.push(`Kafka cannot be used${kafka.link.isPartial ? ' in full' : ''}: ${kafka.link.problem}`);
+  const { counters, failingPartitions, heldPartitions, problems } = kafka.delivery;
+  const waiting = Math.max(failingPartitions, heldPartitions);
+  if (reasons.length === 0 && waiting > 0) {
+    const why = counters.lastError === null ? '' : `: ${counters.lastError}`;
+    const [partitions, verb] =
+      waiting === 1 ? ['1 partition is', 'waits'] : [`${waiting} partitions are`, 'wait'];
+    reasons.push(`${partitions} refused by Kafka and ${verb} in the spool${why}`);
+  }
+  // A reason that does not go away by itself tells what to do, also while Kafka as a whole has another problem.
+  if (waiting > 0) reasons.push(...problems);
+  if (!kafka.budget.hasRoom())
+    reasons.push('unconfirmed records fill KAFKA_BUFFER_BYTES, devices are paused');
+  if (kafka.delivery.spoolTrouble !== null) reasons.push(kafka.delivery.spoolTrouble);
+  if (kafka.deadLetters.blocked !== null) reasons.push(kafka.deadLetters.blocked);
+  return { ready: reasons.length === 0, reasons };
+}

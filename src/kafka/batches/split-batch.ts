@@ -1,0 +1,62 @@
+// A sealed batch taken apart into its records, and records sealed as smaller batches.
+
+import { DiskBatch } from '../delivery/producer-batch.ts';
+import { type Codec, decompress } from './compression.ts';
+import {
+  forEachRecord,
+  HEADER_BYTES,
+  NO_PRODUCER,
+  RecordBatchWriter,
+  readBatchFields,
+  recordParts,
+  stamp,
+} from './record-batch.ts';
+
+export interface RawRecord {
+  /** Milliseconds since 1970. */
+  readonly timestampMs: number;
+  /** The record's bytes from the key's length on. */
+  readonly body: Uint8Array;
+}
+
+/** A record that Kafka refuses for good. */
+export interface RefusedRecord extends RawRecord {
+  readonly key: Uint8Array;
+  readonly value: Buffer;
+}
+
+/** The records of a sealed batch. */
+export async function unpack(bytes: Buffer): Promise<RawRecord[]> {
+  const { codecId, baseTimestampMs } = readBatchFields(bytes);
+  const records = await decompress(codecId, bytes.subarray(HEADER_BYTES));
+  const found: RawRecord[] = [];
+  forEachRecord(records, baseTimestampMs, (timestampMs, body) => found.push({ timestampMs, body }));
+  return found;
+}
+
+/**
+ * The batch as several: the first has the records up to `ends[0]`, the next those up to `ends[1]`, and so on.
+ * @param ends rising numbers of records, the last of which is the batch's count; empty parts are left out
+ */
+export async function split(batch: DiskBatch, ends: readonly number[], codec: Codec): Promise<DiskBatch[]> {
+  const records = await unpack(batch.bytes);
+  const ranges = ends
+    .map((end, index) => ({ from: ends[index - 1] ?? 0, to: Math.min(end, batch.count) }))
+    .filter(({ from, to }) => from < to);
+  return Promise.all(
+    ranges.map(async ({ from, to }) => {
+      const writer = new RecordBatchWriter(HEADER_BYTES);
+      for (const { timestampMs, body } of records.slice(from, to)) writer.appendRaw(timestampMs, body);
+      const { bytes } = await writer.seal(codec);
+      stamp(bytes, NO_PRODUCER);
+      return new DiskBatch({ bytes, count: to - from, offset: batch.offset + from });
+    }),
+  );
+}
+
+/** The only record of a batch. */
+export async function onlyRecord({ bytes }: DiskBatch): Promise<RefusedRecord> {
+  const [record] = await unpack(bytes);
+  if (record === undefined) throw new Error('the batch has no record');
+  return { ...recordParts(record.body), ...record };
+}

@@ -1,0 +1,232 @@
+// The cluster as the rest of the gateway sees it: each method is one request to whoever can answer it. Connections
+// are the concern of brokers.ts and below.
+import type { Logger } from 'pino';
+import { backoffMs, pause } from '../../time/backoff.ts';
+import { TOPIC_LIMIT_NAMES, type TopicLimits, topicLimits } from '../topics/topic-limits.ts';
+import { kafkaError } from '../wire/errors.ts';
+import type { ProduceAnswer, ProduceRequest } from '../wire/produce-request.ts';
+import { Brokers } from './brokers.ts';
+import { AnswerError, ClusterError } from './cluster-error.ts';
+import { addressText } from './connector.ts';
+import type { ControlConnection } from './control-connection.ts';
+import type { ClusterOptions, MetadataAnswer } from './kafkajs.ts';
+
+export type { TopicLimits } from '../topics/topic-limits.ts';
+export { ClusterError } from './cluster-error.ts';
+
+/** One topic as the brokers know it. */
+export interface TopicMetadata {
+  /** Kafka's error code for the topic, 0 if it exists. */
+  readonly errorCode: number;
+  /** Node id of each partition's leader by partition, -1 if it has none now. */
+  readonly leaders: readonly number[];
+  readonly clusterId: string | undefined;
+  /** Node id of the broker that answered, undefined if it is not known which one did. */
+  readonly from: number | undefined;
+  /** Node ids of the brokers that the answer names. */
+  readonly brokers: readonly number[];
+}
+
+export interface MetadataQuestion {
+  /** Node ids of brokers that are asked only if the others do not answer. */
+  readonly askLast?: ReadonlySet<number>;
+  /** True if the answer may be old: then brokers that it does not name are still asked and connected to. */
+  readonly isDoubted?: (answer: TopicMetadata) => boolean;
+}
+
+export interface TopicToCreate {
+  readonly topic: string;
+  readonly partitions: number;
+  /** -1 = the broker's own default. */
+  readonly replicationFactor: number;
+  /** Settings of the topic, beside the broker's defaults. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+const CREATE_TOPIC_TIMEOUT_MS = 8000;
+const TOPIC_ALREADY_EXISTS = 36;
+const UNKNOWN_TOPIC_OR_PARTITION = 3;
+/**
+ * Answers to CreateTopics that say nothing about the topic: the broker is not the controller (41), the controller is
+ * moving or slow (7, 8, 13, 14, 15), or it wants fewer requests (89).
+ */
+const CREATE_TOPIC_AGAIN = new Set([41, 7, 8, 13, 14, 15, 89]);
+const CREATE_TOPIC_TRIES = 5;
+const DESCRIBE_TRIES = 3;
+const AGAIN = { firstMs: 200, maxMs: 1000 };
+const TOPIC_RESOURCE = 2;
+
+export class KafkaCluster {
+  readonly #brokers: Brokers;
+  readonly #closing = new AbortController();
+  #controllerId = -1;
+
+  constructor(options: ClusterOptions, log: Logger) {
+    this.#brokers = new Brokers(options, log);
+  }
+
+  /** True while at least one broker is connected. */
+  get connected(): boolean {
+    return this.#brokers.isConnected;
+  }
+
+  /** How long brokers have told us to wait since the start (quotas), milliseconds, added up over all brokers. */
+  get throttledMs(): number {
+    return this.#brokers.throttledMs;
+  }
+
+  /** True while at least one broker makes us wait. */
+  get throttled(): boolean {
+    return this.#brokers.isThrottled;
+  }
+
+  /** Leaders of a topic's partitions, from any broker that answers; also learns the brokers' addresses. */
+  async topicMetadata(topic: string, { askLast, isDoubted }: MetadataQuestion = {}): Promise<TopicMetadata> {
+    const payload = { topics: [topic], allowAutoTopicCreation: false };
+    const { answer, from } = await this.#brokers.askAny(async (broker, nodeId) => {
+      const answer = await broker.ask('Metadata', payload, this.#brokers.controlTimeoutMs);
+      // A broker that has just started may know neither the others nor any topic. Kafka's Java client passes over
+      // such an answer, too.
+      if (answer.brokers.length === 0)
+        throw new ClusterError('UNREACHABLE', `${broker.address} names no brokers: it has only just started`);
+      return { answer, from: nodeId ?? brokerAt(broker.address, answer.brokers) };
+    }, askLast);
+    const metadata = metadataOf(topic, answer, from);
+    this.#brokers.learn(answer, isDoubted?.(metadata));
+    this.#controllerId = answer.controllerId;
+    return metadata;
+  }
+
+  /**
+   * Asks the controller to create a topic. Resolves with Kafka's reason if it refuses, null if the topic exists
+   * afterwards. Rejects with ClusterError if nobody who can decide it could be asked.
+   */
+  async createTopic(topic: TopicToCreate): Promise<string | null> {
+    let last: unknown;
+    for (let tries = 1; tries <= CREATE_TOPIC_TRIES; tries++) {
+      if (tries > 1) {
+        await pause(backoffMs(tries - 1, AGAIN), this.#closing.signal);
+        // The controller may be another one by now.
+        await this.topicMetadata(topic.topic);
+      }
+      try {
+        const { errorCode, errorMessage } = await this.#askToCreate(topic);
+        if (errorCode === 0 || errorCode === TOPIC_ALREADY_EXISTS) return null;
+        const { name } = kafkaError(errorCode);
+        if (!CREATE_TOPIC_AGAIN.has(errorCode)) return errorMessage ? `${name}: ${errorMessage}` : name;
+        last = new AnswerError(errorCode, name);
+      } catch (error) {
+        if (error instanceof ClusterError && error.code === 'UNSUPPORTED') throw error;
+        last = error;
+      }
+    }
+    if (last instanceof ClusterError) throw last;
+    const reason = last instanceof Error ? last.message : String(last);
+    throw new ClusterError(
+      'UNREACHABLE',
+      `topic ${topic.topic} could not be created, no controller took the request: ${reason}`,
+    );
+  }
+
+  async #askToCreate({ topic, partitions, replicationFactor, config = {} }: TopicToCreate) {
+    const topics = [
+      {
+        topic,
+        numPartitions: partitions,
+        replicationFactor,
+        configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+      },
+    ];
+    const ask = async (broker: ControlConnection) => {
+      const timeout = CREATE_TOPIC_TIMEOUT_MS - 1000;
+      const answer = await broker.ask('CreateTopics', { topics, timeout }, CREATE_TOPIC_TIMEOUT_MS);
+      const found = answer.topicErrors.find((entry) => entry.topic === topic);
+      if (found === undefined)
+        throw new ClusterError('PROTOCOL', `the broker's answer does not name topic ${topic}`);
+      return found;
+    };
+    if (this.#controllerId < 0) return await this.#brokers.askAny(ask);
+    return await this.#brokers.askNode(this.#controllerId, ask);
+  }
+
+  /** What the topic takes, or undefined if the broker does not let us read it. */
+  async topicLimits(topic: string): Promise<TopicLimits | undefined> {
+    const resources = [{ type: TOPIC_RESOURCE, name: topic, configNames: TOPIC_LIMIT_NAMES }];
+    for (let tries = 1; ; tries++) {
+      const answer = await this.#brokers.askAny((broker) =>
+        broker.ask('DescribeConfigs', { resources }, this.#brokers.controlTimeoutMs),
+      );
+      const [found] = answer.resources;
+      if (found === undefined) return undefined;
+      if (found.errorCode === 0) return topicLimits(found.configEntries);
+      // A topic that has just been created is not known to every broker yet.
+      if (found.errorCode !== UNKNOWN_TOPIC_OR_PARTITION || tries === DESCRIBE_TRIES) return undefined;
+      await pause(backoffMs(tries, AGAIN), this.#closing.signal);
+    }
+  }
+
+  /** A fresh producer id for idempotent writes. Rejects with AnswerError if the broker has none to give now. */
+  async initProducerId(): Promise<{ producerId: bigint; producerEpoch: number }> {
+    const { errorCode, producerId, producerEpoch } = await this.#brokers.askAny((broker) =>
+      broker.ask(
+        'InitProducerId',
+        { transactionalId: null, transactionTimeout: 60_000 },
+        this.#brokers.controlTimeoutMs,
+      ),
+    );
+    if (errorCode !== 0) throw new AnswerError(errorCode, `InitProducerId: ${kafkaError(errorCode).name}`);
+    return { producerId: BigInt(producerId), producerEpoch };
+  }
+
+  /**
+   * Sends one Produce request to a broker, after those that were handed over before it. While the broker throttles us
+   * the request waits here, and its time limit does not run. Rejects with ClusterError if no answer came: unless it
+   * was never sent, the outcome is unknown, and the same bytes have to be sent again. With acks 0 it resolves with
+   * undefined once little enough waits to be written.
+   */
+  async produce(nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined> {
+    try {
+      return await this.#brokers.queueOf(nodeId).produce(request);
+    } catch (error) {
+      if (error instanceof ClusterError && error.code === 'TIMEOUT') this.#brokers.failed(nodeId);
+      throw error;
+    }
+  }
+
+  /**
+   * Connects to a broker for producing, unless that is done. Rejects with ClusterError; if the broker cannot be
+   * reached, the message names its address and `advertised.listeners`.
+   */
+  async connectTo(nodeId: number): Promise<void> {
+    await this.#brokers.queueOf(nodeId).connected();
+  }
+
+  /** Closes every connection at once; requests in flight are rejected. */
+  close(): void {
+    this.#closing.abort();
+    this.#brokers.close();
+  }
+}
+
+/** @throws ClusterError if the answer is about other topics only */
+function metadataOf(topic: string, answer: MetadataAnswer, from: number | undefined): TopicMetadata {
+  const found = answer.topicMetadata.find((entry) => entry.topic === topic);
+  if (found === undefined)
+    throw new ClusterError('PROTOCOL', `the broker's answer does not name topic ${topic}`);
+  const leaders = new Array<number>(found.partitionMetadata.length).fill(-1);
+  for (const partition of found.partitionMetadata) leaders[partition.partitionId] = partition.leader;
+  return {
+    errorCode: found.topicErrorCode,
+    leaders,
+    clusterId: answer.clusterId ?? undefined,
+    from,
+    brokers: answer.brokers.map(({ nodeId }) => nodeId),
+  };
+}
+
+/** Which broker a configured address leads to. Undefined if it is none that a broker advertises, as with a load balancer. */
+function brokerAt(address: string, brokers: MetadataAnswer['brokers']): number | undefined {
+  const [first] = brokers;
+  if (brokers.length === 1) return first?.nodeId;
+  return brokers.find((broker) => addressText(broker).toLowerCase() === address.toLowerCase())?.nodeId;
+}

@@ -1,0 +1,127 @@
+// Makes connections to brokers, for control and for produce: connects, logs in and asks for the versions, each within
+// a time limit. Both kinds share one back-off for refused logins, because both use the same user.
+import type { Logger } from 'pino';
+import { type BrokerVersions, chooseVersion } from '../wire/api-versions.ts';
+import { ClusterError, within } from './cluster-error.ts';
+import { asClusterError, ControlConnection } from './control-connection.ts';
+import {
+  type Address,
+  brokerBuilder,
+  type ClusterOptions,
+  destroyBroker,
+  isRefusedLogin,
+  type KafkaBroker,
+  sessionLifetimeMs,
+  takeSocket,
+} from './kafkajs.ts';
+import { LoginBackoff } from './login-backoff.ts';
+import { ProduceConnection, type ProduceConnectionEvents } from './produce-connection.ts';
+import { type SaslSession, saslSession } from './sasl-session.ts';
+
+interface LoggedIn {
+  readonly broker: KafkaBroker;
+  readonly versions: BrokerVersions;
+  readonly session: SaslSession;
+}
+
+export type Verify = (connection: ControlConnection) => Promise<void>;
+
+export class Connector {
+  readonly #options: ClusterOptions;
+  readonly #timeoutMs: number;
+  readonly #build: (address: Address) => Promise<KafkaBroker>;
+  readonly #logins = new LoginBackoff();
+  #closed = false;
+
+  /** @param timeoutMs for TCP and TLS, and again for the login */
+  constructor(options: ClusterOptions, { timeoutMs, log }: { timeoutMs: number; log: Logger }) {
+    this.#options = options;
+    this.#timeoutMs = timeoutMs;
+    this.#build = brokerBuilder(options, { connectTimeoutMs: timeoutMs, log });
+  }
+
+  get isLoginRefused(): boolean {
+    return this.#logins.isRefused;
+  }
+
+  async control(address: Address, mayRetryLogin: boolean): Promise<ControlConnection> {
+    const { broker, versions, session } = await this.#logIn(address, mayRetryLogin);
+    return new ControlConnection(broker, { address: addressText(address), versions, session });
+  }
+
+  /** @param verify asks the broker something before anything is produced; its rejection closes the connection */
+  async produce(
+    address: Address,
+    { events, verify }: { events: ProduceConnectionEvents; verify: Verify },
+  ): Promise<ProduceConnection> {
+    const { broker, versions, session } = await this.#logIn(address, false);
+    try {
+      await verify(new ControlConnection(broker, { address: addressText(address), versions, session }));
+      const version = chooseVersion(versions, 'Produce', addressText(address));
+      const { clientId, requestTimeoutMs } = this.#options;
+      return new ProduceConnection(
+        {
+          socket: takeSocket(broker),
+          address: addressText(address),
+          version,
+          clientId,
+          requestTimeoutMs,
+          session,
+        },
+        events,
+      );
+    } catch (error) {
+      const reason = asClusterError(error, addressText(address));
+      destroyBroker(broker, reason);
+      throw reason;
+    }
+  }
+
+  /** From here on no connection is handed out. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #logIn(address: Address, mayRetryLogin: boolean): Promise<LoggedIn> {
+    if (this.#closed) throw new ClusterError('UNREACHABLE', 'the client is closed');
+    this.#logins.enter(mayRetryLogin);
+    const broker = await this.#build(address);
+    const startedAtMs = performance.now();
+    try {
+      await within(2 * this.#timeoutMs, broker.connect(), `${addressText(address)} did not answer`);
+    } catch (error) {
+      const reason = this.#failure(error, address);
+      destroyBroker(broker, reason);
+      throw reason;
+    }
+    this.#logins.accepted();
+    const { versions } = broker;
+    if (this.#closed || versions === null) {
+      const reason = new ClusterError('UNREACHABLE', 'the client is closed');
+      destroyBroker(broker, reason);
+      throw reason;
+    }
+    // Counted from before the login, so that we never take the session for longer than it is.
+    const { requestTimeoutMs } = this.#options;
+    const session = saslSession(sessionLifetimeMs(broker), { startedAtMs, requestTimeoutMs });
+    return { broker, versions, session };
+  }
+
+  #failure(error: unknown, address: Address): Error {
+    if (this.#options.sasl === undefined || !isRefusedLogin(error)) {
+      this.#logins.notTried();
+      return asClusterError(error, addressText(address));
+    }
+    const refusal = new ClusterError(
+      'AUTHENTICATION',
+      `${addressText(address)} refuses the login set by KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD: ${error.message}`,
+      { cause: error },
+    );
+    this.#logins.refused(refusal);
+    return refusal;
+  }
+}
+
+export function addressText({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

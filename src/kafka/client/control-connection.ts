@@ -1,0 +1,130 @@
+// A connection to a broker for everything but Produce: kafkajs's, with our time limits. A time limit that is exceeded
+// ends this connection only, and not before the other requests on it have had their time.
+import { type BrokerVersions, chooseVersion } from '../wire/api-versions.ts';
+import { AnswerError, ClusterError, within } from './cluster-error.ts';
+import {
+  askBroker,
+  type ControlApi,
+  type ControlApis,
+  destroyBroker,
+  isBrokerConnected,
+  isBrokersAnswer,
+  type KafkaBroker,
+} from './kafkajs.ts';
+import type { SaslSession } from './sasl-session.ts';
+
+export class ControlConnection {
+  /** host:port, for messages. */
+  readonly address: string;
+  readonly #broker: KafkaBroker;
+  readonly #versions: BrokerVersions;
+  readonly #session: SaslSession;
+  #asking = 0;
+  #retired = false;
+
+  constructor(
+    broker: KafkaBroker,
+    parts: { address: string; versions: BrokerVersions; session: SaslSession },
+  ) {
+    this.#broker = broker;
+    this.address = parts.address;
+    this.#versions = parts.versions;
+    this.#session = parts.session;
+  }
+
+  get isConnected(): boolean {
+    return !this.#retired && isBrokerConnected(this.#broker);
+  }
+
+  /** It is connected and its login will last. */
+  get isUsable(): boolean {
+    return this.isConnected && performance.now() < this.#session.renewAtMs;
+  }
+
+  /** Rejects with AnswerError if the broker answers with an error to the request as a whole, else ClusterError. */
+  async ask<A extends ControlApi>(
+    api: A,
+    payload: ControlApis[A]['payload'],
+    timeoutMs: number,
+  ): Promise<ControlApis[A]['answer']> {
+    const version = chooseVersion(this.#versions, api, this.address);
+    this.#asking++;
+    try {
+      const answer = askBroker(this.#broker, api, { version, payload });
+      return await within(timeoutMs, answer, `${this.address} did not answer ${api}`);
+    } catch (error) {
+      throw asClusterError(error, this.address);
+    } finally {
+      this.#asking--;
+      if (this.#retired && this.#asking === 0) this.destroy();
+    }
+  }
+
+  /** Takes no more requests, and closes once those in flight are settled. Each of them has a time limit. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#asking === 0) this.destroy();
+  }
+
+  /** Drops the connection at once; requests in flight are rejected. */
+  destroy(): void {
+    this.#retired = true;
+    destroyBroker(this.#broker, new ClusterError('UNREACHABLE', 'the connection was dropped'));
+  }
+}
+
+/** The control connection to one address: made when it is needed, replaced when it is not usable any more. */
+export class ControlSlot {
+  readonly #connect: (mayRetryLogin: boolean) => Promise<ControlConnection>;
+  #connection: ControlConnection | undefined;
+  #connecting: Promise<ControlConnection> | undefined;
+  #closed = false;
+
+  constructor(connect: (mayRetryLogin: boolean) => Promise<ControlConnection>) {
+    this.#connect = connect;
+  }
+
+  get isConnected(): boolean {
+    return this.#connection?.isConnected ?? false;
+  }
+
+  /** @param mayRetryLogin also while logins are refused: for requests that come one at a time */
+  async get(mayRetryLogin: boolean): Promise<ControlConnection> {
+    if (this.#connection?.isUsable) return this.#connection;
+    this.retire();
+    // All that ask at the same time share one attempt: a connection that nobody holds would never be closed.
+    this.#connecting ??= this.#connect(mayRetryLogin).finally(() => {
+      this.#connecting = undefined;
+    });
+    const connection = await this.#connecting;
+    if (this.#closed) {
+      connection.destroy();
+      throw new ClusterError('UNREACHABLE', 'the connection was dropped');
+    }
+    this.#connection = connection;
+    return connection;
+  }
+
+  /** The next request gets a new connection. */
+  retire(): void {
+    this.#connection?.retire();
+    this.#connection = undefined;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#connection?.destroy();
+    this.#connection = undefined;
+  }
+}
+
+export function asClusterError(error: unknown, address: string): Error {
+  if (error instanceof ClusterError || error instanceof AnswerError) return error;
+  if (isBrokersAnswer(error)) return new AnswerError(codeOf(error), `${address}: ${error.message}`);
+  const message = error instanceof Error ? error.message : String(error);
+  return new ClusterError('UNREACHABLE', `${address}: ${message}`, { cause: error });
+}
+
+function codeOf(error: Error): number {
+  return (error as Error & { readonly code?: number }).code ?? -1;
+}

@@ -1,0 +1,283 @@
+// One authenticated connection to a broker that carries Produce requests and nothing else, so that no other
+// request's time limit can end it. It owns the socket from here on.
+//
+// - Requests are written in the order of `send`, each in one write. The broker answers in the same order: an answer
+//   with another correlation id, or larger than MAX_ANSWER_BYTES, closes the connection.
+// - Each request is settled exactly once: with its answer, or with a ClusterError if the outcome is unknown.
+// - The time limit of a request runs from its `send` on a clock that stands still while the broker throttles us. One
+//   timer watches the oldest request; nothing is armed for each request.
+// - With acks 0 there is no answer. The request is settled once no more than MAX_UNSENT_BYTES wait to be written, so
+//   memory is bounded. If nothing is written within the time limit, the connection is dropped.
+// - Nothing is tried again here.
+import type { Socket } from 'node:net';
+import { FrameReader } from '../wire/frame-reader.ts';
+import {
+  decodeProduceResponse,
+  encodeProduceRequest,
+  type ProduceAnswer,
+  type ProduceRequest,
+  THROTTLE_AFTER_ANSWER_SINCE,
+} from '../wire/produce-request.ts';
+import { ClusterError, type ClusterErrorCode } from './cluster-error.ts';
+import type { SaslSession } from './sasl-session.ts';
+
+export interface ProduceConnectionOptions {
+  /** Connected and logged in; nothing listens to it any more. */
+  readonly socket: Socket;
+  /** host:port, for messages. */
+  readonly address: string;
+  /** Of the Produce request. */
+  readonly version: number;
+  readonly clientId: string;
+  readonly requestTimeoutMs: number;
+  readonly session: SaslSession;
+}
+
+export interface ProduceConnectionEvents {
+  /** The broker reads nothing from us for so long; called before the answer that said so is handed out. */
+  throttled(ms: number): void;
+  /** Called once, for whatever reason it ended. @param unsettled requests whose outcome is unknown */
+  closed(connection: ProduceConnection, unsettled: readonly ProduceRequest[]): void;
+}
+
+/** An answer has about 30 bytes for each partition. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+const MAX_UNSENT_BYTES = 1024 * 1024;
+/** By the peer, or by a box on the way in its name. */
+const CLOSED_CODES = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+
+interface Sent {
+  readonly request: ProduceRequest;
+  readonly correlationId: number;
+  /** On the clock of time limits. */
+  startedAtMs: number;
+  resolve(answer: ProduceAnswer | undefined): void;
+  reject(error: Error): void;
+}
+
+export class ProduceConnection {
+  readonly session: SaslSession;
+  /** Monotonic milliseconds. */
+  lastUsedAtMs = performance.now();
+
+  readonly #options: ProduceConnectionOptions;
+  readonly #events: ProduceConnectionEvents;
+  readonly #frames = new FrameReader(MAX_ANSWER_BYTES);
+  #nextCorrelationId = 0;
+  /** In the order of sending, as are those that wait to be written with acks 0. */
+  #unanswered: Sent[] = [];
+  #unwritten: Sent[] = [];
+  /** How long the clock of time limits has stood still, time that the broker has announced included. */
+  #stoodStillMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #state: 'open' | 'draining' | 'closed' = 'open';
+
+  constructor(options: ProduceConnectionOptions, events: ProduceConnectionEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.session = options.session;
+    const { socket, address } = options;
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('end', () => this.#fail('CLOSED', `${address} closed the connection`));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const code = CLOSED_CODES.has(error.code ?? '') ? 'CLOSED' : 'UNREACHABLE';
+      this.#fail(code, `the connection to ${address} broke: ${error.message}`, error);
+    });
+    socket.on('close', () => this.#fail('CLOSED', `the connection to ${address} was closed`));
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** No request waits for an answer or for being written. */
+  get isIdle(): boolean {
+    return this.#unanswered.length === 0 && this.#unwritten.length === 0;
+  }
+
+  /** True if a request that is not settled yet has a batch of the same partition. */
+  sharesPartition(request: ProduceRequest): boolean {
+    return [...this.#unanswered, ...this.#unwritten].some((sent) => sharePartition(sent.request, request));
+  }
+
+  /** Resolves with the answer, or with undefined if acks is 0; rejects with ClusterError if there is none. */
+  send(request: ProduceRequest): Promise<ProduceAnswer | undefined> {
+    if (this.#state !== 'open') {
+      return Promise.reject(new ClusterError('UNREACHABLE', 'the connection is closed'));
+    }
+    const { clientId, version, requestTimeoutMs } = this.#options;
+    const correlationId = this.#nextCorrelationId;
+    this.#nextCorrelationId = (correlationId + 1) & 0x7fffffff;
+    const parts = encodeProduceRequest(request, { version, correlationId, clientId });
+    this.lastUsedAtMs = performance.now();
+    this.#timer ??= this.#checkIn(requestTimeoutMs);
+    return new Promise((resolve, reject) => {
+      const sent = { request, correlationId, startedAtMs: this.#limitClock(), resolve, reject };
+      if (request.acks === 0) {
+        this.#unwritten.push(sent);
+        this.#write(parts, (error) => {
+          if (!error) this.#wrote();
+        });
+        this.#settleWritten();
+      } else {
+        this.#unanswered.push(sent);
+        this.#write(parts);
+      }
+    });
+  }
+
+  /** Gives the requests in flight so much more time. */
+  extendLimits(ms: number): void {
+    this.#stoodStillMs += ms;
+  }
+
+  /** Takes no more requests, and closes once those in flight are settled. */
+  drain(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'draining';
+    this.#endIfDrained();
+  }
+
+  /** Drops the connection at once. */
+  close(reason: string): void {
+    this.#fail('UNREACHABLE', reason);
+  }
+
+  #limitClock(): number {
+    return performance.now() - this.#stoodStillMs;
+  }
+
+  #write(parts: readonly Buffer[], written?: (error?: Error | null) => void): void {
+    const { socket } = this.#options;
+    const last = parts.length - 1;
+    if (last > 0) socket.cork();
+    for (const [i, part] of parts.entries()) socket.write(part, i === last ? written : undefined);
+    if (last > 0) socket.uncork();
+  }
+
+  #wrote(): void {
+    // The broker reads: what waits behind has its whole time limit again.
+    const now = this.#limitClock();
+    for (const sent of this.#unwritten) sent.startedAtMs = now;
+    this.#settleWritten();
+  }
+
+  #settleWritten(): void {
+    if (this.#unwritten.length === 0 || this.#options.socket.writableLength > MAX_UNSENT_BYTES) return;
+    const written = this.#unwritten;
+    this.#unwritten = [];
+    for (const sent of written) sent.resolve(undefined);
+    this.#endIfDrained();
+  }
+
+  #received(chunk: Buffer): void {
+    const size = this.#frames.push(chunk, (body) => this.#answered(body));
+    if (size === undefined) return;
+    this.#breach(`announced an answer of ${size} bytes, more than the ${MAX_ANSWER_BYTES} that one may have`);
+  }
+
+  /** False if the connection was closed because of this answer. */
+  #answered(body: Buffer): boolean {
+    const [sent] = this.#unanswered;
+    const id = body.length < 4 ? undefined : body.readInt32BE(0);
+    if (sent === undefined || id !== sent.correlationId) {
+      const expected = sent === undefined ? 'none is expected' : `${sent.correlationId} is expected`;
+      this.#breach(`sent an answer with the correlation id ${id}, while ${expected}`);
+      return false;
+    }
+    const { version } = this.#options;
+    let answer: ProduceAnswer;
+    try {
+      answer = decodeProduceResponse(body.subarray(4), sent.request.topic, version);
+    } catch (error) {
+      this.#breach(`sent an answer of ${body.length} bytes that is cut short`, error);
+      return false;
+    }
+    this.#unanswered.shift();
+    if (answer.throttleMs > 0 && version >= THROTTLE_AFTER_ANSWER_SINCE)
+      this.#events.throttled(answer.throttleMs);
+    sent.resolve(answer);
+    this.#endIfDrained();
+    return this.#state !== 'closed';
+  }
+
+  #checkIn(ms: number): NodeJS.Timeout {
+    return setTimeout(() => this.#checkLimits(), Math.ceil(ms)).unref();
+  }
+
+  #checkLimits(): void {
+    this.#timer = undefined;
+    const oldest = Math.min(
+      this.#unanswered[0]?.startedAtMs ?? Infinity,
+      this.#unwritten[0]?.startedAtMs ?? Infinity,
+    );
+    if (oldest === Infinity) return;
+    const leftMs = oldest + this.#options.requestTimeoutMs - this.#limitClock();
+    if (leftMs > 0) this.#timer = this.#checkIn(leftMs);
+    // If this process was held up itself, the answer may lie in the socket: sockets are read before immediates.
+    else setImmediate(() => this.#timeOut());
+  }
+
+  #timeOut(): void {
+    const { address, requestTimeoutMs } = this.#options;
+    const dueMs = this.#limitClock() - requestTimeoutMs;
+    const isDue = (sent: Sent) => sent.startedAtMs <= dueMs;
+    if (this.#unanswered.some(isDue)) {
+      this.#settleDue(isDue, `${address} did not answer within ${requestTimeoutMs} ms`);
+    } else if (this.#unwritten.some(isDue)) {
+      this.#settleDue(isDue, `${address} took nothing for ${requestTimeoutMs} ms`);
+    } else this.#checkLimits();
+  }
+
+  // Whatever the broker still does with these requests must not meet our next try on the same connection.
+  #settleDue(isDue: (sent: Sent) => boolean, message: string): void {
+    const all = [...this.#unanswered, ...this.#unwritten];
+    this.#unanswered = all.filter((sent) => !isDue(sent));
+    this.#unwritten = [];
+    const due = all.filter(isDue);
+    const error = new ClusterError('TIMEOUT', message);
+    for (const sent of due) sent.reject(error);
+    this.#fail('UNREACHABLE', `the connection was dropped, because ${message}`, error, due);
+  }
+
+  #breach(what: string, cause?: unknown): void {
+    this.#fail('PROTOCOL', `${this.#options.address} ${what}: the connection was closed`, cause);
+  }
+
+  #endIfDrained(): void {
+    if (this.#state !== 'draining' || !this.isIdle) return;
+    const { socket, requestTimeoutMs } = this.#options;
+    if (socket.writableLength === 0) socket.destroy();
+    else {
+      // With acks 0 the last bytes may still wait: `end` writes them first. A peer that never reads is left.
+      socket.end();
+      socket.unref();
+      const timer = setTimeout(() => socket.destroy(), requestTimeoutMs).unref();
+      socket.once('close', () => clearTimeout(timer));
+    }
+    this.#finish([]);
+  }
+
+  #fail(code: ClusterErrorCode, message: string, cause?: unknown, settled: readonly Sent[] = []): void {
+    if (this.#state === 'closed') return;
+    const lost = [...this.#unanswered, ...this.#unwritten];
+    this.#unanswered = [];
+    this.#unwritten = [];
+    this.#options.socket.destroy();
+    const error = new ClusterError(code, message, { cause });
+    for (const sent of lost) sent.reject(error);
+    this.#finish([...settled, ...lost].map(({ request }) => request));
+  }
+
+  #finish(unsettled: readonly ProduceRequest[]): void {
+    this.#state = 'closed';
+    clearTimeout(this.#timer);
+    this.#events.closed(this, unsettled);
+  }
+}
+
+export function sharePartition(a: ProduceRequest, b: ProduceRequest): boolean {
+  if (a.topic !== b.topic) return false;
+  const partitions = new Set(a.batches.map(({ partition }) => partition));
+  return b.batches.some(({ partition }) => partitions.has(partition));
+}

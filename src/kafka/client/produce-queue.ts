@@ -1,0 +1,202 @@
+// The Produce requests to one broker, sent in the order they came. It owns which connection carries them, and holds
+// them back while none is there, while the broker throttles us, and while an older connection still has a request of
+// the same partition. How many wait is up to who calls: the sender has a limit for each broker.
+//
+// A connection whose login is about to end is replaced: the new one is made first, then takes what comes, and the old
+// one drains. Nothing in flight is lost by that.
+
+import type { ProduceAnswer, ProduceRequest } from '../wire/produce-request.ts';
+import { ClusterError } from './cluster-error.ts';
+import {
+  type ProduceConnection,
+  type ProduceConnectionEvents,
+  sharePartition,
+} from './produce-connection.ts';
+
+export interface ProduceQueueOptions {
+  /** Rejects with ClusterError. */
+  connect(events: ProduceConnectionEvents): Promise<ProduceConnection>;
+  /** The broker made us wait for so many milliseconds more. */
+  throttled(ms: number): void;
+}
+
+/**
+ * The most that one answer can ask for. A broker computes the time from how far we are above the quota and may ask
+ * for minutes; with a larger number, by mistake or not, it would stop us for weeks.
+ */
+const MAX_THROTTLE_MS = 5 * 60_000;
+/** A new connection that could not be made before the login ends is tried again after this. */
+const RENEW_AGAIN_AFTER_MS = 1000;
+/** Brokers, and boxes on the way, close connections that were silent for 4 minutes or more, and some say nothing. */
+const MAX_IDLE_MS = 3 * 60_000;
+
+interface Waiting {
+  readonly request: ProduceRequest;
+  resolve(answer: Promise<ProduceAnswer | undefined>): void;
+  reject(error: Error): void;
+}
+
+export class ProduceQueue {
+  readonly #options: ProduceQueueOptions;
+  #connection: ProduceConnection | undefined;
+  #connecting: Promise<void> | undefined;
+  readonly #draining = new Set<ProduceConnection>();
+  #waiting: Waiting[] = [];
+  /** Monotonic milliseconds, like all times here. */
+  #throttledUntilMs = 0;
+  #renewNotBeforeMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: ProduceQueueOptions) {
+    this.#options = options;
+  }
+
+  get isConnected(): boolean {
+    return this.#connection?.isOpen ?? false;
+  }
+
+  get isThrottled(): boolean {
+    return performance.now() < this.#throttledUntilMs;
+  }
+
+  /** Resolves with the answer, or with undefined if acks is 0; rejects with ClusterError if there is none. */
+  produce(request: ProduceRequest): Promise<ProduceAnswer | undefined> {
+    if (this.#waiting.length === 0) {
+      const connection = this.#ready(request);
+      if (connection !== undefined) return connection.send(request);
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ request, resolve, reject });
+      this.#pump();
+    });
+  }
+
+  /** Resolves once there is a connection that takes requests. */
+  async connected(): Promise<void> {
+    if (this.#usable() === undefined) await this.#connect();
+  }
+
+  /** Drops every connection. Requests in flight or waiting are rejected. */
+  close(reason: string): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#rejectWaiting(new ClusterError('UNREACHABLE', reason));
+    for (const connection of [this.#connection, ...this.#draining]) connection?.close(reason);
+  }
+
+  #pump(): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      const connection = this.#ready(next.request);
+      if (connection === undefined) return;
+      this.#waiting.shift();
+      next.resolve(connection.send(next.request));
+    }
+  }
+
+  /** The connection to send this request on now. If there is none, whatever ends the wait calls #pump. */
+  #ready(request: ProduceRequest): ProduceConnection | undefined {
+    const throttledMs = this.#throttledUntilMs - performance.now();
+    if (throttledMs > 0) {
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        this.#pump();
+      }, Math.ceil(throttledMs)).unref();
+      return undefined;
+    }
+    const connection = this.#usable();
+    if (connection === undefined) {
+      // Its failure reaches those that wait.
+      this.#connect().catch(() => undefined);
+      return undefined;
+    }
+    // The older connection's request of this partition has to be first.
+    for (const old of this.#draining) if (old.sharesPartition(request)) return undefined;
+    return connection;
+  }
+
+  #usable(): ProduceConnection | undefined {
+    const connection = this.#connection;
+    if (connection === undefined) return undefined;
+    const now = performance.now();
+    const { renewAtMs, endsAtMs } = connection.session;
+    if (now >= endsAtMs || (connection.isIdle && now - connection.lastUsedAtMs >= MAX_IDLE_MS)) {
+      this.#connection = undefined;
+      this.#drain(connection);
+      return undefined;
+    }
+    if (now >= renewAtMs && now >= this.#renewNotBeforeMs) this.#connect().catch(() => undefined);
+    return connection;
+  }
+
+  /** All that want a connection at the same time share one attempt. */
+  #connect(): Promise<void> {
+    if (this.#closed) return Promise.reject(new ClusterError('UNREACHABLE', 'the client is closed'));
+    this.#connecting ??= this.#options
+      .connect({
+        throttled: (ms) => this.#throttle(ms),
+        closed: (connection, unsettled) => this.#lost(connection, unsettled),
+      })
+      .then(
+        (connection) => this.#adopt(connection),
+        (error: Error) => {
+          this.#connecting = undefined;
+          this.#renewNotBeforeMs = performance.now() + RENEW_AGAIN_AFTER_MS;
+          if (this.#connection === undefined) this.#rejectWaiting(error);
+          throw error;
+        },
+      );
+    return this.#connecting;
+  }
+
+  #adopt(connection: ProduceConnection): void {
+    this.#connecting = undefined;
+    if (this.#closed) {
+      connection.close('the client is closed');
+      throw new ClusterError('UNREACHABLE', 'the client is closed');
+    }
+    if (!connection.isOpen) {
+      const error = new ClusterError('CLOSED', 'the broker closed the connection right after the login');
+      this.#rejectWaiting(error);
+      throw error;
+    }
+    const old = this.#connection;
+    this.#connection = connection;
+    if (old !== undefined) this.#drain(old);
+    this.#pump();
+  }
+
+  #drain(connection: ProduceConnection): void {
+    this.#draining.add(connection);
+    connection.drain();
+  }
+
+  #lost(connection: ProduceConnection, unsettled: readonly ProduceRequest[]): void {
+    this.#draining.delete(connection);
+    if (connection === this.#connection) this.#connection = undefined;
+    // Nobody knows whether the broker took the earlier batch, so a later one of its partition must not go out first.
+    const error = new ClusterError(
+      'UNREACHABLE',
+      'not sent, because an earlier request of its partition failed',
+    );
+    this.#rejectWaiting(error, ({ request }) => unsettled.some((lost) => sharePartition(lost, request)));
+    // In a turn of its own: the owners of the failed requests hear of it first.
+    if (!this.#closed && this.#waiting.length > 0) setImmediate(() => this.#pump());
+  }
+
+  #throttle(askedMs: number): void {
+    const now = performance.now();
+    const untilMs = now + Math.min(askedMs, MAX_THROTTLE_MS);
+    const more = untilMs - Math.max(now, this.#throttledUntilMs);
+    if (more <= 0) return;
+    this.#throttledUntilMs = untilMs;
+    this.#options.throttled(more);
+    for (const connection of [this.#connection, ...this.#draining]) connection?.extendLimits(more);
+  }
+
+  #rejectWaiting(error: Error, which: (waiting: Waiting) => boolean = () => true): void {
+    const rejected = this.#waiting.filter(which);
+    this.#waiting = this.#waiting.filter((waiting) => !rejected.includes(waiting));
+    for (const { reject } of rejected) reject(error);
+  }
+}

@@ -1,0 +1,473 @@
+// All partitions of one topic: batches go to their partition, leaders to the sender, figures to whoever asks. A
+// partition decides everything about its own batches (partition.ts). Batches whose partition is not certain go to the
+// disk (unplaced.ts).
+import { createHash } from 'node:crypto';
+import type { Logger } from 'pino';
+import { rateLimited } from '../../log/rate-limited-log.ts';
+import type { TopicSpool } from '../../spool/topic-spool.ts';
+import { pause } from '../../time/backoff.ts';
+import type { Batch } from '../batches/batch.ts';
+import type { BatchLimits } from '../batches/batch-merger.ts';
+import type { BatchTaker } from '../batches/batcher.ts';
+import type { BufferBudget } from '../batches/buffer-budget.ts';
+import type { Codec } from '../batches/compression.ts';
+import { CompressionRatio } from '../batches/compression-ratio.ts';
+import type { RefusedRecord } from '../batches/split-batch.ts';
+import type { Failed, Rejected } from './outcome.ts';
+import { Partition } from './partition.ts';
+import type { PartitionHost, PartitionOptions } from './partition-host.ts';
+import type { ProducerIdentity } from './producer-sequence.ts';
+import { type Producer, Sender, type SenderOptions } from './sender.ts';
+import { type UnplacedHost, UnplacedRecords } from './unplaced.ts';
+
+export interface DeliveryOptions extends SenderOptions {
+  /** Tries of a batch before its partition goes to the spool (KAFKA_MAX_ATTEMPTS). */
+  readonly maxAttempts: number;
+  /** Batches carry the time of sending instead of their records' times (KAFKA_TIMESTAMP=sent). */
+  readonly isStampedWhenSent?: boolean;
+}
+
+/** Who is told what happens. */
+export interface DeliveryEvents {
+  /** The partition has nothing left to send. */
+  partitionIdle(partition: number): void;
+  /** The leaders delivery was given are wrong or out of reach. */
+  leadersStale(reason: string): void;
+  /** Another number of partitions may be adopted, which was refused before. */
+  adoptable?(): void;
+  /** The broker refused a batch as it is, or takes what it refused before: the topic's limits may be others now. */
+  limitsStale?(): void;
+  /** Kafka will never take this record. It stays on disk until the promise resolves: then it is durable elsewhere. */
+  recordRefused(record: RefusedRecord, reason: string, partition: number): Promise<void>;
+}
+
+export interface DeliveryCounters {
+  confirmed: number;
+  deadLettered: number;
+  batchesConfirmed: number;
+  batchesSpooled: number;
+  retries: number;
+  lastError: string | null;
+}
+
+const WARNING_EVERY_MS = 10_000;
+const QUIET_POLL_MS = 5;
+const MAX_PROBLEMS = 10;
+
+export class Delivery implements BatchTaker {
+  readonly counters: DeliveryCounters = {
+    confirmed: 0,
+    deadLettered: 0,
+    batchesConfirmed: 0,
+    batchesSpooled: 0,
+    retries: 0,
+    lastError: null,
+  };
+
+  readonly #options: DeliveryOptions;
+  readonly #codec: Codec;
+  readonly #budget: BufferBudget;
+  readonly #producer: Producer;
+  readonly #events: DeliveryEvents;
+  readonly #log: Logger;
+  readonly #warn: (fields: object, message: string) => void;
+
+  readonly #partitions: Partition[] = [];
+  readonly #partitionOptions: PartitionOptions;
+  readonly #host: PartitionHost;
+  readonly #sender: Sender;
+  readonly #ratio = new CompressionRatio();
+  readonly #abort = new AbortController();
+  // By partition and direction: a disk that is full can still be read.
+  readonly #troubles = new Map<string, string>();
+  #spool: TopicSpool | undefined;
+  #unplaced: UnplacedRecords | undefined;
+  #limits: BatchLimits | undefined;
+  #identity: ProducerIdentity | undefined;
+  #cluster: bigint | undefined;
+  // Kafka as a whole is out of reach, or the gateway stops: every batch goes to the disk.
+  #isUnreachable = false;
+  #inFlightRecords = 0;
+  #idleWaiters: (() => void)[] = [];
+  #isStopping = false;
+  #closed = false;
+
+  constructor(
+    options: DeliveryOptions,
+    deps: { codec: Codec; budget: BufferBudget; producer: Producer; events: DeliveryEvents; log: Logger },
+  ) {
+    this.#options = options;
+    this.#codec = deps.codec;
+    this.#budget = deps.budget;
+    this.#producer = deps.producer;
+    this.#events = deps.events;
+    this.#log = deps.log;
+    this.#sender = new Sender(options, deps.producer, (reason) => deps.events.leadersStale(reason));
+    this.#partitionOptions = {
+      topic: options.topic,
+      maxAttempts: options.maxAttempts,
+      codec: deps.codec,
+      disk: {
+        codec: deps.codec,
+        limits: () => this.#limits,
+        isStampedWhenSent: options.isStampedWhenSent ?? false,
+        signal: this.#abort.signal,
+      },
+      log: deps.log,
+    };
+    this.#host = this.#asHost();
+    let latest: { fields: object; message: string } = { fields: {}, message: '' };
+    const warn = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
+      deps.log.warn({ ...latest.fields, count }, latest.message),
+    );
+    this.#warn = (fields, message) => {
+      latest = { fields, message };
+      warn();
+    };
+  }
+
+  /** Records closed into batches that are neither confirmed nor on disk. */
+  get inFlightRecords(): number {
+    return this.#inFlightRecords;
+  }
+
+  /** Records on disk that Kafka has not confirmed. */
+  get spooledRecords(): number {
+    return this.#spool?.records ?? 0;
+  }
+
+  /** Time of the oldest record on disk, to a segment's exactness, milliseconds since 1970. */
+  get oldestSpooledMs(): number | undefined {
+    return this.#spool?.oldestMs;
+  }
+
+  /** Why the disk does not take batches or give them back, or null. */
+  get spoolTrouble(): string | null {
+    return this.#troubles.values().next().value ?? null;
+  }
+
+  /** Partitions that go through the disk now. All records without a certain partition count as one. */
+  get spoolingPartitions(): number {
+    return this.#partitions.filter(({ isOnDisk }) => isOnDisk).length + (this.#isPlaced ? 0 : 1);
+  }
+
+  /** Those of them whose oldest batch Kafka did not take when it was last tried. */
+  get failingPartitions(): number {
+    return this.#partitions.filter(({ isFailing }) => isFailing).length;
+  }
+
+  /** Those whose records Kafka refuses one by one, so that none of them is at fault. */
+  get heldPartitions(): number {
+    return this.#partitions.filter(({ state }) => state === 'held').length;
+  }
+
+  /** Why partitions are not delivered, if somebody has to do something about it: distinct sentences, at most 10. */
+  get problems(): readonly string[] {
+    const sentences = this.#partitions.flatMap(({ problem }) => (problem ? sentenceOf(problem) : []));
+    return [...new Set(sentences)].slice(0, MAX_PROBLEMS);
+  }
+
+  /** Bytes of batches sent, retries included. */
+  get bytesSent(): number {
+    return this.#sender.bytesSent;
+  }
+
+  /** Monotonic milliseconds at which the oldest unconfirmed batch in memory was opened. */
+  get oldestMs(): number | undefined {
+    const opened = [...this.#partitions, this.#unplaced].flatMap((one) => one?.oldestMs ?? []);
+    return opened.length === 0 ? undefined : Math.min(...opened);
+  }
+
+  isBusy(partition: number): boolean {
+    return this.#isPlaced && (this.#partitions[partition]?.isBusy ?? false);
+  }
+
+  growth(partition: number): number {
+    return this.#isPlaced ? (this.#partitions[partition]?.growth ?? 1) : 1;
+  }
+
+  get compressionRatio(): number {
+    return this.#ratio.least;
+  }
+
+  deliver(batch: Batch): void {
+    this.#inFlightRecords += batch.count;
+    if (this.#isPlaced) this.#deliverTo(batch);
+    else this.#unplaced?.add(batch);
+  }
+
+  /** Sends what is sealed now, and not a turn later. */
+  sendNow(): void {
+    this.#sender.sendNow();
+  }
+
+  /**
+   * Gives the way through the disk. Batches that an earlier process left there are sent first. Whoever opened the spool
+   * closes it, after close().
+   */
+  useSpool(spool: TopicSpool): void {
+    this.#spool = spool;
+    const options = { codec: this.#codec, log: this.#log, signal: this.#abort.signal };
+    this.#unplaced = new UnplacedRecords(spool, options, this.#asUnplacedHost());
+    for (const { partition } of spool.pending) this.#partition(partition).resumeFromDisk();
+  }
+
+  /** Lets the partition's batches go beyond the spool's cap until `work` is done. */
+  beyondCap<T>(partition: number, work: Promise<T>): Promise<T> {
+    return this.#spool === undefined ? work : this.#spool.beyondCap(partition, work);
+  }
+
+  /** Kafka as a whole cannot be reached: from now on batches go to the disk, until leaders are known again. */
+  unreachable(): void {
+    if (this.#spool === undefined || this.#isUnreachable) return;
+    this.#isUnreachable = true;
+    this.#leaveAllMemory('Kafka is out of reach');
+  }
+
+  /**
+   * From now on every batch goes to the disk, also one that is delivered later. Resolves when nothing is left in
+   * memory. For the end.
+   */
+  async spoolAll(): Promise<void> {
+    if (this.#spool === undefined) return;
+    this.#isStopping = true;
+    this.#isUnreachable = true;
+    this.#unplaced?.stop();
+    this.#leaveAllMemory('the gateway stops');
+    await this.drained();
+    await this.#unplaced?.confirmed();
+  }
+
+  /**
+   * The topic has so many partitions. If it had more before, or if it was not known, the records on disk that have no
+   * partition now are given theirs.
+   * @param limits of a batch that is made of records on disk
+   * @returns the number of partitions that batches are to be gathered for from now on; undefined if it stays as it is,
+   * because records are being placed for another number. `adoptable` tells when to try again.
+   */
+  adoptPartitions(partitions: number, limits: BatchLimits): number | undefined {
+    this.#limits = limits;
+    return this.#unplaced === undefined ? partitions : this.#unplaced.adopt(partitions, limits);
+  }
+
+  /**
+   * @param leaders node id of each partition's leader, -1 if it has none now
+   * @param identity of this cluster; undefined without idempotence
+   * @param clusterId undefined if the broker does not tell it: identities of an earlier process are then not used
+   */
+  setLeaders(
+    leaders: readonly number[],
+    identity: ProducerIdentity | undefined,
+    clusterId?: string | undefined,
+  ): void {
+    const cluster = clusterNumber(clusterId);
+    if (this.#cluster !== cluster) {
+      this.#identity = identity;
+      if (this.#cluster !== undefined) for (const one of this.#partitions) one.forgetProducer();
+      this.#cluster = cluster;
+    }
+    this.#identity ??= identity;
+    this.#sender.leaders = leaders;
+    if (!this.#isStopping) this.#isUnreachable = false;
+    for (const partition of this.#partitions) partition.leadersKnown();
+    if (this.#isStopping) this.#leaveAllMemory('the gateway stops');
+  }
+
+  /** Resolves when nothing is left in memory: every batch confirmed or on disk, or delivery closed. */
+  drained(): Promise<void> {
+    if (this.#inFlightRecords === 0 || this.#closed) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** Sends nothing more, and no longer uses the spool. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#abort.abort();
+    this.#sender.close();
+    for (const partition of this.#partitions) partition.close();
+    this.#wakeIdle();
+    await this.#unplaced?.closed();
+  }
+
+  get #isPlaced(): boolean {
+    return this.#unplaced?.isPlaced ?? true;
+  }
+
+  #deliverTo(batch: Batch): void {
+    const partition = this.#partition(batch.partition);
+    partition.deliver(batch);
+    if (this.#isUnreachable)
+      partition.leaveMemory(this.#isStopping ? 'the gateway stops' : 'Kafka is out of reach');
+  }
+
+  #partition(number: number): Partition {
+    for (let next = this.#partitions.length; next <= number; next++) {
+      this.#partitions.push(new Partition(next, this.#partitionOptions, this.#host));
+    }
+    return this.#partitions[number] as Partition;
+  }
+
+  #leaveAllMemory(reason: string): void {
+    for (const partition of this.#partitions) partition.leaveMemory(reason);
+  }
+
+  #asUnplacedHost(): UnplacedHost {
+    return {
+      seal: (batch) => this.#seal(batch),
+      spooled: (batches) => this.#spooled(batches),
+      replaced: (batch, parts) => {
+        this.#budget.release(batch.heldBytes);
+        for (const { heldBytes } of parts) this.#budget.take(heldBytes);
+      },
+      partitionsBeyond: (partitions) => this.#partitionsBeyond(partitions),
+      quiet: () => this.#quiet(),
+      retire: async (partition) => {
+        const gone = this.#partitions[partition];
+        await gone?.retire();
+        // It no longer tries, so it would never say that the trouble is over.
+        for (const direction of ['read', 'write']) this.#trouble(`${direction} ${partition}`, null);
+        // If the topic grows again, the partition begins with nothing but its sequence: a broker that still knows the
+        // producer would take a sequence that it has seen for a batch that it has.
+        const fresh = new Partition(partition, this.#partitionOptions, this.#host);
+        if (gone !== undefined) fresh.sequence = gone.sequence;
+        this.#partitions[partition] = fresh;
+      },
+      copied: (partitions) => {
+        for (const partition of partitions) this.#partition(partition).resumeFromDisk();
+      },
+      deliver: (batch) => this.#deliverTo(batch),
+      adoptable: () => this.#events.adoptable?.(),
+      trouble: (direction, reason) => this.#trouble(`${direction} unplaced`, reason),
+    };
+  }
+
+  #partitionsBeyond(partitions: number): number[] {
+    const logs = this.#spool?.pending.map(({ partition }) => partition) ?? [];
+    const used = this.#partitions.filter((one) => !one.isQuiet || one.isOnDisk).map(({ number }) => number);
+    return [...new Set([...logs, ...used])].filter((partition) => partition >= partitions);
+  }
+
+  /** All partitions leave memory; what they have on disk goes on its way. */
+  async #quiet(): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      this.#leaveAllMemory('the topic’s partitions are others than before');
+      if (this.#partitions.every(({ isQuiet }) => isQuiet)) return;
+      await pause(QUIET_POLL_MS, signal);
+    }
+  }
+
+  #trouble(where: string, reason: string | null): void {
+    if (reason === null) this.#troubles.delete(where);
+    else this.#troubles.set(where, reason);
+  }
+
+  #asHost(): PartitionHost {
+    const delivery = this;
+    return {
+      get spool() {
+        return delivery.#spool;
+      },
+      get identity() {
+        return delivery.#identity;
+      },
+      get cluster() {
+        return delivery.#cluster;
+      },
+      get canSend() {
+        const isReady = delivery.#options.acks !== -1 || delivery.#identity !== undefined;
+        return delivery.#sender.leaders !== undefined && isReady;
+      },
+      get isReachable() {
+        return delivery.#sender.leaders !== undefined && !delivery.#isUnreachable;
+      },
+      initProducerId: () => this.#producer.initProducerId(),
+      seal: (batch) => this.#seal(batch),
+      ready: (partition) => this.#sender.ready(partition),
+      idle: ({ number }) => this.#events.partitionIdle(number),
+      confirmed: (batch) => this.#confirmed(batch),
+      passed: (counts) => this.#passed(counts),
+      spooled: (batches) => this.#spooled(batches),
+      refuse: (record, reason, partition) => this.#events.recordRefused(record, reason, partition),
+      failed: (partition, failure) => this.#failed(partition, failure),
+      released: () => this.#events.limitsStale?.(),
+      warn: ({ number: partition }, fields, message) =>
+        this.#warn({ topic: this.#options.topic, partition, ...fields }, message),
+      trouble: (partition, direction, reason) => this.#trouble(`${direction} ${partition}`, reason),
+    };
+  }
+
+  async #seal(batch: Batch): Promise<void> {
+    if (batch.bytes !== undefined) return;
+    const { heldBytes } = batch;
+    await batch.seal(this.#codec);
+    const bytes = (batch as { bytes: Buffer | undefined }).bytes?.length ?? 0;
+    this.#ratio.note(heldBytes, bytes);
+    // From here on it weighs what it weighs compressed.
+    this.#budget.release(batch.heldBytes - bytes);
+    batch.heldBytes = bytes;
+  }
+
+  #confirmed(batch: Batch): void {
+    this.#passed({ stored: batch.count, refused: 0 });
+    this.#leaveMemory(batch);
+    batch.settle();
+    // With acks 0 nobody has said that the bytes have left this process.
+    if (this.#options.acks !== 0) batch.reuse();
+  }
+
+  #passed({ stored, refused }: { readonly stored: number; readonly refused: number }): void {
+    this.counters.confirmed += stored;
+    this.counters.deadLettered += refused;
+    if (stored === 0) return;
+    this.counters.batchesConfirmed++;
+    this.counters.lastError = null;
+  }
+
+  #spooled(batches: readonly Batch[]): void {
+    for (const batch of batches) {
+      this.counters.batchesSpooled++;
+      this.#leaveMemory(batch);
+      batch.leaveMemory();
+    }
+  }
+
+  #leaveMemory(batch: Batch): void {
+    this.#budget.release(batch.heldBytes);
+    this.#inFlightRecords -= batch.count;
+    if (this.#inFlightRecords === 0) this.#wakeIdle();
+  }
+
+  #wakeIdle(): void {
+    for (const wake of this.#idleWaiters.splice(0)) wake();
+  }
+
+  #failed({ number: partition, failures: attempts }: Partition, failure: Failed | Rejected): void {
+    const { reason, remedy, kind } = failure;
+    this.counters.retries++;
+    this.counters.lastError = reason;
+    // At the end we close the connections ourselves, and the disk has the batches.
+    if (this.#closed || this.#isStopping) return;
+    if (kind === 'rejected') this.#events.limitsStale?.();
+    const fields = {
+      topic: this.#options.topic,
+      partition,
+      ...(attempts > 0 && { attempts }),
+      reason,
+      ...(remedy && { remedy }),
+    };
+    this.#warn(fields, 'Kafka did not take a batch, trying again; nothing is lost');
+  }
+}
+
+/** The cluster id in eight bytes, as the spool's cursors hold it; 0n if it is not known. */
+function clusterNumber(clusterId: string | undefined): bigint {
+  if (clusterId === undefined) return 0n;
+  return createHash('sha256').update(clusterId).digest().readBigUInt64BE(0) || 1n;
+}
+
+function sentenceOf({ kind, reason, remedy }: Failed | Rejected): string {
+  const what = kind === 'rejected' ? `Kafka refuses records: ${reason}` : reason;
+  return remedy === undefined ? what : `${what}: ${remedy}`;
+}

@@ -1,0 +1,519 @@
+// One partition of the topic: its batches in memory, those in flight and the order of their outcomes, its producer
+// sequence, its way through the disk, and its state. Nobody else changes any of them.
+//
+// | state       | new batches        | sent to Kafka               | leaves for, when                                      |
+// |-------------|--------------------|-----------------------------|-------------------------------------------------------|
+// | memory      | wait in memory     | memory's batches, in order  | leaving or disk: KAFKA_MAX_ATTEMPTS failures, no      |
+// |             |                    |                             | answer in time, a rejected batch, Kafka out of reach, |
+// |             |                    |                             | the gateway stops                                     |
+// | leaving     | wait in memory     | nothing new                 | disk: no batch is in flight any more (memory if none  |
+// |             |                    |                             | is left)                                              |
+// | disk        | are written to disk| the disk's oldest, alone    | catching-up: it is the disk's last. held: Kafka       |
+// |             |                    |                             | refuses every record. memory: the disk is empty, or   |
+// |             |                    |                             | it takes nothing and Kafka does                       |
+// | catching-up | wait in memory     | the disk's last             | memory: Kafka took it. disk: it failed, or the way    |
+// |             |                    |                             | to Kafka is to be left                                |
+// | held        | are written to disk| from time to time its first | disk: Kafka took a record again                       |
+// |             |                    | record                      |                                                       |
+// | gone        | there are none     | nothing                     | nothing: the topic no longer has the partition        |
+//
+// Without a spool a partition stays in `memory` and tries again for ever.
+import { type BackoffOptions, backoffMs, pause } from '../../time/backoff.ts';
+import { WakeUp } from '../../time/wake-up.ts';
+import type { Batch } from '../batches/batch.ts';
+import { NO_PRODUCER, nextSequence, stamp, stampTime } from '../batches/record-batch.ts';
+import { DeferredConfirmations } from './deferred-confirmations.ts';
+import { DiskDrain, type DrainedPartition } from './disk-drain.ts';
+import { InFlightBatches, type Settled } from './in-flight-batches.ts';
+import type { Failed, Outcome, Rejected } from './outcome.ts';
+import type { PartitionHost, PartitionOptions } from './partition-host.ts';
+import type { DiskBatch, ProducerBatch } from './producer-batch.ts';
+import { type ProducerIdentity, ProducerSequence } from './producer-sequence.ts';
+
+export type PartitionState = 'memory' | 'leaving' | 'disk' | 'catching-up' | 'held' | 'gone';
+
+const RETRY: BackoffOptions = { firstMs: 50, maxMs: 2000 };
+const HELD: BackoffOptions = { firstMs: 1000, maxMs: 10_000 };
+const RETIRE_POLL_MS = 5;
+/** Round trips longer than this get several batches in flight, milliseconds. */
+const FAR_MS = 25;
+/** A broker recognises the last five batches of a producer if they are sent again. */
+const MAX_IN_FLIGHT = 5;
+/** A batch of the usual size is enough for a round trip of this length. Longer ones let it grow in proportion. */
+const NEAR_MS = 10;
+
+/** A batch from the disk that is sent by itself, until Kafka took it, refused it, or it must not be sent any more. */
+interface Alone {
+  readonly batch: DiskBatch;
+  /** Its stamp says nothing to the Kafka of now. */
+  isStale: boolean;
+  readonly decided: (outcome: Outcome | 'interrupted') => void;
+}
+
+export class Partition implements DrainedPartition {
+  readonly number: number;
+  sequence = new ProducerSequence();
+  readonly changed = new WakeUp();
+
+  readonly #options: PartitionOptions;
+  readonly #host: PartitionHost;
+  #state: PartitionState = 'memory';
+  readonly #memory: Batch[] = [];
+  readonly #inFlight = new InFlightBatches();
+  readonly #confirmations = new DeferredConfirmations();
+  #alone: Alone | undefined;
+  readonly #drain: DiskDrain;
+  #failures = 0;
+  #notBeforeMs = 0;
+  #problem: Failed | Rejected | undefined;
+  #roundTripMs = 0;
+  // Asynchronous steps under way: a new producer id for memory, and memory's batches to the disk.
+  #isRenewing = false;
+  #isSpilling = false;
+
+  constructor(number: number, options: PartitionOptions, host: PartitionHost) {
+    this.number = number;
+    this.#options = options;
+    this.#host = host;
+    this.#drain = new DiskDrain(this, options, host);
+  }
+
+  get state(): PartitionState {
+    return this.#state;
+  }
+
+  /** Its batches go through the disk. */
+  get isOnDisk(): boolean {
+    return this.#state !== 'memory' && this.#state !== 'leaving' && this.#state !== 'gone';
+  }
+
+  /** No batch of it is in memory, so that it writes nothing to its log before it is given one. */
+  get isQuiet(): boolean {
+    const isMoving = this.#isRenewing || this.#isSpilling || (this.#drain.route?.waiting ?? 0) > 0;
+    return !isMoving && this.#memory.length === 0;
+  }
+
+  /** New batches are written to the disk. */
+  get #isWritten(): boolean {
+    return (this.#state === 'disk' || this.#state === 'held') && !this.hasEnded;
+  }
+
+  /** Its batches go through the disk and Kafka did not take the oldest when it was last tried. */
+  get isFailing(): boolean {
+    return this.#state === 'held' || (this.isOnDisk && this.#failures > 0);
+  }
+
+  /** Why Kafka does not take its batches, if somebody has to do something about it. */
+  get problem(): Failed | Rejected | undefined {
+    return this.#problem;
+  }
+
+  /** Failures of the oldest batch in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Monotonic milliseconds at which the oldest batch in memory was opened. */
+  get oldestMs(): number | undefined {
+    return this.#memory[0]?.openedAtMs;
+  }
+
+  /** A batch that is closed now has to wait for earlier ones. */
+  get isBusy(): boolean {
+    if (this.#state === 'catching-up') return true;
+    if (!this.isOnDisk) return this.#memory.length >= this.#window;
+    return (this.#drain.route?.waiting ?? 1) > 0 || this.#memory.length > 0;
+  }
+
+  /** How many times its usual size a batch may have because it has to wait: the farther Kafka is, the more. */
+  get growth(): number {
+    return this.#state === 'memory' && this.isBusy ? this.#roundTripMs / NEAR_MS : 1;
+  }
+
+  /** Several batches may be in flight. */
+  get isFar(): boolean {
+    return this.#window > 1;
+  }
+
+  /** How many of memory's batches may be in flight. */
+  get #window(): number {
+    const isHealthy = this.#failures === 0 && this.#state === 'memory';
+    return isHealthy && this.#roundTripMs > FAR_MS && this.sequence.isFresh ? MAX_IN_FLIGHT : 1;
+  }
+
+  // --- for its loop from the disk (disk-drain.ts) ---
+
+  get isHeld(): boolean {
+    return this.#state === 'held';
+  }
+
+  /** Nothing is sent or read any more. */
+  get hasEnded(): boolean {
+    return this.#state === 'gone' || this.#options.disk.signal.aborted;
+  }
+
+  get isSpilling(): boolean {
+    return this.#isSpilling;
+  }
+
+  get isMemoryNext(): boolean {
+    return this.#state === 'catching-up' || this.#memory.length === 0;
+  }
+
+  durable(batches: readonly Batch[], end: number): void {
+    this.#host.spooled(batches);
+    this.#confirmations.durable(batches, end);
+    this.#host.idle(this);
+  }
+
+  passed(end: number, counts: { readonly stored: number; readonly refused: number }): void {
+    this.#host.passed(counts);
+    this.#confirmations.passed(end);
+  }
+
+  catchUp(): void {
+    if (this.#state === 'disk') this.#state = 'catching-up';
+  }
+
+  stopCatchingUp(): void {
+    if (this.#state === 'catching-up') this.#backToDisk();
+  }
+
+  rejected(records: number, rejected: Rejected): void {
+    this.stopCatchingUp();
+    this.#host.failed(this, rejected);
+    const message = 'Kafka refuses a record of a batch, looking for it';
+    this.#host.warn(this, { records, reason: rejected.reason }, message);
+  }
+
+  leaveDisk(taken: readonly Batch[]): void {
+    if (taken.length === 0) {
+      const message = `Partition ${this.number} is drained, its batches go straight to Kafka again`;
+      this.#options.log.info({ topic: this.#options.topic, partition: this.number }, message);
+    }
+    this.#memory.unshift(...taken);
+    this.#state = 'memory';
+    this.#confirmations.end();
+    for (const batch of this.#memory) void this.#sealAndSend(batch);
+    if (this.#memory.length === 0) this.#host.idle(this);
+  }
+
+  hold(rejected: Rejected): void {
+    this.failed(rejected);
+    this.#confirmations.end();
+    this.#notBeforeMs = performance.now() + backoffMs(this.#failures, HELD);
+    if (this.#state !== 'held') {
+      const { topic, log } = this.#options;
+      const { reason, remedy } = rejected;
+      const message = `Partition ${this.number} waits on disk: Kafka refused each of its first records, so the topic, the broker or a clock seems to be at fault, and not the records. Nothing is lost`;
+      log.error({ topic, partition: this.number, reason, remedy }, message);
+    }
+    this.#state = 'held';
+  }
+
+  release(): void {
+    if (this.#state !== 'held') return;
+    this.#state = 'disk';
+    this.#host.released();
+  }
+
+  // --- batches in ---
+
+  deliver(batch: Batch): void {
+    this.#memory.push(batch);
+    if (this.#isWritten) void this.#spill();
+    else if (this.#host.canSend || this.#state !== 'memory') void this.#sealAndSend(batch);
+  }
+
+  /** The leaders are known, or were asked for again. */
+  leadersKnown(): void {
+    if (this.isOnDisk) this.changed.raise();
+    else if (this.#host.canSend) for (const batch of this.#memory) void this.#sealAndSend(batch);
+    this.#host.ready(this);
+  }
+
+  /** Kafka as a whole is out of reach, or the gateway stops: what is in memory goes to the disk. */
+  leaveMemory(reason: string): void {
+    this.#confirmations.end();
+    if (this.hasEnded) return;
+    if (this.#state === 'catching-up') this.#backToDisk();
+    else if (this.#state === 'memory' && this.#memory.length > 0) this.#goToDisk(reason);
+  }
+
+  /** There are batches in its log that it has not written itself: of an earlier process, or copies. */
+  resumeFromDisk(): void {
+    if (!this.isOnDisk) this.#state = 'disk';
+    void this.#spill();
+    void this.#drain.run();
+    this.changed.raise();
+  }
+
+  // --- batches out, for the sender ---
+
+  /** Monotonic milliseconds before which nothing is sent. */
+  get notBeforeMs(): number {
+    return this.#notBeforeMs;
+  }
+
+  /** The batch that may be sent to this leader now. */
+  next(leader: number): ProducerBatch | undefined {
+    const { size } = this.#inFlight;
+    if (this.#alone !== undefined) return size === 0 ? this.#alone.batch : undefined;
+    if (this.#state !== 'memory' || this.#isRenewing) return undefined;
+    if (size === 0) return this.#memory[0];
+    return size < this.#window && this.#inFlight.isOpenTo(leader) ? this.#memory[size] : undefined;
+  }
+
+  /** Stamps the batch, if it is sent for the first time, and counts it as in flight. */
+  sent(batch: ProducerBatch, leader: number): void {
+    if (batch.bytes === undefined) throw new Error('a batch was sent that is not sealed');
+    this.#inFlight.sent(batch, leader);
+    batch.attempts++;
+    const { isStampedWhenSent } = this.#options.disk;
+    if (batch.producer !== undefined && !isStampedWhenSent) return;
+    const { identity } = this.#host;
+    batch.producer ??= identity ? this.sequence.take(identity, batch.count) : NO_PRODUCER;
+    if (isStampedWhenSent) stampTime(batch.bytes, Date.now());
+    stamp(batch.bytes, batch.producer);
+  }
+
+  settle(batch: ProducerBatch, outcome: Outcome): void {
+    for (const settled of this.#inFlight.settle(batch, outcome)) {
+      if (settled.batch === this.#alone?.batch) this.#aloneSettled(settled);
+      else this.#memorySettled(settled);
+    }
+  }
+
+  /** The batch that next() gave could not be sent. */
+  unsent(failure: Failed): void {
+    if (this.#alone === undefined) this.#memoryFailed(failure);
+    else this.#aloneFailed(failure);
+  }
+
+  // --- another cluster, the end ---
+
+  /** Kafka is another cluster than before: no identity or sequence of the former one says anything there. */
+  forgetProducer(): void {
+    this.sequence = new ProducerSequence();
+    for (const batch of this.#memory) batch.unsend();
+    this.#drain.route?.forgetProducer();
+    this.#interrupt();
+  }
+
+  /** The topic no longer has the partition: resolves once its log is not used any more. Only while it is quiet. */
+  async retire(): Promise<void> {
+    this.#confirmations.end();
+    this.#state = 'gone';
+    const { signal } = this.#options.disk;
+    while ((this.#drain.isRunning || this.#inFlight.size > 0) && !signal.aborted) {
+      this.#interrupt();
+      await pause(RETIRE_POLL_MS, signal);
+    }
+  }
+
+  /** Sends nothing more. After the signal was aborted. */
+  close(): void {
+    this.#confirmations.end();
+    this.#interrupt();
+  }
+
+  // --- memory ---
+
+  async #sealAndSend(batch: Batch): Promise<void> {
+    await this.#host.seal(batch);
+    this.#host.ready(this);
+  }
+
+  #memorySettled({ batch, outcome, sentAtMs }: Settled): void {
+    switch (outcome.kind) {
+      case 'stored':
+        this.#memoryStored(sentAtMs);
+        break;
+      case 'failed':
+        this.#memoryFailed(outcome);
+        break;
+      case 'lost-sequence':
+        void this.#renewInMemory(outcome.reason);
+        break;
+      case 'rejected':
+        this.#memoryRejected(batch, outcome);
+        break;
+    }
+  }
+
+  /** The search for the record begins once the batch is on disk. */
+  #memoryRejected({ producer, count }: ProducerBatch, rejected: Rejected): void {
+    if (!rejected.isUnanswered) {
+      // Behind a batch that the broker rejected nothing can have been stored: what was sent there gets other sequences.
+      for (const behind of this.#memory.slice(1)) behind.unsend();
+      if (producer !== undefined && producer !== NO_PRODUCER)
+        this.sequence.restart(producer, nextSequence(producer.baseSequence, count));
+    }
+    this.failed(rejected);
+    this.#confirmations.begin();
+    if (this.#state === 'leaving') this.#left();
+    else this.#goToDisk(rejected.reason);
+    this.#host.ready(this);
+  }
+
+  #memoryStored(sentAtMs: number): void {
+    const batch = this.#memory.shift();
+    if (batch === undefined) return;
+    this.#acknowledged(batch, sentAtMs);
+    this.#host.confirmed(batch);
+    if (this.#state === 'leaving') this.#left();
+    else {
+      if (this.#memory.length > 0) this.#host.ready(this);
+      if (!this.isBusy) this.#host.idle(this);
+    }
+  }
+
+  #memoryFailed(failure: Failed): void {
+    this.failed(failure);
+    const isGivenUp = failure.isOverdue === true || this.#failures >= this.#options.maxAttempts;
+    if (this.#state === 'leaving') this.#left();
+    else if (isGivenUp) this.#goToDisk(failure.reason);
+    this.#host.ready(this);
+  }
+
+  async #renewInMemory(reason: string): Promise<void> {
+    this.#isRenewing = true;
+    try {
+      await this.renewLost(reason);
+      for (const batch of this.#memory) batch.unsend();
+    } catch {
+      // The next try meets the same answer and asks again.
+    }
+    this.#isRenewing = false;
+    this.#memoryFailed({ kind: 'failed', reason });
+  }
+
+  /** Goes on under a new producer id. One that a former cluster gave may be another producer's here. */
+  async renew(): Promise<ProducerIdentity> {
+    for (;;) {
+      const { cluster } = this.#host;
+      const identity = await this.#host.initProducerId();
+      if (cluster !== this.#host.cluster) continue;
+      this.sequence.restart(identity);
+      return identity;
+    }
+  }
+
+  async renewLost(reason: string): Promise<ProducerIdentity> {
+    const identity = await this.renew();
+    const message =
+      'Kafka lost track of the producer sequence, going on under a new producer id; a batch may be there twice';
+    this.#host.warn(this, { reason }, message);
+    return identity;
+  }
+
+  // --- from memory to the disk ---
+
+  #goToDisk(reason: string): void {
+    if (this.#host.spool === undefined || this.hasEnded || this.#state !== 'memory') return;
+    this.#state = 'leaving';
+    const message = `Partition ${this.number} goes to the spool until Kafka takes its batches again`;
+    this.#options.log.warn({ topic: this.#options.topic, partition: this.number, reason }, message);
+    this.#left();
+  }
+
+  /** With nothing in flight any more the partition has left memory. */
+  #left(): void {
+    if (this.#inFlight.size > 0 || this.#isRenewing) return;
+    this.#failures = 0;
+    this.#notBeforeMs = 0;
+    this.#state = this.#memory.length > 0 ? 'disk' : 'memory';
+    if (this.#state === 'memory') {
+      this.#host.idle(this);
+      return;
+    }
+    void this.#spill();
+    void this.#drain.run();
+  }
+
+  /** What waits in memory for the disk's last batch is written after all. */
+  #backToDisk(): void {
+    this.#state = 'disk';
+    void this.#spill();
+  }
+
+  /** Gives memory's batches to the disk, in order, until memory is empty. */
+  async #spill(): Promise<void> {
+    if (this.#isSpilling) return;
+    this.#isSpilling = true;
+    const route = await this.#drain.open();
+    while (route !== undefined && this.#isWritten) {
+      const [batch] = this.#memory;
+      if (batch === undefined) break;
+      await this.#host.seal(batch);
+      // The partition may have left the disk meanwhile, or another batch may be first.
+      if (batch !== this.#memory[0] || !this.#isWritten) continue;
+      this.#memory.shift();
+      route.write(batch);
+    }
+    this.#isSpilling = false;
+    this.changed.raise();
+  }
+
+  sendAlone(batch: DiskBatch): Promise<Outcome | 'interrupted'> {
+    if (this.hasEnded) return Promise.resolve('interrupted');
+    return new Promise((decided) => {
+      this.#alone = { batch, isStale: false, decided };
+      this.#host.ready(this);
+    });
+  }
+
+  #aloneSettled({ batch, outcome, sentAtMs }: Settled): void {
+    if (outcome.kind === 'failed') {
+      this.#aloneFailed(outcome);
+      return;
+    }
+    if (outcome.kind === 'stored') this.#acknowledged(batch, sentAtMs);
+    this.#decide(outcome);
+  }
+
+  #aloneFailed(failure: Failed): void {
+    this.failed(failure);
+    this.#confirmations.end();
+    if (this.#state === 'catching-up') this.#backToDisk();
+    // The same bytes again, which an idempotent broker recognises.
+    if (this.hasEnded || this.#alone?.isStale) this.#decide('interrupted');
+    else this.#host.ready(this);
+  }
+
+  #decide(outcome: Outcome | 'interrupted'): void {
+    const alone = this.#alone;
+    this.#alone = undefined;
+    alone?.decided(outcome);
+  }
+
+  /** The disk's batch is not sent again. If it is in flight, its answer still counts. */
+  #interrupt(): void {
+    if (this.#alone !== undefined) this.#alone.isStale = true;
+    if (this.#inFlight.size === 0) this.#decide('interrupted');
+    this.changed.raise();
+  }
+
+  // --- failures and successes ---
+
+  failed(failure: Failed | Rejected): void {
+    this.#failures++;
+    this.#notBeforeMs = performance.now() + backoffMs(this.#failures, RETRY);
+    if (failure.remedy !== undefined || failure.kind === 'rejected') this.#problem = failure;
+    this.#host.failed(this, failure);
+  }
+
+  #acknowledged({ producer }: ProducerBatch, sentAtMs: number): void {
+    // An answer for a former identity does not say that the broker knows this one.
+    const { identity } = this.sequence;
+    if (identity !== undefined && producer?.producerId === identity.producerId) this.sequence.acknowledged();
+    this.#roundTripMs += (performance.now() - sentAtMs - this.#roundTripMs) / 4;
+    this.#succeeded();
+  }
+
+  #succeeded(): void {
+    this.#failures = 0;
+    this.#notBeforeMs = 0;
+    this.#problem = undefined;
+  }
+}

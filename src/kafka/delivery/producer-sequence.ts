@@ -1,0 +1,51 @@
+// One partition's producer identity and the sequence number of its next record. Kafka recognises a batch that it has
+// already by both (KIP-98), so a sequence is never given to other bytes while Kafka may still have the first ones.
+import { nextSequence, type ProducerStamp } from '../batches/record-batch.ts';
+
+export interface ProducerIdentity {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
+/** A broker that forgot the producer would accept batches out of order; one that acked it lately has not. */
+const FRESH_MS = 60_000;
+
+export class ProducerSequence {
+  #identity: ProducerIdentity | undefined;
+  #next = 0;
+  #acknowledgedAtMs = Number.NEGATIVE_INFINITY;
+
+  /** Undefined before the first take() or restart(). */
+  get identity(): ProducerIdentity | undefined {
+    return this.#identity;
+  }
+
+  /** Kafka has acknowledged a batch of this identity within the last 60 s. */
+  get isFresh(): boolean {
+    return this.#identity !== undefined && performance.now() - this.#acknowledgedAtMs < FRESH_MS;
+  }
+
+  /** The stamp for the next `count` records. @param identity used if the partition has none yet */
+  take(identity: ProducerIdentity, count: number): ProducerStamp {
+    this.#identity ??= identity;
+    const stamp = { ...this.#identity, baseSequence: this.#next };
+    this.#next = nextSequence(this.#next, count);
+    return stamp;
+  }
+
+  /** Goes on at `sequence` under `identity`. */
+  restart(identity: ProducerIdentity, sequence = 0): void {
+    if (identity.producerId !== this.#identity?.producerId) this.#acknowledgedAtMs = Number.NEGATIVE_INFINITY;
+    this.#identity = identity;
+    this.#next = sequence;
+  }
+
+  /** Kafka refused the bytes that had this stamp for good: the stamp belongs to the next records again. */
+  giveBack({ producerId, producerEpoch, baseSequence }: ProducerStamp): void {
+    this.restart({ producerId, producerEpoch }, baseSequence);
+  }
+
+  acknowledged(): void {
+    this.#acknowledgedAtMs = performance.now();
+  }
+}

@@ -1,0 +1,216 @@
+// Puts ready partitions' next batches on the wire: grouped by leader, several partitions in a request, one batch of
+// each. It tells each partition the outcome of its batch and decides nothing about it.
+
+import type { ProduceAnswer, ProduceRequest } from '../wire/produce-request.ts';
+import { type Failed, type Outcome, outcomeOf } from './outcome.ts';
+import type { Partition } from './partition.ts';
+import type { ProducerBatch } from './producer-batch.ts';
+import type { ProducerIdentity } from './producer-sequence.ts';
+import { RequestLimit } from './request-limit.ts';
+
+export interface SenderOptions {
+  readonly topic: string;
+  readonly acks: -1 | 0 | 1;
+  /** How long a broker may wait for its replicas, milliseconds. */
+  readonly requestTimeoutMs: number;
+}
+
+/** The cluster as delivery sees it, once leaders are known. */
+export interface Producer {
+  /**
+   * Resolves with undefined if acks is 0. Rejects if no answer came, so that the outcome is unknown; the error's code
+   * is then TIMEOUT (no answer in time), CLOSED (the broker closed the connection) or another one.
+   */
+  produce(nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined>;
+  initProducerId(): Promise<ProducerIdentity>;
+}
+
+interface Sending {
+  readonly partition: Partition;
+  readonly batch: ProducerBatch;
+  readonly bytes: Buffer;
+}
+
+/** Requests in flight to one broker: more would only wait there, fewer leave the link idle. */
+const MAX_REQUESTS_PER_BROKER = 5;
+/** The same if the broker is far: each carries the few or many partitions that were ready when an answer came. */
+const MAX_REQUESTS_FAR = 50;
+/** A single record is taken for too large only after this many connections were closed on it. */
+const MAX_CLOSED_ON_RECORD = 5;
+
+export class Sender {
+  /** Node id of each partition's leader, -1 if it has none; undefined until the topic is known. */
+  leaders: readonly number[] | undefined;
+  bytesSent = 0;
+
+  readonly #options: SenderOptions;
+  readonly #producer: Producer;
+  readonly #leadersStale: (reason: string) => void;
+  readonly #ready = new Set<Partition>();
+  readonly #requests = new Map<number, number>();
+  readonly #limits = new Map<number, RequestLimit>();
+  #pumpScheduled: NodeJS.Immediate | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** @param leadersStale told when a leader is wrong or out of reach */
+  constructor(options: SenderOptions, producer: Producer, leadersStale: (reason: string) => void) {
+    this.#options = options;
+    this.#producer = producer;
+    this.#leadersStale = leadersStale;
+  }
+
+  /** The partition may have something to send. */
+  ready(partition: Partition): void {
+    this.#ready.add(partition);
+    this.#schedule();
+  }
+
+  // An immediate and not a microtask: batches sealed in the same turn leave in the same request.
+  #schedule(): void {
+    if (this.#closed) return;
+    this.#pumpScheduled ??= setImmediate(() => {
+      this.#pumpScheduled = undefined;
+      this.#pump();
+    });
+  }
+
+  /** Sends what is ready now, and not a turn later. */
+  sendNow(): void {
+    if (this.#pumpScheduled === undefined) return;
+    clearImmediate(this.#pumpScheduled);
+    this.#pumpScheduled = undefined;
+    this.#pump();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearImmediate(this.#pumpScheduled);
+    clearTimeout(this.#retryTimer);
+  }
+
+  #pump(): void {
+    const { leaders } = this;
+    if (leaders === undefined || this.#closed) return;
+    const now = performance.now();
+    const byLeader = new Map<number, Sending[]>();
+    let retryInMs = Infinity;
+    for (const partition of this.#ready) {
+      const leader = leaders[partition.number] ?? -1;
+      const batch = partition.next(leader);
+      const bytes = batch?.bytes;
+      if (batch === undefined || bytes === undefined) {
+        this.#ready.delete(partition);
+        continue;
+      }
+      if (partition.notBeforeMs > now) {
+        retryInMs = Math.min(retryInMs, partition.notBeforeMs - now);
+        continue;
+      }
+      if (leader < 0) {
+        const reason = `partition ${partition.number} has no leader`;
+        partition.unsent({ kind: 'failed', reason });
+        this.#leadersStale(reason);
+        continue;
+      }
+      const group = byLeader.get(leader);
+      if (group === undefined) byLeader.set(leader, [{ partition, batch, bytes }]);
+      else group.push({ partition, batch, bytes });
+    }
+    for (const [leader, sendings] of byLeader) this.#sendTo(leader, sendings);
+    if (retryInMs !== Infinity) {
+      clearTimeout(this.#retryTimer);
+      this.#retryTimer = setTimeout(() => this.#pump(), Math.ceil(retryInMs));
+    }
+  }
+
+  #sendTo(leader: number, sendings: readonly Sending[]): void {
+    let rest = sendings;
+    const isFar = sendings.some(({ partition }) => partition.isFar);
+    const most = isFar ? MAX_REQUESTS_FAR : MAX_REQUESTS_PER_BROKER;
+    const limit = this.#limitOf(leader).bytes;
+    while (rest.length > 0 && (this.#requests.get(leader) ?? 0) < most) {
+      let total = 0;
+      const fits = rest.findIndex(({ bytes }, index) => {
+        total += bytes.length;
+        return index > 0 && total > limit;
+      });
+      const group = fits < 0 ? rest : rest.slice(0, fits);
+      rest = fits < 0 ? [] : rest.slice(fits);
+      void this.#send(leader, group);
+    }
+  }
+
+  async #send(leader: number, sendings: readonly Sending[]): Promise<void> {
+    let total = 0;
+    const batches = sendings.map(({ partition, batch, bytes }) => {
+      partition.sent(batch, leader);
+      total += bytes.length;
+      // One batch of a partition a request: what else it has leaves with the next.
+      if (partition.next(leader)?.bytes === undefined) this.#ready.delete(partition);
+      else this.#schedule();
+      return { partition: partition.number, bytes };
+    });
+    this.bytesSent += total;
+    this.#requests.set(leader, (this.#requests.get(leader) ?? 0) + 1);
+    const { topic, acks, requestTimeoutMs } = this.#options;
+    try {
+      const request = { topic, acks, timeoutMs: requestTimeoutMs, batches };
+      const answer = await this.#producer.produce(leader, request);
+      this.#limitOf(leader).answered(total);
+      if (!this.#closed) this.#answered(sendings, answer);
+    } catch (error) {
+      if (!this.#closed) this.#unanswered(leader, sendings, error as Error & { code?: string });
+    } finally {
+      this.#requests.set(leader, (this.#requests.get(leader) ?? 1) - 1);
+      if (this.#ready.size > 0) this.#schedule();
+    }
+  }
+
+  #answered(sendings: readonly Sending[], answer: ProduceAnswer | undefined): void {
+    let stale: string | undefined;
+    for (const { partition, batch } of sendings) {
+      const named = answer?.partitions.find((one) => one.partition === partition.number);
+      const outcome = answer !== undefined && named === undefined ? UNNAMED : outcomeOf(named);
+      if (outcome.kind === 'failed' && outcome.isLeaderStale) stale = outcome.reason;
+      partition.settle(batch, outcome);
+    }
+    if (stale !== undefined) this.#leadersStale(stale);
+  }
+
+  /** Nobody knows the outcome: the same bytes go out again, which an idempotent broker recognises. */
+  #unanswered(
+    leader: number,
+    sendings: readonly Sending[],
+    { message, code }: Error & { code?: string },
+  ): void {
+    const outcome: Failed = { kind: 'failed', reason: message, isOverdue: code === 'TIMEOUT' };
+    const isTooLarge = code === 'CLOSED' && this.#limitOf(leader).closed(sizeOf(sendings));
+    for (const { partition, batch } of sendings) {
+      const isAtFault =
+        isTooLarge && sendings.length === 1 && (batch.count > 1 || batch.attempts >= MAX_CLOSED_ON_RECORD);
+      partition.settle(batch, isAtFault ? REQUEST_TOO_LARGE : outcome);
+    }
+    this.#leadersStale(message);
+  }
+
+  #limitOf(leader: number): RequestLimit {
+    const known = this.#limits.get(leader);
+    if (known !== undefined) return known;
+    const limit = new RequestLimit();
+    this.#limits.set(leader, limit);
+    return limit;
+  }
+}
+
+const UNNAMED: Outcome = { kind: 'failed', reason: 'the answer does not name the partition' };
+const REQUEST_TOO_LARGE: Outcome = {
+  kind: 'rejected',
+  reason: 'MESSAGE_TOO_LARGE',
+  isUnanswered: true,
+  remedy: 'the broker closes the connection on a request of this size: raise its limit on requests',
+};
+
+function sizeOf(sendings: readonly Sending[]): number {
+  return sendings.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}

@@ -1,0 +1,388 @@
+// Batches whose partition is not certain, and the placing of records once it is: from the topic's unplaced log, and from
+// the logs of partitions that the topic no longer has, into the partitions' logs (placer.ts, chunk-copy.ts).
+//
+// | state     | new batches go to        | leaves for, when                                                         |
+// |-----------|--------------------------|--------------------------------------------------------------------------|
+// | placed    | their partitions         | unplaced: the topic has fewer partitions                                 |
+// | unplaced  | the end of the unplaced  | switching: the partitions are known, and little is left to copy          |
+// |           | log                      |                                                                          |
+// | switching | memory                   | placed: the last record is copied. unplaced: the disk fails, or the      |
+// |           |                          | gateway stops                                                            |
+//
+// - A key's records are in the gone logs first, then in the unplaced log, then here in memory: order holds.
+// - `stored` is cumulative, so it waits until the batches that partitions had in memory before are durable.
+import type { Logger } from 'pino';
+import { PartitionSpool } from '../../spool/partition-spool.ts';
+import type { SpoolLog } from '../../spool/spool-log.ts';
+import type { TopicSpool } from '../../spool/topic-spool.ts';
+import { pause } from '../../time/backoff.ts';
+import { WakeUp } from '../../time/wake-up.ts';
+import type { Batch } from '../batches/batch.ts';
+import type { BatchLimits } from '../batches/batch-merger.ts';
+import { UNPLACED } from '../batches/batcher.ts';
+import type { Codec } from '../batches/compression.ts';
+import { type GatheredFor, NO_PRODUCER, stampUnsent } from '../batches/record-batch.ts';
+import { nextChunk, type PlacingOptions, splitByPartition } from './placer.ts';
+
+export interface UnplacedOptions {
+  readonly codec: Codec;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** The delivery that the batches belong to. */
+export interface UnplacedHost {
+  /** Compresses the batch, once. */
+  seal(batch: Batch): Promise<void>;
+  /** The batches are on disk and leave memory. */
+  spooled(batches: readonly Batch[]): void;
+  /** These batches have the first one's records, which leaves memory. */
+  replaced(batch: Batch, parts: readonly Batch[]): void;
+  /** Partitions that the topic does not have, and that have batches or a log all the same. */
+  partitionsBeyond(partitions: number): number[];
+  /** Resolves once no partition has a batch in memory: from then on it writes nothing before it is given one. */
+  quiet(): Promise<void>;
+  /** Ends a quiet partition: it no longer uses its log. */
+  retire(partition: number): Promise<void>;
+  /** There are new records in the logs of these partitions. */
+  copied(partitions: Iterable<number>): void;
+  /** Takes a batch for its partition. */
+  deliver(batch: Batch): void;
+  /** Another number of partitions, which was refused before, may be adopted now. */
+  adoptable(): void;
+  trouble(direction: 'write' | 'copy', reason: string | null): void;
+}
+
+/** With less than that left to copy new batches wait in memory, so that the copying comes to an end. */
+const SWITCH_RECORDS = 10_000;
+/** Uncompressed bytes that are copied at once; the batch that reaches them is still part of the copy. */
+const CHUNK_BYTES = 8 * 2 ** 20;
+const RETRY_MS = 500;
+
+export class UnplacedRecords {
+  readonly #spool: TopicSpool;
+  readonly #options: UnplacedOptions;
+  readonly #host: UnplacedHost;
+  #state: 'placed' | 'unplaced' | 'switching';
+  // How many partitions the topic has; undefined until Kafka has said so.
+  #partitions: number | undefined;
+  #limits: BatchLimits = { bytes: 0, records: 0 };
+  // In memory, oldest first: batches on their way to the disk, and batches that wait for the switch.
+  readonly #toWrite: Batch[] = [];
+  readonly #held: Batch[] = [];
+  #writer: PartitionSpool<Batch> | undefined;
+  #isWriting = false;
+  #isDiskFailing = false;
+  // Batches on disk whose devices are not told yet, because earlier ones may not be durable. Undefined otherwise.
+  #unconfirmed: Batch[] | undefined;
+  readonly #changed = new WakeUp();
+  #confirmed: Promise<void> | undefined;
+  #placing: Promise<void> | undefined;
+  #hasRefused = false;
+  #isStopping = false;
+
+  constructor(spool: TopicSpool, options: UnplacedOptions, host: UnplacedHost) {
+    this.#spool = spool;
+    this.#options = options;
+    this.#host = host;
+    this.#state = spool.partitionCount === undefined ? 'unplaced' : 'placed';
+    options.signal.addEventListener('abort', () => this.#changed.raise(), { once: true });
+  }
+
+  /** Batches go to their partitions. */
+  get isPlaced(): boolean {
+    return this.#state === 'placed';
+  }
+
+  /** Monotonic milliseconds at which the oldest batch in memory was opened. */
+  get oldestMs(): number | undefined {
+    return (this.#toWrite[0] ?? this.#held[0])?.openedAtMs;
+  }
+
+  /** Takes a batch while batches do not go to their partitions. */
+  add(batch: Batch): void {
+    if (this.#state === 'switching') {
+      this.#held.push(batch);
+      return;
+    }
+    this.#toWrite.push(batch);
+    void this.#write();
+  }
+
+  /**
+   * The topic has so many partitions.
+   * @param limits of the batches that records are placed in
+   * @returns the number that batches are to be gathered for from now on; undefined if it stays as it is, because records
+   * are placed for another number, which is finished first
+   */
+  adopt(partitions: number, limits: BatchLimits): number | undefined {
+    this.#limits = limits;
+    if (this.#placing !== undefined || this.#isStopping) {
+      const isSame = partitions === this.#partitions;
+      if (!isSame) this.#hasRefused = true;
+      return isSame ? partitions : undefined;
+    }
+    // An earlier process has placed some records of a key for fewer partitions: its others follow them.
+    const begun = this.#partitions === undefined ? this.#spool.placedFor : undefined;
+    const isBehind = begun !== undefined && begun < partitions;
+    if (isBehind) this.#hasRefused = true;
+    return this.#adopt(isBehind ? begun : partitions);
+  }
+
+  #adopt(partitions: number): number {
+    const before = this.#partitions ?? this.#spool.partitionCount ?? 0;
+    const beyond = this.#host.partitionsBeyond(partitions);
+    this.#partitions = partitions;
+    if (this.#state === 'placed' && partitions >= before && beyond.length === 0) void this.#remember();
+    else this.#begin(beyond);
+    return partitions;
+  }
+
+  /** From now on every batch is written to disk, and no record is placed any more. For the end. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#backToDisk();
+    this.#changed.raise();
+  }
+
+  /** Resolves once the devices are told of all batches on disk. After no batch is in memory any more. */
+  async confirmed(): Promise<void> {
+    await this.#confirmed;
+  }
+
+  /** Resolves once nothing is copied any more, after the signal was aborted. */
+  async closed(): Promise<void> {
+    await this.#placing;
+  }
+
+  get #hasEnded(): boolean {
+    return this.#isStopping || this.#options.signal.aborted;
+  }
+
+  // --- to the disk ---
+
+  async #write(): Promise<void> {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    const writer = await this.#openWriter();
+    while (writer !== undefined) {
+      const [batch] = this.#toWrite;
+      if (batch === undefined) break;
+      await this.#host.seal(batch);
+      // The disk takes nothing, and the batch has gone to its partition meanwhile.
+      if (batch !== this.#toWrite[0]) continue;
+      this.#toWrite.shift();
+      batch.producer = NO_PRODUCER;
+      if (batch.bytes !== undefined) stampUnsent(batch.bytes, this.#gatheredFor(batch));
+      writer.add(batch);
+    }
+    this.#isWriting = false;
+    this.#changed.raise();
+  }
+
+  /** A topic that shrank keeps connections where they are, although their keys may belong elsewhere now. */
+  #gatheredFor({ partition }: Batch): GatheredFor | undefined {
+    const partitions = this.#partitions;
+    return partition === UNPLACED || partitions === undefined ? undefined : { partition, partitions };
+  }
+
+  /** Undefined once delivery is closed. */
+  async #openWriter(): Promise<PartitionSpool<Batch> | undefined> {
+    if (this.#writer !== undefined) return this.#writer;
+    const log = await this.#untilDone('write', () => this.#spool.unplaced());
+    if (log === undefined) return undefined;
+    this.#writer = new PartitionSpool<Batch>(
+      log,
+      {
+        durable: (batches) => this.#durable(batches),
+        trouble: (reason) => this.#trouble('write', reason),
+      },
+      this.#options.signal,
+    );
+    return this.#writer;
+  }
+
+  #durable(batches: readonly Batch[]): void {
+    this.#host.spooled(batches);
+    if (this.#unconfirmed !== undefined) this.#unconfirmed.push(...batches);
+    else for (const batch of batches) batch.settle();
+    this.#changed.raise();
+  }
+
+  /** Batches that wait for the switch are written to disk after all. */
+  #backToDisk(): void {
+    if (this.#state !== 'switching') return;
+    this.#state = 'unplaced';
+    this.#toWrite.push(...this.#held.splice(0));
+    void this.#write();
+  }
+
+  // --- to the partitions ---
+
+  #begin(gone: readonly number[]): void {
+    const { topic } = this.#spool;
+    if (this.#state === 'placed') {
+      this.#state = 'unplaced';
+      this.#options.log.warn(
+        { topic, partitions: this.#partitions, gone },
+        `Topic ${topic} has fewer partitions than before. The records of those that are gone get other partitions; new records wait on disk meanwhile`,
+      );
+    }
+    this.#confirmed = this.#confirm();
+    this.#placing = this.#place(gone).finally(() => {
+      this.#placing = undefined;
+      if (!this.#hasEnded && this.#hasRefused) this.#host.adoptable();
+      this.#hasRefused = false;
+    });
+  }
+
+  /** Tells devices once all that partitions had in memory before is durable. */
+  async #confirm(): Promise<void> {
+    this.#unconfirmed = [];
+    // What partitions have in memory must reach their logs, even if the cap is reached: nothing makes room before. New
+    // batches keep to the cap meanwhile, so no more than what is in memory now goes beyond it.
+    await this.#spool.partitionsBeyondCap(this.#host.quiet());
+    if (this.#options.signal.aborted) return;
+    for (const batch of this.#unconfirmed) batch.settle();
+    this.#unconfirmed = undefined;
+  }
+
+  async #place(gone: readonly number[]): Promise<void> {
+    await this.#confirmed;
+    if (this.#options.signal.aborted) return;
+    for (const partition of gone) {
+      await this.#host.retire(partition);
+      await this.#untilDone('copy', () => this.#spool.markGone(partition));
+    }
+    const records = recordsIn(this.#spool.sources);
+    while (!this.#hasEnded && !(await this.#step()));
+    if (this.#hasEnded) return;
+    // What remains of the copying does no harm, and the next start removes it.
+    await this.#spool.endPlacing().catch(() => undefined);
+    await this.#remember();
+    if (this.#state === 'switching') await this.#switch();
+    if (records === 0 || !this.isPlaced) return;
+    const { topic } = this.#spool;
+    this.#options.log.info(
+      { topic, records },
+      `Records that waited on disk without a partition have theirs now`,
+    );
+  }
+
+  /** Copies a chunk if there is one. True if nothing is left to do. */
+  async #step(): Promise<boolean> {
+    const { sources } = this.#spool;
+    const [source] = sources;
+    if (this.#state === 'unplaced' && recordsIn(sources) <= SWITCH_RECORDS) this.#state = 'switching';
+    if (source !== undefined) await this.#copy(source);
+    else if (this.#toWrite.length === 0 && (this.#writer?.waiting ?? 0) === 0) return true;
+    else if (this.#isDiskFailing) return this.#bypass();
+    else await this.#changed.wait();
+    return false;
+  }
+
+  async #copy(source: SpoolLog): Promise<void> {
+    const chunk = await this.#untilDone('copy', async () =>
+      nextChunk(source, await this.#spool.copyBytes(CHUNK_BYTES), this.#placingOptions),
+    );
+    if (chunk === undefined) {
+      // Only damage was left of it, which is passed over; or the end has come.
+      if (source.records > 0) await pause(RETRY_MS, this.#options.signal);
+      return;
+    }
+    const copy = this.#spool.copy(chunk);
+    const isDone = await this.#untilDone('copy', async () => {
+      // A start after a crash goes on for the same number, so that a key's records stay together.
+      await this.#spool.setPartitionCount(chunk.partitions);
+      await copy.run();
+      return true;
+    });
+    if (isDone) this.#host.copied(chunk.batches.keys());
+  }
+
+  /** The disk takes nothing, and all that it took before is copied: the batches go to their partitions from memory. */
+  async #bypass(): Promise<boolean> {
+    const written = this.#writer?.takeBack() ?? [];
+    // They are just being tried again.
+    if (written.length === 0 && (this.#writer?.waiting ?? 0) > 0) {
+      await this.#changed.wait(RETRY_MS);
+      return false;
+    }
+    // Before the batches that came later.
+    this.#held.unshift(...written, ...this.#toWrite.splice(0));
+    await this.#switch();
+    return this.isPlaced;
+  }
+
+  /** Batches that wait in memory go to their partitions, and so do new ones. */
+  async #switch(): Promise<void> {
+    const parts = new Map<Batch, Batch[]>();
+    // More may come meanwhile.
+    for (let at = 0; at < this.#held.length; at++) {
+      const batch = this.#held[at] as Batch;
+      if (this.#hasPartition(batch)) continue;
+      await this.#host.seal(batch);
+      parts.set(batch, await splitByPartition(batch, this.#placingOptions));
+    }
+    // If the gateway stops meanwhile, they are on their way to the disk again.
+    if (this.#state === 'switching') this.#end(parts);
+  }
+
+  /** False if the batch was gathered before the partitions were known, or for one that is gone. */
+  #hasPartition({ partition }: Batch): boolean {
+    return partition !== UNPLACED && partition < this.#placingOptions.partitions;
+  }
+
+  /** In one turn: a batch that comes later must not overtake one of these. */
+  #end(parts: ReadonlyMap<Batch, Batch[]>): void {
+    this.#state = 'placed';
+    for (const batch of this.#held.splice(0)) {
+      const own = parts.get(batch);
+      if (own !== undefined) this.#host.replaced(batch, own);
+      for (const one of own ?? [batch]) {
+        one.producer = undefined;
+        this.#host.deliver(one);
+      }
+    }
+  }
+
+  get #placingOptions(): PlacingOptions {
+    return { partitions: this.#partitions ?? 1, limits: this.#limits, codec: this.#options.codec };
+  }
+
+  /** It is only a hint for the next start, so a disk that does not take it holds nothing up. */
+  async #remember(): Promise<void> {
+    if (this.#partitions === undefined) return;
+    await this.#spool.setPartitionCount(this.#partitions).catch(() => undefined);
+  }
+
+  /** Tries again while the disk fails. Undefined if the end comes before. */
+  async #untilDone<T>(direction: 'write' | 'copy', work: () => Promise<T>): Promise<T | undefined> {
+    const hasEnded = () => (direction === 'copy' ? this.#hasEnded : this.#options.signal.aborted);
+    while (!hasEnded()) {
+      try {
+        const result = await work();
+        this.#trouble(direction, null);
+        return result;
+      } catch (error) {
+        const what = direction === 'copy' ? 'copied to their partitions’ logs' : 'written';
+        const { message } = error as Error;
+        this.#trouble(direction, `records without a partition cannot be ${what}: ${message}`);
+        // New batches do not wait in memory for a disk that fails.
+        if (direction === 'copy') this.#backToDisk();
+        await pause(RETRY_MS, this.#options.signal);
+      }
+    }
+    return undefined;
+  }
+
+  #trouble(direction: 'write' | 'copy', reason: string | null): void {
+    if (direction === 'write') this.#isDiskFailing = reason !== null;
+    this.#host.trouble(direction, reason);
+    this.#changed.raise();
+  }
+}
+
+function recordsIn(logs: readonly SpoolLog[]): number {
+  return logs.reduce((sum, { records }) => sum + records, 0);
+}

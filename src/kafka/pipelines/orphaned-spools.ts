@@ -1,0 +1,365 @@
+// Sends what this process finds on disk and adds nothing to: other topics than KAFKA_TOPIC_METRICS in its own part of
+// the spool, and everything in the parts of former processes, their dead letters included. What is empty afterwards is
+// removed: a topic's folders from the own part, a former process's part as a whole, while its lock is held.
+import { existsSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { rateLimited } from '../../log/rate-limited-log.ts';
+import { deadLettersDirectory } from '../../spool/parts.ts';
+import { Spool, type SpoolOptions } from '../../spool/spool.ts';
+import { pause } from '../../time/backoff.ts';
+import type { Pipeline } from './pipeline.ts';
+import { type SpooledRecords, SpooledTopic } from './spooled-topic.ts';
+
+/** Readings, or dead letters: how they are opened and sent. */
+export interface SpoolKind {
+  readonly spoolOptions: Omit<SpoolOptions, 'directory'>;
+  readonly createPipeline: (topic: string) => Pipeline;
+  /** Why nothing of this kind can be sent at all, or null. */
+  readonly blocked: string | null;
+}
+
+export interface OrphanedSpoolsDeps {
+  readonly readings: SpoolKind;
+  readonly letters: SpoolKind;
+  /** KAFKA_TOPIC_METRICS. */
+  readonly currentTopic: string;
+  /** Some broker is connected. */
+  readonly isConnected: () => boolean;
+  readonly log: Logger;
+}
+
+/** A topic of readings that KAFKA_TOPIC_METRICS does not name, in one part of the spool. */
+export interface OtherTopic {
+  readonly topic: string;
+  readonly records: number;
+  readonly bytes: number;
+  /** Why they are not delivered now, or null. */
+  readonly problem: string | null;
+}
+
+/** Dead letters of former processes. */
+export interface OrphanedLetters {
+  /** Acknowledged by Kafka. */
+  readonly sent: number;
+  readonly waiting: number;
+  /** Why they wait, or null. */
+  readonly problem: string | null;
+}
+
+interface Part {
+  readonly directory: string;
+  readonly readings: Spool;
+  /** Undefined if the process left none. */
+  readonly letters: Spool | undefined;
+  /** Of this process, which goes on using it. */
+  readonly isOwn: boolean;
+}
+
+interface Orphan {
+  readonly part: Part;
+  readonly kind: SpoolKind;
+  readonly sender: SpooledTopic;
+  /** The problem that the log has named last, and when. */
+  said: { readonly problem: string | null; readonly atMs: number };
+}
+
+const POLL_MS = 500;
+/** Topics that are begun at a time. One that is stuck keeps its pipeline and lets the next one begin. */
+const MAX_BEGUN = 8;
+const WARN_EVERY_MS = 60_000;
+
+export class OrphanedSpools {
+  readonly #deps: OrphanedSpoolsDeps;
+  readonly #done = { recovered: 0, confirmed: 0, deadLettered: 0, damaged: 0, spooled: 0 };
+  #badBatchesDone = 0;
+  #lettersSent = 0;
+  #orphans: Orphan[] = [];
+  #parts: Part[] = [];
+  /** Parts that are not opened yet, as their process may be about to end; with the reason, once opening has failed. */
+  readonly #waiting = new Map<string, string | null>();
+  readonly #warnOfParts: () => void;
+  readonly #abort = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #isSending = false;
+
+  constructor(deps: OrphanedSpoolsDeps) {
+    this.#deps = deps;
+    this.#warnOfParts = rateLimited({ everyMs: WARN_EVERY_MS }, () =>
+      deps.log.warn(
+        { reasons: this.#partProblems },
+        'Spool: what a former process left cannot be opened yet and is not sent; it is tried on',
+      ),
+    );
+  }
+
+  /** Readings: what was found, and what became of it. */
+  get records(): SpooledRecords {
+    const sum = { ...this.#done };
+    for (const { sender } of this.#readings) add(sum, sender.records);
+    return sum;
+  }
+
+  /** Damaged places that were passed over. */
+  get badBatches(): number {
+    return this.#readings.reduce((sum, { sender }) => sum + sender.spool.badBatches, this.#badBatchesDone);
+  }
+
+  /** Wall clock of the oldest reading, milliseconds since 1970; undefined if there is none. */
+  get oldestMs(): number | undefined {
+    const times = this.#readings.flatMap(({ sender }) => sender.spool.oldestMs ?? []);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** Records are being sent from the disk. Asked many times a second, so it may be half a second old. */
+  get isSending(): boolean {
+    return this.#isSending;
+  }
+
+  /** A topic may occur once for each part. */
+  get otherTopics(): readonly OtherTopic[] {
+    return this.#readings.filter((orphan) => this.#isOther(orphan)).map(toOtherTopic);
+  }
+
+  get letters(): OrphanedLetters {
+    const letters = this.#orphans.filter(({ kind }) => kind === this.#deps.letters);
+    const sum = (read: (sender: SpooledTopic) => number) =>
+      letters.reduce((total, { sender }) => total + read(sender), 0);
+    const problem = firstText(letters.map(problemOfOrphan));
+    return {
+      sent: this.#lettersSent + sum(({ records }) => records.confirmed),
+      waiting: sum(({ spool }) => spool.records),
+      problem: problem && `dead letters of a former process wait on disk: ${problem}`,
+    };
+  }
+
+  /** Why the disk does not give records back, or null. */
+  get trouble(): string | null {
+    return firstText(this.#orphans.map(({ sender }) => sender.trouble));
+  }
+
+  /** Why readings are not delivered. */
+  get problems(): readonly string[] {
+    return [...this.#readings.flatMap(({ sender }) => sender.problem ?? []), ...this.#partProblems];
+  }
+
+  /** Counts the other topics of this process's own part from now on. They are sent after start(). */
+  adopt(own: Spool): void {
+    this.#add({ directory: own.directory, readings: own, letters: undefined, isOwn: true });
+  }
+
+  /** Opens the parts of former processes, as far as that is possible now, and begins to send. */
+  async start(directories: readonly string[]): Promise<void> {
+    if (this.#abort.signal.aborted) return;
+    for (const directory of directories) this.#waiting.set(directory, null);
+    const begun = this.#work();
+    this.#running = begun.then(() => this.#goOn());
+    await begun;
+  }
+
+  /** Closes the parts of former processes; the own one has an owner. */
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+    for (const { sender } of this.#orphans) await sender.close();
+    for (const { letters, readings, isOwn } of this.#parts) {
+      await letters?.close();
+      if (!isOwn) await readings.close();
+    }
+  }
+
+  get #readings(): Orphan[] {
+    return this.#orphans.filter(({ kind }) => kind === this.#deps.readings);
+  }
+
+  get #partProblems(): string[] {
+    return [...this.#waiting].flatMap(([directory, reason]) =>
+      reason === null ? [] : `${directory}: ${reason}`,
+    );
+  }
+
+  get #isDone(): boolean {
+    return this.#waiting.size + this.#orphans.length + this.#parts.length === 0;
+  }
+
+  async #goOn(): Promise<void> {
+    const { signal } = this.#abort;
+    while (!this.#isDone && !signal.aborted) {
+      await pause(POLL_MS, signal);
+      if (!signal.aborted) await this.#work();
+    }
+  }
+
+  async #work(): Promise<void> {
+    for (const directory of [...this.#waiting.keys()]) await this.#open(directory);
+    for (const orphan of this.#orphans.filter(({ sender }) => sender.isSent)) await this.#finish(orphan);
+    for (const part of [...this.#parts]) {
+      if (this.#orphans.some((orphan) => orphan.part === part)) continue;
+      if (!part.isOwn) await this.#leave(part);
+      this.#parts = this.#parts.filter((other) => other !== part);
+    }
+    this.#begin();
+    this.#isSending = this.#orphans.some(({ sender }) => sender.isStarted && !sender.isStuck);
+    for (const orphan of this.#orphans) this.#warn(orphan);
+  }
+
+  async #open(directory: string): Promise<void> {
+    if (this.#abort.signal.aborted) return;
+    try {
+      // Else an operator has drained and removed it meanwhile.
+      if (existsSync(directory)) this.#add(await this.#openPart(directory));
+      this.#waiting.delete(directory);
+    } catch (error) {
+      this.#waiting.set(directory, (error as Error).message);
+      this.#warnOfParts();
+    }
+  }
+
+  async #openPart(directory: string): Promise<Part> {
+    const { readings, letters } = this.#deps;
+    const part = await Spool.open({ ...readings.spoolOptions, directory });
+    try {
+      const place = deadLettersDirectory(directory);
+      const inside = existsSync(place)
+        ? await Spool.open({ ...letters.spoolOptions, directory: place })
+        : undefined;
+      return { directory, readings: part.spool, letters: inside?.spool, isOwn: false };
+    } catch (error) {
+      await part.spool.close();
+      throw error;
+    }
+  }
+
+  /** In one turn, so that the part's records count from one moment on. */
+  #add(part: Part): void {
+    const { readings, letters, log, currentTopic } = this.#deps;
+    const orphan = (kind: SpoolKind, spool: Spool) =>
+      spool.topics
+        .filter(({ topic, records }) => (part.isOwn ? topic !== currentTopic : records > 0))
+        .map((topic) => ({
+          part,
+          kind,
+          sender: new SpooledTopic(topic, () => kind.createPipeline(topic.topic)),
+          said: { problem: null, atMs: Number.NEGATIVE_INFINITY },
+        }));
+    const added = [
+      ...orphan(readings, part.readings),
+      ...(part.letters === undefined ? [] : orphan(letters, part.letters)),
+    ];
+    this.#parts.push(part);
+    this.#orphans.push(...added);
+    const { directory, isOwn } = part;
+    if (!isOwn) {
+      const [records, deadLetters] = [part.readings.records, part.letters?.records ?? 0];
+      log.info(
+        { directory, records, deadLetters },
+        `Spool: ${records} records of a former process are taken up`,
+      );
+    }
+    for (const one of added) {
+      const { topic, recovered: records } = one.sender;
+      if (records === 0 || !this.#isOther(one)) continue;
+      log.info(
+        { topic, records, directory },
+        `Spool: ${records} records of ${topic} are on disk. KAFKA_TOPIC_METRICS no longer names it; they are sent to ${topic} all the same and count against SPOOL_MAX_BYTES until then`,
+      );
+    }
+  }
+
+  /** Begins with the next topics. Those that are stuck do not hold up others, unless all of Kafka is away. */
+  #begin(): void {
+    if (this.#abort.signal.aborted) return;
+    const isBegun = ({ sender }: Orphan) => sender.isStarted && !(sender.isStuck && this.#deps.isConnected());
+    let begun = this.#orphans.filter(isBegun).length;
+    for (const { sender, kind } of this.#orphans) {
+      if (begun >= MAX_BEGUN) return;
+      if (sender.isStarted || kind.blocked !== null) continue;
+      sender.start();
+      begun++;
+    }
+  }
+
+  /** Nothing is left of the topic in its part. */
+  async #finish(orphan: Orphan): Promise<void> {
+    const { part, kind, sender } = orphan;
+    await sender.close();
+    this.#orphans = this.#orphans.filter((other) => other !== orphan);
+    if (kind === this.#deps.letters) this.#lettersSent += sender.records.confirmed;
+    else {
+      add(this.#done, sender.records);
+      this.#badBatchesDone += sender.spool.badBatches;
+    }
+    const { topic } = sender;
+    const { recovered: records, confirmed, deadLettered, damaged } = sender.records;
+    if (records > 0 && this.#isOther(orphan))
+      this.#deps.log.info(
+        { topic, records, confirmed, deadLettered, damaged, directory: part.directory },
+        `Spool: nothing of ${topic}, which KAFKA_TOPIC_METRICS no longer names, is left on disk`,
+      );
+    if (!part.isOwn) return;
+    // What cannot be removed is met again by the next start.
+    await part.readings
+      .removeTopic(sender.spool)
+      .catch((error: unknown) =>
+        this.#deps.log.warn({ err: error, topic }, `Spool: the folders of ${topic} stay`),
+      );
+  }
+
+  async #leave({ directory, letters, readings }: Part): Promise<void> {
+    const { log } = this.#deps;
+    try {
+      const isEmpty = letters === undefined || (await letters.remove());
+      if (isEmpty && (await readings.remove())) {
+        log.info({ directory }, `Spool: what was left in ${directory} is sent, and the directory is removed`);
+        return;
+      }
+      log.info(
+        { directory },
+        `Spool: what was left in ${directory} is sent; damaged bytes that were set aside stay`,
+      );
+    } catch (error) {
+      log.warn(
+        { directory, err: error },
+        `Spool: what was left in ${directory} is sent; the directory stays`,
+      );
+    }
+    await letters?.close();
+    await readings.close();
+  }
+
+  /** Says why a topic is not delivered, once for each reason. */
+  #warn(orphan: Orphan): void {
+    const { sender, kind } = orphan;
+    // Without any broker it is said for all topics at once elsewhere.
+    if (!sender.isStuck || !this.#deps.isConnected()) return;
+    const { problem, topic, spool } = sender;
+    const now = performance.now();
+    if (orphan.said.problem === problem || now - orphan.said.atMs < WARN_EVERY_MS) return;
+    orphan.said = { problem, atMs: now };
+    const what = kind === this.#deps.letters ? 'dead letters of a former process' : `records of ${topic}`;
+    this.#deps.log.warn(
+      { topic, records: spool.records, reason: problem },
+      `Spool: ${spool.records} ${what} wait on disk: ${problem}`,
+    );
+  }
+
+  #isOther({ kind, sender }: Orphan): boolean {
+    return kind === this.#deps.readings && sender.topic !== this.#deps.currentTopic;
+  }
+}
+
+function toOtherTopic(orphan: Orphan): OtherTopic {
+  const { topic, records, bytes } = orphan.sender.spool;
+  return { topic, records, bytes, problem: problemOfOrphan(orphan) };
+}
+
+function problemOfOrphan({ kind, sender }: Orphan): string | null {
+  return kind.blocked ?? sender.problem;
+}
+
+function add(sum: { -readonly [K in keyof SpooledRecords]: number }, records: SpooledRecords): void {
+  for (const name of Object.keys(records) as (keyof SpooledRecords)[]) sum[name] += records[name];
+}
+
+function firstText(texts: readonly (string | null)[]): string | null {
+  return texts.find((text) => text !== null) ?? null;
+}

@@ -1,0 +1,89 @@
+// When a topic's limits are read, and what is warned of. Limits that cannot be read hold nothing up: Kafka refuses a
+// batch that breaks them, and then they are read again.
+import type { Logger } from 'pino';
+import type { TopicLimits } from '../client/cluster.ts';
+import type { MetadataSource } from './metadata-source.ts';
+import { limitWarnings } from './topic-warnings.ts';
+
+export interface LimitsTiming {
+  readonly everyMs: number;
+  /** Readings that somebody asks for are at least so far apart. */
+  readonly notWithinMs: number;
+}
+
+export interface LimitsReaderOptions extends LimitsTiming {
+  readonly topic: string;
+  /** KAFKA_TIMESTAMP. */
+  readonly timestamp: 'received' | 'sent';
+}
+
+/** Warnings that were said, by cluster: the spools of former processes have readers of the same topic. */
+const SAID = new WeakMap<MetadataSource, Set<string>>();
+
+export class LimitsReader {
+  /** As last read, undefined before that and if the broker does not let us read them. */
+  current: TopicLimits | undefined;
+
+  readonly #options: LimitsReaderOptions;
+  readonly #source: MetadataSource;
+  readonly #apply: (limits: TopicLimits) => void;
+  readonly #oldestWaitingMs: () => number | undefined;
+  readonly #log: Logger;
+  #readAtMs = Number.NEGATIVE_INFINITY;
+  #dueAtMs = 0;
+  #reading: Promise<void> | undefined;
+
+  constructor(
+    options: LimitsReaderOptions,
+    deps: {
+      source: MetadataSource;
+      apply: (limits: TopicLimits) => void;
+      /** Time of the oldest record on disk, milliseconds since 1970. */
+      oldestWaitingMs: () => number | undefined;
+      log: Logger;
+    },
+  ) {
+    this.#options = options;
+    this.#source = deps.source;
+    this.#apply = deps.apply;
+    this.#oldestWaitingMs = deps.oldestWaitingMs;
+    this.#log = deps.log;
+  }
+
+  get isDue(): boolean {
+    return performance.now() >= this.#dueAtMs;
+  }
+
+  /** Resolves when they are read, or cannot be read now. If they have only just been read, they are due again instead. */
+  async read(): Promise<void> {
+    if (performance.now() - this.#readAtMs < this.#options.notWithinMs) {
+      this.#dueAtMs = 0;
+      return;
+    }
+    this.#reading ??= this.#readNow().finally(() => {
+      this.#reading = undefined;
+    });
+    await this.#reading;
+  }
+
+  async #readNow(): Promise<void> {
+    const { topic, timestamp, everyMs } = this.#options;
+    this.#readAtMs = performance.now();
+    this.#dueAtMs = this.#readAtMs + everyMs;
+    try {
+      this.current = await this.#source.topicLimits(topic);
+    } catch (error) {
+      this.#dueAtMs = 0;
+      this.#log.debug({ topic, err: error }, `Could not read the limits of topic ${topic}`);
+    }
+    if (this.current === undefined) return;
+    this.#apply(this.current);
+    const sent = { timestamp, oldestWaitingMs: this.#oldestWaitingMs(), nowMs: Date.now() };
+    const said = SAID.get(this.#source) ?? new Set();
+    SAID.set(this.#source, said);
+    for (const warning of limitWarnings(topic, this.current, sent)) {
+      if (!said.has(warning)) this.#log.warn({ topic }, warning);
+      said.add(warning);
+    }
+  }
+}

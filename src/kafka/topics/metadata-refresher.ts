@@ -1,0 +1,416 @@
+// Keeps a topic's metadata up to date: asks for the leaders until some broker answers, hands them to delivery and the
+// batcher, creates the topic if it is missing, reads its limits, and says in plain words why Kafka cannot be used.
+// It never touches a record.
+import type { Logger } from 'pino';
+import { backoffMs, pause } from '../../time/backoff.ts';
+import type { BatchLimits } from '../batches/batch-merger.ts';
+import type { TopicLimits, TopicMetadata, TopicToCreate } from '../client/cluster.ts';
+import { AnswerError, ClusterError } from '../client/cluster-error.ts';
+import type { ProducerIdentity } from '../delivery/producer-sequence.ts';
+import { kafkaError } from '../wire/errors.ts';
+import { LeaderConnections } from './leader-connections.ts';
+import { LimitsReader, type LimitsTiming } from './limits-reader.ts';
+import type { MetadataSource } from './metadata-source.ts';
+import { createOtherTopics } from './other-topics.ts';
+import { creationRefusal, isRefusedForNow } from './topic-creation.ts';
+import { type DoubtTiming, TopicDoubt } from './topic-doubt.ts';
+
+export interface MetadataRefresherOptions {
+  readonly brokers: readonly string[];
+  /** The topic records go to, created if it is missing. */
+  readonly topic: TopicToCreate;
+  /** Created if they are missing, not written to by delivery. */
+  readonly others: readonly TopicToCreate[];
+  readonly idempotent: boolean;
+  /** KAFKA_TIMESTAMP. */
+  readonly timestamp: 'received' | 'sent';
+  /** Another refresher of the same cluster says how it is. */
+  readonly quiet: boolean;
+  readonly timing?: Partial<RefresherTiming>;
+}
+
+export interface RefresherTiming extends DoubtTiming {
+  /** Up to the second failure this is quick; after that under one attempt a second. */
+  readonly retry: { readonly firstMs: number; readonly maxMs: number };
+  /** The leaders are asked for so often even when nothing fails, so that new partitions are found. */
+  readonly refreshEveryMs: number;
+  readonly limits: LimitsTiming;
+}
+
+/** The calls that the refresher makes on Delivery. */
+export interface MetadataDelivery {
+  /** Time of the oldest record on disk, milliseconds since 1970; undefined if there is none. */
+  readonly oldestSpooledMs: number | undefined;
+  /** The number that batches are to be gathered for; undefined if it stays as it is for now. */
+  adoptPartitions(partitions: number, limits: BatchLimits): number | undefined;
+  setLeaders(
+    leaders: readonly number[],
+    identity: ProducerIdentity | undefined,
+    clusterId: string | undefined,
+  ): void;
+  unreachable(): void;
+}
+
+/** And on Batcher. */
+export interface MetadataBatcher {
+  /** Undefined if it is not known. */
+  readonly partitions: number | undefined;
+  readonly batchLimits: BatchLimits;
+  maxRecordBytes: number;
+  setPartitions(partitions: number): void;
+}
+
+/** Why records cannot be delivered now. */
+interface Trouble {
+  readonly message: string;
+  /** Each kind is said at once when it comes up, and then no more often than REMIND_EVERY_MS. */
+  readonly kind: string;
+  /** Not said before it has lasted for PATIENCE tries: a broker answers, so it may pass within a second. */
+  readonly mayPass: boolean;
+  /** Other partitions are delivered. */
+  readonly isPartial: boolean;
+}
+
+const TIMING: RefresherTiming = {
+  retry: { firstMs: 200, maxMs: 2000 },
+  refreshEveryMs: 60_000,
+  limits: { everyMs: 60 * 60_000, notWithinMs: 1_000 },
+  // Whoever deletes a topic to create it again with other settings gets the time to do so.
+  goneAfter: { times: 3, forMs: 5_000 },
+  fewerAfter: { times: 3, forMs: 1_000 },
+  fromOneForMs: 30_000,
+};
+/** Failures in a row that are kept quiet while a broker answers: about a second. */
+const PATIENCE = 3;
+const REMIND_EVERY_MS = 60_000;
+
+export class MetadataRefresher {
+  readonly #options: MetadataRefresherOptions;
+  readonly #timing: RefresherTiming;
+  readonly #source: MetadataSource;
+  readonly #delivery: MetadataDelivery;
+  readonly #batcher: MetadataBatcher;
+  readonly #log: Logger;
+  readonly #abort = new AbortController();
+  readonly #connections: LeaderConnections;
+  readonly #limits: LimitsReader;
+  readonly #doubt: TopicDoubt;
+  #refreshing = false;
+  /** Ends the wait for the leaders' connections, while there is one. */
+  #interrupt: (() => void) | undefined;
+  /** Partitions of the topic, undefined until it was seen. */
+  #partitions: number | undefined;
+  /** As delivery has them, and the cluster whose they are. */
+  #leaders: readonly number[] = [];
+  #leadersOf: string | undefined;
+  // Created, but no broker has named it yet.
+  #isCreated = false;
+  /** The last one that a broker told. */
+  #clusterId: string | undefined;
+  /** Of that cluster. */
+  #identity: ProducerIdentity | undefined;
+  #trouble: Pick<Trouble, 'message' | 'isPartial'> | null = {
+    message: 'not connected to Kafka yet',
+    isPartial: false,
+  };
+  readonly #saidAtMs = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    options: MetadataRefresherOptions,
+    deps: { source: MetadataSource; delivery: MetadataDelivery; batcher: MetadataBatcher; log: Logger },
+  ) {
+    this.#options = options;
+    this.#timing = { ...TIMING, ...options.timing };
+    this.#source = deps.source;
+    this.#delivery = deps.delivery;
+    this.#batcher = deps.batcher;
+    this.#log = deps.log;
+    this.#doubt = new TopicDoubt(options.topic.topic, this.#timing);
+    this.#connections = new LeaderConnections((nodeId) => this.#source.connectTo(nodeId), {
+      signal: this.#abort.signal,
+    });
+    this.#limits = new LimitsReader(
+      { topic: options.topic.topic, timestamp: options.timestamp, ...this.#timing.limits },
+      {
+        source: deps.source,
+        apply: ({ maxMessageBytes }) => {
+          if (maxMessageBytes !== undefined) deps.batcher.maxRecordBytes = maxMessageBytes;
+        },
+        oldestWaitingMs: () => deps.delivery.oldestSpooledMs,
+        log: deps.log,
+      },
+    );
+  }
+
+  /** Why records cannot be delivered now, or null: the leaders are known and each has been connected to. */
+  get problem(): string | null {
+    return this.#trouble?.message ?? null;
+  }
+
+  /** The problem is one of some partitions only; the others are delivered. */
+  get isPartial(): boolean {
+    return this.#trouble?.isPartial ?? false;
+  }
+
+  /** The topic's partitions are known. */
+  get known(): boolean {
+    return this.#partitions !== undefined;
+  }
+
+  /** As last read, undefined before that and if the broker does not let us read them. */
+  get limits(): TopicLimits | undefined {
+    return this.#limits.current;
+  }
+
+  start(): void {
+    this.refresh('start');
+    this.#timer = setInterval(() => this.refresh('routine'), this.#timing.refreshEveryMs);
+    this.#timer.unref();
+  }
+
+  /** Asks for the leaders again, once however often it is called, and until there is an answer. */
+  refresh(reason: string): void {
+    if (this.#abort.signal.aborted) return;
+    // A leader that does not answer must not delay the news that another one has moved.
+    this.#interrupt?.();
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    this.#log.debug({ reason }, 'Asking Kafka for the partitions’ leaders');
+    void this.#refreshUntilDone().finally(() => {
+      this.#refreshing = false;
+    });
+  }
+
+  /** Reads the topic's limits again, as after MESSAGE_TOO_LARGE. Resolves when they are read, or cannot be read now. */
+  refreshLimits(): Promise<void> {
+    return this.#limits.read();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#abort.abort();
+    this.#interrupt?.();
+  }
+
+  async #refreshUntilDone(): Promise<void> {
+    const { signal } = this.#abort;
+    for (let failures = 1; !signal.aborted; failures++) {
+      const trouble = await this.#refreshOnce().catch(asTrouble);
+      if (signal.aborted) return;
+      if (trouble === null) {
+        this.#resolved();
+        return;
+      }
+      if (trouble !== 'connecting' && !(trouble.mayPass && failures <= PATIENCE)) this.#report(trouble);
+      await pause(backoffMs(failures, this.#timing.retry), signal);
+    }
+  }
+
+  /** Null if the leaders are known and connected to; 'connecting' if somebody wants newer metadata before that. */
+  async #refreshOnce(): Promise<Trouble | 'connecting' | null> {
+    const { topic } = this.#options;
+    let metadata = await this.#ask();
+    if (isMissing(metadata)) {
+      const trouble = await this.#create(metadata);
+      if (trouble !== null) return trouble;
+      metadata = await this.#ask();
+      if (isMissing(metadata)) return mayPass(`topic ${topic.topic} was created and no broker names it yet`);
+    }
+    if (metadata.errorCode !== 0) {
+      this.#doubt.interrupt();
+      return refused(`topic ${topic.topic}`, metadata.errorCode);
+    }
+    if (metadata.leaders.length === 0) return mayPass(`topic ${topic.topic} has no partitions yet`);
+    return this.#take(metadata);
+  }
+
+  /** Hands the leaders over, those of fewer partitions only if the answer is believed. */
+  async #take(metadata: TopicMetadata): Promise<Trouble | 'connecting' | null> {
+    const before = this.#before;
+    const isFewer = this.#takesAway(metadata);
+    const verdict = isFewer ? this.#doubt.ofFewer(metadata) : 'believed';
+    if (verdict === 'doubted') return mayPass(this.#doubt.fewer(metadata, before, verdict));
+    if (this.#isCreated) this.#sayCreated(metadata.leaders.length);
+    const taken = verdict === 'believed' ? metadata : this.#withFormerPartitions(metadata);
+    await this.#prepare(taken);
+    if (this.#abort.signal.aborted) return null;
+    this.#apply(taken);
+    this.#leaders = taken.leaders;
+    this.#leadersOf = this.#clusterId;
+    if (verdict === 'one-broker') {
+      const message = this.#doubt.fewer(metadata, before, verdict);
+      return { ...mayPass(message), kind: 'FEWER', isPartial: true };
+    }
+    if (isFewer) this.#sayFewer(metadata.leaders.length, before);
+    this.#doubt.settle(metadata);
+    return this.#connect(metadata);
+  }
+
+  /** While an answer is doubted, brokers that have not given it are asked before those that have. */
+  #ask(): Promise<TopicMetadata> {
+    return this.#source.topicMetadata(this.#options.topic.topic, {
+      askLast: this.#doubt.heardFrom,
+      isDoubted: (answer) => this.#takesAway(answer),
+    });
+  }
+
+  /** Partitions of the topic as Kafka named them last, to this process or to an earlier one; 0 if they are not known. */
+  get #before(): number {
+    return this.#partitions ?? this.#batcher.partitions ?? 0;
+  }
+
+  /** It may be old. Within a cluster, partitions become fewer only if the topic was deleted and created again. */
+  #takesAway({ leaders, clusterId }: TopicMetadata): boolean {
+    return leaders.length < this.#before && !areDifferent(clusterId, this.#leadersOf);
+  }
+
+  /** What one broker alone says about the partitions that it names, and the others as they were. */
+  #withFormerPartitions(metadata: TopicMetadata): TopicMetadata {
+    const length = this.#before;
+    const leaders = Array.from({ length }, (_, p) => metadata.leaders[p] ?? this.#leaders[p] ?? -1);
+    return { ...metadata, leaders };
+  }
+
+  #sayFewer(partitions: number, before: number): void {
+    const { topic } = this.#options.topic;
+    this.#log[this.#options.quiet ? 'debug' : 'warn'](
+      { topic, partitions, before, brokers: [...this.#doubt.heardFrom] },
+      `Topic ${topic} has ${partitions} partitions now and had ${before}: somebody deleted it and created it again. ` +
+        'Records of the partitions that are gone go to those that are left; nothing is dropped',
+    );
+  }
+
+  /** Creates the topic if it was never seen, or has been gone for a while. Null if it exists afterwards. */
+  async #create(missing: TopicMetadata): Promise<Trouble | null> {
+    const { partitions } = this.#options.topic;
+    const verdict = this.known ? this.#doubt.ofMissing(missing) : 'believed';
+    if (verdict !== 'believed') return mayPass(this.#doubt.missing(missing, verdict));
+    // With the number it had, so that keys stay in their partitions.
+    const wanted = { ...this.#options.topic, partitions: this.#partitions ?? partitions };
+    const refusal = await this.#source.createTopic(wanted);
+    if (refusal !== null) {
+      const message = creationRefusal(wanted, refusal);
+      return { message, kind: 'CREATE', mayPass: isRefusedForNow(refusal), isPartial: false };
+    }
+    this.#isCreated = true;
+    return null;
+  }
+
+  #sayCreated(partitions: number): void {
+    const { topic } = this.#options.topic;
+    this.#isCreated = false;
+    const again = this.known ? ' again' : '';
+    this.#log.info({ topic, partitions }, `Topic ${topic} created${again}`);
+  }
+
+  /** What the leaders are used with. */
+  async #prepare(metadata: TopicMetadata): Promise<void> {
+    const { clusterId = this.#clusterId } = metadata;
+    if (areDifferent(clusterId, this.#clusterId)) {
+      // It may have given the same id to somebody else.
+      this.#identity = undefined;
+      this.#log.warn(
+        { clusterId, before: this.#clusterId },
+        'Another Kafka cluster answers at the same address; records go to it under a new producer id',
+      );
+    }
+    this.#clusterId = clusterId;
+    if (this.#options.idempotent) this.#identity ??= await this.#source.initProducerId();
+    if (!this.#limits.isDue) return;
+    const reading = this.#limits.read();
+    // Only the first batches have to wait for the limits; later the leaders are more urgent.
+    if (!this.known) await reading;
+  }
+
+  #apply({ leaders }: TopicMetadata): void {
+    const isFirst = !this.known;
+    // In one turn: batches of the former partitions must not be delivered as batches of these.
+    const adopted = this.#delivery.adoptPartitions(leaders.length, this.#batcher.batchLimits);
+    if (adopted !== undefined) this.#batcher.setPartitions(adopted);
+    this.#delivery.setLeaders(leaders, this.#identity, this.#clusterId);
+    this.#partitions = leaders.length;
+    const { others } = this.#options;
+    if (!isFirst || others.length === 0) return;
+    void createOtherTopics(others, {
+      source: this.#source,
+      signal: this.#abort.signal,
+      log: this.#log,
+    });
+  }
+
+  async #connect({ leaders }: TopicMetadata): Promise<Trouble | 'connecting' | null> {
+    const { topic } = this.#options.topic;
+    this.#connections.connect(leaders);
+    const leaderless = leaders.filter((leader) => leader < 0).length;
+    if (leaderless > 0) {
+      const message = `${leaderless} of ${leaders.length} partitions of ${topic} have no leader`;
+      return { ...mayPass(message), isPartial: leaderless < leaders.length };
+    }
+    await Promise.race([this.#connections.settled(), this.#interrupted()]);
+    this.#interrupt = undefined;
+    const { trouble, isComplete } = this.#connections;
+    if (trouble === null) return isComplete ? null : 'connecting';
+    const { message, isPartial } = trouble;
+    return { message: `topic ${topic}: ${message}`, kind: 'LEADERS', mayPass: true, isPartial };
+  }
+
+  #interrupted(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#interrupt = resolve;
+    });
+  }
+
+  #resolved(): void {
+    if (this.#trouble !== null) {
+      this.#log[this.#options.quiet ? 'debug' : 'info'](
+        { brokers: this.#options.brokers, partitions: this.#batcher.partitions },
+        'Kafka is reachable, records are flowing',
+      );
+    }
+    this.#trouble = null;
+    this.#saidAtMs.clear();
+  }
+
+  #report(trouble: Trouble): void {
+    const { message, kind, isPartial } = trouble;
+    this.#trouble = trouble;
+    if (!this.known) this.#delivery.unreachable();
+    const now = performance.now();
+    if (now - (this.#saidAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) < REMIND_EVERY_MS) return;
+    this.#saidAtMs.set(kind, now);
+    const [what, whose] = isPartial
+      ? ['Kafka cannot be used in full', 'the records of these partitions']
+      : ['Kafka cannot be used', 'their records'];
+    this.#log[this.#options.quiet ? 'debug' : 'warn'](
+      { brokers: this.#options.brokers, reason: message },
+      `${what}: ${message}. Devices are served; ${whose} wait in the spool on disk (SPOOL_DIR), ` +
+        'nothing is dropped. A local Kafka for trying: npm run kafka',
+    );
+  }
+}
+
+const isMissing = ({ errorCode }: TopicMetadata) =>
+  kafkaError(errorCode).name === 'UNKNOWN_TOPIC_OR_PARTITION';
+
+/** A broker may not tell its cluster: then it is taken for the same. */
+const areDifferent = (one: string | undefined, other: string | undefined) =>
+  one !== undefined && other !== undefined && one !== other;
+
+function mayPass(message: string): Trouble {
+  return { message, kind: 'ANSWER', mayPass: true, isPartial: false };
+}
+
+function refused(what: string, errorCode: number): Trouble {
+  const { name, remedy } = kafkaError(errorCode);
+  const advice = remedy === undefined ? '' : `; ${remedy}`;
+  return { ...mayPass(`${what}: ${name}${advice}`), kind: name };
+}
+
+/** No broker answered a request, or one refused it. */
+function asTrouble(error: unknown): Trouble {
+  if (error instanceof AnswerError) return refused('Kafka refuses a request', error.errorCode);
+  const { message } = error as Error;
+  if (!(error instanceof ClusterError)) return mayPass(message);
+  return { message, kind: error.code, mayPass: false, isPartial: false };
+}

@@ -1,0 +1,58 @@
+// Topics that the gateway creates for others and does not write to. Nothing waits for them.
+import type { Logger } from 'pino';
+import { backoffMs, pause } from '../../time/backoff.ts';
+import type { TopicToCreate } from '../client/cluster.ts';
+import { kafkaError } from '../wire/errors.ts';
+import type { MetadataSource } from './metadata-source.ts';
+import { creationRefusal } from './topic-creation.ts';
+
+/** About an hour in all: a Kafka that starts needs minutes, and a right that is missing is not worth more. */
+const MAX_TRIES = 40;
+const RETRY = { firstMs: 1000, maxMs: 120_000 };
+
+/** Resolves when each topic exists, or was given up, or the signal is aborted. */
+export async function createOtherTopics(
+  topics: readonly TopicToCreate[],
+  { source, signal, log, retry = RETRY }: Deps,
+): Promise<void> {
+  await Promise.all(
+    topics.map(async (topic) => {
+      let said: string | undefined;
+      for (let tries = 1; tries <= MAX_TRIES && !signal.aborted; tries++) {
+        const trouble = await createOne(topic, source, log).catch((error: unknown) => ({
+          kind: 'unreachable',
+          message: `Could not look for topic ${topic.topic}: ${(error as Error).message}`,
+        }));
+        if (trouble === null || signal.aborted) return;
+        if (trouble.kind !== said) log.warn({ topic: topic.topic }, trouble.message);
+        said = trouble.kind;
+        await pause(backoffMs(tries, retry), signal);
+      }
+    }),
+  );
+}
+
+interface Deps {
+  readonly source: MetadataSource;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  readonly retry?: typeof RETRY;
+}
+
+/** Null when the topic exists; otherwise one message for each kind of trouble. */
+async function createOne(
+  topic: TopicToCreate,
+  source: MetadataSource,
+  log: Logger,
+): Promise<{ kind: string; message: string } | null> {
+  const { errorCode } = await source.topicMetadata(topic.topic);
+  const { name, outcome, remedy } = kafkaError(errorCode);
+  if (name !== 'UNKNOWN_TOPIC_OR_PARTITION') {
+    if (outcome !== 'topic') return null;
+    return { kind: name, message: `Topic ${topic.topic} cannot be looked for (${name}): ${remedy}` };
+  }
+  const refusal = await source.createTopic(topic);
+  if (refusal !== null) return { kind: refusal, message: creationRefusal(topic, refusal) };
+  log.info({ topic: topic.topic, partitions: topic.partitions }, `Topic ${topic.topic} created`);
+  return null;
+}

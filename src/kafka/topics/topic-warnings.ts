@@ -1,0 +1,78 @@
+// What an operator should know about a topic's settings before they bite: which records Kafka will refuse after an
+// outage, or delete.
+import { durationText } from '../../config/kinds.ts';
+import { AFTER_MAX, BEFORE_MAX, DIFFERENCE_MAX, type TopicLimits } from './topic-limits.ts';
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** An outage over a long weekend, and a day to notice it. */
+const ENOUGH_BEFORE_MS = 5 * DAY_MS;
+/** Clocks of machines with NTP differ by less. */
+const ENOUGH_AFTER_MS = MINUTE_MS;
+
+/** What the gateway sends, for limitWarnings. */
+export interface WhatIsSent {
+  /** KAFKA_TIMESTAMP. */
+  readonly timestamp: 'received' | 'sent';
+  /** Time of the oldest record that waits on disk, by the gateway's clock, milliseconds since 1970. */
+  readonly oldestWaitingMs: number | undefined;
+  /** The gateway's clock now. */
+  readonly nowMs: number;
+}
+
+/** Sentences for the log; none if the topic takes and keeps whatever the gateway sends. */
+export function limitWarnings(topic: string, limits: TopicLimits, sent: WhatIsSent): readonly string[] {
+  return [
+    ...timestampWarnings(topic, limits, sent.timestamp),
+    ...waitingWarnings(topic, limits, sent),
+    ...compactionWarnings(topic, limits),
+  ];
+}
+
+/** What waits on disk is too old already. */
+function waitingWarnings(topic: string, limits: TopicLimits, sent: WhatIsSent): string[] {
+  const { timestampBeforeMaxMs: before, timestampType, hasOneTimestampLimit } = limits;
+  const { timestamp, oldestWaitingMs, nowMs } = sent;
+  if (timestampType === 'LogAppendTime' || timestamp === 'sent') return [];
+  if (before === undefined || oldestWaitingMs === undefined || nowMs - oldestWaitingMs <= before) return [];
+  return [
+    `Records that wait in the spool are older than topic ${topic} takes (${durationText(before)}), by the gateway's clock. ` +
+      'Kafka will refuse them, and their partitions will wait; nothing is lost. ' +
+      `Set KAFKA_TIMESTAMP=sent, or raise ${hasOneTimestampLimit ? DIFFERENCE_MAX : BEFORE_MAX} of the topic`,
+  ];
+}
+
+/** Kafka refuses a record (INVALID_TIMESTAMP) whose timestamp lies too far from the clock of the broker. */
+function timestampWarnings(topic: string, limits: TopicLimits, timestamp: 'received' | 'sent'): string[] {
+  // The broker stamps the records itself.
+  if (limits.timestampType === 'LogAppendTime') return [];
+  const { timestampBeforeMaxMs: before, timestampAfterMaxMs: after } = limits;
+  const [beforeName, afterName] = limits.hasOneTimestampLimit
+    ? [DIFFERENCE_MAX, DIFFERENCE_MAX]
+    : [BEFORE_MAX, AFTER_MAX];
+  const warnings: string[] = [];
+  if (timestamp === 'received' && before !== undefined && before < ENOUGH_BEFORE_MS) {
+    warnings.push(
+      `Topic ${topic} takes records that are up to ${durationText(before)} old (${beforeName}=${before}). ` +
+        "By the gateway's clock, records that wait longer than that in an outage will be refused and stay in the spool. " +
+        `Set KAFKA_TIMESTAMP=sent, or raise ${beforeName} of the topic, or set its message.timestamp.type=LogAppendTime`,
+    );
+  }
+  if (after !== undefined && after < ENOUGH_AFTER_MS) {
+    warnings.push(
+      `Topic ${topic} takes records that are up to ${durationText(after)} ahead of the broker's clock (${afterName}=${after}). ` +
+        "If the gateway's clock runs ahead by more, all records will be refused and stay in the spool. " +
+        `Keep the clocks in step (NTP), or raise ${afterName} of the topic`,
+    );
+  }
+  return warnings;
+}
+
+function compactionWarnings(topic: string, { cleanupPolicy }: TopicLimits): string[] {
+  const isCompacted = cleanupPolicy?.split(',').some((policy) => policy.trim() === 'compact') ?? false;
+  if (!isCompacted) return [];
+  return [
+    `Topic ${topic} is compacted (cleanup.policy=${cleanupPolicy}): Kafka keeps only the newest record of each key, ` +
+      'and refuses records without a key, as dead letters are. Set cleanup.policy=delete on the topic',
+  ];
+}

@@ -1,0 +1,334 @@
+// The bench's own arithmetic: what it would get wrong silently.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FIRST_SEQ, linePool, POOL_LINES, SEQ_DIGITS, SEQ_OFFSET } from '../../bench/devices/lines.ts';
+import { latencySummary, median } from '../../bench/figures.ts';
+import { benchSection, readmeTable } from '../../bench/report/benchmarks-page.ts';
+import type { Figures, ScenarioResult } from '../../bench/report/columns.ts';
+import { compare } from '../../bench/report/compare.ts';
+import { type Limit, missed, parseLimit } from '../../bench/report/limits.ts';
+import { resultTable } from '../../bench/report/report.ts';
+import {
+  type BenchFile,
+  BenchFileError,
+  mergeFiles,
+  parseBenchFile,
+} from '../../bench/report/results-file.ts';
+import { TARGETS } from '../../bench/report/targets.ts';
+import { selfTimes } from '../../bench/scenarios/cpu-profile.ts';
+import type { DrainFigures } from '../../bench/scenarios/drain.ts';
+import type { Measurement } from '../../bench/scenarios/measure.ts';
+import type { PairFigures } from '../../bench/scenarios/pair.ts';
+import { SCENARIOS } from '../../bench/scenarios/scenarios.ts';
+import type { SpoolFigures } from '../../bench/scenarios/spool.ts';
+
+const measurement = (multiple: number, p99?: number): Measurement => ({
+  kind: 'load',
+  messages: 1000,
+  seconds: 1,
+  perSecond: 1000,
+  serverCpuUs: multiple,
+  loadCpuUs: 1,
+  jsonParseUs: 1,
+  multiple,
+  busyJsonParseUs: 1,
+  busyMultiple: multiple,
+  residentMiB: 100,
+  ...(p99 !== undefined && { latencyMs: { p50: 1, p95: 2, p99, max: 100 } }),
+  windowUs: [0, 1e6],
+});
+
+const side = (p99: number) => ({
+  messages: 1000,
+  perSecond: 1000,
+  serverCpuUs: 2,
+  storedMs: { p50: 1, p95: 2, p99, max: 100 },
+  residentMiB: 100,
+});
+
+const spool = (ratio: number, p99: number): SpoolFigures => ({
+  kind: 'spool',
+  up: side(1),
+  down: side(p99),
+  ratio,
+  pacedPerSecond: 500,
+  windowUs: [0, 1e6],
+});
+
+const drain = (times: number): DrainFigures => ({
+  kind: 'drain',
+  backlog: 500,
+  seconds: 1,
+  perSecond: times * 10,
+  arrivingPerSecond: 10,
+  times,
+  waitMs: 5,
+  serverCpuUs: 2,
+  storedMs: { p50: 1, p95: 2, p99: 3, max: 4 },
+  residentMiB: 100,
+  windowUs: [0, 1e6],
+});
+
+const pair = (ours: number, against: number): PairFigures => ({
+  kind: 'pair',
+  ours: { ...side(1), name: 'ours', perSecond: ours },
+  against: { ...side(1), name: 'against', perSecond: against },
+  ratio: ours / against,
+  cpuRatio: 1,
+  windowUs: [0, 1e6],
+});
+
+const scenario = (name: string, ...runs: readonly [Figures, ...Figures[]]): ScenarioResult => ({
+  name,
+  about: `about ${name}`,
+  kind: runs[0].kind,
+  runs,
+  failures: [],
+});
+
+describe('figures', () => {
+  it('a percentile is a measured value, the nearest rank', () => {
+    const values = Array.from({ length: 200 }, (_, index) => 200 - index);
+    assert.deepEqual(latencySummary(values), { p50: 100, p95: 190, p99: 198, max: 200 });
+    assert.deepEqual(latencySummary([7]), { p50: 7, p95: 7, p99: 7, max: 7 });
+  });
+
+  it('the median of an even count is between the two in the middle', () => {
+    assert.equal(median([10, 1, 3]), 3);
+    assert.equal(median([10, 1, 3, 5]), 4);
+    assert.ok(Number.isNaN(median([])));
+  });
+});
+
+describe('lines', () => {
+  it('are about 170 bytes, differ, and are the same each time', () => {
+    const lines = linePool({ seq: false, stamped: false });
+    const bytes = lines.reduce((sum, line) => sum + Buffer.byteLength(line), 0) / POOL_LINES;
+    assert.ok(bytes > 160 && bytes < 180, String(bytes));
+    assert.ok(new Set(lines).size > 0.99 * POOL_LINES);
+    assert.deepEqual(lines, linePool({ seq: false, stamped: false }));
+  });
+
+  it('hold the digits of seq where the load writes others over them', () => {
+    for (const [n, line] of linePool({ seq: true, stamped: false }).entries()) {
+      assert.equal(line.slice(SEQ_OFFSET, SEQ_OFFSET + SEQ_DIGITS), String(FIRST_SEQ + n));
+    }
+  });
+});
+
+const kinds = new Map(SCENARIOS.map(({ name, kind }) => [name, kind]));
+const limit = (side: Limit['side'], text: string) => parseLimit(text, side, kinds);
+
+describe('limits', () => {
+  it('are for the medians of what they name, from above and from below', () => {
+    const results = [
+      scenario('batch', measurement(4), measurement(5), measurement(9)),
+      scenario('latency', measurement(90, 30)),
+      scenario('spool', spool(0.6, 70), spool(0.7, 50), spool(0.9, 40)),
+      scenario('drain', drain(3)),
+      scenario('kafkajs', pair(800, 200)),
+    ];
+    const kept = [
+      limit('most', 'batch.multiple=5'),
+      limit('most', 'latency.p99Ms=30'),
+      limit('least', 'spool.ratio=0.7'),
+      limit('most', 'spool.p99Ms=50'),
+      limit('least', 'drain.times=3'),
+      limit('least', 'kafkajs.ratio=4'),
+    ];
+    assert.deepEqual(missed(results, kept), []);
+    const broken = [
+      limit('most', 'batch.multiple=4.999'),
+      limit('most', 'latency.p99Ms=29'),
+      limit('least', 'spool.ratio=0.71'),
+      limit('least', 'drain.times=3.1'),
+      limit('least', 'kafkajs.ratio=4.01'),
+      limit('most', 'single.multiple=1'),
+    ];
+    assert.deepEqual(missed(results, broken), [
+      'batch: multiple is 5, to be at most 4.999',
+      'latency: p99Ms is 30, to be at most 29',
+      'spool: ratio is 0.7, to be at least 0.71',
+      'drain: times is 3, to be at least 3.1',
+      'kafkajs: ratio is 4, to be at least 4.01',
+      'single: multiple was not measured',
+    ]);
+  });
+
+  it('name a scenario and a figure that there are, and a number', () => {
+    for (const text of ['batch.multiple', 'batch.multiple=', 'batch.multiple=x', 'multiple=5'])
+      assert.throws(() => limit('most', text), /<scenario>\.<figure>=<number>/, text);
+    assert.throws(() => limit('most', 'bath.multiple=5'), /no scenario bath/);
+    assert.throws(() => limit('most', 'batch.ratio=5'), /no figure ratio; there are perSecond, /);
+  });
+
+  it('of the project are all about figures that are measured', () => {
+    for (const { scenario, figure, side, value } of TARGETS)
+      assert.deepEqual(limit(side, `${scenario}.${figure}=${value}`), { scenario, figure, side, value });
+  });
+});
+
+describe('tables', () => {
+  it('are one for each kind of figures', () => {
+    const text = resultTable([
+      scenario('spool', spool(0.7, 50)),
+      scenario('drain', drain(3)),
+      scenario('batch', measurement(4), measurement(9), measurement(5)),
+    ]);
+    assert.match(text, /batch +1,000 \(1,000-1,000\) +5\.00 \(4\.00-9\.00\)/);
+    assert.match(text, /^batch .*\n(.*\n)+scenario +up\/s.*\n-.*\nspool /m);
+    assert.match(text, /\nscenario +backlog.*\n-.*\ndrain +500 /);
+  });
+});
+
+const file = (results: readonly ScenarioResult[], other: Partial<BenchFile> = {}): BenchFile => ({
+  at: '2026-01-02T03:04:05.678Z',
+  version: '1.2.3',
+  kafka: 'Kafka 4.1.0',
+  machine: { cpu: 'A CPU', cores: 2, memoryGiB: 8, platform: 'linux', node: 'v20.0.0' },
+  settings: { seconds: 5, runs: 3, connections: 100, seq: false, env: {} },
+  results,
+  ...other,
+});
+
+describe('a comparison', () => {
+  const before = file([scenario('batch', measurement(2), measurement(2.1), measurement(2.2))]);
+
+  it('finds what is worse beyond the spread of either, and nothing else', () => {
+    const better = file([scenario('batch', measurement(1), measurement(1), measurement(1))]);
+    assert.deepEqual(compare(before, better).regressions, []);
+    const alike = file([scenario('batch', measurement(2.2), measurement(2.3), measurement(2.4))]);
+    assert.deepEqual(compare(before, alike).regressions, []);
+    const wide = file([scenario('batch', measurement(2), measurement(3), measurement(4))]);
+    assert.deepEqual(compare(before, wide).regressions, []);
+    const worse = file([scenario('batch', measurement(2.4), measurement(2.5), measurement(2.5))]);
+    const { regressions, compared, ratiosOnly } = compare(before, worse);
+    assert.deepEqual(regressions, [
+      'batch.serverCpuUs: 2.50, it was 2.10; 19 % worse, noise is 10 %',
+      'batch.multiple: 2.50, it was 2.10; 19 % worse, noise is 10 %',
+      'batch.busyMultiple: 2.50, it was 2.10; 19 % worse, noise is 10 %',
+    ]);
+    assert.equal(compared, 5);
+    assert.equal(ratiosOnly, false);
+  });
+
+  it('knows which way is better', () => {
+    const pairs = file([scenario('kafkajs', pair(1000, 200), pair(1000, 200))]);
+    const slower = file([scenario('kafkajs', pair(700, 200), pair(700, 200))]);
+    assert.match(
+      compare(pairs, slower).regressions.join(),
+      /kafkajs\.ratio: 3\.50, it was 5\.00; 30 % worse/,
+    );
+    assert.deepEqual(compare(slower, pairs).regressions, []);
+  });
+
+  it('takes a single run for noisy', () => {
+    const once = file([scenario('batch', measurement(2))]);
+    assert.deepEqual(compare(once, file([scenario('batch', measurement(2.5))])).regressions, []);
+    assert.equal(compare(once, file([scenario('batch', measurement(2.7))])).regressions.length, 3);
+  });
+
+  it('with another machine is of ratios alone', () => {
+    const machine = { ...before.machine, cpu: 'Another' };
+    const worse = file([scenario('batch', measurement(4), measurement(4))], { machine });
+    const { regressions, ratiosOnly } = compare(before, worse);
+    assert.equal(ratiosOnly, true);
+    assert.deepEqual(
+      regressions.map((text) => text.split(':')[0]),
+      ['batch.multiple', 'batch.busyMultiple'],
+    );
+  });
+
+  it('takes a failed run for a regression, and refuses what was measured in another way', () => {
+    const [batch] = before.results;
+    assert.ok(batch);
+    const failed = file([{ ...batch, failures: ['of 10 messages 9 were accepted'] }]);
+    assert.deepEqual(compare(before, failed).regressions, ['batch: of 10 messages 9 were accepted']);
+    const settings = { ...before.settings, connections: 10 };
+    assert.throws(() => compare(before, file([batch], { settings })), BenchFileError);
+  });
+});
+
+describe('a file of figures', () => {
+  it('is read as it was written', () => {
+    const written = file([scenario('batch', measurement(2)), scenario('drain', drain(3))]);
+    assert.deepEqual(parseBenchFile(JSON.stringify(written), 'a.json'), written);
+  });
+
+  it('is refused where it is something else', () => {
+    assert.throws(() => parseBenchFile('', 'a.json'), /a\.json is no JSON$/);
+    assert.throws(() => parseBenchFile('{"results":[]}', 'a.json'), /not written by this bench/);
+  });
+});
+
+describe('a report of some scenarios', () => {
+  const before = file([scenario('batch', measurement(2)), scenario('single', measurement(4))]);
+
+  it('takes the place of these, and of no others', () => {
+    const merged = mergeFiles(before, file([scenario('single', measurement(3))]));
+    assert.deepEqual(merged, file([scenario('batch', measurement(2)), scenario('single', measurement(3))]));
+  });
+
+  it('is refused where it was measured in another way, or elsewhere', () => {
+    const others: Partial<BenchFile>[] = [
+      { settings: { ...before.settings, seconds: 1 } },
+      { machine: { ...before.machine, node: 'v24.0.0' } },
+    ];
+    for (const other of others) assert.throws(() => mergeFiles(before, file([], other)), BenchFileError);
+  });
+});
+
+describe('the page of benchmarks', () => {
+  const page = benchSection(
+    file([
+      scenario('batch', measurement(2), measurement(2.25), measurement(2.5)),
+      scenario('single', measurement(4)),
+      { ...scenario('drain', drain(3)), failures: ['lost\nmore'] },
+    ]),
+  );
+
+  it('says what was reached and what was not, from the figures', () => {
+    assert.match(
+      page,
+      /lines? a write \| at most 2\.5 \| 2\.25 \(2\.00-2\.50\) \| yes \| `npm run bench -- --scenario batch` \|/,
+    );
+    assert.match(page, /\| at most 3\.5 \| 4\.00 \| \*\*no\*\* \|/);
+    assert.match(page, /kafkajs.* \| at least 4 \| not measured \| {2}\|/);
+  });
+
+  it('names machine, versions and how, and what failed', () => {
+    assert.match(
+      page,
+      /2026-01-02 with Sluice 1\.2\.3 on A CPU, 2 cores, 8 GiB, linux, Node v20\.0\.0, with Kafka 4\.1\.0/,
+    );
+    assert.match(page, /median of 3 runs/);
+    assert.match(page, /^1 of the 2 runs of drain failed: lost$/m);
+  });
+
+  it('gives the README its table', () => {
+    const table = readmeTable(file([scenario('batch', measurement(2), measurement(2.25))]));
+    assert.match(table, /^\| CPU a message, 50 lines a write, .* \| 2\.13 \(2\.00-2\.25\) \|$/m);
+  });
+});
+
+describe('CPU profiles', () => {
+  it('count the samples within the window by function and leave idling out', () => {
+    const frame = (functionName: string) => ({ functionName, url: 'file:///x/dist/src/a.js', lineNumber: 4 });
+    const profile = {
+      nodes: [
+        { id: 1, callFrame: frame('(idle)') },
+        { id: 2, callFrame: frame('scan') },
+        { id: 3, callFrame: frame('scan') },
+        { id: 4, callFrame: frame('') },
+      ],
+      startTime: 1000,
+      samples: [2, 2, 1, 3, 4, 2],
+      timeDeltas: [0, 10, 20, 30, 40, 50],
+    };
+    // Samples at 1000, 1010, 1030, 1060, 1100, 1150; the first is before the window.
+    assert.deepEqual(selfTimes(profile, [1005, 1200]), [
+      { name: 'scan', where: 'src/a.js:5', us: 60 },
+      { name: '(anonymous)', where: 'src/a.js:5', us: 50 },
+    ]);
+  });
+});

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  CODEC_NAMES,
+  CodecUnavailableError,
+  createCodec,
+  decompress,
+} from '../../../src/kafka/batches/compression.ts';
+import { compressFramed, nativeBlock, portableBlock } from '../../../src/kafka/batches/snappy.ts';
+import { hasZstd, isHere } from './codecs-here.ts';
+
+for (const name of CODEC_NAMES) {
+  test(`${name} makes repetitive bytes smaller, where it compresses at all`, {
+    skip: isHere(name) ? false : `${name} is not here`,
+  }, async () => {
+    const bytes = Buffer.from('{"temperature":21.5}'.repeat(500));
+    const codec = createCodec(name);
+    const given = [bytes.subarray(0, 3_333), bytes.subarray(3_333)];
+    const parts = await codec.compress(given);
+    const compressed = Buffer.concat(parts);
+    assert.deepEqual(await decompress(codec.id, compressed), bytes);
+    if (name === 'none') assert.equal(parts, given);
+    else assert.ok(compressed.length < bytes.length / 5, `${compressed.length} bytes`);
+  });
+}
+
+test('zstd on a Node.js without it is refused with what to use instead and exit code 78', {
+  skip: hasZstd,
+}, () => {
+  assert.throws(
+    () => createCodec('zstd'),
+    (error: unknown) => {
+      assert.ok(error instanceof CodecUnavailableError);
+      assert.equal(error.exitCode, 78);
+      assert.equal(error.code, 'CODEC_UNAVAILABLE');
+      assert.match(
+        error.message,
+        /KAFKA_COMPRESSION=zstd needs Node 22\.15 or later, this is v\d+.*; use snappy, lz4 or gzip/,
+      );
+      return true;
+    },
+  );
+});
+
+for (const [kind, block] of [
+  ['native', nativeBlock()],
+  ['in JavaScript', portableBlock()],
+] as const) {
+  test(`snappy ${kind} comes back byte for byte on both sides of a block's size`, {
+    skip: block === undefined ? 'there is no prebuilt snappy for this platform' : false,
+  }, async () => {
+    if (block === undefined) return;
+    for (const size of [0, 1, 65_535, 65_536, 65_537, 200_000]) {
+      const bytes = Buffer.alloc(size, '{"temperature":21.5,"n":123456789}');
+      const parts = compressFramed([bytes], block);
+      assert.equal(parts.length, 1 + 2 * Math.ceil(size / 65_536));
+      assert.deepEqual(await decompress(2, Buffer.concat(parts)), bytes, `${size} bytes`);
+    }
+  });
+}

@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { type Codec, createCodec } from '../../../src/kafka/batches/compression.ts';
+import {
+  encodeBody,
+  keyOf,
+  NO_PRODUCER,
+  nextSequence,
+  RecordBatchWriter,
+  recordBound,
+  stamp,
+  stampTime,
+} from '../../../src/kafka/batches/record-batch.ts';
+import { unpack } from '../../../src/kafka/batches/split-batch.ts';
+import { RecordFrame } from '../../../src/protocol/record-frame.ts';
+import { portableCrc32c } from '../../../src/spool/crc32c.ts';
+import { fakeSession, reading } from '../delivery/fakes.ts';
+import { decodeBatch } from './decode-batch.ts';
+
+const none = createCodec('none');
+const AT = Date.UTC(2026, 10, 21, 8, 0, 0, 123);
+const { frame } = fakeSession('90210', 'c-1');
+
+test('the header of a batch holds its length, count, times and producer, and the checksum of all after it', async () => {
+  const writer = new RecordBatchWriter(256);
+  for (const [i, ms] of [AT, AT + 5, AT + 2].entries())
+    writer.append(frame, reading(`{"n":${i}}`, { receivedAtMs: ms }));
+  const { bytes } = await writer.seal(none);
+  stamp(bytes, { producerId: 0x1234567890abcdefn, producerEpoch: 7, baseSequence: 99 });
+
+  const { records, crc, ...header } = decodeBatch(bytes);
+  assert.deepEqual(header, {
+    baseOffset: 0n,
+    batchLength: bytes.length - 12,
+    leaderEpoch: -1,
+    magic: 2,
+    attributes: 0,
+    lastOffsetDelta: 2,
+    baseTimestamp: BigInt(AT),
+    maxTimestamp: BigInt(AT + 5),
+    producerId: 0x1234567890abcdefn,
+    producerEpoch: 7,
+    baseSequence: 99,
+  });
+  assert.equal(crc, portableCrc32c(bytes.subarray(21)));
+  assert.deepEqual(
+    records.map(({ offsetDelta, timestamp }) => [offsetDelta, Number(timestamp) - AT]),
+    [
+      [0, 0],
+      [1, 5],
+      [2, 2],
+    ],
+  );
+});
+
+test('a batch without idempotence says so with -1 for id, epoch and sequence', async () => {
+  const writer = new RecordBatchWriter(256);
+  writer.append(frame, reading('{"n":1}'));
+  const { bytes } = await writer.seal(none);
+  stamp(bytes, NO_PRODUCER);
+  const { producerId, producerEpoch, baseSequence } = decodeBatch(bytes);
+  assert.deepEqual([producerId, producerEpoch, baseSequence], [-1n, -1, -1]);
+});
+
+test('a record is the zipcode and the contract’s value, digit for digit', async () => {
+  const withId = new RecordFrame({
+    connectionId: 'c-2',
+    zipcode: 'A-1',
+    city: 'Köln "Süd"',
+    deviceId: 'd.7',
+  });
+  const data = '{"timestamp":"2026-11-21T08:00:00Z","big":12345678901234567890,"x":1.10,"ü":"→"}';
+  const writer = new RecordBatchWriter(256);
+  writer.append(frame, reading(data, { receivedAtMs: AT }));
+  writer.append(frame, reading(data, { receivedAtMs: AT, seq: 0 }));
+  writer.append(withId, reading(data, { receivedAtMs: AT }));
+  writer.append(withId, reading(data, { receivedAtMs: AT, seq: Number.MAX_SAFE_INTEGER }));
+  const { records } = decodeBatch((await writer.seal(none)).bytes);
+  const head =
+    '{"connection_id":"c-1","zipcode":"90210","city":"Beverly Hills","received_at":"2026-11-21T08:00:00.123Z"';
+  const other =
+    '{"connection_id":"c-2","zipcode":"A-1","city":"Köln \\"Süd\\"","received_at":"2026-11-21T08:00:00.123Z","device_id":"d.7"';
+  assert.deepEqual(
+    records.map(({ key, value, headers, attributes }) => [key, value, headers, attributes]),
+    [
+      ['90210', `${head},"data":${data}}`, 0, 0],
+      ['90210', `${head},"seq":0,"data":${data}}`, 0, 0],
+      ['A-1', `${other},"data":${data}}`, 0, 0],
+      ['A-1', `${other},"seq":9007199254740991,"data":${data}}`, 0, 0],
+    ],
+  );
+});
+
+test('white space between the tokens of a reading is left out of its record, that within strings is not', async () => {
+  const text = '{ "a b" :\t1 ,\r "c" : " d " }';
+  const compact = '{"a b":1,"c":" d "}';
+  const writer = new RecordBatchWriter(256);
+  const size = writer.append(frame, reading(text, { whitespace: text.length - compact.length }));
+  const { bytes } = await writer.seal(none);
+  assert.equal(size, bytes.length - 61);
+  assert.ok(decodeBatch(bytes).records[0]?.value?.endsWith(`"data":${compact}}`));
+});
+
+test('only the part of the buffer that a reading points to is written', async () => {
+  const bytes = Buffer.from('{"type":"metrics","data":{"n":7}}{"type"');
+  const writer = new RecordBatchWriter(256);
+  writer.append(frame, { ...reading(''), bytes, start: 17, end: 33 });
+  assert.ok(decodeBatch((await writer.seal(none)).bytes).records[0]?.value?.endsWith('"data":{"n":7}}'));
+});
+
+test('times far before and after the first record’s are kept: a clock may be set back or forth', async () => {
+  const times = [
+    AT,
+    AT - 1,
+    AT - 64,
+    AT - 65,
+    AT + 63,
+    AT + 64,
+    0,
+    1,
+    AT - 2 ** 31,
+    AT + 2 ** 32,
+    253_402_300_799_999,
+  ];
+  const writer = new RecordBatchWriter(256);
+  for (const receivedAtMs of times) writer.append(frame, reading('{"n":1}', { receivedAtMs }));
+  const batch = decodeBatch((await writer.seal(none)).bytes);
+  assert.deepEqual(
+    batch.records.map(({ timestamp }) => Number(timestamp)),
+    times,
+  );
+  assert.equal(batch.maxTimestamp, BigInt(Math.max(...times)));
+  assert.ok(batch.records[6]?.value?.includes('"received_at":"1970-01-01T00:00:00.000Z"'));
+});
+
+test('a batch grows from any size to thousands of records and loses none', async () => {
+  const writer = new RecordBatchWriter(0);
+  let bytes = 0;
+  for (let i = 0; i < 5000; i++)
+    bytes += writer.append(frame, reading(`{"n":${i}}`, { receivedAtMs: AT + i }));
+  writer.append(frame, reading(`{"long":"${'x'.repeat(200_000)}"}`, { receivedAtMs: AT }));
+  assert.equal(writer.count, 5001);
+  const { records } = decodeBatch((await writer.seal(none)).bytes);
+  for (let i = 0; i < 5000; i++) {
+    assert.equal(records[i]?.offsetDelta, i);
+    assert.equal(records[i]?.timestamp, BigInt(AT + i));
+    assert.ok(records[i]?.value?.endsWith(`"data":{"n":${i}}}`), `record ${i}`);
+  }
+  assert.equal(records[5000]?.value?.length, (records[0]?.value?.length as number) + 200_000 + 4);
+  assert.ok(bytes < writer.bytes);
+});
+
+test('records of every size lie whole beside the borders of memory, in order', async () => {
+  const writer = new RecordBatchWriter(0);
+  const lengths = Array.from({ length: 900 }, (_, i) => (i * 7919) % 1500);
+  lengths.splice(300, 0, 65_500, 65_536, 70_000, 1);
+  for (const [i, length] of lengths.entries())
+    writer.append(frame, reading(`{"i":${i},"x":"${'x'.repeat(length)}"}`));
+  const expected = lengths.map((length, i) => `{"i":${i},"x":"${'x'.repeat(length)}"}}`);
+  const { records } = decodeBatch((await writer.seal(none)).bytes);
+  assert.deepEqual(
+    records.map(({ value }) => dataOf(value ?? '')),
+    expected,
+  );
+});
+
+test('a batch is sealed once: its memory may be another batch’s by then', async () => {
+  const writer = new RecordBatchWriter(0);
+  writer.append(frame, reading('{"n":1}'));
+  await writer.seal(none);
+  await assert.rejects(writer.seal(none), /sealed already/);
+});
+
+/** What follows `"data":` in a record's value. */
+function dataOf(value: string): string {
+  return value.slice(value.indexOf('"data":') + '"data":'.length);
+}
+
+test('no record is larger than its bound', () => {
+  const city = '\u{1f3d9}'.repeat(128);
+  const largest = new RecordFrame({
+    connectionId: 'c'.repeat(36),
+    zipcode: 'z'.repeat(16),
+    city,
+    deviceId: 'd'.repeat(64),
+  });
+  for (const length of [2, 62, 63, 64, 8190, 8192, 65_536, 2 ** 20]) {
+    for (const seq of [-1, 0, Number.MAX_SAFE_INTEGER]) {
+      const writer = new RecordBatchWriter(0);
+      const one = reading('x'.repeat(length), { seq, receivedAtMs: AT });
+      const size = writer.append(largest, one);
+      assert.ok(size <= recordBound(largest, one.end), `${size} bytes of a reading of ${length}`);
+    }
+  }
+});
+
+test('records taken out of one batch and put into others keep key, value and time', async () => {
+  const zipcodes = ['90210', '10001', '60601'];
+  const frames = zipcodes.map((zipcode) => fakeSession(zipcode).frame);
+  const source = new RecordBatchWriter(128);
+  for (let i = 0; i < 300; i++) {
+    const pick = frames[i % 3] as (typeof frames)[0];
+    source.append(pick, reading(`{"n":${i}}`, { receivedAtMs: AT + ((i * 7919) % 1000) - 500 }));
+  }
+  const targets = new Map(zipcodes.map((zipcode) => [zipcode, new RecordBatchWriter(0)]));
+  const { bytes } = await source.seal(none);
+  for (const { timestampMs, body } of await unpack(bytes))
+    targets.get(Buffer.from(keyOf(body)).toString())?.appendRaw(timestampMs, body);
+  const before = decodeBatch(bytes).records;
+  for (const zipcode of zipcodes) {
+    const after = decodeBatch((await (targets.get(zipcode) as RecordBatchWriter).seal(none)).bytes).records;
+    const expected = before.filter(({ key }) => key === zipcode);
+    assert.equal(after.length, 100);
+    assert.deepEqual(
+      after,
+      expected.map((record, offsetDelta) => ({ ...record, offsetDelta })),
+    );
+  }
+});
+
+test('a compressed batch names its codec, and its checksum covers the compressed bytes', async () => {
+  const writer = new RecordBatchWriter(256);
+  for (let i = 0; i < 100; i++) writer.append(frame, reading(`{"n":${i}}`));
+  const { bytes } = await writer.seal(createCodec('gzip'));
+  stamp(bytes, NO_PRODUCER);
+  const batch = decodeBatch(bytes, gunzipSync);
+  assert.equal(batch.attributes, 1);
+  assert.equal(batch.records.length, 100);
+  assert.equal(batch.batchLength, bytes.length - 12);
+  assert.equal(batch.crc, portableCrc32c(bytes.subarray(21)));
+});
+
+test('a batch that compression would make larger stays as it is and says so', async () => {
+  const writer = new RecordBatchWriter(256);
+  const noise = randomBytes(4000)
+    .toString('latin1')
+    .replaceAll(/[^ -~]|["\\]/g, 'x');
+  writer.append(frame, reading(`{"noise":"${noise}"}`));
+  const grows: Codec = {
+    name: 'lz4',
+    id: 3,
+    beside: false,
+    compress: (parts) => [...parts, Buffer.alloc(1)],
+  };
+  const { bytes } = await writer.seal(grows);
+  const batch = decodeBatch(bytes);
+  assert.equal(batch.attributes, 0);
+  assert.ok(batch.records[0]?.value?.includes(noise));
+  const same: Codec = {
+    name: 'lz4',
+    id: 3,
+    beside: false,
+    compress: (parts) => parts.map((part) => Buffer.from(part)),
+  };
+  const other = new RecordBatchWriter(256);
+  other.append(frame, reading('{"n":1}'));
+  assert.equal(decodeBatch((await other.seal(same)).bytes).attributes, 0);
+});
+
+test('a sequence goes on from 0 behind the last one, however many records there are', () => {
+  const last = 2 ** 31 - 1;
+  for (const [sequence, count, next] of [
+    [0, 1, 1],
+    [last - 1, 1, last],
+    [last, 1, 0],
+    [last, 2 ** 31, last],
+    [0, 2 ** 32 - 1, last],
+    [5, 3 * 2 ** 31, 5],
+  ] as const) {
+    assert.equal(nextSequence(sequence, count), next, `${sequence} + ${count}`);
+  }
+});
+
+test('the times of a batch move as a whole, so that the latest is the time of sending', async () => {
+  const writer = new RecordBatchWriter(1024);
+  const at = Date.UTC(2020, 0, 1);
+  for (const offset of [0, 40, 15]) writer.appendRaw(at + offset, encodeBody(Buffer.from('{}'), {}));
+  const { bytes } = await writer.seal(createCodec('none'));
+  const now = Date.UTC(2026, 10, 28);
+  stampTime(bytes, now);
+  stamp(bytes, NO_PRODUCER);
+  const batch = decodeBatch(bytes);
+  assert.deepEqual(
+    batch.records.map(({ timestamp }) => Number(timestamp) - now),
+    [-40, 0, -25],
+  );
+  assert.equal(Number(batch.maxTimestamp), now);
+  assert.equal(batch.crc, portableCrc32c(bytes.subarray(21)));
+});

@@ -1,0 +1,391 @@
+// Delivery against a broker made of promises: what it does with each answer, and with none.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
+import { createCodec } from '../../../src/kafka/batches/compression.ts';
+import { Delivery, type DeliveryOptions } from '../../../src/kafka/delivery/delivery.ts';
+import { portableCrc32c } from '../../../src/spool/crc32c.ts';
+import { decodeBatch } from '../batches/decode-batch.ts';
+import { batchOf, FakeProducer, fakeSession, silent, turns, until } from './fakes.ts';
+
+const DUPLICATE_SEQUENCE = 46;
+const OUT_OF_ORDER_SEQUENCE = 45;
+const NOT_LEADER = 6;
+const IDENTITY = { producerId: 42n, producerEpoch: 3 };
+
+function setUp(t: TestContext, options: Partial<DeliveryOptions> = {}) {
+  const producer = new FakeProducer();
+  const stale: string[] = [];
+  const idle: number[] = [];
+  const hooks: { leadersStale?: () => void } = {};
+  const budget = new BufferBudget(2 ** 20, 0);
+  const delivery = new Delivery(
+    { topic: 'readings', acks: -1, requestTimeoutMs: 1000, maxAttempts: 3, ...options },
+    {
+      codec: createCodec('none'),
+      budget,
+      producer,
+      events: {
+        leadersStale: (reason) => {
+          stale.push(reason);
+          hooks.leadersStale?.();
+        },
+        partitionIdle: (partition) => idle.push(partition),
+        recordRefused: () => Promise.resolve(),
+      },
+      log: silent,
+    },
+  );
+  t.after(() => delivery.close());
+  const deliver = (batch: ReturnType<typeof batchOf>) => {
+    budget.take(batch.heldBytes);
+    delivery.deliver(batch);
+  };
+  return { delivery, producer, stale, idle, hooks, budget, deliver };
+}
+
+/** Leaders of partitions 0 to 9: node 1 has the even ones, node 2 the odd. */
+const LEADERS = Array.from({ length: 10 }, (_, partition) => 1 + (partition % 2));
+
+test('a confirmed batch tells the connections that asked, and gives its memory back', async (t) => {
+  const { delivery, producer, idle, budget, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  const session = fakeSession();
+  deliver(batchOf(session, 4, 3, 17));
+  assert.equal(delivery.inFlightRecords, 3);
+  const sent = await producer.request(1);
+  assert.equal(sent.nodeId, 1);
+  assert.deepEqual(session.storedSeqs, []);
+  sent.answerAll(0);
+  await delivery.drained();
+  assert.deepEqual(session.storedSeqs, [17]);
+  assert.deepEqual(idle, [4]);
+  assert.equal(budget.used, 0);
+  assert.equal(delivery.counters.confirmed, 3);
+});
+
+test('the memory of a batch is used again once Kafka has it, not where it may still be on another connection', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  const [once, twice] = [batchOf(fakeSession(), 0, 2), batchOf(fakeSession(), 1, 2)];
+  for (const batch of [once, twice]) deliver(batch);
+  const toOnce = await producer.request(1);
+  const toTwice = await producer.request(2);
+  assert.ok(once.bytes !== undefined && twice.bytes !== undefined);
+  toTwice.fail(new Error('connection reset'));
+  const again = await producer.request(3);
+  toOnce.answerAll(0);
+  again.answerAll(0);
+  await delivery.drained();
+  assert.equal(once.bytes, undefined);
+  assert.deepEqual(again.bytes, toTwice.bytes);
+  assert.deepEqual(twice.bytes, toTwice.bytes[0]);
+});
+
+test('without acks nobody knows when the memory of a batch is free', async (t) => {
+  const { delivery, producer, deliver } = setUp(t, { acks: 0 });
+  delivery.setLeaders(LEADERS, undefined);
+  const batch = batchOf(fakeSession(), 0, 2);
+  deliver(batch);
+  const sent = await producer.request(1);
+  sent.answer(undefined);
+  await delivery.drained();
+  assert.deepEqual(batch.bytes, sent.bytes[0]);
+});
+
+test('what is sent is a whole batch: checksum, producer and a sequence that goes on without gaps', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  for (const count of [3, 5, 1]) deliver(batchOf(fakeSession(), 0, count));
+  for (const [number, baseSequence, count] of [
+    [1, 0, 3],
+    [2, 3, 5],
+    [3, 8, 1],
+  ] as const) {
+    const sent = await producer.request(number);
+    const bytes = sent.bytes[0] as Buffer;
+    const batch = decodeBatch(bytes);
+    assert.deepEqual(
+      [batch.producerId, batch.producerEpoch, batch.baseSequence, batch.records.length],
+      [42n, 3, baseSequence, count],
+    );
+    assert.equal(batch.crc, portableCrc32c(bytes.subarray(21)));
+    sent.answerAll(0);
+  }
+  await delivery.drained();
+});
+
+test('without idempotence batches carry no producer', async (t) => {
+  const { delivery, producer, deliver } = setUp(t, { acks: 1 });
+  delivery.setLeaders(LEADERS, undefined);
+  deliver(batchOf(fakeSession(), 0, 2));
+  const sent = await producer.request(1);
+  assert.equal(sent.request.acks, 1);
+  assert.equal(decodeBatch(sent.bytes[0] as Buffer).producerId, -1n);
+});
+
+test('at most one batch of a partition is in flight, and the next follows in order', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  const session = fakeSession();
+  for (const seq of [1, 2, 3]) deliver(batchOf(session, 2, 1, seq));
+  await producer.request(1);
+  await turns();
+  assert.equal(producer.sent.length, 1);
+  assert.equal(delivery.isBusy(2), true);
+  for (const number of [1, 2, 3]) {
+    (await producer.request(number)).answerAll(0);
+    await turns();
+    assert.equal(producer.sent.length, Math.min(3, number + 1));
+  }
+  assert.deepEqual(session.storedSeqs, [1, 2, 3]);
+  assert.equal(delivery.isBusy(2), false);
+});
+
+test('partitions of one leader share a request, those of another go to theirs', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  for (const partition of [0, 1, 2, 3, 4]) deliver(batchOf(fakeSession(), partition, 1));
+  await producer.request(2);
+  await turns();
+  assert.deepEqual(
+    producer.sent.map(({ nodeId, request }) => [nodeId, request.batches.map(({ partition }) => partition)]),
+    [
+      [1, [0, 2, 4]],
+      [2, [1, 3]],
+    ],
+  );
+});
+
+test('a request whose outcome is unknown is sent again with identical bytes', async (t) => {
+  const { delivery, producer, stale, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  const session = fakeSession();
+  deliver(batchOf(session, 0, 4, 9));
+  deliver(batchOf(session, 0, 4, 10));
+  const first = await producer.request(1);
+  first.fail(new Error('connection reset'));
+  const second = await producer.request(2);
+  assert.deepEqual(second.bytes, first.bytes);
+  assert.deepEqual(stale, ['connection reset']);
+  assert.equal(delivery.counters.retries, 1);
+  assert.equal(delivery.counters.lastError, 'connection reset');
+  assert.deepEqual(session.storedSeqs, []);
+  second.answerAll(0);
+  const third = await producer.request(3);
+  assert.equal(decodeBatch(third.bytes[0] as Buffer).baseSequence, 4);
+  third.answerAll(0);
+  await delivery.drained();
+  assert.deepEqual(session.storedSeqs, [9, 10]);
+  assert.equal(delivery.counters.lastError, null);
+});
+
+for (const [what, code] of [
+  ['no longer the leader', NOT_LEADER],
+  ['short of replicas', 19],
+  ['failing with a code nobody knows', 9999],
+  ['refusing the topic', 29],
+] as const) {
+  test(`a broker that is ${what} gets the same bytes again later, and nobody hears stored meanwhile`, async (t) => {
+    const { delivery, producer, stale, deliver } = setUp(t);
+    delivery.setLeaders(LEADERS, IDENTITY);
+    const session = fakeSession();
+    deliver(batchOf(session, 0, 1, 1));
+    const first = await producer.request(1);
+    first.answerAll(code);
+    const second = await producer.request(2);
+    assert.deepEqual(second.bytes, first.bytes);
+    assert.deepEqual(session.storedSeqs, []);
+    assert.equal(stale.length, code === NOT_LEADER ? 1 : 0);
+    second.answerAll(0);
+    await delivery.drained();
+    assert.deepEqual(session.storedSeqs, [1]);
+  });
+}
+
+test('after a leader has moved the retry goes to the new one', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  deliver(batchOf(fakeSession(), 0, 1));
+  const first = await producer.request(1);
+  first.answerAll(NOT_LEADER);
+  await turns();
+  delivery.setLeaders(
+    LEADERS.map(() => 3),
+    IDENTITY,
+  );
+  const second = await producer.request(2);
+  assert.deepEqual([first.nodeId, second.nodeId], [1, 3]);
+});
+
+test('a partition without a leader waits and says so, the others do not wait for it', async (t) => {
+  const { delivery, producer, stale, deliver } = setUp(t);
+  delivery.setLeaders([-1, 2], IDENTITY);
+  deliver(batchOf(fakeSession(), 0, 1));
+  deliver(batchOf(fakeSession(), 1, 1));
+  const sent = await producer.request(1);
+  assert.deepEqual(
+    sent.request.batches.map(({ partition }) => partition),
+    [1],
+  );
+  assert.ok(stale.includes('partition 0 has no leader'));
+  delivery.setLeaders([5, 2], IDENTITY);
+  assert.equal((await producer.request(2)).nodeId, 5);
+});
+
+test('a partition that the topic no longer has does not make the gateway ask without a pause', async (t) => {
+  const { delivery, stale, hooks, deliver } = setUp(t);
+  const leaders = [1, 1, 1];
+  // The leaders are known at once whenever they are asked for, and partition 7 is never among them.
+  hooks.leadersStale = () => queueMicrotask(() => delivery.setLeaders(leaders, IDENTITY));
+  delivery.setLeaders(leaders, IDENTITY);
+  deliver(batchOf(fakeSession(), 7, 1));
+  await until(() => stale.length >= 2, 'it is asked for again');
+  await turns(200);
+  assert.ok(stale.length <= 3, `asked ${stale.length} times`);
+});
+
+test('an answer that does not name the partition is no success: the batch goes again', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  const session = fakeSession();
+  deliver(batchOf(session, 0, 2, 5));
+  const first = await producer.request(1);
+  // As for another topic: decodeProduceResponse leaves such partitions out.
+  first.answer({ throttleMs: 0, partitions: [] });
+  const second = await producer.request(2);
+  second.answer({ throttleMs: 0, partitions: [{ partition: 8, errorCode: 0, baseOffset: 0n }] });
+  const third = await producer.request(3);
+  assert.deepEqual([second.bytes, third.bytes], [first.bytes, first.bytes]);
+  assert.deepEqual(session.storedSeqs, []);
+  third.answerAll(0);
+  await delivery.drained();
+  assert.deepEqual(session.storedSeqs, [5]);
+});
+
+test('of the partitions of one request each has its own outcome', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  const [kept, failed] = [fakeSession('1'), fakeSession('2')];
+  deliver(batchOf(kept, 0, 1, 1));
+  deliver(batchOf(failed, 2, 1, 1));
+  (await producer.request(1)).answer({
+    throttleMs: 0,
+    partitions: [
+      { partition: 2, errorCode: NOT_LEADER, baseOffset: -1n },
+      { partition: 0, errorCode: 0, baseOffset: 7n },
+    ],
+  });
+  const again = await producer.request(2);
+  assert.deepEqual(
+    again.request.batches.map(({ partition }) => partition),
+    [2],
+  );
+  assert.deepEqual([kept.storedSeqs, failed.storedSeqs], [[1], []]);
+});
+
+test('a sequence that the broker has already is a success', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  const session = fakeSession();
+  deliver(batchOf(session, 0, 1, 3));
+  (await producer.request(1)).answerAll(DUPLICATE_SEQUENCE);
+  await delivery.drained();
+  assert.deepEqual(session.storedSeqs, [3]);
+  assert.equal(delivery.counters.retries, 0);
+});
+
+test('a broker that lost track of the sequence gets the batch, and all after it, under a new producer id', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  const session = fakeSession();
+  deliver(batchOf(session, 0, 2, 1));
+  (await producer.request(1)).answerAll(0);
+  deliver(batchOf(session, 0, 3, 2));
+  deliver(batchOf(session, 0, 1, 3));
+  deliver(batchOf(fakeSession('other'), 2, 1));
+  const refused = await producer.request(2);
+  refused.answer({
+    throttleMs: 0,
+    partitions: [
+      { partition: 0, errorCode: OUT_OF_ORDER_SEQUENCE, baseOffset: -1n },
+      { partition: 2, errorCode: 0, baseOffset: 0n },
+    ],
+  });
+  const identities: unknown[] = [];
+  for (const number of [3, 4]) {
+    const sent = await producer.request(number);
+    const { producerId, baseSequence, records, crc } = decodeBatch(sent.bytes[0] as Buffer);
+    identities.push([producerId, baseSequence, records.length]);
+    assert.equal(crc, portableCrc32c((sent.bytes[0] as Buffer).subarray(21)));
+    sent.answerAll(0);
+  }
+  await delivery.drained();
+  const [renewed] = producer.ids;
+  assert.equal(producer.ids.length, 1);
+  assert.deepEqual(identities, [
+    [renewed?.producerId, 0, 3],
+    [renewed?.producerId, 3, 1],
+  ]);
+  assert.deepEqual(session.storedSeqs, [1, 2, 3]);
+  // The other partition's sequence was not in doubt: it keeps its id.
+  deliver(batchOf(fakeSession('other'), 2, 1));
+  const other = decodeBatch((await producer.request(5)).bytes[0] as Buffer);
+  assert.deepEqual([other.producerId, other.baseSequence], [IDENTITY.producerId, 1]);
+});
+
+test('with acks 0 a batch is taken as delivered once it was written', async (t) => {
+  const { delivery, producer, deliver } = setUp(t, { acks: 0 });
+  producer.produce = () => Promise.resolve(undefined);
+  delivery.setLeaders(LEADERS, undefined);
+  const session = fakeSession();
+  deliver(batchOf(session, 0, 1, 3));
+  await delivery.drained();
+  assert.deepEqual(session.storedSeqs, [3]);
+});
+
+test('one broker gets at most five requests at a time, and then the rest', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  delivery.setLeaders(new Array(9).fill(1), IDENTITY);
+  for (let partition = 0; partition < 7; partition++) {
+    deliver(batchOf(fakeSession(), partition, 1));
+    await until(() => producer.sent.length === Math.min(5, partition + 1), 'a request for each');
+    await turns();
+  }
+  assert.equal(producer.sent.length, 5);
+  producer.sent[0]?.answerAll(0);
+  const sixth = await producer.request(6);
+  assert.deepEqual(
+    sixth.request.batches.map(({ partition }) => partition),
+    [5, 6],
+  );
+});
+
+test('a batch that comes before the leaders are known waits unsealed, and is sent when they are', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  const session = fakeSession();
+  const early = batchOf(session, 3, 2, 7);
+  deliver(early);
+  await turns();
+  assert.equal(early.bytes, undefined);
+  assert.equal(delivery.inFlightRecords, 2);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  (await producer.request(1)).answerAll(0);
+  await delivery.drained();
+  assert.deepEqual([session.storedSeqs, delivery.inFlightRecords], [[7], 0]);
+});
+
+test('a closed delivery sends nothing more and lets whoever waits go', async (t) => {
+  const { delivery, producer, deliver } = setUp(t);
+  delivery.setLeaders(LEADERS, IDENTITY);
+  const session = fakeSession();
+  deliver(batchOf(session, 0, 1, 1));
+  const sent = await producer.request(1);
+  const drained = delivery.drained();
+  delivery.close();
+  await drained;
+  sent.fail(new Error('the connection was dropped'));
+  await turns();
+  assert.equal(producer.sent.length, 1);
+  assert.deepEqual(session.storedSeqs, []);
+});

@@ -1,0 +1,126 @@
+// Stand-ins for what lies around src/kafka: connections that only remember, and a broker made of promises.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { pino } from 'pino';
+import { Batch } from '../../../src/kafka/batches/batch.ts';
+import type { ProducerIdentity } from '../../../src/kafka/delivery/producer-sequence.ts';
+import type { Producer } from '../../../src/kafka/delivery/sender.ts';
+import type { ProduceAnswer, ProduceRequest } from '../../../src/kafka/wire/produce-request.ts';
+import { RecordFrame, recordTail } from '../../../src/protocol/record-frame.ts';
+import type { Session } from '../../../src/queue/job.ts';
+import type { Reading } from '../../../src/workers/record-sink.ts';
+
+export const silent = pino({ level: 'silent' });
+
+export interface FakeSession extends Session {
+  /** Every seq that stored() was called with. */
+  readonly storedSeqs: number[];
+}
+
+export function fakeSession(zipcode = '90210', connectionId = `connection-${zipcode}`): FakeSession {
+  const storedSeqs: number[] = [];
+  const nothing = () => undefined;
+  return {
+    storedSeqs,
+    frame: new RecordFrame({ connectionId, zipcode, city: 'Beverly Hills', deviceId: undefined }),
+    partition: -1,
+    generation: -1,
+    lastSeq: -1,
+    accept: nothing,
+    refuse: nothing,
+    alive: nothing,
+    expectStored: nothing,
+    stored: (seq) => storedSeqs.push(seq),
+    done: nothing,
+    onRoom: nothing,
+  };
+}
+
+export function reading(text: string, overrides: Partial<Reading> = {}): Reading {
+  const { seq = -1 } = overrides;
+  const bytes = Buffer.from(recordTail(seq < 0 ? undefined : seq, text));
+  return {
+    bytes,
+    start: 0,
+    end: bytes.length,
+    whitespace: 0,
+    receivedAtMs: Date.UTC(2026, 10, 21, 8),
+    seq,
+    confirms: true,
+    ...overrides,
+  };
+}
+
+/** A batch of `count` records of one session, the last of which has `seq`. */
+export function batchOf(session: Session, partition: number, count: number, seq = -1): Batch {
+  const batch = new Batch(partition, performance.now(), {
+    initialBytes: 1024,
+    records: count,
+    bytes: Infinity,
+  });
+  for (let i = 0; i < count; i++)
+    batch.heldBytes += batch.writer.append(session.frame, reading(`{"n":${i}}`));
+  if (seq >= 0) batch.confirm(session, seq);
+  return batch;
+}
+
+export interface SentRequest {
+  readonly nodeId: number;
+  readonly request: ProduceRequest;
+  /** The batches' bytes as they were when they were sent. */
+  readonly bytes: readonly Buffer[];
+  answer(answer: ProduceAnswer | undefined): void;
+  fail(error: Error): void;
+  /** Answers each partition it names with one error code. */
+  answerAll(errorCode: number): void;
+}
+
+/** Keeps what was sent until the test answers it. */
+export class FakeProducer implements Producer {
+  readonly sent: SentRequest[] = [];
+  /** Ids handed out, newest last. */
+  readonly ids: ProducerIdentity[] = [];
+  #nextId = 500n;
+
+  produce(nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined> {
+    const bytes = request.batches.map((batch) => Buffer.from(batch.bytes));
+    return new Promise((resolve, reject) => {
+      this.sent.push({
+        nodeId,
+        request,
+        bytes,
+        answer: resolve,
+        fail: reject,
+        answerAll: (errorCode) =>
+          resolve({
+            throttleMs: 0,
+            partitions: request.batches.map(({ partition }) => ({ partition, errorCode, baseOffset: 0n })),
+          }),
+      });
+    });
+  }
+
+  initProducerId(): Promise<ProducerIdentity> {
+    const id = { producerId: this.#nextId++, producerEpoch: 0 };
+    this.ids.push(id);
+    return Promise.resolve(id);
+  }
+
+  /** Waits until so many requests were sent in all and returns the latest of them. */
+  async request(number: number): Promise<SentRequest> {
+    await until(() => this.sent.length >= number, `request ${number}`);
+    return this.sent[number - 1] as SentRequest;
+  }
+}
+
+export async function until(condition: () => boolean, what: string, deadlineMs = 5_000): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`${what}: not so after ${deadlineMs} ms`);
+    await nextTurn();
+  }
+}
+
+/** Lets everything that is due now happen, for what must not follow. */
+export async function turns(count = 20): Promise<void> {
+  for (let i = 0; i < count; i++) await nextTurn();
+}

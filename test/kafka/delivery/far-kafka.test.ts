@@ -1,0 +1,187 @@
+// Several batches of a partition in flight, as it is where Kafka is far away: their order, and what becomes of those
+// behind one that fails.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
+import { createCodec } from '../../../src/kafka/batches/compression.ts';
+import type { RefusedRecord } from '../../../src/kafka/batches/split-batch.ts';
+import { Delivery } from '../../../src/kafka/delivery/delivery.ts';
+import { decodeBatch } from '../batches/decode-batch.ts';
+import { batchOf, FakeProducer, fakeSession, silent, turns } from './fakes.ts';
+
+const IDENTITY = { producerId: 42n, producerEpoch: 3 };
+const NOT_LEADER = 6;
+const OUT_OF_ORDER_SEQUENCE = 45;
+/** So long a round trip that the mean of the recent ones is far, beginning with none. */
+const ROUND_TRIP_MS = 400;
+const IN_FLIGHT = 5;
+
+/** A partition whose first batch took so long that Kafka is far. */
+async function far(t: TestContext, acks: -1 | 1 = -1) {
+  const producer = new FakeProducer();
+  const idle: number[] = [];
+  const refused: RefusedRecord[] = [];
+  const budget = new BufferBudget(2 ** 20, 0);
+  const delivery = new Delivery(
+    { topic: 'readings', acks, requestTimeoutMs: 1000, maxAttempts: 3 },
+    {
+      codec: createCodec('none'),
+      budget,
+      producer,
+      events: {
+        leadersStale: () => {},
+        partitionIdle: (partition) => idle.push(partition),
+        recordRefused: async (record) => void refused.push(record),
+      },
+      log: silent,
+    },
+  );
+  t.after(() => delivery.close());
+  const session = fakeSession();
+  let seq = 0;
+  const deliver = (count: number) => {
+    const batch = batchOf(session, 0, count, seq++);
+    budget.take(batch.heldBytes);
+    delivery.deliver(batch);
+  };
+  delivery.setLeaders([1, 2], acks === -1 ? IDENTITY : undefined);
+  deliver(1);
+  const first = await producer.request(1);
+  await sleep(ROUND_TRIP_MS);
+  first.answerAll(0);
+  await turns();
+  assert.deepEqual(session.storedSeqs, [0]);
+  /** What was sent since then, in order: sequence and records. */
+  const sent = (from = 1) =>
+    producer.sent.slice(from).map(({ bytes }) => {
+      const { producerId, baseSequence, records } = decodeBatch(bytes[0] as Buffer);
+      return [Number(producerId), baseSequence, records.length];
+    });
+  return { delivery, producer, session, deliver, sent, idle, refused };
+}
+
+test('several are in flight, in order, and the next leaves with each answer', async (t) => {
+  const { delivery, producer, session, deliver, sent, idle } = await far(t);
+  for (let i = 1; i <= IN_FLIGHT + 2; i++) {
+    assert.equal(delivery.isBusy(0), i > IN_FLIGHT);
+    deliver(i);
+    await turns();
+  }
+  assert.deepEqual(sent(), [
+    [42, 1, 1],
+    [42, 2, 2],
+    [42, 4, 3],
+    [42, 7, 4],
+    [42, 11, 5],
+  ]);
+  idle.length = 0;
+  producer.sent[1]?.answerAll(0);
+  await turns();
+  assert.deepEqual(sent(6), [[42, 16, 6]]);
+  // A later one's answer says nothing until those before it have theirs.
+  producer.sent[3]?.answerAll(0);
+  await turns();
+  assert.deepEqual(session.storedSeqs, [0, 1]);
+  producer.sent[2]?.answerAll(0);
+  await turns();
+  assert.deepEqual(session.storedSeqs, [0, 1, 2, 3]);
+  assert.deepEqual(sent(7), [[42, 22, 7]]);
+  assert.deepEqual(idle, [0]);
+  for (const number of [4, 5, 6, 7]) producer.sent[number]?.answerAll(0);
+  await delivery.drained();
+  assert.deepEqual(session.storedSeqs, [0, 1, 2, 3, 4, 5, 6, 7]);
+});
+
+test('behind one that fails nothing counts: after it each goes again, alone, with the same bytes', async (t) => {
+  const { delivery, producer, session, deliver } = await far(t);
+  for (let i = 1; i <= 3; i++) deliver(i);
+  await producer.request(4);
+  const [, one, two, three] = producer.sent;
+  one?.answerAll(NOT_LEADER);
+  two?.answerAll(OUT_OF_ORDER_SEQUENCE);
+  deliver(4);
+  await sleep(100);
+  // The last one's answer is still to come.
+  assert.equal(producer.sent.length, 4);
+  three?.fail(new Error('connection reset'));
+  for (const before of [one, two, three]) {
+    const again = await producer.request(producer.sent.length + 1);
+    await turns();
+    assert.deepEqual(again, producer.sent.at(-1));
+    assert.deepEqual(again.bytes, before?.bytes);
+    again.answerAll(0);
+    await turns();
+    if (before === one) break;
+  }
+  // Healthy again: the rest may leave together.
+  await producer.request(8);
+  assert.deepEqual(
+    producer.sent.slice(5).map(({ bytes }) => decodeBatch(bytes[0] as Buffer).baseSequence),
+    [2, 4, 7],
+  );
+  assert.deepEqual(producer.sent[5]?.bytes, two?.bytes);
+  assert.deepEqual(producer.sent[6]?.bytes, three?.bytes);
+  for (const number of [5, 6, 7]) producer.sent[number]?.answerAll(0);
+  await delivery.drained();
+  assert.deepEqual(session.storedSeqs, [0, 1, 2, 3, 4]);
+  assert.equal(producer.ids.length, 0);
+});
+
+test('a partition whose leader moved sends nothing to the new one before the old one has answered', async (t) => {
+  const { delivery, producer, deliver, sent } = await far(t);
+  deliver(1);
+  await producer.request(2);
+  delivery.setLeaders([2, 2], IDENTITY);
+  deliver(1);
+  await turns();
+  assert.equal(producer.sent.length, 2);
+  producer.sent[1]?.answerAll(0);
+  const next = await producer.request(3);
+  assert.equal(next.nodeId, 2);
+  assert.deepEqual(sent(2), [[42, 2, 1]]);
+  next.answerAll(0);
+  await delivery.drained();
+});
+
+test('without idempotence one is in flight, however far Kafka is', async (t) => {
+  const { delivery, producer, deliver } = await far(t, 1);
+  deliver(1);
+  deliver(1);
+  await producer.request(2);
+  await turns();
+  assert.equal(producer.sent.length, 2);
+  assert.equal(delivery.isBusy(0), true);
+  producer.sent[1]?.answerAll(0);
+  (await producer.request(3)).answerAll(0);
+  await delivery.drained();
+});
+
+test('nothing is sent to another cluster while batches of the former one are in flight, even under an equal id', async (t) => {
+  const { delivery, producer, deliver, sent } = await far(t);
+  deliver(1);
+  deliver(2);
+  await turns();
+  assert.equal(sent().length, 2);
+  delivery.setLeaders([1, 2], IDENTITY, 'another cluster');
+  deliver(3);
+  await turns();
+  assert.equal(sent().length, 2);
+  for (const request of producer.sent.slice(1)) request.fail(new Error('connection lost'));
+  await sleep(200);
+  assert.deepEqual(sent(3), [[42, 0, 1]]);
+});
+
+test('an answer of the former cluster does not say that another one knows the producer', async (t) => {
+  const { delivery, producer, deliver, sent } = await far(t);
+  deliver(1);
+  await turns();
+  delivery.setLeaders([1, 2], { producerId: 77n, producerEpoch: 0 }, 'another cluster');
+  producer.sent[1]?.answerAll(0);
+  await turns();
+  deliver(2);
+  await turns();
+  deliver(3);
+  await turns();
+  assert.deepEqual(sent(2), [[77, 0, 2]]);
+});

@@ -1,0 +1,155 @@
+// A broker made of memory that keeps Kafka's rules for idempotent producers (KIP-98): per partition and producer the
+// next sequence, and the last five batches, which it recognises. What the rules do to real records is held against a
+// real Kafka in test/e2e and test/chaos; here a test decides what goes wrong with each request.
+
+import type { ProducerIdentity } from '../../../src/kafka/delivery/producer-sequence.ts';
+import type { Producer } from '../../../src/kafka/delivery/sender.ts';
+import type { ProduceAnswer, ProduceRequest } from '../../../src/kafka/wire/produce-request.ts';
+import { crc32c } from '../../../src/spool/crc32c.ts';
+import { decodeBatch } from '../batches/decode-batch.ts';
+
+export interface ModelRecord {
+  readonly value: string;
+  readonly timestampMs: number;
+}
+
+/** What happens to a request on its way. */
+export type Fate =
+  /** It is answered by the broker's rules. */
+  | { readonly kind: 'taken' }
+  /** The broker does it, and its answer is lost. */
+  | { readonly kind: 'answer-lost'; readonly code?: string }
+  /** It never arrives. */
+  | { readonly kind: 'lost'; readonly code?: string }
+  /** The broker answers every partition with this code and does nothing. */
+  | { readonly kind: 'refused'; readonly errorCode: number };
+
+export interface ModelRequest {
+  readonly partitions: readonly number[];
+  readonly bytes: number;
+  readonly records: number;
+}
+
+const CORRUPT_MESSAGE = 2;
+const UNKNOWN_TOPIC_OR_PARTITION = 3;
+const OUT_OF_ORDER_SEQUENCE = 45;
+const DUPLICATE_SEQUENCE = 46;
+const REMEMBERED = 5;
+const SEQUENCES = 2 ** 31;
+
+interface ProducerState {
+  next: number;
+  readonly recent: { readonly first: number; readonly count: number }[];
+}
+
+export class ModelBroker implements Producer {
+  /** Every record of each partition, in order. */
+  readonly topic = new Map<number, ModelRecord[]>();
+  /** Every record of all partitions and clusters, in the order of their coming. */
+  readonly arrived: ModelRecord[] = [];
+  readonly requests: ModelRequest[] = [];
+  /** Ids handed out. */
+  ids = 0;
+  /** The error code that the broker's own checks give a record, 0 if it takes it. */
+  check: (record: ModelRecord) => number = () => 0;
+  fate: (request: ModelRequest) => Fate | Promise<Fate> = () => ({ kind: 'taken' });
+  #nextId = 0n;
+  // Raised when requests on their way find nobody any more.
+  #generation = 0;
+  #partitions = Number.POSITIVE_INFINITY;
+  #producers = new Map<string, ProducerState>();
+
+  /** Another cluster stands behind the same address: nothing of the former one is there, nor are its connections. */
+  replace(): void {
+    this.#generation++;
+    this.topic.clear();
+    this.#producers.clear();
+    this.#nextId = 0n;
+  }
+
+  /** Somebody deletes the topic and creates it again: its records are gone, and what the broker knew of producers. */
+  recreateTopic(partitions: number): void {
+    this.#generation++;
+    this.#partitions = partitions;
+    this.topic.clear();
+    this.#producers.clear();
+  }
+
+  /** As after producer.id.expiration.ms. */
+  forgetProducers(): void {
+    this.#producers.clear();
+  }
+
+  /** A broker that has the same records and knows the same producers, with a fate of its own. */
+  copy(): ModelBroker {
+    const copy = new ModelBroker();
+    for (const [partition, records] of this.topic) copy.topic.set(partition, [...records]);
+    copy.arrived.push(...this.arrived);
+    copy.#nextId = this.#nextId;
+    for (const [key, { next, recent }] of this.#producers)
+      copy.#producers.set(key, { next, recent: [...recent] });
+    return copy;
+  }
+
+  initProducerId(): Promise<ProducerIdentity> {
+    this.ids++;
+    return Promise.resolve({ producerId: this.#nextId++, producerEpoch: 0 });
+  }
+
+  async produce(_nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined> {
+    const batches = request.batches.map(({ partition, bytes }) => ({ partition, bytes: Buffer.from(bytes) }));
+    const decoded = batches.map(({ partition, bytes }) => {
+      const batch = decodeBatch(bytes);
+      return { partition, batch, isWhole: batch.crc === crc32c(bytes.subarray(21)) };
+    });
+    const seen: ModelRequest = {
+      partitions: batches.map(({ partition }) => partition),
+      bytes: batches.reduce((sum, { bytes }) => sum + bytes.length, 0),
+      records: decoded.reduce((sum, { batch }) => sum + batch.records.length, 0),
+    };
+    this.requests.push(seen);
+    const generation = this.#generation;
+    const fate = await this.fate(seen);
+    if (fate.kind === 'lost' || generation !== this.#generation)
+      throw Object.assign(new Error('the request was lost'), {
+        code: fate.kind === 'lost' ? fate.code : 'CLOSED',
+      });
+    const partitions = decoded.map(({ partition, batch, isWhole }) => ({
+      partition,
+      errorCode:
+        fate.kind === 'refused' ? fate.errorCode : isWhole ? this.#append(partition, batch) : CORRUPT_MESSAGE,
+      baseOffset: 0n,
+    }));
+    if (fate.kind === 'answer-lost')
+      throw Object.assign(new Error('the answer was lost'), { code: fate.code });
+    return { throttleMs: 0, partitions };
+  }
+
+  /** A broker checks records before sequences, so a batch that it refuses leaves the sequence as it is. */
+  #append(partition: number, batch: ReturnType<typeof decodeBatch>): number {
+    if (partition >= this.#partitions) return UNKNOWN_TOPIC_OR_PARTITION;
+    const records = batch.records.map(({ value, timestamp }) => ({
+      value: value ?? '',
+      timestampMs: Number(timestamp),
+    }));
+    const refusal = records.map((record) => this.check(record)).find((code) => code !== 0);
+    if (refusal !== undefined) return refusal;
+    if (batch.producerId >= 0n) {
+      const key = `${batch.producerId}/${batch.producerEpoch}/${partition}`;
+      const first = batch.baseSequence;
+      const count = records.length;
+      const state = this.#producers.get(key) ?? { next: first, recent: [] };
+      if (state.recent.some((one) => one.first === first && one.count === count)) return DUPLICATE_SEQUENCE;
+      if (first !== state.next) return OUT_OF_ORDER_SEQUENCE;
+      state.next = (first + count) % SEQUENCES;
+      state.recent.push({ first, count });
+      if (state.recent.length > REMEMBERED) state.recent.shift();
+      this.#producers.set(key, state);
+    }
+    this.arrived.push(...records);
+    const log = this.topic.get(partition) ?? [];
+    log.push(...records);
+    this.topic.set(partition, log);
+    return 0;
+  }
+}

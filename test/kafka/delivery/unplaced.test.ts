@@ -1,0 +1,910 @@
+// Records whose partition is not certain: the topic was never seen, or it has fewer partitions than before. Devices send
+// through a batcher and a delivery with a real spool to a broker made of memory, and hear what is stored.
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Batcher, UNPLACED } from '../../../src/kafka/batches/batcher.ts';
+import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
+import { createCodec } from '../../../src/kafka/batches/compression.ts';
+import { partitionOf } from '../../../src/kafka/batches/partitioner.ts';
+import { encodeBody } from '../../../src/kafka/batches/record-batch.ts';
+import { Delivery } from '../../../src/kafka/delivery/delivery.ts';
+import { Cursor } from '../../../src/spool/cursor.ts';
+import { PlanFile } from '../../../src/spool/placing-plan.ts';
+import { Spool } from '../../../src/spool/spool.ts';
+import { SpoolCap } from '../../../src/spool/spool-cap.ts';
+import { SpoolLog } from '../../../src/spool/spool-log.ts';
+import { mount } from '../../spool/support.ts';
+import { gate } from '../topics/fake-metadata.ts';
+import { crashCopy, idOf, temporaryDirectory } from './delivery-stage.ts';
+import { type FakeSession, fakeSession, reading, silent, turns, until } from './fakes.ts';
+import { ModelBroker } from './model-broker.ts';
+
+const UNKNOWN_PARTITION = 3;
+
+interface Options {
+  readonly directory?: string;
+  readonly broker?: ModelBroker;
+  readonly maxBytes?: number;
+  readonly devices?: readonly Device[];
+  readonly maxAttempts?: number;
+  readonly segmentBytes?: number;
+}
+
+interface Device {
+  session: FakeSession;
+  /** Ids of its records, in order. */
+  readonly sent: number[];
+}
+
+/** Devices enough to have some in each partition of a small topic. */
+function newDevices(count = 12): Device[] {
+  return Array.from({ length: count }, (_, index) => ({ session: fakeSession(`zip-${index}`), sent: [] }));
+}
+
+/** A gateway. Kafka is not known to it before connect(). */
+async function gateway(t: TestContext, options: Options = {}) {
+  const { directory = temporaryDirectory(t), broker = new ModelBroker(), maxBytes = 2 ** 24 } = options;
+  const { devices = newDevices(), maxAttempts = 2, segmentBytes = 2 ** 14 } = options;
+  // Those of an earlier process are other connections now.
+  for (const device of devices) device.session = fakeSession(device.session.frame.zipcode);
+  const budget = new BufferBudget(2 ** 24, 0);
+  const refused: number[] = [];
+  let partitions = 0;
+  let isAway = true;
+  const { produce } = ModelBroker.prototype;
+  broker.produce = (nodeId, request) => {
+    const { fate } = broker;
+    if (isAway) broker.fate = () => ({ kind: 'lost' });
+    else if (request.batches.some(({ partition }) => partition >= partitions))
+      broker.fate = () => ({ kind: 'refused', errorCode: UNKNOWN_PARTITION });
+    const answered = produce.call(broker, nodeId, request);
+    broker.fate = fate;
+    return answered;
+  };
+  const connect = async (count: number) => {
+    isAway = false;
+    partitions = count;
+    adopt(await broker.initProducerId());
+  };
+  const adopt = (identity?: Awaited<ReturnType<ModelBroker['initProducerId']>>) => {
+    const adopted = delivery.adoptPartitions(partitions, batcher.batchLimits);
+    if (adopted !== undefined) batcher.setPartitions(adopted);
+    const isAdopted = adopted === partitions;
+    if (!isAdopted) refused.push(partitions);
+    delivery.setLeaders(new Array<number>(partitions).fill(1), identity, 'cluster');
+    return isAdopted;
+  };
+  const delivery: Delivery = new Delivery(
+    { topic: 'readings', acks: -1, requestTimeoutMs: 1000, maxAttempts },
+    {
+      codec: createCodec('none'),
+      budget,
+      producer: broker,
+      events: {
+        leadersStale: () => {},
+        partitionIdle: (partition) => batcher.partitionIdle(partition),
+        adoptable: () => void adopt(),
+        recordRefused: () => Promise.resolve(),
+      },
+      log: silent,
+    },
+  );
+  const batcher: Batcher = new Batcher(
+    { maxRecords: 1000, maxBytes: 2 ** 16, lingerMs: 1, maxRecordBytes: 2 ** 20 },
+    { budget, taker: delivery },
+  );
+  const opened = await Spool.open({
+    directory,
+    cap: new SpoolCap(maxBytes),
+    segmentBytes,
+    sync: 'os',
+    partitions: 3,
+  });
+  const spool = await opened.spool.topic('readings');
+  delivery.useSpool(spool);
+  // As kafka.ts does it.
+  if (spool.partitionCount !== undefined) batcher.setPartitions(spool.partitionCount);
+  let isOpen = true;
+  /** Ends the process without a word. */
+  const kill = async () => {
+    if (!isOpen) return;
+    isOpen = false;
+    batcher.stop();
+    await delivery.close();
+    await opened.spool.close();
+  };
+  t.after(kill);
+  return {
+    directory,
+    broker,
+    devices,
+    budget,
+    delivery,
+    batcher,
+    spool,
+    /** Numbers of partitions that delivery could not adopt. */
+    refused,
+    connect,
+    /** Kafka is out of reach, until connect(). */
+    away(): void {
+      isAway = true;
+      delivery.unreachable();
+    },
+    kill,
+    /** So many records of each device, in as few batches as there can be. */
+    send(count: number, senders: readonly Device[] = devices): void {
+      for (let i = 0; i < count; i++) {
+        for (const { session, sent } of senders) {
+          const id = nextId++;
+          sent.push(id);
+          batcher.append(session, reading(`{"id":${id}}`, { seq: id, receivedAtMs: Date.now() }));
+        }
+      }
+      batcher.flush();
+    },
+    /** A stop, as the gateway does it. */
+    async stop(): Promise<void> {
+      batcher.flush();
+      await delivery.spoolAll();
+      await kill();
+    },
+    /** Everything is in Kafka. */
+    async delivered(deadlineMs = 10_000): Promise<void> {
+      await until(
+        () => delivery.inFlightRecords + delivery.spooledRecords === 0,
+        'everything is in Kafka',
+        deadlineMs,
+      );
+    },
+  };
+}
+
+let nextId = 0;
+
+/** Each device's records are in Kafka once and in order, and it was told so in order and to the end. */
+function assertDelivered(
+  broker: ModelBroker,
+  devices: readonly Device[],
+  { isTold = true }: { isTold?: boolean } = {},
+): void {
+  const arrived = broker.arrived.map(({ value }) => idOf(value));
+  for (const { sent, session } of devices) {
+    const own = new Set(sent);
+    assert.deepEqual(
+      arrived.filter((id) => own.has(id)),
+      sent,
+      session.frame.zipcode,
+    );
+    if (isTold) assertTold([{ sent, session }]);
+  }
+}
+
+/** Each device was told in order, and of its last record. */
+function assertTold(devices: readonly Device[]): void {
+  for (const { sent, session } of devices) {
+    const { storedSeqs } = session;
+    assert.deepEqual(
+      storedSeqs,
+      storedSeqs.toSorted((a, b) => a - b),
+    );
+    assert.equal(storedSeqs.at(-1), sent.at(-1));
+  }
+}
+
+/** Each device's records lie in the partition of its key. */
+function assertPlaced(broker: ModelBroker, devices: readonly Device[], partitions: number): void {
+  for (const { sent, session } of devices) {
+    const partition = partitionOf(session.frame.key, partitions);
+    const there = new Set((broker.topic.get(partition) ?? []).map(({ value }) => idOf(value)));
+    for (const id of sent) assert.ok(there.has(id), `${id} is not in partition ${partition}`);
+  }
+}
+
+/** The record's names of all logs on disk. */
+function logsIn(directory: string): string[] {
+  return readdirSync(directory)
+    .filter((name) => /[-~]/.test(name))
+    .sort();
+}
+
+// --- the first start ---
+
+test('without a known topic batches of all keys wait on disk, and get their partitions when Kafka names them', async (t) => {
+  const { broker, devices, delivery, spool, budget, directory, send, connect, delivered } = await gateway(t);
+  for (let i = 0; i < 5; i++) {
+    send(20);
+    await turns(3);
+  }
+  await until(() => spool.records === 5 * 20 * 12, 'all is on disk');
+  assertTold(devices);
+  assert.deepEqual(logsIn(directory), ['readings~unplaced']);
+  assert.deepEqual([delivery.inFlightRecords, delivery.spoolingPartitions, budget.used], [0, 1, 0]);
+  assert.equal(delivery.spooledRecords, 5 * 20 * 12);
+  assert.ok(delivery.oldestSpooledMs !== undefined);
+  await connect(3);
+  await delivered();
+  assertDelivered(broker, devices);
+  assertPlaced(broker, devices, 3);
+  await until(() => delivery.spoolingPartitions === 0, 'the disk is left');
+  // From now on memory is the way.
+  const spooled = delivery.counters.batchesSpooled;
+  send(1);
+  await delivered();
+  assert.equal(delivery.counters.batchesSpooled, spooled);
+  assert.equal(delivery.counters.confirmed, 101 * 12);
+  assertDelivered(broker, devices);
+  assertPlaced(broker, devices, 3);
+});
+
+test('the next start knows the partitions, and its batches go there before Kafka is seen', async (t) => {
+  const first = await gateway(t);
+  await first.connect(3);
+  await until(() => first.spool.partitionCount === 3, 'the number is remembered');
+  await first.stop();
+  const { spool, directory, devices, broker, send, away, connect, delivered } = await gateway(t, first);
+  away();
+  send(5);
+  await until(() => spool.records === 60, 'all is on disk');
+  assert.equal(spool.pending.length, 3);
+  assert.ok(!existsSync(join(directory, 'readings~unplaced')));
+  await connect(3);
+  await delivered();
+  assertDelivered(broker, devices);
+});
+
+test('if Kafka is there from the beginning almost nothing goes to the disk', async (t) => {
+  const { broker, devices, delivery, send, connect, delivered } = await gateway(t);
+  send(1);
+  await connect(3);
+  for (let i = 0; i < 50; i++) {
+    send(1);
+    await turn();
+  }
+  await delivered();
+  assertDelivered(broker, devices);
+  // Of 151.
+  assert.ok(delivery.counters.batchesSpooled <= 10, `${delivery.counters.batchesSpooled} batches`);
+});
+
+test('while much is placed new batches go to the disk behind it, and the placing keeps ahead of them', async (t) => {
+  const { broker, devices, delivery, spool, send, connect, delivered } = await gateway(t, {
+    maxBytes: 2 ** 26,
+    segmentBytes: 2 ** 22,
+  });
+  for (let i = 0; i < 40; i++) send(100);
+  await until(() => spool.records === 48_000, 'all is on disk');
+  await connect(3);
+  let spooled = 0;
+  const deadlineMs = performance.now() + 20_000;
+  while (spool.sources.length > 0) {
+    assert.ok(performance.now() < deadlineMs, 'batches come faster than they are placed');
+    const before = delivery.counters.batchesSpooled;
+    send(1);
+    await turns(2);
+    spooled += delivery.counters.batchesSpooled - before;
+  }
+  assert.ok(spooled > 0);
+  await delivered();
+  // The disk is left, and memory is the way.
+  const before = delivery.counters.batchesSpooled;
+  send(1);
+  await delivered();
+  assert.equal(delivery.counters.batchesSpooled, before);
+  assertDelivered(broker, devices);
+});
+
+test('records are counted once in every turn of the placing', async (t) => {
+  const { broker, spool, delivery, send, connect } = await gateway(t);
+  broker.fate = () => new Promise(() => {});
+  for (let i = 0; i < 5; i++) send(100);
+  await until(() => spool.records === 6000, 'all is on disk');
+  await connect(3);
+  while (spool.sources.length > 0) {
+    assert.equal(delivery.inFlightRecords + delivery.spooledRecords, 6000);
+    await turn();
+  }
+  assert.equal(delivery.spooledRecords, 6000);
+});
+
+test('records without a key are spread over the partitions', async (t) => {
+  const { broker, batcher, spool, connect, delivered } = await gateway(t);
+  for (let i = 0; i < 30; i++)
+    batcher.appendRaw(UNPLACED, Date.now(), encodeBody(Buffer.from(`{"id":${i}}`), {}));
+  batcher.flush();
+  await until(() => spool.records === 30, 'all is on disk');
+  await connect(3);
+  await delivered();
+  assert.deepEqual(
+    [0, 1, 2].map((partition) => broker.topic.get(partition)?.length),
+    [10, 10, 10],
+  );
+});
+
+for (const [what, maxBytes] of [
+  ['nothing', 10],
+  ['only a part', 100_000],
+] as const) {
+  test(`if the disk takes ${what} at a first start, batches go to Kafka from memory in order`, async (t) => {
+    const { broker, devices, delivery, budget, spool, send, connect, delivered } = await gateway(t, {
+      maxBytes,
+    });
+    for (let i = 0; i < 20; i++) send(20);
+    await until(() => delivery.spoolTrouble !== null, 'the disk is full');
+    assert.match(delivery.spoolTrouble ?? '', /SPOOL_MAX_BYTES is reached/);
+    if (maxBytes > 100) await until(() => spool.records > 0, 'a part is on disk');
+    else assert.equal(spool.records, 0);
+    assert.equal(delivery.inFlightRecords + spool.records, 20 * 20 * 12);
+    await connect(3);
+    send(1);
+    await delivered();
+    assertDelivered(broker, devices);
+    assertPlaced(broker, devices, 3);
+    await until(() => delivery.spoolTrouble === null, 'the trouble is over');
+    assert.deepEqual([budget.used, delivery.oldestMs], [0, undefined]);
+    send(1);
+    await delivered();
+    assertDelivered(broker, devices);
+  });
+}
+
+test('if the disk does not even open at a first start, batches go to Kafka from memory', async (t) => {
+  const { broker, devices, delivery, spool, send, connect, delivered } = await gateway(t);
+  t.mock.method(spool, 'unplaced', () =>
+    Promise.reject(Object.assign(new Error('EROFS'), { code: 'EROFS' })),
+  );
+  send(20);
+  await until(() => delivery.spoolTrouble !== null, 'the disk fails');
+  await connect(3);
+  await delivered();
+  send(5);
+  await delivered();
+  assertDelivered(broker, devices);
+  assertPlaced(broker, devices, 3);
+});
+
+// --- the disk fails while records are placed ---
+
+for (const [what, prototype, method] of [
+  ['the plan', PlanFile.prototype, 'write'],
+  ['a copy', SpoolLog.prototype, 'appendCopies'],
+  ['the source’s cursor', Cursor.prototype, 'commit'],
+] as const) {
+  test(`while the disk does not take ${what}, nothing is lost, and the placing goes on when it does`, async (t) => {
+    const { broker, devices, delivery, spool, send, connect, delivered } = await gateway(t);
+    send(50);
+    await until(() => spool.records === 600, 'all is on disk');
+    const original = prototype[method as never] as (...args: unknown[]) => Promise<unknown>;
+    let isFailing = true;
+    t.mock.method(
+      prototype as object,
+      method as never,
+      async function (this: object, ...args: unknown[]) {
+        if (isFailing) throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+        return original.apply(this, args);
+      } as never,
+    );
+    await connect(3);
+    await until(() => delivery.spoolTrouble !== null, 'the trouble is named');
+    assert.match(delivery.spoolTrouble ?? '', /cannot be copied to their partitions’ logs: ENOSPC/);
+    // New batches do not wait for it.
+    send(1);
+    await until(() => delivery.inFlightRecords === 0, 'the new batch is on disk');
+    assertTold(devices);
+    assert.equal(delivery.spooledRecords, 612);
+    assert.equal(broker.arrived.length, 0);
+    isFailing = false;
+    await delivered();
+    assert.equal(delivery.spoolTrouble, null);
+    assertDelivered(broker, devices);
+    assertPlaced(broker, devices, 3);
+  });
+}
+
+test('a source that cannot be read for a while is placed later', async (t) => {
+  const { broker, devices, delivery, spool, send, connect, delivered } = await gateway(t);
+  send(50);
+  await until(() => spool.records === 600, 'all is on disk');
+  const log = await spool.unplaced();
+  const { next } = log;
+  let calls = 0;
+  log.next = async () => {
+    if (++calls === 2) throw Object.assign(new Error('input/output error'), { code: 'EIO' });
+    return next.call(log);
+  };
+  await connect(3);
+  await until(() => delivery.spoolTrouble !== null, 'the trouble is named');
+  await delivered();
+  assert.equal(delivery.spoolTrouble, null);
+  assertDelivered(broker, devices);
+});
+
+// --- fewer partitions ---
+
+/** A gateway that delivers to a topic of so many partitions. */
+async function connected(t: TestContext, partitions: number, options: Options = {}) {
+  const made = await gateway(t, options);
+  await made.connect(partitions);
+  made.send(1);
+  await made.delivered();
+  await until(() => made.delivery.spoolingPartitions === 0, 'the disk is left');
+  return made;
+}
+
+test('a topic that shrinks while batches come in every turn loses and doubles none, and keeps each device’s order', async (t) => {
+  for (const [from, to, isAway] of [
+    [5, 2, false],
+    [5, 2, true],
+    [4, 1, true],
+  ] as const) {
+    const { broker, devices, batcher, spool, send, away, connect, delivered } = await connected(t, from);
+    const load = async (isOver: (turns: number) => boolean) => {
+      const deadlineMs = performance.now() + 20_000;
+      for (let i = 0; ; i++) {
+        if (isOver(i)) return i;
+        assert.ok(performance.now() < deadlineMs, 'the placing does not end');
+        send(1, devices.slice(i % 12, (i % 12) + 1));
+        await turn();
+      }
+    };
+    await load((turns) => turns === 100);
+    if (isAway) away();
+    await load((turns) => turns === 100);
+    broker.forgetProducers();
+    await connect(to);
+    assert.equal(batcher.partitions, to);
+    const turnsOfPlacing = await load(() => spool.partitionCount === to);
+    assert.ok(turnsOfPlacing > 5, `${turnsOfPlacing} turns`);
+    await load((turns) => turns === 100);
+    await delivered();
+    assertDelivered(broker, devices);
+    for (const { session } of devices) assert.ok(session.partition < to);
+  }
+});
+
+test('a topic that shrinks with batches in flight, in memory and on disk loses and doubles none', async (t) => {
+  const { broker, devices, delivery, spool, send, connect, delivered } = await connected(t, 4, {
+    maxAttempts: 1,
+  });
+  const { fate } = broker;
+  // Half of the partitions go to the disk, and the others wait for an answer.
+  const answers = gate();
+  broker.fate = async (request) => {
+    if (request.partitions.every((partition) => partition % 2 === 0))
+      return { kind: 'refused', errorCode: 6 };
+    await answers.opened;
+    return { kind: 'taken' };
+  };
+  // One after the other: a request may have batches of several partitions, which share its fate.
+  const isEven = ({ session }: Device) => session.partition % 2 === 0;
+  send(2, devices.filter(isEven));
+  await until(() => spool.records > 0 && delivery.inFlightRecords === 0, 'some are on disk');
+  for (let i = 0; i < 3; i++) {
+    send(
+      2,
+      devices.filter((device) => !isEven(device)),
+    );
+    await turns(10);
+  }
+  assert.ok(delivery.inFlightRecords > 0, 'some are in memory');
+  broker.fate = fate;
+  await connect(2);
+  send(2);
+  await turns(30);
+  // The devices of before are not told of later records while earlier ones are not durable.
+  const stored = devices.map(({ session }) => session.storedSeqs.length);
+  answers.open();
+  await delivered();
+  assertDelivered(broker, devices);
+  assert.ok(stored.length > 0);
+});
+
+test('a connection is not told of a record on disk while an earlier one is in memory', async (t) => {
+  const { broker, devices, spool, send, connect, delivered } = await connected(t, 4);
+  const answers = gate();
+  const { fate } = broker;
+  broker.fate = async () => {
+    await answers.opened;
+    return { kind: 'taken' };
+  };
+  const answered = broker.requests.length;
+  send(1);
+  await until(() => broker.requests.length > answered, 'they are in flight');
+  broker.fate = fate;
+  const told = devices.map(({ session }) => session.storedSeqs.length);
+  await connect(3);
+  send(1);
+  await until(() => spool.records === 12, 'the next ones are on disk');
+  await turns(50);
+  assert.deepEqual(
+    devices.map(({ session }) => session.storedSeqs.length),
+    told,
+  );
+  answers.open();
+  await delivered();
+  assertDelivered(broker, devices);
+});
+
+test('after a shrink a device’s records go to one partition, its own if the topic has it and else that of its key, behind all it sent before', async (t) => {
+  const { broker, devices, spool, directory, send, away, connect, delivered } = await connected(t, 5);
+  const before = devices.map(({ session }) => session.partition);
+  away();
+  send(10);
+  await until(() => spool.records === 120, 'all is on disk');
+  broker.forgetProducers();
+  const old = new Set(devices.flatMap(({ sent }) => sent));
+  await connect(2);
+  await until(
+    () => {
+      send(1);
+      return spool.partitionCount === 2;
+    },
+    'every record has its partition',
+    20_000,
+  );
+  send(1);
+  await delivered();
+  assertDelivered(broker, devices);
+  for (const [index, { sent, session }] of devices.entries()) {
+    // A partition that the topic still has keeps its connections.
+    const was = before[index] ?? -1;
+    const partition = was < 2 ? was : partitionOf(session.frame.key, 2);
+    const there = new Set((broker.topic.get(partition) ?? []).map(({ value }) => idOf(value)));
+    for (const id of sent) if (!old.has(id)) assert.ok(there.has(id), `${id} is not in ${partition}`);
+  }
+  // Some connections had a partition that the topic still has, and that is not their key’s any more.
+  assert.ok(
+    devices.some(({ session }, index) => {
+      const was = before[index] ?? 9;
+      return was < 2 && was !== partitionOf(session.frame.key, 2);
+    }),
+  );
+  assert.deepEqual(
+    logsIn(directory).filter((name) => name.includes('gone')),
+    [],
+  );
+  assert.equal(spool.partitionCount, 2);
+});
+
+test('a full spool is placed for fewer partitions, with what it does not take', async (t) => {
+  const { broker, devices, delivery, spool, send, away, connect, delivered } = await connected(t, 4, {
+    maxBytes: 20_000,
+  });
+  away();
+  for (let i = 0; i < 20; i++) send(20);
+  await until(() => delivery.spoolTrouble !== null && spool.records > 0, 'the disk is full');
+  assert.ok(delivery.inFlightRecords > 0);
+  broker.forgetProducers();
+  await connect(2);
+  send(1);
+  await delivered();
+  assertDelivered(broker, devices);
+});
+
+test('if the disk takes nothing during a shrink, batches of partitions that are gone go to Kafka by their keys', async (t) => {
+  const { broker, devices, batcher, budget, refused, spool, send, connect, delivered } = await connected(
+    t,
+    4,
+    {
+      maxBytes: 10,
+    },
+  );
+  await until(() => spool.partitionCount === 4, 'the first placing is complete');
+  await turns(3);
+  // Their batches are still open.
+  for (const { session, sent } of devices) {
+    sent.push(nextId);
+    batcher.append(session, reading(`{"id":${nextId}}`, { seq: nextId++, receivedAtMs: Date.now() }));
+  }
+  broker.forgetProducers();
+  await connect(2);
+  assert.deepEqual(refused, []);
+  send(1);
+  await delivered();
+  assertDelivered(broker, devices);
+  assert.equal(budget.used, 0);
+  for (const { session } of devices) assert.ok(session.partition < 2);
+});
+
+test('the disk’s trouble with a partition ends when the topic no longer has it', async (t) => {
+  const { broker, devices, delivery, spool, send, away, connect, delivered } = await connected(t, 4);
+  away();
+  send(5);
+  await until(() => spool.records === 60, 'all is on disk');
+  const { next } = SpoolLog.prototype;
+  let isFailing = true;
+  t.mock.method(SpoolLog.prototype, 'next', async function (this: SpoolLog) {
+    if (isFailing && this.name === 'readings-3') throw Object.assign(new Error('EIO'), { code: 'EIO' });
+    return next.call(this);
+  });
+  await connect(4);
+  await until(() => delivery.spoolTrouble !== null, 'the trouble is named');
+  assert.match(delivery.spoolTrouble ?? '', /cannot be read: EIO/);
+  broker.forgetProducers();
+  await connect(2);
+  await until(() => spool.partitionCount === 2, 'the partition is gone');
+  assert.equal(delivery.spoolTrouble, null);
+  isFailing = false;
+  await delivered();
+  assertDelivered(broker, devices);
+});
+
+test('if Kafka goes away in the middle of a shrink, new records do not go beyond a full spool’s cap', async (t) => {
+  const maxBytes = 2 ** 16;
+  const { broker, devices, delivery, batcher, spool, budget, send, away, connect, delivered } =
+    await connected(t, 3, { maxBytes });
+  away();
+  for (let i = 0; delivery.spoolTrouble === null; i++) {
+    assert.ok(i < 500, 'the spool is never full');
+    send(10);
+    await turns(3);
+  }
+  send(10);
+  const most = maxBytes + budget.used;
+  // The answer names fewer partitions, and then no leader can be reached.
+  delivery.adoptPartitions(2, batcher.batchLimits);
+  batcher.setPartitions(2);
+  for (let i = 0; i < 50; i++) {
+    send(10);
+    await turns(3);
+  }
+  await until(() => delivery.spoolTrouble !== null, 'new records wait for room');
+  assert.ok(spool.bytes <= most, `${spool.bytes} of ${most} bytes`);
+  await connect(2);
+  await delivered(20_000);
+  assertDelivered(broker, devices);
+});
+
+test('more partitions move nothing, and are remembered', async (t) => {
+  const { broker, devices, delivery, spool, send, connect, delivered } = await connected(t, 2);
+  const before = devices.map(({ session }) => session.partition);
+  const spooled = delivery.counters.batchesSpooled;
+  await connect(5);
+  assert.equal(delivery.spoolingPartitions, 0);
+  send(5);
+  await delivered();
+  assertDelivered(broker, devices);
+  assert.deepEqual(
+    devices.map(({ session }) => session.partition),
+    before,
+  );
+  assert.equal(delivery.counters.batchesSpooled, spooled);
+  await until(() => spool.partitionCount === 5, 'the number is remembered');
+});
+
+test('another number of partitions is refused while records are placed, and adopted afterwards', async (t) => {
+  for (const [next, then] of [
+    [2, 1],
+    [2, 6],
+  ] as const) {
+    const made = await connected(t, 4);
+    const { broker, devices, delivery, spool, batcher, refused, send, away, connect, delivered } = made;
+    away();
+    send(10);
+    await until(() => spool.records === 120, 'all is on disk');
+    broker.forgetProducers();
+    await connect(next);
+    await connect(then);
+    assert.deepEqual([refused, batcher.partitions], [[then], next]);
+    send(1);
+    await until(() => batcher.partitions === then, 'it is adopted');
+    await until(() => delivery.spoolingPartitions === 0, 'every record has its partition');
+    send(1);
+    await delivered();
+    assertDelivered(broker, devices);
+    await until(() => spool.partitionCount === then, 'it is remembered');
+    await made.stop();
+  }
+});
+
+test('the number that records are placed for is adopted again at any time', async (t) => {
+  const { broker, devices, delivery, spool, refused, send, connect, delivered } = await gateway(t);
+  send(50);
+  await until(() => spool.records === 600, 'all is on disk');
+  await connect(3);
+  await connect(3);
+  assert.ok(delivery.adoptPartitions(3, { bytes: 1000, records: 10 }));
+  assert.deepEqual(refused, []);
+  await delivered();
+  assertDelivered(broker, devices);
+});
+
+test('a topic that grew again gets new batches in a partition that was gone', async (t) => {
+  const { broker, devices, delivery, spool, send, away, connect, delivered } = await connected(t, 4);
+  away();
+  send(5);
+  await until(() => spool.records === 60, 'all is on disk');
+  broker.forgetProducers();
+  await connect(1);
+  await until(() => delivery.spoolingPartitions === 0, 'every record has its partition');
+  await connect(4);
+  const late = newDevices(20);
+  send(5, [...devices, ...late]);
+  away();
+  send(5, [...devices, ...late]);
+  await until(() => delivery.inFlightRecords === 0, 'all is on disk');
+  assert.ok(spool.pending.some(({ partition }) => partition > 0));
+  await connect(4);
+  await delivered();
+  assertDelivered(broker, [...devices, ...late]);
+});
+
+// --- the end ---
+
+/** Lets the copying wait at its next step until it is let go, or for ever. */
+function holdCopies(
+  t: TestContext,
+  prototype: object,
+  method: string,
+): { isHeld(): boolean; release(): void } {
+  const original = (prototype as Record<string, (...args: unknown[]) => Promise<unknown>>)[method];
+  let isHeld = false;
+  const { opened, open } = gate();
+  t.mock.method(
+    prototype,
+    method as never,
+    async function (this: object, ...args: unknown[]) {
+      isHeld = true;
+      await opened;
+      return original?.apply(this, args);
+    } as never,
+  );
+  return { isHeld: () => isHeld, release: open };
+}
+
+type Gateway = Awaited<ReturnType<typeof gateway>>;
+
+const STATES: Record<string, (t: TestContext) => Promise<{ made: Gateway; release?: () => void }>> = {
+  'before Kafka was seen': async (t) => {
+    const made = await gateway(t);
+    made.send(20);
+    await until(() => made.spool.records === 240, 'all is on disk');
+    return { made };
+  },
+  'before Kafka was seen, with batches on their way to the disk': async (t) => {
+    const made = await gateway(t);
+    made.send(20);
+    return { made };
+  },
+  'while a chunk is copied': async (t) => {
+    const made = await gateway(t);
+    made.send(20);
+    await until(() => made.spool.records === 240, 'all is on disk');
+    const { isHeld, release } = holdCopies(t, SpoolLog.prototype, 'appendCopies');
+    await made.connect(3);
+    await until(isHeld, 'a chunk is copied');
+    return { made, release };
+  },
+  'while the number of partitions is remembered': async (t) => {
+    const made = await gateway(t);
+    const { isHeld, release } = holdCopies(t, made.spool, 'setPartitionCount');
+    made.send(20);
+    await made.connect(3);
+    await until(isHeld, 'the number is remembered');
+    return { made, release };
+  },
+  'while the partitions of a topic that shrank still have batches in memory': async (t) => {
+    const made = await connected(t, 4);
+    const { fate } = made.broker;
+    const answers = gate();
+    made.broker.fate = async () => {
+      await answers.opened;
+      return { kind: 'taken' };
+    };
+    made.send(1);
+    await until(() => made.broker.requests.length > 1, 'they are in flight');
+    made.broker.fate = fate;
+    await made.connect(2);
+    return { made, release: answers.open };
+  },
+  'while a gone partition’s log is renamed': async (t) => {
+    const made = await connected(t, 4);
+    made.away();
+    made.send(2);
+    await until(() => made.spool.records === 24, 'all is on disk');
+    const { isHeld, release } = holdCopies(t, SpoolLog.prototype, 'rename');
+    made.broker.forgetProducers();
+    await made.connect(2);
+    await until(isHeld, 'a log is renamed');
+    return { made, release };
+  },
+};
+
+for (const [when, begin] of Object.entries(STATES)) {
+  test(`a stop ${when} tells every device, and the next start delivers what is left once and in order`, async (t) => {
+    const { made, release } = await begin(t);
+    made.send(2);
+    const stopped = made.stop();
+    await turns(20);
+    release?.();
+    await stopped;
+    t.mock.restoreAll();
+    assertTold(made.devices);
+    const later = await gateway(t, made);
+    later.send(1);
+    await later.connect(2);
+    later.send(1);
+    await later.delivered();
+    assertDelivered(later.broker, later.devices);
+  });
+
+  test(`a crash ${when} loses and doubles nothing that was told`, async (t) => {
+    const { made, release } = await begin(t);
+    made.send(2);
+    await turns(5);
+    const directory = crashCopy(t, made.directory);
+    const told = made.devices.map(({ session }) => session.storedSeqs.at(-1) ?? -1);
+    const inKafka = made.broker.arrived.length;
+    made.broker.fate = () => ({ kind: 'lost' });
+    release?.();
+    await made.kill();
+    t.mock.restoreAll();
+    made.broker.arrived.splice(inKafka);
+    made.broker.fate = () => ({ kind: 'taken' });
+    const later = await gateway(t, { ...made, directory });
+    await later.connect(2);
+    await later.delivered();
+    const arrived = later.broker.arrived.map(({ value }) => idOf(value));
+    for (const [index, { sent }] of made.devices.entries()) {
+      const own = new Set(sent);
+      const there = arrived.filter((id) => own.has(id));
+      assert.deepEqual(there, sent.slice(0, there.length));
+      const last = told[index] ?? -1;
+      assert.ok(last < 0 || there.includes(last), `${last} was told and is lost`);
+    }
+  });
+
+  test(`a close ${when} ends`, async (t) => {
+    const { made, release } = await begin(t);
+    const closed = made.delivery.close();
+    release?.();
+    await closed;
+    await made.kill();
+  });
+}
+
+test('a crash in the middle of the placing is made good by the next start, also for another number of partitions', async (t) => {
+  for (const partitions of [3, 2, 5]) {
+    const made = await gateway(t);
+    made.send(100);
+    await until(() => made.spool.records === 1200, 'all is on disk');
+    const { isHeld, release } = holdCopies(t, Cursor.prototype, 'commit');
+    await made.connect(3);
+    await until(isHeld, 'the copies are there');
+    const directory = temporaryDirectory(t);
+    cpSync(made.directory, directory, { recursive: true });
+    made.broker.fate = () => ({ kind: 'lost' });
+    t.mock.restoreAll();
+    const killed = made.kill();
+    release();
+    await killed;
+    const later = await gateway(t, { directory, devices: made.devices });
+    assert.equal(later.spool.records, 1200);
+    await later.connect(partitions);
+    later.send(1);
+    await later.delivered();
+    assertDelivered(later.broker, later.devices);
+    // A key's first records may have been placed for 3 already, so the others follow them if the topic has grown.
+    assertPlaced(later.broker, later.devices, Math.min(partitions, 3));
+    await until(() => later.batcher.partitions === partitions, 'the topic’s number is adopted afterwards');
+  }
+});
+
+test('a disk that the spool has filled with unplaced records is drained, and has room again', async (t) => {
+  const disk = mount(t, ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs']);
+  if (disk === undefined) return;
+  const directory = join(disk, 'spool');
+  const { broker, devices, delivery, send, connect, delivered } = await gateway(t, { directory });
+  for (let i = 0; delivery.spoolTrouble === null; i++) {
+    assert.ok(i < 500, 'the disk is never full');
+    send(10);
+    await turns(3);
+  }
+  assert.match(delivery.spoolTrouble ?? '', /disk is full/);
+  await connect(3);
+  await delivered();
+  assertDelivered(broker, devices);
+  await until(() => delivery.spoolTrouble === null, 'the disk takes batches again');
+});

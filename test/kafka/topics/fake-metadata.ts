@@ -1,0 +1,203 @@
+// A cluster made of scripted answers, a delivery and a batcher that remember what they were given, and a log.
+
+import { pino } from 'pino';
+import type {
+  MetadataQuestion,
+  TopicLimits,
+  TopicMetadata,
+  TopicToCreate,
+} from '../../../src/kafka/client/cluster.ts';
+import type { ProducerIdentity } from '../../../src/kafka/delivery/producer-sequence.ts';
+import {
+  MetadataRefresher,
+  type MetadataRefresherOptions,
+  type RefresherTiming,
+} from '../../../src/kafka/topics/metadata-refresher.ts';
+import type { MetadataSource } from '../../../src/kafka/topics/metadata-source.ts';
+
+export const UNKNOWN_TOPIC = 3;
+export const TOPIC = 'readings';
+
+/** What a broker says; who it is and which others there are is added to it. */
+export type Answer = Omit<TopicMetadata, 'from' | 'brokers'>;
+
+/** Answers from one broker, unless a test names more. */
+export class FakeSource implements MetadataSource {
+  /** What each topic is answered with. A function is asked each time, with the id of the broker that answers. */
+  readonly topics = new Map<string, Answer | ((from: number | undefined) => Answer)>();
+  readonly asked: string[] = [];
+  /** Who answered each of these questions. */
+  readonly answeredBy: (number | undefined)[] = [];
+  /** The brokers of the cluster, as each answer names them. */
+  brokers: readonly number[] = [1];
+  /** Those that answer, in the order in which they are asked. Undefined: one whose id is not known. */
+  answering: readonly (number | undefined)[] = [1];
+  /** Of the latest answer: it was doubted. */
+  wasDoubted = false;
+  readonly created: TopicToCreate[] = [];
+  readonly connectedTo: number[] = [];
+  /** Of topicLimits. */
+  limitReads = 0;
+  limits: TopicLimits | undefined;
+  clusterId: string | undefined = 'cluster-a';
+  /** By node id; others can be connected to at once. */
+  readonly unreachable = new Map<number, () => Promise<void>>();
+  /** Answers a creation; without it the topic exists afterwards. */
+  onCreate: ((topic: TopicToCreate) => string | null | Promise<string | null>) | undefined;
+  ids = 0;
+
+  has(topic: string, leaders: readonly number[]): void {
+    this.topics.set(topic, () => ({ errorCode: 0, leaders, clusterId: this.clusterId }));
+  }
+
+  async topicMetadata(topic: string, { askLast, isDoubted }: MetadataQuestion = {}): Promise<TopicMetadata> {
+    this.asked.push(topic);
+    const isLast = (id: number | undefined) => id !== undefined && askLast?.has(id);
+    const from = this.answering.find((id) => !isLast(id)) ?? this.answering[0];
+    this.answeredBy.push(from);
+    const scripted = this.topics.get(topic) ?? {
+      errorCode: UNKNOWN_TOPIC,
+      leaders: [],
+      clusterId: this.clusterId,
+    };
+    const said = typeof scripted === 'function' ? scripted(from) : scripted;
+    const answer = { ...said, from, brokers: this.brokers };
+    this.wasDoubted = isDoubted?.(answer) ?? false;
+    return answer;
+  }
+
+  async createTopic(topic: TopicToCreate): Promise<string | null> {
+    this.created.push(topic);
+    if (this.onCreate !== undefined) return this.onCreate(topic);
+    this.has(
+      topic.topic,
+      Array.from({ length: topic.partitions }, () => 1),
+    );
+    return null;
+  }
+
+  async topicLimits(): Promise<TopicLimits | undefined> {
+    this.limitReads++;
+    return this.limits;
+  }
+
+  async initProducerId(): Promise<ProducerIdentity> {
+    return { producerId: BigInt(++this.ids), producerEpoch: 0 };
+  }
+
+  async connectTo(nodeId: number): Promise<void> {
+    await this.unreachable.get(nodeId)?.();
+    this.connectedTo.push(nodeId);
+  }
+}
+
+export interface Handed {
+  readonly leaders: readonly number[];
+  readonly producerId: bigint | undefined;
+  readonly clusterId: string | undefined;
+}
+
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+}
+
+export interface Stage<S extends MetadataSource = FakeSource> {
+  readonly source: S;
+  readonly refresher: MetadataRefresher;
+  /** What delivery was given, in order. */
+  readonly handed: Handed[];
+  /** Numbers of partitions that delivery was told to adopt. */
+  readonly adopted: number[];
+  /** Numbers of partitions that delivery cannot adopt yet. */
+  readonly refused: Set<number>;
+  readonly batcher: { partitions: number | undefined; maxRecordBytes: number };
+  readonly log: LogLine[];
+  unreachableCalls(): number;
+  messages(level?: number): string[];
+}
+
+const QUICK: RefresherTiming = {
+  retry: { firstMs: 1, maxMs: 5 },
+  refreshEveryMs: 60_000,
+  limits: { everyMs: 3_600_000, notWithinMs: 0 },
+  goneAfter: { times: 3, forMs: 0 },
+  fewerAfter: { times: 3, forMs: 0 },
+  fromOneForMs: 60_000,
+};
+
+export function stage<S extends MetadataSource>(
+  source: S,
+  {
+    oldestSpooledMs,
+    ...options
+  }: Partial<Omit<MetadataRefresherOptions, 'timing'>> & {
+    timing?: Partial<RefresherTiming>;
+    oldestSpooledMs?: number;
+  } = {},
+): Stage<S> {
+  const handed: Handed[] = [];
+  const adopted: number[] = [];
+  const refused = new Set<number>();
+  const lines: LogLine[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as LogLine) });
+  let unreachableCalls = 0;
+  const batcher = {
+    partitions: 2 as number | undefined,
+    maxRecordBytes: 0,
+    batchLimits: { bytes: 1000, records: 10 },
+    setPartitions(partitions: number) {
+      batcher.partitions = partitions;
+    },
+  };
+  const refresher = new MetadataRefresher(
+    {
+      brokers: ['a:1'],
+      topic: { topic: TOPIC, partitions: 2, replicationFactor: -1 },
+      others: [],
+      idempotent: true,
+      timestamp: 'received',
+      quiet: false,
+      ...options,
+      timing: { ...QUICK, ...options.timing },
+    },
+    {
+      source,
+      batcher,
+      log,
+      delivery: {
+        oldestSpooledMs,
+        adoptPartitions(partitions) {
+          if (refused.has(partitions)) return undefined;
+          adopted.push(partitions);
+          return partitions;
+        },
+        setLeaders: (leaders, identity, clusterId) =>
+          handed.push({ leaders, producerId: identity?.producerId, clusterId }),
+        unreachable: () => {
+          unreachableCalls++;
+        },
+      },
+    },
+  );
+  return {
+    source,
+    refresher,
+    handed,
+    adopted,
+    refused,
+    batcher,
+    log: lines,
+    unreachableCalls: () => unreachableCalls,
+    messages: (level = 0) => lines.filter((line) => line.level >= level).map(({ msg }) => msg),
+  };
+}
+
+/** A promise that a test keeps. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}

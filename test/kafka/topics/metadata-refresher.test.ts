@@ -1,0 +1,567 @@
+// The metadata refresher against a cluster of scripted answers: what it believes, what it creates, what it says.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { TopicLimits } from '../../../src/kafka/client/cluster.ts';
+import { AnswerError, ClusterError } from '../../../src/kafka/client/cluster-error.ts';
+import { createOtherTopics } from '../../../src/kafka/topics/other-topics.ts';
+import { waitFor } from '../../support/wait.ts';
+import { silent } from '../delivery/fakes.ts';
+import { FakeSource, gate, type Stage, stage, TOPIC, UNKNOWN_TOPIC } from './fake-metadata.ts';
+
+const WARNING = 40;
+const never = () => new Promise<never>(() => undefined);
+
+function startStage(t: TestContext, ...args: Parameters<typeof stage<FakeSource>>): Stage {
+  const made = stage(...args);
+  t.after(() => made.refresher.close());
+  made.refresher.start();
+  return made;
+}
+
+const isResolved = ({ refresher }: Stage) =>
+  waitFor('the refresher has no problem', () => refresher.problem === null);
+
+async function refreshed(made: Stage): Promise<void> {
+  const before = made.handed.length;
+  made.refresher.refresh('test');
+  await waitFor('new leaders are handed over', () => made.handed.length > before);
+}
+
+function limits(values: Partial<TopicLimits>): TopicLimits {
+  return {
+    maxMessageBytes: undefined,
+    timestampType: undefined,
+    timestampBeforeMaxMs: undefined,
+    hasOneTimestampLimit: false,
+    timestampAfterMaxMs: undefined,
+    cleanupPolicy: undefined,
+    ...values,
+  };
+}
+
+// --- leaders ---
+
+test('Kafka counts as reachable only when each leader has been connected to', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 2, 1]);
+  const { opened, open } = gate();
+  source.unreachable.set(2, () => opened);
+  const made = startStage(t, source);
+  await waitFor('the first leader is connected to', () => source.connectedTo.includes(1));
+  assert.notEqual(made.refresher.problem, null);
+  assert.deepEqual(
+    made.messages().filter((msg) => msg.includes('reachable')),
+    [],
+  );
+  open();
+  await isResolved(made);
+  assert.deepEqual(source.connectedTo.sort(), [1, 2]);
+  assert.equal(made.messages().filter((msg) => msg.includes('Kafka is reachable')).length, 1);
+});
+
+test('a leader that cannot be connected to is named with its address, and what to look at', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 2, 1]);
+  let attempts = 0;
+  source.unreachable.set(2, async () => {
+    attempts++;
+    throw new ClusterError('UNREACHABLE', 'broker 2 at 10.0.0.9:9092: see advertised.listeners');
+  });
+  const made = startStage(t, source);
+  const warning = await waitFor('a warning', () => made.messages(WARNING)[0]);
+  assert.match(warning, /the leader of 1 of 3 partitions/);
+  assert.match(warning, /10\.0\.0\.9:9092.*advertised\.listeners/);
+  assert.match(made.refresher.problem ?? '', /10\.0\.0\.9:9092.*advertised\.listeners/);
+  assert.equal(made.refresher.isPartial, true);
+  // It is tried again without anybody's asking, and is well when it works.
+  await waitFor('more attempts', () => attempts > 5);
+  source.unreachable.clear();
+  await isResolved(made);
+  // Said once and not with each attempt.
+  assert.equal(made.messages(WARNING).length, 1);
+});
+
+test('delivery has its leaders before the connections to them are made, and newer ones while a leader is frozen', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 2]);
+  source.unreachable.set(2, never);
+  const made = startStage(t, source);
+  await waitFor('the leaders are handed over', () => made.handed.length === 1);
+  assert.deepEqual(made.handed[0]?.leaders, [1, 2]);
+  assert.deepEqual(made.refresher.problem, 'not connected to Kafka yet');
+
+  // The frozen one still answers nothing when another partition moves.
+  source.has(TOPIC, [3, 2]);
+  await refreshed(made);
+  assert.deepEqual(made.handed.at(-1)?.leaders, [3, 2]);
+  // And then its own.
+  source.has(TOPIC, [3, 3]);
+  await refreshed(made);
+  await isResolved(made);
+});
+
+test('the batcher gets a number of partitions only once delivery has adopted it, and the leaders are given before', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 2]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  source.has(TOPIC, [1, 2, 3]);
+  made.refused.add(3);
+  await refreshed(made);
+  assert.deepEqual([made.adopted, made.batcher.partitions], [[2], 2]);
+  assert.deepEqual(made.handed.at(-1)?.leaders, [1, 2, 3]);
+  made.refused.clear();
+  await refreshed(made);
+  assert.deepEqual([made.adopted, made.batcher.partitions], [[2, 3], 3]);
+});
+
+test('leaders are connected to at the same time', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 2, 3, 4]);
+  let waiting = 0;
+  const { opened, open } = gate();
+  for (const node of [1, 2, 3, 4]) {
+    source.unreachable.set(node, () => {
+      if (++waiting === 4) open();
+      return opened;
+    });
+  }
+  await isResolved(startStage(t, source));
+});
+
+test('a partition without a leader is said, and does not keep the others from their leaders', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, -1]);
+  const made = startStage(t, source);
+  await waitFor('a problem is said', () => made.refresher.problem?.includes('no leader'));
+  assert.match(made.refresher.problem ?? '', /1 of 2 partitions of readings have no leader/);
+  assert.equal(made.refresher.isPartial, true);
+  assert.deepEqual(made.handed[0]?.leaders, [1, -1]);
+  source.has(TOPIC, [1, 2]);
+  await isResolved(made);
+});
+
+// --- a topic that is missing or has vanished ---
+
+test('a topic that was never seen is created at once, with its settings', async (t) => {
+  const source = new FakeSource();
+  const topic = {
+    topic: TOPIC,
+    partitions: 4,
+    replicationFactor: 2,
+    config: { 'message.timestamp.type': 'LogAppendTime' },
+  };
+  const made = startStage(t, source, { topic });
+  await isResolved(made);
+  assert.deepEqual(source.created, [topic]);
+  assert.equal(made.batcher.partitions, 4);
+  assert.equal(made.messages().filter((msg) => msg === 'Topic readings created').length, 1);
+});
+
+test('one broker that does not know the topic creates nothing', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  // Two answers in a row are missing, then the topic is there, and again.
+  let answers = 0;
+  source.topics.set(TOPIC, () =>
+    ++answers % 3 === 0
+      ? { errorCode: 0, leaders: [1, 1], clusterId: 'cluster-a' }
+      : { errorCode: UNKNOWN_TOPIC, leaders: [], clusterId: 'cluster-a' },
+  );
+  await refreshed(made);
+  await isResolved(made);
+  await refreshed(made);
+  assert.ok(answers >= 6);
+  assert.deepEqual(source.created, []);
+});
+
+test('a topic that has vanished is created again, with the partitions it had', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1, 1]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  source.topics.delete(TOPIC);
+  await refreshed(made);
+  assert.deepEqual(
+    source.created.map(({ topic, partitions }) => [topic, partitions]),
+    [[TOPIC, 3]],
+  );
+  assert.ok(made.messages().includes('Topic readings created again'));
+});
+
+test('a topic that has vanished is given time to come back by itself', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  const made = startStage(t, source, { timing: { goneAfter: { times: 3, forMs: 200 } } });
+  await isResolved(made);
+  source.topics.delete(TOPIC);
+  const asked = source.asked.length;
+  const startedMs = performance.now();
+  made.refresher.refresh('test');
+  await waitFor('it is created', () => source.created.length > 0);
+  assert.ok(performance.now() - startedMs >= 200);
+  assert.ok(source.asked.length - asked > 3);
+});
+
+test('a topic that has vanished and may not be created is named with what to do', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1, 1]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  source.onCreate = () => 'TOPIC_AUTHORIZATION_FAILED: not allowed to do it';
+  source.topics.delete(TOPIC);
+  made.refresher.refresh('test');
+  const problem = await waitFor('the problem is said', () => {
+    const { problem } = made.refresher;
+    return problem?.includes('create it') && problem;
+  });
+  assert.match(
+    problem,
+    /readings does not exist.*TOPIC_AUTHORIZATION_FAILED.*create it with 3 partitions, or .*right Create/,
+  );
+  assert.ok(made.messages(WARNING).some((msg) => msg.includes(problem)));
+});
+
+test('a creation while the deletion is under way is repeated until the topic is there', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  source.topics.delete(TOPIC);
+  let creations = 0;
+  source.onCreate = ({ topic }) => {
+    // TOPIC_ALREADY_EXISTS comes as null, too, and the deletion goes on.
+    if (++creations === 3) source.has(topic, [1, 1]);
+    return null;
+  };
+  await refreshed(made);
+  assert.equal(creations, 3);
+  assert.equal(made.messages().filter((msg) => msg.startsWith('Topic readings created')).length, 1);
+});
+
+test('a refusal that passes by itself is not taken for a missing right', async (t) => {
+  const source = new FakeSource();
+  source.onCreate = () => 'NOT_CONTROLLER';
+  const made = startStage(t, source);
+  const problem = await waitFor('the problem is said', () => {
+    const { problem } = made.refresher;
+    return problem?.includes('NOT_CONTROLLER') && problem;
+  });
+  assert.doesNotMatch(problem, /does not let us/);
+  source.onCreate = undefined;
+  await isResolved(made);
+});
+
+test('an error of the topic that does not go away by itself is said with what to do', async (t) => {
+  const source = new FakeSource();
+  source.topics.set(TOPIC, { errorCode: 29, leaders: [], clusterId: 'cluster-a' });
+  const made = startStage(t, source);
+  const warning = await waitFor('a warning', () => made.messages(WARNING)[0]);
+  assert.match(warning, /TOPIC_AUTHORIZATION_FAILED.*rights Write and Describe/);
+  assert.ok(made.unreachableCalls() > 0);
+});
+
+test('a request that a broker refuses with an error of its own is said with what to do', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1]);
+  source.initProducerId = async () => {
+    throw new AnswerError(31, 'InitProducerId');
+  };
+  const made = startStage(t, source);
+  const warning = await waitFor('a warning', () => made.messages(WARNING)[0]);
+  assert.match(warning, /CLUSTER_AUTHORIZATION_FAILED.*IdempotentWrite/);
+});
+
+// --- partitions ---
+
+test('more partitions are taken at once', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  source.has(TOPIC, [1, 1, 1]);
+  await refreshed(made);
+  assert.deepEqual(made.adopted, [2, 3]);
+});
+
+test('fewer partitions in the answer of one broker change nothing', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1, 1]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  let answers = 0;
+  source.topics.set(TOPIC, () => ({
+    errorCode: 0,
+    leaders: ++answers % 3 === 0 ? [1, 1, 1] : [1, 1],
+    clusterId: 'cluster-a',
+  }));
+  await refreshed(made);
+  assert.equal(answers, 3);
+  assert.deepEqual(made.adopted, [3, 3]);
+  assert.equal(made.handed.at(-1)?.leaders.length, 3);
+});
+
+test('fewer partitions are believed when the answer comes again and again', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1, 1]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  source.has(TOPIC, [1]);
+  await refreshed(made);
+  assert.deepEqual(made.adopted, [3, 1]);
+  assert.equal(made.batcher.partitions, 1);
+});
+
+// --- the producer's identity ---
+
+test('the identity is kept while the cluster is the same, and is a new one in another cluster', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  await refreshed(made);
+  await isResolved(made);
+  source.clusterId = 'cluster-b';
+  await refreshed(made);
+  assert.deepEqual(
+    made.handed.map(({ producerId, clusterId }) => [producerId, clusterId]),
+    [
+      [1n, 'cluster-a'],
+      [1n, 'cluster-a'],
+      [2n, 'cluster-b'],
+    ],
+  );
+  assert.ok(made.messages(WARNING).some((msg) => msg.includes('Another Kafka cluster')));
+});
+
+test('fewer partitions in another cluster are believed at once, so that nothing goes there under the old identity', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1, 1]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  const asked = source.asked.length;
+  source.clusterId = 'cluster-b';
+  source.has(TOPIC, [1]);
+  await refreshed(made);
+  assert.equal(source.asked.length, asked + 1);
+  assert.deepEqual(made.adopted, [3, 1]);
+  assert.equal(made.handed.at(-1)?.producerId, 2n);
+});
+
+test('a broker that does not tell its cluster does not change the identity', async (t) => {
+  const source = new FakeSource();
+  source.clusterId = undefined;
+  source.has(TOPIC, [1, 1]);
+  const made = startStage(t, source);
+  await isResolved(made);
+  source.clusterId = 'cluster-a';
+  await refreshed(made);
+  await isResolved(made);
+  source.clusterId = undefined;
+  await refreshed(made);
+  await isResolved(made);
+  assert.equal(source.ids, 1);
+  assert.equal(made.handed.at(-1)?.clusterId, 'cluster-a');
+  source.clusterId = 'cluster-b';
+  await refreshed(made);
+  assert.equal(source.ids, 2);
+});
+
+// --- limits ---
+
+test('the limits are read at the start, then each hour and when somebody asks', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  source.limits = limits({ maxMessageBytes: 5000 });
+  const made = startStage(t, source);
+  await isResolved(made);
+  assert.equal(made.batcher.maxRecordBytes, 5000);
+  await refreshed(made);
+  await isResolved(made);
+  assert.equal(source.limitReads, 1);
+  source.limits = limits({ maxMessageBytes: 3000 });
+  await made.refresher.refreshLimits();
+  assert.equal(source.limitReads, 2);
+  assert.equal(made.batcher.maxRecordBytes, 3000);
+});
+
+test('the limits are read again after an hour', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  const made = startStage(t, source, { timing: { limits: { everyMs: 1, notWithinMs: 0 } } });
+  await isResolved(made);
+  const due = performance.now() + 1;
+  await waitFor('they are due', () => performance.now() > due);
+  await refreshed(made);
+  await waitFor('they are read again', () => source.limitReads >= 2);
+});
+
+test('a stream of refused batches does not read the limits each time', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  const made = startStage(t, source, { timing: { limits: { everyMs: 3_600_000, notWithinMs: 60_000 } } });
+  await isResolved(made);
+  for (let i = 0; i < 10; i++) await made.refresher.refreshLimits();
+  assert.equal(source.limitReads, 1);
+});
+
+test('limits that cannot be read do not keep the leaders back, and are asked for again', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  let reads = 0;
+  source.topicLimits = async () => {
+    if (++reads === 1) throw new ClusterError('TIMEOUT', 'no answer');
+    return limits({ maxMessageBytes: 7000 });
+  };
+  const made = startStage(t, source);
+  await isResolved(made);
+  await refreshed(made);
+  await waitFor('the limit is known', () => made.batcher.maxRecordBytes === 7000);
+});
+
+const HOUR_MS = 3_600_000;
+
+test('a topic that would refuse what waits through an outage is warned of once, with what to do', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  source.limits = limits({ timestampType: 'CreateTime', timestampBeforeMaxMs: HOUR_MS });
+  const made = startStage(t, source);
+  await isResolved(made);
+  await made.refresher.refreshLimits();
+  const warnings = made.messages(WARNING);
+  assert.equal(warnings.length, 1);
+  for (const part of [
+    'readings',
+    '1h',
+    'KAFKA_TIMESTAMP=sent',
+    'message.timestamp.before.max.ms',
+    'LogAppendTime',
+  ]) {
+    assert.ok(warnings[0]?.includes(part), `${part} in: ${warnings[0]}`);
+  }
+  // Another value is another warning.
+  source.limits = limits({ timestampType: 'CreateTime', timestampBeforeMaxMs: 2 * HOUR_MS });
+  await made.refresher.refreshLimits();
+  assert.equal(made.messages(WARNING).length, 2);
+});
+
+for (const [age, count] of [
+  [HOUR_MS - 60_000, 1],
+  [HOUR_MS + 60_000, 2],
+] as const) {
+  test(`records that have waited ${age} ms for a topic that takes ${HOUR_MS} ms are warned of, if they are too old`, async (t) => {
+    const source = new FakeSource();
+    source.has(TOPIC, [1, 1]);
+    source.limits = limits({ timestampType: 'CreateTime', timestampBeforeMaxMs: HOUR_MS });
+    const made = startStage(t, source, { oldestSpooledMs: Date.now() - age });
+    await isResolved(made);
+    const warnings = made.messages(WARNING);
+    assert.equal(warnings.length, count);
+    if (count > 1) assert.match(warnings[1] ?? '', /wait in the spool are older than topic readings takes/);
+  });
+}
+
+const SILENT_LIMITS: readonly (readonly [string, Partial<TopicLimits>, 'received' | 'sent'])[] = [
+  [
+    'Kafka 4’s defaults',
+    { timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER, timestampAfterMaxMs: HOUR_MS },
+    'received',
+  ],
+  [
+    'a topic that stamps the records itself',
+    { timestampType: 'LogAppendTime', timestampBeforeMaxMs: 1000 },
+    'received',
+  ],
+  ['the time of sending', { timestampType: 'CreateTime', timestampBeforeMaxMs: 1000 }, 'sent'],
+  ['a broker that does not tell', {}, 'received'],
+];
+for (const [what, values, timestamp] of SILENT_LIMITS) {
+  test(`nothing is warned of with ${what}`, async (t) => {
+    const source = new FakeSource();
+    source.has(TOPIC, [1, 1]);
+    source.limits = limits(values);
+    const made = startStage(t, source, { timestamp });
+    await isResolved(made);
+    assert.deepEqual(made.messages(WARNING), []);
+  });
+}
+
+test('a topic that takes no timestamp from a clock that is a little fast is warned of', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  source.limits = limits({ timestampType: 'CreateTime', timestampAfterMaxMs: 1000 });
+  const made = startStage(t, source, { timestamp: 'sent' });
+  await isResolved(made);
+  assert.match(made.messages(WARNING).join(), /1s ahead.*message\.timestamp\.after\.max\.ms/);
+});
+
+test('a topic that is compacted is warned of', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  source.limits = limits({ cleanupPolicy: 'compact,delete' });
+  const made = startStage(t, source);
+  await isResolved(made);
+  assert.match(made.messages(WARNING).join(), /readings is compacted.*cleanup\.policy=delete/);
+});
+
+test('of two refreshers of one cluster only one warns of the topic', async (t) => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 1]);
+  source.limits = limits({ timestampBeforeMaxMs: 1000, maxMessageBytes: 4000 });
+  await isResolved(startStage(t, source));
+  const second = startStage(t, source, { quiet: true });
+  await isResolved(second);
+  assert.deepEqual(second.messages(WARNING), []);
+  assert.equal(second.batcher.maxRecordBytes, 4000);
+});
+
+// --- topics for others ---
+
+const ALARMS = { topic: 'alarms', partitions: 1, replicationFactor: -1 };
+
+test('a topic for others is created once Kafka is there, also if it was not ready at first', async (t) => {
+  const source = new FakeSource();
+  const abort = new AbortController();
+  t.after(() => abort.abort());
+  let asked = 0;
+  source.topicMetadata = async () => {
+    if (++asked < 3) throw new ClusterError('UNREACHABLE', 'nobody there');
+    return { errorCode: UNKNOWN_TOPIC, leaders: [], clusterId: undefined, from: 1, brokers: [1] };
+  };
+  await createOtherTopics([ALARMS], {
+    source,
+    signal: abort.signal,
+    log: silent,
+    retry: { firstMs: 1, maxMs: 1 },
+  });
+  assert.deepEqual(source.created, [ALARMS]);
+});
+
+test('a topic for others that may not be created is said once and given up in the end', async (t) => {
+  const source = new FakeSource();
+  source.onCreate = () => 'POLICY_VIOLATION';
+  const abort = new AbortController();
+  t.after(() => abort.abort());
+  const said: string[] = [];
+  const log = { warn: (_: object, message: string) => said.push(message) } as unknown as typeof silent;
+  await createOtherTopics([ALARMS], { source, signal: abort.signal, log, retry: { firstMs: 1, maxMs: 1 } });
+  assert.equal(said.length, 1);
+  assert.match(said[0] ?? '', /alarms.*POLICY_VIOLATION.*create it with 1 partitions/);
+  assert.ok(source.created.length > 10 && source.created.length < 100);
+});
+
+test('nothing is asked for after close', async () => {
+  const source = new FakeSource();
+  source.has(TOPIC, [1, 2]);
+  source.unreachable.set(2, never);
+  const made = stage(source);
+  made.refresher.start();
+  await waitFor('the leaders are handed over', () => made.handed.length === 1);
+  made.refresher.close();
+  const asked = source.asked.length;
+  made.refresher.refresh('test');
+  await waitFor('some turns of the loop', () => true);
+  assert.equal(source.asked.length, asked);
+});

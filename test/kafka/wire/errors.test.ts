@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type JavaRuntime, javaRuntime, KafkaUnavailableError } from '../../../scripts/kafka/runtime.ts';
+import { KAFKA_ERRORS, kafkaError, type Outcome } from '../../../src/kafka/wire/errors.ts';
+
+// From dist/test/kafka: tsc leaves it where it is written.
+const ERRORS_JAVA = fileURLToPath(new URL('../../../test/kafka/wire/KafkaErrors.java', import.meta.url));
+
+test("the table names every error of Kafka's own Java client by its code, and no other", async (t) => {
+  const runtime = await javaRuntime().catch((error: unknown) => {
+    if (error instanceof KafkaUnavailableError) return undefined;
+    throw error;
+  });
+  if (runtime === undefined) return t.skip('no Java to compare with');
+  const ours = new Map([...KAFKA_ERRORS].map(([code, { name }]) => [code, name]));
+  assert.deepEqual(inOrder(ours), inOrder(javaErrors(runtime)));
+});
+
+test('no two codes have one name, so no row was copied and left', () => {
+  const names = [...KAFKA_ERRORS.values()].map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length);
+});
+
+test('a code that will not go away by itself says what to do, in one sentence', () => {
+  for (const { name, outcome, remedy } of KAFKA_ERRORS.values()) {
+    if (outcome === 'topic') assert.ok(remedy, name);
+    if (remedy === undefined) continue;
+    assert.match(remedy, /^[a-z].{10,}[^.]$/, name);
+    assert.doesNotMatch(remedy, /\. |\n/, name);
+  }
+});
+
+const CHOSEN: readonly (readonly [outcome: Outcome, names: readonly string[]])[] = [
+  ['stored', ['NONE', 'DUPLICATE_SEQUENCE_NUMBER']],
+  ['leader', ['UNKNOWN_TOPIC_OR_PARTITION', 'NOT_LEADER_OR_FOLLOWER', 'FENCED_LEADER_EPOCH']],
+  ['retry', ['UNKNOWN_SERVER_ERROR', 'NOT_ENOUGH_REPLICAS', 'REQUEST_TIMED_OUT', 'OFFSET_OUT_OF_RANGE']],
+  ['sequence', ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'INVALID_PRODUCER_EPOCH']],
+  ['record', ['INVALID_TIMESTAMP', 'INVALID_RECORD']],
+  ['too-large', ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']],
+  [
+    'topic',
+    [
+      'TOPIC_AUTHORIZATION_FAILED',
+      'CLUSTER_AUTHORIZATION_FAILED',
+      'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+      'SASL_AUTHENTICATION_FAILED',
+      'POLICY_VIOLATION',
+      'UNSUPPORTED_COMPRESSION_TYPE',
+      'UNSUPPORTED_FOR_MESSAGE_FORMAT',
+      'UNSUPPORTED_VERSION',
+      'INVALID_REQUIRED_ACKS',
+      'INVALID_TOPIC_EXCEPTION',
+    ],
+  ],
+];
+
+for (const [outcome, names] of CHOSEN) {
+  test(`${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} of class ${outcome}`, () => {
+    for (const name of names) {
+      const found = [...KAFKA_ERRORS.values()].find((error) => error.name === name);
+      assert.equal(found?.outcome, outcome, name);
+    }
+  });
+}
+
+test('a code that no table knows yet is tried again and named by its number', () => {
+  for (const code of [134, 999, 32_767, -2]) {
+    const { name, outcome, remedy } = kafkaError(code);
+    assert.equal(outcome, 'retry');
+    assert.match(name, new RegExp(String(code)));
+    assert.equal(remedy, undefined);
+  }
+});
+
+function javaErrors({ java, classPath }: JavaRuntime): Map<number, string> {
+  const output = execFileSync(java, ['-cp', classPath, ERRORS_JAVA], { timeout: 60_000 });
+  return new Map(
+    output
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => {
+        const [code, name = ''] = line.split(' ');
+        return [Number(code), name] as const;
+      }),
+  );
+}
+
+function inOrder(errors: ReadonlyMap<number, string>): string[] {
+  return [...errors].sort(([a], [b]) => a - b).map(([code, name]) => `${code} ${name}`);
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeProduceResponse, encodeProduceRequest } from '../../../src/kafka/wire/produce-request.ts';
+
+test('a produce request is the frame of version 7', () => {
+  const batches = [
+    { partition: 3, bytes: Buffer.from('first batch') },
+    { partition: 0, bytes: Buffer.from('second') },
+  ];
+  const parts = encodeProduceRequest(
+    { topic: 'tö', acks: -1, timeoutMs: 1500, batches },
+    { version: 7, correlationId: 77, clientId: 'me' },
+  );
+  const frame = Buffer.concat(parts);
+  const expected = Buffer.concat([
+    int32(frame.length - 4),
+    int16(0, 7),
+    int32(77),
+    int16(2),
+    Buffer.from('me'),
+    int16(-1, -1),
+    int32(1500, 1),
+    int16(3),
+    Buffer.from('tö'),
+    int32(2),
+    int32(3, 11),
+    Buffer.from('first batch'),
+    int32(0, 6),
+    Buffer.from('second'),
+  ]);
+  assert.deepEqual(frame, expected);
+});
+
+test('a small request is one buffer; a large one has the batches’ own in it, and the same bytes', () => {
+  const requestOf = (...sizes: readonly number[]) => {
+    const batches = sizes.map((size, partition) => ({ partition, bytes: Buffer.alloc(size, partition + 1) }));
+    return {
+      batches,
+      parts: encodeProduceRequest(
+        { topic: 't', acks: 1, timeoutMs: 1, batches },
+        { version: 7, correlationId: 1, clientId: 'me' },
+      ),
+    };
+  };
+  const small = requestOf(100, 30_000, 30_000);
+  assert.equal(small.parts.length, 1);
+  const large = requestOf(100, 30_000, 40_000);
+  for (const { bytes } of large.batches) assert.ok(large.parts.includes(bytes), 'the batch was copied');
+
+  for (const { batches, parts } of [small, large]) {
+    const frame = Buffer.concat(parts);
+    assert.equal(frame.readInt32BE(0), frame.length - 4);
+    const tail = batches.map(({ partition, bytes }) =>
+      Buffer.concat([int32(partition, bytes.length), bytes]),
+    );
+    assert.deepEqual(frame.subarray(-Buffer.concat(tail).length), Buffer.concat(tail));
+  }
+});
+
+test('an answer is taken apart by partition, and what it says of other topics is not ours', () => {
+  const partition = (index: number, code: number, offset: bigint) =>
+    Buffer.concat([int32(index), int16(code), int64(offset), int64(-1n), int64(0n)]);
+  const topic = (name: string, ...partitions: Buffer[]) =>
+    Buffer.concat([
+      int16(Buffer.byteLength(name)),
+      Buffer.from(name),
+      int32(partitions.length),
+      ...partitions,
+    ]);
+  const body = Buffer.concat([
+    int32(2),
+    topic('other', partition(0, 0, 5n), partition(1, 0, 6n)),
+    topic('tö', partition(1, 6, -1n), partition(4, 0, 2n ** 40n)),
+    int32(250),
+  ]);
+  assert.deepEqual(decodeProduceResponse(body, 'tö', 7), {
+    partitions: [
+      { partition: 1, errorCode: 6, baseOffset: -1n },
+      { partition: 4, errorCode: 0, baseOffset: 2n ** 40n },
+    ],
+    throttleMs: 250,
+  });
+  assert.deepEqual(decodeProduceResponse(body, 'absent', 7).partitions, []);
+});
+
+function int16(...values: number[]): Buffer {
+  const bytes = Buffer.alloc(2 * values.length);
+  for (const [i, value] of values.entries()) bytes.writeInt16BE(value, 2 * i);
+  return bytes;
+}
+
+function int32(...values: number[]): Buffer {
+  const bytes = Buffer.alloc(4 * values.length);
+  for (const [i, value] of values.entries()) bytes.writeInt32BE(value, 4 * i);
+  return bytes;
+}
+
+function int64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(value);
+  return bytes;
+}
