@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { startProcessStats } from '../admin/process-stats.ts';
 import type { Snapshot } from '../admin/snapshot.ts';
 import type { Settings } from '../config/settings.ts';
-import { createKafka } from '../kafka/kafka.ts';
+import { Kafka } from '../kafka/kafka.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Connection } from '../server/connection.ts';
 import { ReadPacer } from '../server/read-pacer.ts';
@@ -57,11 +57,10 @@ const LOCK_MARGIN_MS = 1500;
 /** @throws CodecUnavailableError where KAFKA_COMPRESSION cannot be had here */
 export function createGateway(settings: Settings, options: GatewayOptions): Gateway {
   const { log, version, events, orphanedParts = [] } = options;
-  const kafka = createKafka(
-    settings,
-    { recordRefused: (record, reason) => answerRefusedRecord(record, reason, { server, kafka }) },
+  const kafka: Kafka = new Kafka(settings, {
+    recordRefused: (record, reason) => answerRefusedRecord(record, reason, { server, kafka }),
     log,
-  );
+  });
   const ingest = createIngest(settings, kafka.batcher, log);
   // One message at a time, which is kept for comparison, is read as it was. A codec beside the event loop would have
   // each batch wait for the end of a rest, and its answer for that of another.

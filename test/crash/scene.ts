@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { loadSettings } from '../../src/config/load.ts';
 import type { Settings } from '../../src/config/settings.ts';
-import { createKafka, type Kafka } from '../../src/kafka/kafka.ts';
+import { Kafka } from '../../src/kafka/kafka.ts';
 import { letterOf } from '../../src/kafka/pipelines/dead-letters.ts';
 import { orphanedPartsFor } from '../../src/spool/parts.ts';
 import { type FakeSession, fakeSession, reading, silent } from '../kafka/delivery/fakes.ts';
@@ -58,15 +58,12 @@ function baseSettings(): Settings {
 
 /** The Kafka side of a gateway, wired up as the gateway does it. */
 export function kafkaOn(settings: Settings, cluster: ModelCluster): Kafka {
-  const kafka: Kafka = createKafka(
-    settings,
-    {
-      recordRefused: (record, reason) =>
-        kafka.deadLetters.record({ ...letterOf(record, reason).letter, remoteAddress: '' }),
-    },
-    silent,
-    cluster.asKafkaCluster(),
-  );
+  const kafka: Kafka = new Kafka(settings, {
+    recordRefused: (record, reason) =>
+      kafka.deadLetters.record({ ...letterOf(record, reason).letter, remoteAddress: '' }),
+    log: silent,
+    cluster: cluster.asKafkaCluster(),
+  });
   return kafka;
 }
 

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { durationText } from '../../config/kinds.ts';
 import type { Settings } from '../../config/settings.ts';
 import { createCodec } from '../../kafka/batches/compression.ts';
-import { createCluster, lettersCap, readingsCap, spoolOptions } from '../../kafka/kafka.ts';
+import { createCluster, lettersCap, readingsCap, spoolOptions } from '../../kafka/from-settings.ts';
 import { createDeadLetterPipeline } from '../../kafka/pipelines/dead-letter-pipeline.ts';
 import { DeadLetters, letterOf } from '../../kafka/pipelines/dead-letters.ts';
 import { closePipeline, createDiskPipeline, type PipelineContext } from '../../kafka/pipelines/pipeline.ts';

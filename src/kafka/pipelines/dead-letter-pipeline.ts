@@ -2,7 +2,7 @@
 // on disk, across restarts, apart from the readings. Which letters are kept is decided in dead-letters.ts.
 import { DEAD_LETTERS_NAME } from '../../spool/parts.ts';
 import { BufferBudget } from '../batches/buffer-budget.ts';
-import { createPipeline, type Pipeline, type PipelineContext } from './pipeline.ts';
+import { type Pipeline, type PipelineContext, TopicPipeline } from './pipeline.ts';
 
 /** Letters in memory: those that Kafka has not answered for, or that wait for the disk. */
 const BUFFER_BYTES = 8 * 2 ** 20;
@@ -13,7 +13,7 @@ const TOPIC_CONFIG = { 'message.timestamp.type': 'LogAppendTime' };
 
 export function createDeadLetterPipeline({ settings, codec, cluster, log }: PipelineContext): Pipeline {
   const topic = settings.KAFKA_TOPIC_DEAD_LETTERS;
-  const pipeline: Pipeline = createPipeline({
+  return new TopicPipeline({
     settings: {
       ...settings,
       KAFKA_BATCH_TIMEOUT: Math.min(MAX_LINGER_MS, settings.KAFKA_BATCH_TIMEOUT),
@@ -26,13 +26,7 @@ export function createDeadLetterPipeline({ settings, codec, cluster, log }: Pipe
     topicConfig: TOPIC_CONFIG,
     budget: new BufferBudget(BUFFER_BYTES, settings.TCP_MAX_LINE_BYTES),
     quiet: true,
-    // A letter is never given up. One that Kafka refuses while it takes others goes to the end of its partition, so
-    // that it does not hold them up. Until it is there its partition makes no room, so a full spool must take it.
-    recordRefused: ({ timestampMs, body }, _reason, partition) =>
-      pipeline.delivery.beyondCap(
-        partition,
-        pipeline.batcher.appendRaw(partition, timestampMs, body).settled(),
-      ),
+    // A letter is never given up. If Kafka refuses one and takes others, it must not hold those up.
+    recordRefused: 'append-again',
   });
-  return pipeline;
 }

@@ -6,6 +6,7 @@ import type { TopicSpool } from '../../spool/topic-spool.ts';
 import { Batcher } from '../batches/batcher.ts';
 import { BufferBudget } from '../batches/buffer-budget.ts';
 import type { Codec } from '../batches/compression.ts';
+import type { RefusedRecord } from '../batches/split-batch.ts';
 import type { KafkaCluster, TopicToCreate } from '../client/cluster.ts';
 import { Delivery, type DeliveryEvents } from '../delivery/delivery.ts';
 import { MetadataRefresher } from '../topics/metadata-refresher.ts';
@@ -24,17 +25,18 @@ export interface PipelineContext {
   readonly log: Logger;
 }
 
-export interface PipelineParts extends PipelineContext {
+export interface PipelineOptions extends PipelineContext {
   readonly topic: string;
-  /** Settings of the topic, if it is created here. */
+  /** Settings of the topic, if this pipeline creates it. */
   readonly topicConfig?: Readonly<Record<string, string>>;
   readonly budget: BufferBudget;
-  /** Topics to create if they are missing, besides. */
+  /** Other topics that are created if they are missing. */
   readonly others?: readonly TopicToCreate[];
   readonly quiet: boolean;
   /** Pauses between attempts to learn the leaders. */
   readonly retry?: { readonly firstMs: number; readonly maxMs: number };
-  readonly recordRefused: DeliveryEvents['recordRefused'];
+  /** Makes a refused record durable elsewhere. 'append-again': it goes to the end of its own partition. */
+  readonly recordRefused: ((record: RefusedRecord, reason: string) => Promise<void>) | 'append-again';
 }
 
 export interface Pipeline {
@@ -45,68 +47,90 @@ export interface Pipeline {
   readonly link: MetadataRefresher | undefined;
 }
 
-export function createPipeline(parts: PipelineParts): Pipeline {
-  const { settings, topic, codec, cluster, budget, quiet, retry, recordRefused, log } = parts;
-  const noKafka = () => Promise.reject(new Error('KAFKA_BROKERS is empty'));
-  const delivery: Delivery = new Delivery(
-    {
-      topic,
-      acks: settings.KAFKA_REQUIRED_ACKS,
-      requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
-      maxAttempts: settings.KAFKA_MAX_ATTEMPTS,
-      isStampedWhenSent: settings.KAFKA_TIMESTAMP === 'sent',
-    },
-    {
-      codec,
-      budget,
-      producer: cluster ?? { produce: noKafka, initProducerId: noKafka },
-      events: {
-        partitionIdle: (partition) => batcher.partitionIdle(partition),
-        leadersStale: (reason) => link?.refresh(reason),
-        adoptable: () => link?.refresh('partitions'),
-        limitsStale: () => void link?.refreshLimits(),
-        recordRefused,
-      },
-      log,
-    },
-  );
-  const batcher: Batcher = new Batcher(
-    {
-      maxRecords: settings.KAFKA_BATCH_SIZE,
-      maxBytes: settings.KAFKA_BATCH_BYTES,
-      lingerMs: settings.KAFKA_BATCH_TIMEOUT,
-      maxRecordBytes: DEFAULT_MAX_MESSAGE_BYTES,
-    },
-    { budget, taker: delivery },
-  );
-  const link =
-    cluster &&
-    new MetadataRefresher(
+export class TopicPipeline implements Pipeline {
+  readonly batcher: Batcher;
+  readonly delivery: Delivery;
+  readonly budget: BufferBudget;
+  readonly link: MetadataRefresher | undefined;
+  readonly #recordRefused: PipelineOptions['recordRefused'];
+
+  constructor(options: PipelineOptions) {
+    const { settings, topic, codec, cluster, budget, quiet, retry, log } = options;
+    const noKafka = () => Promise.reject(new Error('KAFKA_BROKERS is empty'));
+    this.budget = budget;
+    this.#recordRefused = options.recordRefused;
+    this.delivery = new Delivery(
       {
-        brokers: settings.KAFKA_BROKERS,
-        topic: {
-          ...topicToCreate(settings, topic, settings.KAFKA_NUM_PARTITIONS),
-          config: parts.topicConfig ?? {},
-        },
-        others: parts.others ?? [],
-        quiet,
-        idempotent: settings.KAFKA_REQUIRED_ACKS === -1,
-        timestamp: settings.KAFKA_TIMESTAMP,
-        ...(retry && { timing: { retry } }),
+        topic,
+        acks: settings.KAFKA_REQUIRED_ACKS,
+        requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
+        maxAttempts: settings.KAFKA_MAX_ATTEMPTS,
+        isStampedWhenSent: settings.KAFKA_TIMESTAMP === 'sent',
       },
-      { source: cluster, delivery, batcher, log },
+      {
+        codec,
+        budget,
+        producer: cluster ?? { produce: noKafka, initProducerId: noKafka },
+        events: this.#deliveryEvents(),
+        log,
+      },
     );
-  return { batcher, delivery, budget, link };
+    this.batcher = new Batcher(
+      {
+        maxRecords: settings.KAFKA_BATCH_SIZE,
+        maxBytes: settings.KAFKA_BATCH_BYTES,
+        lingerMs: settings.KAFKA_BATCH_TIMEOUT,
+        maxRecordBytes: DEFAULT_MAX_MESSAGE_BYTES,
+      },
+      { budget, taker: this.delivery },
+    );
+    this.link =
+      cluster &&
+      new MetadataRefresher(
+        {
+          brokers: settings.KAFKA_BROKERS,
+          topic: {
+            ...topicToCreate(settings, topic, settings.KAFKA_NUM_PARTITIONS),
+            config: options.topicConfig ?? {},
+          },
+          others: options.others ?? [],
+          quiet,
+          idempotent: settings.KAFKA_REQUIRED_ACKS === -1,
+          timestamp: settings.KAFKA_TIMESTAMP,
+          ...(retry && { timing: { retry } }),
+        },
+        { source: cluster, delivery: this.delivery, batcher: this.batcher, log },
+      );
+  }
+
+  #deliveryEvents(): DeliveryEvents {
+    return {
+      partitionIdle: (partition) => this.batcher.partitionIdle(partition),
+      leadersStale: (reason) => this.link?.refresh(reason),
+      adoptable: () => this.link?.refresh('partitions'),
+      limitsStale: () => void this.link?.refreshLimits(),
+      recordRefused: (record, reason, partition) =>
+        this.#recordRefused === 'append-again'
+          ? this.#appendAgain(record, partition)
+          : this.#recordRefused(record, reason),
+    };
+  }
+
+  /** The partition frees no space on disk before the record is there, so a full spool must take the record too. */
+  #appendAgain({ timestampMs, body }: RefusedRecord, partition: number): Promise<void> {
+    const appended = this.batcher.appendRaw(partition, timestampMs, body).settled();
+    return this.delivery.beyondCap(partition, appended);
+  }
 }
 
 /** For a topic that is only sent from the disk: no record is appended to it. */
 export function createDiskPipeline(
   context: PipelineContext,
   topic: string,
-  recordRefused: DeliveryEvents['recordRefused'],
+  recordRefused: PipelineOptions['recordRefused'],
 ): Pipeline {
   const budget = new BufferBudget(0, 0);
-  return createPipeline({ ...context, topic, budget, quiet: true, retry: DISK_RETRY, recordRefused });
+  return new TopicPipeline({ ...context, topic, budget, quiet: true, retry: DISK_RETRY, recordRefused });
 }
 
 /** Gives the pipeline its place on disk. What is there is sent before anything new. */
