@@ -143,8 +143,8 @@ export class Kafka implements Pipeline {
     this.batcher.flush();
     this.#letters.batcher.flush();
     // Do not wait for dead letters while Kafka is away: flushToSpool() puts them on disk.
-    const letters = this.#letters.link?.problem === null ? this.#letters.delivery.drained() : undefined;
-    await Promise.all([this.delivery.drained(), letters]);
+    const letters = this.#letters.link?.problem === null ? this.#letters.delivery.flushed() : undefined;
+    await Promise.all([this.delivery.flushed(), letters]);
   }
 
   /**

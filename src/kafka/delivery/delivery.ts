@@ -234,7 +234,7 @@ export class Delivery implements BatchTaker {
     this.#isUnreachable = true;
     this.#unplaced?.stop();
     this.#leaveAllMemory('the gateway stops');
-    await this.drained();
+    await this.flushed();
     await this.#unplaced?.confirmed();
   }
 
@@ -274,7 +274,7 @@ export class Delivery implements BatchTaker {
   }
 
   /** Resolves when nothing is left in memory: every batch confirmed or on disk, or delivery closed. */
-  drained(): Promise<void> {
+  flushed(): Promise<void> {
     if (this.#inFlightRecords === 0 || this.#closed) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
@@ -385,14 +385,14 @@ export class Delivery implements BatchTaker {
       initProducerId: () => this.#producer.initProducerId(),
       seal: (batch) => this.#seal(batch),
       ready: (partition) => this.#sender.ready(partition),
-      idle: ({ number }) => this.#events.partitionIdle(number),
+      idle: (partition) => this.#events.partitionIdle(partition),
       confirmed: (batch) => this.#confirmed(batch),
       passed: (counts) => this.#passed(counts),
       spooled: (batches) => this.#spooled(batches),
       refuse: (record, reason, partition) => this.#events.recordRefused(record, reason, partition),
-      failed: (partition, failure) => this.#failed(partition, failure),
+      failed: (partition, failure, attempts) => this.#failed(partition, failure, attempts),
       released: () => this.#events.limitsStale?.(),
-      warn: ({ number: partition }, fields, message) =>
+      warn: (partition, fields, message) =>
         this.#warn({ topic: this.#options.topic, partition, ...fields }, message),
       trouble: (partition, direction, reason) => this.#trouble(`${direction} ${partition}`, reason),
     };
@@ -443,7 +443,7 @@ export class Delivery implements BatchTaker {
     for (const wake of this.#idleWaiters.splice(0)) wake();
   }
 
-  #failed({ number: partition, failures: attempts }: Partition, failure: Failed | Rejected): void {
+  #failed(partition: number, failure: Failed | Rejected, attempts: number): void {
     const { reason, remedy, kind } = failure;
     this.counters.retries++;
     this.counters.lastError = reason;

@@ -19,7 +19,7 @@ import {
 } from './rejection-search.ts';
 
 /** The partition as its loop sees it. */
-export interface DrainedPartition {
+export interface DrainingPartition {
   readonly number: number;
   readonly sequence: ProducerSequence;
   /** Raised when anything changes that the loop may wait for. */
@@ -62,7 +62,7 @@ const RETRY_MS = 500;
 const FULL_PROBE_EVERY = 12;
 
 export class DiskDrain {
-  readonly #partition: DrainedPartition;
+  readonly #partition: DrainingPartition;
   readonly #options: PartitionOptions;
   readonly #host: PartitionHost;
   #route: DiskRoute | undefined;
@@ -74,7 +74,7 @@ export class DiskDrain {
   #probes = 0;
   #areAllRefused = false;
 
-  constructor(partition: DrainedPartition, options: PartitionOptions, host: PartitionHost) {
+  constructor(partition: DrainingPartition, options: PartitionOptions, host: PartitionHost) {
     this.#partition = partition;
     this.#options = options;
     this.#host = host;
@@ -239,12 +239,14 @@ export class DiskDrain {
 
   /** Everything on disk was read, and nothing is on its way there. */
   #isLast(route: DiskRoute): boolean {
-    return route.isDrained && this.#partition.isMemoryNext && !this.#partition.isSpilling;
+    return (
+      route.isFullyRead && route.waiting === 0 && this.#partition.isMemoryNext && !this.#partition.isSpilling
+    );
   }
 
   /** The disk takes nothing, and Kafka does. */
   #isBypassed(route: DiskRoute): boolean {
-    return route.isFailing && route.isRead && this.#host.isReachable && !this.#partition.isSpilling;
+    return route.isFailing && route.isFullyRead && this.#host.isReachable && !this.#partition.isSpilling;
   }
 
   async #search(route: DiskRoute, batch: DiskBatch, rejected: Rejected): Promise<void> {

@@ -68,13 +68,8 @@ export class DiskRoute {
   }
 
   /** Everything on disk has been read. */
-  get isRead(): boolean {
+  get isFullyRead(): boolean {
     return this.#log.caughtUp && this.#rest === undefined;
-  }
-
-  /** The same, and nothing is on its way there. */
-  get isDrained(): boolean {
-    return this.isRead && this.waiting === 0;
   }
 
   /** Writes a sealed batch, behind all others. */

@@ -6,8 +6,8 @@ import type { Codec } from '../batches/compression.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
 import type { DiskRouteOptions } from './disk-route.ts';
 import type { Failed, Rejected } from './outcome.ts';
-import type { Partition } from './partition.ts';
 import type { ProducerIdentity } from './producer-sequence.ts';
+import type { SendingPartition } from './sender.ts';
 
 export interface PartitionOptions {
   readonly topic: string;
@@ -34,9 +34,9 @@ export interface PartitionHost {
   /** Compresses the batch, once. */
   seal(batch: Batch): Promise<void>;
   /** The partition may have something to send. */
-  ready(partition: Partition): void;
+  ready(partition: SendingPartition): void;
   /** The partition has nothing to send from memory now. */
-  idle(partition: Partition): void;
+  idle(partition: number): void;
   /** Kafka has the batch, which leaves memory. */
   confirmed(batch: Batch): void;
   /** Kafka has these records from the disk, and the others are durable as dead letters. */
@@ -45,10 +45,11 @@ export interface PartitionHost {
   spooled(batches: readonly Batch[]): void;
   /** Resolves once the refused record is durable as a dead letter. */
   refuse(record: RefusedRecord, reason: string, partition: number): Promise<void>;
-  failed(partition: Partition, failure: Failed | Rejected): void;
+  /** @param attempts failures of the partition's oldest batch in a row */
+  failed(partition: number, failure: Failed | Rejected, attempts: number): void;
   /** Kafka takes records again of a partition that was held: somebody has changed the topic. */
   released(): void;
-  warn(partition: Partition, fields: object, message: string): void;
+  warn(partition: number, fields: object, message: string): void;
   /** The disk's trouble with this partition in one direction, null if there is none. */
   trouble(partition: number, direction: 'read' | 'write', reason: string | null): void;
 }

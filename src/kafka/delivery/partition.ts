@@ -23,12 +23,13 @@ import { WakeUp } from '../../time/wake-up.ts';
 import type { Batch } from '../batches/batch.ts';
 import { NO_PRODUCER, nextSequence, stamp, stampTime } from '../batches/record-batch.ts';
 import { DeferredConfirmations } from './deferred-confirmations.ts';
-import { DiskDrain, type DrainedPartition } from './disk-drain.ts';
+import { DiskDrain, type DrainingPartition } from './disk-drain.ts';
 import { InFlightBatches, type Settled } from './in-flight-batches.ts';
 import type { Failed, Outcome, Rejected } from './outcome.ts';
 import type { PartitionHost, PartitionOptions } from './partition-host.ts';
 import type { DiskBatch, ProducerBatch } from './producer-batch.ts';
 import { type ProducerIdentity, ProducerSequence } from './producer-sequence.ts';
+import type { SendingPartition } from './sender.ts';
 
 export type PartitionState = 'memory' | 'leaving' | 'disk' | 'catching-up' | 'held' | 'gone';
 
@@ -50,7 +51,7 @@ interface Alone {
   readonly decided: (outcome: Outcome | 'interrupted') => void;
 }
 
-export class Partition implements DrainedPartition {
+export class Partition implements DrainingPartition, SendingPartition {
   readonly number: number;
   sequence = new ProducerSequence();
   readonly changed = new WakeUp();
@@ -108,11 +109,6 @@ export class Partition implements DrainedPartition {
     return this.#problem;
   }
 
-  /** Failures of the oldest batch in a row. */
-  get failures(): number {
-    return this.#failures;
-  }
-
   /** Monotonic milliseconds at which the oldest batch in memory was opened. */
   get oldestMs(): number | undefined {
     return this.#memory[0]?.openedAtMs;
@@ -163,7 +159,7 @@ export class Partition implements DrainedPartition {
   durable(batches: readonly Batch[], end: number): void {
     this.#host.spooled(batches);
     this.#confirmations.durable(batches, end);
-    this.#host.idle(this);
+    this.#host.idle(this.number);
   }
 
   passed(end: number, counts: { readonly stored: number; readonly refused: number }): void {
@@ -181,9 +177,9 @@ export class Partition implements DrainedPartition {
 
   rejected(records: number, rejected: Rejected): void {
     this.stopCatchingUp();
-    this.#host.failed(this, rejected);
+    this.#host.failed(this.number, rejected, this.#failures);
     const message = 'Kafka refuses a record of a batch, looking for it';
-    this.#host.warn(this, { records, reason: rejected.reason }, message);
+    this.#host.warn(this.number, { records, reason: rejected.reason }, message);
   }
 
   leaveDisk(taken: readonly Batch[]): void {
@@ -195,7 +191,7 @@ export class Partition implements DrainedPartition {
     this.#state = 'memory';
     this.#confirmations.end();
     for (const batch of this.#memory) void this.#sealAndSend(batch);
-    if (this.#memory.length === 0) this.#host.idle(this);
+    if (this.#memory.length === 0) this.#host.idle(this.number);
   }
 
   hold(rejected: Rejected): void {
@@ -351,7 +347,7 @@ export class Partition implements DrainedPartition {
     }
     this.failed(rejected);
     this.#confirmations.begin();
-    if (this.#state === 'leaving') this.#left();
+    if (this.#state === 'leaving') this.#finishLeaving();
     else this.#goToDisk(rejected.reason);
     this.#host.ready(this);
   }
@@ -361,17 +357,17 @@ export class Partition implements DrainedPartition {
     if (batch === undefined) return;
     this.#acknowledged(batch, sentAtMs);
     this.#host.confirmed(batch);
-    if (this.#state === 'leaving') this.#left();
+    if (this.#state === 'leaving') this.#finishLeaving();
     else {
       if (this.#memory.length > 0) this.#host.ready(this);
-      if (!this.isBusy) this.#host.idle(this);
+      if (!this.isBusy) this.#host.idle(this.number);
     }
   }
 
   #memoryFailed(failure: Failed): void {
     this.failed(failure);
     const isGivenUp = failure.isOverdue === true || this.#failures >= this.#options.maxAttempts;
-    if (this.#state === 'leaving') this.#left();
+    if (this.#state === 'leaving') this.#finishLeaving();
     else if (isGivenUp) this.#goToDisk(failure.reason);
     this.#host.ready(this);
   }
@@ -403,7 +399,7 @@ export class Partition implements DrainedPartition {
     const identity = await this.renew();
     const message =
       'Kafka lost track of the producer sequence, going on under a new producer id; a batch may be there twice';
-    this.#host.warn(this, { reason }, message);
+    this.#host.warn(this.number, { reason }, message);
     return identity;
   }
 
@@ -414,17 +410,17 @@ export class Partition implements DrainedPartition {
     this.#state = 'leaving';
     const message = `Partition ${this.number} goes to the spool until Kafka takes its batches again`;
     this.#options.log.warn({ topic: this.#options.topic, partition: this.number, reason }, message);
-    this.#left();
+    this.#finishLeaving();
   }
 
   /** With nothing in flight any more the partition has left memory. */
-  #left(): void {
+  #finishLeaving(): void {
     if (this.#inFlight.size > 0 || this.#isRenewing) return;
     this.#failures = 0;
     this.#notBeforeMs = 0;
     this.#state = this.#memory.length > 0 ? 'disk' : 'memory';
     if (this.#state === 'memory') {
-      this.#host.idle(this);
+      this.#host.idle(this.number);
       return;
     }
     void this.#spill();
@@ -500,7 +496,7 @@ export class Partition implements DrainedPartition {
     this.#failures++;
     this.#notBeforeMs = performance.now() + backoffMs(this.#failures, RETRY);
     if (failure.remedy !== undefined || failure.kind === 'rejected') this.#problem = failure;
-    this.#host.failed(this, failure);
+    this.#host.failed(this.number, failure, this.#failures);
   }
 
   #acknowledged({ producer }: ProducerBatch, sentAtMs: number): void {
@@ -508,10 +504,6 @@ export class Partition implements DrainedPartition {
     const { identity } = this.sequence;
     if (identity !== undefined && producer?.producerId === identity.producerId) this.sequence.acknowledged();
     this.#roundTripMs += (performance.now() - sentAtMs - this.#roundTripMs) / 4;
-    this.#succeeded();
-  }
-
-  #succeeded(): void {
     this.#failures = 0;
     this.#notBeforeMs = 0;
     this.#problem = undefined;

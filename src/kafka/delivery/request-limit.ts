@@ -30,7 +30,7 @@ export class RequestLimit {
   }
 
   /** The broker answered a request of so many bytes. */
-  answered(bytes: number): void {
+  noteAnswer(bytes: number): void {
     if (bytes >= this.#closedOn) this.#closedOn = 0;
   }
 
@@ -38,7 +38,7 @@ export class RequestLimit {
    * The broker closed the connection instead of answering.
    * @returns true if requests of this size have to be avoided from now on
    */
-  closed(bytes: number): boolean {
+  noteClose(bytes: number): boolean {
     const now = performance.now();
     const sinceMs = now - this.#closedAtMs;
     if (bytes <= MIN_BYTES || sinceMs < SAME_CONNECTION_MS) return false;

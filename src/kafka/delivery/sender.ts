@@ -3,7 +3,6 @@
 
 import type { ProduceAnswer, ProduceRequest } from '../wire/produce-request.ts';
 import { type Failed, type Outcome, outcomeOf } from './outcome.ts';
-import type { Partition } from './partition.ts';
 import type { ProducerBatch } from './producer-batch.ts';
 import type { ProducerIdentity } from './producer-sequence.ts';
 import { RequestLimit } from './request-limit.ts';
@@ -25,8 +24,25 @@ export interface Producer {
   initProducerId(): Promise<ProducerIdentity>;
 }
 
+/** The sender's view of a partition. */
+export interface SendingPartition {
+  readonly number: number;
+  /** Monotonic milliseconds before which nothing is sent. */
+  readonly notBeforeMs: number;
+  /** The broker is far: several batches may be in flight. */
+  readonly isFar: boolean;
+  /** The batch that may be sent to this leader now. */
+  next(leader: number): ProducerBatch | undefined;
+  /** Stamps the batch if it is sent for the first time, and counts it as in flight. */
+  sent(batch: ProducerBatch, leader: number): void;
+  /** Called once for each batch sent. */
+  settle(batch: ProducerBatch, outcome: Outcome): void;
+  /** The batch that next() gave could not be sent. */
+  unsent(failure: Failed): void;
+}
+
 interface Sending {
-  readonly partition: Partition;
+  readonly partition: SendingPartition;
   readonly batch: ProducerBatch;
   readonly bytes: Buffer;
 }
@@ -46,7 +62,7 @@ export class Sender {
   readonly #options: SenderOptions;
   readonly #producer: Producer;
   readonly #leadersStale: (reason: string) => void;
-  readonly #ready = new Set<Partition>();
+  readonly #ready = new Set<SendingPartition>();
   readonly #requests = new Map<number, number>();
   readonly #limits = new Map<number, RequestLimit>();
   #pumpScheduled: NodeJS.Immediate | undefined;
@@ -61,7 +77,7 @@ export class Sender {
   }
 
   /** The partition may have something to send. */
-  ready(partition: Partition): void {
+  ready(partition: SendingPartition): void {
     this.#ready.add(partition);
     this.#schedule();
   }
@@ -157,17 +173,17 @@ export class Sender {
     try {
       const request = { topic, acks, timeoutMs: requestTimeoutMs, batches };
       const answer = await this.#producer.produce(leader, request);
-      this.#limitOf(leader).answered(total);
-      if (!this.#closed) this.#answered(sendings, answer);
+      this.#limitOf(leader).noteAnswer(total);
+      if (!this.#closed) this.#settleAnswered(sendings, answer);
     } catch (error) {
-      if (!this.#closed) this.#unanswered(leader, sendings, error as Error & { code?: string });
+      if (!this.#closed) this.#settleFailed(leader, sendings, error as Error & { code?: string });
     } finally {
       this.#requests.set(leader, (this.#requests.get(leader) ?? 1) - 1);
       if (this.#ready.size > 0) this.#schedule();
     }
   }
 
-  #answered(sendings: readonly Sending[], answer: ProduceAnswer | undefined): void {
+  #settleAnswered(sendings: readonly Sending[], answer: ProduceAnswer | undefined): void {
     let stale: string | undefined;
     for (const { partition, batch } of sendings) {
       const named = answer?.partitions.find((one) => one.partition === partition.number);
@@ -179,13 +195,13 @@ export class Sender {
   }
 
   /** Nobody knows the outcome: the same bytes go out again, which an idempotent broker recognises. */
-  #unanswered(
+  #settleFailed(
     leader: number,
     sendings: readonly Sending[],
     { message, code }: Error & { code?: string },
   ): void {
     const outcome: Failed = { kind: 'failed', reason: message, isOverdue: code === 'TIMEOUT' };
-    const isTooLarge = code === 'CLOSED' && this.#limitOf(leader).closed(sizeOf(sendings));
+    const isTooLarge = code === 'CLOSED' && this.#limitOf(leader).noteClose(sizeOf(sendings));
     for (const { partition, batch } of sendings) {
       const isAtFault =
         isTooLarge && sendings.length === 1 && (batch.count > 1 || batch.attempts >= MAX_CLOSED_ON_RECORD);

@@ -69,7 +69,7 @@ export class UnplacedRecords {
   #limits: BatchLimits = { bytes: 0, records: 0 };
   // In memory, oldest first: batches on their way to the disk, and batches that wait for the switch.
   readonly #toWrite: Batch[] = [];
-  readonly #held: Batch[] = [];
+  readonly #waiting: Batch[] = [];
   #writer: PartitionSpool<Batch> | undefined;
   #isWriting = false;
   #isDiskFailing = false;
@@ -96,13 +96,13 @@ export class UnplacedRecords {
 
   /** Monotonic milliseconds at which the oldest batch in memory was opened. */
   get oldestMs(): number | undefined {
-    return (this.#toWrite[0] ?? this.#held[0])?.openedAtMs;
+    return (this.#toWrite[0] ?? this.#waiting[0])?.openedAtMs;
   }
 
   /** Takes a batch while batches do not go to their partitions. */
   add(batch: Batch): void {
     if (this.#state === 'switching') {
-      this.#held.push(batch);
+      this.#waiting.push(batch);
       return;
     }
     this.#toWrite.push(batch);
@@ -213,7 +213,7 @@ export class UnplacedRecords {
   #backToDisk(): void {
     if (this.#state !== 'switching') return;
     this.#state = 'unplaced';
-    this.#toWrite.push(...this.#held.splice(0));
+    this.#toWrite.push(...this.#waiting.splice(0));
     void this.#write();
   }
 
@@ -309,7 +309,7 @@ export class UnplacedRecords {
       return false;
     }
     // Before the batches that came later.
-    this.#held.unshift(...written, ...this.#toWrite.splice(0));
+    this.#waiting.unshift(...written, ...this.#toWrite.splice(0));
     await this.#switch();
     return this.isPlaced;
   }
@@ -318,8 +318,8 @@ export class UnplacedRecords {
   async #switch(): Promise<void> {
     const parts = new Map<Batch, Batch[]>();
     // More may come meanwhile.
-    for (let at = 0; at < this.#held.length; at++) {
-      const batch = this.#held[at] as Batch;
+    for (let at = 0; at < this.#waiting.length; at++) {
+      const batch = this.#waiting[at] as Batch;
       if (this.#hasPartition(batch)) continue;
       await this.#host.seal(batch);
       parts.set(batch, await splitByPartition(batch, this.#placingOptions));
@@ -336,7 +336,7 @@ export class UnplacedRecords {
   /** In one turn: a batch that comes later must not overtake one of these. */
   #end(parts: ReadonlyMap<Batch, Batch[]>): void {
     this.#state = 'placed';
-    for (const batch of this.#held.splice(0)) {
+    for (const batch of this.#waiting.splice(0)) {
       const own = parts.get(batch);
       if (own !== undefined) this.#host.replaced(batch, own);
       for (const one of own ?? [batch]) {

@@ -57,7 +57,7 @@ test('a confirmed batch tells the connections that asked, and gives its memory b
   assert.equal(sent.nodeId, 1);
   assert.deepEqual(session.storedSeqs, []);
   sent.answerAll(0);
-  await delivery.drained();
+  await delivery.flushed();
   assert.deepEqual(session.storedSeqs, [17]);
   assert.deepEqual(idle, [4]);
   assert.equal(budget.used, 0);
@@ -76,7 +76,7 @@ test('the memory of a batch is used again once Kafka has it, not where it may st
   const again = await producer.request(3);
   toOnce.answerAll(0);
   again.answerAll(0);
-  await delivery.drained();
+  await delivery.flushed();
   assert.equal(once.bytes, undefined);
   assert.deepEqual(again.bytes, toTwice.bytes);
   assert.deepEqual(twice.bytes, toTwice.bytes[0]);
@@ -89,7 +89,7 @@ test('without acks nobody knows when the memory of a batch is free', async (t) =
   deliver(batch);
   const sent = await producer.request(1);
   sent.answer(undefined);
-  await delivery.drained();
+  await delivery.flushed();
   assert.deepEqual(batch.bytes, sent.bytes[0]);
 });
 
@@ -112,7 +112,7 @@ test('what is sent is a whole batch: checksum, producer and a sequence that goes
     assert.equal(batch.crc, portableCrc32c(bytes.subarray(21)));
     sent.answerAll(0);
   }
-  await delivery.drained();
+  await delivery.flushed();
 });
 
 test('without idempotence batches carry no producer', async (t) => {
@@ -175,7 +175,7 @@ test('a request whose outcome is unknown is sent again with identical bytes', as
   const third = await producer.request(3);
   assert.equal(decodeBatch(third.bytes[0] as Buffer).baseSequence, 4);
   third.answerAll(0);
-  await delivery.drained();
+  await delivery.flushed();
   assert.deepEqual(session.storedSeqs, [9, 10]);
   assert.equal(delivery.counters.lastError, null);
 });
@@ -198,7 +198,7 @@ for (const [what, code] of [
     assert.deepEqual(session.storedSeqs, []);
     assert.equal(stale.length, code === NOT_LEADER ? 1 : 0);
     second.answerAll(0);
-    await delivery.drained();
+    await delivery.flushed();
     assert.deepEqual(session.storedSeqs, [1]);
   });
 }
@@ -259,7 +259,7 @@ test('an answer that does not name the partition is no success: the batch goes a
   assert.deepEqual([second.bytes, third.bytes], [first.bytes, first.bytes]);
   assert.deepEqual(session.storedSeqs, []);
   third.answerAll(0);
-  await delivery.drained();
+  await delivery.flushed();
   assert.deepEqual(session.storedSeqs, [5]);
 });
 
@@ -290,7 +290,7 @@ test('a sequence that the broker has already is a success', async (t) => {
   const session = fakeSession();
   deliver(batchOf(session, 0, 1, 3));
   (await producer.request(1)).answerAll(DUPLICATE_SEQUENCE);
-  await delivery.drained();
+  await delivery.flushed();
   assert.deepEqual(session.storedSeqs, [3]);
   assert.equal(delivery.counters.retries, 0);
 });
@@ -320,7 +320,7 @@ test('a broker that lost track of the sequence gets the batch, and all after it,
     assert.equal(crc, portableCrc32c((sent.bytes[0] as Buffer).subarray(21)));
     sent.answerAll(0);
   }
-  await delivery.drained();
+  await delivery.flushed();
   const [renewed] = producer.ids;
   assert.equal(producer.ids.length, 1);
   assert.deepEqual(identities, [
@@ -340,7 +340,7 @@ test('with acks 0 a batch is taken as delivered once it was written', async (t) 
   delivery.setLeaders(LEADERS, undefined);
   const session = fakeSession();
   deliver(batchOf(session, 0, 1, 3));
-  await delivery.drained();
+  await delivery.flushed();
   assert.deepEqual(session.storedSeqs, [3]);
 });
 
@@ -371,7 +371,7 @@ test('a batch that comes before the leaders are known waits unsealed, and is sen
   assert.equal(delivery.inFlightRecords, 2);
   delivery.setLeaders(LEADERS, IDENTITY);
   (await producer.request(1)).answerAll(0);
-  await delivery.drained();
+  await delivery.flushed();
   assert.deepEqual([session.storedSeqs, delivery.inFlightRecords], [[7], 0]);
 });
 
@@ -381,7 +381,7 @@ test('a closed delivery sends nothing more and lets whoever waits go', async (t)
   const session = fakeSession();
   deliver(batchOf(session, 0, 1, 1));
   const sent = await producer.request(1);
-  const drained = delivery.drained();
+  const drained = delivery.flushed();
   delivery.close();
   await drained;
   sent.fail(new Error('the connection was dropped'));

@@ -91,7 +91,7 @@ test('small batches on disk go to Kafka as few large ones, within the limits, nu
   const { delivery, producer, session, spool, budget, deliver, connect } = await setUp(t);
   delivery.unreachable();
   deliver(0, ...Array.from({ length: 70 }, () => 3));
-  await delivery.drained();
+  await delivery.flushed();
   assert.deepEqual(session.storedSeqs.length, 70);
   connect();
   let sequence = 0;
@@ -118,7 +118,7 @@ for (const acks of [1, 0] as const) {
     const { delivery, producer, spool, session, deliver } = await setUp(t, { acks });
     delivery.unreachable();
     deliver(0, 3, 3, 3);
-    await delivery.drained();
+    await delivery.flushed();
     assert.deepEqual(session.storedSeqs, [1, 2, 3]);
     delivery.adoptPartitions(LEADERS.length, LIMITS);
     delivery.setLeaders(LEADERS, undefined, 'cluster');
@@ -137,14 +137,14 @@ test('what may have reached Kafka before a crash is cut and numbered the same wa
   const first = await setUp(t);
   first.delivery.unreachable();
   first.deliver(0, 2, 2, 2);
-  await first.delivery.drained();
+  await first.delivery.flushed();
   first.connect();
   const before = await first.producer.request(1);
   assert.deepEqual(batchIn(before), { count: 6, baseSequence: 0, producerId: 42n });
   // No answer comes, so more goes to the disk behind it, and then the process dies.
   before.fail(new Error('connection lost'));
   first.deliver(0, 4, 4);
-  await first.delivery.drained();
+  await first.delivery.flushed();
   const directory = temporaryDirectory(t);
   cpSync(first.directory, directory, { recursive: true });
 
@@ -179,7 +179,7 @@ test('under steady load a partition leaves the disk: what comes with its last ba
   const { delivery, producer, budget, session, deliver, connect } = await setUp(t);
   delivery.unreachable();
   deliver(0, 2, 2);
-  await delivery.drained();
+  await delivery.flushed();
   connect();
   const last = await producer.request(1);
   deliver(0, 3);
@@ -197,7 +197,7 @@ test('under steady load a partition leaves the disk: what comes with its last ba
     assert.deepEqual(batchIn(sent), { count, baseSequence, producerId: 42n });
     sent.answerAll(0);
   }
-  await delivery.drained();
+  await delivery.flushed();
   assert.deepEqual(session.storedSeqs, [1, 2, 3, 4]);
   assert.deepEqual([delivery.counters.batchesSpooled, budget.used], [2, 0]);
 });
@@ -211,7 +211,7 @@ for (const [what, happen] of [
     const { delivery, producer, budget, session, spool, deliver, connect } = await setUp(t);
     delivery.unreachable();
     deliver(0, 2);
-    await delivery.drained();
+    await delivery.flushed();
     connect();
     const last = await producer.request(1);
     deliver(0, 3, 1);
@@ -255,7 +255,7 @@ test('a batch that was being prepared when another cluster came goes there under
   const { delivery, producer, spool, deliver, connect } = await setUp(t);
   delivery.unreachable();
   deliver(0, 2);
-  await delivery.drained();
+  await delivery.flushed();
   const log = await spool.log(0);
   const plan = log.plan.bind(log);
   log.plan = async (end) => {
@@ -317,7 +317,7 @@ test('a sequence that the disk could not forget is not given to batches from mem
   const { delivery, producer, deliver, connect } = await setUp(t);
   delivery.unreachable();
   deliver(0, 2);
-  await delivery.drained();
+  await delivery.flushed();
   connect();
   const fromDisk = await producer.request(1);
   t.mock.method(Cursor.prototype, 'sync', () => Promise.reject(new Error('EIO')));
@@ -331,7 +331,7 @@ test('what waits for the disk’s last batch is written to the disk if that batc
   const { delivery, spool, session, deliver, connect } = await setUp(t);
   delivery.unreachable();
   deliver(0, 2);
-  await delivery.drained();
+  await delivery.flushed();
   const log = await spool.log(0);
   let isTried = false;
   log.plan = () => {
@@ -349,7 +349,7 @@ test('a disk that fails while batches are gathered skips none of them', async (t
   const { delivery, producer, spool, deliver, connect } = await setUp(t);
   delivery.unreachable();
   deliver(0, 1, 2, 3);
-  await delivery.drained();
+  await delivery.flushed();
   const log = await spool.log(0);
   const { peekAdjoining } = log;
   let failures = 0;
@@ -366,9 +366,9 @@ test('records that get the offsets of lost ones are not taken for those by Kafka
   const first = await setUp(t);
   first.delivery.unreachable();
   first.deliver(0, 1);
-  await first.delivery.drained();
+  await first.delivery.flushed();
   first.deliver(0, 2);
-  await first.delivery.drained();
+  await first.delivery.flushed();
   first.connect();
   assert.equal(batchIn(await first.producer.request(1)).count, 3);
   const directory = temporaryDirectory(t);
@@ -380,7 +380,7 @@ test('records that get the offsets of lost ones are not taken for those by Kafka
   const { delivery, producer, deliver, connect } = await setUp(t, { directory });
   delivery.unreachable();
   deliver(0, 2);
-  await delivery.drained();
+  await delivery.flushed();
   connect(LATER_IDENTITY);
   const again = await producer.request(1);
   assert.deepEqual(batchIn(again), { count: 1, baseSequence: 0, producerId: 42n });

@@ -89,7 +89,7 @@ test('several are in flight, in order, and the next leaves with each answer', as
   assert.deepEqual(sent(7), [[42, 22, 7]]);
   assert.deepEqual(idle, [0]);
   for (const number of [4, 5, 6, 7]) producer.sent[number]?.answerAll(0);
-  await delivery.drained();
+  await delivery.flushed();
   assert.deepEqual(session.storedSeqs, [0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
@@ -123,7 +123,7 @@ test('behind one that fails nothing counts: after it each goes again, alone, wit
   assert.deepEqual(producer.sent[5]?.bytes, two?.bytes);
   assert.deepEqual(producer.sent[6]?.bytes, three?.bytes);
   for (const number of [5, 6, 7]) producer.sent[number]?.answerAll(0);
-  await delivery.drained();
+  await delivery.flushed();
   assert.deepEqual(session.storedSeqs, [0, 1, 2, 3, 4]);
   assert.equal(producer.ids.length, 0);
 });
@@ -141,7 +141,7 @@ test('a partition whose leader moved sends nothing to the new one before the old
   assert.equal(next.nodeId, 2);
   assert.deepEqual(sent(2), [[42, 2, 1]]);
   next.answerAll(0);
-  await delivery.drained();
+  await delivery.flushed();
 });
 
 test('without idempotence one is in flight, however far Kafka is', async (t) => {
@@ -154,7 +154,7 @@ test('without idempotence one is in flight, however far Kafka is', async (t) => 
   assert.equal(delivery.isBusy(0), true);
   producer.sent[1]?.answerAll(0);
   (await producer.request(3)).answerAll(0);
-  await delivery.drained();
+  await delivery.flushed();
 });
 
 test('nothing is sent to another cluster while batches of the former one are in flight, even under an equal id', async (t) => {

@@ -11,7 +11,7 @@ test('the topic gets fewer partitions while one of those that are gone is just o
   const { delivery, spool, deliver, connect } = await deliveryStage(t, { broker, partitions: 3 });
   delivery.unreachable();
   deliver([1, 2], { partition: 2 });
-  await delivery.drained();
+  await delivery.flushed();
   deliver([3, 4], { partition: 0 });
   deliver([5, 6], { partition: 1 });
   await connect('cluster', 1);
@@ -25,7 +25,7 @@ for (const acks of [1, 0] as const) {
     const stage = await deliveryStage(t, { broker, acks });
     stage.delivery.unreachable();
     for (const id of range(1, 5)) stage.deliver([id]);
-    await stage.delivery.drained();
+    await stage.delivery.flushed();
     assert.equal(stage.delivery.adoptPartitions(1, LIMITS), 1);
     stage.delivery.setLeaders([1], undefined, 'cluster');
     await until(() => stage.spool.records === 0, 'the spool is drained');

@@ -79,7 +79,7 @@ for (const isStampedWhenSent of [true, false]) {
     const receivedBefore = Date.now();
     stage.deliver(range(1, 3));
     stage.deliver(range(4, 6));
-    await stage.delivery.drained();
+    await stage.delivery.flushed();
     await until(() => Date.now() > receivedBefore + 200, 'some time goes by');
     const sentAfter = Date.now();
     // As a topic with message.timestamp.before.max.ms: it takes nothing that is older than 150 ms.

@@ -369,7 +369,7 @@ for (const [when, copies] of [
     const batch = batchOf(fakeSession(), 0, 2, 1);
     first.budget.take(batch.heldBytes);
     first.readings.deliver(batch);
-    await first.readings.drained();
+    await first.readings.flushed();
     first.connect();
     await until(() => isCopied, 'the disk is copied');
     await until(() => first.readings.counters.deadLettered === 1, 'the record is dead-lettered');
@@ -406,7 +406,7 @@ test('a record on disk is not dead-lettered, and stays there, until its letter i
   const batch = batchOf(fakeSession(), 0, 2, 1);
   budget.take(batch.heldBytes);
   readings.deliver(batch);
-  await readings.drained();
+  await readings.flushed();
   connect();
   await until(() => isAsked, 'the record is refused');
   await turns(100);
