@@ -11,8 +11,8 @@ import type { BatchLimits } from '../batches/batch-merger.ts';
 import type { BatchTaker } from '../batches/batcher.ts';
 import type { BufferBudget } from '../batches/buffer-budget.ts';
 import type { Codec } from '../batches/compression.ts';
-import { CompressionRatio } from '../batches/compression-ratio.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
+import { BatchAccounts, type DeliveryCounters } from './batch-accounts.ts';
 import type { Failed, Rejected } from './outcome.ts';
 import { Partition } from './partition.ts';
 import type { PartitionHost, PartitionOptions } from './partition-host.ts';
@@ -41,32 +41,14 @@ export interface DeliveryEvents {
   recordRefused(record: RefusedRecord, reason: string, partition: number): Promise<void>;
 }
 
-export interface DeliveryCounters {
-  confirmed: number;
-  deadLettered: number;
-  batchesConfirmed: number;
-  batchesSpooled: number;
-  retries: number;
-  lastError: string | null;
-}
-
 const WARNING_EVERY_MS = 10_000;
 const QUIET_POLL_MS = 5;
 const MAX_PROBLEMS = 10;
 
 export class Delivery implements BatchTaker {
-  readonly counters: DeliveryCounters = {
-    confirmed: 0,
-    deadLettered: 0,
-    batchesConfirmed: 0,
-    batchesSpooled: 0,
-    retries: 0,
-    lastError: null,
-  };
-
   readonly #options: DeliveryOptions;
   readonly #codec: Codec;
-  readonly #budget: BufferBudget;
+  readonly #accounts: BatchAccounts;
   readonly #producer: Producer;
   readonly #events: DeliveryEvents;
   readonly #log: Logger;
@@ -76,7 +58,6 @@ export class Delivery implements BatchTaker {
   readonly #partitionOptions: PartitionOptions;
   readonly #host: PartitionHost;
   readonly #sender: Sender;
-  readonly #ratio = new CompressionRatio();
   readonly #abort = new AbortController();
   // By partition and direction: a disk that is full can still be read.
   readonly #troubles = new Map<string, string>();
@@ -87,8 +68,6 @@ export class Delivery implements BatchTaker {
   #cluster: bigint | undefined;
   // Kafka as a whole is out of reach, or the gateway stops: every batch goes to the disk.
   #isUnreachable = false;
-  #inFlightRecords = 0;
-  #idleWaiters: (() => void)[] = [];
   #isStopping = false;
   #closed = false;
 
@@ -98,7 +77,7 @@ export class Delivery implements BatchTaker {
   ) {
     this.#options = options;
     this.#codec = deps.codec;
-    this.#budget = deps.budget;
+    this.#accounts = new BatchAccounts(deps.codec, deps.budget);
     this.#producer = deps.producer;
     this.#events = deps.events;
     this.#log = deps.log;
@@ -126,9 +105,13 @@ export class Delivery implements BatchTaker {
     };
   }
 
+  get counters(): Readonly<DeliveryCounters> {
+    return this.#accounts.counters;
+  }
+
   /** Records closed into batches that are neither confirmed nor on disk. */
   get inFlightRecords(): number {
-    return this.#inFlightRecords;
+    return this.#accounts.inFlightRecords;
   }
 
   /** Records on disk that Kafka has not confirmed. */
@@ -187,11 +170,11 @@ export class Delivery implements BatchTaker {
   }
 
   get compressionRatio(): number {
-    return this.#ratio.least;
+    return this.#accounts.compressionRatio;
   }
 
   deliver(batch: Batch): void {
-    this.#inFlightRecords += batch.count;
+    this.#accounts.delivered(batch);
     if (this.#isPlaced) this.#deliverTo(batch);
     else this.#unplaced?.add(batch);
   }
@@ -275,8 +258,7 @@ export class Delivery implements BatchTaker {
 
   /** Resolves when nothing is left in memory: every batch confirmed or on disk, or delivery closed. */
   flushed(): Promise<void> {
-    if (this.#inFlightRecords === 0 || this.#closed) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+    return this.#closed ? Promise.resolve() : this.#accounts.empty();
   }
 
   /** Sends nothing more, and no longer uses the spool. */
@@ -286,7 +268,7 @@ export class Delivery implements BatchTaker {
     this.#abort.abort();
     this.#sender.close();
     for (const partition of this.#partitions) partition.close();
-    this.#wakeIdle();
+    this.#accounts.releaseWaiters();
     await this.#unplaced?.closed();
   }
 
@@ -314,12 +296,9 @@ export class Delivery implements BatchTaker {
 
   #asUnplacedHost(): UnplacedHost {
     return {
-      seal: (batch) => this.#seal(batch),
-      spooled: (batches) => this.#spooled(batches),
-      replaced: (batch, parts) => {
-        this.#budget.release(batch.heldBytes);
-        for (const { heldBytes } of parts) this.#budget.take(heldBytes);
-      },
+      seal: (batch) => this.#accounts.seal(batch),
+      spooled: (batches) => this.#accounts.spooled(batches),
+      replaced: (batch, parts) => this.#accounts.replaced(batch, parts),
       partitionsBeyond: (partitions) => this.#partitionsBeyond(partitions),
       quiet: () => this.#quiet(),
       retire: async (partition) => {
@@ -383,12 +362,12 @@ export class Delivery implements BatchTaker {
         return delivery.#sender.leaders !== undefined && !delivery.#isUnreachable;
       },
       initProducerId: () => this.#producer.initProducerId(),
-      seal: (batch) => this.#seal(batch),
+      seal: (batch) => this.#accounts.seal(batch),
       ready: (partition) => this.#sender.ready(partition),
       idle: (partition) => this.#events.partitionIdle(partition),
       confirmed: (batch) => this.#confirmed(batch),
-      passed: (counts) => this.#passed(counts),
-      spooled: (batches) => this.#spooled(batches),
+      passed: (counts) => this.#accounts.passed(counts),
+      spooled: (batches) => this.#accounts.spooled(batches),
       refuse: (record, reason, partition) => this.#events.recordRefused(record, reason, partition),
       failed: (partition, failure, attempts) => this.#failed(partition, failure, attempts),
       released: () => this.#events.limitsStale?.(),
@@ -398,55 +377,17 @@ export class Delivery implements BatchTaker {
     };
   }
 
-  async #seal(batch: Batch): Promise<void> {
-    if (batch.bytes !== undefined) return;
-    const { heldBytes } = batch;
-    await batch.seal(this.#codec);
-    const bytes = (batch as { bytes: Buffer | undefined }).bytes?.length ?? 0;
-    this.#ratio.note(heldBytes, bytes);
-    // From here on it weighs what it weighs compressed.
-    this.#budget.release(batch.heldBytes - bytes);
-    batch.heldBytes = bytes;
-  }
-
   #confirmed(batch: Batch): void {
-    this.#passed({ stored: batch.count, refused: 0 });
-    this.#leaveMemory(batch);
-    batch.settle();
+    this.#accounts.confirmed(batch);
     // With acks 0 nobody has said that the bytes have left this process.
     if (this.#options.acks !== 0) batch.reuse();
   }
 
-  #passed({ stored, refused }: { readonly stored: number; readonly refused: number }): void {
-    this.counters.confirmed += stored;
-    this.counters.deadLettered += refused;
-    if (stored === 0) return;
-    this.counters.batchesConfirmed++;
-    this.counters.lastError = null;
-  }
-
-  #spooled(batches: readonly Batch[]): void {
-    for (const batch of batches) {
-      this.counters.batchesSpooled++;
-      this.#leaveMemory(batch);
-      batch.leaveMemory();
-    }
-  }
-
-  #leaveMemory(batch: Batch): void {
-    this.#budget.release(batch.heldBytes);
-    this.#inFlightRecords -= batch.count;
-    if (this.#inFlightRecords === 0) this.#wakeIdle();
-  }
-
-  #wakeIdle(): void {
-    for (const wake of this.#idleWaiters.splice(0)) wake();
-  }
-
   #failed(partition: number, failure: Failed | Rejected, attempts: number): void {
     const { reason, remedy, kind } = failure;
-    this.counters.retries++;
-    this.counters.lastError = reason;
+    const { counters } = this.#accounts;
+    counters.retries++;
+    counters.lastError = reason;
     // At the end we close the connections ourselves, and the disk has the batches.
     if (this.#closed || this.#isStopping) return;
     if (kind === 'rejected') this.#events.limitsStale?.();

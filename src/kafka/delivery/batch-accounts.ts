@@ -1,0 +1,108 @@
+// Accounts for one topic's batches: the memory that they hold, their charge on the buffer budget, and the counts of
+// records confirmed, refused and spooled. It never sends or writes a batch.
+import type { Batch } from '../batches/batch.ts';
+import type { BufferBudget } from '../batches/buffer-budget.ts';
+import type { Codec } from '../batches/compression.ts';
+import { CompressionRatio } from '../batches/compression-ratio.ts';
+
+export interface DeliveryCounters {
+  confirmed: number;
+  deadLettered: number;
+  batchesConfirmed: number;
+  batchesSpooled: number;
+  retries: number;
+  lastError: string | null;
+}
+
+export class BatchAccounts {
+  readonly counters: DeliveryCounters = {
+    confirmed: 0,
+    deadLettered: 0,
+    batchesConfirmed: 0,
+    batchesSpooled: 0,
+    retries: 0,
+    lastError: null,
+  };
+
+  readonly #codec: Codec;
+  readonly #budget: BufferBudget;
+  readonly #ratio = new CompressionRatio();
+  #inFlightRecords = 0;
+  #emptyWaiters: (() => void)[] = [];
+
+  constructor(codec: Codec, budget: BufferBudget) {
+    this.#codec = codec;
+    this.#budget = budget;
+  }
+
+  /** Records of batches that are neither confirmed nor on disk. */
+  get inFlightRecords(): number {
+    return this.#inFlightRecords;
+  }
+
+  get compressionRatio(): number {
+    return this.#ratio.least;
+  }
+
+  delivered(batch: Batch): void {
+    this.#inFlightRecords += batch.count;
+  }
+
+  /** Compresses the batch, once. From then on the budget is charged the compressed bytes. */
+  async seal(batch: Batch): Promise<void> {
+    if (batch.bytes !== undefined) return;
+    const { heldBytes } = batch;
+    await batch.seal(this.#codec);
+    const bytes = (batch as { bytes: Buffer | undefined }).bytes?.length ?? 0;
+    this.#ratio.note(heldBytes, bytes);
+    this.#budget.release(batch.heldBytes - bytes);
+    batch.heldBytes = bytes;
+  }
+
+  /** The parts hold the batch's records, and the batch leaves memory. */
+  replaced(batch: Batch, parts: readonly Batch[]): void {
+    this.#budget.release(batch.heldBytes);
+    for (const { heldBytes } of parts) this.#budget.take(heldBytes);
+  }
+
+  /** Kafka has the batch, which leaves memory. */
+  confirmed(batch: Batch): void {
+    this.passed({ stored: batch.count, refused: 0 });
+    this.#leaveMemory(batch);
+    batch.settle();
+  }
+
+  /** Kafka has the stored records, and the refused ones are durable as dead letters. */
+  passed({ stored, refused }: { readonly stored: number; readonly refused: number }): void {
+    this.counters.confirmed += stored;
+    this.counters.deadLettered += refused;
+    if (stored === 0) return;
+    this.counters.batchesConfirmed++;
+    this.counters.lastError = null;
+  }
+
+  /** The disk has the batches, which leave memory. */
+  spooled(batches: readonly Batch[]): void {
+    for (const batch of batches) {
+      this.counters.batchesSpooled++;
+      this.#leaveMemory(batch);
+      batch.leaveMemory();
+    }
+  }
+
+  /** Resolves when memory holds no batch: all are confirmed or on disk. Also resolves on releaseWaiters(). */
+  empty(): Promise<void> {
+    if (this.#inFlightRecords === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#emptyWaiters.push(resolve));
+  }
+
+  releaseWaiters(): void {
+    for (const wake of this.#emptyWaiters.splice(0)) wake();
+  }
+
+  #leaveMemory(batch: Batch): void {
+    this.#budget.release(batch.heldBytes);
+    this.#inFlightRecords -= batch.count;
+    if (this.#inFlightRecords === 0) this.releaseWaiters();
+  }
+}
