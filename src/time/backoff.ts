@@ -1,11 +1,11 @@
-// Exponential back-off with jitter, so that many who failed together do not return together.
+// Exponential back-off with jitter: callers that failed together do not all retry at the same moment.
 
 export interface BackoffOptions {
   readonly firstMs: number;
   readonly maxMs: number;
 }
 
-/** Milliseconds to wait after the n-th failure in a row (1 = the first), within half of the nominal delay. */
+/** Milliseconds to wait after the n-th failure in a row (1 = the first): half of the nominal delay up to all of it. */
 export function backoffMs(
   failures: number,
   options: BackoffOptions,
@@ -15,7 +15,7 @@ export function backoffMs(
   return nominal * (0.5 + random() / 2);
 }
 
-/** Resolves after `ms`, or at once when the signal is aborted. Until then its timer keeps the process alive. */
+/** Resolves after `ms`, or as soon as the signal is aborted. Its timer keeps the process alive. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
-// A loop's sleep that others can end: raise() ends the wait of today or, if nobody waits, the next one, so that no
-// wake-up is lost between the look at a condition and the wait.
+// A loop's sleep that others can end. raise() ends the current wait or, if nobody waits, the next one, so no wake-up is
+// lost between checking a condition and waiting for it.
 
 export class WakeUp {
   #isRaised = false;
@@ -28,7 +28,7 @@ export class WakeUp {
         this.#waiters = this.#waiters.filter((other) => other !== wake);
         resolve();
       }, ms);
-      // A wait that is only a pause keeps no process alive.
+      // The wait itself must not keep the process alive.
       timer.unref();
     });
   }

@@ -1,16 +1,16 @@
-// Batches on disk whose devices are not told `stored` yet, because Kafka refuses one of their records: a device hears
-// of a refused record before any `stored` that passes it (docs/protocol.md). Off most of the time, and then devices
-// are told as soon as the disk has their records. It never defers for longer than MAX_MS.
+// Holds back the `stored` of batches on disk while Kafka refuses one of their records: a device must hear of a refused
+// record before any `stored` that covers it (docs/protocol.md). Most of the time it is off, and devices are told as soon
+// as the disk has their records. It never defers for longer than MAX_MS.
 
-/** The search for a refused record takes about twenty round trips. */
+/** Long enough for the search for a refused record, about twenty round trips. */
 const MAX_MS = 5_000;
 const MAX_BATCHES = 10_000;
 
 export interface Confirmable {
   readonly count: number;
-  /** Lets those go on that wait for the records to be durable. */
+  /** The records are durable: callers that wait for them go on. */
   release(): void;
-  /** The same, and tells the devices. */
+  /** Does what release() does, and tells the devices `stored`. */
   settle(): void;
 }
 
@@ -18,7 +18,7 @@ export class DeferredConfirmations {
   #entries: { readonly batch: Confirmable; readonly end: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  /** From now on batches wait for passed(). */
+  /** From now on devices are told only when passed() covers their batch. */
   begin(): void {
     this.#timer ??= setTimeout(() => this.end(), MAX_MS).unref();
   }
@@ -38,7 +38,7 @@ export class DeferredConfirmations {
     if (this.#entries.length > MAX_BATCHES) this.end();
   }
 
-  /** Kafka has taken or refused everything below this offset. */
+  /** Kafka has taken or refused every record below this offset of the spool. */
   passed(offset: number): void {
     for (let next = this.#entries[0]; next !== undefined && next.end <= offset; next = this.#entries[0]) {
       this.#entries.shift();
@@ -46,7 +46,7 @@ export class DeferredConfirmations {
     }
   }
 
-  /** Tells all that wait, and defers no longer. */
+  /** Tells all devices that wait, and stops deferring. */
   end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,6 +1,6 @@
-// A partition's batches in flight and the order of their outcomes. A failure counts once the outcomes of all batches
-// behind it are known. Those behind a failed batch count as not sent and go out again after it with the same bytes:
-// an idempotent broker refused them because of their sequence, or recognises them.
+// A partition's batches in flight, and the order in which their outcomes count. A failure counts only when all batches
+// behind it have an outcome too. Batches behind a failed one count as not sent: they follow it again with the same
+// bytes, because an idempotent broker has refused their sequence or recognises them.
 import type { Outcome } from './outcome.ts';
 import type { ProducerBatch } from './producer-batch.ts';
 
@@ -26,7 +26,7 @@ export class InFlightBatches {
     return this.#entries.length;
   }
 
-  /** Whether another batch may be sent to this leader behind those in flight. */
+  /** True if another batch may be sent to this leader behind the batches in flight. */
   isOpenTo(leader: number): boolean {
     return leader === this.#leader && this.#entries[0]?.outcome === undefined;
   }

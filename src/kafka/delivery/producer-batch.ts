@@ -1,13 +1,13 @@
-// A batch as it is sent to Kafka, no matter if it comes from memory (batch.ts) or from the disk (DiskBatch).
+// A batch as the sender sees it, whether it comes from memory (batch.ts) or from the disk (DiskBatch).
 import type { ProducerStamp } from '../batches/record-batch.ts';
 
 export interface ProducerBatch {
   /** Undefined while the batch is being compressed. */
   readonly bytes: Buffer | undefined;
   readonly count: number;
-  /** Given before the batch is first sent, and kept for every retry. */
+  /** Set before the batch is first sent, and kept for every retry. */
   producer: ProducerStamp | undefined;
-  /** Times it was sent. */
+  /** How many times the batch was sent. */
   attempts: number;
 }
 
@@ -15,9 +15,9 @@ export interface ProducerBatch {
 export class DiskBatch implements ProducerBatch {
   readonly bytes: Buffer;
   readonly count: number;
-  /** The spool's offset of its first record. */
+  /** Offset of its first record in the spool. */
   readonly offset: number;
-  /** It carries the sequence that it was sent with before it came to the disk. */
+  /** It was sent before it was written to the disk, and carries that sequence. */
   readonly isStamped: boolean;
   producer: ProducerStamp | undefined;
   attempts = 0;
@@ -29,7 +29,7 @@ export class DiskBatch implements ProducerBatch {
     this.isStamped = isStamped;
   }
 
-  /** The spool's offset after its last record. */
+  /** Offset after its last record in the spool. */
   get end(): number {
     return this.offset + this.count;
   }

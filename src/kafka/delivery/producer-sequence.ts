@@ -1,5 +1,5 @@
-// One partition's producer identity and the sequence number of its next record. Kafka recognises a batch that it has
-// already by both (KIP-98), so a sequence is never given to other bytes while Kafka may still have the first ones.
+// One partition's producer identity and the sequence number of its next record. Kafka recognises a repeated batch by
+// both (KIP-98), so a sequence is never given to other bytes while Kafka may have the first ones.
 import { nextSequence, type ProducerStamp } from '../batches/record-batch.ts';
 
 export interface ProducerIdentity {
@@ -7,7 +7,7 @@ export interface ProducerIdentity {
   readonly producerEpoch: number;
 }
 
-/** A broker that forgot the producer would accept batches out of order; one that acked it lately has not. */
+/** A broker that forgot the producer would accept batches out of order; a broker that acked it lately has not. */
 const FRESH_MS = 60_000;
 
 export class ProducerSequence {
@@ -20,7 +20,7 @@ export class ProducerSequence {
     return this.#identity;
   }
 
-  /** Kafka has acknowledged a batch of this identity within the last 60 s. */
+  /** Kafka has acknowledged a batch of this identity within FRESH_MS. */
   get isFresh(): boolean {
     return this.#identity !== undefined && performance.now() - this.#acknowledgedAtMs < FRESH_MS;
   }
@@ -33,14 +33,14 @@ export class ProducerSequence {
     return stamp;
   }
 
-  /** Goes on at `sequence` under `identity`. */
+  /** Continues at `sequence` under `identity`. */
   restart(identity: ProducerIdentity, sequence = 0): void {
     if (identity.producerId !== this.#identity?.producerId) this.#acknowledgedAtMs = Number.NEGATIVE_INFINITY;
     this.#identity = identity;
     this.#next = sequence;
   }
 
-  /** Kafka refused the bytes that had this stamp for good: the stamp belongs to the next records again. */
+  /** Kafka refused these bytes for good: the next records use their sequence again. */
   giveBack({ producerId, producerEpoch, baseSequence }: ProducerStamp): void {
     this.restart({ producerId, producerEpoch }, baseSequence);
   }
