@@ -1,5 +1,5 @@
-// All partitions of one topic: batches go to their partition, leaders to the sender, figures to whoever asks. A
-// partition decides everything about its own batches (partition.ts). Batches whose partition is not certain go to the
+// Delivers the batches of one topic: hands each to its partition, tells the sender the leaders, and sums up the figures.
+// A partition decides everything about its own batches (partition.ts). Batches without a certain partition go to the
 // disk (unplaced.ts).
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
@@ -21,23 +21,23 @@ import { type Producer, Sender, type SenderOptions } from './sender.ts';
 import { type UnplacedHost, UnplacedRecords } from './unplaced.ts';
 
 export interface DeliveryOptions extends SenderOptions {
-  /** Tries of a batch before its partition goes to the spool (KAFKA_MAX_ATTEMPTS). */
+  /** How many times a batch is tried before its partition goes to the spool (KAFKA_MAX_ATTEMPTS). */
   readonly maxAttempts: number;
   /** Batches carry the time of sending instead of their records' times (KAFKA_TIMESTAMP=sent). */
   readonly isStampedWhenSent?: boolean;
 }
 
-/** Who is told what happens. */
+/** Called as things happen. */
 export interface DeliveryEvents {
   /** The partition has nothing left to send. */
   partitionIdle(partition: number): void;
-  /** The leaders delivery was given are wrong or out of reach. */
+  /** A leader given to setLeaders() is wrong or cannot be reached. */
   leadersStale(reason: string): void;
-  /** Another number of partitions may be adopted, which was refused before. */
+  /** adoptPartitions() refused a number of partitions, and would take one now. */
   adoptable?(): void;
-  /** The broker refused a batch as it is, or takes what it refused before: the topic's limits may be others now. */
+  /** The broker refused a batch, or takes a record again that it refused: the topic's limits may have changed. */
   limitsStale?(): void;
-  /** Kafka will never take this record. It stays on disk until the promise resolves: then it is durable elsewhere. */
+  /** Kafka will never take this record. Resolves once the record is durable elsewhere; until then it stays on disk. */
   recordRefused(record: RefusedRecord, reason: string, partition: number): Promise<void>;
 }
 
@@ -59,14 +59,14 @@ export class Delivery implements BatchTaker {
   readonly #host: PartitionHost;
   readonly #sender: Sender;
   readonly #abort = new AbortController();
-  // By partition and direction: a disk that is full can still be read.
+  // Keyed by direction and partition: a disk that is full can still be read.
   readonly #troubles = new Map<string, string>();
   #spool: TopicSpool | undefined;
   #unplaced: UnplacedRecords | undefined;
   #limits: BatchLimits | undefined;
   #identity: ProducerIdentity | undefined;
   #cluster: bigint | undefined;
-  // Kafka as a whole is out of reach, or the gateway stops: every batch goes to the disk.
+  // Kafka cannot be used at all, or the gateway stops: every batch goes to the disk.
   #isUnreachable = false;
   #isStopping = false;
   #closed = false;
@@ -109,53 +109,53 @@ export class Delivery implements BatchTaker {
     return this.#accounts.counters;
   }
 
-  /** Records closed into batches that are neither confirmed nor on disk. */
+  /** Records of closed batches that are neither confirmed nor on disk. */
   get inFlightRecords(): number {
     return this.#accounts.inFlightRecords;
   }
 
-  /** Records on disk that Kafka has not confirmed. */
+  /** Records on disk that Kafka has not confirmed yet. */
   get spooledRecords(): number {
     return this.#spool?.records ?? 0;
   }
 
-  /** Time of the oldest record on disk, to a segment's exactness, milliseconds since 1970. */
+  /** Time of the oldest record on disk, as exact as its segment, in milliseconds since 1970. */
   get oldestSpooledMs(): number | undefined {
     return this.#spool?.oldestMs;
   }
 
-  /** Why the disk does not take batches or give them back, or null. */
+  /** Why the disk cannot be written or read, or null. */
   get spoolTrouble(): string | null {
     return this.#troubles.values().next().value ?? null;
   }
 
-  /** Partitions that go through the disk now. All records without a certain partition count as one. */
+  /** Partitions that go through the disk now. The records without a certain partition count as one more. */
   get spoolingPartitions(): number {
     return this.#partitions.filter(({ isOnDisk }) => isOnDisk).length + (this.#isPlaced ? 0 : 1);
   }
 
-  /** Those of them whose oldest batch Kafka did not take when it was last tried. */
+  /** Partitions on the disk whose oldest batch failed when it was last tried. */
   get failingPartitions(): number {
     return this.#partitions.filter(({ isFailing }) => isFailing).length;
   }
 
-  /** Those whose records Kafka refuses one by one, so that none of them is at fault. */
+  /** Partitions of which Kafka refused each of the first records, so no single record seems to be at fault. */
   get heldPartitions(): number {
     return this.#partitions.filter(({ state }) => state === 'held').length;
   }
 
-  /** Why partitions are not delivered, if somebody has to do something about it: distinct sentences, at most 10. */
+  /** Why partitions are not delivered, if an operator has to act. Distinct sentences, at most MAX_PROBLEMS. */
   get problems(): readonly string[] {
     const sentences = this.#partitions.flatMap(({ problem }) => (problem ? sentenceOf(problem) : []));
     return [...new Set(sentences)].slice(0, MAX_PROBLEMS);
   }
 
-  /** Bytes of batches sent, retries included. */
+  /** Bytes of all batches sent, retries included. */
   get bytesSent(): number {
     return this.#sender.bytesSent;
   }
 
-  /** Monotonic milliseconds at which the oldest unconfirmed batch in memory was opened. */
+  /** When the oldest unconfirmed batch in memory was opened, in monotonic milliseconds. */
   get oldestMs(): number | undefined {
     const opened = [...this.#partitions, this.#unplaced].flatMap((one) => one?.oldestMs ?? []);
     return opened.length === 0 ? undefined : Math.min(...opened);
@@ -179,15 +179,12 @@ export class Delivery implements BatchTaker {
     else this.#unplaced?.add(batch);
   }
 
-  /** Sends what is sealed now, and not a turn later. */
+  /** Sends sealed batches now instead of a turn later. */
   sendNow(): void {
     this.#sender.sendNow();
   }
 
-  /**
-   * Gives the way through the disk. Batches that an earlier process left there are sent first. Whoever opened the spool
-   * closes it, after close().
-   */
+  /** Opens the way through the disk. Batches already there are sent first. The caller closes the spool, after close(). */
   useSpool(spool: TopicSpool): void {
     this.#spool = spool;
     const options = { codec: this.#codec, log: this.#log, signal: this.#abort.signal };
@@ -195,22 +192,19 @@ export class Delivery implements BatchTaker {
     for (const { partition } of spool.pending) this.#partition(partition).resumeFromDisk();
   }
 
-  /** Lets the partition's batches go beyond the spool's cap until `work` is done. */
+  /** Until `work` is done, the partition's batches may exceed the spool's cap. */
   beyondCap<T>(partition: number, work: Promise<T>): Promise<T> {
     return this.#spool === undefined ? work : this.#spool.beyondCap(partition, work);
   }
 
-  /** Kafka as a whole cannot be reached: from now on batches go to the disk, until leaders are known again. */
+  /** Kafka cannot be used at all: batches go to the disk until leaders are known again. */
   unreachable(): void {
     if (this.#spool === undefined || this.#isUnreachable) return;
     this.#isUnreachable = true;
     this.#leaveAllMemory('Kafka is out of reach');
   }
 
-  /**
-   * From now on every batch goes to the disk, also one that is delivered later. Resolves when nothing is left in
-   * memory. For the end.
-   */
+  /** For the stop: from now on every batch goes to the disk, also later ones. Resolves when memory holds no batch. */
   async spoolAll(): Promise<void> {
     if (this.#spool === undefined) return;
     this.#isStopping = true;
@@ -222,11 +216,10 @@ export class Delivery implements BatchTaker {
   }
 
   /**
-   * The topic has so many partitions. If it had more before, or if it was not known, the records on disk that have no
-   * partition now are given theirs.
+   * Adopts the topic's number of partitions. Records on disk without one of these partitions are placed in them.
    * @param limits of a batch that is made of records on disk
-   * @returns the number of partitions that batches are to be gathered for from now on; undefined if it stays as it is,
-   * because records are being placed for another number. `adoptable` tells when to try again.
+   * @returns the number of partitions to gather batches for; undefined if it stays, because records are still being
+   * placed for another number. The event `adoptable` tells when to try again.
    */
   adoptPartitions(partitions: number, limits: BatchLimits): number | undefined {
     this.#limits = limits;
@@ -234,9 +227,9 @@ export class Delivery implements BatchTaker {
   }
 
   /**
-   * @param leaders node id of each partition's leader, -1 if it has none now
-   * @param identity of this cluster; undefined without idempotence
-   * @param clusterId undefined if the broker does not tell it: identities of an earlier process are then not used
+   * @param leaders node id of each partition's leader, -1 if it has none
+   * @param identity the producer's identity in this cluster; undefined without idempotence
+   * @param clusterId undefined if the broker does not tell it; then identities of an earlier process are not used
    */
   setLeaders(
     leaders: readonly number[],
@@ -256,7 +249,7 @@ export class Delivery implements BatchTaker {
     if (this.#isStopping) this.#leaveAllMemory('the gateway stops');
   }
 
-  /** Resolves when nothing is left in memory: every batch confirmed or on disk, or delivery closed. */
+  /** Resolves when every batch is confirmed or on disk, or delivery is closed. */
   flushed(): Promise<void> {
     return this.#closed ? Promise.resolve() : this.#accounts.empty();
   }
@@ -304,10 +297,10 @@ export class Delivery implements BatchTaker {
       retire: async (partition) => {
         const gone = this.#partitions[partition];
         await gone?.retire();
-        // It no longer tries, so it would never say that the trouble is over.
+        // A retired partition no longer tries the disk, so it would never clear its troubles.
         for (const direction of ['read', 'write']) this.#trouble(`${direction} ${partition}`, null);
-        // If the topic grows again, the partition begins with nothing but its sequence: a broker that still knows the
-        // producer would take a sequence that it has seen for a batch that it has.
+        // If the topic grows again, the partition keeps its sequence: a broker that still knows the producer would take
+        // a used sequence for a batch that it has already.
         const fresh = new Partition(partition, this.#partitionOptions, this.#host);
         if (gone !== undefined) fresh.sequence = gone.sequence;
         this.#partitions[partition] = fresh;
@@ -327,7 +320,7 @@ export class Delivery implements BatchTaker {
     return [...new Set([...logs, ...used])].filter((partition) => partition >= partitions);
   }
 
-  /** All partitions leave memory; what they have on disk goes on its way. */
+  /** Moves all batches from memory to the disk. Batches on the disk go on being sent. */
   async #quiet(): Promise<void> {
     const { signal } = this.#abort;
     while (!signal.aborted) {
@@ -379,7 +372,7 @@ export class Delivery implements BatchTaker {
 
   #confirmed(batch: Batch): void {
     this.#accounts.confirmed(batch);
-    // With acks 0 nobody has said that the bytes have left this process.
+    // With acks 0 the bytes may still be waiting in the socket.
     if (this.#options.acks !== 0) batch.reuse();
   }
 
@@ -388,7 +381,7 @@ export class Delivery implements BatchTaker {
     const { counters } = this.#accounts;
     counters.retries++;
     counters.lastError = reason;
-    // At the end we close the connections ourselves, and the disk has the batches.
+    // While the gateway stops, its own closing causes the failures, and the disk has the batches.
     if (this.#closed || this.#isStopping) return;
     if (kind === 'rejected') this.#events.limitsStale?.();
     const fields = {
@@ -402,7 +395,7 @@ export class Delivery implements BatchTaker {
   }
 }
 
-/** The cluster id in eight bytes, as the spool's cursors hold it; 0n if it is not known. */
+/** The cluster id as eight bytes, the form in the spool's cursors; 0n if it is not known. */
 function clusterNumber(clusterId: string | undefined): bigint {
   if (clusterId === undefined) return 0n;
   return createHash('sha256').update(clusterId).digest().readBigUInt64BE(0) || 1n;

@@ -1,5 +1,5 @@
-// One partition's loop from the disk to Kafka: reads the oldest batch back, has it sent until Kafka took or refused it,
-// and acknowledges it. It changes nothing of the partition but by the partition's own methods.
+// One partition's loop from the disk to Kafka: reads the oldest batch, has it sent until Kafka takes or refuses it, and
+// acknowledges it on disk. It changes the partition only through the partition's own methods.
 import { pause } from '../../time/backoff.ts';
 import type { WakeUp } from '../../time/wake-up.ts';
 import type { Batch } from '../batches/batch.ts';
@@ -18,47 +18,49 @@ import {
   searchRejected,
 } from './rejection-search.ts';
 
-/** The partition as its loop sees it. */
+/** The loop's view of its partition. */
 export interface DrainingPartition {
   readonly number: number;
   readonly sequence: ProducerSequence;
-  /** Raised when anything changes that the loop may wait for. */
+  /** Raised when anything changes that the loop may be waiting for. */
   readonly changed: WakeUp;
   readonly isOnDisk: boolean;
   readonly isHeld: boolean;
-  /** Nothing is sent or read any more. */
+  /** Nothing is sent from the partition or read from its log any more. */
   readonly hasEnded: boolean;
   /** Batches in memory are on their way to the disk. */
   readonly isSpilling: boolean;
-  /** Once the disk is empty, memory's batches are next, or there are none. */
+  /** Batches in memory follow the disk's last one, or memory has none. */
   readonly isMemoryNext: boolean;
-  /** Monotonic milliseconds before which nothing is sent. */
+  /** Nothing is sent before this time, in monotonic milliseconds. */
   readonly notBeforeMs: number;
-  /** Sends a batch by itself, until Kafka took it, refused it, or it must not be sent any more. */
+  /** Sends a batch with nothing else in flight. 'interrupted': the batch must not be sent any more. */
   sendAlone(batch: DiskBatch): Promise<Outcome | 'interrupted'>;
-  /** Goes on under a new producer id. Rejects if Kafka does not give one. */
+  /** Takes a new producer id. Rejects if Kafka does not give one. */
   renew(): Promise<ProducerIdentity>;
-  /** The same, because Kafka lost track of the sequence. */
+  /** Does what renew() does, and warns that Kafka lost track of the sequence. */
   renewLost(reason: string): Promise<ProducerIdentity>;
+  /** The batches are synced to the disk. @param end the spool's offset after the last of them */
   durable(batches: readonly Batch[], end: number): void;
+  /** Every record below the offset `end` is in Kafka or durable as a dead letter. */
   passed(end: number, counts: { readonly stored: number; readonly refused: number }): void;
-  /** The disk's last batch is about to be sent. */
+  /** The disk's last batch is about to be sent: new batches wait in memory behind it. */
   catchUp(): void;
-  /** It cannot be sent yet, so memory does not wait for it. */
+  /** The last batch cannot be sent yet: the batches in memory are written to the disk. */
   stopCatchingUp(): void;
   /** Kafka refuses a record of the batch that was sent last. */
   rejected(records: number, rejected: Rejected): void;
-  /** The disk has nothing more; `taken` are batches that it did not take. */
+  /** The partition goes on from memory. @param taken batches that could not be written to the disk */
   leaveDisk(taken: readonly Batch[]): void;
-  /** Kafka refuses every record. */
+  /** Kafka refuses every record: try only now and then. */
   hold(rejected: Rejected): void;
-  /** Kafka has taken a record again. */
+  /** Kafka has taken a record again, so the partition is no longer held. */
   release(): void;
   failed(failure: Failed): void;
 }
 
 const RETRY_MS = 500;
-/** About every two minutes a probe of a held partition tries as many records as a search. */
+/** Every twelfth probe of a held partition, about every two minutes, tries as many records as a search. */
 const FULL_PROBE_EVERY = 12;
 
 export class DiskDrain {
@@ -70,7 +72,7 @@ export class DiskDrain {
   // The cluster that the stamps on disk belong to.
   #boundTo: bigint | undefined;
   #isRunning = false;
-  // Probes since the partition was held, and whether the latest full search met as many suspects as it needs.
+  // Probes since the last search, and whether the last search or full probe found as many suspects as it may.
   #probes = 0;
   #areAllRefused = false;
 
@@ -80,7 +82,7 @@ export class DiskDrain {
     this.#host = host;
   }
 
-  /** Undefined before the disk was needed. */
+  /** Undefined until the disk is needed. */
   get route(): DiskRoute | undefined {
     return this.#route;
   }
@@ -91,12 +93,12 @@ export class DiskDrain {
 
   /** Undefined once the partition has ended. */
   open(): Promise<DiskRoute | undefined> {
-    // Two openings of one log would write over each other.
+    // Opened twice, a log would overwrite itself.
     this.#opening ??= this.#openUntilDone();
     return this.#opening;
   }
 
-  /** Goes on until the partition leaves the disk or has ended. */
+  /** Runs until the partition leaves the disk or has ended. */
   async run(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
@@ -141,7 +143,7 @@ export class DiskDrain {
     return undefined;
   }
 
-  /** Before the first write: the stamps of what is written afterwards belong to this cluster. */
+  /** Voids stamps of another cluster. Before the first write, because stamps written later belong to this cluster. */
   async #bind(route: DiskRoute): Promise<void> {
     const { cluster } = this.#host;
     if (cluster === undefined || cluster === this.#boundTo) return;
@@ -167,7 +169,7 @@ export class DiskDrain {
       if (!(await this.#leave(route))) await partition.changed.wait();
     } else if (partition.isHeld) await this.#probe(route, batch);
     else {
-      // Under steady load there would be something new on disk after each round trip, for ever.
+      // Under steady load the disk would get new batches in each round trip and never become empty.
       if (this.#host.isReachable && this.#isLast(route)) partition.catchUp();
       await this.#deliver(route, batch);
     }
@@ -175,7 +177,7 @@ export class DiskDrain {
 
   async #deliver(route: DiskRoute, batch: DiskBatch): Promise<void> {
     await route.prepare(batch, this.#partition.sequence, this.#host.identity);
-    // Another cluster has come meanwhile, which would take the stamp for that of another batch.
+    // The cluster changed meanwhile: in the new one the stamp may belong to another batch.
     if (this.#host.cluster !== this.#boundTo) return;
     const outcome = await this.#partition.sendAlone(batch);
     if (outcome === 'interrupted') return;
@@ -196,18 +198,18 @@ export class DiskDrain {
 
   async #passed(route: DiskRoute, end: number, counts: { stored: number; refused: number }): Promise<void> {
     const acknowledged = route.acknowledge(end);
-    // In the same turn, so that the balance holds at every instant.
+    // In the same turn, so that the figures always add up.
     this.#partition.passed(end, counts);
     try {
       await acknowledged;
     } catch (error) {
-      // The cursor lags behind, so a restart may send the batch again. The broker recognises it then.
+      // The cursor on disk lags behind. A restart may send the batch again, and the broker recognises it.
       this.#trouble(`the spool's cursor cannot be written: ${(error as Error).message}`);
     }
   }
 
   async #renew(route: DiskRoute, fromOffset: number, reason: string): Promise<void> {
-    // Without one the next try meets the same answer and asks again.
+    // Without a new identity the next try gets the same answer, and asks again.
     const identity = await this.#partition.renewLost(reason).catch(() => undefined);
     try {
       if (identity !== undefined) await route.assign(fromOffset, identity);
@@ -216,7 +218,7 @@ export class DiskDrain {
     }
   }
 
-  /** The disk is empty, or takes nothing while Kafka does: the partition goes on from memory. False if it cannot. */
+  /** Lets the partition go on from memory if the disk is empty, or cannot be written while Kafka can be reached. */
   async #leave(route: DiskRoute): Promise<boolean> {
     if (!this.#isLast(route) && !this.#isBypassed(route)) return false;
     if (route.isAssigned) await this.#unassign(route);
@@ -227,24 +229,24 @@ export class DiskDrain {
     return true;
   }
 
-  /** A remembered assignment would hand out a second time the sequences that memory is about to use. */
+  /** An assignment left on disk would give sequences again that memory is about to use. */
   async #unassign(route: DiskRoute): Promise<void> {
     try {
       await route.unassign();
     } catch {
-      // The file may keep it, so nothing else is sent as that producer.
+      // The assignment may still be on disk, so memory goes on as another producer.
       if (this.#host.identity !== undefined) await this.#partition.renew();
     }
   }
 
-  /** Everything on disk was read, and nothing is on its way there. */
+  /** Every batch on disk was read, and none is on its way there. */
   #isLast(route: DiskRoute): boolean {
     return (
       route.isFullyRead && route.waiting === 0 && this.#partition.isMemoryNext && !this.#partition.isSpilling
     );
   }
 
-  /** The disk takes nothing, and Kafka does. */
+  /** The disk cannot be written, and Kafka can be reached. */
   #isBypassed(route: DiskRoute): boolean {
     return route.isFailing && route.isFullyRead && this.#host.isReachable && !this.#partition.isSpilling;
   }
@@ -258,8 +260,8 @@ export class DiskDrain {
   }
 
   /**
-   * A record is only at fault if Kafka refuses it while it takes another one. If somebody changes what made Kafka refuse
-   * all of them between two requests, the first of the two would seem to be at fault. So most probes try one record.
+   * Tries a held partition. A record counts as at fault if Kafka refuses it and takes another one. If somebody mended
+   * the topic between the two requests, the first record would wrongly become a dead letter. So most probes try one.
    */
   async #probe(route: DiskRoute, batch: DiskBatch): Promise<void> {
     this.#probes++;
@@ -276,7 +278,7 @@ export class DiskDrain {
     this.#partition.hold(end.rejected);
   }
 
-  /** What was sent of a rejected batch, and behind it, was sent under the former identity. False if there is no new one. */
+  /** A rejected batch was sent under the former identity, so its parts get a new one. False if Kafka gives none. */
   async #forgetSequence(route: DiskRoute): Promise<boolean> {
     if (this.#host.identity === undefined) return true;
     if (!(await this.#hasRenewed(() => this.#partition.renew()))) return false;
@@ -284,7 +286,7 @@ export class DiskDrain {
     return true;
   }
 
-  /** If Kafka gives no producer id, that is Kafka's failure and not one of the disk. */
+  /** False if Kafka gave no producer id. That counts as a failure of Kafka, not of the disk. */
   async #hasRenewed(renew: () => Promise<ProducerIdentity>): Promise<boolean> {
     try {
       await renew();
@@ -306,7 +308,7 @@ export class DiskDrain {
 
   async #sendPart(route: DiskRoute, part: DiskBatch): Promise<'stored' | 'interrupted' | Rejected> {
     part.producer = undefined;
-    // If another cluster comes meanwhile, the partition gets another one.
+    // If the cluster changes meanwhile, the partition gets another sequence.
     const { sequence } = this.#partition;
     await route.preparePart(part, sequence, this.#host.identity);
     if (this.#host.cluster !== this.#boundTo || sequence !== this.#partition.sequence) return 'interrupted';
@@ -319,9 +321,9 @@ export class DiskDrain {
         return 'stored';
       case 'rejected':
         if (producer === undefined || producer === NO_PRODUCER) return outcome;
-        // A start after a crash must not send these bytes under the sequence that other bytes get now.
+        // After a crash these bytes must not be sent under a sequence that other bytes get now.
         if (route.isAssigned) await route.unassign();
-        // If Kafka has answered for these bytes, their sequence is free for the next ones. Else Kafka may have them.
+        // After an answer the sequence of these bytes is free. Without one, Kafka may have them under it.
         if (!outcome.isUnanswered) sequence.giveBack(producer);
         else if (!(await this.#hasRenewed(() => this.#partition.renew()))) return 'interrupted';
         return outcome;
@@ -337,7 +339,7 @@ export class DiskDrain {
     }
   }
 
-  /** Tries again until the record is durable elsewhere. False if the search must end before. */
+  /** Tries until the record is durable elsewhere. False if the partition ends before that. */
   async #refuse(record: RefusedRecord, reason: string): Promise<boolean> {
     const partition = this.#partition;
     let isDurable = false;

@@ -1,5 +1,5 @@
-// One partition's way through the disk: batches from memory into its spool, and from there back as batches to send,
-// stamped so that Kafka recognises a second sending. It knows the disk and the stamps, not when to send.
+// One partition's way through the disk: writes batches to its log and reads them back as batches to send, stamped so
+// that Kafka recognises a repetition. It does not decide when a batch is sent.
 import { PartitionSpool } from '../../spool/partition-spool.ts';
 import type { SpooledBatch } from '../../spool/segment-reader.ts';
 import type { SpoolLog } from '../../spool/spool-log.ts';
@@ -13,17 +13,17 @@ import type { ProducerIdentity, ProducerSequence } from './producer-sequence.ts'
 
 export interface DiskRouteOptions {
   readonly codec: Codec;
-  /** Limits of a merged batch; undefined until the topic's are known, and then each batch is sent as it lies. */
+  /** Limits of a merged batch. Undefined until the topic's limits are known; until then batches are not merged. */
   readonly limits: () => BatchLimits | undefined;
-  /** Merged records get the time of the merging, because their batch is stamped with the time of sending. */
+  /** Batches carry the time of sending, so merged records get the time of the merge. */
   readonly isStampedWhenSent: boolean;
   readonly signal: AbortSignal;
 }
 
 export interface DiskRouteEvents {
-  /** These batches are synced to the disk, in order. @param end the spool's offset after the last of them */
+  /** These batches are synced to the disk, in order. @param end the log's offset after the last of them */
   durable(batches: readonly Batch[], end: number): void;
-  /** The disk refuses a write (the reason) or takes writes again (null). */
+  /** A write failed (the reason), or writes succeed again (null). */
   trouble(reason: string | null): void;
 }
 
@@ -34,11 +34,11 @@ export class DiskRoute {
   readonly #log: SpoolLog;
   readonly #options: DiskRouteOptions;
   readonly #spool: PartitionSpool<Batch>;
-  // Batches that the spool has not written yet.
+  // Batches given to write() that are not durable yet.
   #unwritten: Batch[] = [];
-  // The end of the last batch that was read. If it is not acknowledged when the next one is asked for, it is read again.
+  // End of the batch that was read last. If it is not acknowledged when next() is called, it is read again.
   #readEnd: number | undefined;
-  // The rest of a batch of which next() gave a part.
+  // The rest of a batch that next() gave in part.
   #rest: DiskBatch | undefined;
 
   constructor(log: SpoolLog, options: DiskRouteOptions, events: DiskRouteEvents) {
@@ -57,24 +57,24 @@ export class DiskRoute {
     );
   }
 
-  /** Batches that were given to write() and are not durable yet. */
+  /** How many batches given to write() are not durable yet. */
   get waiting(): number {
     return this.#spool.waiting;
   }
 
-  /** The disk refused the latest write. */
+  /** The latest write failed. */
   get isFailing(): boolean {
     return this.#spool.failing;
   }
 
-  /** Everything on disk has been read. */
+  /** Every batch on disk has been read. */
   get isFullyRead(): boolean {
     return this.#log.caughtUp && this.#rest === undefined;
   }
 
-  /** Writes a sealed batch, behind all others. */
+  /** Writes a sealed batch behind all others. */
   write(batch: Batch): void {
-    // A batch that was sent keeps its stamp, because Kafka may have it. All others are stamped when they are sent.
+    // A batch that was sent keeps its stamp, because Kafka may have it. Other batches are stamped when they are sent.
     if (batch.bytes !== undefined && batch.attempts === 0) {
       batch.producer = NO_PRODUCER;
       stamp(batch.bytes, NO_PRODUCER);
@@ -83,7 +83,7 @@ export class DiskRoute {
     this.#spool.add(batch);
   }
 
-  /** Gives back the batches that the disk does not take. They follow all that is on disk. */
+  /** Gives back the batches that could not be written. They follow all batches on disk. */
   takeBack(): Batch[] {
     const batches = this.#spool.takeBack();
     this.#unwritten.splice(this.#unwritten.length - batches.length);
@@ -91,24 +91,24 @@ export class DiskRoute {
     return batches;
   }
 
-  /** What is on its way to the disk counts as not sent: the stamps belong to another cluster. */
+  /** Batches on their way to the disk count as not sent, because their stamps belong to another cluster. */
   forgetProducer(): void {
     for (const batch of this.#unwritten) batch.unsend();
   }
 
-  /** Stamps of another cluster become void, on disk and in what is on its way there. @throws the system's error */
+  /** Voids stamps of another cluster, on disk and in batches on their way there. @throws the system's error */
   async bindTo(cluster: bigint): Promise<void> {
-    const onItsWay = this.#unwritten.reduce((sum, { count }) => sum + count, 0);
-    await this.#log.bindTo(cluster, this.#log.nextOffset + onItsWay);
+    const unwritten = this.#unwritten.reduce((sum, { count }) => sum + count, 0);
+    await this.#log.bindTo(cluster, this.#log.nextOffset + unwritten);
   }
 
   /**
-   * The next batch to send, not stamped yet; undefined if everything on disk was read.
-   * @throws the system's error if the disk does not give it back
+   * The next batch to send, not stamped yet. Undefined if every batch on disk was read.
+   * @throws the system's error if the disk cannot be read
    */
   async next(): Promise<DiskBatch | undefined> {
     if (this.#readEnd !== undefined && this.#readEnd !== this.#log.acknowledged) await this.rewind();
-    // If the disk fails in the middle of this, the next call begins again.
+    // If the disk fails before this call ends, the next call begins again.
     this.#readEnd = UNKNOWN;
     const batch = this.#rest ?? (await this.#read());
     this.#rest = undefined;
@@ -122,7 +122,7 @@ export class DiskRoute {
     return next;
   }
 
-  /** The batch behind the one that next() or following() gave last, although that is not acknowledged. */
+  /** The batch behind the one that next() or following() gave last, which need not be acknowledged yet. */
   async following(): Promise<DiskBatch | undefined> {
     const rest = this.#rest;
     this.#rest = undefined;
@@ -138,8 +138,8 @@ export class DiskRoute {
   }
 
   /**
-   * Stamps the batch and remembers, durably, as which producer and up to where it is sent, so that a later process
-   * sends the same again. @throws the system's error; then the batch must not be sent
+   * Stamps the batch, and makes durable under which producer it is sent and where it ends, so that a later process
+   * repeats exactly this batch. @throws the system's error; then the batch must not be sent
    */
   async prepare(
     batch: DiskBatch,
@@ -153,7 +153,7 @@ export class DiskRoute {
       return;
     }
     if (identity === undefined) {
-      // A merged batch has no checksum before it is stamped, and the bytes of its producer are not set.
+      // A merged batch has neither a checksum nor a producer before it is stamped.
       batch.producer = NO_PRODUCER;
       stamp(batch.bytes, NO_PRODUCER);
       return;
@@ -169,15 +169,15 @@ export class DiskRoute {
     const baseSequence = nextSequence(firstSequence, batch.offset - fromOffset);
     batch.producer = { producerId, producerEpoch, baseSequence };
     stamp(batch.bytes, batch.producer);
-    // The assignment is this process's own: memory goes on at the sequence where the disk ends.
+    // This process made the assignment itself, so memory continues the sequence behind the disk's last batch.
     if (sequence.identity?.producerId === producerId) {
       sequence.restart({ producerId, producerEpoch }, nextSequence(baseSequence, batch.count));
     }
   }
 
   /**
-   * The same for a part of a batch, which is stamped when it is sent. A part that others have to be acknowledged before
-   * is sent without being remembered: after a crash it is sent again.
+   * Does what prepare() does for a part of a batch; the partition stamps the part when it sends it. A part behind
+   * unacknowledged ones is not made durable: after a crash it is sent again.
    * @throws the system's error; then the part must not be sent
    */
   async preparePart(
@@ -192,31 +192,31 @@ export class DiskRoute {
       await this.#log.plan(part.end);
       return;
     }
-    // The part takes a sequence that may be remembered for a record before it, which a start would then take for stored.
+    // The part takes a sequence that may be assigned on disk to an earlier record. A start would take that for stored.
     if (this.isAssigned) await this.unassign();
   }
 
-  /** Whether a producer is assigned to what is sent next, or the file may say so: by this process or an earlier one. */
+  /** A producer is assigned to the next batch, or may be according to the file, by this process or an earlier one. */
   get isAssigned(): boolean {
     return this.#log.assignment !== undefined || this.#log.isCursorStale;
   }
 
-  /** From `fromOffset` on batches are sent as this producer, whose sequence begins at 0. @throws the system's error */
+  /** Batches from `fromOffset` on are sent as this producer, whose sequence begins at 0. @throws the system's error */
   assign(fromOffset: number, { producerId, producerEpoch }: ProducerIdentity): Promise<void> {
     return this.#log.assign({ fromOffset, producerId, producerEpoch, firstSequence: 0 });
   }
 
-  /** The producer is chosen when the next batch is prepared. @throws the system's error */
+  /** Removes the assignment: prepare() chooses the producer again. @throws the system's error */
   unassign(): Promise<void> {
     return this.#log.assign(undefined);
   }
 
-  /** Everything below `end` is in Kafka or durable elsewhere. @throws the system's error if the cursor cannot be written */
+  /** Every record below `end` is in Kafka or durable elsewhere. @throws the system's error if writing the cursor fails */
   acknowledge(end: number): Promise<void> {
     return this.#log.acknowledge(end);
   }
 
-  /** Reads again from the last acknowledged record. */
+  /** Reads again from behind the last acknowledged record. */
   async rewind(): Promise<void> {
     this.#readEnd = UNKNOWN;
     this.#rest = undefined;
@@ -228,13 +228,13 @@ export class DiskRoute {
     return new DiskBatch({ bytes, count, offset, isStamped: stamped && offset >= this.#log.foreignEnd });
   }
 
-  /** The batch and those that follow it, as long as they fit into one batch for Kafka. */
+  /** Merges the batch with those that follow it, while they fit into one batch for Kafka. */
   async #gather(first: SpooledBatch): Promise<SpooledBatch> {
     const limits = this.#options.limits();
     const log = this.#log;
     const isAlone = ({ stamped, offset }: SpooledBatch) => stamped && offset >= log.foreignEnd;
     if (limits === undefined || isAlone(first)) return first;
-    // A batch that may have reached Kafka before is cut at the same place again.
+    // A batch that may have reached Kafka must end at the same record again.
     const planned = (log.sendingEnd ?? 0) > first.offset ? log.sendingEnd : undefined;
     const merger = new BatchMerger(first, limits);
     while (merger.end < (planned ?? Infinity)) {
@@ -251,7 +251,7 @@ export class DiskRoute {
     return first && this.#asDiskBatch(await this.#gather(first));
   }
 
-  /** A part of a batch that may have reached Kafka before is cut at the same place again. */
+  /** The part of a batch that may have reached Kafka must end at the same record again. */
   async #upToPlanned(batch: DiskBatch): Promise<DiskBatch> {
     const end = this.#log.sendingEnd ?? 0;
     if (end <= batch.offset || end >= batch.end) return batch;
@@ -260,7 +260,7 @@ export class DiskRoute {
     return part;
   }
 
-  /** Without the records that are acknowledged already: a search acknowledges parts of a batch. */
+  /** The batch without its acknowledged records: a search acknowledges a batch in parts. */
   async #from(acknowledged: number, batch: DiskBatch): Promise<DiskBatch[]> {
     const passed = acknowledged - batch.offset;
     if (passed <= 0) return [batch];

@@ -1,23 +1,22 @@
-// One partition of the topic: its batches in memory, those in flight and the order of their outcomes, its producer
-// sequence, its way through the disk, and its state. Nobody else changes any of them.
+// One partition of the topic: its batches in memory and in flight, the order of their outcomes, its producer sequence, its
+// way through the disk, and its state. Nobody else changes any of these.
 //
-// | state       | new batches        | sent to Kafka               | leaves for, when                                      |
+// | state       | new batches        | sends to Kafka              | next state, and when                                  |
 // |-------------|--------------------|-----------------------------|-------------------------------------------------------|
-// | memory      | wait in memory     | memory's batches, in order  | leaving or disk: KAFKA_MAX_ATTEMPTS failures, no      |
-// |             |                    |                             | answer in time, a rejected batch, Kafka out of reach, |
-// |             |                    |                             | the gateway stops                                     |
-// | leaving     | wait in memory     | nothing new                 | disk: no batch is in flight any more (memory if none  |
-// |             |                    |                             | is left)                                              |
-// | disk        | are written to disk| the disk's oldest, alone    | catching-up: it is the disk's last. held: Kafka       |
+// | memory      | wait in memory     | batches in memory, in order | leaving or disk: KAFKA_MAX_ATTEMPTS failures, no      |
+// |             |                    |                             | answer in time, a rejected batch, Kafka cannot be     |
+// |             |                    |                             | used, the gateway stops                               |
+// | leaving     | wait in memory     | nothing new                 | disk: no batch is in flight any more. memory: none is |
+// |             |                    |                             | left in memory either                                 |
+// | disk        | are written to disk| the oldest on disk, alone   | catching-up: it is the last on disk. held: Kafka      |
 // |             |                    |                             | refuses every record. memory: the disk is empty, or   |
-// |             |                    |                             | it takes nothing and Kafka does                       |
-// | catching-up | wait in memory     | the disk's last             | memory: Kafka took it. disk: it failed, or the way    |
-// |             |                    |                             | to Kafka is to be left                                |
-// | held        | are written to disk| from time to time its first | disk: Kafka took a record again                       |
-// |             |                    | record                      |                                                       |
-// | gone        | there are none     | nothing                     | nothing: the topic no longer has the partition        |
+// |             |                    |                             | cannot be written while Kafka can be reached          |
+// | catching-up | wait in memory     | the last on disk            | memory: Kafka took it. disk: it failed, or Kafka      |
+// |             |                    |                             | cannot be used, or the gateway stops                  |
+// | held        | are written to disk| its first record, at times  | disk: Kafka took a record again                       |
+// | gone        | there are none     | nothing                     | none: the topic no longer has the partition           |
 //
-// Without a spool a partition stays in `memory` and tries again for ever.
+// Without a spool a partition stays in `memory` and tries for ever.
 import { type BackoffOptions, backoffMs, pause } from '../../time/backoff.ts';
 import { WakeUp } from '../../time/wake-up.ts';
 import type { Batch } from '../batches/batch.ts';
@@ -36,17 +35,17 @@ export type PartitionState = 'memory' | 'leaving' | 'disk' | 'catching-up' | 'he
 const RETRY: BackoffOptions = { firstMs: 50, maxMs: 2000 };
 const HELD: BackoffOptions = { firstMs: 1000, maxMs: 10_000 };
 const RETIRE_POLL_MS = 5;
-/** Round trips longer than this get several batches in flight, milliseconds. */
+/** Above this round trip, in milliseconds, several batches may be in flight. */
 const FAR_MS = 25;
-/** A broker recognises the last five batches of a producer if they are sent again. */
+/** A broker remembers the last five batches of a producer, and recognises those if they are sent again. */
 const MAX_IN_FLIGHT = 5;
-/** A batch of the usual size is enough for a round trip of this length. Longer ones let it grow in proportion. */
+/** Up to this round trip, in milliseconds, batches keep their usual size. They grow in proportion to longer ones. */
 const NEAR_MS = 10;
 
-/** A batch from the disk that is sent by itself, until Kafka took it, refused it, or it must not be sent any more. */
+/** A batch from the disk that is sent with nothing else in flight. */
 interface Alone {
   readonly batch: DiskBatch;
-  /** Its stamp says nothing to the Kafka of now. */
+  /** It must not be sent again: its stamp belongs to a former cluster, or the partition has ended. */
   isStale: boolean;
   readonly decided: (outcome: Outcome | 'interrupted') => void;
 }
@@ -68,7 +67,7 @@ export class Partition implements DrainingPartition, SendingPartition {
   #notBeforeMs = 0;
   #problem: Failed | Rejected | undefined;
   #roundTripMs = 0;
-  // Asynchronous steps under way: a new producer id for memory, and memory's batches to the disk.
+  // Two asynchronous steps: getting a new producer id for memory, and moving memory's batches to the disk.
   #isRenewing = false;
   #isSpilling = false;
 
@@ -88,7 +87,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     return this.#state !== 'memory' && this.#state !== 'leaving' && this.#state !== 'gone';
   }
 
-  /** No batch of it is in memory, so that it writes nothing to its log before it is given one. */
+  /** Memory holds no batch, so nothing is written to the log until the next one is delivered. */
   get isQuiet(): boolean {
     const isMoving = this.#isRenewing || this.#isSpilling || (this.#drain.route?.waiting ?? 0) > 0;
     return !isMoving && this.#memory.length === 0;
@@ -99,51 +98,49 @@ export class Partition implements DrainingPartition, SendingPartition {
     return (this.#state === 'disk' || this.#state === 'held') && !this.hasEnded;
   }
 
-  /** Its batches go through the disk and Kafka did not take the oldest when it was last tried. */
+  /** Its batches go through the disk, and the oldest one failed when it was last tried. */
   get isFailing(): boolean {
     return this.#state === 'held' || (this.isOnDisk && this.#failures > 0);
   }
 
-  /** Why Kafka does not take its batches, if somebody has to do something about it. */
+  /** Why Kafka does not take its batches, if an operator may have to act. */
   get problem(): Failed | Rejected | undefined {
     return this.#problem;
   }
 
-  /** Monotonic milliseconds at which the oldest batch in memory was opened. */
+  /** When the oldest batch in memory was opened, in monotonic milliseconds. */
   get oldestMs(): number | undefined {
     return this.#memory[0]?.openedAtMs;
   }
 
-  /** A batch that is closed now has to wait for earlier ones. */
+  /** A batch that is closed now would wait for earlier ones. */
   get isBusy(): boolean {
     if (this.#state === 'catching-up') return true;
     if (!this.isOnDisk) return this.#memory.length >= this.#window;
     return (this.#drain.route?.waiting ?? 1) > 0 || this.#memory.length > 0;
   }
 
-  /** How many times its usual size a batch may have because it has to wait: the farther Kafka is, the more. */
+  /** Growth factor of a batch while earlier ones are in flight. It rises with the round-trip time. */
   get growth(): number {
     return this.#state === 'memory' && this.isBusy ? this.#roundTripMs / NEAR_MS : 1;
   }
 
-  /** Several batches may be in flight. */
   get isFar(): boolean {
     return this.#window > 1;
   }
 
-  /** How many of memory's batches may be in flight. */
+  /** How many batches from memory may be in flight. */
   get #window(): number {
     const isHealthy = this.#failures === 0 && this.#state === 'memory';
     return isHealthy && this.#roundTripMs > FAR_MS && this.sequence.isFresh ? MAX_IN_FLIGHT : 1;
   }
 
-  // --- for its loop from the disk (disk-drain.ts) ---
+  // --- for the loop from the disk, which documents these (disk-drain.ts) ---
 
   get isHeld(): boolean {
     return this.#state === 'held';
   }
 
-  /** Nothing is sent or read any more. */
   get hasEnded(): boolean {
     return this.#state === 'gone' || this.#options.disk.signal.aborted;
   }
@@ -221,14 +218,14 @@ export class Partition implements DrainingPartition, SendingPartition {
     else if (this.#host.canSend || this.#state !== 'memory') void this.#sealAndSend(batch);
   }
 
-  /** The leaders are known, or were asked for again. */
+  /** Leaders were set, for the first time or again. */
   leadersKnown(): void {
     if (this.isOnDisk) this.changed.raise();
     else if (this.#host.canSend) for (const batch of this.#memory) void this.#sealAndSend(batch);
     this.#host.ready(this);
   }
 
-  /** Kafka as a whole is out of reach, or the gateway stops: what is in memory goes to the disk. */
+  /** Kafka cannot be used at all, or the gateway stops: batches in memory go to the disk. */
   leaveMemory(reason: string): void {
     this.#confirmations.end();
     if (this.hasEnded) return;
@@ -236,7 +233,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     else if (this.#state === 'memory' && this.#memory.length > 0) this.#goToDisk(reason);
   }
 
-  /** There are batches in its log that it has not written itself: of an earlier process, or copies. */
+  /** Its log has batches that it did not write: an earlier process left them, or records were copied there. */
   resumeFromDisk(): void {
     if (!this.isOnDisk) this.#state = 'disk';
     void this.#spill();
@@ -244,14 +241,12 @@ export class Partition implements DrainingPartition, SendingPartition {
     this.changed.raise();
   }
 
-  // --- batches out, for the sender ---
+  // --- for the sender, which documents these ---
 
-  /** Monotonic milliseconds before which nothing is sent. */
   get notBeforeMs(): number {
     return this.#notBeforeMs;
   }
 
-  /** The batch that may be sent to this leader now. */
   next(leader: number): ProducerBatch | undefined {
     const { size } = this.#inFlight;
     if (this.#alone !== undefined) return size === 0 ? this.#alone.batch : undefined;
@@ -260,7 +255,6 @@ export class Partition implements DrainingPartition, SendingPartition {
     return size < this.#window && this.#inFlight.isOpenTo(leader) ? this.#memory[size] : undefined;
   }
 
-  /** Stamps the batch, if it is sent for the first time, and counts it as in flight. */
   sent(batch: ProducerBatch, leader: number): void {
     if (batch.bytes === undefined) throw new Error('a batch was sent that is not sealed');
     this.#inFlight.sent(batch, leader);
@@ -280,7 +274,6 @@ export class Partition implements DrainingPartition, SendingPartition {
     }
   }
 
-  /** The batch that next() gave could not be sent. */
   unsent(failure: Failed): void {
     if (this.#alone === undefined) this.#memoryFailed(failure);
     else this.#aloneFailed(failure);
@@ -288,7 +281,7 @@ export class Partition implements DrainingPartition, SendingPartition {
 
   // --- another cluster, the end ---
 
-  /** Kafka is another cluster than before: no identity or sequence of the former one says anything there. */
+  /** Kafka is another cluster now, so the identity and the sequence of the former one are void. */
   forgetProducer(): void {
     this.sequence = new ProducerSequence();
     for (const batch of this.#memory) batch.unsend();
@@ -296,7 +289,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     this.#interrupt();
   }
 
-  /** The topic no longer has the partition: resolves once its log is not used any more. Only while it is quiet. */
+  /** The topic no longer has the partition, which must be quiet. Resolves once it no longer uses its log. */
   async retire(): Promise<void> {
     this.#confirmations.end();
     this.#state = 'gone';
@@ -307,7 +300,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     }
   }
 
-  /** Sends nothing more. After the signal was aborted. */
+  /** Sends nothing more. Call it after aborting the signal. */
   close(): void {
     this.#confirmations.end();
     this.#interrupt();
@@ -337,10 +330,10 @@ export class Partition implements DrainingPartition, SendingPartition {
     }
   }
 
-  /** The search for the record begins once the batch is on disk. */
+  /** The search for the refused record begins once the batch is on disk. */
   #memoryRejected({ producer, count }: ProducerBatch, rejected: Rejected): void {
     if (!rejected.isUnanswered) {
-      // Behind a batch that the broker rejected nothing can have been stored: what was sent there gets other sequences.
+      // The broker stored nothing behind a batch that it rejected, so those batches get new sequences.
       for (const behind of this.#memory.slice(1)) behind.unsend();
       if (producer !== undefined && producer !== NO_PRODUCER)
         this.sequence.restart(producer, nextSequence(producer.baseSequence, count));
@@ -378,17 +371,17 @@ export class Partition implements DrainingPartition, SendingPartition {
       await this.renewLost(reason);
       for (const batch of this.#memory) batch.unsend();
     } catch {
-      // The next try meets the same answer and asks again.
+      // The next try gets the same answer, and asks for an id again.
     }
     this.#isRenewing = false;
     this.#memoryFailed({ kind: 'failed', reason });
   }
 
-  /** Goes on under a new producer id. One that a former cluster gave may be another producer's here. */
   async renew(): Promise<ProducerIdentity> {
     for (;;) {
       const { cluster } = this.#host;
       const identity = await this.#host.initProducerId();
+      // An id of the former cluster may belong to another producer in this one.
       if (cluster !== this.#host.cluster) continue;
       this.sequence.restart(identity);
       return identity;
@@ -413,7 +406,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     this.#finishLeaving();
   }
 
-  /** With nothing in flight any more the partition has left memory. */
+  /** Once nothing is in flight any more, the partition has left memory. */
   #finishLeaving(): void {
     if (this.#inFlight.size > 0 || this.#isRenewing) return;
     this.#failures = 0;
@@ -427,13 +420,13 @@ export class Partition implements DrainingPartition, SendingPartition {
     void this.#drain.run();
   }
 
-  /** What waits in memory for the disk's last batch is written after all. */
+  /** Batches that waited in memory for the disk's last one are written to the disk after all. */
   #backToDisk(): void {
     this.#state = 'disk';
     void this.#spill();
   }
 
-  /** Gives memory's batches to the disk, in order, until memory is empty. */
+  /** Writes memory's batches to the disk, in order, until memory is empty. */
   async #spill(): Promise<void> {
     if (this.#isSpilling) return;
     this.#isSpilling = true;
@@ -442,7 +435,7 @@ export class Partition implements DrainingPartition, SendingPartition {
       const [batch] = this.#memory;
       if (batch === undefined) break;
       await this.#host.seal(batch);
-      // The partition may have left the disk meanwhile, or another batch may be first.
+      // While it was sealed, the partition may have left the disk, or another batch may have become first.
       if (batch !== this.#memory[0] || !this.#isWritten) continue;
       this.#memory.shift();
       route.write(batch);
@@ -472,7 +465,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     this.failed(failure);
     this.#confirmations.end();
     if (this.#state === 'catching-up') this.#backToDisk();
-    // The same bytes again, which an idempotent broker recognises.
+    // The same bytes are sent again, which an idempotent broker recognises.
     if (this.hasEnded || this.#alone?.isStale) this.#decide('interrupted');
     else this.#host.ready(this);
   }
@@ -483,7 +476,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     alone?.decided(outcome);
   }
 
-  /** The disk's batch is not sent again. If it is in flight, its answer still counts. */
+  /** The batch from the disk is not sent again. If it is in flight, its answer still counts. */
   #interrupt(): void {
     if (this.#alone !== undefined) this.#alone.isStale = true;
     if (this.#inFlight.size === 0) this.#decide('interrupted');
@@ -500,7 +493,7 @@ export class Partition implements DrainingPartition, SendingPartition {
   }
 
   #acknowledged({ producer }: ProducerBatch, sentAtMs: number): void {
-    // An answer for a former identity does not say that the broker knows this one.
+    // An answer to a former identity does not prove that the broker knows this one.
     const { identity } = this.sequence;
     if (identity !== undefined && producer?.producerId === identity.producerId) this.sequence.acknowledged();
     this.#roundTripMs += (performance.now() - sentAtMs - this.#roundTripMs) / 4;

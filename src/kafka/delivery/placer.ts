@@ -1,5 +1,5 @@
-// Sorts the records of a source into new batches, one for each partition: a chunk at a time from the disk, or a single
-// batch in memory. A record goes to the partition that its batch was gathered for, if it was for one, and else by its key.
+// Sorts records into new batches of their partitions: a chunk from the disk, or one batch in memory. A record's key decides
+// its partition, unless its connection had stayed in another one. It writes nothing to the disk.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Chunk } from '../../spool/chunk-copy.ts';
 import type { SpooledBatch } from '../../spool/segment-reader.ts';
@@ -23,21 +23,20 @@ import { unpack } from '../batches/split-batch.ts';
 export interface PlacingOptions {
   /** How many partitions the topic has. */
   readonly partitions: number;
-  /** Of the new batches. */
+  /** Limits of the new batches. */
   readonly limits: BatchLimits;
   readonly codec: Codec;
 }
 
-/** New batches of a chunk: with KAFKA_BATCH_SIZE=1 each record has one, with a buffer of its own. */
+/** New batches of a chunk. With KAFKA_BATCH_SIZE=1 each record has a batch, and each batch a buffer. */
 const MAX_BATCHES = 2000;
-/** Records are sorted for so long, milliseconds, before the event loop goes on with other things. */
+/** After sorting this long, in milliseconds, the event loop gets a turn. */
 const SLICE_MS = 5;
 
 /**
- * The next chunk of the source, from its first record that is not acknowledged on. Undefined if the source has nothing
- * more.
- * @param bytes uncompressed; the batch that reaches them is still part of the chunk, so there is always one
- * @throws the system's error if the disk does not give it back
+ * The next chunk of the source, beginning with its first record that is not acknowledged. Undefined if there is none.
+ * @param bytes uncompressed. The batch that reaches this size is still part of the chunk, so a chunk is never empty
+ * @throws the system's error if the disk cannot be read
  */
 export async function nextChunk(
   source: SpoolLog,
@@ -54,7 +53,7 @@ export async function nextChunk(
     await sorted.add(batch, Math.max(0, source.acknowledged - batch.offset));
     to = batch.offset + batch.count;
     if (performance.now() - turnMs < SLICE_MS) continue;
-    // Devices and Kafka get their turns in between.
+    // Let devices and Kafka have their turn.
     await turn();
     turnMs = performance.now();
   }
@@ -62,7 +61,7 @@ export async function nextChunk(
   return { source, to, partitions: options.partitions, batches: await sorted.sealed() };
 }
 
-/** The batch's records in batches of their own partitions, whose confirmations are the batch's. Its bytes are sealed. */
+/** Splits a sealed batch into batches of the records' own partitions, which take over its confirmations. */
 export async function splitByPartition(
   batch: Batch,
   { partitions, codec }: PlacingOptions,
@@ -80,7 +79,7 @@ export async function splitByPartition(
     const part = partFor(partitionOf(keyOf(body), partitions));
     part.heldBytes += part.writer.appendRaw(timestampMs, body);
   }
-  // A connection's records have one key, so one part confirms them all.
+  // All records of a connection have one key, so one part confirms all of them.
   for (const [session, seq] of batch.confirmations)
     partFor(partitionOf(session.frame.key, partitions)).confirm(session, seq);
   const all = [...parts.values()];
@@ -102,10 +101,10 @@ class SortedRecords {
     this.#options = options;
   }
 
-  /** @param passed so many of its records are elsewhere already */
-  async add({ bytes }: SpooledBatch, passed: number): Promise<void> {
+  /** @param skip records at the front of the batch that are acknowledged already */
+  async add({ bytes }: SpooledBatch, skip: number): Promise<void> {
     const gathered = gatheredFor(bytes);
-    for (const { timestampMs, body } of (await unpack(bytes)).slice(passed))
+    for (const { timestampMs, body } of (await unpack(bytes)).slice(skip))
       this.#add(this.#partitionOf(body, gathered), timestampMs, body);
   }
 
@@ -120,11 +119,11 @@ class SortedRecords {
     const { partitions } = this.#options;
     if (gathered !== undefined && gathered.partition < partitions) {
       const isSame = gathered.partitions === partitions;
-      // The connection stays in the partition that it had before the topic shrank: so do the records that it sent before.
+      // A connection stays in its partition when the topic shrinks, so its earlier records must stay there too.
       if (isSame || partitionOf(keyOf(body), gathered.partitions) !== gathered.partition)
         return gathered.partition;
     }
-    // Records without a key have no order, so they are spread.
+    // Records without a key have no order, so they are spread over the partitions.
     return isKeyless(body) ? this.#keyless++ % partitions : partitionOf(keyOf(body), partitions);
   }
 

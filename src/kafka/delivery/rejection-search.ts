@@ -1,30 +1,30 @@
-// Finds the records that Kafka refuses in a batch that it does not take, by halving the batch and sending the parts
-// in order. A refused record is at fault only if Kafka takes other records of the partition: errors such as
-// INVALID_TIMESTAMP can also mean that the clock, the topic or the broker is wrong for every record. So if the first
-// three records that stand alone are all refused, the search stops and nothing is given up.
+// Finds the records that made Kafka refuse a batch, by halving the batch and sending the parts in order. A refused record
+// is at fault only if Kafka takes other records of the partition: errors such as INVALID_TIMESTAMP can also mean that the
+// clock, the topic or the broker is wrong for every record. So if the first MAX_SUSPECTS records sent alone are all
+// refused, the search stops and no record is given up.
 import type { Codec } from '../batches/compression.ts';
 import { onlyRecord, type RefusedRecord, split } from '../batches/split-batch.ts';
 import type { Rejected } from './outcome.ts';
 import type { DiskBatch } from './producer-batch.ts';
 
-/** Refused records that stand alone, before Kafka has taken any, until the search stops. */
+/** The search stops if Kafka refuses this many single records before it takes one. */
 export const MAX_SUSPECTS = 3;
 
 export interface SearchSteps {
-  /** Sends a part until Kafka took or refused it. 'interrupted' means that the search must end now. */
+  /** Sends a part until Kafka takes or refuses it. 'interrupted': the search must end now. */
   send(part: DiskBatch): Promise<'stored' | 'interrupted' | Rejected>;
-  /** Resolves with true once the record is durable elsewhere, with false if the search must end now. */
+  /** True once the record is durable elsewhere. False if the search must end now. */
   refuse(record: RefusedRecord, reason: string): Promise<boolean>;
-  /** Everything up to the spool's offset `end` is settled: stored, or refused and durable elsewhere. */
+  /** Every record below the spool's offset `end` is stored, or refused and durable elsewhere. */
   passed(end: number, counts: { readonly stored: number; readonly refused: number }): Promise<void>;
-  /** The batch on disk behind those the search has, undefined if there is none. */
+  /** The batch on disk behind those that the search has. Undefined if there is none. */
   following(): Promise<DiskBatch | undefined>;
 }
 
 export type SearchEnd =
   | { readonly kind: 'done' }
   | { readonly kind: 'interrupted' }
-  /** Kafka refuses every record so far, `suspects` of them alone. All that was not passed has still to be sent. */
+  /** Kafka refused every record so far, `suspects` of them sent alone. Records that did not pass are sent again. */
   | { readonly kind: 'held'; readonly rejected: Rejected; readonly suspects: number };
 
 interface Suspect {
@@ -46,7 +46,7 @@ export function searchRejected(
   return new Search(codec, steps, MAX_SUSPECTS).begin(batch, rejected);
 }
 
-/** Tries a batch after a search that was held. @param maxSuspects records to try alone, from the first one on */
+/** Tries the first batch of a held partition. @param maxSuspects how many of its first records to try alone */
 export function probeHeld(
   batch: DiskBatch,
   maxSuspects: number,
@@ -92,7 +92,7 @@ class Search {
     }
   }
 
-  // Suspects need another record to be judged by.
+  // Suspects are at fault only if Kafka takes another record, so fetch one.
   async #more(): Promise<DiskBatch | undefined> {
     const next = this.#suspects.length > 0 ? await this.#steps.following() : undefined;
     if (next !== undefined) this.#parts.push(next);

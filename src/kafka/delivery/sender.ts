@@ -1,5 +1,5 @@
-// Puts ready partitions' next batches on the wire: grouped by leader, several partitions in a request, one batch of
-// each. It tells each partition the outcome of its batch and decides nothing about it.
+// Sends the next batches of ready partitions: a request carries one batch of each of several partitions with the same
+// leader. It tells each partition the outcome of its batch, and decides nothing about the batch.
 
 import type { ProduceAnswer, ProduceRequest } from '../wire/produce-request.ts';
 import { type Failed, type Outcome, outcomeOf } from './outcome.ts';
@@ -10,15 +10,15 @@ import { RequestLimit } from './request-limit.ts';
 export interface SenderOptions {
   readonly topic: string;
   readonly acks: -1 | 0 | 1;
-  /** How long a broker may wait for its replicas, milliseconds. */
+  /** How long a broker may wait for its replicas, in milliseconds. */
   readonly requestTimeoutMs: number;
 }
 
-/** The cluster as delivery sees it, once leaders are known. */
+/** Delivery's view of the cluster. */
 export interface Producer {
   /**
-   * Resolves with undefined if acks is 0. Rejects if no answer came, so that the outcome is unknown; the error's code
-   * is then TIMEOUT (no answer in time), CLOSED (the broker closed the connection) or another one.
+   * Resolves with undefined if acks is 0. Rejects if no answer came, so the outcome is unknown. The error's code is
+   * TIMEOUT (no answer in time), CLOSED (the broker closed the connection) or another one.
    */
   produce(nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined>;
   initProducerId(): Promise<ProducerIdentity>;
@@ -27,9 +27,9 @@ export interface Producer {
 /** The sender's view of a partition. */
 export interface SendingPartition {
   readonly number: number;
-  /** Monotonic milliseconds before which nothing is sent. */
+  /** Nothing is sent before this time, in monotonic milliseconds. */
   readonly notBeforeMs: number;
-  /** The broker is far: several batches may be in flight. */
+  /** The round trip is long: several batches may be in flight. */
   readonly isFar: boolean;
   /** The batch that may be sent to this leader now. */
   next(leader: number): ProducerBatch | undefined;
@@ -47,11 +47,11 @@ interface Sending {
   readonly bytes: Buffer;
 }
 
-/** Requests in flight to one broker: more would only wait there, fewer leave the link idle. */
+/** Requests in flight to one broker. More would only wait there, and fewer would leave the link idle. */
 const MAX_REQUESTS_PER_BROKER = 5;
-/** The same if the broker is far: each carries the few or many partitions that were ready when an answer came. */
+/** Requests in flight to a broker that is far. Each carries the partitions that an answer made ready, perhaps few. */
 const MAX_REQUESTS_FAR = 50;
-/** A single record is taken for too large only after this many connections were closed on it. */
+/** A single record counts as too large only after this many connections were closed on it. */
 const MAX_CLOSED_ON_RECORD = 5;
 
 export class Sender {
@@ -69,7 +69,7 @@ export class Sender {
   #retryTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** @param leadersStale told when a leader is wrong or out of reach */
+  /** @param leadersStale called when a leader is wrong or cannot be reached */
   constructor(options: SenderOptions, producer: Producer, leadersStale: (reason: string) => void) {
     this.#options = options;
     this.#producer = producer;
@@ -82,7 +82,7 @@ export class Sender {
     this.#schedule();
   }
 
-  // An immediate and not a microtask: batches sealed in the same turn leave in the same request.
+  // An immediate and not a microtask, so that batches sealed in the same turn share a request.
   #schedule(): void {
     if (this.#closed) return;
     this.#pumpScheduled ??= setImmediate(() => {
@@ -91,7 +91,7 @@ export class Sender {
     });
   }
 
-  /** Sends what is ready now, and not a turn later. */
+  /** Sends ready batches now instead of a turn later. */
   sendNow(): void {
     if (this.#pumpScheduled === undefined) return;
     clearImmediate(this.#pumpScheduled);
@@ -162,7 +162,7 @@ export class Sender {
     const batches = sendings.map(({ partition, batch, bytes }) => {
       partition.sent(batch, leader);
       total += bytes.length;
-      // One batch of a partition a request: what else it has leaves with the next.
+      // A request carries one batch of a partition. Its next batch goes with the next request.
       if (partition.next(leader)?.bytes === undefined) this.#ready.delete(partition);
       else this.#schedule();
       return { partition: partition.number, bytes };
@@ -194,7 +194,7 @@ export class Sender {
     if (stale !== undefined) this.#leadersStale(stale);
   }
 
-  /** Nobody knows the outcome: the same bytes go out again, which an idempotent broker recognises. */
+  /** The outcome is unknown: the same bytes are sent again, which an idempotent broker recognises. */
   #settleFailed(
     leader: number,
     sendings: readonly Sending[],

@@ -1,16 +1,17 @@
-// Batches whose partition is not certain, and the placing of records once it is: from the topic's unplaced log, and from
-// the logs of partitions that the topic no longer has, into the partitions' logs (placer.ts, chunk-copy.ts).
+// Writes batches without a certain partition to the topic's unplaced log. Once the partitions are known, it places their
+// records: it copies them from the unplaced log, and from the logs of partitions that the topic no longer has, into the
+// partitions' logs (placer.ts, chunk-copy.ts).
 //
-// | state     | new batches go to        | leaves for, when                                                         |
+// | state     | new batches go to        | next state, and when                                                     |
 // |-----------|--------------------------|--------------------------------------------------------------------------|
 // | placed    | their partitions         | unplaced: the topic has fewer partitions                                 |
-// | unplaced  | the end of the unplaced  | switching: the partitions are known, and little is left to copy          |
+// | unplaced  | the end of the unplaced  | switching: the partitions are known, and few records are left to copy    |
 // |           | log                      |                                                                          |
 // | switching | memory                   | placed: the last record is copied. unplaced: the disk fails, or the      |
 // |           |                          | gateway stops                                                            |
 //
-// - A key's records are in the gone logs first, then in the unplaced log, then here in memory: order holds.
-// - `stored` is cumulative, so it waits until the batches that partitions had in memory before are durable.
+// - The oldest records of a key are in the gone logs, later ones in the unplaced log, the newest in memory: order holds.
+// - `stored` is cumulative, so it waits until earlier batches in the partitions' memory are durable.
 import type { Logger } from 'pino';
 import { PartitionSpool } from '../../spool/partition-spool.ts';
 import type { SpoolLog } from '../../spool/spool-log.ts';
@@ -34,28 +35,28 @@ export interface UnplacedOptions {
 export interface UnplacedHost {
   /** Compresses the batch, once. */
   seal(batch: Batch): Promise<void>;
-  /** The batches are on disk and leave memory. */
+  /** The disk has the batches, which leave memory. */
   spooled(batches: readonly Batch[]): void;
-  /** These batches have the first one's records, which leaves memory. */
+  /** The parts hold the batch's records, and the batch leaves memory. */
   replaced(batch: Batch, parts: readonly Batch[]): void;
-  /** Partitions that the topic does not have, and that have batches or a log all the same. */
+  /** Partitions that have batches or a log, although a topic with so many partitions does not have them. */
   partitionsBeyond(partitions: number): number[];
-  /** Resolves once no partition has a batch in memory: from then on it writes nothing before it is given one. */
+  /** Resolves once no partition has a batch in memory. Then a partition writes nothing until it is given a batch. */
   quiet(): Promise<void>;
-  /** Ends a quiet partition: it no longer uses its log. */
+  /** Ends a quiet partition. Resolves once it no longer uses its log. */
   retire(partition: number): Promise<void>;
-  /** There are new records in the logs of these partitions. */
+  /** Records were copied into the logs of these partitions. */
   copied(partitions: Iterable<number>): void;
   /** Takes a batch for its partition. */
   deliver(batch: Batch): void;
-  /** Another number of partitions, which was refused before, may be adopted now. */
+  /** adopt() refused a number of partitions, and would take one now. */
   adoptable(): void;
   trouble(direction: 'write' | 'copy', reason: string | null): void;
 }
 
-/** With less than that left to copy new batches wait in memory, so that the copying comes to an end. */
+/** With this many records or fewer left to copy, new batches wait in memory. Otherwise copying might never end. */
 const SWITCH_RECORDS = 10_000;
-/** Uncompressed bytes that are copied at once; the batch that reaches them is still part of the copy. */
+/** Uncompressed bytes of one copy. The batch that reaches this size is still part of the copy. */
 const CHUNK_BYTES = 8 * 2 ** 20;
 const RETRY_MS = 500;
 
@@ -64,16 +65,16 @@ export class UnplacedRecords {
   readonly #options: UnplacedOptions;
   readonly #host: UnplacedHost;
   #state: 'placed' | 'unplaced' | 'switching';
-  // How many partitions the topic has; undefined until Kafka has said so.
+  // How many partitions the topic has. Undefined until Kafka has told.
   #partitions: number | undefined;
   #limits: BatchLimits = { bytes: 0, records: 0 };
-  // In memory, oldest first: batches on their way to the disk, and batches that wait for the switch.
+  // In memory, oldest first: batches to write to the disk, and batches that wait until records are placed.
   readonly #toWrite: Batch[] = [];
   readonly #waiting: Batch[] = [];
   #writer: PartitionSpool<Batch> | undefined;
   #isWriting = false;
   #isDiskFailing = false;
-  // Batches on disk whose devices are not told yet, because earlier ones may not be durable. Undefined otherwise.
+  // Batches on disk whose devices are not told yet, because earlier batches may not be durable. Otherwise undefined.
   #unconfirmed: Batch[] | undefined;
   readonly #changed = new WakeUp();
   #confirmed: Promise<void> | undefined;
@@ -94,12 +95,12 @@ export class UnplacedRecords {
     return this.#state === 'placed';
   }
 
-  /** Monotonic milliseconds at which the oldest batch in memory was opened. */
+  /** When the oldest batch in memory was opened, in monotonic milliseconds. */
   get oldestMs(): number | undefined {
     return (this.#toWrite[0] ?? this.#waiting[0])?.openedAtMs;
   }
 
-  /** Takes a batch while batches do not go to their partitions. */
+  /** Takes a new batch while isPlaced is false. */
   add(batch: Batch): void {
     if (this.#state === 'switching') {
       this.#waiting.push(batch);
@@ -110,10 +111,10 @@ export class UnplacedRecords {
   }
 
   /**
-   * The topic has so many partitions.
+   * Adopts the topic's number of partitions.
    * @param limits of the batches that records are placed in
-   * @returns the number that batches are to be gathered for from now on; undefined if it stays as it is, because records
-   * are placed for another number, which is finished first
+   * @returns the number to gather batches for; undefined if it stays, because placing records for another number must
+   * end first
    */
   adopt(partitions: number, limits: BatchLimits): number | undefined {
     this.#limits = limits;
@@ -122,7 +123,7 @@ export class UnplacedRecords {
       if (!isSame) this.#hasRefused = true;
       return isSame ? partitions : undefined;
     }
-    // An earlier process has placed some records of a key for fewer partitions: its others follow them.
+    // An earlier process has placed records of some keys for fewer partitions. Their later records must follow.
     const begun = this.#partitions === undefined ? this.#spool.placedFor : undefined;
     const isBehind = begun !== undefined && begun < partitions;
     if (isBehind) this.#hasRefused = true;
@@ -138,19 +139,19 @@ export class UnplacedRecords {
     return partitions;
   }
 
-  /** From now on every batch is written to disk, and no record is placed any more. For the end. */
+  /** For the stop: from now on every batch is written to disk, and no record is placed any more. */
   stop(): void {
     this.#isStopping = true;
     this.#backToDisk();
     this.#changed.raise();
   }
 
-  /** Resolves once the devices are told of all batches on disk. After no batch is in memory any more. */
+  /** Resolves once devices are told of all batches on disk. Call it when memory holds no batch any more. */
   async confirmed(): Promise<void> {
     await this.#confirmed;
   }
 
-  /** Resolves once nothing is copied any more, after the signal was aborted. */
+  /** Resolves once nothing is copied any more. Call it after aborting the signal. */
   async closed(): Promise<void> {
     await this.#placing;
   }
@@ -169,7 +170,7 @@ export class UnplacedRecords {
       const [batch] = this.#toWrite;
       if (batch === undefined) break;
       await this.#host.seal(batch);
-      // The disk takes nothing, and the batch has gone to its partition meanwhile.
+      // #bypass() may have taken the batch meanwhile.
       if (batch !== this.#toWrite[0]) continue;
       this.#toWrite.shift();
       batch.producer = NO_PRODUCER;
@@ -180,7 +181,7 @@ export class UnplacedRecords {
     this.#changed.raise();
   }
 
-  /** A topic that shrank keeps connections where they are, although their keys may belong elsewhere now. */
+  /** When a topic shrinks, connections stay in their partitions, although their keys may belong elsewhere now. */
   #gatheredFor({ partition }: Batch): GatheredFor | undefined {
     const partitions = this.#partitions;
     return partition === UNPLACED || partitions === undefined ? undefined : { partition, partitions };
@@ -209,7 +210,7 @@ export class UnplacedRecords {
     this.#changed.raise();
   }
 
-  /** Batches that wait for the switch are written to disk after all. */
+  /** Writes the batches that wait in memory to the disk after all. */
   #backToDisk(): void {
     if (this.#state !== 'switching') return;
     this.#state = 'unplaced';
@@ -236,11 +237,11 @@ export class UnplacedRecords {
     });
   }
 
-  /** Tells devices once all that partitions had in memory before is durable. */
+  /** Tells devices `stored` once every earlier batch in the partitions' memory is durable. */
   async #confirm(): Promise<void> {
     this.#unconfirmed = [];
-    // What partitions have in memory must reach their logs, even if the cap is reached: nothing makes room before. New
-    // batches keep to the cap meanwhile, so no more than what is in memory now goes beyond it.
+    // The partitions' batches in memory must reach the logs even past the cap: nothing frees space before that. New
+    // batches keep to the cap meanwhile, so it is exceeded only by the batches that are in memory now.
     await this.#spool.partitionsBeyondCap(this.#host.quiet());
     if (this.#options.signal.aborted) return;
     for (const batch of this.#unconfirmed) batch.settle();
@@ -257,7 +258,7 @@ export class UnplacedRecords {
     const records = recordsIn(this.#spool.sources);
     while (!this.#hasEnded && !(await this.#step()));
     if (this.#hasEnded) return;
-    // What remains of the copying does no harm, and the next start removes it.
+    // Files left over from copying do no harm, and the next start removes them.
     await this.#spool.endPlacing().catch(() => undefined);
     await this.#remember();
     if (this.#state === 'switching') await this.#switch();
@@ -269,7 +270,7 @@ export class UnplacedRecords {
     );
   }
 
-  /** Copies a chunk if there is one. True if nothing is left to do. */
+  /** Copies a chunk if there is one. True if nothing is left to copy or to write. */
   async #step(): Promise<boolean> {
     const { sources } = this.#spool;
     const [source] = sources;
@@ -286,13 +287,13 @@ export class UnplacedRecords {
       nextChunk(source, await this.#spool.copyBytes(CHUNK_BYTES), this.#placingOptions),
     );
     if (chunk === undefined) {
-      // Only damage was left of it, which is passed over; or the end has come.
+      // Only damaged bytes were left, which were skipped, or the gateway stops.
       if (source.records > 0) await pause(RETRY_MS, this.#options.signal);
       return;
     }
     const copy = this.#spool.copy(chunk);
     const isDone = await this.#untilDone('copy', async () => {
-      // A start after a crash goes on for the same number, so that a key's records stay together.
+      // Durable first, so that a start after a crash places the rest of a key's records for the same number.
       await this.#spool.setPartitionCount(chunk.partitions);
       await copy.run();
       return true;
@@ -300,40 +301,40 @@ export class UnplacedRecords {
     if (isDone) this.#host.copied(chunk.batches.keys());
   }
 
-  /** The disk takes nothing, and all that it took before is copied: the batches go to their partitions from memory. */
+  /** The disk cannot be written, and everything on it is copied: batches go to their partitions from memory. */
   async #bypass(): Promise<boolean> {
     const written = this.#writer?.takeBack() ?? [];
-    // They are just being tried again.
+    // The batches are being written again at this moment.
     if (written.length === 0 && (this.#writer?.waiting ?? 0) > 0) {
       await this.#changed.wait(RETRY_MS);
       return false;
     }
-    // Before the batches that came later.
+    // In front of the batches that came later.
     this.#waiting.unshift(...written, ...this.#toWrite.splice(0));
     await this.#switch();
     return this.isPlaced;
   }
 
-  /** Batches that wait in memory go to their partitions, and so do new ones. */
+  /** Hands the batches that wait in memory to their partitions. New ones go there too. */
   async #switch(): Promise<void> {
     const parts = new Map<Batch, Batch[]>();
-    // More may come meanwhile.
+    // More batches may come meanwhile.
     for (let at = 0; at < this.#waiting.length; at++) {
       const batch = this.#waiting[at] as Batch;
       if (this.#hasPartition(batch)) continue;
       await this.#host.seal(batch);
       parts.set(batch, await splitByPartition(batch, this.#placingOptions));
     }
-    // If the gateway stops meanwhile, they are on their way to the disk again.
+    // If the gateway has begun to stop, the batches are on their way to the disk.
     if (this.#state === 'switching') this.#end(parts);
   }
 
-  /** False if the batch was gathered before the partitions were known, or for one that is gone. */
+  /** False if the batch was gathered before the partitions were known, or for a partition that is gone. */
   #hasPartition({ partition }: Batch): boolean {
     return partition !== UNPLACED && partition < this.#placingOptions.partitions;
   }
 
-  /** In one turn: a batch that comes later must not overtake one of these. */
+  /** In one turn, so that no later batch overtakes these. */
   #end(parts: ReadonlyMap<Batch, Batch[]>): void {
     this.#state = 'placed';
     for (const batch of this.#waiting.splice(0)) {
@@ -350,13 +351,13 @@ export class UnplacedRecords {
     return { partitions: this.#partitions ?? 1, limits: this.#limits, codec: this.#options.codec };
   }
 
-  /** It is only a hint for the next start, so a disk that does not take it holds nothing up. */
+  /** The number is only a hint for the next start, so nothing waits for it if the disk fails. */
   async #remember(): Promise<void> {
     if (this.#partitions === undefined) return;
     await this.#spool.setPartitionCount(this.#partitions).catch(() => undefined);
   }
 
-  /** Tries again while the disk fails. Undefined if the end comes before. */
+  /** Tries again while the disk fails. Undefined if the gateway stops before it succeeds. */
   async #untilDone<T>(direction: 'write' | 'copy', work: () => Promise<T>): Promise<T | undefined> {
     const hasEnded = () => (direction === 'copy' ? this.#hasEnded : this.#options.signal.aborted);
     while (!hasEnded()) {
@@ -368,7 +369,7 @@ export class UnplacedRecords {
         const what = direction === 'copy' ? 'copied to their partitions’ logs' : 'written';
         const { message } = error as Error;
         this.#trouble(direction, `records without a partition cannot be ${what}: ${message}`);
-        // New batches do not wait in memory for a disk that fails.
+        // New batches must not wait in memory for a failing disk.
         if (direction === 'copy') this.#backToDisk();
         await pause(RETRY_MS, this.#options.signal);
       }
