@@ -4,19 +4,10 @@
 import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { rateLimited } from '../../log/rate-limited-log.ts';
-import { deadLettersDirectory } from '../../spool/parts.ts';
-import { Spool, type SpoolOptions } from '../../spool/spool.ts';
+import type { Spool } from '../../spool/spool.ts';
 import { pause } from '../../time/backoff.ts';
-import type { Pipeline } from './pipeline.ts';
+import { openPart, type Part, removePart, type SpoolKind } from './orphaned-part.ts';
 import { type SpooledRecords, SpooledTopic } from './spooled-topic.ts';
-
-/** Readings, or dead letters: how they are opened and sent. */
-export interface SpoolKind {
-  readonly spoolOptions: Omit<SpoolOptions, 'directory'>;
-  readonly createPipeline: (topic: string) => Pipeline;
-  /** Why nothing of this kind can be sent at all, or null. */
-  readonly blocked: string | null;
-}
 
 export interface OrphanedSpoolsDeps {
   readonly readings: SpoolKind;
@@ -44,15 +35,6 @@ export interface OrphanedLetters {
   readonly waiting: number;
   /** Why they wait, or null. */
   readonly problem: string | null;
-}
-
-interface Part {
-  readonly directory: string;
-  readonly readings: Spool;
-  /** Undefined if the process left none. */
-  readonly letters: Spool | undefined;
-  /** Of this process, which goes on using it. */
-  readonly isOwn: boolean;
 }
 
 interface Orphan {
@@ -194,7 +176,7 @@ export class OrphanedSpools {
     for (const orphan of this.#orphans.filter(({ sender }) => sender.isSent)) await this.#finish(orphan);
     for (const part of [...this.#parts]) {
       if (this.#orphans.some((orphan) => orphan.part === part)) continue;
-      if (!part.isOwn) await this.#leave(part);
+      if (!part.isOwn) await removePart(part, this.#deps.log);
       this.#parts = this.#parts.filter((other) => other !== part);
     }
     this.#begin();
@@ -206,26 +188,11 @@ export class OrphanedSpools {
     if (this.#abort.signal.aborted) return;
     try {
       // Else an operator has drained and removed it meanwhile.
-      if (existsSync(directory)) this.#add(await this.#openPart(directory));
+      if (existsSync(directory)) this.#add(await openPart(directory, this.#deps));
       this.#waiting.delete(directory);
     } catch (error) {
       this.#waiting.set(directory, (error as Error).message);
       this.#warnOfParts();
-    }
-  }
-
-  async #openPart(directory: string): Promise<Part> {
-    const { readings, letters } = this.#deps;
-    const part = await Spool.open({ ...readings.spoolOptions, directory });
-    try {
-      const place = deadLettersDirectory(directory);
-      const inside = existsSync(place)
-        ? await Spool.open({ ...letters.spoolOptions, directory: place })
-        : undefined;
-      return { directory, readings: part.spool, letters: inside?.spool, isOwn: false };
-    } catch (error) {
-      await part.spool.close();
-      throw error;
     }
   }
 
@@ -302,28 +269,6 @@ export class OrphanedSpools {
       .catch((error: unknown) =>
         this.#deps.log.warn({ err: error, topic }, `Spool: the folders of ${topic} stay`),
       );
-  }
-
-  async #leave({ directory, letters, readings }: Part): Promise<void> {
-    const { log } = this.#deps;
-    try {
-      const isEmpty = letters === undefined || (await letters.remove());
-      if (isEmpty && (await readings.remove())) {
-        log.info({ directory }, `Spool: what was left in ${directory} is sent, and the directory is removed`);
-        return;
-      }
-      log.info(
-        { directory },
-        `Spool: what was left in ${directory} is sent; damaged bytes that were set aside stay`,
-      );
-    } catch (error) {
-      log.warn(
-        { directory, err: error },
-        `Spool: what was left in ${directory} is sent; the directory stays`,
-      );
-    }
-    await letters?.close();
-    await readings.close();
   }
 
   /** Says why a topic is not delivered, once for each reason. */
