@@ -1,5 +1,5 @@
-// The Kafka side of one process, wired up from the settings: readings from append() to their confirmation, dead letters,
-// and the spools of both. It decides nothing about a single record.
+// Wires up the Kafka side of one process: readings from append() to their confirmation, dead letters, and the spools of
+// both. It decides nothing about a single record.
 import type { Logger } from 'pino';
 import { durationText } from '../config/kinds.ts';
 import type { Settings } from '../config/settings.ts';
@@ -30,10 +30,7 @@ import {
 import type { MetadataRefresher } from './topics/metadata-refresher.ts';
 
 export interface KafkaOptions {
-  /**
-   * Kafka refused a record that had been accepted. Resolves when its dead letter is durable; until then the record stays
-   * on disk.
-   */
+  /** Kafka refused an accepted record, which stays on disk until this resolves: then its dead letter is durable. */
   readonly recordRefused: (record: RefusedRecord, reason: string) => Promise<void>;
   readonly log: Logger;
   /** Replaces the client that the settings describe, in tests. */
@@ -41,7 +38,7 @@ export interface KafkaOptions {
 }
 
 export interface KafkaStart {
-  /** Spool directories of former processes. */
+  /** Spool directories that former processes left. */
   readonly orphanedParts?: readonly string[];
   /** How long to wait for another process that has locked the spool. */
   readonly lockWaitMs?: number;
@@ -50,7 +47,7 @@ export interface KafkaStart {
 const ALARM_PARTITIONS = 1;
 
 export class Kafka implements Pipeline {
-  /** Of the readings, as the next three. */
+  /** The pipeline of the readings: these four fields. */
   readonly batcher: Batcher;
   readonly delivery: Delivery;
   readonly budget: BufferBudget;
@@ -132,13 +129,13 @@ export class Kafka implements Pipeline {
     return this.#recovered;
   }
 
-  /** Opens the spool and begins to look for Kafka. Rejects if the spool is in use or cannot be used, or after close(). */
+  /** Opens the spool and starts looking for Kafka. Rejects if the spool cannot be used or locked, or after close(). */
   start(options: KafkaStart = {}): Promise<void> {
     this.#starting = this.#start(options);
     return this.#starting;
   }
 
-  /** Sends open batches and resolves when all records are confirmed or on disk. It waits as long as Kafka takes. */
+  /** Closes open batches and resolves when all readings are confirmed or on disk, however long Kafka takes. */
   async flush(): Promise<void> {
     this.batcher.flush();
     this.#letters.batcher.flush();
@@ -148,7 +145,7 @@ export class Kafka implements Pipeline {
   }
 
   /**
-   * Leaves Kafka: from now on every record goes to the disk, also records that are appended later.
+   * Leaves Kafka: from now on every record goes to the disk, also records appended later.
    * @param appended resolves when no record will be appended any more
    * @returns resolves when `appended` has and memory holds no record
    */

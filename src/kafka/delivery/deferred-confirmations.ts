@@ -1,6 +1,6 @@
 // Holds back the `stored` of batches on disk while Kafka refuses one of their records: a device must hear of a refused
-// record before any `stored` that covers it (docs/protocol.md). Most of the time it is off, and devices are told as soon
-// as the disk has their records. It never defers for longer than MAX_MS.
+// record before any `stored` that covers it (docs/protocol.md). Most of the time it is off, and devices are told as
+// soon as the disk has their records. It never defers for longer than MAX_MS.
 
 /** Long enough for the search for a refused record, about twenty round trips. */
 const MAX_MS = 5_000;

@@ -1,6 +1,6 @@
-// Delivers the batches of one topic: hands each to its partition, tells the sender the leaders, and sums up the figures.
-// A partition decides everything about its own batches (partition.ts). Batches without a certain partition go to the
-// disk (unplaced.ts).
+// Delivers the batches of one topic: hands each to its partition, tells the sender the leaders, and sums up the
+// figures. A partition decides everything about its own batches (partition.ts). Batches without a certain partition go
+// to the disk (unplaced.ts).
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { rateLimited } from '../../log/rate-limited-log.ts';

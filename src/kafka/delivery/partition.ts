@@ -1,5 +1,5 @@
-// One partition of the topic: its batches in memory and in flight, the order of their outcomes, its producer sequence, its
-// way through the disk, and its state. Nobody else changes any of these.
+// One partition of the topic: its batches in memory and in flight, the order of their outcomes, its producer sequence,
+// its way through the disk, and its state. Nobody else changes any of these.
 //
 // | state       | new batches        | sends to Kafka              | next state, and when                                  |
 // |-------------|--------------------|-----------------------------|-------------------------------------------------------|

@@ -1,5 +1,5 @@
-// Sorts records into new batches of their partitions: a chunk from the disk, or one batch in memory. A record's key decides
-// its partition, unless its connection had stayed in another one. It writes nothing to the disk.
+// Sorts records into new batches of their partitions: a chunk from the disk, or one batch in memory. A record's key
+// decides its partition, unless its connection had stayed in another one. It writes nothing to the disk.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Chunk } from '../../spool/chunk-copy.ts';
 import type { SpooledBatch } from '../../spool/segment-reader.ts';

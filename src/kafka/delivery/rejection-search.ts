@@ -1,7 +1,7 @@
-// Finds the records that made Kafka refuse a batch, by halving the batch and sending the parts in order. A refused record
-// is at fault only if Kafka takes other records of the partition: errors such as INVALID_TIMESTAMP can also mean that the
-// clock, the topic or the broker is wrong for every record. So if the first MAX_SUSPECTS records sent alone are all
-// refused, the search stops and no record is given up.
+// Finds the records that made Kafka refuse a batch, by halving the batch and sending the parts in order. A refused
+// record is at fault only if Kafka takes other records of the partition: errors such as INVALID_TIMESTAMP can also mean
+// that the clock, the topic or the broker is wrong for every record. So if the first MAX_SUSPECTS records sent alone
+// are all refused, the search stops and no record is given up.
 import type { Codec } from '../batches/compression.ts';
 import { onlyRecord, type RefusedRecord, split } from '../batches/split-batch.ts';
 import type { Rejected } from './outcome.ts';

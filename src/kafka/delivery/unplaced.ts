@@ -1,6 +1,6 @@
-// Writes batches without a certain partition to the topic's unplaced log. Once the partitions are known, it places their
-// records: it copies them from the unplaced log, and from the logs of partitions that the topic no longer has, into the
-// partitions' logs (placer.ts, chunk-copy.ts).
+// Writes batches without a certain partition to the topic's unplaced log. Once the partitions are known, it places
+// their records: it copies them from the unplaced log, and from the logs of partitions that the topic no longer has,
+// into the partitions' logs (placer.ts, chunk-copy.ts).
 //
 // | state     | new batches go to        | next state, and when                                                     |
 // |-----------|--------------------------|--------------------------------------------------------------------------|

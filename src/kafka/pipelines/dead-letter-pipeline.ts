@@ -1,14 +1,14 @@
-// The dead letters' way to Kafka: a pipeline and a spool of their own, so that letters which Kafka does not take wait
-// on disk, across restarts, apart from the readings. Which letters are kept is decided in dead-letters.ts.
+// Configures the pipeline of the dead letters. It is apart from the readings, so that letters which Kafka does not take
+// wait in a spool of their own. Which letters are kept is decided in dead-letters.ts.
 import { DEAD_LETTERS_NAME } from '../../spool/parts.ts';
 import { BufferBudget } from '../batches/buffer-budget.ts';
 import { type Pipeline, type PipelineContext, TopicPipeline } from './pipeline.ts';
 
-/** Letters in memory: those that Kafka has not answered for, or that wait for the disk. */
+/** Bound on letters in memory, before they are in Kafka or on disk. */
 const BUFFER_BYTES = 8 * 2 ** 20;
-/** A partition waits for each letter of a record, so letters do not wait as long for company as readings may. */
+/** A partition waits for the letter of each refused record, so letters must not linger as long as readings may. */
 const MAX_LINGER_MS = 10;
-/** Letters carry the time of their reading. Kafka may have refused the record for that very time. */
+/** Letters carry the time of their reading, which may be the reason why Kafka refused the record. */
 const TOPIC_CONFIG = { 'message.timestamp.type': 'LogAppendTime' };
 
 export function createDeadLetterPipeline({ settings, codec, cluster, log }: PipelineContext): Pipeline {

@@ -1,6 +1,6 @@
-// The dead letters: lines that were refused and records that Kafka refused, for people to look at. The letter of a
-// record is never dropped: record() resolves only when the letter is in Kafka or on the disk. Refused lines are kept
-// as far as there is room: they have a rate, half of the memory and half of the disk, and never hold up a record.
+// Keeps dead letters, for people to look at: lines that the gateway refused and records that Kafka refused. The letter
+// of a record is never dropped: record() resolves only when the letter is in Kafka or on disk. Refused lines are
+// limited to a rate, half of the memory and half of the disk, and never hold up a record.
 import type { Logger } from 'pino';
 import { rateLimited } from '../../log/rate-limited-log.ts';
 import type { SpoolCap } from '../../spool/spool-cap.ts';
@@ -10,38 +10,38 @@ import type { RefusedRecord } from '../batches/split-batch.ts';
 import { type Pipeline, problemOf, startPipeline, useSpool } from './pipeline.ts';
 
 export interface DeadLetter {
-  /** The line's bytes, or the record's value. */
+  /** The bytes of the line, or the value of the record. */
   readonly value: Uint8Array;
   readonly reason: string;
   readonly connectionId: string;
-  /** Empty before the device identified. */
+  /** Empty if the device had not identified itself. */
   readonly zipcode: string;
   readonly remoteAddress: string;
   readonly receivedAtMs: number;
 }
 
 export interface DeadLetterOptions {
-  /** KAFKA_TOPIC_DEAD_LETTERS names a topic. Without one, refused lines are not kept, and records' letters stay on disk. */
+  /** KAFKA_TOPIC_DEAD_LETTERS names a topic. If not, refused lines are not kept, and letters of records stay on disk. */
   readonly hasTopic: boolean;
-  /** SPOOL_DEAD_BYTES, and what letters take of it, those that former processes left included. */
+  /** Counts the letters on disk against SPOOL_DEAD_BYTES, including those that former processes left. */
   readonly cap: SpoolCap;
-  /** Refused lines a second at most, on average and after a burst of as many. */
+  /** Rate and burst of the token bucket for refused lines. */
   readonly linesPerSecond?: number;
 }
 
 const LINES_PER_SECOND = 100;
 const WARNING_EVERY_MS = 60_000;
-/** Of the memory and of the disk. The rest is for the letters of records, for which a partition waits. */
+/** Share of memory and disk for refused lines. A partition waits for letters of records, so these get the rest. */
 const LINES_SHARE = 0.5;
 
 export class DeadLetters {
-  /** Lines that were not kept: over their rate, or no room for them. */
+  /** Refused lines that were not kept: over their rate, or without room. */
   dropped = 0;
 
   readonly #pipeline: Pipeline;
   readonly #options: Required<DeadLetterOptions>;
   readonly #warnOfWaiting: () => void;
-  /** Letters of records that are not durable yet, those included that wait for room in memory. */
+  /** Letters of records that are not durable yet, including those that wait for room in memory. */
   #records = 0;
   #withoutRoom = 0;
   #tokens: number;
@@ -62,18 +62,18 @@ export class DeadLetters {
     this.#tokens = this.#options.linesPerSecond;
   }
 
-  /** Acknowledged by Kafka. */
+  /** Letters acknowledged by Kafka. */
   get sent(): number {
     return this.#pipeline.delivery.counters.confirmed;
   }
 
-  /** Not acknowledged by Kafka yet, in memory or on disk. */
+  /** Letters in memory or on disk that Kafka has not acknowledged. */
   get waiting(): number {
     const { batcher, delivery } = this.#pipeline;
     return this.#withoutRoom + batcher.openRecords + delivery.inFlightRecords + delivery.spooledRecords;
   }
 
-  /** On disk. */
+  /** Bytes on disk. */
   get bytes(): number {
     return this.#options.cap.bytes;
   }
@@ -85,35 +85,34 @@ export class DeadLetters {
     return `records that Kafka refuses wait, as their dead letters are neither taken by Kafka nor kept on disk: ${trouble}`;
   }
 
-  /** Why letters wait, or null when none does. */
+  /** Why letters wait, or null if none waits. */
   get problem(): string | null {
     if (this.waiting === 0) return null;
     return this.blocked ?? letterProblemOf(this.#pipeline);
   }
 
-  /** Gives the letters their place on disk. Before the first letter. */
+  /** Gives the letters their spool. Call it before the first letter. */
   useSpool(spool: TopicSpool): void {
     useSpool(this.#pipeline, spool);
   }
 
-  /** Begins to look for Kafka; what an earlier process left is sent first. */
+  /** Starts looking for Kafka. Letters that an earlier process left are sent first. */
   start(): void {
     startPipeline(this.#pipeline);
   }
 
-  /** A line that was refused at the socket. Kept if its rate and its share of the room allow it. */
+  /** Keeps a line that the gateway refused, if the rate and the share of room for lines allow it. */
   line(letter: DeadLetter): void {
     if (!this.#options.hasTopic) return;
-    // The rate first: past it a refused line costs next to nothing.
+    // Check the rate first: a line above it then costs almost nothing.
     const body = this.#takeToken() ? encode(letter) : undefined;
     if (body !== undefined && this.#hasRoomForLine(body.length)) this.#append(letter, body);
     else this.dropped++;
   }
 
   /**
-   * A record that had been accepted. Resolves when its letter is durable: acknowledged by Kafka, or synced to the
-   * dead letters' spool. While neither is possible it waits; closed before that, it never resolves, so that nobody
-   * takes the letter for kept.
+   * Keeps a record that had been accepted. Resolves when its letter is acknowledged by Kafka or synced to the dead
+   * letters' spool. If the gateway closes before that, it never resolves, so that nobody takes the letter for kept.
    */
   async record(letter: DeadLetter): Promise<void> {
     this.#records++;
@@ -125,12 +124,12 @@ export class DeadLetters {
     this.#withoutRoom--;
     await this.#append(letter, encode(letter)).settled();
     this.#records--;
-    // Kafka can be reached, as it has just refused the record: what is wrong concerns the dead letters alone.
+    // Kafka can be reached, because it has just refused the record. So the problem concerns only the dead letters.
     if (this.problem !== null) this.#warnOfWaiting();
   }
 
   #append({ receivedAtMs }: DeadLetter, body: Uint8Array) {
-    // Letters have no order among each other, so they are spread.
+    // Letters have no order, so they are spread over the partitions.
     return this.#pipeline.batcher.appendRaw(this.#next++, receivedAtMs, body);
   }
 
@@ -157,16 +156,16 @@ export class DeadLetters {
   }
 }
 
-/** Why nothing is sent if there is no link. */
+/** Why dead letters are not sent if their pipeline has no link. */
 export const NO_LETTERS_LINK = 'KAFKA_BROKERS or KAFKA_TOPIC_DEAD_LETTERS is empty';
 
-/** Why a pipeline of dead letters does not get rid of them, or null. */
+/** Why the letters' pipeline does not deliver them, or null. */
 function letterProblemOf(pipeline: Pipeline): string | null {
   const reason = pipeline.link === undefined ? NO_LETTERS_LINK : problemOf(pipeline);
   return reason === null ? null : `dead letters wait on disk: ${reason}`;
 }
 
-/** A refused record as a letter, and the seq of its message if it had one. */
+/** The dead letter of a refused record, and the seq of its message if it had one. */
 export function letterOf(
   { value, timestampMs }: RefusedRecord,
   reason: string,
@@ -175,7 +174,7 @@ export function letterOf(
   return { letter: { value, reason, connectionId, zipcode, receivedAtMs: timestampMs }, seq };
 }
 
-/** What our own encoding (protocol/record-frame.ts) puts around a reading. A record from elsewhere has none of it. */
+/** Fields that protocol/record-frame.ts puts around a reading. Records written by others have none. */
 function fieldsOf(value: Buffer): { connection_id?: string; zipcode?: string; seq?: number } {
   try {
     return (JSON.parse(value.toString()) ?? {}) as ReturnType<typeof fieldsOf>;

@@ -1,6 +1,6 @@
-// Sends what this process finds on disk and adds nothing to: other topics than KAFKA_TOPIC_METRICS in its own part of
-// the spool, and everything in the parts of former processes, their dead letters included. What is empty afterwards is
-// removed: a topic's folders from the own part, a former process's part as a whole, while its lock is held.
+// Sends spools that nobody writes to any more: topics in this process's part other than KAFKA_TOPIC_METRICS, and
+// everything in the parts of former processes, their dead letters included. It removes the folders of a sent topic from
+// the own part, and the whole part of a former process, while it holds the lock.
 import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { rateLimited } from '../../log/rate-limited-log.ts';
@@ -14,7 +14,7 @@ export interface OrphanedSpoolsDeps {
   readonly letters: SpoolKind;
   /** KAFKA_TOPIC_METRICS. */
   readonly currentTopic: string;
-  /** Some broker is connected. */
+  /** At least one broker is connected. */
   readonly isConnected: () => boolean;
   readonly log: Logger;
 }
@@ -24,7 +24,7 @@ export interface OtherTopic {
   readonly topic: string;
   readonly records: number;
   readonly bytes: number;
-  /** Why they are not delivered now, or null. */
+  /** Why the topic is not delivered now, or null. */
   readonly problem: string | null;
 }
 
@@ -33,7 +33,7 @@ export interface OrphanedLetters {
   /** Acknowledged by Kafka. */
   readonly sent: number;
   readonly waiting: number;
-  /** Why they wait, or null. */
+  /** Why the letters wait, or null. */
   readonly problem: string | null;
 }
 
@@ -41,13 +41,13 @@ interface Orphan {
   readonly part: Part;
   readonly kind: SpoolKind;
   readonly sender: SpooledTopic;
-  /** The problem that the log has named last, and when. */
-  said: { readonly problem: string | null; readonly atMs: number };
+  /** The problem that the log named last, and when. */
+  lastWarning: { readonly problem: string | null; readonly atMs: number };
 }
 
 const POLL_MS = 500;
-/** Topics that are begun at a time. One that is stuck keeps its pipeline and lets the next one begin. */
-const MAX_BEGUN = 8;
+/** Topics that are sent at the same time. A stuck topic keeps its pipeline, but does not count. */
+const MAX_ACTIVE = 8;
 const WARN_EVERY_MS = 60_000;
 
 export class OrphanedSpools {
@@ -57,8 +57,8 @@ export class OrphanedSpools {
   #lettersSent = 0;
   #orphans: Orphan[] = [];
   #parts: Part[] = [];
-  /** Parts that are not opened yet, as their process may be about to end; with the reason, once opening has failed. */
-  readonly #waiting = new Map<string, string | null>();
+  /** Directories that are not open yet, because their process may still be ending. The reason is set if opening failed. */
+  readonly #unopened = new Map<string, string | null>();
   readonly #warnOfParts: () => void;
   readonly #abort = new AbortController();
   #running: Promise<void> = Promise.resolve();
@@ -74,30 +74,30 @@ export class OrphanedSpools {
     );
   }
 
-  /** Readings: what was found, and what became of it. */
+  /** Readings found on disk, by what became of them. */
   get records(): SpooledRecords {
     const sum = { ...this.#done };
     for (const { sender } of this.#readings) add(sum, sender.records);
     return sum;
   }
 
-  /** Damaged places that were passed over. */
+  /** Damaged places in readings that were skipped. */
   get badBatches(): number {
     return this.#readings.reduce((sum, { sender }) => sum + sender.spool.badBatches, this.#badBatchesDone);
   }
 
-  /** Wall clock of the oldest reading, milliseconds since 1970; undefined if there is none. */
+  /** Time of the oldest reading, in milliseconds since 1970. Undefined if there is none. */
   get oldestMs(): number | undefined {
     const times = this.#readings.flatMap(({ sender }) => sender.spool.oldestMs ?? []);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** Records are being sent from the disk. Asked many times a second, so it may be half a second old. */
+  /** Records are being sent from the disk. Up to POLL_MS old, because it is read many times a second. */
   get isSending(): boolean {
     return this.#isSending;
   }
 
-  /** A topic may occur once for each part. */
+  /** A topic occurs once for each part that has it. */
   get otherTopics(): readonly OtherTopic[] {
     return this.#readings.filter((orphan) => this.#isOther(orphan)).map(toOtherTopic);
   }
@@ -114,7 +114,7 @@ export class OrphanedSpools {
     };
   }
 
-  /** Why the disk does not give records back, or null. */
+  /** Why the disk cannot be read, or null. */
   get trouble(): string | null {
     return firstText(this.#orphans.map(({ sender }) => sender.trouble));
   }
@@ -124,21 +124,21 @@ export class OrphanedSpools {
     return [...this.#readings.flatMap(({ sender }) => sender.problem ?? []), ...this.#partProblems];
   }
 
-  /** Counts the other topics of this process's own part from now on. They are sent after start(). */
+  /** From now on counts the other topics in this process's own part. start() begins to send them. */
   adopt(own: Spool): void {
     this.#add({ directory: own.directory, readings: own, letters: undefined, isOwn: true });
   }
 
-  /** Opens the parts of former processes, as far as that is possible now, and begins to send. */
+  /** Opens the parts of former processes that can be opened now, and begins to send. */
   async start(directories: readonly string[]): Promise<void> {
     if (this.#abort.signal.aborted) return;
-    for (const directory of directories) this.#waiting.set(directory, null);
+    for (const directory of directories) this.#unopened.set(directory, null);
     const begun = this.#work();
     this.#running = begun.then(() => this.#goOn());
     await begun;
   }
 
-  /** Closes the parts of former processes; the own one has an owner. */
+  /** Stops sending, and closes the parts of former processes. The own part's owner closes it. */
   async close(): Promise<void> {
     this.#abort.abort();
     await this.#running;
@@ -154,13 +154,13 @@ export class OrphanedSpools {
   }
 
   get #partProblems(): string[] {
-    return [...this.#waiting].flatMap(([directory, reason]) =>
+    return [...this.#unopened].flatMap(([directory, reason]) =>
       reason === null ? [] : `${directory}: ${reason}`,
     );
   }
 
   get #isDone(): boolean {
-    return this.#waiting.size + this.#orphans.length + this.#parts.length === 0;
+    return this.#unopened.size + this.#orphans.length + this.#parts.length === 0;
   }
 
   async #goOn(): Promise<void> {
@@ -172,14 +172,14 @@ export class OrphanedSpools {
   }
 
   async #work(): Promise<void> {
-    for (const directory of [...this.#waiting.keys()]) await this.#open(directory);
+    for (const directory of [...this.#unopened.keys()]) await this.#open(directory);
     for (const orphan of this.#orphans.filter(({ sender }) => sender.isSent)) await this.#finish(orphan);
     for (const part of [...this.#parts]) {
       if (this.#orphans.some((orphan) => orphan.part === part)) continue;
       if (!part.isOwn) await removePart(part, this.#deps.log);
       this.#parts = this.#parts.filter((other) => other !== part);
     }
-    this.#begin();
+    this.#startNext();
     this.#isSending = this.#orphans.some(({ sender }) => sender.isStarted && !sender.isStuck);
     for (const orphan of this.#orphans) this.#warn(orphan);
   }
@@ -187,16 +187,16 @@ export class OrphanedSpools {
   async #open(directory: string): Promise<void> {
     if (this.#abort.signal.aborted) return;
     try {
-      // Else an operator has drained and removed it meanwhile.
+      // An operator may have drained and removed the part meanwhile.
       if (existsSync(directory)) this.#add(await openPart(directory, this.#deps));
-      this.#waiting.delete(directory);
+      this.#unopened.delete(directory);
     } catch (error) {
-      this.#waiting.set(directory, (error as Error).message);
+      this.#unopened.set(directory, (error as Error).message);
       this.#warnOfParts();
     }
   }
 
-  /** In one turn, so that the part's records count from one moment on. */
+  /** In one turn, so that the figures never show a part of the records. */
   #add(part: Part): void {
     const { readings, letters, log, currentTopic } = this.#deps;
     const orphan = (kind: SpoolKind, spool: Spool) =>
@@ -206,7 +206,7 @@ export class OrphanedSpools {
           part,
           kind,
           sender: new SpooledTopic(topic, () => kind.createPipeline(topic.topic)),
-          said: { problem: null, atMs: Number.NEGATIVE_INFINITY },
+          lastWarning: { problem: null, atMs: Number.NEGATIVE_INFINITY },
         }));
     const added = [
       ...orphan(readings, part.readings),
@@ -232,20 +232,21 @@ export class OrphanedSpools {
     }
   }
 
-  /** Begins with the next topics. Those that are stuck do not hold up others, unless all of Kafka is away. */
-  #begin(): void {
+  /** Starts the next topics. Stuck topics do not hold up others while a broker is connected. */
+  #startNext(): void {
     if (this.#abort.signal.aborted) return;
-    const isBegun = ({ sender }: Orphan) => sender.isStarted && !(sender.isStuck && this.#deps.isConnected());
-    let begun = this.#orphans.filter(isBegun).length;
+    const isActive = ({ sender }: Orphan) =>
+      sender.isStarted && !(sender.isStuck && this.#deps.isConnected());
+    let active = this.#orphans.filter(isActive).length;
     for (const { sender, kind } of this.#orphans) {
-      if (begun >= MAX_BEGUN) return;
+      if (active >= MAX_ACTIVE) return;
       if (sender.isStarted || kind.blocked !== null) continue;
       sender.start();
-      begun++;
+      active++;
     }
   }
 
-  /** Nothing is left of the topic in its part. */
+  /** Closes a topic of which nothing is left on disk, and adds its figures to the sums. */
   async #finish(orphan: Orphan): Promise<void> {
     const { part, kind, sender } = orphan;
     await sender.close();
@@ -263,7 +264,7 @@ export class OrphanedSpools {
         `Spool: nothing of ${topic}, which KAFKA_TOPIC_METRICS no longer names, is left on disk`,
       );
     if (!part.isOwn) return;
-    // What cannot be removed is met again by the next start.
+    // The next start finds folders that cannot be removed now.
     await part.readings
       .removeTopic(sender.spool)
       .catch((error: unknown) =>
@@ -271,15 +272,15 @@ export class OrphanedSpools {
       );
   }
 
-  /** Says why a topic is not delivered, once for each reason. */
+  /** Logs why a topic is not delivered: a new reason at once, the same one every WARN_EVERY_MS. */
   #warn(orphan: Orphan): void {
     const { sender, kind } = orphan;
-    // Without any broker it is said for all topics at once elsewhere.
+    // Without any broker, the metadata refresher logs it once for all topics.
     if (!sender.isStuck || !this.#deps.isConnected()) return;
     const { problem, topic, spool } = sender;
     const now = performance.now();
-    if (orphan.said.problem === problem || now - orphan.said.atMs < WARN_EVERY_MS) return;
-    orphan.said = { problem, atMs: now };
+    if (orphan.lastWarning.problem === problem || now - orphan.lastWarning.atMs < WARN_EVERY_MS) return;
+    orphan.lastWarning = { problem, atMs: now };
     const what = kind === this.#deps.letters ? 'dead letters of a former process' : `records of ${topic}`;
     this.#deps.log.warn(
       { topic, records: spool.records, reason: problem },

@@ -1,5 +1,5 @@
-// One topic's batcher, delivery and link, wired up: readings have one, dead letters another, and so has each topic that
-// is only sent from the disk.
+// Wires up one topic's batcher, delivery and link to Kafka. Readings have one pipeline, dead letters another, and each
+// topic that is only sent from the disk one too. It touches no record.
 import type { Logger } from 'pino';
 import type { Settings } from '../../config/settings.ts';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
@@ -11,12 +11,12 @@ import type { KafkaCluster, TopicToCreate } from '../client/cluster.ts';
 import { Delivery, type DeliveryEvents } from '../delivery/delivery.ts';
 import { MetadataRefresher } from '../topics/metadata-refresher.ts';
 
-/** Kafka's own default for max.message.bytes, until the topic's is known. */
+/** Kafka's default for max.message.bytes, used until the topic's own value is known. */
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
-/** There may be hundreds of topics on disk that Kafka does not take, and each of them goes on asking for its leaders. */
+/** Slow, because hundreds of topics on disk that Kafka does not take may all be asking for their leaders. */
 const DISK_RETRY = { firstMs: 200, maxMs: 5_000 };
 
-/** What all pipelines of a process share. */
+/** Shared by all pipelines of a process. */
 export interface PipelineContext {
   readonly settings: Settings;
   readonly codec: Codec;
@@ -33,7 +33,7 @@ export interface PipelineOptions extends PipelineContext {
   /** Other topics that are created if they are missing. */
   readonly others?: readonly TopicToCreate[];
   readonly quiet: boolean;
-  /** Pauses between attempts to learn the leaders. */
+  /** Back-off between attempts to learn the leaders. */
   readonly retry?: { readonly firstMs: number; readonly maxMs: number };
   /** Makes a refused record durable elsewhere. 'append-again': it goes to the end of its own partition. */
   readonly recordRefused: ((record: RefusedRecord, reason: string) => Promise<void>) | 'append-again';
@@ -133,19 +133,19 @@ export function createDiskPipeline(
   return new TopicPipeline({ ...context, topic, budget, quiet: true, retry: DISK_RETRY, recordRefused });
 }
 
-/** Gives the pipeline its place on disk. What is there is sent before anything new. */
+/** Gives the pipeline its spool. Records already there are sent before new ones. */
 export function useSpool({ delivery, batcher }: Pipeline, spool: TopicSpool): void {
   delivery.useSpool(spool);
   if (spool.partitionCount !== undefined) batcher.setPartitions(spool.partitionCount);
 }
 
-/** Begins to look for Kafka. */
+/** Starts looking for Kafka. */
 export function startPipeline({ link, delivery }: Pipeline): void {
   if (link === undefined) delivery.unreachable();
   else link.start();
 }
 
-/** Sends nothing more. The spool stays open, as its owner may have other topics in it. */
+/** Stops sending. The spool stays open, because its owner may have other topics in it. */
 export async function closePipeline({ link, batcher, budget, delivery }: Pipeline): Promise<void> {
   link?.close();
   batcher.stop();
@@ -153,7 +153,7 @@ export async function closePipeline({ link, batcher, budget, delivery }: Pipelin
   await delivery.close();
 }
 
-/** Why the pipeline does not get rid of its records, or null. Says what to do if that does not pass by itself. */
+/** Why the pipeline does not deliver its records, or null. Includes advice if the problem does not pass by itself. */
 export function problemOf({ link, delivery }: Pipeline): string | null {
   if (link === undefined) return 'KAFKA_BROKERS is empty';
   const { counters, failingPartitions, heldPartitions, problems, spoolTrouble } = delivery;

@@ -1,11 +1,11 @@
-// Sends what a part of the spool has of one topic, under the topic's own name and by a pipeline of its own. Nothing is
-// added to it. What becomes of the files afterwards is its owner's business.
+// Sends the records of one topic in one part of the spool, through a pipeline of its own. It adds no records, and
+// leaves the files to its owner.
 import type { TopicSpool } from '../../spool/topic-spool.ts';
 import { closePipeline, type Pipeline, problemOf, startPipeline, useSpool } from './pipeline.ts';
 
-/** Records by what became of them. */
+/** Records of a spool, by what became of them. */
 export interface SpooledRecords {
-  /** On disk when it was opened. */
+  /** On disk when the spool was opened. */
   readonly recovered: number;
   readonly confirmed: number;
   readonly deadLettered: number;
@@ -13,7 +13,7 @@ export interface SpooledRecords {
   readonly spooled: number;
 }
 
-/** A pipeline that has had a problem for so long does not go on by itself within a moment. */
+/** A problem this long after the start will not pass within a moment. */
 const PATIENCE_MS = 5_000;
 
 export class SpooledTopic {
@@ -43,7 +43,7 @@ export class SpooledTopic {
     return { recovered: this.recovered, confirmed, deadLettered, damaged, spooled };
   }
 
-  /** Nothing is left on disk, or on its way from there. */
+  /** No record is left on disk or in flight from there. */
   get isSent(): boolean {
     return this.spool.records === 0 && (this.#pipeline?.delivery.spoolingPartitions ?? 0) === 0;
   }
@@ -53,12 +53,12 @@ export class SpooledTopic {
     return this.#pipeline === undefined ? null : problemOf(this.#pipeline);
   }
 
-  /** The problem has lasted: nobody should wait for this topic. */
+  /** It was started a while ago and has a problem: other topics should not wait for this one. */
   get isStuck(): boolean {
     return this.problem !== null && performance.now() - this.#startedAtMs >= PATIENCE_MS;
   }
 
-  /** Why the disk does not give records back, or null. */
+  /** Why the disk cannot be read, or null. */
   get trouble(): string | null {
     return this.#pipeline?.delivery.spoolTrouble ?? null;
   }
@@ -70,7 +70,7 @@ export class SpooledTopic {
     startPipeline(this.#pipeline);
   }
 
-  /** Its figures stay. */
+  /** Stops sending. The figures remain. */
   async close(): Promise<void> {
     if (this.#pipeline !== undefined) await closePipeline(this.#pipeline);
   }
