@@ -1,5 +1,5 @@
-// Delivery held to its promises through random histories: lost requests and answers, refusals of every class, records
-// at fault, Kafka out of reach, restarts from the disk as a crash leaves it. Each history comes from its seed.
+// Checks Delivery's promises in random histories: lost requests and answers, refusals of every class, records at fault,
+// outages of Kafka, and restarts from a disk as a crash leaves it. A seed determines its history.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,7 +17,7 @@ const UNKNOWN_PRODUCER_ID = 59;
 
 type Stage = Awaited<ReturnType<typeof deliveryStage>>;
 
-/** One partition's life. What a crash may lose was never told `stored`. */
+/** The history of one partition. A crash may lose only records that were never called stored. */
 class History {
   readonly broker = new ModelBroker();
   readonly #random: Random;
@@ -26,13 +26,13 @@ class History {
   #nextId = 1;
   readonly #atFault = new Set<number>();
   readonly #letters = new Set<number>();
-  /** Delivered since the latest start and not told `stored`. */
+  /** Delivered since the latest start and not called stored. */
   #open: number[] = [];
   readonly #lost = new Set<number>();
   crashes = 0;
-  /** No record is at fault, and the broker never forgets the producer: then nothing may be there twice. */
+  /** No record is at fault and the broker never forgets the producer, so Kafka may hold no record twice. */
   readonly #isSmooth: boolean;
-  /** A copy is allowed once Kafka forgot a producer or a crash broke off a search. */
+  /** Copies are allowed once Kafka forgot a producer or a crash broke off a search. */
   mayCopy = false;
 
   constructor(t: TestContext, seed: number) {
@@ -54,7 +54,7 @@ class History {
     }
     this.broker.fate = () => ({ kind: 'taken' });
     await this.#connect();
-    // A last record at fault needs another one that Kafka takes.
+    // The last record, if at fault, is given up only after Kafka takes another one.
     this.#deliver([this.#nextId++]);
     const { delivery, spool } = this.#current;
     await until(() => delivery.inFlightRecords + spool.records === 0, 'everything is settled', 15_000);
@@ -146,14 +146,14 @@ class History {
     };
   }
 
-  /** The process dies: what is on disk goes on, what was only in memory was never told `stored`. */
+  /** The process dies. Records on disk remain; records only in memory were never called stored. */
   async #crash(): Promise<void> {
     this.crashes++;
     const { close, session, directory } = this.#current;
-    // Nothing is told `stored` within this turn, so the copy holds at least what was.
+    // No record is called stored in this turn, so the copy holds every record that was.
     const told = session.storedSeqs.at(-1) ?? 0;
     const copy = crashCopy(this.#t, directory);
-    // A search that is broken off sends again what it had sent and could not acknowledge yet.
+    // A search that breaks off sends records again that it sent and could not acknowledge.
     if (this.#atFault.size > 0) this.mayCopy = true;
     await close();
     for (const id of this.#open) {

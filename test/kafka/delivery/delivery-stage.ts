@@ -1,4 +1,4 @@
-// A delivery with a real spool, in front of a broker made of memory, and a device that remembers what it was told.
+// A delivery with a real spool and a model broker, and a device that remembers what it was told.
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { SpoolCap } from '../../../src/spool/spool-cap.ts';
 import { type FakeSession, fakeSession, reading, silent } from './fakes.ts';
 import type { ModelBroker } from './model-broker.ts';
 
-/** Random runs that a model test plays. */
+/** How many random runs a model test plays. */
 export const SEEDS = Number(process.env.SLUICE_MODEL_SEEDS ?? 40);
 export const LIMITS = { bytes: 100_000, records: 100 };
 
@@ -22,7 +22,7 @@ export interface StageOptions extends Partial<DeliveryOptions> {
   readonly directory?: string;
   readonly partitions?: number;
   readonly maxBytes?: number;
-  /** The number of partitions is remembered from before, as in most starts. */
+  /** The spool remembers the number of partitions, as at most starts. */
   readonly isKnown?: boolean;
   /** Makes a refused record durable elsewhere. */
   readonly keepLetter?: (id: number, reason: string) => Promise<void>;
@@ -36,7 +36,7 @@ export function temporaryDirectory(t: TestContext): string {
   return directory;
 }
 
-/** What a crash leaves of a directory. */
+/** A copy of the directory as a crash would leave it. */
 export function crashCopy(t: TestContext, directory: string): string {
   const copy = temporaryDirectory(t);
   for (let tries = 1; ; tries++) {
@@ -44,7 +44,7 @@ export function crashCopy(t: TestContext, directory: string): string {
       cpSync(directory, copy, { recursive: true });
       return copy;
     } catch (error) {
-      // A segment that was acknowledged is deleted by another thread meanwhile.
+      // Another thread has deleted an acknowledged segment meanwhile.
       if (tries === 5) throw error;
       rmSync(copy, { recursive: true, force: true });
     }
@@ -103,9 +103,9 @@ export async function deliveryStage(t: TestContext, options: StageOptions) {
     session,
     letters,
     directory,
-    /** Ends this gateway, as a stop does. */
+    /** Ends this gateway in order. */
     close,
-    /** One batch with these readings; the session hears of the last id. */
+    /** Delivers one batch with these readings. The device hears `stored` with the last id. */
     deliver(
       ids: readonly number[],
       {
@@ -147,7 +147,7 @@ export function range(from: number, to: number): number[] {
 
 /**
  * Plays one random run for each seed, all at the same time, and names the seeds that failed. The environment variables
- * SLUICE_MODEL_SEED (the first seed) and SLUICE_MODEL_SEEDS (how many) play other ones.
+ * SLUICE_MODEL_SEED (the first seed) and SLUICE_MODEL_SEEDS (how many) choose the seeds.
  */
 export async function playSeeds(play: (seed: number) => Promise<void>): Promise<void> {
   const first = Number(process.env.SLUICE_MODEL_SEED ?? 1);

@@ -1,6 +1,6 @@
-// Delivery held to its promises in worlds that change around it: several devices, a topic that is not known yet or comes
-// back with another number of partitions, another cluster at the same address, a disk that is slow or fails, stops and
-// crashes at any moment.
+// Checks Delivery's promises in random worlds: several devices, a topic that is not known yet or comes back with
+// another number of partitions, another cluster at the same address, a slow or failing disk, and stops and crashes at
+// any moment.
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,10 +24,10 @@ type Stage = Awaited<ReturnType<typeof deliveryStage>>;
 
 interface Device {
   readonly session: FakeSession;
-  /** Of each of its connections, which end with the gateway's process. */
+  /** One per connection. Connections end with the gateway's process. */
   readonly connections: number[][];
   readonly sent: number[];
-  /** Accepted since the start of the process, and not told `stored` when it ended. */
+  /** Accepted since the start of the process, and not called stored when it ended. */
   readonly lost: Set<number>;
   from: number;
 }
@@ -38,19 +38,19 @@ class World {
   readonly #t: TestContext;
   readonly #devices: Device[] = [];
   readonly #letters: number[] = [];
-  /** The broker refuses every record for a while. A record that it refused and then takes may come behind later ones. */
+  /** The broker refuses every record for a while. A record that it takes afterwards may come behind later ones. */
   readonly #isMoody: boolean;
   #stage: Stage | undefined;
   #nextId = 1;
-  /** The topic has the same number of partitions all the time: then a device's order holds across restarts, too. */
+  /** The topic keeps its number of partitions, so a device's order holds across restarts too. */
   readonly #isSteady: boolean;
-  /** Partitions that the batcher gives batches to, undefined while none is known, and those that the topic has. */
+  /** How many partitions the batcher knows, undefined for none, and how many the topic has. */
   #placedFor: number | undefined;
   #partitions: number;
   #cluster = 1;
   #isCut = false;
   #isDiskBad = false;
-  /** Everything that waits for Kafka or the disk, to be awaited at the end. */
+  /** Promises that wait for Kafka or the disk. They are awaited at the end. */
   #connecting: Promise<void> | undefined;
 
   constructor(t: TestContext, seed: number) {
@@ -96,7 +96,7 @@ class World {
 
   check(): void {
     const ids = this.broker.arrived.map(({ value }) => idOf(value));
-    // A check that begins or ends in the middle of a search makes dead letters of good records.
+    // If the check changes during a search, good records become dead letters.
     const there = new Set([...ids, ...this.#letters]);
     for (const { session, sent, connections, lost } of this.#devices) {
       for (const ordered of this.#isSteady ? [sent] : connections) {
@@ -120,7 +120,7 @@ class World {
   }
 
   async #start(directory?: string): Promise<void> {
-    // A hint that is lost costs time only.
+    // Losing this hint costs only time.
     if (directory !== undefined && this.#random.next() < 0.3)
       rmSync(join(directory, 'readings.layout'), { force: true });
     this.#stage = await deliveryStage(this.#t, {
@@ -150,7 +150,7 @@ class World {
     }
   }
 
-  /** The disk is slow, and fails while it is bad. */
+  /** Makes the disk slow, and makes it fail now and then while #isDiskBad is set. */
   #spoil(log: SpoolLog): void {
     const random = this.#random;
     const hinder = async (): Promise<void> => {
@@ -207,7 +207,7 @@ class World {
     };
   }
 
-  /** As the metadata refresher does it. */
+  /** Does what the metadata refresher does. */
   #connect(): Promise<void> {
     this.#connecting ??= this.#refresh(this.#current).finally(() => {
       this.#connecting = undefined;
@@ -226,7 +226,7 @@ class World {
     delivery.setLeaders(new Array<number>(partitions).fill(1), identity, `cluster ${cluster}`);
   }
 
-  /** As the batcher does it. */
+  /** Does what the batcher does. */
   #place(partitions: number): void {
     const isFewer = partitions < (this.#placedFor ?? Number.POSITIVE_INFINITY);
     this.#placedFor = partitions;
@@ -272,13 +272,13 @@ class World {
       [{ kind: 'answer-lost', code: 'TIMEOUT' }],
       [{ kind: 'taken' }, { kind: 'refused', errorCode: NOT_LEADER }],
     ]);
-    // Now and then the broker's own check refuses everything for a while.
+    // Sometimes the broker's check refuses everything for a while.
     const isStrict = this.#isMoody && this.#random.next() < 0.3;
     this.broker.check = () => (isStrict ? INVALID_TIMESTAMP : 0);
     const slow = this.#random.between(0, 60);
     this.broker.fate = async () => {
       await sleep(this.#random.between(0, slow));
-      // Nothing is sent to another cluster before delivery knows of it.
+      // Nothing is sent to the new cluster before delivery knows of it.
       return this.#isCut ? { kind: 'lost', code: 'UNREACHABLE' } : this.#random.pick(kinds);
     };
   }
@@ -287,7 +287,7 @@ class World {
     this.#cluster++;
     this.#isCut = true;
     this.broker.replace();
-    // What is under way still brings news of the former one.
+    // Requests under way still bring answers of the former cluster.
     void this.#connect().then(() => (this.#stage === undefined ? undefined : this.#connect()));
   }
 
@@ -310,7 +310,7 @@ class World {
   async #stop(): Promise<void> {
     const { delivery, close, directory } = this.#current;
     const isDone = await Promise.race([delivery.spoolAll().then(() => true), sleep(8000, false)]);
-    // A disk that fails or is full is the only excuse.
+    // Only a failing or full disk is an excuse.
     if (!isDone)
       assert.ok(delivery.spoolTrouble !== null || this.#isDiskBad, 'a stop puts everything on disk');
     this.#end();
@@ -323,7 +323,7 @@ class World {
     void this.#connect();
   }
 
-  /** What was told `stored` up to now has to survive. */
+  /** Records called stored until now must survive. */
   #end(): void {
     this.#stage = undefined;
     this.#connecting = undefined;

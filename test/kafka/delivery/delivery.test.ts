@@ -1,4 +1,4 @@
-// Delivery against a broker made of promises: what it does with each answer, and with none.
+// Tests Delivery against a fake broker: how it reacts to each answer, and to a missing one.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
@@ -44,10 +44,10 @@ function setUp(t: TestContext, options: Partial<DeliveryOptions> = {}) {
   return { delivery, producer, stale, idle, hooks, budget, deliver };
 }
 
-/** Leaders of partitions 0 to 9: node 1 has the even ones, node 2 the odd. */
+/** Leaders of partitions 0 to 9: node 1 leads the even ones, node 2 the odd ones. */
 const LEADERS = Array.from({ length: 10 }, (_, partition) => 1 + (partition % 2));
 
-test('a confirmed batch tells the connections that asked, and gives its memory back', async (t) => {
+test('a confirmed batch tells the connections that asked, and releases its memory', async (t) => {
   const { delivery, producer, idle, budget, deliver } = setUp(t);
   delivery.setLeaders(LEADERS, IDENTITY);
   const session = fakeSession();
@@ -64,7 +64,7 @@ test('a confirmed batch tells the connections that asked, and gives its memory b
   assert.equal(delivery.counters.confirmed, 3);
 });
 
-test('the memory of a batch is used again once Kafka has it, not where it may still be on another connection', async (t) => {
+test('the memory of a batch is reused once Kafka has it, unless another connection may still hold it', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   delivery.setLeaders(LEADERS, IDENTITY);
   const [once, twice] = [batchOf(fakeSession(), 0, 2), batchOf(fakeSession(), 1, 2)];
@@ -82,7 +82,7 @@ test('the memory of a batch is used again once Kafka has it, not where it may st
   assert.deepEqual(twice.bytes, toTwice.bytes[0]);
 });
 
-test('without acks nobody knows when the memory of a batch is free', async (t) => {
+test('with acks 0 the memory of a batch is not reused', async (t) => {
   const { delivery, producer, deliver } = setUp(t, { acks: 0 });
   delivery.setLeaders(LEADERS, undefined);
   const batch = batchOf(fakeSession(), 0, 2);
@@ -93,7 +93,7 @@ test('without acks nobody knows when the memory of a batch is free', async (t) =
   assert.deepEqual(batch.bytes, sent.bytes[0]);
 });
 
-test('what is sent is a whole batch: checksum, producer and a sequence that goes on without gaps', async (t) => {
+test('a sent batch is complete: checksum, producer, and a sequence without gaps', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   delivery.setLeaders(LEADERS, IDENTITY);
   for (const count of [3, 5, 1]) deliver(batchOf(fakeSession(), 0, count));
@@ -142,7 +142,7 @@ test('at most one batch of a partition is in flight, and the next follows in ord
   assert.equal(delivery.isBusy(2), false);
 });
 
-test('partitions of one leader share a request, those of another go to theirs', async (t) => {
+test('partitions with the same leader share a request', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   delivery.setLeaders(LEADERS, IDENTITY);
   for (const partition of [0, 1, 2, 3, 4]) deliver(batchOf(fakeSession(), partition, 1));
@@ -186,7 +186,7 @@ for (const [what, code] of [
   ['failing with a code nobody knows', 9999],
   ['refusing the topic', 29],
 ] as const) {
-  test(`a broker that is ${what} gets the same bytes again later, and nobody hears stored meanwhile`, async (t) => {
+  test(`a broker that is ${what} gets the same bytes again later, and no device hears stored meanwhile`, async (t) => {
     const { delivery, producer, stale, deliver } = setUp(t);
     delivery.setLeaders(LEADERS, IDENTITY);
     const session = fakeSession();
@@ -203,7 +203,7 @@ for (const [what, code] of [
   });
 }
 
-test('after a leader has moved the retry goes to the new one', async (t) => {
+test('when a leader has moved, the retry goes to the new one', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   delivery.setLeaders(LEADERS, IDENTITY);
   deliver(batchOf(fakeSession(), 0, 1));
@@ -218,7 +218,7 @@ test('after a leader has moved the retry goes to the new one', async (t) => {
   assert.deepEqual([first.nodeId, second.nodeId], [1, 3]);
 });
 
-test('a partition without a leader waits and says so, the others do not wait for it', async (t) => {
+test('a partition without a leader waits and reports it, and other partitions do not wait for it', async (t) => {
   const { delivery, producer, stale, deliver } = setUp(t);
   delivery.setLeaders([-1, 2], IDENTITY);
   deliver(batchOf(fakeSession(), 0, 1));
@@ -233,10 +233,10 @@ test('a partition without a leader waits and says so, the others do not wait for
   assert.equal((await producer.request(2)).nodeId, 5);
 });
 
-test('a partition that the topic no longer has does not make the gateway ask without a pause', async (t) => {
+test('a partition that the topic no longer has does not make the gateway ask for leaders without a pause', async (t) => {
   const { delivery, stale, hooks, deliver } = setUp(t);
   const leaders = [1, 1, 1];
-  // The leaders are known at once whenever they are asked for, and partition 7 is never among them.
+  // Every question for the leaders is answered at once, and partition 7 is never among them.
   hooks.leadersStale = () => queueMicrotask(() => delivery.setLeaders(leaders, IDENTITY));
   delivery.setLeaders(leaders, IDENTITY);
   deliver(batchOf(fakeSession(), 7, 1));
@@ -245,13 +245,13 @@ test('a partition that the topic no longer has does not make the gateway ask wit
   assert.ok(stale.length <= 3, `asked ${stale.length} times`);
 });
 
-test('an answer that does not name the partition is no success: the batch goes again', async (t) => {
+test('an answer that does not name the partition is no success: the batch is sent again', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   delivery.setLeaders(LEADERS, IDENTITY);
   const session = fakeSession();
   deliver(batchOf(session, 0, 2, 5));
   const first = await producer.request(1);
-  // As for another topic: decodeProduceResponse leaves such partitions out.
+  // As in an answer for another topic: decodeProduceResponse leaves its partitions out.
   first.answer({ throttleMs: 0, partitions: [] });
   const second = await producer.request(2);
   second.answer({ throttleMs: 0, partitions: [{ partition: 8, errorCode: 0, baseOffset: 0n }] });
@@ -263,7 +263,7 @@ test('an answer that does not name the partition is no success: the batch goes a
   assert.deepEqual(session.storedSeqs, [5]);
 });
 
-test('of the partitions of one request each has its own outcome', async (t) => {
+test('each partition of a request has its own outcome', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   delivery.setLeaders(LEADERS, IDENTITY);
   const [kept, failed] = [fakeSession('1'), fakeSession('2')];
@@ -284,7 +284,7 @@ test('of the partitions of one request each has its own outcome', async (t) => {
   assert.deepEqual([kept.storedSeqs, failed.storedSeqs], [[1], []]);
 });
 
-test('a sequence that the broker has already is a success', async (t) => {
+test('a sequence that the broker already has is a success', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   delivery.setLeaders(LEADERS, IDENTITY);
   const session = fakeSession();
@@ -295,7 +295,7 @@ test('a sequence that the broker has already is a success', async (t) => {
   assert.equal(delivery.counters.retries, 0);
 });
 
-test('a broker that lost track of the sequence gets the batch, and all after it, under a new producer id', async (t) => {
+test('if the broker lost track of the sequence, the batch and all later ones are sent under a new producer id', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   delivery.setLeaders(LEADERS, IDENTITY);
   const session = fakeSession();
@@ -328,13 +328,13 @@ test('a broker that lost track of the sequence gets the batch, and all after it,
     [renewed?.producerId, 3, 1],
   ]);
   assert.deepEqual(session.storedSeqs, [1, 2, 3]);
-  // The other partition's sequence was not in doubt: it keeps its id.
+  // The broker did not doubt the other partition's sequence, so that partition keeps its id.
   deliver(batchOf(fakeSession('other'), 2, 1));
   const other = decodeBatch((await producer.request(5)).bytes[0] as Buffer);
   assert.deepEqual([other.producerId, other.baseSequence], [IDENTITY.producerId, 1]);
 });
 
-test('with acks 0 a batch is taken as delivered once it was written', async (t) => {
+test('with acks 0 a batch counts as delivered once it is written', async (t) => {
   const { delivery, producer, deliver } = setUp(t, { acks: 0 });
   producer.produce = () => Promise.resolve(undefined);
   delivery.setLeaders(LEADERS, undefined);
@@ -344,7 +344,7 @@ test('with acks 0 a batch is taken as delivered once it was written', async (t) 
   assert.deepEqual(session.storedSeqs, [3]);
 });
 
-test('one broker gets at most five requests at a time, and then the rest', async (t) => {
+test('a broker gets at most five requests at a time', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   delivery.setLeaders(new Array(9).fill(1), IDENTITY);
   for (let partition = 0; partition < 7; partition++) {
@@ -361,7 +361,7 @@ test('one broker gets at most five requests at a time, and then the rest', async
   );
 });
 
-test('a batch that comes before the leaders are known waits unsealed, and is sent when they are', async (t) => {
+test('a batch that comes before the leaders are known waits unsealed until then', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   const session = fakeSession();
   const early = batchOf(session, 3, 2, 7);
@@ -375,7 +375,7 @@ test('a batch that comes before the leaders are known waits unsealed, and is sen
   assert.deepEqual([session.storedSeqs, delivery.inFlightRecords], [[7], 0]);
 });
 
-test('a closed delivery sends nothing more and lets whoever waits go', async (t) => {
+test('a closed delivery sends nothing more, and flushed() resolves', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   delivery.setLeaders(LEADERS, IDENTITY);
   const session = fakeSession();

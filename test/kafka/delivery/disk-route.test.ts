@@ -1,5 +1,5 @@
-// Delivery through a real spool to a broker made of promises: which batches are sent from the disk, and what a later
-// start does with them.
+// Tests Delivery with a real spool and a fake broker: which batches are sent from the disk, and how a later start goes
+// on with them.
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -67,7 +67,7 @@ async function setUp(
   });
   const session = fakeSession();
   let seq = 0;
-  /** Batches of so many records, which the session is told of by the batch's number. */
+  /** Delivers batches of these sizes. The session hears the number of each batch. */
   const deliver = (partition: number, ...counts: readonly number[]) => {
     for (const count of counts) {
       const batch = batchOf(session, partition, count, ++seq);
@@ -108,13 +108,13 @@ test('small batches on disk go to Kafka as few large ones, within the limits, nu
   await until(() => delivery.spoolingPartitions === 0, 'the spool is drained');
   assert.deepEqual([delivery.spooledRecords, spool.records, budget.used], [0, 0, 0]);
   assert.equal(delivery.counters.confirmed, 210);
-  // From memory the numbers go on where the disk ended.
+  // Sequences from memory continue where the disk ended.
   deliver(0, 5);
   assert.deepEqual(batchIn(await producer.request(4)), { count: 5, baseSequence: 210, producerId: 42n });
 });
 
 for (const acks of [1, 0] as const) {
-  test(`with acks ${acks} small batches on disk go to Kafka as one, with its checksum and without a producer`, async (t) => {
+  test(`with acks ${acks} small batches on disk go to Kafka as one, with a checksum and without a producer`, async (t) => {
     const { delivery, producer, spool, session, deliver } = await setUp(t, { acks });
     delivery.unreachable();
     deliver(0, 3, 3, 3);
@@ -133,7 +133,7 @@ for (const acks of [1, 0] as const) {
   });
 }
 
-test('what may have reached Kafka before a crash is cut and numbered the same way by the next process', async (t) => {
+test('after a crash, batches that may have reached Kafka get the same bounds and sequences again', async (t) => {
   const first = await setUp(t);
   first.delivery.unreachable();
   first.deliver(0, 2, 2, 2);
@@ -141,7 +141,7 @@ test('what may have reached Kafka before a crash is cut and numbered the same wa
   first.connect();
   const before = await first.producer.request(1);
   assert.deepEqual(batchIn(before), { count: 6, baseSequence: 0, producerId: 42n });
-  // No answer comes, so more goes to the disk behind it, and then the process dies.
+  // No answer comes, more batches go to the disk behind this one, and then the process dies.
   before.fail(new Error('connection lost'));
   first.deliver(0, 4, 4);
   await first.delivery.flushed();
@@ -159,7 +159,7 @@ test('what may have reached Kafka before a crash is cut and numbered the same wa
   await until(() => second.delivery.spoolingPartitions === 0, 'the spool is drained');
 });
 
-test('what had been sent before it came to the disk is sent again as it was, beside nothing else', async (t) => {
+test('a batch that was sent before it went to the disk is sent again unchanged and alone', async (t) => {
   const { delivery, producer, deliver, connect } = await setUp(t);
   connect();
   deliver(0, 4);
@@ -175,7 +175,7 @@ test('what had been sent before it came to the disk is sent again as it was, bes
   await until(() => delivery.spoolingPartitions === 0, 'the spool is drained');
 });
 
-test('under steady load a partition leaves the disk: what comes with its last batch in flight waits in memory', async (t) => {
+test('under steady load a partition leaves the disk: batches that come while its last one is in flight wait in memory', async (t) => {
   const { delivery, producer, budget, session, deliver, connect } = await setUp(t);
   delivery.unreachable();
   deliver(0, 2, 2);
@@ -207,7 +207,7 @@ for (const [what, happen] of [
   ['Kafka goes out of reach', (_, delivery) => delivery.unreachable()],
   ['the gateway stops', (_, delivery) => void delivery.spoolAll()],
 ] as const satisfies readonly (readonly [string, (sent: SentRequest, delivery: Delivery) => void])[]) {
-  test(`what waits in memory for the last batch of the disk is written to the disk where ${what}`, async (t) => {
+  test(`batches that wait in memory for the disk’s last batch are written to the disk when ${what}`, async (t) => {
     const { delivery, producer, budget, session, spool, deliver, connect } = await setUp(t);
     delivery.unreachable();
     deliver(0, 2);
@@ -224,8 +224,8 @@ for (const [what, happen] of [
   });
 }
 
-test('what a full disk does not take goes to Kafka from memory once Kafka is back, after what the disk took', async (t) => {
-  // Room for one batch and a bit, and for none.
+test('batches that a full disk does not take go to Kafka from memory, behind those on the disk, once Kafka is back', async (t) => {
+  // Room for a little more than one batch, and for none.
   for (const maxBytes of [1500, 10]) {
     const { delivery, producer, budget, session, spool, deliver, connect } = await setUp(t, { maxBytes });
     delivery.unreachable();
@@ -251,7 +251,7 @@ test('what a full disk does not take goes to Kafka from memory once Kafka is bac
   }
 });
 
-test('a batch that was being prepared when another cluster came goes there under its identity', async (t) => {
+test('a batch that is being prepared when the cluster changes goes to the new one under its identity', async (t) => {
   const { delivery, producer, spool, deliver, connect } = await setUp(t);
   delivery.unreachable();
   deliver(0, 2);
@@ -267,7 +267,7 @@ test('a batch that was being prepared when another cluster came goes there under
   assert.deepEqual(batchIn(await producer.request(1)), { count: 2, baseSequence: 0, producerId: 77n });
 });
 
-test('a batch that the disk did not take before another cluster came is stamped for that one', async (t) => {
+test('a batch that could not be written before the cluster changed is stamped for the new one', async (t) => {
   const { delivery, producer, deliver, connect } = await setUp(t, { maxBytes: 10 });
   connect();
   deliver(1, 5);
@@ -280,7 +280,7 @@ test('a batch that the disk did not take before another cluster came is stamped 
   assert.deepEqual(batchIn(await producer.request(3)), { count: 2, baseSequence: 0, producerId: 77n });
 });
 
-test('a producer id that the former cluster gave while another one came is not used there', async (t) => {
+test('a producer id that the former cluster gave while the cluster changed is not used in the new one', async (t) => {
   const { producer, delivery, deliver, connect } = await setUp(t, { maxAttempts: 9 });
   connect();
   deliver(0, 2);
@@ -299,7 +299,7 @@ test('a producer id that the former cluster gave while another one came is not u
   assert.deepEqual(batchIn(await producer.request(2)), { count: 2, baseSequence: 0, producerId: 500n });
 });
 
-test('with acks 1 a batch that was stamped for another cluster loses that stamp', async (t) => {
+test('with acks 1 a batch that was stamped for another cluster loses its stamp', async (t) => {
   const first = await setUp(t);
   first.connect();
   first.deliver(0, 2);
@@ -327,7 +327,7 @@ test('a sequence that the disk could not forget is not given to batches from mem
   assert.deepEqual(batchIn(await producer.request(2)), { count: 3, baseSequence: 0, producerId: 500n });
 });
 
-test('what waits for the disk’s last batch is written to the disk if that batch cannot be prepared', async (t) => {
+test('batches that wait for the disk’s last batch are written to the disk if that one cannot be prepared', async (t) => {
   const { delivery, spool, session, deliver, connect } = await setUp(t);
   delivery.unreachable();
   deliver(0, 2);
@@ -345,7 +345,7 @@ test('what waits for the disk’s last batch is written to the disk if that batc
   await until(() => session.storedSeqs.length === 3, 'all is on disk', 300);
 });
 
-test('a disk that fails while batches are gathered skips none of them', async (t) => {
+test('if the disk fails while batches are merged, none of them is skipped', async (t) => {
   const { delivery, producer, spool, deliver, connect } = await setUp(t);
   delivery.unreachable();
   deliver(0, 1, 2, 3);
@@ -362,7 +362,7 @@ test('a disk that fails while batches are gathered skips none of them', async (t
   assert.equal(failures, 4);
 });
 
-test('records that get the offsets of lost ones are not taken for those by Kafka', async (t) => {
+test('Kafka does not take records for lost ones whose offsets they got', async (t) => {
   const first = await setUp(t);
   first.delivery.unreachable();
   first.deliver(0, 1);
@@ -388,7 +388,7 @@ test('records that get the offsets of lost ones are not taken for those by Kafka
   assert.deepEqual(batchIn(await producer.request(2)), { count: 2, baseSequence: 0, producerId: 77n });
 });
 
-test('the stamp of a batch that is written while another cluster comes says nothing to that one', async (t) => {
+test('a batch that is written while the cluster changes does not keep its stamp', async (t) => {
   const { delivery, producer, spool, deliver, connect } = await setUp(t);
   connect();
   const log = await spool.log(0);

@@ -1,4 +1,5 @@
-// Stand-ins for what lies around src/kafka: connections that only remember, and a broker made of promises.
+// Fakes for tests of src/kafka: connections that remember what they were told, and a broker whose answers the test
+// gives.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Batch } from '../../../src/kafka/batches/batch.ts';
@@ -70,14 +71,14 @@ export interface SentRequest {
   readonly bytes: readonly Buffer[];
   answer(answer: ProduceAnswer | undefined): void;
   fail(error: Error): void;
-  /** Answers each partition it names with one error code. */
+  /** Answers every partition of the request with the same error code. */
   answerAll(errorCode: number): void;
 }
 
-/** Keeps what was sent until the test answers it. */
+/** Keeps each request until the test answers it. */
 export class FakeProducer implements Producer {
   readonly sent: SentRequest[] = [];
-  /** Ids handed out, newest last. */
+  /** Producer ids given, newest last. */
   readonly ids: ProducerIdentity[] = [];
   #nextId = 500n;
 
@@ -105,7 +106,7 @@ export class FakeProducer implements Producer {
     return Promise.resolve(id);
   }
 
-  /** Waits until so many requests were sent in all and returns the latest of them. */
+  /** Waits until this many requests were sent in all, and returns the last of them. */
   async request(number: number): Promise<SentRequest> {
     await until(() => this.sent.length >= number, `request ${number}`);
     return this.sent[number - 1] as SentRequest;
@@ -120,7 +121,7 @@ export async function until(condition: () => boolean, what: string, deadlineMs =
   }
 }
 
-/** Lets everything that is due now happen, for what must not follow. */
+/** Lets everything that is due happen, before a test asserts that something did not. */
 export async function turns(count = 20): Promise<void> {
   for (let i = 0; i < count; i++) await nextTurn();
 }

@@ -1,5 +1,5 @@
-// Several batches of a partition in flight, as it is where Kafka is far away: their order, and what becomes of those
-// behind one that fails.
+// Tests several batches of a partition in flight, as with a Kafka that is far away: their order, and the batches behind
+// one that fails.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,11 +13,11 @@ import { batchOf, FakeProducer, fakeSession, silent, turns } from './fakes.ts';
 const IDENTITY = { producerId: 42n, producerEpoch: 3 };
 const NOT_LEADER = 6;
 const OUT_OF_ORDER_SEQUENCE = 45;
-/** So long a round trip that the mean of the recent ones is far, beginning with none. */
+/** Long enough that a single round trip makes the moving mean, which starts at 0, count as far. */
 const ROUND_TRIP_MS = 400;
 const IN_FLIGHT = 5;
 
-/** A partition whose first batch took so long that Kafka is far. */
+/** A partition whose first round trip was so long that Kafka counts as far. */
 async function far(t: TestContext, acks: -1 | 1 = -1) {
   const producer = new FakeProducer();
   const idle: number[] = [];
@@ -52,7 +52,7 @@ async function far(t: TestContext, acks: -1 | 1 = -1) {
   first.answerAll(0);
   await turns();
   assert.deepEqual(session.storedSeqs, [0]);
-  /** What was sent since then, in order: sequence and records. */
+  /** Batches sent since then, in order: producer id, sequence and number of records. */
   const sent = (from = 1) =>
     producer.sent.slice(from).map(({ bytes }) => {
       const { producerId, baseSequence, records } = decodeBatch(bytes[0] as Buffer);
@@ -61,7 +61,7 @@ async function far(t: TestContext, acks: -1 | 1 = -1) {
   return { delivery, producer, session, deliver, sent, idle, refused };
 }
 
-test('several are in flight, in order, and the next leaves with each answer', async (t) => {
+test('several batches are in flight, in order, and each answer lets the next one leave', async (t) => {
   const { delivery, producer, session, deliver, sent, idle } = await far(t);
   for (let i = 1; i <= IN_FLIGHT + 2; i++) {
     assert.equal(delivery.isBusy(0), i > IN_FLIGHT);
@@ -79,7 +79,7 @@ test('several are in flight, in order, and the next leaves with each answer', as
   producer.sent[1]?.answerAll(0);
   await turns();
   assert.deepEqual(sent(6), [[42, 16, 6]]);
-  // A later one's answer says nothing until those before it have theirs.
+  // The answer to a later batch does not count until the earlier ones are answered.
   producer.sent[3]?.answerAll(0);
   await turns();
   assert.deepEqual(session.storedSeqs, [0, 1]);
@@ -93,7 +93,7 @@ test('several are in flight, in order, and the next leaves with each answer', as
   assert.deepEqual(session.storedSeqs, [0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
-test('behind one that fails nothing counts: after it each goes again, alone, with the same bytes', async (t) => {
+test('after a failed batch those behind it are sent again too, one by one, with the same bytes', async (t) => {
   const { delivery, producer, session, deliver } = await far(t);
   for (let i = 1; i <= 3; i++) deliver(i);
   await producer.request(4);
@@ -102,7 +102,7 @@ test('behind one that fails nothing counts: after it each goes again, alone, wit
   two?.answerAll(OUT_OF_ORDER_SEQUENCE);
   deliver(4);
   await sleep(100);
-  // The last one's answer is still to come.
+  // The last batch is not answered yet.
   assert.equal(producer.sent.length, 4);
   three?.fail(new Error('connection reset'));
   for (const before of [one, two, three]) {
@@ -114,7 +114,7 @@ test('behind one that fails nothing counts: after it each goes again, alone, wit
     await turns();
     if (before === one) break;
   }
-  // Healthy again: the rest may leave together.
+  // The partition is healthy again, so the rest may leave together.
   await producer.request(8);
   assert.deepEqual(
     producer.sent.slice(5).map(({ bytes }) => decodeBatch(bytes[0] as Buffer).baseSequence),
@@ -128,7 +128,7 @@ test('behind one that fails nothing counts: after it each goes again, alone, wit
   assert.equal(producer.ids.length, 0);
 });
 
-test('a partition whose leader moved sends nothing to the new one before the old one has answered', async (t) => {
+test('a partition whose leader moved sends nothing to the new one before the old one answers', async (t) => {
   const { delivery, producer, deliver, sent } = await far(t);
   deliver(1);
   await producer.request(2);
@@ -144,7 +144,7 @@ test('a partition whose leader moved sends nothing to the new one before the old
   await delivery.flushed();
 });
 
-test('without idempotence one is in flight, however far Kafka is', async (t) => {
+test('without idempotence only one batch is in flight, however far Kafka is', async (t) => {
   const { delivery, producer, deliver } = await far(t, 1);
   deliver(1);
   deliver(1);
@@ -157,7 +157,7 @@ test('without idempotence one is in flight, however far Kafka is', async (t) => 
   await delivery.flushed();
 });
 
-test('nothing is sent to another cluster while batches of the former one are in flight, even under an equal id', async (t) => {
+test('nothing is sent to another cluster while batches to the former one are in flight, even under an equal id', async (t) => {
   const { delivery, producer, deliver, sent } = await far(t);
   deliver(1);
   deliver(2);
@@ -172,7 +172,7 @@ test('nothing is sent to another cluster while batches of the former one are in 
   assert.deepEqual(sent(3), [[42, 0, 1]]);
 });
 
-test('an answer of the former cluster does not say that another one knows the producer', async (t) => {
+test('an answer of the former cluster does not prove that the new one knows the producer', async (t) => {
   const { delivery, producer, deliver, sent } = await far(t);
   deliver(1);
   await turns();

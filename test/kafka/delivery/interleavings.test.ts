@@ -1,12 +1,12 @@
-// Two things at once: batches merged from the disk without a producer, and partitions that become fewer while one of
-// them is in the middle of something else. More of the latter is in unplaced.test.ts.
+// Tests events that coincide: batches merged from the disk without a producer, and a topic that gets fewer partitions
+// while one of them is busy. unplaced.test.ts has more of the latter.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deliveryStage, idsIn, LIMITS, range } from './delivery-stage.ts';
 import { turns, until } from './fakes.ts';
 import { ModelBroker } from './model-broker.ts';
 
-test('the topic gets fewer partitions while one of those that are gone is just opening its log', async (t) => {
+test('the topic loses a partition that is just opening its log', async (t) => {
   const broker = new ModelBroker();
   const { delivery, spool, deliver, connect } = await deliveryStage(t, { broker, partitions: 3 });
   delivery.unreachable();
@@ -20,7 +20,7 @@ test('the topic gets fewer partitions while one of those that are gone is just o
 });
 
 for (const acks of [1, 0] as const) {
-  test(`with acks ${acks} batches merged from the disk are whole`, async (t) => {
+  test(`with acks ${acks} batches merged from the disk are complete`, async (t) => {
     const broker = new ModelBroker();
     const stage = await deliveryStage(t, { broker, acks });
     stage.delivery.unreachable();
@@ -35,7 +35,7 @@ for (const acks of [1, 0] as const) {
   });
 }
 
-test('batches in memory of a partition that stays are delivered beside the records that it gets from one that is gone', async (t) => {
+test('a partition that stays delivers its batches in memory and the records that it gets from one that is gone', async (t) => {
   const broker = new ModelBroker();
   const stage = await deliveryStage(t, { broker, partitions: 2, maxAttempts: 100 });
   const { delivery, spool, session, deliver } = stage;
@@ -53,7 +53,7 @@ test('batches in memory of a partition that stays are delivered beside the recor
   await until(() => delivery.inFlightRecords + spool.records === 0, 'all is in Kafka');
   const ids = idsIn(broker);
   assert.deepEqual(ids.toSorted(), [1, 2, 3, 4]);
-  // Partition 0 keeps its own order, and the record that moved comes before what was delivered afterwards.
+  // Partition 0 keeps its own order, and the moved record comes before later ones.
   assert.deepEqual(
     ids.filter((id) => id > 1),
     [2, 3, 4],

@@ -1,6 +1,6 @@
-// A broker made of memory that keeps Kafka's rules for idempotent producers (KIP-98): per partition and producer the
-// next sequence, and the last five batches, which it recognises. What the rules do to real records is held against a
-// real Kafka in test/e2e and test/chaos; here a test decides what goes wrong with each request.
+// A broker in memory that follows Kafka's rules for idempotent producers (KIP-98): it knows the next sequence and the
+// last five batches of each partition and producer. A test decides what goes wrong with each request. The same rules
+// are tested with a real Kafka in test/e2e and test/chaos.
 
 import type { ProducerIdentity } from '../../../src/kafka/delivery/producer-sequence.ts';
 import type { Producer } from '../../../src/kafka/delivery/sender.ts';
@@ -13,15 +13,15 @@ export interface ModelRecord {
   readonly timestampMs: number;
 }
 
-/** What happens to a request on its way. */
+/** What happens to a request. */
 export type Fate =
-  /** It is answered by the broker's rules. */
+  /** The broker answers by its rules. */
   | { readonly kind: 'taken' }
-  /** The broker does it, and its answer is lost. */
+  /** The broker carries it out, and the answer is lost. */
   | { readonly kind: 'answer-lost'; readonly code?: string }
   /** It never arrives. */
   | { readonly kind: 'lost'; readonly code?: string }
-  /** The broker answers every partition with this code and does nothing. */
+  /** The broker answers every partition with this code and does nothing else. */
   | { readonly kind: 'refused'; readonly errorCode: number };
 
 export interface ModelRequest {
@@ -45,21 +45,21 @@ interface ProducerState {
 export class ModelBroker implements Producer {
   /** Every record of each partition, in order. */
   readonly topic = new Map<number, ModelRecord[]>();
-  /** Every record of all partitions and clusters, in the order of their coming. */
+  /** Every record of all partitions and clusters, in the order of arrival. */
   readonly arrived: ModelRecord[] = [];
   readonly requests: ModelRequest[] = [];
-  /** Ids handed out. */
+  /** How many producer ids were given. */
   ids = 0;
-  /** The error code that the broker's own checks give a record, 0 if it takes it. */
+  /** The error code that the broker's checks give a record; 0 if it takes the record. */
   check: (record: ModelRecord) => number = () => 0;
   fate: (request: ModelRequest) => Fate | Promise<Fate> = () => ({ kind: 'taken' });
   #nextId = 0n;
-  // Raised when requests on their way find nobody any more.
+  // Rises when requests on their way are lost with the old topic or cluster.
   #generation = 0;
   #partitions = Number.POSITIVE_INFINITY;
   #producers = new Map<string, ProducerState>();
 
-  /** Another cluster stands behind the same address: nothing of the former one is there, nor are its connections. */
+  /** Another cluster appears at the same address, without the former one's records, producers and connections. */
   replace(): void {
     this.#generation++;
     this.topic.clear();
@@ -67,7 +67,7 @@ export class ModelBroker implements Producer {
     this.#nextId = 0n;
   }
 
-  /** Somebody deletes the topic and creates it again: its records are gone, and what the broker knew of producers. */
+  /** Somebody deletes the topic and creates it again, without its records and producers. */
   recreateTopic(partitions: number): void {
     this.#generation++;
     this.#partitions = partitions;
@@ -75,12 +75,12 @@ export class ModelBroker implements Producer {
     this.#producers.clear();
   }
 
-  /** As after producer.id.expiration.ms. */
+  /** As Kafka does after producer.id.expiration.ms. */
   forgetProducers(): void {
     this.#producers.clear();
   }
 
-  /** A broker that has the same records and knows the same producers, with a fate of its own. */
+  /** A broker with the same records and producers, and its own fate. */
   copy(): ModelBroker {
     const copy = new ModelBroker();
     for (const [partition, records] of this.topic) copy.topic.set(partition, [...records]);
@@ -125,7 +125,7 @@ export class ModelBroker implements Producer {
     return { throttleMs: 0, partitions };
   }
 
-  /** A broker checks records before sequences, so a batch that it refuses leaves the sequence as it is. */
+  /** A broker checks records before sequences, so a refused batch leaves the sequence unchanged. */
   #append(partition: number, batch: ReturnType<typeof decodeBatch>): number {
     if (partition >= this.#partitions) return UNKNOWN_TOPIC_OR_PARTITION;
     const records = batch.records.map(({ value, timestamp }) => ({

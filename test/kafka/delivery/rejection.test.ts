@@ -1,5 +1,5 @@
-// Records that Kafka refuses: which of them are at fault, what happens to the others, and that nothing leaves the disk
-// before it is durable elsewhere.
+// Tests records that Kafka refuses: which of them are at fault, how the others arrive, and that no record leaves the
+// disk before it is durable elsewhere.
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ import { ModelBroker } from './model-broker.ts';
 const MESSAGE_TOO_LARGE = 10;
 const INVALID_TIMESTAMP = 32;
 
-/** Refuses the records with these ids. */
+/** A check that refuses the records with these ids. */
 function refusing(...ids: readonly number[]): ModelBroker {
   const broker = new ModelBroker();
   broker.check = ({ value }) => (ids.some((id) => value.includes(`"id":${id}}`)) ? MESSAGE_TOO_LARGE : 0);
@@ -34,11 +34,11 @@ test('a refused record among others is found, becomes a dead letter, and the oth
   assert.deepEqual([delivery.counters.deadLettered, delivery.spooledRecords, budget.used], [2, 0, 0]);
   assert.deepEqual(session.storedSeqs, [9, 11]);
   assert.deepEqual(delivery.problems, []);
-  // The process's own, and one for the search.
+  // The process's own id, and one for the search.
   assert.equal(broker.ids, 2);
 });
 
-test('if the first three records that stand alone are refused, none is given up and the reason is named', async (t) => {
+test('if the first three records sent alone are refused, none is given up and the reason is named', async (t) => {
   const broker = new ModelBroker();
   broker.check = () => INVALID_TIMESTAMP;
   const { delivery, session, letters, spool, deliver, connect } = await deliveryStage(t, { broker });
@@ -58,7 +58,7 @@ test('if the first three records that stand alone are refused, none is given up 
   assert.deepEqual([letters, delivery.problems, delivery.heldPartitions], [[], [], 0]);
 });
 
-test('a held partition tries its first record, seldom', async (t) => {
+test('a held partition tries its first record now and then', async (t) => {
   const broker = new ModelBroker();
   broker.check = () => INVALID_TIMESTAMP;
   const { delivery, deliver, connect } = await deliveryStage(t, { broker });
@@ -94,7 +94,7 @@ test('when Kafka takes the records of a held partition again, the limits of its 
   assert.ok((readAfter.at(-1) ?? 0) > 0, 'not after a record was taken');
 });
 
-test('if Kafka gives no producer id for the search, that is not taken for trouble with the disk', async (t) => {
+test('if Kafka gives no producer id for the search, the disk is not blamed', async (t) => {
   const broker = refusing(3);
   const { delivery, letters, spool, deliver, connect } = await deliveryStage(t, { broker });
   await connect();
@@ -119,7 +119,7 @@ test('if Kafka gives no producer id for the search, that is not taken for troubl
   assert.equal(letters.length, 1);
 });
 
-test('a record that is refused alone waits until Kafka takes another one of its partition', async (t) => {
+test('a refused record that is alone waits until Kafka takes another one of its partition', async (t) => {
   const broker = refusing(1);
   const { delivery, letters, spool, deliver, connect } = await deliveryStage(t, { broker });
   await connect();
@@ -160,7 +160,7 @@ test('a refused record stays on disk until its dead letter is durable', async (t
   await until(() => first.spool.records === 0, 'all is settled');
   assert.deepEqual(idsIn(broker), [1, 3]);
 
-  // A process that died while the letter was not durable leaves the record to the next one.
+  // If a process dies before the letter is durable, the next process has the record.
   const again = refusing(2);
   const second = await deliveryStage(t, { broker: again, directory });
   await second.connect();
@@ -168,7 +168,7 @@ test('a refused record stays on disk until its dead letter is durable', async (t
   assert.deepEqual([idsIn(again), second.letters.map(({ id }) => id)], [[3], [2]]);
 });
 
-test('a letter that cannot be kept is tried again, and its record is not passed over', async (t) => {
+test('a letter that cannot be kept is tried again, and its record is not skipped', async (t) => {
   const broker = refusing(2);
   let tries = 0;
   const { spool, letters, deliver, connect } = await deliveryStage(t, {
@@ -181,7 +181,7 @@ test('a letter that cannot be kept is tried again, and its record is not passed 
   assert.deepEqual([idsIn(broker), letters.map(({ id }) => id)], [[1, 3], [2]]);
 });
 
-test('a search that loses Kafka goes on behind what was settled, and sends nothing twice', async (t) => {
+test('a search that loses Kafka continues behind the settled records, and sends nothing twice', async (t) => {
   const broker = refusing(6);
   const { delivery, spool, letters, deliver, connect } = await deliveryStage(t, { broker });
   await connect();
@@ -216,7 +216,7 @@ test('batches in flight behind a rejected one are sent after it, once, with sequ
   const broker = refusing(6);
   const { delivery, spool, letters, deliver, connect } = await deliveryStage(t, { broker });
   await connect();
-  // One long round trip, so that several batches are in flight from then on.
+  // After one long round trip several batches may be in flight.
   broker.fate = async () => {
     await sleep(300);
     return { kind: 'taken' };
@@ -237,7 +237,7 @@ test('batches in flight behind a rejected one are sent after it, once, with sequ
   );
 });
 
-test('while Kafka judges a refused batch nobody hears `stored`; then the refusal comes first', async (t) => {
+test('while a refused batch is searched no device hears `stored`; then the refusal comes first', async (t) => {
   const broker = refusing(2);
   const heard: string[] = [];
   const stage = await deliveryStage(t, {
@@ -252,7 +252,7 @@ test('while Kafka judges a refused batch nobody hears `stored`; then the refusal
   assert.deepEqual(heard, ['refused 2', 'stored 3', 'stored 5']);
 });
 
-test('if Kafka goes away while it judges a refused batch, devices hear `stored` from the disk', async (t) => {
+test('if Kafka goes away while a refused batch is searched, devices hear `stored` from the disk', async (t) => {
   const broker = refusing(2);
   const { session, spool, deliver, connect } = await deliveryStage(t, { broker });
   await connect();
@@ -273,7 +273,7 @@ test('a held partition goes on under a new producer id if Kafka lost its sequenc
   await until(() => delivery.heldPartitions === 1, 'the partition is held');
   const before = broker.ids;
   broker.check = () => 0;
-  // UNKNOWN_PRODUCER_ID, until there is another id.
+  // UNKNOWN_PRODUCER_ID until the partition uses another id.
   broker.fate = () => (broker.ids === before ? { kind: 'refused', errorCode: 59 } : { kind: 'taken' });
   await until(() => spool.records === 0, 'all is in Kafka', 15_000);
   assert.deepEqual(idsIn(broker), range(1, 5));

@@ -1,4 +1,4 @@
-// Brokers that close the connection on a request that is too large for them, and records that get the time of sending.
+// Tests brokers that close the connection on requests that are too large, and records that get the time of sending.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deliveryStage, idsIn, range } from './delivery-stage.ts';
@@ -7,7 +7,7 @@ import { type Fate, ModelBroker, type ModelRequest } from './model-broker.ts';
 
 const PADDING = 'x'.repeat(20_000);
 
-/** Closes the connection on requests of more than so many bytes. */
+/** A broker that closes the connection on requests of more than `bytes`. */
 function closingAbove(bytes: number): ModelBroker {
   const broker = new ModelBroker();
   broker.fate = (request: ModelRequest): Fate =>
@@ -15,7 +15,7 @@ function closingAbove(bytes: number): ModelBroker {
   return broker;
 }
 
-test('partitions that do not fit into one request for the broker are sent in several', async (t) => {
+test('partitions that do not fit into one request are sent in several', async (t) => {
   const partitions = 8;
   const broker = closingAbove(300_000);
   const { delivery, letters, deliver, connect } = await deliveryStage(t, {
@@ -30,7 +30,7 @@ test('partitions that do not fit into one request for the broker are sent in sev
   for (let partition = 0; partition < partitions; partition++)
     assert.deepEqual(idsIn(broker, partition), range(1, 5));
   assert.deepEqual(letters, []);
-  // The limit is learned step by step, and then holds.
+  // The limit is learned step by step, then it holds.
   const refused = () => broker.requests.filter(({ bytes }) => bytes > 300_000).length;
   let before: number;
   let waves = 0;
@@ -58,7 +58,7 @@ test('connections that break for another reason do not make requests smaller', a
   const { delivery, deliver, connect } = await deliveryStage(t, { broker, maxAttempts: 50 });
   await connect();
   let broken = 0;
-  // Every second request, as by a broker that restarts: the next one of the same size is answered.
+  // Every second request fails, as at a broker that restarts: the next one of the same size is answered.
   broker.fate = () => (broken++ % 2 === 0 ? { kind: 'lost', code: 'CLOSED' } : { kind: 'taken' });
   for (let turn = 0; turn < 4; turn++) {
     deliver(range(10 * turn + 1, 10 * turn + 10), { padding: PADDING });
@@ -72,7 +72,7 @@ test('connections that break for another reason do not make requests smaller', a
 
 for (const isStampedWhenSent of [true, false]) {
   const which = isStampedWhenSent ? 'the time of sending' : 'the time they were received';
-  test(`records that waited on disk have ${which}, also when they are sent again`, async (t) => {
+  test(`records that waited on disk carry ${which}, also when they are sent again`, async (t) => {
     const broker = new ModelBroker();
     const stage = await deliveryStage(t, { broker, isStampedWhenSent });
     stage.delivery.unreachable();
@@ -82,7 +82,7 @@ for (const isStampedWhenSent of [true, false]) {
     await stage.delivery.flushed();
     await until(() => Date.now() > receivedBefore + 200, 'some time goes by');
     const sentAfter = Date.now();
-    // As a topic with message.timestamp.before.max.ms: it takes nothing that is older than 150 ms.
+    // As a topic with message.timestamp.before.max.ms: it refuses records older than 150 ms.
     broker.check = ({ timestampMs }) => (isStampedWhenSent && Date.now() - timestampMs > 150 ? 32 : 0);
     let requests = 0;
     broker.fate = () => (requests++ === 0 ? { kind: 'lost' } : { kind: 'taken' });

@@ -1,5 +1,5 @@
-// Records whose partition is not certain: the topic was never seen, or it has fewer partitions than before. Devices send
-// through a batcher and a delivery with a real spool to a broker made of memory, and hear what is stored.
+// Tests records without a certain partition: the topic was never seen, or has fewer partitions than before. Devices
+// send through a batcher and a delivery with a real spool to a model broker, and hear `stored`.
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,20 +35,20 @@ interface Options {
 
 interface Device {
   session: FakeSession;
-  /** Ids of its records, in order. */
+  /** Ids of the device's records, in order. */
   readonly sent: number[];
 }
 
-/** Devices enough to have some in each partition of a small topic. */
+/** Enough devices for each partition of a small topic to have some. */
 function newDevices(count = 12): Device[] {
   return Array.from({ length: count }, (_, index) => ({ session: fakeSession(`zip-${index}`), sent: [] }));
 }
 
-/** A gateway. Kafka is not known to it before connect(). */
+/** A gateway that does not reach Kafka before connect(). */
 async function gateway(t: TestContext, options: Options = {}) {
   const { directory = temporaryDirectory(t), broker = new ModelBroker(), maxBytes = 2 ** 24 } = options;
   const { devices = newDevices(), maxAttempts = 2, segmentBytes = 2 ** 14 } = options;
-  // Those of an earlier process are other connections now.
+  // A restarted process has new connections.
   for (const device of devices) device.session = fakeSession(device.session.frame.zipcode);
   const budget = new BufferBudget(2 ** 24, 0);
   const refused: number[] = [];
@@ -108,7 +108,7 @@ async function gateway(t: TestContext, options: Options = {}) {
   // As kafka.ts does it.
   if (spool.partitionCount !== undefined) batcher.setPartitions(spool.partitionCount);
   let isOpen = true;
-  /** Ends the process without a word. */
+  /** Ends the process as a crash would. */
   const kill = async () => {
     if (!isOpen) return;
     isOpen = false;
@@ -125,16 +125,16 @@ async function gateway(t: TestContext, options: Options = {}) {
     delivery,
     batcher,
     spool,
-    /** Numbers of partitions that delivery could not adopt. */
+    /** Numbers of partitions that delivery refused to adopt. */
     refused,
     connect,
-    /** Kafka is out of reach, until connect(). */
+    /** Kafka cannot be reached until connect(). */
     away(): void {
       isAway = true;
       delivery.unreachable();
     },
     kill,
-    /** So many records of each device, in as few batches as there can be. */
+    /** Sends this many records of each device, in as few batches as possible. */
     send(count: number, senders: readonly Device[] = devices): void {
       for (let i = 0; i < count; i++) {
         for (const { session, sent } of senders) {
@@ -145,13 +145,13 @@ async function gateway(t: TestContext, options: Options = {}) {
       }
       batcher.flush();
     },
-    /** A stop, as the gateway does it. */
+    /** Stops as the gateway does. */
     async stop(): Promise<void> {
       batcher.flush();
       await delivery.spoolAll();
       await kill();
     },
-    /** Everything is in Kafka. */
+    /** Resolves when all records are in Kafka. */
     async delivered(deadlineMs = 10_000): Promise<void> {
       await until(
         () => delivery.inFlightRecords + delivery.spooledRecords === 0,
@@ -164,7 +164,7 @@ async function gateway(t: TestContext, options: Options = {}) {
 
 let nextId = 0;
 
-/** Each device's records are in Kafka once and in order, and it was told so in order and to the end. */
+/** Asserts that each device's records are in Kafka once and in order, and that the device heard of all in order. */
 function assertDelivered(
   broker: ModelBroker,
   devices: readonly Device[],
@@ -182,7 +182,7 @@ function assertDelivered(
   }
 }
 
-/** Each device was told in order, and of its last record. */
+/** Asserts that each device heard `stored` in order, and for its last record. */
 function assertTold(devices: readonly Device[]): void {
   for (const { sent, session } of devices) {
     const { storedSeqs } = session;
@@ -194,7 +194,7 @@ function assertTold(devices: readonly Device[]): void {
   }
 }
 
-/** Each device's records lie in the partition of its key. */
+/** Asserts that each device's records are in the partition of its key. */
 function assertPlaced(broker: ModelBroker, devices: readonly Device[], partitions: number): void {
   for (const { sent, session } of devices) {
     const partition = partitionOf(session.frame.key, partitions);
@@ -212,7 +212,7 @@ function logsIn(directory: string): string[] {
 
 // --- the first start ---
 
-test('without a known topic batches of all keys wait on disk, and get their partitions when Kafka names them', async (t) => {
+test('without a known topic records wait on disk, and get their partitions when Kafka names them', async (t) => {
   const { broker, devices, delivery, spool, budget, directory, send, connect, delivered } = await gateway(t);
   for (let i = 0; i < 5; i++) {
     send(20);
@@ -229,7 +229,7 @@ test('without a known topic batches of all keys wait on disk, and get their part
   assertDelivered(broker, devices);
   assertPlaced(broker, devices, 3);
   await until(() => delivery.spoolingPartitions === 0, 'the disk is left');
-  // From now on memory is the way.
+  // From now on batches go from memory.
   const spooled = delivery.counters.batchesSpooled;
   send(1);
   await delivered();
@@ -239,7 +239,7 @@ test('without a known topic batches of all keys wait on disk, and get their part
   assertPlaced(broker, devices, 3);
 });
 
-test('the next start knows the partitions, and its batches go there before Kafka is seen', async (t) => {
+test('the next start knows the partitions, and batches go to them before Kafka is reached', async (t) => {
   const first = await gateway(t);
   await first.connect(3);
   await until(() => first.spool.partitionCount === 3, 'the number is remembered');
@@ -255,7 +255,7 @@ test('the next start knows the partitions, and its batches go there before Kafka
   assertDelivered(broker, devices);
 });
 
-test('if Kafka is there from the beginning almost nothing goes to the disk', async (t) => {
+test('if Kafka is there from the start, almost nothing goes to the disk', async (t) => {
   const { broker, devices, delivery, send, connect, delivered } = await gateway(t);
   send(1);
   await connect(3);
@@ -269,7 +269,7 @@ test('if Kafka is there from the beginning almost nothing goes to the disk', asy
   assert.ok(delivery.counters.batchesSpooled <= 10, `${delivery.counters.batchesSpooled} batches`);
 });
 
-test('while much is placed new batches go to the disk behind it, and the placing keeps ahead of them', async (t) => {
+test('while many records are placed, new batches go to the disk behind them, and placing catches up', async (t) => {
   const { broker, devices, delivery, spool, send, connect, delivered } = await gateway(t, {
     maxBytes: 2 ** 26,
     segmentBytes: 2 ** 22,
@@ -288,7 +288,7 @@ test('while much is placed new batches go to the disk behind it, and the placing
   }
   assert.ok(spooled > 0);
   await delivered();
-  // The disk is left, and memory is the way.
+  // The partitions have left the disk, and batches go from memory.
   const before = delivery.counters.batchesSpooled;
   send(1);
   await delivered();
@@ -296,7 +296,7 @@ test('while much is placed new batches go to the disk behind it, and the placing
   assertDelivered(broker, devices);
 });
 
-test('records are counted once in every turn of the placing', async (t) => {
+test('while records are placed each of them is counted once, in every turn', async (t) => {
   const { broker, spool, delivery, send, connect } = await gateway(t);
   broker.fate = () => new Promise(() => {});
   for (let i = 0; i < 5; i++) send(100);
@@ -327,7 +327,7 @@ for (const [what, maxBytes] of [
   ['nothing', 10],
   ['only a part', 100_000],
 ] as const) {
-  test(`if the disk takes ${what} at a first start, batches go to Kafka from memory in order`, async (t) => {
+  test(`if the disk takes ${what} at the first start, batches go to Kafka from memory in order`, async (t) => {
     const { broker, devices, delivery, budget, spool, send, connect, delivered } = await gateway(t, {
       maxBytes,
     });
@@ -350,7 +350,7 @@ for (const [what, maxBytes] of [
   });
 }
 
-test('if the disk does not even open at a first start, batches go to Kafka from memory', async (t) => {
+test('if the log cannot even be opened at the first start, batches go to Kafka from memory', async (t) => {
   const { broker, devices, delivery, spool, send, connect, delivered } = await gateway(t);
   t.mock.method(spool, 'unplaced', () =>
     Promise.reject(Object.assign(new Error('EROFS'), { code: 'EROFS' })),
@@ -372,7 +372,7 @@ for (const [what, prototype, method] of [
   ['a copy', SpoolLog.prototype, 'appendCopies'],
   ['the source’s cursor', Cursor.prototype, 'commit'],
 ] as const) {
-  test(`while the disk does not take ${what}, nothing is lost, and the placing goes on when it does`, async (t) => {
+  test(`while the disk does not take ${what} nothing is lost, and placing continues when it does`, async (t) => {
     const { broker, devices, delivery, spool, send, connect, delivered } = await gateway(t);
     send(50);
     await until(() => spool.records === 600, 'all is on disk');
@@ -389,7 +389,7 @@ for (const [what, prototype, method] of [
     await connect(3);
     await until(() => delivery.spoolTrouble !== null, 'the trouble is named');
     assert.match(delivery.spoolTrouble ?? '', /cannot be copied to their partitions’ logs: ENOSPC/);
-    // New batches do not wait for it.
+    // New batches do not wait for the disk.
     send(1);
     await until(() => delivery.inFlightRecords === 0, 'the new batch is on disk');
     assertTold(devices);
@@ -403,7 +403,7 @@ for (const [what, prototype, method] of [
   });
 }
 
-test('a source that cannot be read for a while is placed later', async (t) => {
+test('records that cannot be read for a while are placed later', async (t) => {
   const { broker, devices, delivery, spool, send, connect, delivered } = await gateway(t);
   send(50);
   await until(() => spool.records === 600, 'all is on disk');
@@ -423,7 +423,7 @@ test('a source that cannot be read for a while is placed later', async (t) => {
 
 // --- fewer partitions ---
 
-/** A gateway that delivers to a topic of so many partitions. */
+/** A gateway that delivers to a topic with this many partitions. */
 async function connected(t: TestContext, partitions: number, options: Options = {}) {
   const made = await gateway(t, options);
   await made.connect(partitions);
@@ -433,7 +433,7 @@ async function connected(t: TestContext, partitions: number, options: Options = 
   return made;
 }
 
-test('a topic that shrinks while batches come in every turn loses and doubles none, and keeps each device’s order', async (t) => {
+test('a topic that shrinks under load loses and doubles no record, and keeps each device’s order', async (t) => {
   for (const [from, to, isAway] of [
     [5, 2, false],
     [5, 2, true],
@@ -464,12 +464,12 @@ test('a topic that shrinks while batches come in every turn loses and doubles no
   }
 });
 
-test('a topic that shrinks with batches in flight, in memory and on disk loses and doubles none', async (t) => {
+test('a topic that shrinks with batches in flight, in memory and on disk loses and doubles no record', async (t) => {
   const { broker, devices, delivery, spool, send, connect, delivered } = await connected(t, 4, {
     maxAttempts: 1,
   });
   const { fate } = broker;
-  // Half of the partitions go to the disk, and the others wait for an answer.
+  // Half of the partitions go to the disk. The others wait for an answer.
   const answers = gate();
   broker.fate = async (request) => {
     if (request.partitions.every((partition) => partition % 2 === 0))
@@ -477,7 +477,7 @@ test('a topic that shrinks with batches in flight, in memory and on disk loses a
     await answers.opened;
     return { kind: 'taken' };
   };
-  // One after the other: a request may have batches of several partitions, which share its fate.
+  // One after the other, because batches in the same request share its fate.
   const isEven = ({ session }: Device) => session.partition % 2 === 0;
   send(2, devices.filter(isEven));
   await until(() => spool.records > 0 && delivery.inFlightRecords === 0, 'some are on disk');
@@ -493,7 +493,7 @@ test('a topic that shrinks with batches in flight, in memory and on disk loses a
   await connect(2);
   send(2);
   await turns(30);
-  // The devices of before are not told of later records while earlier ones are not durable.
+  // Earlier devices do not hear of later records while their earlier records are not durable.
   const stored = devices.map(({ session }) => session.storedSeqs.length);
   answers.open();
   await delivered();
@@ -501,7 +501,7 @@ test('a topic that shrinks with batches in flight, in memory and on disk loses a
   assert.ok(stored.length > 0);
 });
 
-test('a connection is not told of a record on disk while an earlier one is in memory', async (t) => {
+test('a connection does not hear of a record on disk while an earlier one is in memory', async (t) => {
   const { broker, devices, spool, send, connect, delivered } = await connected(t, 4);
   const answers = gate();
   const { fate } = broker;
@@ -527,7 +527,7 @@ test('a connection is not told of a record on disk while an earlier one is in me
   assertDelivered(broker, devices);
 });
 
-test('after a shrink a device’s records go to one partition, its own if the topic has it and else that of its key, behind all it sent before', async (t) => {
+test('after a shrink a device’s records go to its own partition if it still exists, otherwise to that of its key, in order', async (t) => {
   const { broker, devices, spool, directory, send, away, connect, delivered } = await connected(t, 5);
   const before = devices.map(({ session }) => session.partition);
   away();
@@ -554,7 +554,7 @@ test('after a shrink a device’s records go to one partition, its own if the to
     const there = new Set((broker.topic.get(partition) ?? []).map(({ value }) => idOf(value)));
     for (const id of sent) if (!old.has(id)) assert.ok(there.has(id), `${id} is not in ${partition}`);
   }
-  // Some connections had a partition that the topic still has, and that is not their key’s any more.
+  // Some connections were in a partition that still exists but is no longer their key’s.
   assert.ok(
     devices.some(({ session }, index) => {
       const was = before[index] ?? 9;
@@ -568,7 +568,7 @@ test('after a shrink a device’s records go to one partition, its own if the to
   assert.equal(spool.partitionCount, 2);
 });
 
-test('a full spool is placed for fewer partitions, with what it does not take', async (t) => {
+test('the records of a full spool, and those it does not take, are placed for fewer partitions', async (t) => {
   const { broker, devices, delivery, spool, send, away, connect, delivered } = await connected(t, 4, {
     maxBytes: 20_000,
   });
@@ -583,7 +583,7 @@ test('a full spool is placed for fewer partitions, with what it does not take', 
   assertDelivered(broker, devices);
 });
 
-test('if the disk takes nothing during a shrink, batches of partitions that are gone go to Kafka by their keys', async (t) => {
+test('if the disk takes nothing during a shrink, batches of gone partitions go to Kafka by their keys', async (t) => {
   const { broker, devices, batcher, budget, refused, spool, send, connect, delivered } = await connected(
     t,
     4,
@@ -593,7 +593,7 @@ test('if the disk takes nothing during a shrink, batches of partitions that are 
   );
   await until(() => spool.partitionCount === 4, 'the first placing is complete');
   await turns(3);
-  // Their batches are still open.
+  // These batches are still open.
   for (const { session, sent } of devices) {
     sent.push(nextId);
     batcher.append(session, reading(`{"id":${nextId}}`, { seq: nextId++, receivedAtMs: Date.now() }));
@@ -608,7 +608,7 @@ test('if the disk takes nothing during a shrink, batches of partitions that are 
   for (const { session } of devices) assert.ok(session.partition < 2);
 });
 
-test('the disk’s trouble with a partition ends when the topic no longer has it', async (t) => {
+test('a partition that is gone reports no disk trouble any more', async (t) => {
   const { broker, devices, delivery, spool, send, away, connect, delivered } = await connected(t, 4);
   away();
   send(5);
@@ -631,7 +631,7 @@ test('the disk’s trouble with a partition ends when the topic no longer has it
   assertDelivered(broker, devices);
 });
 
-test('if Kafka goes away in the middle of a shrink, new records do not go beyond a full spool’s cap', async (t) => {
+test('if Kafka goes away during a shrink, new records do not exceed a full spool’s cap', async (t) => {
   const maxBytes = 2 ** 16;
   const { broker, devices, delivery, batcher, spool, budget, send, away, connect, delivered } =
     await connected(t, 3, { maxBytes });
@@ -657,7 +657,7 @@ test('if Kafka goes away in the middle of a shrink, new records do not go beyond
   assertDelivered(broker, devices);
 });
 
-test('more partitions move nothing, and are remembered', async (t) => {
+test('a topic that grows moves no record, and the number is remembered', async (t) => {
   const { broker, devices, delivery, spool, send, connect, delivered } = await connected(t, 2);
   const before = devices.map(({ session }) => session.partition);
   const spooled = delivery.counters.batchesSpooled;
@@ -699,7 +699,7 @@ test('another number of partitions is refused while records are placed, and adop
   }
 });
 
-test('the number that records are placed for is adopted again at any time', async (t) => {
+test('the number that records are being placed for can be adopted again', async (t) => {
   const { broker, devices, delivery, spool, refused, send, connect, delivered } = await gateway(t);
   send(50);
   await until(() => spool.records === 600, 'all is on disk');
@@ -733,7 +733,7 @@ test('a topic that grew again gets new batches in a partition that was gone', as
 
 // --- the end ---
 
-/** Lets the copying wait at its next step until it is let go, or for ever. */
+/** Makes the copying wait at its next step until the test releases it, or for ever. */
 function holdCopies(
   t: TestContext,
   prototype: object,
@@ -813,7 +813,7 @@ const STATES: Record<string, (t: TestContext) => Promise<{ made: Gateway; releas
 };
 
 for (const [when, begin] of Object.entries(STATES)) {
-  test(`a stop ${when} tells every device, and the next start delivers what is left once and in order`, async (t) => {
+  test(`a stop ${when} tells every device, and the next start delivers the rest once and in order`, async (t) => {
     const { made, release } = await begin(t);
     made.send(2);
     const stopped = made.stop();
@@ -830,7 +830,7 @@ for (const [when, begin] of Object.entries(STATES)) {
     assertDelivered(later.broker, later.devices);
   });
 
-  test(`a crash ${when} loses and doubles nothing that was told`, async (t) => {
+  test(`a crash ${when} loses and doubles no record that was called stored`, async (t) => {
     const { made, release } = await begin(t);
     made.send(2);
     await turns(5);
@@ -865,7 +865,7 @@ for (const [when, begin] of Object.entries(STATES)) {
   });
 }
 
-test('a crash in the middle of the placing is made good by the next start, also for another number of partitions', async (t) => {
+test('the next start continues placing after a crash, also for another number of partitions', async (t) => {
   for (const partitions of [3, 2, 5]) {
     const made = await gateway(t);
     made.send(100);
@@ -886,13 +886,13 @@ test('a crash in the middle of the placing is made good by the next start, also 
     later.send(1);
     await later.delivered();
     assertDelivered(later.broker, later.devices);
-    // A key's first records may have been placed for 3 already, so the others follow them if the topic has grown.
+    // A key's first records may have been placed for 3 partitions already, so its others follow if the topic has grown.
     assertPlaced(later.broker, later.devices, Math.min(partitions, 3));
     await until(() => later.batcher.partitions === partitions, 'the topic’s number is adopted afterwards');
   }
 });
 
-test('a disk that the spool has filled with unplaced records is drained, and has room again', async (t) => {
+test('a disk full of unplaced records is drained and has room again', async (t) => {
   const disk = mount(t, ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs']);
   if (disk === undefined) return;
   const directory = join(disk, 'spool');

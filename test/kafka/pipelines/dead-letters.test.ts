@@ -1,5 +1,5 @@
-// Dead letters over a real spool to a broker made of promises: when a letter counts as kept, and what a later process
-// finds of it.
+// Tests dead letters with a real spool and a fake broker: when a letter counts as kept, and which letters a later
+// process finds.
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,13 +33,13 @@ interface Options {
   readonly maxDiskBytes?: number;
   readonly bufferBytes?: number;
   readonly hasTopic?: boolean;
-  /** The topic's number of partitions is remembered from before. */
+  /** The spool remembers the topic's number of partitions. */
   readonly isKnown?: boolean;
   readonly partitions?: number;
   readonly linesPerSecond?: number;
 }
 
-/** The dead letters of a process. Kafka is away until connect(). */
+/** The dead letters of a process. Kafka cannot be reached until connect(). */
 async function setUp(t: TestContext, options: Options = {}) {
   const { directory = temporaryDirectory(t), maxDiskBytes = 2 ** 24 } = options;
   const { hasTopic = true, isKnown = true, partitions = 3 } = options;
@@ -47,7 +47,7 @@ async function setUp(t: TestContext, options: Options = {}) {
   const budget = new BufferBudget(options.bufferBytes ?? 2 ** 20, 0);
   const delivery: Delivery = newDelivery(producer, budget, {
     partitionIdle: (partition) => batcher.partitionIdle(partition),
-    // As dead-letter-pipeline.ts does it.
+    // As pipeline.ts does it for dead letters.
     recordRefused: ({ timestampMs, body }, _reason, partition) =>
       delivery.beyondCap(partition, batcher.appendRaw(partition, timestampMs, body).settled()),
   });
@@ -127,7 +127,7 @@ function letter(value: string, reason = 'MESSAGE_TOO_LARGE'): DeadLetter {
   };
 }
 
-/** Says whether a promise has been kept. */
+/** Tells whether a promise has resolved. */
 function watch(promise: Promise<void>): () => boolean {
   let kept = false;
   void promise.then(() => {
@@ -141,7 +141,7 @@ async function valuesIn(batch: Buffer | undefined): Promise<string[]> {
   return records.map(({ body }) => recordParts(body).value.toString());
 }
 
-test('a letter on its way to Kafka is kept once Kafka acknowledges it, and counts as sent only then', async (t) => {
+test('a letter in flight counts as kept and sent once Kafka acknowledges it', async (t) => {
   const { letters, connect, producer } = await setUp(t);
   connect();
   const isKept = watch(letters.record(letter('a')));
@@ -164,7 +164,7 @@ for (const [name, errorCode] of [
     const isKept = watch(first.letters.record(letter('a')));
     (await first.producer.request(1)).answerAll(errorCode);
     await until(isKept, 'the letter is on disk');
-    // Refused from the disk as well, it stays.
+    // Kafka refuses it from the disk as well, so it stays there.
     (await first.producer.request(2)).answerAll(errorCode);
     await until(() => first.delivery.failingPartitions === 1, 'the partition waits');
     const { sent, waiting, bytes } = first.letters;
@@ -184,12 +184,12 @@ for (const [name, errorCode] of [
   });
 }
 
-test('letters that are too large for one batch are sent apart', async (t) => {
+test('letters that are too large for one batch are sent separately', async (t) => {
   const { letters, connect, producer } = await setUp(t, { partitions: 1 });
   connect();
   const kept = ['a', 'b'].map((value) => watch(letters.record(letter(value))));
   (await producer.request(1)).answerAll(MESSAGE_TOO_LARGE);
-  // Refused from the disk as well, it is cut.
+  // Kafka refuses it from the disk as well, so it is split.
   (await producer.request(2)).answerAll(MESSAGE_TOO_LARGE);
   for (const [number, value] of [
     [3, 'a'],
@@ -203,7 +203,7 @@ test('letters that are too large for one batch are sent apart', async (t) => {
   await until(() => letters.sent === 2, 'both are sent');
 });
 
-test('while Kafka is away letters are kept on disk, without a record of them being dropped', async (t) => {
+test('while Kafka is away letters are kept on disk, and no letter of a record is dropped', async (t) => {
   const { letters, spool } = await setUp(t);
   await Promise.all(['a', 'b', 'c'].map((value) => letters.record(letter(value))));
   assert.deepEqual([letters.waiting, spool.records, letters.sent, letters.dropped], [3, 3, 0, 0]);
@@ -211,7 +211,7 @@ test('while Kafka is away letters are kept on disk, without a record of them bei
   assert.equal(letters.blocked, null);
 });
 
-test('with SPOOL_DEAD_BYTES used up a record’s letter waits, says so, and is kept when there is room', async (t) => {
+test('when SPOOL_DEAD_BYTES are used up a record’s letter waits and reports it, and is kept once there is room', async (t) => {
   const { letters, spool, connect, producer } = await setUp(t, { maxDiskBytes: 20_000 });
   for (let n = 0; n < 4; n++) await letters.record(letter(`${n}`.repeat(4000)));
   const isKept = watch(letters.record(letter('4'.repeat(4000))));
@@ -233,7 +233,7 @@ test('with SPOOL_DEAD_BYTES used up a record’s letter waits, says so, and is k
   assert.deepEqual([letters.waiting, letters.dropped, letters.blocked], [0, 0, null]);
 });
 
-test('refused lines get half of the disk, and the letters of records the rest', async (t) => {
+test('refused lines get half of the disk, and letters of records the rest', async (t) => {
   const maxDiskBytes = 200_000;
   const { letters, spool } = await setUp(t, { maxDiskBytes, linesPerSecond: 1000 });
   for (let n = 0; n < 100; n++) {
@@ -244,7 +244,7 @@ test('refused lines get half of the disk, and the letters of records the rest', 
   assert.equal(letters.dropped, 100 - lines);
   assert.ok(letters.bytes <= maxDiskBytes / 2, `${letters.bytes} bytes of lines`);
   assert.ok(letters.bytes > maxDiskBytes / 2 - 5000, `${letters.bytes} bytes of lines`);
-  // A record's letter has room; once they fill the first half too, no line is added.
+  // There is room for a record's letter. Once letters fill the first half too, no line is added.
   for (let n = 0; n < 20; n++) await letters.record(letter('y'.repeat(4000)));
   letters.line(letter('x'.repeat(4000), 'invalid_json'));
   assert.equal(letters.waiting, lines + 20);
@@ -254,20 +254,20 @@ test('refused lines get half of the disk, and the letters of records the rest', 
 test('refused lines get half of the memory while the disk takes nothing', async (t) => {
   const bufferBytes = 100_000;
   const { letters, budget } = await setUp(t, { maxDiskBytes: 2 ** 20, bufferBytes, linesPerSecond: 1000 });
-  // In one turn, before any of them can reach the disk.
+  // In one turn, before any line can reach the disk.
   for (let n = 0; n < 100; n++) letters.line(letter('x'.repeat(4000), 'invalid_json'));
   assert.ok(budget.used <= bufferBytes / 2, `${budget.used} bytes in memory`);
   assert.equal(letters.dropped, 100 - letters.waiting);
   await letters.record(letter('y'));
 });
 
-test('a record’s letter that finds the memory full waits for room instead of being dropped', async (t) => {
+test('a record’s letter waits for room if memory is full, and is not dropped', async (t) => {
   const { letters, spool } = await setUp(t, { bufferBytes: 1000 });
   await Promise.all(Array.from({ length: 10 }, (_, n) => letters.record(letter(`${n}`.repeat(500)))));
   assert.deepEqual([spool.records, letters.waiting, letters.dropped], [10, 10, 0]);
 });
 
-test('lines beyond their rate are dropped and counted, records never', async (t) => {
+test('refused lines above their rate are dropped and counted, letters of records never', async (t) => {
   const { letters } = await setUp(t, { linesPerSecond: 2 });
   for (let n = 0; n < 5; n++) letters.line(letter('x', 'invalid_json'));
   assert.equal(letters.dropped, 3);
@@ -276,7 +276,7 @@ test('lines beyond their rate are dropped and counted, records never', async (t)
   assert.equal(letters.dropped, 3);
 });
 
-test('without a topic lines are not kept, and the letters of records stay on disk', async (t) => {
+test('without a topic refused lines are not kept, and letters of records stay on disk', async (t) => {
   const { letters, spool } = await setUp(t, { hasTopic: false });
   letters.line(letter('x', 'invalid_json'));
   assert.deepEqual([letters.waiting, letters.dropped], [0, 0]);
@@ -285,7 +285,7 @@ test('without a topic lines are not kept, and the letters of records stay on dis
   assert.match(letters.problem ?? '', /KAFKA_TOPIC_DEAD_LETTERS is empty/);
 });
 
-test('a letter that Kafka has not answered for when the gateway stops goes to the disk', async (t) => {
+test('a letter that is still in flight when the gateway stops goes to the disk', async (t) => {
   const { letters, connect, producer, delivery, spool } = await setUp(t);
   connect();
   const isKept = watch(letters.record(letter('a')));
@@ -297,7 +297,7 @@ test('a letter that Kafka has not answered for when the gateway stops goes to th
   assert.deepEqual([spool.records, letters.waiting, letters.sent], [1, 1, 0]);
 });
 
-test('a letter that was not durable at the end never counts as kept', async (t) => {
+test('a letter that is not durable when the gateway closes never counts as kept', async (t) => {
   const { letters, connect, producer, close } = await setUp(t);
   connect();
   const isKept = watch(letters.record(letter('a')));
@@ -307,7 +307,7 @@ test('a letter that was not durable at the end never counts as kept', async (t) 
   assert.equal(isKept(), false);
 });
 
-/** A partition's readings on disk, the first of which Kafka refuses, beside the dead letters, Kafka being away for those. */
+/** A partition's readings on disk, of which Kafka refuses the first, and dead letters whose Kafka is away. */
 async function refuse(
   t: TestContext,
   directory: string,
@@ -353,14 +353,14 @@ for (const [when, copies] of [
   ['before its letter is durable', 0],
   ['between its letter and its leaving the disk', 1],
 ] as const) {
-  test(`a refused record whose gateway is killed ${when} is refused again, and its letter is there once more at most`, async (t) => {
+  test(`a refused record whose gateway is killed ${when} is refused again, and has at most one more letter`, async (t) => {
     const directory = temporaryDirectory(t);
     const asKilled = `${directory}-killed`;
     t.after(() => rmSync(asKilled, { recursive: true, force: true }));
     let isCopied = false;
     const first = await refuse(t, directory, async (_, keep) => {
       if (copies > 0) await keep();
-      // As kill -9 leaves the disk at this moment.
+      // The disk as kill -9 would leave it at this moment.
       cpSync(directory, asKilled, { recursive: true });
       isCopied = true;
       if (copies === 0) await keep();
@@ -391,7 +391,7 @@ for (const [when, copies] of [
   });
 }
 
-test('a record on disk is not dead-lettered, and stays there, until its letter is durable', async (t) => {
+test('a refused record stays on disk and does not count as dead-lettered until its letter is durable', async (t) => {
   const directory = temporaryDirectory(t);
   let release: () => void = () => undefined;
   const isReleased = new Promise<void>((resolve) => {
@@ -416,7 +416,7 @@ test('a record on disk is not dead-lettered, and stays there, until its letter i
   await until(() => spool.records === 0, 'it leaves the disk');
 });
 
-/** Kafka takes every letter but those with this text, until `count` of them are sent. */
+/** Kafka takes every letter except those with this text, until `count` letters are sent. */
 async function sendAllBut(
   text: string,
   { letters, producer, count }: { letters: DeadLetters; producer: FakeProducer; count: number },
@@ -431,7 +431,7 @@ async function sendAllBut(
   }, 'the others are sent');
 }
 
-test('a letter that Kafka never takes does not hold up the others, and stays', async (t) => {
+test('a letter that Kafka never takes stays, and does not hold up the others', async (t) => {
   const { letters, connect, producer, spool } = await setUp(t);
   await Promise.all(['never', 'a', 'b'].map((value) => letters.record(letter(value))));
   connect();
@@ -440,10 +440,10 @@ test('a letter that Kafka never takes does not hold up the others, and stays', a
   assert.deepEqual([letters.sent, letters.waiting, letters.dropped], [2, 1, 0]);
 });
 
-test('with SPOOL_DEAD_BYTES used up a letter that Kafka never takes does not hold up the others either', async (t) => {
+test('when SPOOL_DEAD_BYTES are used up, a letter that Kafka never takes does not hold up the others either', async (t) => {
   const { letters, connect, producer, spool } = await setUp(t, { maxDiskBytes: 20_000 });
   const value = (text: string) => text.padEnd(4000, '.');
-  // One after the other: all of them are in partition 0, with the one that Kafka never takes first.
+  // All letters are in partition 0, and the one that Kafka never takes comes first.
   for (const text of ['never', 'a', 'b', 'c']) await letters.record(letter(value(text)));
   const isKept = watch(letters.record(letter(value('d'))));
   await until(() => letters.blocked !== null, 'the spool is full');

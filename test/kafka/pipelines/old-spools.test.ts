@@ -1,4 +1,4 @@
-// Spools that the program wrote at commit 2676aa6, whose format had no version, as this one opens and sends them.
+// Tests that spools written at commit 2676aa6, whose format had no version, can still be opened and sent.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { partitionOf } from '../../../src/kafka/batches/partitioner.ts';
@@ -7,7 +7,7 @@ import { waitFor } from '../../support/wait.ts';
 import { deliveryStage, temporaryDirectory } from '../delivery/delivery-stage.ts';
 import { ModelBroker } from '../delivery/model-broker.ts';
 
-/** Which number of partitions the topic has in truth. */
+/** How many partitions the topic really has. */
 const FIXTURES = {
   'known-in-flight': 4,
   guessed: 6,
@@ -22,7 +22,7 @@ interface Value {
   readonly data: { readonly n: number };
 }
 
-/** The numbers of each key's records, in order; a key in a wrong partition is a failure. */
+/** The numbers of each key's records, in order. Fails if a key is in a wrong partition. */
 function arrived(broker: ModelBroker, partitions: number): Map<string, number[]> {
   const found = new Map<string, number[]>();
   for (const [partition, records] of broker.topic) {
@@ -44,7 +44,7 @@ const sorted = (map: ReadonlyMap<string, number[]>) => [...map].sort(([a], [b]) 
 
 describe('a spool of commit 2676aa6', () => {
   for (const [name, partitions] of Object.entries(FIXTURES)) {
-    it(`(${name}) is delivered once, in order and to the right partitions, whatever a crash left of it`, async (t) => {
+    it(`(${name}) is delivered once, in order and to the right partitions, in every state that a crash left`, async (t) => {
       for (const old of oldSpools(name)) {
         const directory = temporaryDirectory(t);
         old.layOut(directory);
