@@ -7,7 +7,7 @@ COPY package.json package-lock.json .npmrc tsconfig.json ./
 COPY scripts scripts
 COPY src src
 COPY load load
-# The same step as `npm run build`: npm ci where the lock file lists every platform, else npm install, then tsc.
+# `npm run build`: npm ci, then tsc.
 RUN node scripts/run.mjs build && npm prune --omit=dev --no-save
 
 FROM node:24-bookworm-slim

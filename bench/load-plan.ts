@@ -26,6 +26,7 @@ export function ordinaryPlan(options: PlanOptions): LoadPlan {
     token: undefined,
     seed: 1,
     settleMs: 10_000,
+    reconnectMs: 120_000,
     maxP99Ms: Number.POSITIVE_INFINITY,
     readBack: undefined,
     ...options,

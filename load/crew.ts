@@ -66,7 +66,8 @@ export class Crew {
 
   /** Undefined where nothing is read back. */
   async settle(accounts: readonly DeviceAccount[]): Promise<Verdict | undefined> {
-    return this.#reader?.call('settle', { accounts, settleMs: this.#plan.settleMs });
+    const { settleMs, reconnectMs } = this.#plan;
+    return this.#reader?.call('settle', { accounts, settleMs, reconnectMs });
   }
 
   /** Ends the load early, as if its time were up. */

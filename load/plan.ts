@@ -64,6 +64,8 @@ export interface LoadPlan {
   readonly seed: number;
   /** Milliseconds without any progress after which what is missing counts as lost. */
   readonly settleMs: number;
+  /** Milliseconds without a record from Kafka after which loss counts as unknown. */
+  readonly reconnectMs: number;
   /** Milliseconds that p99 may be. */
   readonly maxP99Ms: number;
   readonly readBack: ReadBack | undefined;

@@ -2,7 +2,7 @@
 
 import type { LoadPlan, Step } from './plan.ts';
 import type { Counts } from './report/counters.ts';
-import { judgedP99, type Latencies, type StepResult } from './report/result.ts';
+import { judgedP99, type Latencies, lossUnknown, type StepResult } from './report/result.ts';
 import type { Verdict } from './verification/judge.ts';
 
 /** Of what was due, so much must have been sent for the rate to be reached. */
@@ -27,7 +27,7 @@ export function stepResult(plan: LoadPlan, rate: number, figures: StepFigures): 
   const since = (name: keyof Counts) => counts[name] - countsBefore[name];
   const more = (name: 'lost' | 'duplicated' | 'reordered' | 'corrupted' | 'invented') =>
     (verdict?.[name] ?? 0) - (before?.[name] ?? 0);
-  const lost = more('lost');
+  const lost = verdict?.unread === undefined ? more('lost') : 0;
   const wrong = more('duplicated') + more('reordered') + more('corrupted') + more('invented');
   const p99 = judgedP99(latencyMs);
   const [sent, unsent] = [since('lines'), since('unsent')];
@@ -36,6 +36,7 @@ export function stepResult(plan: LoadPlan, rate: number, figures: StepFigures): 
   else if (p99 > plan.maxP99Ms) why.push(`p99 ${p99.toFixed(1)} ms, allowed ${plan.maxP99Ms}`);
   if (sent < SENT_SHARE * (sent + unsent))
     why.push(`only ${((100 * sent) / (sent + unsent)).toFixed(1)} % were sent`);
+  if (verdict?.unread !== undefined) why.push(lossUnknown(verdict.unread));
   if (lost > 0) why.push(`${lost} lost`);
   if (wrong > 0) why.push(`${wrong} duplicated, reordered, corrupted or invented`);
   if (since('refused') > 0) why.push(`${since('refused')} refused`);

@@ -1,7 +1,7 @@
 // The whole of Sluice on one screen, as one process: the port, the gateway behind it, what operators see, and the
 // order of start and stop. With several processes the same parts stand in processes/.
 import type { AddressInfo } from 'node:net';
-import { type AdminFront, createAdminFront } from './admin/front.ts';
+import { type AdminServer, createAdminServer } from './admin/admin-server.ts';
 import type { Snapshot } from './admin/snapshot.ts';
 import type { Settings } from './config/settings.ts';
 import { createGateway, type StopResult } from './gateway/gateway.ts';
@@ -45,7 +45,7 @@ export function createApp(
     log,
   });
   const snapshot = () => withAcceptor(gateway.snapshot(), acceptor);
-  const admin: AdminFront = createAdminFront(settings, { snapshot, log });
+  const admin: AdminServer = createAdminServer(settings, { snapshot, log });
 
   return {
     snapshot,

@@ -1,4 +1,4 @@
-// Holds the hand-written docs to the code: what they name exists, and what they show is what the code says.
+// Compares the hand-written docs with the code: names in them exist, and tables and examples match the code.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -13,6 +13,7 @@ import { decodeLine } from '../src/protocol/messages.ts';
 // From dist/test.
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PAGES = ['README.md', ...filesUnder('docs').filter((file) => file.endsWith('.md'))];
+const DECISIONS = filesUnder('docs/decisions');
 const ALL_SETTINGS: readonly string[] = SETTING_NAMES;
 // KAFKA_STORAGE_ERROR looks like a setting.
 const ERROR_NAMES = new Set([...KAFKA_ERRORS.values()].map(({ name }) => name));
@@ -65,13 +66,23 @@ for (const page of PAGES) {
   });
 }
 
-test('every file and folder named in README.md exists', () => {
-  for (const path of matches(
-    read('README.md'),
-    /(?<![\w./])((?:src|docs|scripts|test)\/[\w./-]*)(?=[`\s,)#])/g,
-  )) {
-    assert.ok(existsSync(join(ROOT, path)), path);
-  }
+for (const page of PAGES) {
+  test(`every file and folder named in ${page} exists`, () => {
+    const named = /(?<![\w./])((?:src|docs|scripts|test|load|bench)\/[\w./-]*)(?=[`\s,)#])/g;
+    for (const path of matches(read(page), named)) {
+      // A decision may be named by its number alone.
+      const isDecision = DECISIONS.some((file) => file.startsWith(`${path}-`));
+      assert.ok(isDecision || existsSync(join(ROOT, path)), path);
+    }
+  });
+}
+
+test('docs/architecture.md has at most 150 lines, and every class that it names exists', () => {
+  const page = read('docs/architecture.md');
+  assert.ok(page.split('\n').length <= 151);
+  const code = filesUnder('src').map(read).join('\n');
+  for (const name of matches(page, /`([A-Z][a-z]+[A-Za-z]*)(?:\.[a-zA-Z]+)?`/g))
+    assert.match(code, new RegExp(`^export (?:class|interface) ${name}\\b`, 'm'), name);
 });
 
 test("the settings table of README.md shows the settings' defaults", () => {
@@ -101,6 +112,20 @@ test('the examples of docs/protocol.md are messages of the protocol', () => {
   for (const line of lines) {
     const bytes = Buffer.from(line);
     assert.notEqual(decodeLine(bytes, 0, bytes.length).type, 'refused', line);
+  }
+});
+
+test('docs/from-the-go-server.md says what Sluice makes of each line', () => {
+  const page = read('docs/from-the-go-server.md');
+  const shown = [...page.matchAll(/^\| `(\{[^`]+)` \| [^|]+ \| (?:`(\w+)`|accepted)[^|]* \|$/gm)];
+  assert.ok(shown.length >= 14);
+  for (const [, line = '', code] of shown) {
+    const bytes = Buffer.from(
+      line.replace('<1025 characters>', 'x'.repeat(1025)).replace('<byte FC>', '\xfc'),
+      'latin1',
+    );
+    const message = decodeLine(bytes, 0, bytes.length);
+    assert.equal(message.type === 'refused' ? message.code : undefined, code, line);
   }
 });
 

@@ -1,6 +1,7 @@
 // What the docs say about speed, written from docs/benchmarks.json: the section `bench` of docs/benchmarks.md and
 // the table of the README. Pure functions; `npm run docs` writes them and `npm run check` holds the files to them.
 import { markdownTable } from '../../scripts/docs/markdown.ts';
+import { median } from '../figures.ts';
 import { COLUMNS, columnOf, EXPLANATIONS, type Kind, type ScenarioResult, valuesOf } from './columns.ts';
 import { figureOf, isReached } from './limits.ts';
 import { cell, cellsOf } from './report.ts';
@@ -27,13 +28,22 @@ export function benchSection(file: BenchFile): string {
   ].join('\n\n');
 }
 
-/** The targets that say most to a newcomer, with what was measured. */
+/** The headline targets with the rate and the CPU of the same runs. A scenario that has no such figure has an empty cell. */
 export function readmeTable(file: BenchFile): string {
   const rows = TARGETS.filter(({ headline }) => headline !== undefined).map((target) => [
     target.headline ?? '',
     measuredText(file, target),
+    medianText(file, target, ['perSecond', 'downPerSecond']),
+    medianText(file, target, ['serverCpuUs', 'downCpuUs']),
   ]);
-  return markdownTable(['', 'measured'], rows);
+  return markdownTable(['', 'measured', 'messages/s', 'CPU us a message'], rows);
+}
+
+function medianText(file: BenchFile, { scenario }: Target, keys: readonly string[]): string {
+  const result = file.results.find(({ name }) => name === scenario);
+  const column = result && COLUMNS[result.kind].find(({ key }) => keys.includes(key));
+  const values = result && column ? valuesOf(column, result.runs) : [];
+  return column && values.length > 0 ? cell(column, [median(values)]) : '';
 }
 
 function howMeasured({ at, version, kafka, machine, settings }: BenchFile): string {

@@ -2,7 +2,7 @@
 // of src, what follows is what a Node program would write. For the bench alone, as the other side of a ratio.
 
 import { createTopic } from '../../scripts/kafka/client.ts';
-import { createAdminFront } from '../../src/admin/front.ts';
+import { createAdminServer } from '../../src/admin/admin-server.ts';
 import { startProcessStats } from '../../src/admin/process-stats.ts';
 import type { App } from '../../src/app.ts';
 import { exitOnBugs, serve } from '../../src/cli/serve.ts';
@@ -44,7 +44,7 @@ function createBaseline(settings: Settings, log: Logger): App {
     log,
   });
   const stats = startProcessStats();
-  const admin = createAdminFront(settings, {
+  const admin = createAdminServer(settings, {
     snapshot: () => baselineSnapshot({ server, sink, queue: ingest.sink, process: stats }),
     log,
   });

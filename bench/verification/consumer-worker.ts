@@ -84,7 +84,7 @@ function registerCodecs(): void {
   const require = createRequire(import.meta.url);
   CompressionCodecs[CompressionTypes.Snappy] = require('kafkajs-snappy');
   CompressionCodecs[CompressionTypes.LZ4] = () => ({
-    decompress: async (bytes: Buffer) => require('lz4').decode(bytes),
+    decompress: async (bytes: Buffer) => require('lz4-napi').decompressFrameSync(bytes),
   });
   CompressionCodecs[CompressionTypes.ZSTD] = () => ({
     decompress: async (bytes: Buffer) => require('node:zlib').zstdDecompressSync(bytes),

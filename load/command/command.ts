@@ -29,6 +29,7 @@ export interface LoadOptions {
   readonly readBack: boolean;
   readonly live: boolean;
   readonly settle: number;
+  readonly reconnect: number;
   readonly maxP99?: number;
   readonly json?: string;
 }
@@ -41,7 +42,8 @@ Examples:
   sluice load --rate 5000 --step 25% --max-p99 20          raises the rate until p99 is above 20 ms
   sluice load --connections 10000 --ramp 30s --churn 1%    many devices that come and go
 
-Exit codes: 0 nothing lost, duplicated, reordered or corrupted, 1 otherwise, 64 wrong command line
+Exit codes: 0 nothing lost, duplicated, reordered or corrupted, 1 otherwise, 2 loss unknown because Kafka could not be
+read, 64 wrong command line
 How latencies are counted and what each option does: docs/load-testing.md`;
 
 /** `chosen` is called while the command line is parsed. */
@@ -101,5 +103,6 @@ function addReadBackOptions(load: Command): void {
   load.option('--no-read-back', 'do not read the topic: nothing is proved then');
   load.option('--no-live', 'read it after the load only: no latency to the consumer');
   add(load, ['--settle <duration>', 'without progress for so long, the rest is lost'], parse.duration, '10s');
+  add(load, ['--reconnect <duration>', 'without Kafka for so long, loss is unknown'], parse.duration, '2m');
   load.option('--json <file>', 'write everything that was found out there too');
 }

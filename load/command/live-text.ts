@@ -1,6 +1,6 @@
 // Text about what is going on: redrawn in place on a terminal, a line now and then elsewhere.
 import { createLogUpdate } from 'log-update';
-import { visible } from '../../src/config/printable.ts';
+import { printable } from '../../src/config/printable.ts';
 
 export class LiveText {
   readonly #stream: NodeJS.WriteStream;
@@ -25,7 +25,7 @@ export class LiveText {
   /** A line that stays. */
   line(text: string): void {
     this.#redraw?.clear();
-    this.#stream.write(`${visible(text)}\n`);
+    this.#stream.write(`${printable(text)}\n`);
   }
 
   /** May be called twice. */

@@ -48,6 +48,7 @@ export function planOf(options: LoadOptions, settings: Settings): Planned {
       token: options.token,
       seed: options.seed,
       settleMs: options.settle,
+      reconnectMs: options.reconnect,
       maxP99Ms: options.maxP99 ?? (step === undefined ? Number.POSITIVE_INFINITY : STEP_MAX_P99_MS),
       readBack,
     },

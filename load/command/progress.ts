@@ -1,5 +1,5 @@
 // What a run looks like while it lasts: a few lines redrawn on a terminal, a line now and then elsewhere.
-import { visible } from '../../src/config/printable.ts';
+import { printable } from '../../src/config/printable.ts';
 import type { LatencySummary } from '../report/histogram.ts';
 import type { Recent } from '../report/totals.ts';
 import type { Progress } from '../run.ts';
@@ -58,7 +58,7 @@ export function plainLine({ phase, totals }: Progress, recent: Recent): string {
 function errorsOf({ codes, errors, counts }: Progress['totals']): string {
   const answers = Object.values(codes).reduce((sum, times) => sum + times, 0);
   const shown = { ...(answers > counts.badRefused && codes), ...errors };
-  const all = Object.entries(shown).map(([code, times]) => `${visible(code)} ${whole(times)}`);
+  const all = Object.entries(shown).map(([code, times]) => `${printable(code)} ${whole(times)}`);
   if (counts.breaks > 0) all.push(`connections broken ${whole(counts.breaks)}`);
   return all.join(', ') || 'none';
 }

@@ -1,10 +1,11 @@
 // `sluice load` as a process: plan, display, Ctrl-C, report, exit code.
 import { writeFile } from 'node:fs/promises';
-import { say } from '../../src/cli/spool/output.ts';
+import { say } from '../../src/cli/output.ts';
 import type { Loaded } from '../../src/config/load.ts';
 import { ChildError } from '../child.ts';
 import type { LoadPlan } from '../plan.ts';
 import { reportText, stepLine } from '../report/report.ts';
+import { isUnknown } from '../report/result.ts';
 import { LoadError, type Progress, runLoad } from '../run.ts';
 import type { LoadOptions } from './command.ts';
 import { LiveText } from './live-text.ts';
@@ -13,6 +14,8 @@ import { showProgress } from './progress.ts';
 
 /** sysexits.h EX_USAGE: also for settings that the load cannot use. */
 const EXIT_USAGE = 64;
+/** No fault was found, but Kafka could not be read. */
+const EXIT_UNKNOWN = 2;
 const EXIT_INTERRUPTED = 130;
 
 /** Resolves with the exit code. */
@@ -49,7 +52,8 @@ async function run(plan: LoadPlan, jsonFile: string | undefined): Promise<number
     live.stop();
     process.stdout.write(reportText(result));
     if (jsonFile !== undefined) await writeFile(jsonFile, `${JSON.stringify(result, null, 2)}\n`);
-    return result.faults.length === 0 ? 0 : 1;
+    if (result.faults.length === 0) return 0;
+    return isUnknown(result) ? EXIT_UNKNOWN : 1;
   } finally {
     live.stop();
   }

@@ -1,9 +1,9 @@
 // The end of a run for people: tables and a verdict. No I/O.
 
-import { table } from '../../src/cli/spool/table.ts';
-import { visible } from '../../src/config/printable.ts';
+import { table } from '../../src/cli/text-table.ts';
+import { printable } from '../../src/config/printable.ts';
 import type { LatencySummary } from './histogram.ts';
-import type { Latencies, LoadResult, StepResult } from './result.ts';
+import { isUnknown, type Latencies, type LoadResult, type StepResult } from './result.ts';
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
 const ms = (value: number | undefined): string => value?.toFixed(value < 10 ? 2 : 1) ?? '-';
@@ -95,9 +95,15 @@ function latencyText({ confirmed, consumed, written }: Latencies): string {
 function readBackText({ readBack, readings, plan }: LoadResult): string {
   if (readBack === undefined) return 'NOTHING WAS READ BACK: what arrived in Kafka is not known.\n';
   const { delivered, lost, duplicated, reordered, corrupted, invented, foreign } = readBack;
-  const rows = Object.entries({ delivered, lost, duplicated, reordered, corrupted, invented }).map(
-    ([kind, count]) => [kind, whole(count), (readBack.examples[kind] ?? []).map(visible).join('; ')],
-  );
+  const rows: string[][] = Object.entries({
+    delivered,
+    lost,
+    duplicated,
+    reordered,
+    corrupted,
+    invented,
+  }).map(([kind, count]) => [kind, whole(count), (readBack.examples[kind] ?? []).map(printable).join('; ')]);
+  if (readBack.unread !== undefined) rows[1] = ['not read', whole(lost), 'perhaps in Kafka, perhaps lost'];
   if (readBack.unansweredMissing > 0)
     rows.push(['cut off', whole(readBack.unansweredMissing), 'not there, and never promised']);
   if (foreign > 0) rows.push(['of others', whole(foreign), '']);
@@ -107,13 +113,15 @@ function readBackText({ readBack, readings, plan }: LoadResult): string {
 
 function othersText({ codes, errors }: LoadResult): string {
   const rows = [
-    ...Object.entries(codes).map(([code, times]) => ['answer', visible(code), whole(times)]),
-    ...Object.entries(errors).map(([code, times]) => ['socket error', visible(code), whole(times)]),
+    ...Object.entries(codes).map(([code, times]) => ['answer', printable(code), whole(times)]),
+    ...Object.entries(errors).map(([code, times]) => ['socket error', printable(code), whole(times)]),
   ];
   return rows.length === 0 ? '' : table([['kind', 'code', 'times'], ...rows], ['kind', 'code']);
 }
 
-function verdictText({ faults, readBack }: LoadResult): string {
+function verdictText(result: LoadResult): string {
+  const { faults, readBack } = result;
+  if (isUnknown(result)) return `LOSS UNKNOWN: Kafka could not be read: ${readBack?.unread}.\n`;
   if (faults.length > 0) return `FAILED: ${faults.join('; ')}.\n`;
   return readBack === undefined
     ? 'No fault seen by the devices; nothing was read back.\n'

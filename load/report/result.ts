@@ -63,7 +63,9 @@ export function faultsOf(result: Omit<LoadResult, 'faults'>): string[] {
     count > 0 && faults.push(`${count.toLocaleString('en-US')} ${what}`);
   if (counts.messages === 0) faults.push('nothing was sent');
   if (readBack !== undefined) {
-    for (const kind of ['lost', 'duplicated', 'reordered', 'corrupted', 'invented'] as const)
+    if (readBack.unread !== undefined) faults.push(lossUnknown(readBack.unread));
+    else add(readBack.lost, 'lost');
+    for (const kind of ['duplicated', 'reordered', 'corrupted', 'invented'] as const)
       add(readBack[kind], kind);
   }
   add(counts.away, 'devices without a connection at the end');
@@ -74,6 +76,12 @@ export function faultsOf(result: Omit<LoadResult, 'faults'>): string[] {
     faults.push(`p99 is ${p99.toFixed(1)} ms, allowed are ${plan.maxP99Ms}`);
   return faults;
 }
+
+export const lossUnknown = (why: string): string => `loss unknown, because Kafka could not be read (${why})`;
+
+/** The run found no fault, only that loss is unknown. */
+export const isUnknown = ({ faults, readBack }: LoadResult): boolean =>
+  readBack?.unread !== undefined && faults.length === 1;
 
 /** Milliseconds to the confirmation where there is one, otherwise to the consumer. */
 export function judgedP99({ confirmed, consumed }: Latencies): number | undefined {

@@ -20,6 +20,8 @@ export interface Verdict {
   readonly invented: number;
   /** Unanswered ones that are not there: nobody promised them. */
   readonly unansweredMissing: number;
+  /** Why the topic could not be read to its end. Then nobody knows whether the `lost` readings are in it. */
+  readonly unread?: string;
   /** Records of others. */
   readonly foreign: number;
   /** The first few of each kind, as `device 17, n 41`. */

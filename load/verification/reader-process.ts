@@ -6,6 +6,7 @@ import { type LoadPlan, readingsOf } from '../plan.ts';
 import { Histogram, type PackedHistogram } from '../report/histogram.ts';
 import { TopicJudge, type Verdict } from './judge.ts';
 import type { DeviceAccount } from './ledger.ts';
+import { Patience } from './patience.ts';
 import { TopicReader } from './topic-reader.ts';
 
 export interface ReaderReport {
@@ -23,10 +24,14 @@ export interface ReaderCalls {
   }): Promise<void>;
   /** Readings that were due before do not count in the latencies. */
   measureFrom(options: { readonly us: number }): void;
-  /** Reads on until nothing is missing, or nothing more has come for that long. */
+  /**
+   * Reads until nothing is missing, or for `settleMs` nothing new came although Kafka answered. Gives up once
+   * nothing could be read for `reconnectMs`.
+   */
   settle(options: {
     readonly accounts: readonly DeviceAccount[];
     readonly settleMs: number;
+    readonly reconnectMs: number;
   }): Promise<Verdict>;
   stop(options: Record<string, never>): Promise<void>;
 }
@@ -40,24 +45,6 @@ let judge: TopicJudge | undefined;
 let clock = new Clock();
 let measureFromUs = 0;
 let live = false;
-
-/** Ends when a count has not changed for so long. */
-class Patience {
-  readonly #ms: number;
-  #count = -1;
-  #sinceMs = 0;
-
-  constructor(ms: number) {
-    this.#ms = ms;
-  }
-
-  lasts(count: number): boolean {
-    const nowMs = performance.now();
-    if (count !== this.#count) this.#sinceMs = nowMs;
-    this.#count = count;
-    return nowMs - this.#sinceMs < this.#ms;
-  }
-}
 
 function onBatch(values: readonly Buffer[]): void {
   const nowUs = clock.nowUs();
@@ -93,19 +80,19 @@ const channel = serveCalls<ReaderCalls>({
     measureFromUs = us;
   },
 
-  async settle({ accounts, settleMs }) {
+  async settle({ accounts, settleMs, reconnectMs }) {
     const { reader, judge } = parts();
-    await reader.start();
+    void reader.start().catch(() => {});
     const patience = new Patience(settleMs);
     for (;;) {
-      // What is there now is read in any case: it may hold copies of what has come already.
-      const ends = await reader.ends();
-      const reading = new Patience(settleMs);
-      while (!reader.hasRead(ends) && reading.lasts(reader.records)) await sleep(POLL_MS);
+      // Even if nothing is missing: the rest of the topic may hold copies.
+      const unread = await reader.readToEnd(reconnectMs);
       const verdict = judge.verdict(accounts);
-      if (verdict.lost === 0 || !patience.lasts(judge.delivered)) {
+      // Time without Kafka does not count: the gateway could not deliver either.
+      const waits = verdict.lost > 0 && patience.lasts(`${judge.delivered} ${reader.interruptions}`);
+      if (unread !== undefined || !waits) {
         report();
-        return verdict;
+        return { ...verdict, ...(unread !== undefined && { unread }) };
       }
       await sleep(POLL_MS);
     }

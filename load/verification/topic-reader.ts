@@ -1,8 +1,10 @@
-// Reads a topic back from the offsets it had before the run, each record once whatever the consumer group goes
-// through. With kafkajs's public interface only.
+// Reads a topic from the offsets that it had before the run, each record once, and connects again whenever Kafka goes
+// away. Uses only the public interface of kafkajs.
+import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 import { decompress } from '../../src/kafka/batches/compression.ts';
 import type { ReadBack } from '../plan.ts';
+import { Patience } from './patience.ts';
 
 type Offsets = ReadonlyMap<number, number>;
 
@@ -13,11 +15,16 @@ export interface TopicReaderEvents {
 
 const TOPIC_TIMEOUT_MS = 15_000;
 const POLL_MS = 100;
-/** How long a broker may hold a fetch that finds nothing; it answers at once when something comes. */
+/** How long a broker may hold a fetch that finds nothing. It answers at once when a record arrives. */
 const MAX_WAIT_MS = 100;
 const JOIN_TIMEOUT_MS = 30_000;
+/** A consumer without a finished fetch for so long is replaced: kafkajs may wait forever after a lost connection. */
+const STALL_TIMEOUT_MS = 15_000;
+/** kafkajs gives up after about a second. Then the reader starts a new consumer, as often as needed. */
+const RETRY = { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 } as const;
+const RECONNECT_MS = 500;
 
-/** The topic cannot be read; the text is for people. */
+/** The topic cannot be read. The message is for people. */
 export class ReadBackError extends Error {}
 
 export class TopicReader {
@@ -27,13 +34,18 @@ export class TopicReader {
   readonly #kafka: kafkajs.Kafka;
   /** The next offset of each partition. */
   readonly #next = new Map<number, number>();
-  /** How many were read, of whomever. */
+  readonly #stopped = new AbortController();
+  /** Records read so far, whoever sent them. */
   records = 0;
+  /** How many times a request to Kafka failed for good, or the consumer was replaced. */
+  interruptions = 0;
+  #groups = 0;
   #admin: kafkajs.Admin | undefined;
-  #consumer: kafkajs.Consumer | undefined;
-  #problem: Error | undefined;
+  #reading: Promise<void> | undefined;
+  #joined = false;
+  #problem = 'the end of the topic was not reached';
 
-  /** @param group a consumer group of its own */
+  /** @param group what the names of its consumer groups begin with */
   constructor(options: ReadBack, group: string, events: TopicReaderEvents) {
     this.#options = options;
     this.#group = group;
@@ -48,16 +60,15 @@ export class TopicReader {
       connectionTimeout: 3_000,
       requestTimeout: 10_000,
       logLevel: kafkajs.logLevel.NOTHING,
-      retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 1_000 },
+      retry: RETRY,
     });
   }
 
-  /** Notes where the topic ends now. Rejects with ReadBackError where Kafka does not answer or the topic is missing. */
+  /** Notes where the topic ends now. Rejects with ReadBackError if Kafka does not answer or has no such topic. */
   async noteStart(): Promise<void> {
     const { brokers, topic } = this.#options;
-    this.#admin = this.#kafka.admin();
     try {
-      await this.#admin.connect();
+      await this.#connectAdmin();
     } catch (cause) {
       throw new ReadBackError(`no Kafka answers at ${brokers.join(',')}: ${(cause as Error).message}`, {
         cause,
@@ -65,80 +76,146 @@ export class TopicReader {
     }
     const deadline = performance.now() + TOPIC_TIMEOUT_MS;
     for (;;) {
-      try {
-        for (const [partition, end] of await this.ends()) this.#next.set(partition, end);
-        return;
-      } catch (cause) {
-        if (performance.now() > deadline)
-          throw new ReadBackError(`topic ${topic} cannot be read: ${(cause as Error).message}`, { cause });
-      }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      const ends = await this.#ends();
+      for (const [partition, end] of ends ?? []) this.#next.set(partition, end);
+      if (ends !== undefined) return;
+      if (performance.now() > deadline)
+        throw new ReadBackError(`topic ${topic} cannot be read: ${this.#problem}`);
+      await sleep(POLL_MS);
     }
   }
 
-  /** Where the topic ends now, by partition. */
-  async ends(): Promise<Offsets> {
-    if (this.#admin === undefined) throw new Error('note the start first');
-    const offsets = await this.#admin.fetchTopicOffsets(this.#options.topic);
-    return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]));
-  }
-
-  /** Begins to read. Resolves when the consumer has its partitions. */
+  /** Reads from now on until stop(). Resolves at the first join; rejects with ReadBackError after 30 s without one. */
   async start(): Promise<void> {
-    if (this.#consumer !== undefined) return;
-    const consumer = this.#kafka.consumer({
-      groupId: this.#group,
-      minBytes: 1,
-      maxWaitTimeInMs: MAX_WAIT_MS,
-    });
-    this.#consumer = consumer;
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      if (!payload.restart) this.#problem = payload.error;
-    });
-    const joined = new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new ReadBackError('the consumer got no partitions')),
-        JOIN_TIMEOUT_MS,
-      );
-      consumer.on(consumer.events.GROUP_JOIN, () => {
-        clearTimeout(timer);
-        // Nothing is committed, so that every join begins where we are.
-        for (const [partition, offset] of this.#next) this.#seek(partition, offset);
-        resolve();
-      });
-    });
-    await consumer.connect();
-    await consumer.subscribe({ topic: this.#options.topic, fromBeginning: true });
-    await consumer.run({ autoCommit: false, eachBatch: async ({ batch }) => this.#onBatch(batch) });
-    await joined;
+    this.#reading ??= this.#readOn();
+    const deadline = performance.now() + JOIN_TIMEOUT_MS;
+    while (!this.#joined) {
+      if (performance.now() > deadline)
+        throw new ReadBackError(`the consumer got no partitions: ${this.#problem}`);
+      await sleep(POLL_MS);
+    }
   }
 
-  /** True where everything before these offsets has been read. */
-  hasRead(ends: Offsets): boolean {
-    if (this.#problem !== undefined) throw this.#problem;
-    return [...ends].every(([partition, end]) => (this.#next.get(partition) ?? 0) >= end);
+  /**
+   * Reads everything that the topic holds now. Answers undefined, or why it gave up: no record could be read for
+   * `giveUpMs`.
+   */
+  async readToEnd(giveUpMs: number): Promise<string | undefined> {
+    const patience = new Patience(giveUpMs);
+    let ends: Offsets | undefined;
+    for (;;) {
+      ends ??= await this.#ends();
+      if (ends !== undefined && this.#hasRead(ends)) return undefined;
+      if (!patience.lasts(this.records)) return this.#problem;
+      await sleep(POLL_MS);
+    }
   }
 
   async stop(): Promise<void> {
-    await this.#consumer?.disconnect().catch(() => {});
-    // The group would otherwise stay in the broker's list for a week.
-    await this.#admin?.deleteGroups([this.#group]).catch(() => {});
+    this.#stopped.abort();
+    await this.#reading;
+    const groups = Array.from({ length: this.#groups }, (_, index) => `${this.#group}-${index + 1}`);
+    // The broker would keep the groups for a week.
+    await this.#admin?.deleteGroups(groups).catch(() => {});
     await this.#admin?.disconnect().catch(() => {});
   }
 
-  #seek(partition: number, offset: number): void {
-    this.#consumer?.seek({ topic: this.#options.topic, partition, offset: String(offset) });
+  async #readOn(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      // A new group each time. In the old one, the join would wait until the session of the lost member expires.
+      await this.#consume(`${this.#group}-${++this.#groups}`).catch((error) => this.#interrupted(error));
+      await sleep(RECONNECT_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** Runs one consumer until stop(). Rejects when it crashes or stalls. */
+  async #consume(groupId: string): Promise<void> {
+    const consumer = this.#kafka.consumer({
+      groupId,
+      minBytes: 1,
+      maxWaitTimeInMs: MAX_WAIT_MS,
+      retry: { ...RETRY, restartOnFailure: async () => false },
+    });
+    const { CRASH, FETCH, GROUP_JOIN, END_BATCH_PROCESS } = consumer.events;
+    const state: { fetchedMs: number; crash?: Error } = { fetchedMs: 0 };
+    consumer.on(CRASH, ({ payload }) => {
+      state.crash = payload.error;
+    });
+    consumer.on(FETCH, () => {
+      state.fetchedMs = performance.now();
+    });
+    // Nothing is committed, so every join seeks to the next offsets.
+    consumer.on(GROUP_JOIN, () => {
+      for (const [partition, offset] of this.#next) this.#seek(consumer, partition, offset);
+      this.#joined = true;
+    });
+    // Batches of nothing but control records reach this event alone.
+    consumer.on(END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) =>
+      this.#advance(partition, Number(lastOffset) + 1),
+    );
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topic: this.#options.topic, fromBeginning: true });
+      await consumer.run({ autoCommit: false, eachBatch: async ({ batch }) => this.#onBatch(batch) });
+      state.fetchedMs = performance.now();
+      while (!this.#stopped.signal.aborted) {
+        if (state.crash !== undefined) throw state.crash;
+        if (performance.now() - state.fetchedMs > STALL_TIMEOUT_MS) throw new Error('Kafka answers no fetch');
+        await sleep(POLL_MS);
+      }
+    } finally {
+      await consumer.disconnect().catch(() => {});
+    }
+  }
+
+  #seek(consumer: kafkajs.Consumer, partition: number, offset: number): void {
+    consumer.seek({ topic: this.#options.topic, partition, offset: String(offset) });
   }
 
   #onBatch({ partition, messages }: kafkajs.Batch): void {
     const next = this.#next.get(partition) ?? 0;
-    // What a rejoin reads once more is passed over.
+    // A join may read records again that are known already.
     const fresh = messages.filter(({ offset }) => Number(offset) >= next);
     const last = fresh.at(-1);
     if (last === undefined) return;
-    this.#next.set(partition, Number(last.offset) + 1);
+    this.#advance(partition, Number(last.offset) + 1);
     this.records += fresh.length;
     this.#events.batch(fresh.map(({ value }) => value ?? Buffer.alloc(0)));
+  }
+
+  #advance(partition: number, next: number): void {
+    this.#next.set(partition, Math.max(next, this.#next.get(partition) ?? 0));
+  }
+
+  /** The end of each partition, or undefined if Kafka does not answer. */
+  async #ends(): Promise<Offsets | undefined> {
+    try {
+      this.#admin ??= await this.#connectAdmin();
+      const offsets = await this.#admin.fetchTopicOffsets(this.#options.topic);
+      return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]));
+    } catch (error) {
+      this.#interrupted(error);
+      void this.#admin?.disconnect().catch(() => {});
+      this.#admin = undefined;
+      return undefined;
+    }
+  }
+
+  async #connectAdmin(): Promise<kafkajs.Admin> {
+    const admin = this.#kafka.admin();
+    await admin.connect();
+    this.#admin = admin;
+    return admin;
+  }
+
+  #hasRead(ends: Offsets): boolean {
+    return [...ends].every(([partition, end]) => (this.#next.get(partition) ?? 0) >= end);
+  }
+
+  #interrupted(error: unknown): void {
+    this.interruptions++;
+    this.#problem = error instanceof Error ? error.message : String(error);
   }
 }
 

@@ -1,7 +1,7 @@
-// Generates docs/files.md: every source file with the first sentence of its head comment.
+// Generates docs/files.md: a table for each folder, with every source file and the first sentence of its head comment.
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { markdownTable } from './markdown.ts';
+import { dirname, join } from 'node:path';
+import { textTable } from './markdown.ts';
 
 const PRODUCTS: Readonly<Record<string, string>> = {
   src: 'The gateway',
@@ -9,24 +9,78 @@ const PRODUCTS: Readonly<Record<string, string>> = {
   bench: 'The bench',
 };
 
-/** @param root the project's folder @throws Error if a file has no head comment */
+/** One sentence on each folder. */
+const FOLDERS: Readonly<Record<string, string>> = {
+  src: 'The program, and the gateway as one process.',
+  'src/admin': 'What operators see: health, metrics, statistics.',
+  'src/cli': 'The command line and its commands.',
+  'src/cli/spool': '`sluice spool`: lists, checks, prints, sends and removes what is on disk.',
+  'src/config': 'Settings: their names, values, checks and profiles.',
+  'src/gateway': 'The gateway of one process: device side and Kafka side, wired together.',
+  'src/kafka': 'The Kafka side. This file wires up the folders below.',
+  'src/kafka/batches': 'Records in memory: open batches, their bytes, compression, the memory budget.',
+  'src/kafka/client': 'Connections to brokers. The only folder that knows kafkajs.',
+  'src/kafka/delivery':
+    'From a closed batch to its confirmation: partitions, retries, the disk route, refused records.',
+  'src/kafka/pipelines': 'A batcher, a delivery and a metadata refresher for each topic that is sent to.',
+  'src/kafka/topics': 'What Kafka says about topics: leaders, number of partitions, limits.',
+  'src/kafka/wire': 'Bytes of the Kafka protocol: requests, answers, error codes.',
+  'src/log': 'The logger.',
+  'src/processes': 'Several server processes behind one port.',
+  'src/protocol': 'The protocol with devices: messages, reply codes, the record of a reading.',
+  'src/queue': 'Lines that wait for a worker.',
+  'src/server': 'Sockets of devices: accepting, reading, timers, replies.',
+  'src/spool': 'The disk format and its files. It knows nothing of Kafka connections.',
+  'src/time': 'Back-off, pauses and wake-ups.',
+  'src/workers': 'From a line to an appended record.',
+  load: 'A run and its processes.',
+  'load/command': '`sluice load` and `sluice-load`: options, display, exit code.',
+  'load/devices': 'Simulated devices.',
+  'load/report': 'Counters, histograms, the report at the end.',
+  'load/verification': 'Reads the topic back and compares it with what the devices sent.',
+  bench: 'The command `npm run bench`.',
+  'bench/devices': 'Devices that write as fast as the server reads.',
+  'bench/latency': 'The command `npm run latency-test`.',
+  'bench/report': 'Tables, result files, comparison with an earlier run.',
+  'bench/scaling': 'The command `npm run scaling`.',
+  'bench/scenarios': 'What the bench measures.',
+  'bench/servers': 'The servers that the bench measures, and the brokers.',
+  'bench/sustained': 'The command `npm run sustained`.',
+  'bench/verification': 'Reads the topic back.',
+};
+
+/** @param root the project's folder @throws Error if a file has no head comment, or a folder has no sentence */
 export function filesPage(root: string): string {
   const sections = Object.entries(PRODUCTS).map(([product, title]) => {
     const files = readdirSync(join(root, product), { recursive: true, encoding: 'utf8' })
       .map((path) => `${product}/${path.replaceAll('\\', '/')}`)
       .filter((path) => path.endsWith('.ts'))
       .sort();
-    const rows = files.map((path) => [
-      `\`${path}\``,
-      firstSentence(path, readFileSync(join(root, path), 'utf8')),
-    ]);
-    return `## ${title} (\`${product}\`)\n${markdownTable(['file', 'what it does'], rows)}\n`;
+    const folders = [...new Set(files.map((file) => dirname(file)))].sort();
+    const tables = folders.map((folder) =>
+      folderSection(
+        root,
+        folder,
+        files.filter((file) => dirname(file) === folder),
+      ),
+    );
+    return `## ${title}\n${tables.join('\n')}`;
   });
   return `<!-- Generated from the first comment of each file by \`npm run docs\`. Do not edit. -->
 # Files
 Where to begin is in [architecture.md](architecture.md). Tests are in \`test\`, in folders of the same names.
 
 ${sections.join('\n')}`;
+}
+
+function folderSection(root: string, folder: string, files: readonly string[]): string {
+  const about = FOLDERS[folder];
+  if (about === undefined) throw new Error(`FOLDERS in scripts/docs/files.ts has no sentence on ${folder}`);
+  const rows = files.map((file) => [
+    `[${file.slice(folder.length + 1)}](../${file})`,
+    firstSentence(file, readFileSync(join(root, file), 'utf8')),
+  ]);
+  return `### ${folder}\n${about}\n\n${textTable(['file', 'what it does'], rows)}\n`;
 }
 
 function firstSentence(path: string, text: string): string {

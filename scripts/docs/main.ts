@@ -1,7 +1,5 @@
-// Writes what the docs repeat from the code and from measurements: docs/configuration.md, docs/metrics.md,
-// docs/files.md, .env.example, the table of reply codes in docs/protocol.md, the tables of Kafka's error codes in docs/delivery-guarantees.md, and from
-// docs/benchmarks.json that page and the README's table. With --check it writes nothing and exits 1 if a file differs.
-// `npm run docs` runs it.
+// `npm run docs`: writes the pages and sections that are generated from the code and from docs/benchmarks.json (the list
+// is `files` below). With --check it writes nothing and exits 1 if a file differs from what it would write.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { benchSection, readmeTable } from '../../bench/report/benchmarks-page.ts';
@@ -47,7 +45,7 @@ function read(name: string): string | undefined {
   return existsSync(url) ? readFileSync(url, 'utf8') : undefined;
 }
 
-/** A page that is not there is left so. */
+/** The page with this section replaced. Undefined if there is no such page: then none is made. */
 function sectionOf(name: string, section: string, text: string): string | undefined {
   const page = read(name);
   return page === undefined ? undefined : withSection(page, section, text);
@@ -58,8 +56,9 @@ function codesTable(): string {
     `\`${code}\``,
     isFatal(code) ? 'is closed' : 'goes on',
     CODES[code].meaning,
+    CODES[code].deviceShould,
   ]);
-  return textTable(['code', 'the connection', 'meaning'], rows);
+  return textTable(['code', 'the connection', 'meaning', 'the device should'], rows);
 }
 
 function metricsPage(): string {

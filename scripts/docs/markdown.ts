@@ -1,12 +1,12 @@
-// Tables of pages. A bar in a cell is escaped.
+// Makes Markdown tables. It escapes bars in cells.
 
-/** Text left, figures right: a column is figures where a cell begins with a digit. */
+/** Aligns columns of figures to the right. A column is one of figures if one of its cells begins with a digit. */
 export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const isFigures = (column: number) => rows.some((row) => /^\d/.test(row[column] ?? ''));
   return tableOf(head, rows, (column) => (isFigures(column) ? '---:' : '---'));
 }
 
-/** All of it left. */
+/** Aligns every column to the left. */
 export function textTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return tableOf(head, rows, () => '---');
 }

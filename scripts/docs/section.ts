@@ -1,5 +1,5 @@
-// One section of a page that several commands write to: what lies between a command's two marker lines is its own,
-// everything else is left as it is.
+// Replaces one generated section of a page that is otherwise written by hand. The section lies between two marker lines;
+// everything outside of them stays as it is.
 //
 // <!-- NAME: begin -->
 // ...
@@ -7,18 +7,18 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** The page's markers are not what they should be; nothing was written. The text is for people. */
+/** The page's markers are missing, doubled or in the wrong order. Nothing was written. */
 export class SectionError extends Error {
   readonly code = 'SECTION';
 }
 
 export interface Page {
   readonly file: string;
-  /** What a page that is not there yet begins with. */
+  /** The title of the page, if it has to be created. */
   readonly heading: string;
 }
 
-/** Writes the section into the page, which is made where it is missing. Rejects with SectionError. */
+/** Writes the section into the page and creates the page if it is missing. Rejects with SectionError. */
 export async function writeSection(page: Page, name: string, body: string): Promise<void> {
   const text = await readFile(page.file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
@@ -29,7 +29,7 @@ export async function writeSection(page: Page, name: string, body: string): Prom
   await writeFile(page.file, replaced);
 }
 
-/** The text with `body` between the markers; at the end, with new markers, where it has none. Throws SectionError. */
+/** The text with `body` between the markers. If there are no markers, they are added at the end. @throws SectionError */
 export function withSection(text: string, name: string, body: string): string {
   const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
   const section = `${begin}\n${body.trim()}\n${end}`;
@@ -41,7 +41,7 @@ export function withSection(text: string, name: string, body: string): string {
   return text.slice(0, from) + section + text.slice(to + end.length);
 }
 
-/** Only whole lines are markers: a page may speak of them. */
+/** Only whole lines count: a page may mention a marker in a sentence. */
 function placesOf(text: string, marker: string): number[] {
   const places: number[] = [];
   for (let at = text.indexOf(marker); at >= 0; at = text.indexOf(marker, at + 1)) {

@@ -1,8 +1,14 @@
 // The text of docs/configuration.md and .env.example, from the settings' schema, the profiles and the list of
 // foreign names. Pure functions; docs.ts writes the files.
 import { FOREIGN_NAMES } from '../../src/config/names.ts';
-import { PROFILE_NAMES, PROFILES } from '../../src/config/profiles.ts';
-import { aboutSetting, GROUPS, SETTING_NAMES, type SettingName } from '../../src/config/settings.ts';
+import { PROFILES } from '../../src/config/profiles.ts';
+import {
+  aboutSetting,
+  GROUPS,
+  PROFILE_NAMES,
+  SETTING_NAMES,
+  type SettingName,
+} from '../../src/config/settings.ts';
 import { textTable } from './markdown.ts';
 
 const groups = Object.entries(GROUPS).map(([group, title]) => ({

@@ -1,15 +1,15 @@
-// Brings node_modules and dist up to date with their sources, and knows cheaply that they are.
-// Both carry a stamp: a hash of everything they were made from.
+// Brings node_modules and dist up to date with their sources, and never runs anything from them.
+// Each holds a stamp, a hash of everything it was made from, so that checking takes milliseconds.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withLock } from './lock.mjs';
 
-const SOURCE_DIRS = ['src', 'load', 'bench', 'scripts', 'test'];
+const SOURCE_DIRS = ['src', 'load', 'bench', 'scripts', 'examples', 'test'];
 const COMPILED = /\.ts$|\.json$/;
 
-/** A failed step: its message is for people, and the process ends with `exitCode`. */
+/** A failed step. Its message is shown to the user, and the process ends with `exitCode`. */
 export class StepError extends Error {
   constructor(message, exitCode = 1) {
     super(message);
@@ -17,7 +17,7 @@ export class StepError extends Error {
   }
 }
 
-/** Installs and builds under `root` where that is needed. */
+/** Installs and builds under `root`, each only if its stamp is out of date. */
 export async function prepare(root) {
   if (isInstalled(root) && isBuilt(root)) return;
   await withLock(join(root, '.cache', 'prepare.lock'), () => {
@@ -32,13 +32,13 @@ export const isBuilt = (root) => hasStamp(buildStampFile(root), buildStamp(root)
 const installStampFile = (root) => join(root, 'node_modules', '.sluice-install');
 const buildStampFile = (root) => join(root, 'dist', '.sluice-build');
 
-// Native modules depend on the major version of Node and on the machine.
+// Native modules depend on Node's ABI version and on the platform.
 export function installStamp(root) {
   const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
   return hash.update(`${process.versions.modules} ${process.platform} ${process.arch}`).digest('hex');
 }
 
-// Contents, not times: git and rsync set times as they please, and reading these files takes a few ms.
+// Hashes contents, not times: git and rsync change times freely, and reading the files takes a few ms.
 export function buildStamp(root) {
   const hash = createHash('sha256').update(installStamp(root));
   for (const file of ['tsconfig.json', ...sources(root)]) {
@@ -51,21 +51,14 @@ export function buildStamp(root) {
 function install(root) {
   const stamp = installStamp(root);
   console.error('Installing dependencies (npm ci). The first time takes a minute.');
-  let result = npm(root, ['ci']);
-  // npm ci wants a lock file that lists the optional packages of every platform, and npm does not write one
-  // behind a registry that serves some of them only. npm install takes what is listed at the same versions.
-  if (result.status !== 0 && result.stderr.includes('EUSAGE')) {
-    console.error('npm ci finds package-lock.json incomplete: going on with npm install --no-save.');
-    result = npm(root, ['install', '--no-save']);
-  }
-  process.stderr.write(result.stderr ?? '');
+  const result = npm(root, ['ci']);
   if (result.status !== 0)
     throw new StepError(`The install failed (${outcome(result)}); see above.`, result.status);
   writeFileSync(installStampFile(root), stamp);
 }
 
 function npm(root, command) {
-  // Development packages hold the compiler, so they come along even where NODE_ENV=production is set.
+  // The compiler is a development package, so install those even if NODE_ENV=production is set.
   const args = [
     ...command,
     '--include=dev',
@@ -74,8 +67,8 @@ function npm(root, command) {
     '--no-fund',
     '--loglevel=error',
   ];
-  // What npm says goes to stderr: the stdout of `npm start` is the log of the gateway.
-  const options = { cwd: root, stdio: ['ignore', 2, 'pipe'], encoding: 'utf8' };
+  // npm's output goes to stderr: the stdout of `npm start` is the log of the gateway.
+  const options = { cwd: root, stdio: ['ignore', 2, 2] };
   const script = process.env.npm_execpath;
   return script?.endsWith('.js')
     ? spawnSync(process.execPath, [script, ...args], options)
@@ -85,7 +78,7 @@ function npm(root, command) {
 function build(root) {
   const stamp = buildStamp(root);
   rmSync(buildStampFile(root), { force: true });
-  // In place rather than into an empty dist: a gateway that runs from this checkout keeps its files.
+  // Builds over the old dist: emptying it first would take the files of a gateway that runs from there.
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const args = [tsc, '-p', root, '--noEmitOnError'];
   const result = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 2, 2] });
@@ -95,7 +88,7 @@ function build(root) {
   writeFileSync(buildStampFile(root), stamp);
 }
 
-// A compiled test whose source is gone would still be run.
+// Otherwise a compiled test whose source was deleted would still run.
 function removeOrphans(root) {
   const known = new Set(sources(root).map((file) => file.replace(/\.ts$/, '.js')));
   for (const file of filesUnder(root, 'dist')) {

@@ -19,7 +19,7 @@ export const ADMIN_LIMITS = {
   idleMs: 10_000,
 } as const;
 
-export interface AdminServerOptions {
+export interface HttpServerOptions {
   /** HTTP_HOST. */
   readonly host: string;
   /** HTTP_PORT, 0 = any free one. */
@@ -30,7 +30,7 @@ export interface AdminServerOptions {
   readonly limits?: Partial<Record<keyof typeof ADMIN_LIMITS, number>>;
 }
 
-export interface AdminServer {
+export interface HttpServer {
   /** Resolves with the real address; rejects with AdminListenError. */
   start(): Promise<AddressInfo>;
   /** Ends every connection, whatever its client is doing. Safe to call twice, and without start. */
@@ -75,7 +75,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   '/metrics': { about: 'all figures for Prometheus', reply: async (s) => metrics(await s()) },
 };
 
-export function createAdminServer(options: AdminServerOptions): AdminServer {
+export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { host, port, snapshot, log } = options;
   const limits = { ...ADMIN_LIMITS, ...options.limits };
   const answering = new WeakSet<Socket>();

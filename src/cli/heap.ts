@@ -4,9 +4,9 @@ import { constants, type NodeGCPerformanceDetail, PerformanceObserver } from 'no
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 /** More collections of the young generation a second than this are worth more memory. */
-const MOST_COLLECTIONS_PER_SECOND = 150;
+const MAX_COLLECTIONS_PER_SECOND = 150;
 /** Both halves together: what loading the program makes of them at most. */
-const ENOUGH_BYTES = 16 * 2 ** 20;
+const MAX_YOUNG_BYTES = 16 * 2 ** 20;
 const LOOK_EVERY_MS = 1000;
 /** While it may grow, which takes a few collections. */
 const LOOK_CLOSELY_MS = 20;
@@ -35,7 +35,7 @@ export function keepYoungGenerationSmall(): void {
     const nowMs = performance.now();
     const perSecond = (collections * 1000) / (nowMs - lastMs);
     collections = 0;
-    const mayGrow = perSecond > MOST_COLLECTIONS_PER_SECOND && youngBytes() < ENOUGH_BYTES;
+    const mayGrow = perSecond > MAX_COLLECTIONS_PER_SECOND && youngBytes() < MAX_YOUNG_BYTES;
     // V8 reads it whenever it might grow.
     setFlagsFromString(`--semi-space-growth-factor=${mayGrow ? 2 : 1}`);
     setTimeout(look, mayGrow ? LOOK_CLOSELY_MS : LOOK_EVERY_MS, nowMs).unref();

@@ -1,6 +1,6 @@
 // The settings in force as lines of an environment file, each that is not a default with its origin.
 import type { Loaded } from '../config/load.ts';
-import { visible } from '../config/printable.ts';
+import { printable } from '../config/printable.ts';
 import { aboutSetting, GROUPS, SETTING_NAMES, type SettingName } from '../config/settings.ts';
 
 type Config = Pick<Extract<Loaded, { ok: true }>, 'texts' | 'origins'>;
@@ -32,7 +32,7 @@ const originText = {
 
 /** Bare where that is clear to every reader of such files, else in a quote that dotenv takes literally. */
 function envValue(text: string): string {
-  const shown = visible(text);
+  const shown = printable(text);
   if (/^[^\s#'"`\\$]*$/.test(shown)) return shown;
   const quote = ["'", '`'].find((candidate) => !shown.includes(candidate)) ?? '"';
   return `${quote}${shown}${quote}`;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { parse as parseDotenv } from 'dotenv';
 import { crossProblems, settingWarnings } from './checks.ts';
 import { isServiceLink, misspelt } from './names.ts';
-import { quoted, visible } from './printable.ts';
+import { printable, quoted } from './printable.ts';
 import { PROFILES } from './profiles.ts';
 import { aboutSetting, SETTING_NAMES, type SettingName, type Settings, settingsSchema } from './settings.ts';
 
@@ -91,7 +91,7 @@ function misspeltNames({ origin, values }: Source): string[] {
     const nearest = misspelt(name, value ?? '');
     if (nearest === undefined) return [];
     // The value stays unsaid: a misspelt password is still a password.
-    return [`${visible(name)} (${origin}) is not a setting; the nearest real name is ${nearest}`];
+    return [`${printable(name)} (${origin}) is not a setting; the nearest real name is ${nearest}`];
   });
 }
 

@@ -8,12 +8,12 @@ const UNSAFE =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|\p{Surrogate}/gu;
 
 /** Every unsafe character as its `\uXXXX` escape; the rest as it is. */
-export function visible(text: string): string {
+export function printable(text: string): string {
   return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Text in double quotes, unsafe characters escaped, cut at `limit` characters so that one value cannot fill a screen. */
 export function quoted(text: string, limit = 100): string {
   const cut = text.length > limit ? `${text.slice(0, limit)}...` : text;
-  return `"${visible(cut)}"`;
+  return `"${printable(cut)}"`;
 }

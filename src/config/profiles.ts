@@ -1,8 +1,7 @@
 // Named sets of settings (PROFILE). Values are text in the settings' own syntax, each with its reason; the
 // docs are generated from here. A variable set by hand wins over its profile.
-import type { SettingName } from './settings.ts';
+import type { PROFILE_NAMES, SettingName } from './settings.ts';
 
-export const PROFILE_NAMES = ['local', 'lan', 'wan', 'small', 'medium', 'large'] as const;
 export type ProfileName = (typeof PROFILE_NAMES)[number];
 
 interface ProfileValue {

@@ -18,7 +18,9 @@ import {
   whole,
   wholeOr,
 } from './kinds.ts';
-import { PROFILE_NAMES } from './profiles.ts';
+
+/** The values of PROFILE; profiles.ts says what each one sets. */
+export const PROFILE_NAMES = ['local', 'lan', 'wan', 'small', 'medium', 'large'] as const;
 
 export const GROUPS = {
   tcp: 'Devices (TCP)',
@@ -68,12 +70,12 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 /** setTimeout counts in a signed 32-bit number of milliseconds, 596.5 hours; more would fire at once. */
-const LONGEST_TIMER_MS = 596 * HOUR;
+const MAX_TIMER_MS = 596 * HOUR;
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-const timeout = duration({ min: 1, max: LONGEST_TIMER_MS });
+const timeout = duration({ min: 1, max: MAX_TIMER_MS });
 const path = optional(text('the path of a readable file', /^[^\0]{1,4096}$/));
 const acks = { all: -1, '-1': -1, '1': 1, '0': 0 } as const;
 
@@ -254,7 +256,7 @@ export const settingsSchema = z.object({
     'batch',
     choice('none', 'gzip', 'snappy', 'lz4', 'zstd'),
     'snappy',
-    'compression of batches; `lz4` needs the package of that name, `zstd` a Node.js that has it (22.15 or later)',
+    'compression of batches; `lz4` needs the optional package `lz4-napi`, `zstd` a Node.js that has it (22.15 or later)',
   ),
   KAFKA_ASYNC: setting(
     'batch',

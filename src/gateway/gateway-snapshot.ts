@@ -5,13 +5,13 @@ import { MAX_PROBLEMS, mergeOtherTopics, type Readiness, type Snapshot } from '.
 import type { Kafka } from '../kafka/kafka.ts';
 import type { JobSink } from '../queue/job.ts';
 import type { Acceptor } from '../server/acceptor.ts';
-import type { ReadPacer } from '../server/read-pacer.ts';
+import type { ReadCoalescer } from '../server/read-coalescer.ts';
 import type { TcpServer } from '../server/tcp-server.ts';
 
 export interface SnapshotSources {
   readonly version: string;
   readonly server: TcpServer;
-  readonly pacer: ReadPacer;
+  readonly coalescer: ReadCoalescer;
   readonly sink: JobSink;
   readonly workers: () => number;
   readonly kafka: Kafka;
@@ -20,7 +20,7 @@ export interface SnapshotSources {
 }
 
 export function takeSnapshot(sources: SnapshotSources): Snapshot {
-  const { server, pacer, sink, kafka } = sources;
+  const { server, coalescer, sink, kafka } = sources;
   const { batcher, delivery, budget } = kafka;
   const queue = sink.stats;
   const orphaned = kafka.orphans.records;
@@ -30,7 +30,7 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
     at: new Date().toISOString(),
     uptimeSeconds: process.uptime(),
     readiness: readiness(sources),
-    ...serverFigures(server, pacer),
+    ...serverFigures(server, coalescer),
     queue: {
       depth: queue.depth,
       capacity: queue.capacity,
@@ -99,7 +99,7 @@ function deadLetterFigures({ deadLetters, orphans: { letters } }: Kafka): Snapsh
 /** Of connections and lines, but for those of the port. */
 export function serverFigures(
   { counters, activeConnections, uniqueZipcodes, wheel }: TcpServer,
-  pacer?: ReadPacer,
+  coalescer?: ReadCoalescer,
 ): Pick<Snapshot, 'connections' | 'lines'> {
   return {
     connections: {
@@ -111,7 +111,7 @@ export function serverFigures(
       uniqueZipcodes,
       scheduledTimers: wheel.size,
       receivedBytes: counters.receivedBytes,
-      readRests: pacer?.rests ?? 0,
+      readRests: coalescer?.pauses ?? 0,
     },
     lines: {
       received: counters.linesReceived,

@@ -10,7 +10,7 @@ import type { Settings } from '../config/settings.ts';
 import { Kafka } from '../kafka/kafka.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Connection } from '../server/connection.ts';
-import { ReadPacer } from '../server/read-pacer.ts';
+import { ReadCoalescer } from '../server/read-coalescer.ts';
 import { TcpServer, type TcpServerEvents } from '../server/tcp-server.ts';
 import { createIngest } from '../workers/ingest.ts';
 import { takeSnapshot } from './gateway-snapshot.ts';
@@ -64,13 +64,13 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
   const ingest = createIngest(settings, kafka.batcher, log);
   // One message at a time, which is kept for comparison, is read as it was. A codec beside the event loop would have
   // each batch wait for the end of a rest, and its answer for that of another.
-  const isPaced = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && !kafka.codec.beside;
+  const coalescesReads = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && !kafka.codec.isAsync;
   const server: TcpServer = new TcpServer(connectionOptions(settings), {
     sink: ingest.sink,
     log,
     events: {
       ...events,
-      ...(isPaced && { received: (bytes: number) => pacer.read(bytes) }),
+      ...(coalescesReads && { received: (bytes: number) => coalescer.read(bytes) }),
       refusedLine: (connection, reason, { bytes, start, end }) =>
         kafka.deadLetters.line({
           value: bytes.subarray(start, end),
@@ -82,13 +82,13 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
         }),
     },
   });
-  const pacer = new ReadPacer(settings.KAFKA_BATCH_TIMEOUT, {
-    begin: () => kafka.batcher.beginRound(),
+  const coalescer = new ReadCoalescer(settings.KAFKA_BATCH_TIMEOUT, {
+    begin: () => kafka.batcher.beginReadWindow(),
     end: (withinMs) => {
       const linesWait = ingest.sink.stats.depth > 0 || server.counters.paused > 0;
       // From the disk each batch goes when Kafka has answered for the one before.
       const drains = kafka.delivery.spoolingPartitions > 0 || kafka.orphans.isSending;
-      return kafka.batcher.endRound(withinMs) && !linesWait && !drains;
+      return kafka.batcher.endReadWindow(withinMs) && !linesWait && !drains;
     },
     send: () => kafka.delivery.sendNow(),
   });
@@ -99,7 +99,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     takeSnapshot({
       version,
       server,
-      pacer,
+      coalescer,
       sink: ingest.sink,
       workers: () => ingest.workers,
       kafka,

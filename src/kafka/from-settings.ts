@@ -5,12 +5,12 @@ import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
 import type { SpoolOptions } from '../spool/spool.ts';
 import { SpoolCap } from '../spool/spool-cap.ts';
-import { KafkaCluster } from './client/cluster.ts';
+import { KafkaClient } from './client/kafka-client.ts';
 import type { SaslOptions } from './client/kafkajs.ts';
 
 /** Undefined if KAFKA_BROKERS is empty. */
-export function createCluster(settings: Settings, log: Logger): KafkaCluster | undefined {
-  return settings.KAFKA_BROKERS.length === 0 ? undefined : new KafkaCluster(clusterOptions(settings), log);
+export function createCluster(settings: Settings, log: Logger): KafkaClient | undefined {
+  return settings.KAFKA_BROKERS.length === 0 ? undefined : new KafkaClient(clusterOptions(settings), log);
 }
 
 /** How many bytes readings may take on disk. */

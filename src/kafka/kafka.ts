@@ -12,7 +12,7 @@ import type { Batcher } from './batches/batcher.ts';
 import { BufferBudget } from './batches/buffer-budget.ts';
 import { type Codec, createCodec } from './batches/compression.ts';
 import type { RefusedRecord } from './batches/split-batch.ts';
-import type { KafkaCluster } from './client/cluster.ts';
+import type { KafkaClient } from './client/kafka-client.ts';
 import type { Delivery } from './delivery/delivery.ts';
 import { createCluster, lettersCap, readingsCap, spoolOptions } from './from-settings.ts';
 import { createDeadLetterPipeline } from './pipelines/dead-letter-pipeline.ts';
@@ -34,7 +34,7 @@ export interface KafkaOptions {
   readonly recordRefused: (record: RefusedRecord, reason: string) => Promise<void>;
   readonly log: Logger;
   /** Replaces the client that the settings describe, in tests. */
-  readonly cluster?: KafkaCluster;
+  readonly cluster?: KafkaClient;
 }
 
 export interface KafkaStart {
@@ -53,7 +53,7 @@ export class Kafka implements Pipeline {
   readonly budget: BufferBudget;
   readonly link: MetadataRefresher | undefined;
   /** Undefined if KAFKA_BROKERS is empty. */
-  readonly cluster: KafkaCluster | undefined;
+  readonly cluster: KafkaClient | undefined;
   readonly codec: Codec;
   readonly deadLetters: DeadLetters;
   /** Limits all readings on disk that this process sends. */

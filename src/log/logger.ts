@@ -2,7 +2,7 @@
 // may stand in any value: it can forge neither a line nor a colour in either format.
 import { type Logger, pino } from 'pino';
 import { isColorSupported, prettyFactory } from 'pino-pretty';
-import { visible } from '../config/printable.ts';
+import { printable } from '../config/printable.ts';
 import type { Settings } from '../config/settings.ts';
 import { LogOutput, type OutputStream } from './log-output.ts';
 
@@ -32,7 +32,7 @@ export function createLogger(settings: LogSettings, stream: OutputStream = proce
 
 /** JSON escapes CR, LF and ESC by itself; C1 and bidirectional characters it leaves raw. */
 function safeJson(line: string): string {
-  return `${visible(line.trimEnd())}\n`;
+  return `${printable(line.trimEnd())}\n`;
 }
 
 /** In process and synchronous: a worker thread would lose the last lines of a process that fails. */
@@ -56,5 +56,5 @@ const ESCAPE = /\\(?:(["\\/]|n(?= {4}at |caused by: ))|[a-z])/g;
  * indented or begins with "caused by", and so never looks like a line of the log.
  */
 function doublyEscaped(line: string): string {
-  return visible(line).replace(ESCAPE, (whole, kept) => (kept === undefined ? `\\${whole}` : whole));
+  return printable(line).replace(ESCAPE, (whole, kept) => (kept === undefined ? `\\${whole}` : whole));
 }

@@ -1,7 +1,7 @@
 // The first of several processes: it owns the port, the caps and what operators see, and hands each connection to
 // the server process that has the fewest. It never touches a device's bytes.
 import type { Socket } from 'node:net';
-import { createAdminFront } from '../admin/front.ts';
+import { createAdminServer } from '../admin/admin-server.ts';
 import { startProcessStats } from '../admin/process-stats.ts';
 import { NotStartedError, type Snapshot } from '../admin/snapshot.ts';
 import type { App } from '../app.ts';
@@ -114,7 +114,7 @@ export function createPrimary(
     };
   }
 
-  const admin = createAdminFront(settings, { snapshot, log });
+  const admin = createAdminServer(settings, { snapshot, log });
   let poll: NodeJS.Timeout | undefined;
 
   return {

@@ -1,43 +1,106 @@
-// The closed table of reply codes a device can be given, with what each means and whether the connection
-// survives it. The docs are generated from this table; nothing else may invent a code.
-
-/** How a refused line ends: `keep` leaves the connection open, `close` ends it after the reply (protocol: fatal). */
-export type CodeEffect = 'keep' | 'close';
+// The reply codes that devices get. A connection ends after an error reply exactly if this table says so, and the table
+// in docs/protocol.md is generated from it. No other file invents a code.
 
 interface CodeEntry {
-  readonly effect: CodeEffect;
+  /** `close` ends the connection after the reply, `keep` leaves it open. */
+  readonly effect: 'keep' | 'close';
   readonly meaning: string;
+  /** What a device does about it. docs/protocol.md shows this text; it never goes over the wire. */
+  readonly deviceShould: string;
 }
 
+/** The codes of `error` replies. */
 export const CODES = {
-  invalid_json: { effect: 'keep', meaning: 'the line is not one JSON object' },
-  invalid_utf8: { effect: 'keep', meaning: 'the line holds bytes that are not UTF-8' },
+  invalid_json: {
+    effect: 'keep',
+    meaning: 'the line is not one JSON object',
+    deviceShould: 'correct the line; the same bytes are refused again',
+  },
+  invalid_utf8: {
+    effect: 'keep',
+    meaning: 'the line holds bytes that are not UTF-8',
+    deviceShould: 'correct the line; the same bytes are refused again',
+  },
   invalid_message: {
     effect: 'keep',
-    meaning: 'the line is JSON but not a message of the protocol; the text names the field',
+    meaning:
+      'the line is JSON but not a message of the protocol, or Kafka refused its record; the text says why',
+    deviceShould: 'correct the message, or discard it',
   },
-  already_identified: { effect: 'keep', meaning: 'a second identify on one connection' },
-  record_too_large: { effect: 'keep', meaning: 'a reading is larger than a Kafka record may be' },
-  queue_full: { effect: 'keep', meaning: 'the job queue is full and TCP_JOB_QUEUE_FULL is drop' },
-  identify_timeout: { effect: 'close', meaning: 'no identify within TCP_IDENTIFY_TIMEOUT' },
-  not_identified: { effect: 'close', meaning: 'the first line was not an identify' },
-  unauthorized: { effect: 'close', meaning: 'the token is missing or not known' },
-  line_too_long: { effect: 'close', meaning: 'a line is longer than TCP_MAX_LINE_BYTES' },
-  line_timeout: { effect: 'close', meaning: 'a line was begun and not ended within TCP_LINE_TIMEOUT' },
-  inactive: { effect: 'close', meaning: 'nothing was received for TCP_INACTIVITY_TIMEOUT' },
+  already_identified: {
+    effect: 'keep',
+    meaning: 'a second identify on one connection',
+    deviceShould: 'do nothing: the connection keeps its first identity',
+  },
+  record_too_large: {
+    effect: 'keep',
+    meaning: 'a reading is larger than a Kafka record may be',
+    deviceShould: 'discard the reading, or split it into smaller messages',
+  },
+  queue_full: {
+    effect: 'keep',
+    meaning: 'the job queue is full and TCP_JOB_QUEUE_FULL is drop',
+    deviceShould: 'wait a second, then send the message again',
+  },
+  identify_timeout: {
+    effect: 'close',
+    meaning: 'no identify within TCP_IDENTIFY_TIMEOUT',
+    deviceShould: 'reconnect and identify at once',
+  },
+  not_identified: {
+    effect: 'close',
+    meaning: 'the first message was not an identify',
+    deviceShould: 'reconnect and identify first',
+  },
+  unauthorized: {
+    effect: 'close',
+    meaning: 'the token is missing or not known; not sent yet, because tokens are not checked',
+    deviceShould: 'have its token corrected; wait at least a minute before it reconnects',
+  },
+  line_too_long: {
+    effect: 'close',
+    meaning: 'a line is longer than TCP_MAX_LINE_BYTES',
+    deviceShould: 'split or discard the line; reconnect and send what was not `stored` again',
+  },
+  line_timeout: {
+    effect: 'close',
+    meaning: 'a line has begun and did not end within TCP_LINE_TIMEOUT',
+    deviceShould: 'reconnect and send what was not `stored` again; write whole lines',
+  },
+  inactive: {
+    effect: 'close',
+    meaning: 'nothing was received for TCP_INACTIVITY_TIMEOUT',
+    deviceShould: 'reconnect and send what was not `stored` again; send a keepalive every minute',
+  },
   server_full: {
     effect: 'close',
     meaning: 'as many connections as TCP_MAX_CONNECTIONS or its cap per address allow',
+    deviceShould: 'wait, longer after each refusal, then reconnect',
   },
-  replaced: { effect: 'close', meaning: 'the same device_id identified on a newer connection' },
-  slow_reader: { effect: 'close', meaning: 'the device does not read its replies' },
+  replaced: {
+    effect: 'close',
+    meaning: 'the same device_id identified on a newer connection',
+    deviceShould:
+      'keep its newer connection; if it opened none, wait at least a minute: another device has its id',
+  },
+  slow_reader: {
+    effect: 'close',
+    meaning: 'the device does not read its replies',
+    deviceShould: 'reconnect and send what was not `stored` again; read replies while it writes',
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type Code = keyof typeof CODES;
 
+/** The codes that end the connection. */
+export type FatalCode = { [C in Code]: (typeof CODES)[C]['effect'] extends 'close' ? C : never }[Code];
+
 export const CODE_NAMES = Object.keys(CODES) as Code[];
 
-/** True where the reply is the last thing the connection hears. */
-export function isFatal(code: Code): boolean {
+/** The code of the `closing` reply when the gateway stops. It refuses nothing, so no figure counts it. */
+export const SHUTDOWN_CODE = 'shutdown';
+
+/** True if the connection ends after a reply with this code. */
+export function isFatal(code: Code): code is FatalCode {
   return CODES[code].effect === 'close';
 }

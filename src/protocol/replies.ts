@@ -1,5 +1,5 @@
 // What the server says to a device, as lines ready to be written.
-import type { Code } from './codes.ts';
+import { type Code, SHUTDOWN_CODE } from './codes.ts';
 
 export const ALIVE = '{"type":"ack","status":"alive"}\n';
 
@@ -16,6 +16,6 @@ export function refused(code: Code, message: string, seq?: number): string {
 }
 
 /** @param reconnectAfterMs jittered by the caller, so that a fleet does not return at once */
-export function closing(code: 'shutdown', reconnectAfterMs: number): string {
-  return `{"type":"ack","status":"closing","code":"${code}","reconnect_after_ms":${reconnectAfterMs}}\n`;
+export function closing(reconnectAfterMs: number): string {
+  return `{"type":"ack","status":"closing","code":"${SHUTDOWN_CODE}","reconnect_after_ms":${reconnectAfterMs}}\n`;
 }

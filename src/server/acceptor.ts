@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
 import { rateLimited } from '../log/rate-limited-log.ts';
+import type { FatalCode } from '../protocol/codes.ts';
 import * as replies from '../protocol/replies.ts';
 import { connectionCap, openFilesLimit } from './limits.ts';
 
@@ -141,7 +142,8 @@ export class Acceptor {
       this.#refusedSockets.delete(socket);
     });
     socket.resume();
-    socket.end(replies.refused('server_full', reason));
+    const code: FatalCode = 'server_full';
+    socket.end(replies.refused(code, reason));
   }
 }
 

@@ -2,7 +2,7 @@
 // business; only identify, which decides whether there is a session at all, is handled here.
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { Code } from '../protocol/codes.ts';
+import { type Code, type FatalCode, isFatal } from '../protocol/codes.ts';
 import { decodeLine, type Identify } from '../protocol/messages.ts';
 import { RecordFrame } from '../protocol/record-frame.ts';
 import * as replies from '../protocol/replies.ts';
@@ -154,12 +154,9 @@ export class Connection implements Session, TimerOwner {
 
   // --- what the server calls ---
 
-  /** Refuses the connection as a whole: the reply, then the end. */
-  close(code: Code, message: string): void {
-    if (this.#closingAtMs !== NEVER) return;
-    this.#host.counters.refused[code]++;
-    this.#writer.write(replies.refused(code, message));
-    this.#end();
+  /** Refuses the connection: the reply, then the end. */
+  close(code: FatalCode, message: string): void {
+    if (this.#closingAtMs === NEVER) this.#answer(code, message);
   }
 
   /** The device has a newer connection, here or in another process. */
@@ -181,7 +178,7 @@ export class Connection implements Session, TimerOwner {
   /** Says goodbye at shutdown and ends. */
   shutdown(reconnectAfterMs: number): void {
     if (this.#closingAtMs !== NEVER) return;
-    this.#reply(replies.closing('shutdown', reconnectAfterMs));
+    this.#reply(replies.closing(reconnectAfterMs));
     this.#end();
   }
 
@@ -279,9 +276,8 @@ export class Connection implements Session, TimerOwner {
       return;
     }
     if (message.type !== 'identify') {
-      this.#host.counters.linesRefused++;
-      this.#host.lineRefused(this, 'not_identified', { bytes, start, end });
-      this.close('not_identified', 'the first message has to be identify');
+      const message = 'the first message has to be identify';
+      this.refuse({ code: 'not_identified', message }, { bytes, start, end });
       return;
     }
     const { zipcode, city, device_id: deviceId } = message;
@@ -355,7 +351,14 @@ export class Connection implements Session, TimerOwner {
 
   #answer(code: Code, message: string, seq?: number): void {
     this.#host.counters.refused[code]++;
-    this.#reply(replies.refused(code, message, seq));
+    const reply = replies.refused(code, message, seq);
+    if (!isFatal(code)) {
+      this.#reply(reply);
+    } else if (this.#closingAtMs === NEVER) {
+      // Not #reply(), which closes a slow reader: the last reply would come twice.
+      this.#writer.write(reply);
+      this.#end();
+    }
   }
 
   #reply(text: string): void {

@@ -4,7 +4,7 @@
 
 export const SLAB_BYTES = 256 * 1024;
 /** Free slabs that are kept: 16 MiB. */
-const MOST_FREE = 64;
+const MAX_FREE = 64;
 
 export class Slab {
   readonly bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -53,7 +53,7 @@ export class Slabs {
   }
 
   #give(slab: Slab): void {
-    if (this.#free.length < MOST_FREE) this.#free.push(slab);
+    if (this.#free.length < MAX_FREE) this.#free.push(slab);
   }
 }
 

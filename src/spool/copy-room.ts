@@ -7,7 +7,7 @@ const MAX_BYTES = 32 * 2 ** 20;
 const SHARE = 1 / 8;
 
 /** @throws ENOSPC if so many bytes more would leave no room for copying */
-export async function keepRoom(directory: string, bytes: number): Promise<void> {
+export async function requireCopyRoom(directory: string, bytes: number): Promise<void> {
   const { bsize, bavail, blocks } = await statfs(directory);
   if (bavail * bsize - bytes >= Math.min(MAX_BYTES, blocks * bsize * SHARE)) return;
   throw Object.assign(new Error('the rest of the disk is needed to copy records'), { code: 'ENOSPC' });

@@ -11,7 +11,7 @@
 import { constants, type FileHandle, open, readFile } from 'node:fs/promises';
 import { crc32c } from './crc32c.ts';
 import { FILE_MODE } from './owner-only.ts';
-import { isOfTheProcess } from './read-errors.ts';
+import { isProcessLimit } from './read-errors.ts';
 
 const SLOT_BYTES = 64;
 const CRC_AT = 60;
@@ -63,7 +63,7 @@ export class Cursor {
   static async open(path: string): Promise<Cursor> {
     const cursor = new Cursor(path);
     await cursor.#load().catch((error: unknown) => {
-      if (isOfTheProcess(error)) throw error;
+      if (isProcessLimit(error)) throw error;
     });
     return cursor;
   }
@@ -105,10 +105,10 @@ export class Cursor {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#leave();
+    await this.#closeFile();
   }
 
-  async #leave(): Promise<void> {
+  async #closeFile(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
     await (await file?.catch(() => undefined))?.close();
@@ -125,7 +125,7 @@ export class Cursor {
       // A process that was killed may have written this and not synced it. What a start does because of it outlasts it.
       await file.datasync();
     } finally {
-      await this.#leave();
+      await this.#closeFile();
     }
   }
 

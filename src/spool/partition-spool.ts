@@ -26,8 +26,8 @@ export class PartitionSpool<T extends Writable> {
   #pending: T[] = [];
   #writing: readonly T[] = [];
   #groupBytes = GROUP_BYTES;
-  #running = false;
-  #failing = false;
+  #isRunning = false;
+  #isFailing = false;
 
   constructor(log: SpoolLog, events: PartitionSpoolEvents<T>, signal: AbortSignal) {
     this.log = log;
@@ -41,14 +41,14 @@ export class PartitionSpool<T extends Writable> {
   }
 
   /** The disk refused the latest write. */
-  get failing(): boolean {
-    return this.#failing;
+  get isFailing(): boolean {
+    return this.#isFailing;
   }
 
   add(batch: T): void {
     this.#pending.push(batch);
-    if (!this.#running) {
-      this.#running = true;
+    if (!this.#isRunning) {
+      this.#isRunning = true;
       void this.#run();
     }
   }
@@ -76,18 +76,18 @@ export class PartitionSpool<T extends Writable> {
         this.#pending.unshift(...group);
         // A single batch may fit if the whole group does not, which can be larger than the cap.
         this.#groupBytes = 0;
-        this.#failing = true;
+        this.#isFailing = true;
         this.#events.trouble(reasonOf(error));
         await pause(RETRY_MS, undefined, { signal: this.#signal }).catch(() => undefined);
       }
     }
     this.#recovered();
-    this.#running = false;
+    this.#isRunning = false;
   }
 
   #recovered(): void {
-    if (this.#failing) this.#events.trouble(null);
-    this.#failing = false;
+    if (this.#isFailing) this.#events.trouble(null);
+    this.#isFailing = false;
   }
 
   #takeGroup(): T[] {

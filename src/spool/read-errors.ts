@@ -10,11 +10,11 @@ export interface Unreadable {
   readonly reason: string;
 }
 
-const OF_THE_PROCESS = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR'];
+const PROCESS_LIMITS = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR'];
 
 /** The process lacks something, and the disk is well: that says nothing about the segment. */
-export function isOfTheProcess(error: unknown): boolean {
-  return OF_THE_PROCESS.includes(reasonOf(error));
+export function isProcessLimit(error: unknown): boolean {
+  return PROCESS_LIMITS.includes(reasonOf(error));
 }
 
 export function reasonOf(error: unknown): string {

@@ -4,7 +4,7 @@ import { type FileHandle, open, readdir, rename, stat, unlink } from 'node:fs/pr
 import { basename, dirname, join } from 'node:path';
 import type { BatchHeader } from './batch-header.ts';
 import { FILE_MODE } from './owner-only.ts';
-import { isOfTheProcess, reasonOf, type Unreadable } from './read-errors.ts';
+import { isProcessLimit, reasonOf, type Unreadable } from './read-errors.ts';
 import { scanSegment, segmentBase } from './segment-scan.ts';
 import { refuseShortWrite } from './short-write.ts';
 import { syncDirectory } from './sync-directory.ts';
@@ -61,7 +61,7 @@ export async function cutSegments(segments: Segment[], offset: number): Promise<
  * Syncs the newest segment: a process that was killed may have written to it and not synced that. What is sent from it
  * must not be missing after a power cut, or the rest would be sent under the same sequence.
  */
-export async function keepBytes(segments: readonly Segment[]): Promise<void> {
+export async function syncNewest(segments: readonly Segment[]): Promise<void> {
   const newest = segments.at(-1);
   // A disk that fails must not keep the gateway from starting.
   if (newest !== undefined) await syncSegment(newest).catch(() => undefined);
@@ -111,7 +111,7 @@ async function recoverSegment(path: string, nextBase: number, counts: Found): Pr
         // Written, not confirmed, and written once more into the next segment. A disk that failed then may
         // have hidden more from an earlier start, so it is kept for somebody to look at.
         counts.badBatches++;
-        segment.unreadable = !(await setAside(
+        segment.unreadable = !(await copyAside(
           path,
           found.position,
           (await stat(path)).size - found.position,
@@ -123,11 +123,11 @@ async function recoverSegment(path: string, nextBase: number, counts: Found): Pr
         addBatch(segment, found.position, header);
       } else {
         counts.badBatches++;
-        if (!(await setAside(path, found.position, found.bytes))) segment.unreadable = true;
+        if (!(await copyAside(path, found.position, found.bytes))) segment.unreadable = true;
       }
     }
   } catch (error) {
-    if (isOfTheProcess(error)) throw error;
+    if (isProcessLimit(error)) throw error;
     // The disk does not give it back: the file stays, and the batches that were read are kept.
     counts.badBatches++;
     segment.unreadable = true;
@@ -135,7 +135,7 @@ async function recoverSegment(path: string, nextBase: number, counts: Found): Pr
     counts.unreadable.push({ path, from: segment.end, to, reason: reasonOf(error) });
   }
   if (nextBase !== Infinity && segment.bytes > 0) counts.badRecords += Math.max(0, nextBase - segment.end);
-  if (segment.unreadable && segment.bytes === 0) await putAway(path);
+  if (segment.unreadable && segment.bytes === 0) await moveAside(path);
   else if (!segment.unreadable) await cut(path, segment.bytes).catch(() => undefined);
   return segment.bytes > 0 ? segment : undefined;
 }
@@ -146,7 +146,7 @@ const COPY_BYTES = 2 ** 20;
  * Copies damaged bytes into a file of their own, durably: the segment may be cut or deleted afterwards. False if that
  * is not possible. A full disk must not keep the gateway from starting, so the segment then has to stay.
  */
-async function setAside(path: string, position: number, bytes: number): Promise<boolean> {
+async function copyAside(path: string, position: number, bytes: number): Promise<boolean> {
   const target = `${path}.${position}.bad`;
   try {
     const from = await open(path, 'r');
@@ -190,7 +190,7 @@ async function copy(
 }
 
 /** Puts a file out of the way of recovery, for somebody to look at. What was put away before stays. */
-export async function putAway(path: string): Promise<void> {
+export async function moveAside(path: string): Promise<void> {
   const taken = new Set(await readdir(dirname(path)).catch(() => []));
   let name = `${basename(path)}.bad`;
   for (let n = 1; taken.has(name); n++) name = `${basename(path)}.again-${n}.bad`;

@@ -4,7 +4,7 @@
 // A segment that the disk does not give back is tried again for a while: a path to the disk may be failing over, which
 // takes up to a minute with the usual time limits of a kernel. After that its rest is passed over, as a start does it,
 // or the partition would wait for a person. The file is kept.
-import { isOfTheProcess, reasonOf, type Unreadable } from './read-errors.ts';
+import { isProcessLimit, reasonOf, type Unreadable } from './read-errors.ts';
 import type { Segment } from './recovery.ts';
 import { type Found, scanSegment } from './segment-scan.ts';
 
@@ -75,7 +75,7 @@ export class SegmentReader {
   #given: number;
   #peeked: SpooledBatch | undefined;
   #damage: Damage[] = [];
-  #hasEnded = false;
+  #isStopped = false;
   readonly #options: ReaderOptions;
   #failure: Failure | undefined;
   readonly #givenUp = new WeakMap<Segment, GivenUp>();
@@ -98,9 +98,9 @@ export class SegmentReader {
     return this.#peeked === undefined && this.#given < this.#offset ? this.#given : undefined;
   }
 
-  /** The next batch, which stays the next one. Undefined if there is none below `end`, and after end(). */
+  /** The next batch, which stays the next one. Undefined if there is none below `end`, and after stop(). */
   async peek(end: number): Promise<SpooledBatch | undefined> {
-    while (this.#peeked === undefined && this.#offset < end && !this.#hasEnded)
+    while (this.#peeked === undefined && this.#offset < end && !this.#isStopped)
       this.#peeked = await this.#read(end);
     return this.#peeked;
   }
@@ -133,13 +133,13 @@ export class SegmentReader {
   }
 
   /** Closes the segment's file if it is the one being read. */
-  async leave(segment: Segment): Promise<void> {
+  async closeIfOn(segment: Segment): Promise<void> {
     if (this.#place?.segment === segment) await this.close();
   }
 
   /** Reads nothing more, also if a batch is just being read: no file stays open. */
-  async end(): Promise<void> {
-    this.#hasEnded = true;
+  async stop(): Promise<void> {
+    this.#isStopped = true;
     await this.close();
   }
 
@@ -153,7 +153,7 @@ export class SegmentReader {
   // One step of the scan: a batch, or undefined if it met damage, the end, or a batch that was read before.
   async #read(readEnd: number): Promise<SpooledBatch | undefined> {
     const place = await this.#open();
-    if (this.#hasEnded) return undefined;
+    if (this.#isStopped) return undefined;
     const { segment, position, offset } = place;
     place.scan ??= scanSegment(segment.path, { from: position, to: segment.bytes, offset });
     let step: IteratorResult<Found>;
@@ -204,7 +204,7 @@ export class SegmentReader {
 
   /** Whether this place was tried for long enough. */
   #isHopeless({ segment, position }: Place, error: unknown): boolean {
-    if (isOfTheProcess(error)) return false;
+    if (isProcessLimit(error)) return false;
     const givenUp = this.#givenUp.get(segment);
     if (givenUp !== undefined && position >= givenUp.from && position < givenUp.to) return true;
     let failure = this.#failure;

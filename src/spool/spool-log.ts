@@ -15,11 +15,11 @@ import { type Assignment, Cursor, type CursorState, NEW_CURSOR } from './cursor.
 import { FILE_MODE, FOLDER_MODE } from './owner-only.ts';
 import {
   cutSegments,
-  keepBytes,
+  moveAside,
   newSegment,
-  putAway,
   recoverSegments,
   type Segment,
+  syncNewest,
   syncSegment,
 } from './recovery.ts';
 import { type ReaderOptions, SegmentReader, type SpooledBatch } from './segment-reader.ts';
@@ -96,7 +96,7 @@ export class SpoolLog {
    */
   static async open(options: SpoolLogOptions): Promise<{ log: SpoolLog; recovered: Recovered }> {
     await mkdir(options.directory, { recursive: true, mode: FOLDER_MODE });
-    await keepNames(options.directory);
+    await syncNames(options.directory);
     const cursor = await Cursor.open(join(options.directory, 'cursor'));
     const { segments, unreadable, ...found } = await repair(options).catch(async (error: unknown) => {
       // Opening is tried again and again.
@@ -106,7 +106,7 @@ export class SpoolLog {
     const first = segments[0]?.base ?? cursor.state?.acknowledged ?? 0;
     const end = segments.at(-1)?.end ?? first;
     const wanted = cursor.state?.acknowledged ?? first;
-    const acknowledged = whereToBegin(wanted, cursor.state?.sendingEnd, { first, end });
+    const acknowledged = firstToSend(wanted, cursor.state?.sendingEnd, { first, end });
     if (acknowledged !== cursor.state?.acknowledged) {
       // Synced, or after a power cut the old one would mean the new records that get the same offsets.
       await cursor
@@ -183,7 +183,7 @@ export class SpoolLog {
   }
 
   /** Everything written has been given out for sending. */
-  get caughtUp(): boolean {
+  get isFullyRead(): boolean {
     return this.readOffset === this.#end;
   }
 
@@ -302,7 +302,7 @@ export class SpoolLog {
    * or the broker would not recognise it.
    * @throws the system's error; then it must not be sent
    */
-  async plan(end: number): Promise<void> {
+  async setSendingEnd(end: number): Promise<void> {
     await this.#remember({ ...this.#state, sendingEnd: end });
   }
 
@@ -374,11 +374,11 @@ export class SpoolLog {
 
   async close(): Promise<void> {
     await this.#appending?.catch(() => undefined);
-    await this.#reader.end();
+    await this.#reader.stop();
     await this.#active?.file.close();
     this.#active = undefined;
     // Whoever deletes the log deletes its cursor too, after which a segment that comes back would be sent again.
-    await this.#keepUnlinked();
+    await this.#syncUnlinks();
     await this.#cursor.sync().catch(() => undefined);
     await this.#cursor.close();
   }
@@ -477,9 +477,9 @@ export class SpoolLog {
       this.#segments.shift();
       if (active) this.#active = undefined;
       await active?.file.close().catch(() => undefined);
-      await this.#reader.leave(segment);
-      await this.#keepUnlinked();
-      if (segment.unreadable) await putAway(segment.path);
+      await this.#reader.closeIfOn(segment);
+      await this.#syncUnlinks();
+      if (segment.unreadable) await moveAside(segment.path);
       else await unlink(segment.path).catch(() => undefined);
       this.#isUnlinkVolatile = true;
       this.#options.release(segment.bytes);
@@ -488,7 +488,7 @@ export class SpoolLog {
 
   // If a power cut brought a segment back and not the one behind it, the cursor would point outside of the log's
   // records, and all of them would be sent again.
-  async #keepUnlinked(): Promise<void> {
+  async #syncUnlinks(): Promise<void> {
     if (this.#isUnlinkVolatile) await syncDirectory(this.#directory).catch(() => undefined);
     this.#isUnlinkVolatile = false;
   }
@@ -502,19 +502,19 @@ function bytesOf(batches: readonly Buffer[]): number {
  * Makes durable which files there are, the log's folder included. A process that was killed may have created or deleted
  * some and not synced that, and what a start decides by must not be taken back by a power cut.
  */
-async function keepNames(directory: string): Promise<void> {
+async function syncNames(directory: string): Promise<void> {
   for (const folder of [dirname(directory), directory]) await syncDirectory(folder).catch(() => undefined);
 }
 
 async function repair({ directory, cutAt = Number.POSITIVE_INFINITY }: SpoolLogOptions) {
   const recovered = await recoverSegments(directory);
   await cutSegments(recovered.segments, cutAt);
-  await keepBytes(recovered.segments);
+  await syncNewest(recovered.segments);
   return recovered;
 }
 
 // A cursor that points outside of the log's records says nothing: everything is sent again.
-function whereToBegin(
+function firstToSend(
   acknowledged: number,
   sendingEnd: number | undefined,
   { first, end }: { first: number; end: number },

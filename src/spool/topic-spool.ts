@@ -11,7 +11,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Chunk, ChunkCopy } from './chunk-copy.ts';
-import { chunkBytes, keepRoom } from './copy-room.ts';
+import { chunkBytes, requireCopyRoom } from './copy-room.ts';
 import { readLayout, writeLayout } from './layout.ts';
 import { type LogName, layoutName, logName, planName } from './names.ts';
 import { type PlacingPlan, PlanFile, readPlan, removePlan } from './placing-plan.ts';
@@ -39,10 +39,8 @@ export class TopicSpool {
   #unplaced: SpoolLog | undefined;
   #partitionCount: number | undefined;
   #layoutWritten: Promise<void> = Promise.resolve();
-  // By partition, how many pieces of work may go beyond the cap.
-  readonly #beyondCap = new Map<number, number>();
-  // The same for all partitions at once, but not for records without a partition.
-  #allBeyondCap = 0;
+  // How many pieces of work may exceed the cap, by partition or for all.
+  readonly #beyondCap = new Map<number | 'all', number>();
   readonly #opening = new Map<string, Promise<Recovered>>();
   // Damage in logs that are no longer there.
   readonly #removed = { badBatches: 0, badRecords: 0 };
@@ -178,10 +176,10 @@ export class TopicSpool {
   }
 
   /**
-   * Lets the partition's batches go beyond the cap until `work` is done. For work that has to write before it can make
-   * room: at the cap it would wait for itself.
+   * Lets one partition's batches, or those of `all` partitions, exceed the cap until `work` is done. For work that must
+   * write before it can free space: at the cap it would wait for itself.
    */
-  async beyondCap<T>(partition: number, work: Promise<T>): Promise<T> {
+  async beyondCap<T>(partition: number | 'all', work: Promise<T>): Promise<T> {
     const count = (change: number) =>
       this.#beyondCap.set(partition, (this.#beyondCap.get(partition) ?? 0) + change);
     count(1);
@@ -189,16 +187,6 @@ export class TopicSpool {
       return await work;
     } finally {
       count(-1);
-    }
-  }
-
-  /** Lets every partition's log go beyond the cap until `work` is done. The log of records without one may not. */
-  async partitionsBeyondCap(work: Promise<void>): Promise<void> {
-    this.#allBeyondCap++;
-    try {
-      await work;
-    } finally {
-      this.#allBeyondCap--;
     }
   }
 
@@ -302,9 +290,9 @@ export class TopicSpool {
       capSetting: cap.setting,
       ...(reading && { reading }),
       cutAt,
-      ...(name.kind === 'unplaced' && { beforeAppend: (bytes) => keepRoom(directory, bytes) }),
+      ...(name.kind === 'unplaced' && { beforeAppend: (bytes) => requireCopyRoom(directory, bytes) }),
       reserve: (bytes) => {
-        if (!this.#mayGoBeyondCap(name)) return cap.reserve(bytes);
+        if (!this.#mayExceedCap(name)) return cap.reserve(bytes);
         cap.claim(bytes);
         return true;
       },
@@ -317,10 +305,11 @@ export class TopicSpool {
     return recovered;
   }
 
-  #mayGoBeyondCap({ kind, number }: LogName): boolean {
-    if (kind === 'partition') return this.#allBeyondCap + (this.#beyondCap.get(number) ?? 0) > 0;
-    // It may hold batches of any partition.
-    return [...this.#beyondCap.values()].some((count) => count > 0);
+  #mayExceedCap({ kind, number }: LogName): boolean {
+    const isLifted = (partition: number | 'all') => (this.#beyondCap.get(partition) ?? 0) > 0;
+    if (kind === 'partition') return isLifted('all') || isLifted(number);
+    // One partition's batches may have gone to `unplaced`. `all` is only for what partitions hold in memory.
+    return [...this.#beyondCap.keys()].some((partition) => partition !== 'all' && isLifted(partition));
   }
 }
 

@@ -8,18 +8,18 @@ import { pino } from 'pino';
 import {
   ADMIN_LIMITS,
   AdminListenError,
-  type AdminServerOptions,
-  createAdminServer,
+  createHttpServer,
+  type HttpServerOptions,
 } from '../../src/admin/http-server.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { sampleSnapshot } from './sample-snapshot.ts';
 
 const DEADLINE_MS = 5_000;
 
-async function start(t: TestContext, options: Partial<AdminServerOptions> = {}) {
+async function start(t: TestContext, options: Partial<HttpServerOptions> = {}) {
   const logged: string[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(line) });
-  const server = createAdminServer({
+  const server = createHttpServer({
     host: '127.0.0.1',
     port: 0,
     snapshot: () => sampleSnapshot(),
@@ -300,13 +300,13 @@ test('close ends silent, half-sent and kept-alive connections at once, and may c
 
 test('close without start resolves', async () => {
   const log = pino({ level: 'silent' });
-  await createAdminServer({ host: '127.0.0.1', port: 0, snapshot: () => sampleSnapshot(), log }).close();
+  await createHttpServer({ host: '127.0.0.1', port: 0, snapshot: () => sampleSnapshot(), log }).close();
 });
 
 test('a taken port fails the start with the settings to change', async (t) => {
   const { port } = await start(t);
   const log = pino({ level: 'silent' });
-  const second = createAdminServer({ host: '127.0.0.1', port, snapshot: () => sampleSnapshot(), log });
+  const second = createHttpServer({ host: '127.0.0.1', port, snapshot: () => sampleSnapshot(), log });
   await assert.rejects(second.start(), (error) => {
     assert.ok(error instanceof AdminListenError);
     assert.match(

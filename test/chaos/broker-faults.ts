@@ -1,8 +1,8 @@
-// Brokers that work, and behave in a way of their own: they throttle, take their time, take small requests only,
-// want another login, or are another cluster than they were.
+// Faults of a broker that runs but does not do what is expected: it throttles, is slow, takes only small requests, wants
+// a new login, or belongs to another cluster than before.
 import { pino } from 'pino';
 import { alterConfig, dumpLog, segmentFiles } from '../../scripts/kafka/java-tools.ts';
-import { KafkaCluster } from '../../src/kafka/client/cluster.ts';
+import { KafkaClient } from '../../src/kafka/client/kafka-client.ts';
 import { waitFor } from '../support/wait.ts';
 import { BROKER_BACK_MS, type Fault, mark, type Outcome, recovered, spooling } from './fault.ts';
 import { LOGIN, LOGIN_LASTS_MS } from './login.ts';
@@ -11,20 +11,20 @@ import { PARTITIONS, type Stage } from './stage.ts';
 /** Bytes a second; devices send several times as much. */
 const QUOTA = 40_000;
 const THROTTLED_MS = 15_000;
-/** Longer than each limit the gateway has for control requests. */
+/** Longer than every time limit for control requests. */
 const SLOW_PRODUCE_MS = 8_000;
 const DISOWNED = 2;
-/** As Azure Event Hubs has it. */
+/** The limit of Azure Event Hubs. */
 const REQUEST_BYTES = 2 ** 20;
 const LARGE_READINGS: readonly [number, number] = [8_000, 12_000];
-/** So much gathers while requests are under way. */
+/** Enough for more than one request to gather while others are in flight. */
 const FAR_MS = 100;
 const TOO_LARGE_MS = 8_000;
 const TRIED_AGAIN = 2;
 const LOGINS = 4;
 const IN_FLIGHT_MS = 30;
 const REACHED_MS = 60_000;
-/** Each start of a broker begins with another thousand. */
+/** A broker takes a new block of a thousand ids at each start. */
 const MAX_IDS = 50_000;
 
 export const BROKER_FAULTS: readonly Fault[] = [
@@ -42,7 +42,7 @@ export const BROKER_FAULTS: readonly Fault[] = [
   { name: 'another-cluster-restart', brokers: 1, alone: true, apply: (stage) => becomeAnother(stage, true) },
 ];
 
-/** A quota slows Kafka down and does not make it unreachable: nothing goes to the disk for it. */
+/** With a quota Kafka is slow, not unreachable, so nothing may go to the disk. */
 async function throttle(stage: Stage): Promise<Outcome> {
   const { bootstrap, proxies } = stage;
   const client = { type: 'clients', name: 'sluice' } as const;
@@ -69,7 +69,7 @@ async function throttle(stage: Stage): Promise<Outcome> {
   }
 }
 
-/** Each answer comes late and within the limit. Some make the gateway ask for the leaders while others are due. */
+/** Each answer is late but within the limit. Some make the gateway ask for leaders while other answers are due. */
 async function produceSlowly(stage: Stage): Promise<Outcome> {
   const { proxies, ledger, gateway } = stage;
   const marked = mark(stage);
@@ -103,7 +103,7 @@ async function produceSlowly(stage: Stage): Promise<Outcome> {
   return { ...(await recovered(stage, 3 * BROKER_BACK_MS)), bite, wrong };
 }
 
-/** Whatever gathers leaves in requests that fit, although the broker never says how much it takes. */
+/** Requests must become small enough, although the broker never says how much it takes. */
 async function takeSmallRequests(stage: Stage): Promise<Outcome> {
   const { fleet, proxies } = stage;
   const refused = () => proxies.reduce((sum, { counters }) => sum + counters.tooLarge, 0);
@@ -121,17 +121,17 @@ async function takeSmallRequests(stage: Stage): Promise<Outcome> {
   await stage.wait('so it goes on', () => performance.now() - from > 2 * TOO_LARGE_MS);
   await stage.flows();
   fleet.calm();
-  // Not healed: what is too large now is too large for ever.
+  // The proxy keeps its limit until the spool is empty: a batch that is too large now never fits.
   const back = await recovered(stage);
   for (const proxy of proxies) await proxy.heal();
   const later = refused() - learned;
-  // One may be tried now and then, to see whether the limit is still there.
+  // Now and then one request may be too large, to find out whether the limit still holds.
   const wrong =
     later > TRIED_AGAIN ? [`${later} requests were too large after ${TOO_LARGE_MS} ms of refusals`] : [];
   return { ...back, bite: `${refused() - before} requests were too large; ${marked.text()}`, wrong };
 }
 
-/** The session of a login ends every few seconds, with requests in flight: that is no reason to send any twice. */
+/** Logins expire every few seconds with requests in flight. None of these may be sent twice. */
 async function loginAgain(stage: Stage): Promise<Outcome> {
   const { proxies } = stage;
   const marked = mark(stage);
@@ -146,14 +146,14 @@ async function loginAgain(stage: Stage): Promise<Outcome> {
 }
 
 /**
- * Kafka is installed again, at the same address and without its data, while a spool waits for it. Producer ids are a
- * cluster's own: whatever is sent to the new one needs an id from there.
+ * Kafka is installed again at the same address, without its data, while a spool waits. Producer ids belong to a cluster,
+ * so batches need an id from the new one.
  */
 async function becomeAnother(stage: Stage, restart: boolean): Promise<Outcome> {
   const { gateway, kafka, ledger, proxies } = stage;
   const [broker] = kafka.brokers;
   if (broker === undefined) throw new Error('there is no broker');
-  // What is confirmed up to here goes with the old cluster; what comes later must not.
+  // Readings confirmed up to here are lost with the old cluster. Later ones must not be.
   await stage.settled();
   ledger.excuse();
   const oldIds = [...(await batchesByProducer(stage)).keys()];
@@ -180,7 +180,7 @@ async function becomeAnother(stage: Stage, restart: boolean): Promise<Outcome> {
   return { ...back, bite: `${before}; ${restart ? 'restarted' : marked.text()}`, wrong };
 }
 
-/** How many of the topic's batches carry each producer id; empty when the broker's files are out of reach. */
+/** The number of the topic's batches by producer id. Empty if the broker's files cannot be read from here. */
 async function batchesByProducer({ bootstrap, kafka, topic }: Stage): Promise<Map<number, number>> {
   const [broker] = kafka.brokers;
   const counts = new Map<number, number>();
@@ -193,15 +193,15 @@ async function batchesByProducer({ bootstrap, kafka, topic }: Stage): Promise<Ma
   return counts;
 }
 
-/** Kafka gives out ids in order: afterwards the first so many belong to others. Returns how many do. */
+/** Takes the first ids, which Kafka gives out in order, so that they belong to other producers. Returns how many. */
 async function useUpIds({ bootstrap }: Stage, count: number): Promise<number> {
   if (count > MAX_IDS) throw new Error(`${count} producer ids are too many to use up`);
-  const cluster = new KafkaCluster(
+  const cluster = new KafkaClient(
     { brokers: [bootstrap], clientId: 'ids', ssl: undefined, sasl: undefined, requestTimeoutMs: 10_000 },
     pino({ level: 'silent' }),
   );
   try {
-    // A broker that has just started has no ids to give yet (COORDINATOR_LOAD_IN_PROGRESS).
+    // A broker that has just started has no ids yet (COORDINATOR_LOAD_IN_PROGRESS).
     const gives = () =>
       cluster.initProducerId().then(
         () => true,

@@ -1,4 +1,4 @@
-// The most telling faults, each with its own gateway and topic. All of them, for as long as wanted: npm run chaos.
+// The most important faults, each with its own gateway and topic. `npm run chaos` plays all of them, for any time.
 import { clusterTest } from '../support/kafka.ts';
 import { play, SEED } from './play.ts';
 import { Clusters } from './round.ts';
@@ -15,8 +15,8 @@ const ONE_BROKER = [
   'sigterm-frozen',
 ];
 
-clusterTest(`nothing confirmed is lost, doubled or out of order through faults (seed ${SEED})`, async (t) => {
-  // A killed broker is let in again only when its former session has ended.
+clusterTest(`no fault loses, duplicates or reorders a confirmed reading (seed ${SEED})`, async (t) => {
+  // The controller admits a killed broker again only after its former session has ended.
   const properties = { 'broker.session.timeout.ms': '4000', 'broker.heartbeat.interval.ms': '1000' };
   await play(t, { names: ONE_BROKER, clusters: new Clusters({ quickJit: true, properties }) });
 });

@@ -1,5 +1,5 @@
-// What a topic held at the moment it was deleted. The broker renames a deleted partition's directory and keeps its
-// files for another minute (file.delete.delay.ms); Kafka's own tool reads them. No consumer could tell that as exactly.
+// Reads what a topic held at the moment of its deletion. The broker renames a deleted partition's directory and keeps
+// the files for another minute (file.delete.delay.ms), so Kafka's own tool can read them. A consumer could miss the end.
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { deleteTopic } from '../../scripts/kafka/client.ts';
@@ -12,7 +12,7 @@ export interface DeletedRecord {
   readonly partition: number;
   readonly offset: number;
   readonly value: Buffer;
-  /** Batches that follow its own in the partition. */
+  /** Number of batches after this record's own in the partition. */
   readonly batchesBehind: number;
 }
 
@@ -20,9 +20,9 @@ export interface DeletedRecord {
 export type DeletedTopic = readonly DeletedRecord[];
 
 /**
- * Deletes the stage's topic. The returned function reads what it held, and has to be called within the minute; it may
- * be called when the topic exists again.
- * @param partitions that the topic has
+ * Deletes the stage's topic. The returned function reads what the topic held. Call it within a minute, also if the topic
+ * exists again.
+ * @param partitions number of partitions of the topic
  */
 export async function deleteAndKeep(stage: Stage, partitions: number): Promise<() => Promise<DeletedTopic>> {
   const { bootstrap, kafka, topic } = stage;
@@ -49,7 +49,7 @@ export async function deleteAndKeep(stage: Stage, partitions: number): Promise<(
   };
 }
 
-/** A replica may lag behind: of each partition the longest one counts. */
+/** The longest replica of each partition, because others may lag behind. */
 function recordsOf(batches: readonly DumpedBatch[], topic: string): DeletedTopic {
   const replicas = new Map<string, DumpedBatch[]>();
   for (const batch of batches) {
@@ -79,7 +79,7 @@ const PAYLOAD = ' payload: ';
 
 const endOf = (replica: readonly DumpedBatch[]): number => (replica.at(-1)?.lastOffset ?? -1) + 1;
 
-/** Of a directory `<topic>-<partition>.<unique id>-delete`. */
+/** The partition in the name `<topic>-<partition>.<unique id>-delete`. */
 function partitionOf(name: string, topic: string): number | undefined {
   if (!name.startsWith(`${topic}-`)) return undefined;
   const digits = /^(\d+)\.[0-9a-f]{32}-delete$/.exec(name.slice(topic.length + 1))?.[1];

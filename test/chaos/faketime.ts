@@ -1,12 +1,12 @@
-// A wrong wall clock for the gateway alone, which can be put right while it runs (libfaketime). Monotonic clocks
-// are left as they are, as with a real machine whose date is wrong.
+// Gives the gateway alone a wrong wall clock, which can be corrected while it runs (libfaketime). Monotonic clocks stay
+// right, as on a real machine with a wrong date.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FaultSkipped } from './fault.ts';
 
 const PROBE_TIMEOUT_MS = 10_000;
-/** How far two readings of one clock may lie apart in a process that has to start between them. */
+/** Allowed difference of two readings of a clock, between which a process has to start. */
 const SAME_CLOCK_MS = 5_000;
 
 export class FakeClock {
@@ -15,7 +15,7 @@ export class FakeClock {
 
   /**
    * @param offset such as `+2h` or `-3y`
-   * @throws FaultSkipped when faketime is missing
+   * @throws FaultSkipped if faketime is not installed
    */
   constructor(directory: string, offset: string) {
     this.#file = join(directory, 'clock');
@@ -23,7 +23,7 @@ export class FakeClock {
     this.env = {
       LD_PRELOAD: preloaded(),
       FAKETIME_TIMESTAMP_FILE: this.#file,
-      // The file is looked at again after so many seconds.
+      // Seconds after which libfaketime reads the file again.
       FAKETIME_CACHE_DURATION: '1',
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
       DONT_FAKE_MONOTONIC: '1',
@@ -39,7 +39,7 @@ export class FakeClock {
     this.set('+0');
   }
 
-  /** A clock that did not change, or a monotonic one that did, would make another fault of it. */
+  /** Checks that the wall clock changed and the monotonic one did not: otherwise this would be another fault. */
   #check(): void {
     const script = 'console.log(Date.now(), Number(process.hrtime.bigint() / 1000000n))';
     const env = { PATH: process.env.PATH ?? '', ...this.env };
@@ -56,7 +56,7 @@ export class FakeClock {
   }
 }
 
-/** The library, as the faketime command itself has it loaded. */
+/** The path of the library, taken from the environment that the faketime command sets. */
 function preloaded(): string {
   const { stdout, status } = spawnSync('faketime', ['-f', '+0', 'sh', '-c', 'printf %s "$LD_PRELOAD"'], {
     encoding: 'utf8',

@@ -1,4 +1,4 @@
-// What a fault is, and the steps that most of them share.
+// Defines a fault, and the steps that most faults share.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Env } from '../support/gateway-process.ts';
 import type { Stage } from './stage.ts';
@@ -6,49 +6,49 @@ import type { Stage } from './stage.ts';
 export interface Fault {
   readonly name: string;
   readonly brokers: 1 | 3;
-  /** On a Kafka whose clients log in, and have to do so again every few seconds. */
+  /** The cluster wants logins, which expire every few seconds. */
   readonly login?: boolean;
-  /** It decides how the gateway starts, or what may be missing: no other fault in its round. */
+  /** No other fault in its round, because it changes the gateway's start or what may be missing. */
   readonly alone?: boolean;
   readonly env?: Env;
-  /** Before the gateway starts, in place of a topic and a first flow of records. Throws FaultSkipped. */
+  /** Runs before the gateway's start, instead of creating a topic and a first flow of records. Throws FaultSkipped. */
   readonly prepare?: (stage: Stage) => Promise<void>;
-  /** Plays it and takes it away again, under load before and after. Rejects where it was not seen to bite. */
+  /** Causes the fault under load and removes it again. Rejects if it was not seen to have an effect. */
   readonly apply: (stage: Stage) => Promise<Outcome>;
-  /** Undoes what prepare did outside the stage. */
+  /** Undoes the changes that prepare made outside the stage. */
   readonly cleanUp?: (stage: Stage) => Promise<void>;
   /** Dead letters are expected. */
   readonly refuses?: boolean;
 }
 
 export interface Outcome {
-  /** How it was seen to bite. */
+  /** The effect that was seen. */
   readonly bite: string;
-  /** What the limit is for: until records flow again, or until the gateway has ended. */
+  /** Time until records flow again, or until the gateway has ended. `limitMs` is its limit. */
   readonly tookMs?: number | undefined;
   readonly limitMs?: number | undefined;
-  /** Until the spool was drained. */
+  /** Time until the spool was drained. */
   readonly drainedMs?: number | undefined;
   readonly cpuShare?: number | undefined;
-  /** What must not be, in words, when the round could go on all the same. */
+  /** Findings that did not stop the round. */
   readonly wrong?: readonly string[];
 }
 
-/** The machine does not allow it. */
+/** The fault cannot be played on this machine. */
 export class FaultSkipped extends Error {}
 
-/** Records flow again so long after the broker is back. */
+/** Limit from the broker's return until records flow again. */
 export const BROKER_BACK_MS = 10_000;
-/** What a leader's death may cost. */
+/** Limit from a leader's death until records flow again. */
 export const LEADER_LOST_MS = 15_000;
-/** SHUTDOWN_TIMEOUT's default, and a second for the end of the process itself. */
+/** The default of SHUTDOWN_TIMEOUT, and a second for the process to exit. */
 export const SHUTDOWN_MS = 11_000;
-/** Of one core, without load. */
+/** Allowed share of one core in an outage without load. */
 export const QUIET_CPU_SHARE = 0.1;
 const QUIET_BEFORE_MS = 500;
 const QUIET_MS = 3_000;
 
-/** Notes how things stand, to tell later what a fault did. */
+/** Notes the gateway's figures, to tell later what a fault changed. */
 export function mark(stage: Stage) {
   const { gateway, proxies } = stage;
   const before = gateway.stats;
@@ -66,7 +66,7 @@ export function mark(stage: Stage) {
   };
 }
 
-/** Resolves when batches were written to the spool because of the fault. */
+/** Resolves when batches were written to the spool since `marked`. */
 export async function spooling(
   stage: Stage,
   { marked, deadlineMs }: { marked: ReturnType<typeof mark>; deadlineMs?: number },
@@ -74,12 +74,12 @@ export async function spooling(
   await stage.wait('the spool is used', () => marked.spooledBatches() > 10, deadlineMs);
 }
 
-/** Resolves when so many records are on disk. */
+/** Resolves when more than `records` records are on disk. */
 export async function spooledBeyond(stage: Stage, records: number, deadlineMs?: number): Promise<void> {
   await stage.wait('the spool is used', () => stage.gateway.stats.records.spooled > records, deadlineMs);
 }
 
-/** The gateway's CPU while Kafka is away and devices are silent. Rejects above the limit. */
+/** The gateway's share of a core while Kafka is away and devices are silent. Rejects above the limit. */
 export async function quietCpu(stage: Stage): Promise<number> {
   stage.fleet.pause();
   await sleep(QUIET_BEFORE_MS);
@@ -91,7 +91,7 @@ export async function quietCpu(stage: Stage): Promise<number> {
 
 export const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
-/** Sends SIGTERM and holds the gateway to its exit code. */
+/** Sends SIGTERM. Rejects if the gateway exits with another code. */
 export async function terminated({ gateway }: Stage, expected: number) {
   const { accepted, confirmed } = gateway.stats.records;
   const from = performance.now();
@@ -103,7 +103,7 @@ export async function terminated({ gateway }: Stage, expected: number) {
   return { tookMs, accepted, confirmed };
 }
 
-/** From now until records flow, and until the spool is drained. */
+/** Measures the time from now until records flow, and until the spool is drained. */
 export async function recovered(stage: Stage, limitMs = BROKER_BACK_MS) {
   const from = performance.now();
   await stage.flows(1);

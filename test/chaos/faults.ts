@@ -1,4 +1,4 @@
-// The faults of Kafka and of the way to it. Each leaves the cluster as it found it.
+// Faults of Kafka and of the network to it. Each restores the cluster afterwards.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KafkaBroker } from '../../scripts/kafka/broker.ts';
 import { deleteTopic } from '../../scripts/kafka/client.ts';
@@ -12,9 +12,9 @@ import { RENAME_FAULTS } from './rename-faults.ts';
 import type { Stage } from './stage.ts';
 import { UNPLACED_FAULTS } from './unplaced-faults.ts';
 
-/** Lower than the default, so that a frozen broker is left within a short test. */
+/** Lower than the default, so that the gateway gives up a frozen broker within a short test. */
 const IMPATIENT = { KAFKA_REQUEST_TIMEOUT: '3s' };
-/** Kafka's own share of a leader's death is its session timeout, 9 s by default, and an election. */
+/** The gateway's share of a leader's death. Kafka's own is its session timeout, 9 s by default, and an election. */
 const AFTER_MOVE_MS = 4_000;
 const SLOW_MS = 5_000;
 const SLOW_LINK = { delayMs: 100, bytesPerSecond: 3_000_000 / 8 };
@@ -74,11 +74,11 @@ async function loseLeader(stage: Stage, signal: 'SIGKILL' | 'SIGTERM'): Promise<
   return outcome;
 }
 
-/** Each new leader dies in its turn. */
+/** Kills each new leader. */
 async function chaseLeader(stage: Stage): Promise<Outcome> {
   const outcomes: Outcome[] = [];
   for (let left = CHASES; left > 0; left--) outcomes.push(await loseLeader(stage, 'SIGKILL'));
-  // The one that came nearest to its limit, or went beyond it.
+  // The outcome nearest to its limit, or furthest beyond it.
   const room = ({ tookMs = 0, limitMs = 0 }: Outcome) => limitMs - tookMs;
   const worst = outcomes.reduce((a, b) => (room(b) < room(a) ? b : a));
   return { ...worst, bite: `${CHASES} leaders killed; the slowest: ${worst.bite}` };
@@ -102,13 +102,13 @@ async function withoutLeader(
   await stage.wait('the fault bites', () => marked.retries() > 0);
   await stage.leadershipMoved(leader);
   const movedMs = performance.now() - from;
-  // The figures at hand may be older than that.
+  // The latest figures may be older than the move.
   await stage.flows();
   await stage.wait('nothing waits', () => stage.gateway.stats.kafka.oldestUnconfirmedSeconds < 1);
   const tookMs = performance.now() - from;
   await stage.caughtUp();
   const bite = `${marked.text()}, Kafka moved the leaders in ${(movedMs / 1000).toFixed(1)} s`;
-  // On a machine where Kafka itself takes longer, what the gateway adds to that is held to the rest.
+  // If Kafka itself is slow on this machine, the limit covers only what the gateway adds.
   const limitMs = Math.max(LEADER_LOST_MS, movedMs + AFTER_MOVE_MS);
   return { bite, tookMs, limitMs, drainedMs: performance.now() - from };
 }
@@ -122,7 +122,7 @@ async function freezeAll(stage: Stage): Promise<Outcome> {
   return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
 }
 
-/** One after the other and in order, so that the last one knows that it is alone and refuses. */
+/** Stops them one after the other, so that the last one knows that it is alone and refuses. */
 async function stopTwo(stage: Stage): Promise<Outcome> {
   const marked = mark(stage);
   const stopped: KafkaBroker[] = stage.kafka.brokers.slice(0, 2);
@@ -140,7 +140,7 @@ async function loseAnswers(stage: Stage): Promise<Outcome> {
   const swallowed = () => stage.proxies.reduce((sum, { counters }) => sum + counters.swallowed, 0);
   const before = swallowed();
   for (let lost = 0; lost < LOST_ANSWERS; lost += 2) {
-    // Two in a row: the resent batch's answer is lost as well.
+    // Two in a row, so that the answer to the retry is lost as well.
     for (const proxy of stage.proxies) proxy.swallowAnswers = 2;
     await stage.wait('answers are lost', () => swallowed() >= before + lost + 2);
     await stage.flows(50);
@@ -154,14 +154,14 @@ async function resetOften(stage: Stage): Promise<Outcome> {
     for (const proxy of stage.proxies) proxy.reset();
     await sleep(stage.random.between(100, 600));
   }
-  await stage.wait('connections are made anew', () => marked.connections() >= 3);
+  await stage.wait('new connections are made', () => marked.connections() >= 3);
   return { ...(await recovered(stage)), bite: marked.text() };
 }
 
 async function halfClose(stage: Stage): Promise<Outcome> {
   const marked = mark(stage);
   for (const proxy of stage.proxies) proxy.halfClose();
-  await stage.wait('a connection is made anew', () => marked.connections() > 0);
+  await stage.wait('a new connection is made', () => marked.connections() > 0);
   return { ...(await recovered(stage)), bite: marked.text() };
 }
 
@@ -187,7 +187,7 @@ async function slowLink(stage: Stage): Promise<Outcome> {
   return { ...(await recovered(stage)), bite: `confirmed in ${Math.round(median)} ms` };
 }
 
-/** The spool is drained over a link on which each batch takes longer than devices need for the next. */
+/** The spool drains over a link so slow that devices fill a batch faster than one is sent. */
 async function drainSlowly(stage: Stage): Promise<Outcome> {
   const marked = mark(stage);
   for (const proxy of stage.proxies) proxy.refuse();
@@ -214,7 +214,7 @@ async function comeLate(stage: Stage): Promise<Outcome> {
 }
 
 async function recreateTopic(stage: Stage): Promise<Outcome> {
-  // What is confirmed up to here goes with the topic; what comes later must not.
+  // Readings confirmed up to here are deleted with the topic. Later ones must not be.
   await stage.settled();
   stage.ledger.excuse();
   const marked = mark(stage);
@@ -226,7 +226,7 @@ async function recreateTopic(stage: Stage): Promise<Outcome> {
   return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
 }
 
-/** The limit is lowered behind the gateway's back, so that it finds out with batches on their way. */
+/** Lowers the limit while the gateway runs, so that it learns of it from a refused batch. */
 async function tooLarge(stage: Stage): Promise<Outcome> {
   const { gateway, ledger, fleet, bootstrap } = stage;
   const topic = { type: 'topics', name: stage.topic } as const;

@@ -1,5 +1,5 @@
-// Devices under load: each writes readings it can be held to, comes back when its connection dies, and sends
-// again what it was not told is stored.
+// Simulated devices under load: each writes numbered readings with checksums, reconnects when its connection ends, and
+// sends again what was not confirmed. Independent of the load tool on purpose: a mistake there must not hide one here.
 import { connect, type Socket } from 'node:net';
 import type { Ledger, Message } from './ledger.ts';
 import type { Random } from './random.ts';
@@ -7,7 +7,7 @@ import type { Random } from './random.ts';
 export interface FleetOptions {
   readonly port: number;
   readonly devices: number;
-  /** Shared by turns. */
+  /** Given to the devices in turn. */
   readonly zipcodes: number;
 }
 
@@ -18,7 +18,7 @@ interface Reply {
 }
 
 const TICK_MS = 25;
-/** Messages a device leaves unconfirmed before it waits, unless a fault asks for more. */
+/** Unconfirmed messages of a device, unless a fault asks for more. */
 const WINDOW = 400;
 const BURST = 2;
 const PADDING: readonly [number, number] = [10, 200];
@@ -28,9 +28,9 @@ export class Fleet {
   readonly ledger: Ledger;
   /** Characters of padding in a reading. */
   padding: readonly [from: number, to: number] = PADDING;
-  /** Messages a device leaves unconfirmed before it waits. */
+  /** Unconfirmed messages after which a device waits. */
   window = WINDOW;
-  /** Messages a device sends in one go at most. */
+  /** Messages that a device sends at once, at most. */
   burst = BURST;
   readonly #devices: Device[] = [];
   readonly #random: Random;
@@ -49,7 +49,7 @@ export class Fleet {
     }
   }
 
-  /** Replies that no honest gateway gives. */
+  /** Replies that a correct gateway never sends. */
   get lies(): string[] {
     return this.#devices.flatMap((device) => device.lies);
   }
@@ -58,12 +58,12 @@ export class Fleet {
     return this.#devices.reduce((sum, device) => sum + device.reconnects, 0);
   }
 
-  /** Messages that wait for a word. */
+  /** Messages without an answer. */
   get open(): number {
     return this.#devices.reduce((sum, device) => sum + device.open, 0);
   }
 
-  /** Devices that can send: only their connection can bring a word. */
+  /** Devices that are connected and identified. Only they can send, or get an answer. */
   get connected(): number {
     return this.#devices.filter(({ isIdentified }) => isIdentified).length;
   }
@@ -76,20 +76,20 @@ export class Fleet {
     }, TICK_MS);
   }
 
-  /** Devices stay connected and send again what they have to, but nothing new. */
+  /** Devices stay connected and repeat unconfirmed messages, but send nothing new. */
   pause(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
-  /** Readings are small and few again, and devices wait for confirmations as usual. */
+  /** Goes back to the usual size and number of readings. */
   calm(): void {
     this.padding = PADDING;
     this.window = WINDOW;
     this.burst = BURST;
   }
 
-  /** One reading of about so many bytes, in the midst of small ones. */
+  /** Sends one reading of about so many bytes between small ones. */
   sendLarge(bytes: number): void {
     for (const device of this.#devices) {
       device.send(2, this.padding);
@@ -115,7 +115,7 @@ class Device {
   #socket: Socket | undefined;
   #identified = false;
   #seq = 0;
-  /** Without a word yet, in the order they were sent on this connection. */
+  /** Messages without an answer, in the order in which they were sent on this connection. */
   #unconfirmed: Message[] = [];
   #rest = '';
   #timer: NodeJS.Timeout | undefined;
@@ -193,7 +193,7 @@ class Device {
   #onReply({ status, code, seq }: Reply): void {
     if (status === 'identified') {
       this.#identified = true;
-      // All that is open, under its old number and on a new connection.
+      // All unconfirmed messages again, under their old numbers on the new connection.
       this.#socket?.write(this.#unconfirmed.map(({ line }) => line ?? '').join(''));
     } else if (status === 'stored') this.#stored(seq ?? Number.NaN);
     else if (status === 'error' && seq !== undefined) this.#refused(seq, code ?? '');
@@ -220,7 +220,7 @@ class Device {
   }
 }
 
-/** A string field holds 1024 characters at most: what is beyond goes into more of them. */
+/** More fields for the padding beyond 1024 characters, the limit of a string field. */
 function rest(padding: string): string {
   let fields = '';
   for (let at = 1024; at < padding.length; at += 1024)

@@ -1,4 +1,4 @@
-// The faults of the gateway's own process and of its disk.
+// Faults of the gateway's own process and of its disk.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,14 +15,14 @@ import {
 import type { Stage } from './stage.ts';
 
 const KILLS = 3;
-/** Takes what the gateway writes at once (4 MiB), and is full within seconds. */
+/** Larger than one write of the gateway (4 MiB), and full within seconds. */
 const SMALL_DISK = '8m';
 const SPOOLED_RECORDS = 500;
-/** Full within seconds, and no broker counts as lost before the stop is over. */
+/** The buffer is full within seconds, and no broker counts as lost before the stop is over. */
 const SMALL_BUFFER = { KAFKA_BUFFER_BYTES: '4MiB', KAFKA_REQUEST_TIMEOUT: '60s' };
 const LARGE_READINGS: readonly [number, number] = [800, 1_000];
 const STILL_MS = 1_000;
-/** So many that a device goes on writing through the whole stop. */
+/** Enough for a device to go on writing through the whole stop. */
 const FLOOD_WINDOW = 20_000;
 const FLOOD_BURST = 20;
 const WAITING_LINES = 1_000;
@@ -68,14 +68,14 @@ async function killInOutage(stage: Stage): Promise<Outcome> {
   }
   const { recovered: found } = gateway.stats.records;
   for (const proxy of proxies) await proxy.accept();
-  // And once more in the midst of draining.
+  // And once more while the spool drains.
   await stage.flows(1);
   await gateway.kill();
   await gateway.start();
   return { ...(await recovered(stage)), bite: `${KILLS + 1} kills, ${found} records found in the spool` };
 }
 
-/** One server process of two, under load and in an outage; its devices come back, the other's stay. */
+/** Kills one of two server processes, under load and in an outage. Only its own devices have to reconnect. */
 async function killProcesses(stage: Stage): Promise<Outcome> {
   const { gateway, fleet, proxies, random } = stage;
   const before = fleet.reconnects;
@@ -121,7 +121,7 @@ async function terminateFrozen(stage: Stage): Promise<Outcome> {
   return { bite: `exit 0, ${found} records left in the spool`, tookMs, limitMs: SHUTDOWN_MS, drainedMs };
 }
 
-/** Kafka is frozen and devices are paused, because the buffer holds all it may: none of that may be lost. */
+/** Stops while Kafka is frozen and the full buffer pauses the devices. Nothing in the buffer may be lost. */
 async function terminateFull(stage: Stage): Promise<Outcome> {
   const { gateway, fleet, kafka } = stage;
   fleet.padding = LARGE_READINGS;
@@ -142,7 +142,7 @@ async function terminateFull(stage: Stage): Promise<Outcome> {
   return stopAndReturn(stage, held);
 }
 
-/** Kafka freezes, more lines wait than the buffer has room for, and devices write on through the whole stop. */
+/** Stops while Kafka is frozen, more lines wait than fit into the buffer, and devices go on writing. */
 async function terminateFlooded(stage: Stage): Promise<Outcome> {
   const { gateway, fleet, kafka } = stage;
   fleet.padding = LARGE_READINGS;
@@ -154,7 +154,7 @@ async function terminateFlooded(stage: Stage): Promise<Outcome> {
   return stopAndReturn(stage, `${gateway.stats.lines.waiting} lines waited and more came`);
 }
 
-/** Stops while Kafka is frozen; whatever was accepted and not confirmed is in the spool of the next start. */
+/** Stops while Kafka is frozen. Accepted and unconfirmed records must be in the spool at the next start. */
 async function stopAndReturn(stage: Stage, how: string): Promise<Outcome> {
   const { gateway, fleet, kafka } = stage;
   const { accepted, confirmed } = gateway.stats.records;

@@ -1,30 +1,31 @@
-// Holds the topics, as Java's tools read them, against the ledger.
+// Compares the topics, as Java's tools read them, with the ledger of the devices. Independent of the load tool and its
+// verification on purpose: a mistake there must not hide the same mistake here.
 import { crc32 } from '@node-rs/crc32';
 import { type ConsoleRecord, consoleConsumer } from '../../scripts/kafka/java-tools.ts';
 import type { DeletedTopic } from './deleted-topic.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface Verdict {
-  /** Readings in the topic, each counted once. */
+  /** Distinct readings in the topics. */
   readonly delivered: number;
-  /** Copies of one reading from one connection beyond the first. */
+  /** Further copies of a reading from the same connection. */
   readonly duplicates: number;
-  /** Readings of a deleted topic that came again in the next one: their batch was in flight, so its answer was lost. */
+  /** Readings of a deleted topic that are also in the next one: their batch was in flight and its answer was lost. */
   readonly movedOn: number;
-  /** Readings that came over more than one connection: devices send again what they were not told is stored. */
+  /** Readings that came over more than one connection, because devices send unconfirmed ones again. */
   readonly resent: number;
   readonly deadLetters: number;
-  /** What must not be, in words; empty where all is well. */
+  /** All findings; empty if everything holds. */
   readonly wrong: readonly string[];
 }
 
-/** What the judge needs of a record. */
+/** The fields of a record that the judge needs. */
 type JudgedRecord = Pick<ConsoleRecord, 'partition' | 'offset' | 'value'> & {
-  /** Of a deleted topic only. */
+  /** Only in a deleted topic. */
   readonly batchesBehind?: number;
 };
 
-/** A topic from its beginning to its end. One that is created again is another one. */
+/** A topic from its creation to its deletion. A topic that is created again is another log. */
 interface Log {
   readonly topic: string;
   readonly readings: readonly Reading[];
@@ -40,25 +41,25 @@ interface Reading {
   readonly batchesBehind: number;
 }
 
-/** Batches of a partition that may be in flight at once (kafka/partition.ts). */
+/** Batches of a partition that may be in flight at once (src/kafka/delivery/partition.ts). */
 const MAX_IN_FLIGHT = 5;
 const IDLE_MS = 3_000;
 const PATIENT_IDLE_MS = 12_000;
 const READ_TIMEOUT_MS = 120_000;
-/** Of each kind of trouble; a total is always given. */
+/** Examples of each kind of finding; the total is always given. */
 const EXAMPLES = 3;
 
 export interface Topics {
   readonly bootstrap: string;
   /** In the order in which the gateway wrote to them. */
   readonly metrics: readonly string[];
-  /** What topics of the first one's name held that were deleted, the oldest first. */
+  /** Contents of deleted topics with the name of the first one, oldest first. */
   readonly deleted: readonly DeletedTopic[];
-  /** Undefined where it is not to be looked at. */
+  /** Undefined if it is not checked. */
   readonly deadLetters: string | undefined;
 }
 
-/** @param allowedDuplicates what kills of the gateway may have left twice */
+/** @param allowedDuplicates number of duplicates that kills of the gateway may have left */
 export async function judge(ledger: Ledger, topics: Topics, allowedDuplicates = 0): Promise<Verdict> {
   const logs = await readLogs(ledger, topics);
   const dead =
@@ -80,7 +81,7 @@ async function readLogs(ledger: Ledger, topics: Topics): Promise<Log[]> {
   const [first = ''] = topics.metrics;
   const logs: Log[] = topics.deleted.map((records) => ({ topic: first, readings: records.map(parse) }));
   for (const topic of topics.metrics) {
-    // What is missing in this topic alone: another one is read later.
+    // Only readings that must be in this topic: the next one is read later.
     const isComplete = (found: readonly JudgedRecord[]) =>
       missing(ledger, [...logs, { topic, readings: found.map(parse) }], topic).length === 0;
     logs.push({ topic, readings: (await readAll(topics, topic, isComplete)).map(parse) });
@@ -88,7 +89,7 @@ async function readLogs(ledger: Ledger, topics: Topics): Promise<Log[]> {
   return logs;
 }
 
-/** A consumer that was slow to join its group reads nothing or too little: that must not count as a loss. */
+/** Reads again if readings are missing: a consumer that joins its group slowly reads too little, which is not a loss. */
 async function readAll(
   topics: Topics,
   topic: string,
@@ -111,7 +112,7 @@ function parse({ partition, value, batchesBehind = 0 }: JudgedRecord): Reading {
   return { device, connection, partition, seq, index, checksum: crc32(data), batchesBehind };
 }
 
-/** @param only leaves out what may be in other topics than this one */
+/** @param only counts only readings that cannot be in another topic than this one */
 function missing(ledger: Ledger, logs: readonly Log[], only?: string): string[] {
   const there = new Set<string>();
   for (const { readings } of logs)
@@ -141,12 +142,12 @@ function checkContent(
   else if (checksum !== reading.checksum) wrong.add('changed on its way', name);
   if (message !== undefined && !message.topics.includes(topic))
     wrong.add('in the wrong topic', `${name} in ${topic} instead of ${message.topics}`);
-  // Of a message with several readings the others may be there.
+  // If the message had several readings, the others may be there.
   if (message?.state === 'refused' && message.checksums.length === 1)
     wrong.add('refused and delivered', `${name} ${message.code}`);
 }
 
-/** What was seen of a connection, over all logs and in the latest one. */
+/** What was seen of a connection in all logs, and in the latest one. */
 interface ConnectionSeen {
   readonly seen: Map<string, { log: Log; batchesBehind: number }>;
   last: Reading | undefined;
@@ -207,7 +208,7 @@ const nameOf = (reading: Reading | undefined): string =>
 const isBefore = (reading: Reading, last: Reading | undefined): boolean =>
   last !== undefined && (reading.seq < last.seq || (reading.seq === last.seq && reading.index < last.index));
 
-/** Each message that was refused after its acceptance has a record there with its reason. */
+/** Each refused message must have a dead letter with its reason. */
 function checkDeadLetters(ledger: Ledger, records: readonly ConsoleRecord[], wrong: Findings): void {
   for (const record of records) {
     const { device, seq } = parse(record);

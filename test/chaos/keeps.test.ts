@@ -1,5 +1,5 @@
-// Rounds that need a file of their own, so that no file takes too long: faults that were proved to lose records once,
-// and a leader that dies.
+// More rounds, in a file of their own so that no file takes too long: faults that once lost records, and the death of a
+// leader.
 import { clusterTest } from '../support/kafka.ts';
 import { play, SEED } from './play.ts';
 import { Clusters } from './round.ts';
@@ -8,12 +8,12 @@ const KEEPS = ['clock-ahead', 'sigterm-full'];
 const THREE_BROKERS = ['leader-kill'];
 
 clusterTest(
-  `nothing is given up that Kafka would take later, and nothing accepted is lost by a stop (seed ${SEED})`,
+  `no record is given up that Kafka would take later, and a stop loses no accepted record (seed ${SEED})`,
   async (t) => {
     await play(t, { names: KEEPS, clusters: new Clusters({ quickJit: true }) });
   },
 );
 
-clusterTest(`a leader dies, and no more than its 15 seconds are lost (seed ${SEED})`, async (t) => {
+clusterTest(`records flow again within 15 seconds after a leader dies (seed ${SEED})`, async (t) => {
   await play(t, { names: THREE_BROKERS, clusters: new Clusters({ quickJit: true }) });
 });

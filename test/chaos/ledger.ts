@@ -1,4 +1,4 @@
-// What devices sent and what they were told, kept outside the gateway: the word that the topic is held against.
+// Notes what the devices sent and what they were told. The judge compares the topics with it.
 import { crc32 } from '@node-rs/crc32';
 
 export type MessageState = 'open' | 'confirmed' | 'refused';
@@ -11,13 +11,13 @@ export class Message {
   readonly checksums: readonly number[];
   readonly issuedAtMs = performance.now();
   state: MessageState = 'open';
-  /** The code it was refused with. */
+  /** The code of its refusal. */
   code: string | undefined;
-  /** What it sent may be gone for a reason that is not the gateway's, such as a deleted topic. */
+  /** Its readings may be gone for a reason outside the gateway, such as a deleted topic. */
   excused = false;
-  /** The line, until it needs not be sent again. */
+  /** The line, as long as it may have to be sent again. */
   line: string | undefined;
-  /** Where its readings may be. */
+  /** The topics that its readings may be in. */
   topics: readonly string[];
 
   constructor(device: string, seq: number, readings: readonly string[], topic: string) {
@@ -38,7 +38,7 @@ export class Ledger {
   confirmed = 0;
   refused = 0;
 
-  /** @param topic that the gateway writes to */
+  /** @param topic the topic that the gateway writes to */
   constructor(topic: string) {
     this.#topic = topic;
   }
@@ -59,7 +59,7 @@ export class Ledger {
     this.#latenciesMs.push(performance.now() - message.issuedAtMs);
   }
 
-  /** A message can be refused after others of its readings were stored: that word is the last. */
+  /** Also after confirm(): a message can be refused after some of its readings were stored. */
   refuse(message: Message, code: string): void {
     if (message.state === 'confirmed') this.confirmed -= message.checksums.length;
     if (message.state !== 'refused') this.refused += message.checksums.length;
@@ -76,14 +76,14 @@ export class Ledger {
     for (const ofDevice of this.#messages.values()) yield* ofDevice.values();
   }
 
-  /** What was sent so far may be gone: the topic it was in is no more. */
+  /** All messages so far may be gone, because their topic was deleted. */
   excuse(): void {
     for (const message of this.all()) message.excused = true;
   }
 
   /**
-   * From now on the gateway writes to another topic. A message that has no word yet may be on the disk for the former
-   * one, and its device sends it again: it may be in either topic.
+   * From now on the gateway writes to another topic. A message without an answer may be on disk for the former one, and
+   * its device sends it again. So it may be in either topic.
    */
   moveTo(topic: string): void {
     this.#topic = topic;
@@ -92,7 +92,7 @@ export class Ledger {
     }
   }
 
-  /** The median time from a message to its confirmation since this was last asked. */
+  /** The median time from a message to its confirmation, since the last call. */
   takeMedianLatencyMs(): number {
     const sorted = this.#latenciesMs.splice(0).sort((a, b) => a - b);
     return sorted[Math.floor(sorted.length / 2)] ?? 0;

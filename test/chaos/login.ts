@@ -1,4 +1,4 @@
-// The login of the cluster that wants one, and how long it is good for.
+// The login of the cluster that wants one, and how long a login lasts.
 
 export const LOGIN = {
   KAFKA_SASL_MECHANISM: 'plain',

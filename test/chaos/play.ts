@@ -1,4 +1,4 @@
-// Rounds of faults as tests: which of them npm test plays is decided in the test files beside this one.
+// Plays rounds of faults as tests. The test files in this folder decide which ones `npm test` plays.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { FAULTS } from './faults.ts';
@@ -6,7 +6,7 @@ import { type Clusters, playRound, type RoundResult, resultTable } from './round
 
 export const SEED = 20_261_121;
 
-/** Plays these rounds one after the other as tests of their own, each with the same seed. */
+/** Plays one round after the other, each as a subtest with the same seed. */
 export async function play(
   t: TestContext,
   { names, clusters }: { names: readonly string[]; clusters: Clusters },

@@ -1,4 +1,4 @@
-// Chance that can be repeated: the same seed gives the same run, as far as time allows.
+// A seeded random generator, so that a run can be repeated as far as its timing allows.
 
 export class Random {
   #state: number;
@@ -27,7 +27,7 @@ export class Random {
     return item;
   }
 
-  /** Text that no codec makes much smaller. */
+  /** Text that hardly compresses. */
   text(length: number): string {
     let text = '';
     while (text.length < length) text += Math.floor(this.next() * 2 ** 32).toString(36);

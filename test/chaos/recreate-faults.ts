@@ -1,5 +1,5 @@
-// The topic is deleted and created again with another number of partitions, while readings are on the disk, in memory
-// and in flight. Kafka deletes what it had; everything else has to be in the new topic, once and in order.
+// Faults that delete the topic and create it again with another number of partitions, while readings are on disk, in
+// memory and in flight. Kafka deletes what it had; everything else must be in the new topic, once and in order.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DeletedTopic, deleteAndKeep } from './deleted-topic.ts';
 import { type Fault, mark, type Outcome, recovered, spooledBeyond, spooling } from './fault.ts';
@@ -7,31 +7,31 @@ import { lookAtPlacing } from './spool-looks.ts';
 import type { Stage } from './stage.ts';
 import { spoolMuch } from './unplaced-faults.ts';
 
-/** The state in which the topic is deleted. */
+/** The state of the gateway when the topic is deleted. */
 type Moment = 'in an outage' | 'under load' | 'while the spool drains';
 
 interface Recreation {
   readonly from: number;
-  /** Numbers of partitions, one after the other. */
+  /** Numbers of partitions, in turn. */
   readonly to: readonly number[];
-  /** `kill -9` after each of them was created. */
+  /** `kill -9` after each creation. */
   readonly kills?: boolean;
   readonly brokers?: 3;
 }
 
 const MOMENTS: readonly Moment[] = ['in an outage', 'under load', 'while the spool drains'];
 const SPOOLED_RECORDS = 1_500;
-/** The gateway creates a topic that has been gone for 5 s. */
+/** Less than the 5 s after which the gateway itself creates the topic. */
 const BACK_WITHIN_MS = 4_000;
 /** Slow enough that a drain does not end before the topic is deleted. */
 const DRAIN_DELAY_MS = 20;
-/** A topic may be deleted again while its last change is still being worked on. */
+/** Short enough for the topic to be deleted again while the gateway still works on the last change. */
 const MAX_APART_MS = 2_000;
 const MAX_BEFORE_KILL_MS = 400;
 const MAX_INTO_CHANGE_MS = 5;
-/** The first partition's log is larger than one, and smaller than two. */
+/** Larger than the log of the first partition, smaller than twice that. */
 const CHUNKS = 2;
-/** So many answers in a row are needed before fewer partitions are believed, and a killed gateway starts again. */
+/** Fewer partitions need several answers in a row, and a killed gateway has to start again. */
 const BACK_MS = 15_000;
 
 export const RECREATE_FAULTS: readonly Fault[] = [
@@ -86,7 +86,7 @@ async function recreateOnce(
   const marked = mark(stage);
   const { spooled, inFlight, open } = gateway.stats.records;
   const readDeleted = await deleteAndKeep(stage, before);
-  // What was on its way fails, and goes to the disk.
+  // Batches in flight fail and go to the disk.
   if (moment === 'under load') await spooling(stage, { marked, deadlineMs: BACK_WITHIN_MS });
   await stage.createTopicAgain(partitions);
   const killed = kills ? `, ${await killAround(stage, partitions)}` : '';
@@ -98,8 +98,8 @@ async function recreateOnce(
 }
 
 /**
- * The records of partitions that are gone are being placed when the gateway is killed, and before it starts again the
- * topic has another number of partitions. Some of a key's records are placed for the former number by then.
+ * Kills the gateway while it places the records of removed partitions, and changes the number of partitions before the
+ * next start. By then some records of a key are placed for the former number.
  */
 async function changeWhilePlacing(
   stage: Stage,
@@ -124,7 +124,7 @@ async function changeWhilePlacing(
   return { ...(await recovered(stage, BACK_MS)), bite };
 }
 
-/** Kills the gateway when some chunks are placed and others are not. */
+/** Kills the gateway when only a part of the chunks is placed. */
 async function killBetweenChunks(stage: Stage): Promise<void> {
   const { gateway, spoolDirectory, topic } = stage;
   const plans = new Set<string>();
@@ -144,7 +144,7 @@ async function outage(stage: Stage): Promise<void> {
   await spooledBeyond(stage, SPOOLED_RECORDS);
 }
 
-/** Returns when some of the spool is in Kafka and most of it is not. */
+/** Resolves when some of the spool is in Kafka and most of it is not. */
 async function drainSlowly(stage: Stage): Promise<void> {
   const { gateway, proxies } = stage;
   const { confirmed } = gateway.stats.records;
@@ -155,7 +155,7 @@ async function drainSlowly(stage: Stage): Promise<void> {
   await stage.wait('the spool drains', () => gateway.stats.records.confirmed > confirmed);
 }
 
-/** Kills the gateway before it hears of the topic's partitions, or in one of the steps of its change to them. */
+/** Kills the gateway before it learns the new number of partitions, or during one of the steps after that. */
 async function killAround(stage: Stage, partitions: number): Promise<string> {
   const { gateway, proxies, random, spoolDirectory, topic } = stage;
   const step = random.pick(['before', 'unplaced', 'gone'] as const);
@@ -165,7 +165,7 @@ async function killAround(stage: Stage, partitions: number): Promise<string> {
     const isReached = () => {
       const { sourceBytes, goneBytes } = lookAtPlacing(spoolDirectory, topic);
       if ((step === 'gone' ? goneBytes : sourceBytes) > 0) return true;
-      // There may have been nothing to place.
+      // There may have been no record to place.
       return gateway.stats.kafka.partitions === partitions && gateway.stats.spool.partitions === 0;
     };
     await stage.wait('the gateway changes to the partitions', isReached, BACK_MS);

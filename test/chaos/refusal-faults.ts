@@ -1,6 +1,6 @@
-// Kafka refuses records for good until somebody changes something: a clock, a topic's limit, a topic's policy.
-// Each round ends with the operator's remedy, and then everything has to arrive. Until then the gateway keeps
-// the records, tells devices `stored`, gives none of them up and says why it is held up.
+// Faults in which Kafka refuses records until somebody changes something: a clock, a topic's limit, a topic's policy. Each
+// round ends with that change, and then all records must arrive. Until then the gateway must keep the records, tell
+// devices `stored`, give up none of them and say why they wait.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTopic } from '../../scripts/kafka/client.ts';
 import { alterConfig, type ConfigTarget } from '../../scripts/kafka/java-tools.ts';
@@ -10,9 +10,9 @@ import type { Stage } from './stage.ts';
 
 const TIMESTAMP = /INVALID_TIMESTAMP|timestamp/i;
 const REFUSED_MS = 5_000;
-/** A partition that is held is tried again at leisure. */
+/** A held partition is tried only every few seconds. */
 const HELD_BACK_MS = 30_000;
-/** Records older than this are refused; far more than any of them needs without an outage. */
+/** Older records are refused. Without an outage no record is nearly as old. */
 const TOO_OLD_MS = 4_000;
 const OUTAGE_MS = 3 * TOO_OLD_MS;
 const SMALL_TOPIC_BYTES = 8_192;
@@ -64,7 +64,7 @@ async function wrongClock(stage: Stage, offset: string): Promise<void> {
   await stage.createTopic();
 }
 
-/** Kafka deletes by a record's time: with the usual retention it would delete three years old records at its next look. */
+/** Sets the clock back three years. With the usual retention Kafka would delete such records by their time. */
 async function clockYearsBehind(stage: Stage): Promise<void> {
   await wrongClock(stage, '-3y');
   await alterConfig(stage.bootstrap, topicOf(stage), { set: { 'retention.ms': '-1' } });
@@ -76,7 +76,7 @@ function clockOf(stage: Stage): FakeClock {
   return clock;
 }
 
-/** Kafka takes no timestamp that lies more than an hour ahead. What has one stays refused until the topic takes it. */
+/** Kafka refuses timestamps more than an hour ahead, until the topic's limit is changed. */
 async function clockAhead(stage: Stage): Promise<Outcome> {
   return heldUntil(stage, async () => {
     clockOf(stage).putRight();
@@ -86,7 +86,7 @@ async function clockAhead(stage: Stage): Promise<Outcome> {
   });
 }
 
-/** The same, and the remedy is a setting of the gateway: batches carry the time they are sent at. */
+/** The same, but the remedy is a setting of the gateway: batches carry the time of sending. */
 async function clockAheadSent(stage: Stage): Promise<Outcome> {
   return heldUntil(stage, async () => {
     clockOf(stage).putRight();
@@ -95,7 +95,7 @@ async function clockAheadSent(stage: Stage): Promise<Outcome> {
   });
 }
 
-/** Years behind nothing is refused, until the topic has a limit. */
+/** Timestamps years behind are refused only if the topic has a limit. */
 async function clockBehind(stage: Stage): Promise<Outcome> {
   await stage.flows();
   await stage.caughtUp();
@@ -133,12 +133,12 @@ async function outageBeyondBrokerLimit(stage: Stage): Promise<Outcome> {
     await outage(stage);
     return await heldUntil(stage, unlimit);
   } finally {
-    // The next round has the same broker.
+    // The next round uses the same broker.
     await unlimit();
   }
 }
 
-/** Kafka is away for longer than it lets records be old. */
+/** Kafka is away for longer than its limit on the age of records. */
 async function outage(stage: Stage): Promise<void> {
   const { proxies } = stage;
   const marked = mark(stage);
@@ -148,7 +148,7 @@ async function outage(stage: Stage): Promise<void> {
   for (const proxy of proxies) await proxy.accept();
 }
 
-/** Records are refused for their time; they are kept, and the reason is shown, until `remedy` has been applied. */
+/** Records are refused for their time. They must be kept, and the reason shown, until `remedy` is applied. */
 async function heldUntil(stage: Stage, remedy: () => Promise<void>): Promise<Outcome> {
   const { gateway, ledger } = stage;
   const logged = gateway.log.length;
@@ -180,13 +180,13 @@ async function heldUntil(stage: Stage, remedy: () => Promise<void>): Promise<Out
 }
 
 /**
- * Records are refused for good by the readings' topic, and their letters by the topic of dead letters, which takes
- * none without a key. No letter may be lost, not even through a restart, and none counts as sent before it is.
+ * The topic refuses records for good, and the dead-letter topic refuses their letters, because letters have no key. No
+ * letter may be lost, not even by a restart, and none may count as sent before Kafka has it.
  */
 async function refuseDeadLetters(stage: Stage): Promise<Outcome> {
   const { gateway, ledger, fleet, bootstrap } = stage;
   const deadTopic = { type: 'topics', name: stage.deadTopic } as const;
-  // The gateway makes it as well; whoever is first.
+  // The gateway creates it too, if it is first.
   await createTopic(bootstrap, stage.deadTopic, { partitions: 3 }).catch(() => undefined);
   await alterConfig(bootstrap, deadTopic, { set: { 'cleanup.policy': 'compact' } });
   await alterConfig(bootstrap, topicOf(stage), {

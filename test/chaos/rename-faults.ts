@@ -1,5 +1,5 @@
-// KAFKA_TOPIC_METRICS is changed while readings of the former topic wait on the disk. They belong to the former topic,
-// and whoever looks at the gateway has to see that they wait for it.
+// Faults that change KAFKA_TOPIC_METRICS while readings of the former topic wait on disk. The readings must reach the
+// former topic, and the log, `/stats` and `/readyz` must say that they wait for it.
 import { existsSync } from 'node:fs';
 import { waitFor } from '../support/wait.ts';
 import { type Fault, mark, type Outcome, recovered, spooledBeyond, spooling, terminated } from './fault.ts';
@@ -7,11 +7,11 @@ import { formerParts, recordsLeft } from './spool-looks.ts';
 import type { Stage } from './stage.ts';
 
 interface Renaming {
-  /** TCP_PROCESSES of each start. */
+  /** TCP_PROCESSES at each start. */
   readonly processes: readonly number[];
-  /** The last start writes to the first topic again. */
+  /** The last start names the first topic again. */
   readonly back?: boolean;
-  /** Kafka is away at the very first start: it does not know the first topic, nor the gateway its partitions. */
+  /** Kafka is away at the very first start, so the topic does not exist and the gateway does not know its partitions. */
   readonly isUnseen?: boolean;
 }
 
@@ -63,7 +63,7 @@ async function rename(stage: Stage, { processes, back = false }: Renaming): Prom
     const logged = gateway.log.length;
     await gateway.start({ KAFKA_TOPIC_METRICS: current, TCP_PROCESSES: String(count) });
     seen.push(`${how} with ${waiting} records on disk`);
-    // A part of a former process may be opened later than the gateway's own.
+    // The part of a former process may be opened later than the gateway's own.
     await stage
       .wait('all of them are counted', () => gateway.stats.records.recovered >= waiting, SEEN_MS)
       .catch(() =>
@@ -84,10 +84,10 @@ async function rename(stage: Stage, { processes, back = false }: Renaming): Prom
 
 const partsLeft = (stage: Stage, processes: number): string[] => formerParts(stage.spoolDirectory, processes);
 
-/** The former name must not be a part of it: it is looked for in what the gateway says. */
+/** Must not contain the former name, because the test searches the gateway's output for that. */
 const nameAfter = (topic: string, index: number): string => topic.replace(/^chaos/, `renamed-${index + 1}`);
 
-/** Ends the gateway with SIGTERM or SIGKILL. Resolves when none of its processes can tell a device anything any more. */
+/** Ends the gateway with SIGTERM or SIGKILL. Resolves when none of its processes can answer a device any more. */
 async function end(stage: Stage): Promise<string> {
   const { gateway, fleet, random } = stage;
   const { children } = gateway;
@@ -102,13 +102,13 @@ async function end(stage: Stage): Promise<string> {
 
 const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`);
 
-/** Places that do not name the topic whose readings wait. */
+/** The places that should name the topic with waiting readings and do not. */
 async function unnamed(
   stage: Stage,
   { former, logged }: { former: string; logged: number },
 ): Promise<string[]> {
   const { gateway } = stage;
-  // The topic of dead letters begins with the same name.
+  // The name of the dead-letter topic begins in the same way.
   const name = new RegExp(`${former.replaceAll('.', '\\.')}(?!\\.dead)`);
   const places: readonly (readonly [string, () => string | Promise<string>])[] = [
     ['the log', () => JSON.stringify(gateway.log.slice(logged))],

@@ -1,4 +1,4 @@
-// A round: a gateway, a topic and devices of their own, one fault or several in turn, and the judge's word.
+// Plays one round: a gateway, a topic and devices of its own, one or several faults in turn, and the judge's verdict.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BrokerProxy } from '../../scripts/kafka/broker-proxy.ts';
 import { type KafkaOptions, startKafka } from '../../scripts/kafka/cluster.ts';
@@ -15,23 +15,23 @@ export interface RoundResult {
   readonly seed: number;
   readonly seconds: number;
   readonly outcomes: readonly Outcome[];
-  /** Why it was not played. */
+  /** Why the round was not played. */
   readonly skipped?: string;
   readonly issued: number;
   readonly confirmed: number;
   readonly refused: number;
   readonly samples: number;
   readonly verdict: Verdict | undefined;
-  /** Everything that must not be; empty where all held. */
+  /** All findings; empty if everything held. */
   readonly wrong: readonly string[];
 }
 
 const AFTER_FAULT_MS = 500;
 
-/** Which cluster a fault is played on. */
+/** The kind of cluster that a fault needs. */
 export type ClusterNeeds = Pick<Fault, 'brokers' | 'login'>;
 
-/** The clusters of a run, each started when it is first needed. */
+/** The clusters of a run. Each is started when it is first needed. */
 export class Clusters {
   readonly #options: KafkaOptions;
   readonly #started = new Map<string, Promise<ClusterUnderTest>>();
@@ -65,7 +65,7 @@ export class Clusters {
     return { kafka, proxies };
   }
 
-  /** The gateway logs in; the judge has the listener without login. */
+  /** The gateway logs in. The judge uses the listener without login. */
   async #startWithLogin(): Promise<ClusterUnderTest> {
     const port = await freePort();
     const address = `127.0.0.1:${port}`;
@@ -79,7 +79,7 @@ export class Clusters {
   }
 }
 
-/** Plays faults that need the same number of brokers. Never rejects: what went wrong is in the result. */
+/** Plays faults that need the same kind of cluster. Never rejects: findings and errors are in the result. */
 export async function playRound(
   cluster: ClusterUnderTest,
   { faults, seed }: { faults: readonly Fault[]; seed: number },
@@ -141,11 +141,11 @@ async function begin(stage: Stage, faults: readonly Fault[]): Promise<void> {
   stage.fleet.start();
   if (prepared.length > 0) return;
   await stage.flows();
-  // A start can go through the spool for a moment, until Kafka has given a producer id.
+  // After a start records may go through the spool for a moment, until Kafka has given a producer id.
   await stage.caughtUp();
 }
 
-/** Everything was delivered before: the stop has nothing to write, and the disk holds no record. */
+/** Stops the gateway after everything was delivered. It must have nothing to write, and no record on disk. */
 async function end({ gateway, spoolDirectory }: Stage): Promise<string[]> {
   gateway.signal('SIGTERM');
   const code = await gateway.exited();
@@ -155,7 +155,7 @@ async function end({ gateway, spoolDirectory }: Stage): Promise<string[]> {
   return wrong;
 }
 
-/** Whatever a fault left behind when it failed. */
+/** Undoes what a failed fault left behind. */
 async function heal({ kafka, proxies }: ClusterUnderTest): Promise<void> {
   for (const proxy of proxies) await proxy.heal();
   const ids = kafka.brokers.map(({ id }) => id);
@@ -172,7 +172,7 @@ function tooSlow(outcomes: readonly Outcome[]): string[] {
   );
 }
 
-/** A table in Markdown, a line for each round. */
+/** A Markdown table with a line for each round. */
 export function resultTable(results: readonly RoundResult[]): string {
   const head = ['faults', 'seed', 'seen to bite', 'took / limit s', 'drained s', 'CPU without load'];
   const figures = [

@@ -1,4 +1,4 @@
-// What lies in SPOOL_DIR, as `sluice spool ls` and the names of files and folders tell.
+// Looks into SPOOL_DIR, by `sluice spool ls` and by the names of files and folders.
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const LS_TIMEOUT_MS = 30_000;
 
-/** Readings of all topics and all processes. Also while the gateway runs. */
+/** The readings of all topics and processes. May be called while the gateway runs. */
 export async function recordsLeft(directory: string): Promise<number> {
   const { stdout } = await promisify(execFile)(process.execPath, [MAIN, 'spool', 'ls', '--json'], {
     env: { PATH: process.env.PATH ?? '', SPOOL_DIR: directory },
@@ -17,20 +17,20 @@ export async function recordsLeft(directory: string): Promise<number> {
   return (JSON.parse(stdout) as { total: { records: number } }).total.records;
 }
 
-/** Folders of server processes that do not run any more. */
+/** The folders of server processes that no longer run. */
 export function formerParts(directory: string, processes: number): string[] {
   return readdirSync(directory).filter(
     (name) => Number(/^process-(\d+)$/.exec(name)?.[1] ?? -1) >= processes,
   );
 }
 
-/** The spool of the first process, as far as records wait there for their partition. */
+/** The records in the first process's spool that wait for their partition. */
 export interface Placing {
-  /** The plan of the copy into the partitions' logs that is under way: a new one for each chunk of records. */
+  /** The plan of the copy that is under way. Each chunk has a new one. */
   readonly plan: string | undefined;
-  /** In the logs that records are copied from: those of no partition, and of partitions that the topic lost. */
+  /** Bytes in the logs that records are copied from: without a partition, or of a removed partition. */
   readonly sourceBytes: number;
-  /** Of that, in the logs of partitions that the topic lost. */
+  /** Bytes of these in the logs of removed partitions. */
   readonly goneBytes: number;
 }
 
@@ -55,7 +55,7 @@ function segmentBytes(directory: string): number {
     const segments = readdirSync(directory).filter((name) => name.endsWith('.log'));
     return segments.reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
   } catch {
-    // Used up and removed meanwhile.
+    // It was drained and removed meanwhile.
     return 0;
   }
 }

@@ -1,4 +1,4 @@
-// What a fault is played on: a cluster behind proxies, the gateway, devices under load and their ledger.
+// Sets up the parts of a round: a cluster behind proxies, the gateway, devices under load and their ledger.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,11 +35,11 @@ export class Stage {
   readonly gateway: GatewayProcess;
   readonly ledger: Ledger;
   readonly fleet: Fleet;
-  /** What prepare() adds for the gateway's start. */
+  /** Settings that a fault's prepare() adds for the gateway's start. */
   env: Env = {};
-  /** Topics of that name that were deleted, the oldest first: the judge counts what they held. */
+  /** Contents of deleted topics of that name, oldest first. The judge counts them. */
   readonly deleted: DeletedTopic[] = [];
-  /** Topics that the gateway writes to after the first one. */
+  /** Topics that the gateway wrote to after the first one. */
   readonly laterTopics: string[] = [];
 
   private constructor(
@@ -60,7 +60,7 @@ export class Stage {
     );
   }
 
-  /** Everything but the gateway's start. */
+  /** Sets up everything, but does not start the gateway. */
   static async set(
     cluster: ClusterUnderTest,
     { topic, random, env }: { topic: string; random: Random; env: Env },
@@ -93,14 +93,14 @@ export class Stage {
     return createTopic(this.bootstrap, this.topic, { partitions });
   }
 
-  /** createTopic, as soon as Kafka has let go of a deleted topic of that name. */
+  /** Creates the topic as soon as Kafka has finished deleting the former one of that name. */
   async createTopicAgain(partitions = PARTITIONS): Promise<void> {
     let [found, refusal] = [0, ''];
     const isThere = async () => {
       await this.createTopic(partitions).catch((error: Error) => {
         refusal = error.message;
       });
-      // It is there as well if it was created and only the wait for its leaders failed.
+      // The topic exists also if only the wait for its leaders failed.
       const leaders = await this.#leaders(this.kafka.brokers).catch(() => []);
       found = leaders.length;
       return found === partitions && leaders.every((leader) => leader >= 0);
@@ -110,14 +110,14 @@ export class Stage {
     });
   }
 
-  /** Resolves when Kafka has confirmed so many more records than now. */
+  /** Resolves when Kafka has confirmed this many further records. */
   async flows(records = FLOW_RECORDS, deadlineMs = FLOW_DEADLINE_MS): Promise<void> {
     const { gateway } = this;
     const from = gateway.stats.records.confirmed;
     await this.wait('records flow', () => gateway.stats.records.confirmed >= from + records, deadlineMs);
   }
 
-  /** Resolves when nothing goes through the disk any more and nothing old waits in memory. */
+  /** Resolves when no partition uses the disk any more and nothing old waits in memory. */
   async caughtUp(deadlineMs = 60_000): Promise<void> {
     const { gateway } = this;
     await this.wait(
@@ -130,11 +130,11 @@ export class Stage {
     );
   }
 
-  /** Devices have sent all they will, and each message has its word; nothing is on its way. */
+  /** Pauses the devices. Resolves when every message has its answer and nothing is on its way. */
   async settled(deadlineMs = 60_000): Promise<void> {
     const { gateway, fleet } = this;
     fleet.pause();
-    await this.wait('each message has its word', () => fleet.open === 0, deadlineMs);
+    await this.wait('every message has its answer', () => fleet.open === 0, deadlineMs);
     await this.wait(
       'nothing is on its way',
       () => {
@@ -145,7 +145,7 @@ export class Stage {
     );
   }
 
-  /** The broker that leads most partitions of the topic. */
+  /** The broker that leads the most partitions of the topic. */
   async leader(): Promise<KafkaBroker> {
     const led = await this.#leaders(this.kafka.brokers);
     const count = (id: number) => led.filter((leader) => leader === id).length;
@@ -154,7 +154,7 @@ export class Stage {
     return most;
   }
 
-  /** Resolves when the other brokers know a leader for each partition, and it is not this one. */
+  /** Resolves when the other brokers name another leader than this one for each partition. */
   async leadershipMoved(from: KafkaBroker): Promise<void> {
     const others = this.kafka.brokers.filter((broker) => broker !== from);
     const isLed = (leader: number) => leader >= 0 && leader !== from.id;
@@ -173,7 +173,7 @@ export class Stage {
     return topics[0]?.partitions.map(({ leader }) => leader) ?? [];
   }
 
-  /** waitFor, with the gateway's state where it was in vain. */
+  /** waitFor, with the gateway's state in the error if it times out. */
   async wait(what: string, condition: () => boolean, deadlineMs = 30_000): Promise<void> {
     const { gateway } = this;
     try {
@@ -186,13 +186,13 @@ export class Stage {
     }
   }
 
-  /** Ends the devices and the gateway. */
+  /** Stops the devices and the gateway. */
   async close(): Promise<void> {
     this.fleet.close();
     await this.gateway.close();
   }
 
-  /** Removes what the gateway wrote. */
+  /** Removes the gateway's files. */
   async remove(): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
   }

@@ -1,4 +1,4 @@
-// Rounds in which the spool's records change their partitions, or their topic is no longer the one of the settings.
+// Rounds in which records on disk get other partitions, or the settings name another topic than theirs.
 import { clusterTest } from '../support/kafka.ts';
 import { play, SEED } from './play.ts';
 import { Clusters } from './round.ts';
@@ -11,7 +11,7 @@ const TOPICS = [
 ];
 
 clusterTest(
-  `what waits on disk reaches its topic, whatever becomes of that topic (seed ${SEED})`,
+  `records on disk reach their topic, even if it is changed or renamed (seed ${SEED})`,
   async (t) => {
     await play(t, { names: TOPICS, clusters: new Clusters({ quickJit: true }) });
   },

@@ -1,12 +1,12 @@
-// The gateway is killed while it places records: Kafka was away at its very first start, so they wait without a
-// partition, and are copied into the partitions' logs, one plan after the other. A kill counts only if it left a plan on
-// the disk, and records that are not placed.
+// Faults that kill the gateway while it places records. Kafka was away at the very first start, so the records have no
+// partition and are copied into the partitions' logs in chunks. A kill counts only if it left a plan of a copy on disk
+// and records that are not placed.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fault, type Outcome, recovered, spooledBeyond } from './fault.ts';
 import { lookAtPlacing } from './spool-looks.ts';
 import type { Stage } from './stage.ts';
 
-/** Placing so many takes long enough to be met in the midst of it. */
+/** Enough records for a kill to hit the placing. */
 const UNPLACED_RECORDS = 60_000;
 const SPOOLED_MS = 60_000;
 const LARGE_READINGS: readonly [number, number] = [800, 1_000];
@@ -16,7 +16,7 @@ const KILLS = 4;
 const MAX_TRIES = 12;
 const MAX_BEFORE_KILL_MS = 15;
 const PLAN_MS = 30_000;
-/** What KAFKA_NUM_PARTITIONS says, and what it does not. */
+/** Partitions that the topic may get: the number in KAFKA_NUM_PARTITIONS, and others. */
 const PARTITIONS: readonly number[] = [6, 3, 9];
 const BACK_MS = 15_000;
 
@@ -50,7 +50,7 @@ async function killWhilePlacing(stage: Stage): Promise<Outcome> {
   return { ...(await recovered(stage, BACK_MS)), bite };
 }
 
-/** Fills the spool with more than one chunk of a copy for each source. Kafka has to be away. */
+/** Fills the spool with more than one chunk for each source. Kafka must be away. */
 export async function spoolMuch(stage: Stage): Promise<void> {
   const { fleet } = stage;
   fleet.padding = LARGE_READINGS;
@@ -60,7 +60,7 @@ export async function spoolMuch(stage: Stage): Promise<void> {
   fleet.calm();
 }
 
-/** True once a plan is on the disk; false if no record waits for its partition any more. */
+/** True once a plan is on disk; false if no record waits for its partition any more. */
 export async function isPlacing(stage: Stage): Promise<boolean> {
   const { spoolDirectory, topic } = stage;
   let placing = lookAtPlacing(spoolDirectory, topic);
@@ -72,7 +72,7 @@ export async function isPlacing(stage: Stage): Promise<boolean> {
   return placing.plan !== undefined;
 }
 
-/** True if the kill left a plan, and records that are not placed. */
+/** True if the kill left a plan and records that are not placed. */
 export async function killSoon({ gateway, random, spoolDirectory, topic }: Stage): Promise<boolean> {
   await sleep(random.between(0, MAX_BEFORE_KILL_MS));
   await gateway.kill();

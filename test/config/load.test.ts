@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { type Loaded, loadSettings } from '../../src/config/load.ts';
-import { PROFILE_NAMES } from '../../src/config/profiles.ts';
+import { PROFILE_NAMES } from '../../src/config/settings.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-load-'));
 after(() => rmSync(directory, { recursive: true }));

@@ -2,8 +2,14 @@ import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { describe, it } from 'node:test';
 import { durationText, parseDuration, parseSize, sizeText } from '../../src/config/kinds.ts';
-import { PROFILE_NAMES, PROFILES } from '../../src/config/profiles.ts';
-import { aboutSetting, SETTING_NAMES, type SettingName, settingsSchema } from '../../src/config/settings.ts';
+import { PROFILES } from '../../src/config/profiles.ts';
+import {
+  aboutSetting,
+  PROFILE_NAMES,
+  SETTING_NAMES,
+  type SettingName,
+  settingsSchema,
+} from '../../src/config/settings.ts';
 
 /** The parsed value, or undefined where the text is refused. */
 function parse(name: SettingName, text: string): unknown {

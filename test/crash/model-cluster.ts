@@ -1,11 +1,11 @@
-// A cluster made of memory in the place of KafkaCluster: a model broker for each topic, which keeps what it took and the
+// A cluster made of memory in the place of KafkaClient: a model broker for each topic, which keeps what it took and the
 // producers it knows, so that a copy of it can be set before a gateway that starts again.
 import {
   ClusterError,
-  type KafkaCluster,
+  type KafkaClient,
   type TopicMetadata,
   type TopicToCreate,
-} from '../../src/kafka/client/cluster.ts';
+} from '../../src/kafka/client/kafka-client.ts';
 import type { ProducerIdentity } from '../../src/kafka/delivery/producer-sequence.ts';
 import type { ProduceAnswer, ProduceRequest } from '../../src/kafka/wire/produce-request.ts';
 import {
@@ -64,7 +64,7 @@ export class ModelCluster {
   }
 
   /** This cluster where the gateway expects a connection to one. */
-  asKafkaCluster(): KafkaCluster {
+  asKafkaClient(): KafkaClient {
     const model = this;
     const cluster = {
       get connected() {
@@ -87,7 +87,7 @@ export class ModelCluster {
       connectTo: async () => this.#answer(),
       close: () => undefined,
     };
-    return cluster as unknown as KafkaCluster;
+    return cluster as unknown as KafkaClient;
   }
 
   async #metadata(topic: string): Promise<TopicMetadata> {

@@ -62,7 +62,7 @@ export function kafkaOn(settings: Settings, cluster: ModelCluster): Kafka {
     recordRefused: (record, reason) =>
       kafka.deadLetters.record({ ...letterOf(record, reason).letter, remoteAddress: '' }),
     log: silent,
-    cluster: cluster.asKafkaCluster(),
+    cluster: cluster.asKafkaClient(),
   });
   return kafka;
 }

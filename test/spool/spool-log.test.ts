@@ -103,13 +103,13 @@ describe('a spool log', () => {
 
   it('has caught up only while everything written has been read', async (t) => {
     const { log } = await openLog(temporaryDirectory(t));
-    assert.equal(log.caughtUp, true);
+    assert.equal(log.isFullyRead, true);
     await log.append([await makeBatch(0)]);
-    assert.equal(log.caughtUp, false);
+    assert.equal(log.isFullyRead, false);
     await log.next();
-    assert.equal(log.caughtUp, true);
+    assert.equal(log.isFullyRead, true);
     await log.append([await makeBatch(1)]);
-    assert.equal(log.caughtUp, false);
+    assert.equal(log.isFullyRead, false);
     assert.equal((await log.next())?.offset, 1);
     await log.close();
   });

@@ -165,7 +165,7 @@ describe('a chunk of records that is copied', () => {
       assert.deepEqual(old && namesIn(old.bytes), ['old/0']);
       assert.equal(await log.peekAdjoining(1), undefined);
       assert.equal(await log.next(), undefined);
-      assert.ok(log.caughtUp);
+      assert.ok(log.isFullyRead);
       await log.acknowledge(1);
       assert.equal(log.records, 0);
       assert.deepEqual(

@@ -1,12 +1,12 @@
 // `sluice spool cat`: the records themselves, or the dead letters, a batch in memory at a time.
-import { visible } from '../../config/printable.ts';
+import { printable } from '../../config/printable.ts';
 import { CodecUnavailableError } from '../../kafka/batches/compression.ts';
 import { recordHeaders, recordParts } from '../../kafka/batches/record-batch.ts';
 import { unpack } from '../../kafka/batches/split-batch.ts';
 import { type LogPlace, listLogs, listSegments, readAcknowledged, readSegment } from '../../spool/inspect.ts';
 import type { Found } from '../../spool/segment-scan.ts';
+import { Output, say } from '../output.ts';
 import type { CatOptions } from './command.ts';
-import { Output, say } from './output.ts';
 
 export async function cat(directory: string, options: CatOptions): Promise<number> {
   const { topic, partition, limit = Infinity, deadLetters } = options;
@@ -70,7 +70,7 @@ async function render(
     const offset = header.baseOffset + index;
     if (offset < from) return [];
     const { key, value } = recordParts(body);
-    if (valueOnly) return process.stdout.isTTY ? Buffer.from(visible(value.toString())) : value;
+    if (valueOnly) return process.stdout.isTTY ? Buffer.from(printable(value.toString())) : value;
     const line = {
       // Offsets are each process's own.
       ...(of > 0 && { process: of }),
@@ -84,6 +84,6 @@ async function render(
       value: value.toString(),
     };
     // JSON leaves C1 and bidirectional characters as they are; a terminal would obey them.
-    return Buffer.from(visible(JSON.stringify(line)));
+    return Buffer.from(printable(JSON.stringify(line)));
   });
 }

@@ -14,8 +14,8 @@ import { createLogger } from '../../log/logger.ts';
 import { DEAD_LETTERS_NAME, deadLettersDirectory, partsIn } from '../../spool/parts.ts';
 import { Spool } from '../../spool/spool.ts';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
+import { say } from '../output.ts';
 import type { DrainOptions } from './command.ts';
-import { say } from './output.ts';
 
 const POLL_MS = 50;
 const PROGRESS_EVERY_MS = 500;

@@ -11,8 +11,9 @@ import {
   type SegmentFile,
   sendingFrom,
 } from '../../spool/inspect.ts';
+import { table } from '../text-table.ts';
+import { ageText, bytesText, partitionText, topicText } from './cells.ts';
 import type { LsOptions } from './command.ts';
-import { ageText, bytesText, partitionText, table, topicText } from './table.ts';
 
 export interface LogSummary {
   /** Index of the process whose part of the spool it is. */

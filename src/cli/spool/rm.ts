@@ -5,9 +5,9 @@ import { createInterface } from 'node:readline/promises';
 import { listLogs, listSetAside, type SetAside } from '../../spool/inspect.ts';
 import { lockSpool, type SpoolLock } from '../../spool/lock.ts';
 import { partsIn } from '../../spool/parts.ts';
+import { say } from '../output.ts';
+import { bytesText } from './cells.ts';
 import { EXIT_USAGE, type RmOptions } from './command.ts';
-import { say } from './output.ts';
-import { bytesText } from './table.ts';
 
 export async function rm(directory: string, { yes }: RmOptions): Promise<number> {
   // Not held while a question waits for its answer: a gateway must be able to start meanwhile.

@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import type { Settings } from '../../config/settings.ts';
 import { refuseNewerFormats } from '../../spool/format.ts';
 import { SpoolLockedError } from '../../spool/lock.ts';
+import { say } from '../output.ts';
 import { cat } from './cat.ts';
 import type { SpoolCommand } from './command.ts';
 import { drain } from './drain.ts';
 import { ls } from './ls.ts';
-import { say } from './output.ts';
 import { rm } from './rm.ts';
 import { verify } from './verify.ts';
 

@@ -2,8 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type LogPlace, listLogs, listSegments, readSegment, type SegmentFile } from '../../spool/inspect.ts';
 import type { Found } from '../../spool/segment-scan.ts';
-import { say } from './output.ts';
-import { bytesText, partitionText, table, topicText } from './table.ts';
+import { say } from '../output.ts';
+import { table } from '../text-table.ts';
+import { bytesText, partitionText, topicText } from './cells.ts';
 
 interface Verdict {
   batches: number;

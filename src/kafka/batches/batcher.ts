@@ -16,14 +16,14 @@ export interface BatcherOptions {
   /** How long a batch waits for more records, milliseconds (KAFKA_BATCH_TIMEOUT). */
   readonly lingerMs: number;
   /** Bytes the topic takes at most (max.message.bytes), which counts for a record and for a whole batch. */
-  readonly maxRecordBytes: number;
+  readonly maxMessageBytes: number;
 }
 
 /** The partition of batches that are gathered while the topic's partitions are not known. */
 export const UNPLACED = -1;
 
 /** Takes closed batches over. */
-export interface BatchTaker {
+export interface BatchSink {
   /** True while the partition has an earlier batch to send. */
   isBusy(partition: number): boolean;
   /**
@@ -41,9 +41,9 @@ const MORE_THAN_LAST = 1.125;
 /** How far a batch grows before it is asked again whether it may, in units of its usual size. */
 const GROWTH_STEP = 0.1;
 /** Beyond that many times its usual size a batch never grows. */
-const MOST_GROWTH = 16;
+const MAX_GROWTH = 16;
 /** And the most uncompressed bytes, which are to be compressed in one go. */
-const MOST_GROWN_BYTES = 4 * 2 ** 20;
+const MAX_GROWN_BYTES = 4 * 2 ** 20;
 /** Of what the topic takes at once: other records may compress less well than those before. */
 const SAFE_SHARE = 0.85;
 /** A record's bytes around its reading, generously: key, head with a 128-character city, ids. */
@@ -55,9 +55,9 @@ export class Batcher implements RecordSink {
 
   readonly #options: BatcherOptions;
   readonly #budget: BufferBudget;
-  readonly #taker: BatchTaker;
+  readonly #sink: BatchSink;
   #partitions: number | undefined;
-  #maxRecordBytes: number;
+  #maxMessageBytes: number;
   // The numbers of partitions that made connections change their partition, in order. A connection has a generation:
   // how many of them it has followed.
   readonly #placings: number[] = [];
@@ -65,15 +65,15 @@ export class Batcher implements RecordSink {
   readonly #lastBytes = new Map<number, number>();
   #openRecords = 0;
   // Lines are being read in rounds: batches leave at a round's end.
-  #inRound = false;
+  #inReadWindow = false;
   #isBehind = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: BatcherOptions, deps: { budget: BufferBudget; taker: BatchTaker }) {
+  constructor(options: BatcherOptions, deps: { budget: BufferBudget; sink: BatchSink }) {
     this.#options = options;
     this.#budget = deps.budget;
-    this.#taker = deps.taker;
-    this.#maxRecordBytes = options.maxRecordBytes;
+    this.#sink = deps.sink;
+    this.#maxMessageBytes = options.maxMessageBytes;
   }
 
   /** What a batch may hold at most. */
@@ -82,24 +82,24 @@ export class Batcher implements RecordSink {
   }
 
   get maxReadingBytes(): number {
-    return this.#maxRecordBytes - MAX_FRAME_BYTES;
+    return this.#maxMessageBytes - MAX_FRAME_BYTES;
   }
 
-  set maxRecordBytes(bytes: number) {
-    this.#maxRecordBytes = bytes;
+  set maxMessageBytes(bytes: number) {
+    this.#maxMessageBytes = bytes;
     for (const batch of this.#open.values())
       batch.allowedBytes = Math.min(batch.allowedBytes, this.#maxBytes);
   }
 
   // A batch is one message to the broker: the topic's limit on it is a limit on the batch.
   get #maxBytes(): number {
-    return Math.min(this.#options.maxBytes, this.#maxRecordBytes);
+    return Math.min(this.#options.maxBytes, this.#maxMessageBytes);
   }
 
   /** What any batch may hold: compressed it still has to be one message. */
-  get #mostBytes(): number {
-    const taken = this.#maxRecordBytes * SAFE_SHARE * this.#taker.compressionRatio;
-    return Math.max(this.#maxBytes, Math.min(MOST_GROWN_BYTES, taken));
+  get #maxGrownBytes(): number {
+    const taken = this.#maxMessageBytes * SAFE_SHARE * this.#sink.compressionRatio;
+    return Math.max(this.#maxBytes, Math.min(MAX_GROWN_BYTES, taken));
   }
 
   /** Undefined until it is known; records have no partition before. */
@@ -132,23 +132,23 @@ export class Batcher implements RecordSink {
     this.accepted++;
     if (reading.confirms && reading.seq >= 0) batch.confirm(session, reading.seq);
     if (this.#isFull(batch)) {
-      if (this.#taker.isBusy(batch.partition)) this.#isBehind = true;
+      if (this.#sink.isBusy(batch.partition)) this.#isBehind = true;
       this.#close(batch);
     }
     return batch;
   }
 
-  /** From now until endRound no batch is closed for its time: more of what it could hold is about to be read. */
-  beginRound(): void {
-    this.#inRound = true;
+  /** From now until endReadWindow no batch is closed for its time: more of what it could hold is about to be read. */
+  beginReadWindow(): void {
+    this.#inReadWindow = true;
   }
 
   /**
    * Closes the batches whose time is up within `withinMs` milliseconds; of busy partitions they stay.
    * @returns false if a full batch has to wait for an earlier one
    */
-  endRound(withinMs: number): boolean {
-    this.#inRound = false;
+  endReadWindow(withinMs: number): boolean {
+    this.#inReadWindow = false;
     this.#closeDue(this.#options.lingerMs - withinMs);
     const keepsUp = !this.#isBehind;
     this.#isBehind = false;
@@ -171,7 +171,7 @@ export class Batcher implements RecordSink {
   /** The partition has nothing left to send: an open batch that is due follows at once. */
   partitionIdle(partition: number): void {
     const batch = this.#open.get(partition);
-    if (batch === undefined || this.#inRound) return;
+    if (batch === undefined || this.#inReadWindow) return;
     const left = this.#options.lingerMs - this.#age(batch);
     if (left <= 0 || this.#isDue(batch)) this.#close(batch);
     else this.#timer ??= setTimeout(() => this.#onLinger(), left);
@@ -247,9 +247,9 @@ export class Batcher implements RecordSink {
   /** Allows the batch some more than its usual size. False if it may not have so many bytes, or no more records. */
   #grow(batch: Batch, bytes: number): boolean {
     const { maxRecords } = this.#options;
-    const growth = Math.min(MOST_GROWTH, this.#taker.growth(batch.partition));
+    const growth = Math.min(MAX_GROWTH, this.#sink.growth(batch.partition));
     const mostRecords = maxRecords * growth;
-    const mostBytes = Math.min(this.#maxBytes * growth, this.#mostBytes);
+    const mostBytes = Math.min(this.#maxBytes * growth, this.#maxGrownBytes);
     if (batch.count >= mostRecords || bytes > mostBytes) return false;
     batch.allowedRecords = Math.min(mostRecords, batch.count + GROWTH_STEP * maxRecords);
     batch.allowedBytes = Math.min(mostBytes, bytes + GROWTH_STEP * this.#maxBytes);
@@ -260,13 +260,13 @@ export class Batcher implements RecordSink {
     this.#lastBytes.set(batch.partition, batch.writer.bytes);
     this.#open.delete(batch.partition);
     this.#openRecords -= batch.count;
-    this.#taker.deliver(batch);
+    this.#sink.deliver(batch);
   }
 
   // Batches past half their time go with the one whose time is up: one request instead of one a partition.
   #onLinger(): void {
     this.#timer = undefined;
-    if (!this.#inRound) this.#closeDue(this.#options.lingerMs / 2);
+    if (!this.#inReadWindow) this.#closeDue(this.#options.lingerMs / 2);
   }
 
   /** Closes batches that are at least so old, and has the others looked at when the first of them is due. */
@@ -274,7 +274,7 @@ export class Batcher implements RecordSink {
     let next = Number.POSITIVE_INFINITY;
     for (const batch of [...this.#open.values()]) {
       // A busy partition's batch is closed by partitionIdle or by its size.
-      if (this.#taker.isBusy(batch.partition)) continue;
+      if (this.#sink.isBusy(batch.partition)) continue;
       const age = this.#age(batch);
       if (age >= ageMs || this.#isDue(batch)) this.#close(batch);
       else next = Math.min(next, this.#options.lingerMs - age);

@@ -2,7 +2,7 @@
 // filling it, and what the collector has not come round to is memory that no limit counts. It lies outside of the
 // heap, so that the collector would also mark the whole heap for each few dozen megabytes of it.
 
-const LEAST_SHIFT = 12;
+const MIN_SHIFT = 12;
 /** Sizes from a power of two to the next. */
 const STEPS = 4;
 
@@ -66,7 +66,7 @@ export class BufferPool {
 }
 
 function sizeFor(bytes: number): number {
-  const power = 2 ** Math.max(LEAST_SHIFT, 31 - Math.clz32(bytes));
+  const power = 2 ** Math.max(MIN_SHIFT, 31 - Math.clz32(bytes));
   const step = power / STEPS;
   return Math.max(power, Math.ceil(bytes / step) * step);
 }

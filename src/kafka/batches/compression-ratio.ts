@@ -2,7 +2,7 @@
 
 const RECENT = 32;
 /** Smaller batches compress worse than any that could become too large. */
-const LEAST_BYTES = 32 * 1024;
+const MIN_BYTES = 32 * 1024;
 
 export class CompressionRatio {
   readonly #recent: number[] = [];
@@ -13,7 +13,7 @@ export class CompressionRatio {
 
   /** @param records bytes before, @param batch bytes after, the batch's header included */
   note(records: number, batch: number): void {
-    if (records < LEAST_BYTES) return;
+    if (records < MIN_BYTES) return;
     this.#recent[this.#next] = Math.max(1, records / batch);
     this.#next = (this.#next + 1) % RECENT;
     this.least = Math.min(...this.#recent);

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import type * as Lz4 from 'lz4-napi';
 import { compressFramed, nativeBlock, portableBlock } from './snappy.ts';
 
 export const CODEC_NAMES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
@@ -12,7 +13,7 @@ export interface Codec {
   /** The batch attributes' lowest three bits. */
   readonly id: number;
   /** It works beside the event loop: the bytes are there some turns later. */
-  readonly beside: boolean;
+  readonly isAsync: boolean;
   /** From parts that follow each other to others that do; `none` answers its input. */
   compress(parts: readonly Buffer[]): readonly Buffer[] | Promise<readonly Buffer[]>;
 }
@@ -31,31 +32,25 @@ export class CodecUnavailableError extends Error {
 const require = createRequire(import.meta.url);
 
 const BUILDERS: Record<CodecName, () => Codec> = {
-  none: () => ({ name: 'none', id: 0, beside: false, compress: (parts) => parts }),
+  none: () => ({ name: 'none', id: 0, isAsync: false, compress: (parts) => parts }),
   gzip: () => {
     const gzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip);
     // Level 1: the bytes repeat so much that more effort buys little and costs several times the CPU.
     return {
       name: 'gzip',
       id: 1,
-      beside: true,
+      isAsync: true,
       compress: async (parts) => [await gzip(whole(parts), { level: 1 })],
     };
   },
   snappy: () => {
     const block = nativeBlock() ?? orUnavailable(portableBlock, 'kafkajs-snappy', 'snappy');
-    return { name: 'snappy', id: 2, beside: false, compress: (parts) => compressFramed(parts, block) };
+    return { name: 'snappy', id: 2, isAsync: false, compress: (parts) => compressFramed(parts, block) };
   },
   lz4: () => {
-    const { encode } = load<{ encode(bytes: Buffer, options: object): Buffer }>('lz4', 'lz4');
-    // Independent 64 KiB blocks without content checksum are what Java's KafkaLZ4BlockInputStream reads.
-    const options = {
-      blockIndependence: true,
-      blockChecksum: false,
-      streamChecksum: false,
-      blockMaxSize: 65536,
-    };
-    return { name: 'lz4', id: 3, beside: false, compress: (parts) => [encode(whole(parts), options)] };
+    const { compressFrameSync } = load<typeof Lz4>('lz4-napi', 'lz4');
+    // Java reads independent blocks only (Lz4BlockInputStream); this package writes no others.
+    return { name: 'lz4', id: 3, isAsync: false, compress: (parts) => [compressFrameSync(whole(parts))] };
   },
   zstd: () => {
     const zstdCompress = (zlib as { zstdCompress?: typeof zlib.gzip }).zstdCompress;
@@ -65,7 +60,7 @@ const BUILDERS: Record<CodecName, () => Codec> = {
       );
     }
     const compress = promisify<Buffer, Buffer>(zstdCompress);
-    return { name: 'zstd', id: 4, beside: true, compress: async (parts) => [await compress(whole(parts))] };
+    return { name: 'zstd', id: 4, isAsync: true, compress: async (parts) => [await compress(whole(parts))] };
   },
 };
 
@@ -84,7 +79,7 @@ export async function decompress(codecId: number, bytes: Buffer): Promise<Buffer
     case 2:
       return load<() => KafkajsCodec>('kafkajs-snappy', 'snappy')().decompress(bytes);
     case 3:
-      return load<{ decode(bytes: Buffer): Buffer }>('lz4', 'lz4').decode(bytes);
+      return load<typeof Lz4>('lz4-napi', 'lz4').decompressFrameSync(bytes);
     case 4: {
       const { zstdDecompress } = zlib as { zstdDecompress?: typeof zlib.gunzip };
       if (zstdDecompress === undefined)
@@ -110,7 +105,7 @@ function orUnavailable<T>(make: () => T, module: string, codec: CodecName): T {
     return make();
   } catch (cause) {
     throw new CodecUnavailableError(
-      `KAFKA_COMPRESSION=${codec} needs the package "${module}", which is not installed here; npm install builds it`,
+      `KAFKA_COMPRESSION=${codec} needs the package "${module}", which is not installed or has no build for this platform`,
       { cause },
     );
   }

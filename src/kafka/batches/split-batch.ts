@@ -38,7 +38,11 @@ export async function unpack(bytes: Buffer): Promise<RawRecord[]> {
  * The batch as several: the first has the records up to `ends[0]`, the next those up to `ends[1]`, and so on.
  * @param ends rising numbers of records, the last of which is the batch's count; empty parts are left out
  */
-export async function split(batch: DiskBatch, ends: readonly number[], codec: Codec): Promise<DiskBatch[]> {
+export async function splitBatch(
+  batch: DiskBatch,
+  ends: readonly number[],
+  codec: Codec,
+): Promise<DiskBatch[]> {
   const records = await unpack(batch.bytes);
   const ranges = ends
     .map((end, index) => ({ from: ends[index - 1] ?? 0, to: Math.min(end, batch.count) }))

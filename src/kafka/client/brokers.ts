@@ -5,7 +5,7 @@ import { rateLimited } from '../../log/rate-limited-log.ts';
 import { AnswerError, ClusterError, type ClusterErrorCode } from './cluster-error.ts';
 import { addressText, Connector } from './connector.ts';
 import { type ControlConnection, ControlSlot } from './control-connection.ts';
-import type { Address, ClusterOptions, MetadataAnswer } from './kafkajs.ts';
+import type { Address, KafkaClientOptions, MetadataAnswer } from './kafkajs.ts';
 import type { ProduceConnection, ProduceConnectionEvents } from './produce-connection.ts';
 import { ProduceQueue } from './produce-queue.ts';
 
@@ -46,7 +46,7 @@ export class Brokers {
   throttledMs = 0;
 
   readonly #warnOfQuota: () => void;
-  readonly #options: ClusterOptions;
+  readonly #options: KafkaClientOptions;
   readonly #connector: Connector;
   readonly #nodes = new Map<number, Node>();
   /** To one of the configured addresses; only used until there is a connection to a node. */
@@ -55,7 +55,7 @@ export class Brokers {
   /** From the latest Metadata answers: the cluster, and a topic that a broker can be asked about. */
   #known: { readonly clusterId?: string; readonly topic?: string } = {};
 
-  constructor(options: ClusterOptions, log: Logger) {
+  constructor(options: KafkaClientOptions, log: Logger) {
     this.#options = options;
     this.#warnOfQuota = rateLimited({ everyMs: QUOTA_WARNING_EVERY_MS }, (count) =>
       log.warn(

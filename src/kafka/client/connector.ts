@@ -7,10 +7,10 @@ import { asClusterError, ControlConnection } from './control-connection.ts';
 import {
   type Address,
   brokerBuilder,
-  type ClusterOptions,
   destroyBroker,
   isRefusedLogin,
   type KafkaBroker,
+  type KafkaClientOptions,
   sessionLifetimeMs,
   takeSocket,
 } from './kafkajs.ts';
@@ -27,14 +27,14 @@ interface LoggedIn {
 export type Verify = (connection: ControlConnection) => Promise<void>;
 
 export class Connector {
-  readonly #options: ClusterOptions;
+  readonly #options: KafkaClientOptions;
   readonly #timeoutMs: number;
   readonly #build: (address: Address) => Promise<KafkaBroker>;
   readonly #logins = new LoginBackoff();
   #closed = false;
 
   /** @param timeoutMs for TCP and TLS, and again for the login */
-  constructor(options: ClusterOptions, { timeoutMs, log }: { timeoutMs: number; log: Logger }) {
+  constructor(options: KafkaClientOptions, { timeoutMs, log }: { timeoutMs: number; log: Logger }) {
     this.#options = options;
     this.#timeoutMs = timeoutMs;
     this.#build = brokerBuilder(options, { connectTimeoutMs: timeoutMs, log });

@@ -7,7 +7,7 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { ApiName, BrokerVersions } from '../wire/api-versions.ts';
 
-export interface ClusterOptions {
+export interface KafkaClientOptions {
   /** host:port of the brokers to ask first. */
   readonly brokers: readonly string[];
   readonly clientId: string;
@@ -207,7 +207,7 @@ export function takeSocket(broker: KafkaBroker): Socket {
 
 /** What makes a broker out of its address, not connected yet. */
 export function brokerBuilder(
-  options: ClusterOptions,
+  options: KafkaClientOptions,
   { connectTimeoutMs, log }: { connectTimeoutMs: number; log: Logger },
 ): (address: Address) => Promise<KafkaBroker> {
   // kafkajs logs each failed attempt as an error with its stack; we say it once, in our own words.

@@ -8,7 +8,7 @@ import type { TopicSpool } from '../../spool/topic-spool.ts';
 import { pause } from '../../time/backoff.ts';
 import type { Batch } from '../batches/batch.ts';
 import type { BatchLimits } from '../batches/batch-merger.ts';
-import type { BatchTaker } from '../batches/batcher.ts';
+import type { BatchSink } from '../batches/batcher.ts';
 import type { BufferBudget } from '../batches/buffer-budget.ts';
 import type { Codec } from '../batches/compression.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
@@ -45,7 +45,7 @@ const WARNING_EVERY_MS = 10_000;
 const QUIET_POLL_MS = 5;
 const MAX_PROBLEMS = 10;
 
-export class Delivery implements BatchTaker {
+export class Delivery implements BatchSink {
   readonly #options: DeliveryOptions;
   readonly #codec: Codec;
   readonly #accounts: BatchAccounts;

@@ -7,7 +7,7 @@ import type { Batch } from '../batches/batch.ts';
 import { type BatchLimits, BatchMerger } from '../batches/batch-merger.ts';
 import type { Codec } from '../batches/compression.ts';
 import { NO_PRODUCER, nextSequence, readStamp, stamp } from '../batches/record-batch.ts';
-import { split } from '../batches/split-batch.ts';
+import { splitBatch } from '../batches/split-batch.ts';
 import { DiskBatch } from './producer-batch.ts';
 import type { ProducerIdentity, ProducerSequence } from './producer-sequence.ts';
 
@@ -64,12 +64,12 @@ export class DiskRoute {
 
   /** The latest write failed. */
   get isFailing(): boolean {
-    return this.#spool.failing;
+    return this.#spool.isFailing;
   }
 
   /** Every batch on disk has been read. */
   get isFullyRead(): boolean {
-    return this.#log.caughtUp && this.#rest === undefined;
+    return this.#log.isFullyRead && this.#rest === undefined;
   }
 
   /** Writes a sealed batch behind all others. */
@@ -162,7 +162,7 @@ export class DiskRoute {
       const { producerId, producerEpoch, baseSequence } = sequence.take(identity, 0);
       await log.assign({ fromOffset: batch.offset, producerId, producerEpoch, firstSequence: baseSequence });
     }
-    if (log.sendingEnd !== batch.end) await log.plan(batch.end);
+    if (log.sendingEnd !== batch.end) await log.setSendingEnd(batch.end);
     const { assignment } = log;
     if (assignment === undefined) return;
     const { fromOffset, producerId, producerEpoch, firstSequence } = assignment;
@@ -189,7 +189,7 @@ export class DiskRoute {
     if (part.offset === this.#log.acknowledged) {
       const { producerId, producerEpoch, baseSequence: firstSequence } = sequence.take(identity, 0);
       await this.#log.assign({ fromOffset: part.offset, producerId, producerEpoch, firstSequence });
-      await this.#log.plan(part.end);
+      await this.#log.setSendingEnd(part.end);
       return;
     }
     // The part takes a sequence that may be assigned on disk to an earlier record. A start would take that for stored.
@@ -255,7 +255,11 @@ export class DiskRoute {
   async #upToPlanned(batch: DiskBatch): Promise<DiskBatch> {
     const end = this.#log.sendingEnd ?? 0;
     if (end <= batch.offset || end >= batch.end) return batch;
-    const [part = batch, rest] = await split(batch, [end - batch.offset, batch.count], this.#options.codec);
+    const [part = batch, rest] = await splitBatch(
+      batch,
+      [end - batch.offset, batch.count],
+      this.#options.codec,
+    );
     this.#rest = rest;
     return part;
   }
@@ -264,6 +268,6 @@ export class DiskRoute {
   async #from(acknowledged: number, batch: DiskBatch): Promise<DiskBatch[]> {
     const passed = acknowledged - batch.offset;
     if (passed <= 0) return [batch];
-    return (await split(batch, [passed, batch.count], this.#options.codec)).slice(1);
+    return (await splitBatch(batch, [passed, batch.count], this.#options.codec)).slice(1);
   }
 }

@@ -3,7 +3,7 @@
 // that the clock, the topic or the broker is wrong for every record. So if the first MAX_SUSPECTS records sent alone
 // are all refused, the search stops and no record is given up.
 import type { Codec } from '../batches/compression.ts';
-import { onlyRecord, type RefusedRecord, split } from '../batches/split-batch.ts';
+import { onlyRecord, type RefusedRecord, splitBatch } from '../batches/split-batch.ts';
 import type { Rejected } from './outcome.ts';
 import type { DiskBatch } from './producer-batch.ts';
 
@@ -77,7 +77,7 @@ class Search {
   async probe(batch: DiskBatch): Promise<SearchEnd> {
     const singles = Array.from({ length: this.#maxSuspects }, (_, index) => index + 1);
     const ends = [...singles.filter((end) => end < batch.count), batch.count];
-    this.#parts = await split(batch, ends, this.#codec);
+    this.#parts = await splitBatch(batch, ends, this.#codec);
     return this.#run();
   }
 
@@ -118,7 +118,7 @@ class Search {
   async #rejected(part: DiskBatch, rejected: Rejected): Promise<SearchEnd | undefined> {
     this.#parts.shift();
     if (part.count > 1) {
-      const halves = await split(part, [Math.ceil(part.count / 2), part.count], this.#codec);
+      const halves = await splitBatch(part, [Math.ceil(part.count / 2), part.count], this.#codec);
       this.#parts.unshift(...halves);
       return undefined;
     }

@@ -242,7 +242,7 @@ export class UnplacedRecords {
     this.#unconfirmed = [];
     // The partitions' batches in memory must reach the logs even past the cap: nothing frees space before that. New
     // batches keep to the cap meanwhile, so it is exceeded only by the batches that are in memory now.
-    await this.#spool.partitionsBeyondCap(this.#host.quiet());
+    await this.#spool.beyondCap('all', this.#host.quiet());
     if (this.#options.signal.aborted) return;
     for (const batch of this.#unconfirmed) batch.settle();
     this.#unconfirmed = undefined;

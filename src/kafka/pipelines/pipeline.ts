@@ -7,7 +7,7 @@ import { Batcher } from '../batches/batcher.ts';
 import { BufferBudget } from '../batches/buffer-budget.ts';
 import type { Codec } from '../batches/compression.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
-import type { KafkaCluster, TopicToCreate } from '../client/cluster.ts';
+import type { KafkaClient, TopicToCreate } from '../client/kafka-client.ts';
 import { Delivery, type DeliveryEvents } from '../delivery/delivery.ts';
 import { MetadataRefresher } from '../topics/metadata-refresher.ts';
 
@@ -21,7 +21,7 @@ export interface PipelineContext {
   readonly settings: Settings;
   readonly codec: Codec;
   /** Undefined if KAFKA_BROKERS is empty. */
-  readonly cluster: KafkaCluster | undefined;
+  readonly cluster: KafkaClient | undefined;
   readonly log: Logger;
 }
 
@@ -80,9 +80,9 @@ export class TopicPipeline implements Pipeline {
         maxRecords: settings.KAFKA_BATCH_SIZE,
         maxBytes: settings.KAFKA_BATCH_BYTES,
         lingerMs: settings.KAFKA_BATCH_TIMEOUT,
-        maxRecordBytes: DEFAULT_MAX_MESSAGE_BYTES,
+        maxMessageBytes: DEFAULT_MAX_MESSAGE_BYTES,
       },
-      { budget, taker: this.delivery },
+      { budget, sink: this.delivery },
     );
     this.link =
       cluster &&

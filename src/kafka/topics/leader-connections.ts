@@ -2,7 +2,7 @@
 // their advertised.listeners; only a connection shows that these addresses work from here.
 import { pause } from '../../time/backoff.ts';
 
-/** KafkaCluster has shorter limits of its own; this one holds whatever it does. */
+/** KafkaClient has shorter limits of its own; this one holds whatever it does. */
 const CONNECT_LIMIT_MS = 15_000;
 /** Messages in one sentence; a cluster of 50 unreachable brokers is not listed. */
 const MAX_MESSAGES = 3;

@@ -1,7 +1,7 @@
 // When a topic's limits are read, and what is warned of. Limits that cannot be read hold nothing up: Kafka refuses a
 // batch that breaks them, and then they are read again.
 import type { Logger } from 'pino';
-import type { TopicLimits } from '../client/cluster.ts';
+import type { TopicLimits } from '../client/kafka-client.ts';
 import type { MetadataSource } from './metadata-source.ts';
 import { limitWarnings } from './topic-warnings.ts';
 

@@ -4,8 +4,8 @@
 import type { Logger } from 'pino';
 import { backoffMs, pause } from '../../time/backoff.ts';
 import type { BatchLimits } from '../batches/batch-merger.ts';
-import type { TopicLimits, TopicMetadata, TopicToCreate } from '../client/cluster.ts';
 import { AnswerError, ClusterError } from '../client/cluster-error.ts';
+import type { TopicLimits, TopicMetadata, TopicToCreate } from '../client/kafka-client.ts';
 import type { ProducerIdentity } from '../delivery/producer-sequence.ts';
 import { kafkaError } from '../wire/errors.ts';
 import { LeaderConnections } from './leader-connections.ts';
@@ -56,7 +56,7 @@ export interface MetadataBatcher {
   /** Undefined if it is not known. */
   readonly partitions: number | undefined;
   readonly batchLimits: BatchLimits;
-  maxRecordBytes: number;
+  maxMessageBytes: number;
   setPartitions(partitions: number): void;
 }
 
@@ -135,7 +135,7 @@ export class MetadataRefresher {
       {
         source: deps.source,
         apply: ({ maxMessageBytes }) => {
-          if (maxMessageBytes !== undefined) deps.batcher.maxRecordBytes = maxMessageBytes;
+          if (maxMessageBytes !== undefined) deps.batcher.maxMessageBytes = maxMessageBytes;
         },
         oldestWaitingMs: () => deps.delivery.oldestSpooledMs,
         log: deps.log,

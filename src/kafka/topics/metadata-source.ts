@@ -1,5 +1,5 @@
-// Kafka as the metadata refresher sees it: the requests about topics, not the records. KafkaCluster is the real one.
-import type { MetadataQuestion, TopicLimits, TopicMetadata, TopicToCreate } from '../client/cluster.ts';
+// Kafka as the metadata refresher sees it: the requests about topics, not the records. KafkaClient is the real one.
+import type { MetadataQuestion, TopicLimits, TopicMetadata, TopicToCreate } from '../client/kafka-client.ts';
 import type { ProducerIdentity } from '../delivery/producer-sequence.ts';
 
 /** Each call ends within a limit of its own, and rejects with ClusterError if no broker answered. */

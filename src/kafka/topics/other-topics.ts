@@ -1,7 +1,7 @@
 // Topics that the gateway creates for others and does not write to. Nothing waits for them.
 import type { Logger } from 'pino';
 import { backoffMs, pause } from '../../time/backoff.ts';
-import type { TopicToCreate } from '../client/cluster.ts';
+import type { TopicToCreate } from '../client/kafka-client.ts';
 import { kafkaError } from '../wire/errors.ts';
 import type { MetadataSource } from './metadata-source.ts';
 import { creationRefusal } from './topic-creation.ts';

@@ -1,5 +1,5 @@
 // What is said when Kafka does not create a topic for us.
-import type { TopicToCreate } from '../client/cluster.ts';
+import type { TopicToCreate } from '../client/kafka-client.ts';
 import { KAFKA_ERRORS } from '../wire/errors.ts';
 
 /** How to let the gateway create it, for errors that do not go away by themselves. */

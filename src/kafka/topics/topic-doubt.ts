@@ -1,6 +1,6 @@
 // Which answers about a topic are doubted, what is enough to believe them, and what is said until then. An answer of
 // another cluster is not one of them: it is not old, it is about another topic.
-import type { TopicMetadata } from '../client/cluster.ts';
+import type { TopicMetadata } from '../client/kafka-client.ts';
 import { RepeatedAnswer, type Verdict } from './repeated-answer.ts';
 
 export interface DoubtTiming {

@@ -11,7 +11,7 @@ const LOG_START_OFFSET_SINCE = 5;
 export const THROTTLE_AFTER_ANSWER_SINCE = 6;
 
 /** Smaller frames are one buffer: to write it is cheaper than to write its parts. */
-const LEAST_BYTES_IN_PARTS = 64 * 1024;
+const MIN_BYTES_IN_PARTS = 64 * 1024;
 
 export interface ProduceRequest {
   readonly topic: string;
@@ -68,7 +68,7 @@ export function encodeProduceRequest(request: ProduceRequest, header: ProduceHea
     size += prefix.length + bytes.length;
   }
   head.writeInt32BE(size, 0);
-  return size < LEAST_BYTES_IN_PARTS ? [Buffer.concat(parts)] : parts;
+  return size < MIN_BYTES_IN_PARTS ? [Buffer.concat(parts)] : parts;
 }
 
 /**

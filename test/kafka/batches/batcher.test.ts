@@ -30,12 +30,12 @@ function setUp(
       maxRecords: 1000,
       maxBytes: 64 * 1024,
       lingerMs: HOUR_MS,
-      maxRecordBytes: 2 ** 20,
+      maxMessageBytes: 2 ** 20,
       ...options,
     },
     {
       budget,
-      taker: {
+      sink: {
         isBusy: (partition) => busy.has(partition),
         growth: (partition) => (onItsWay.has(partition) ? growth.times : 1),
         get compressionRatio() {
@@ -123,7 +123,7 @@ test('a batch that grew is closed by the next record once none is on its way bef
 
 test('a batch grows to what is one message when it is compressed as the others were', (t) => {
   for (const least of [1, 2, 100]) {
-    const { batcher, delivered, onItsWay, ratio } = setUp(t, { maxBytes: 4096, maxRecordBytes: 10_000 });
+    const { batcher, delivered, onItsWay, ratio } = setUp(t, { maxBytes: 4096, maxMessageBytes: 10_000 });
     const session = fakeSession();
     ratio.least = least;
     batcher.append(session, reading('{"n":1}'));
@@ -331,7 +331,7 @@ test('batches stay below what the topic takes from when that is known', (t) => {
   };
   append();
   assert.equal(delivered.splice(0).length, 1);
-  batcher.maxRecordBytes = 3000;
+  batcher.maxMessageBytes = 3000;
   batcher.setPartitions(10);
   append();
   assert.equal(
@@ -348,14 +348,14 @@ test('in a round nothing leaves for its time; at its end what is due before the 
   const slow = fakeSession('10003');
   for (const session of [early, slow]) batcher.append(session, reading('{"n":1}'));
   busy.add(slow.partition);
-  batcher.beginRound();
+  batcher.beginReadWindow();
   await sleep(40);
   batcher.partitionIdle(early.partition);
   assert.equal(delivered.length, 0);
 
   batcher.append(late, reading('{"n":2}'));
   assert.equal(new Set([early, late, slow].map(({ partition }) => partition)).size, 3);
-  assert.equal(batcher.endRound(0), true);
+  assert.equal(batcher.endReadWindow(0), true);
   assert.deepEqual(
     delivered.map(({ partition }) => partition),
     [early.partition],
@@ -368,8 +368,8 @@ test('in a round nothing leaves for its time; at its end what is due before the 
   assert.equal(delivered.length, 3);
 
   batcher.append(early, reading('{"n":3}'));
-  batcher.beginRound();
-  batcher.endRound(20);
+  batcher.beginReadWindow();
+  batcher.endReadWindow(20);
   assert.equal(delivered.length, 4);
 });
 
@@ -379,13 +379,13 @@ test('a round is told that a full batch has to wait for an earlier one, once', (
   const fill = () => {
     for (let i = 0; i < 2; i++) batcher.append(session, reading('{"n":1}'));
   };
-  batcher.beginRound();
+  batcher.beginReadWindow();
   fill();
-  assert.equal(batcher.endRound(0), true);
+  assert.equal(batcher.endReadWindow(0), true);
   busy.add(session.partition);
-  batcher.beginRound();
+  batcher.beginReadWindow();
   fill();
-  assert.equal(batcher.endRound(0), false);
-  batcher.beginRound();
-  assert.equal(batcher.endRound(0), true);
+  assert.equal(batcher.endReadWindow(0), false);
+  batcher.beginReadWindow();
+  assert.equal(batcher.endReadWindow(0), true);
 });

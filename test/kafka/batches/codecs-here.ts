@@ -1,5 +1,5 @@
-// The codecs that can be tested here: zstd is a matter of the Node.js version, lz4 an optional package that need
-// not have been built. Where the project's own CI runs, lz4 has to be there.
+// The codecs that can be tested here. zstd depends on the Node.js version. lz4 is an optional package, which the
+// project's own CI must have.
 import * as zlib from 'node:zlib';
 import {
   CODEC_NAMES,

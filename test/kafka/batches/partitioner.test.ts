@@ -7,7 +7,7 @@ import { type JavaRuntime, javaRuntime, KafkaUnavailableError } from '../../../s
 import { murmur2, partitionOf } from '../../../src/kafka/batches/partitioner.ts';
 
 // From dist/test/kafka: tsc leaves it where it is written.
-const MURMUR2_JAVA = fileURLToPath(new URL('../../../test/kafka/batches/Murmur2.java', import.meta.url));
+const MURMUR2_JAVA = fileURLToPath(new URL('../../../../test/kafka/batches/Murmur2.java', import.meta.url));
 
 // UtilsTest.testMurmur2 of Apache Kafka, and what Murmur2.java printed for some zipcodes.
 const VECTORS: readonly (readonly [key: string, hash: number])[] = [

@@ -241,7 +241,7 @@ test('a batch that compression would make larger stays as it is and says so', as
   const grows: Codec = {
     name: 'lz4',
     id: 3,
-    beside: false,
+    isAsync: false,
     compress: (parts) => [...parts, Buffer.alloc(1)],
   };
   const { bytes } = await writer.seal(grows);
@@ -251,7 +251,7 @@ test('a batch that compression would make larger stays as it is and says so', as
   const same: Codec = {
     name: 'lz4',
     id: 3,
-    beside: false,
+    isAsync: false,
     compress: (parts) => parts.map((part) => Buffer.from(part)),
   };
   const other = new RecordBatchWriter(256);

@@ -5,8 +5,8 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Logger } from 'pino';
-import { KafkaCluster } from '../../../src/kafka/client/cluster.ts';
-import type { ClusterOptions } from '../../../src/kafka/client/kafkajs.ts';
+import { KafkaClient } from '../../../src/kafka/client/kafka-client.ts';
+import type { KafkaClientOptions } from '../../../src/kafka/client/kafkajs.ts';
 import type { ProduceRequest } from '../../../src/kafka/wire/produce-request.ts';
 import { silent } from '../delivery/fakes.ts';
 
@@ -347,9 +347,9 @@ export async function clusterOf(
     knows = true,
     log = silent,
     ...options
-  }: Partial<ClusterOptions> & { knows?: boolean; log?: Logger } = {},
-): Promise<KafkaCluster> {
-  const cluster = new KafkaCluster(
+  }: Partial<KafkaClientOptions> & { knows?: boolean; log?: Logger } = {},
+): Promise<KafkaClient> {
+  const cluster = new KafkaClient(
     {
       brokers: [broker.address],
       clientId: 'test',

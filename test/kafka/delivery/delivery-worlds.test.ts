@@ -163,7 +163,7 @@ class World {
       appendCopies,
       next,
       peekAdjoining,
-      plan,
+      setSendingEnd,
       assign,
       acknowledge,
       acknowledgeCopied,
@@ -189,9 +189,9 @@ class World {
       await hinder();
       return peekAdjoining.call(log, end);
     };
-    log.plan = async (end) => {
+    log.setSendingEnd = async (end) => {
       await hinder();
-      await plan.call(log, end);
+      await setSendingEnd.call(log, end);
     };
     log.bindTo = async (cluster, end) => {
       await hinder();

@@ -257,10 +257,10 @@ test('a batch that is being prepared when the cluster changes goes to the new on
   deliver(0, 2);
   await delivery.flushed();
   const log = await spool.log(0);
-  const plan = log.plan.bind(log);
-  log.plan = async (end) => {
-    await plan(end);
-    log.plan = plan;
+  const setSendingEnd = log.setSendingEnd.bind(log);
+  log.setSendingEnd = async (end) => {
+    await setSendingEnd(end);
+    log.setSendingEnd = setSendingEnd;
     delivery.setLeaders(LEADERS, LATER_IDENTITY, 'another cluster');
   };
   connect();
@@ -334,7 +334,7 @@ test('batches that wait for the disk’s last batch are written to the disk if t
   await delivery.flushed();
   const log = await spool.log(0);
   let isTried = false;
-  log.plan = () => {
+  log.setSendingEnd = () => {
     isTried = true;
     return Promise.reject(new Error('EIO'));
   };

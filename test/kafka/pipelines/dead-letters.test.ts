@@ -56,9 +56,9 @@ async function setUp(t: TestContext, options: Options = {}) {
       maxRecords: 100,
       maxBytes: 100_000,
       lingerMs: 1,
-      maxRecordBytes: 1_000_000,
+      maxMessageBytes: 1_000_000,
     },
-    { budget, taker: delivery },
+    { budget, sink: delivery },
   );
   const cap = new SpoolCap(maxDiskBytes, 'SPOOL_DEAD_BYTES');
   const opened = await Spool.open({

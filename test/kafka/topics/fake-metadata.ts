@@ -6,7 +6,7 @@ import type {
   TopicLimits,
   TopicMetadata,
   TopicToCreate,
-} from '../../../src/kafka/client/cluster.ts';
+} from '../../../src/kafka/client/kafka-client.ts';
 import type { ProducerIdentity } from '../../../src/kafka/delivery/producer-sequence.ts';
 import {
   MetadataRefresher,
@@ -111,7 +111,7 @@ export interface Stage<S extends MetadataSource = FakeSource> {
   readonly adopted: number[];
   /** Numbers of partitions that delivery cannot adopt yet. */
   readonly refused: Set<number>;
-  readonly batcher: { partitions: number | undefined; maxRecordBytes: number };
+  readonly batcher: { partitions: number | undefined; maxMessageBytes: number };
   readonly log: LogLine[];
   unreachableCalls(): number;
   messages(level?: number): string[];
@@ -144,7 +144,7 @@ export function stage<S extends MetadataSource>(
   let unreachableCalls = 0;
   const batcher = {
     partitions: 2 as number | undefined,
-    maxRecordBytes: 0,
+    maxMessageBytes: 0,
     batchLimits: { bytes: 1000, records: 10 },
     setPartitions(partitions: number) {
       batcher.partitions = partitions;

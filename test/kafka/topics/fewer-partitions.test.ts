@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { BrokerProxy } from '../../../scripts/kafka/broker-proxy.ts';
 import { withAdmin } from '../../../scripts/kafka/client.ts';
-import { KafkaCluster } from '../../../src/kafka/client/cluster.ts';
+import { KafkaClient } from '../../../src/kafka/client/kafka-client.ts';
 import { clusterTest, createTopic, deleteTopic, startCluster, uniqueTopic } from '../../support/kafka.ts';
 import { waitFor } from '../../support/wait.ts';
 import { silent } from '../delivery/fakes.ts';
@@ -21,7 +21,7 @@ clusterTest(
     const topic = uniqueTopic('fewer');
     await createTopic(kafka.bootstrap, topic, { partitions: 6, replicationFactor: 3 });
 
-    const cluster = new KafkaCluster(
+    const cluster = new KafkaClient(
       {
         brokers: proxies.map(({ address }) => address),
         clientId: 'test',

@@ -1,8 +1,8 @@
 // The metadata refresher against a cluster of scripted answers: what it believes, what it creates, what it says.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { TopicLimits } from '../../../src/kafka/client/cluster.ts';
 import { AnswerError, ClusterError } from '../../../src/kafka/client/cluster-error.ts';
+import type { TopicLimits } from '../../../src/kafka/client/kafka-client.ts';
 import { createOtherTopics } from '../../../src/kafka/topics/other-topics.ts';
 import { waitFor } from '../../support/wait.ts';
 import { silent } from '../delivery/fakes.ts';
@@ -377,14 +377,14 @@ test('the limits are read at the start, then each hour and when somebody asks', 
   source.limits = limits({ maxMessageBytes: 5000 });
   const made = startStage(t, source);
   await isResolved(made);
-  assert.equal(made.batcher.maxRecordBytes, 5000);
+  assert.equal(made.batcher.maxMessageBytes, 5000);
   await refreshed(made);
   await isResolved(made);
   assert.equal(source.limitReads, 1);
   source.limits = limits({ maxMessageBytes: 3000 });
   await made.refresher.refreshLimits();
   assert.equal(source.limitReads, 2);
-  assert.equal(made.batcher.maxRecordBytes, 3000);
+  assert.equal(made.batcher.maxMessageBytes, 3000);
 });
 
 test('the limits are read again after an hour', async (t) => {
@@ -418,7 +418,7 @@ test('limits that cannot be read do not keep the leaders back, and are asked for
   const made = startStage(t, source);
   await isResolved(made);
   await refreshed(made);
-  await waitFor('the limit is known', () => made.batcher.maxRecordBytes === 7000);
+  await waitFor('the limit is known', () => made.batcher.maxMessageBytes === 7000);
 });
 
 const HOUR_MS = 3_600_000;
@@ -514,7 +514,7 @@ test('of two refreshers of one cluster only one warns of the topic', async (t) =
   const second = startStage(t, source, { quiet: true });
   await isResolved(second);
   assert.deepEqual(second.messages(WARNING), []);
-  assert.equal(second.batcher.maxRecordBytes, 4000);
+  assert.equal(second.batcher.maxMessageBytes, 4000);
 });
 
 // --- topics for others ---

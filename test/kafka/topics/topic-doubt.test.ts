@@ -1,7 +1,7 @@
 // Answers that take something away from a topic: which of them are believed, when, and what goes on until then.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { ClusterError, type TopicMetadata } from '../../../src/kafka/client/cluster.ts';
+import { ClusterError, type TopicMetadata } from '../../../src/kafka/client/kafka-client.ts';
 import { TopicDoubt } from '../../../src/kafka/topics/topic-doubt.ts';
 import { waitFor } from '../../support/wait.ts';
 import { FakeSource, type Stage, stage, TOPIC, UNKNOWN_TOPIC } from './fake-metadata.ts';

@@ -6,7 +6,7 @@ import { type JavaRuntime, javaRuntime, KafkaUnavailableError } from '../../../s
 import { KAFKA_ERRORS, kafkaError, type Outcome } from '../../../src/kafka/wire/errors.ts';
 
 // From dist/test/kafka: tsc leaves it where it is written.
-const ERRORS_JAVA = fileURLToPath(new URL('../../../test/kafka/wire/KafkaErrors.java', import.meta.url));
+const ERRORS_JAVA = fileURLToPath(new URL('../../../../test/kafka/wire/KafkaErrors.java', import.meta.url));
 
 test("the table names every error of Kafka's own Java client by its code, and no other", async (t) => {
   const runtime = await javaRuntime().catch((error: unknown) => {

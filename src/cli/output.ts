@@ -1,18 +1,18 @@
-// What the commands say: remarks for people on standard error, and lines onto a stream whose reader may be slow
-// (then it is waited for) or gone (then that is said).
-import { visible } from '../../config/printable.ts';
+// The output of commands: messages for people on standard error, and lines on a stream. It waits for a slow reader and
+// reports one that is gone.
+import { printable } from '../config/printable.ts';
 
 const NEWLINE = Buffer.from('\n');
 
 export class Output {
   readonly #stream: NodeJS.WriteStream;
-  #gone = false;
+  #isGone = false;
   #wake: () => void = () => undefined;
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
     const gone = () => {
-      this.#gone = true;
+      this.#isGone = true;
       this.#wake();
     };
     stream.on('error', gone);
@@ -20,20 +20,20 @@ export class Output {
     stream.on('drain', () => this.#wake());
   }
 
-  /** False where nobody reads any more. */
+  /** False if the reader is gone. */
   async write(lines: readonly Buffer[]): Promise<boolean> {
-    if (this.#gone) return false;
+    if (this.#isGone) return false;
     const bytes = Buffer.concat(lines.flatMap((line) => [line, NEWLINE]));
-    if (!this.#stream.write(bytes) && !this.#gone) {
+    if (!this.#stream.write(bytes) && !this.#isGone) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    return !this.#gone;
+    return !this.#isGone;
   }
 }
 
-/** A line for people, apart from what the command prints. */
+/** A message for people, on standard error so that it does not mix with what the command prints. */
 export function say(text: string): void {
-  process.stderr.write(`sluice: ${visible(text)}\n`);
+  process.stderr.write(`sluice: ${printable(text)}\n`);
 }

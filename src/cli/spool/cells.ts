@@ -1,21 +1,5 @@
-// Text for people: columns, sizes, ages. No I/O.
+// The cells of the tables of `sluice spool`: sizes, ages, topics, partitions. No I/O.
 import type { LogKind } from '../../spool/names.ts';
-
-/** The first row is the head. Columns named in `left` are words, the others numbers. */
-export function table(rows: readonly (readonly string[])[], left: readonly string[]): string {
-  const head = rows[0] ?? [];
-  const widths = head.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows
-    .map((row) => {
-      const cells = row.map((cell, column) =>
-        left.includes(head[column] ?? '')
-          ? cell.padEnd(widths[column] ?? 0)
-          : cell.padStart(widths[column] ?? 0),
-      );
-      return `${cells.join('  ').trimEnd()}\n`;
-    })
-    .join('');
-}
 
 export function bytesText(bytes: number): string {
   let amount = bytes;
@@ -43,12 +27,12 @@ export function ageText(ms: number): string {
     .join(' ');
 }
 
-/** What the rows of a partition are headed with. */
+/** The topic of a row; all dead letters have one topic, which is not in their logs' names. */
 export function topicText({ kind, topic }: { kind: 'readings' | 'dead letters'; topic: string }): string {
   return kind === 'readings' ? topic : kind;
 }
 
-/** A partition's number, or what else the log is for; and whose part of the spool it is in, if not the first process's. */
+/** The partition's number or the kind of log, with the process whose part of the spool holds it unless it is the first. */
 export function partitionText({
   log,
   number,

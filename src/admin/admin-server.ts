@@ -2,23 +2,23 @@
 import type { AddressInfo } from 'node:net';
 import type { Settings } from '../config/settings.ts';
 import type { Logger } from '../log/logger.ts';
-import { createAdminServer } from './http-server.ts';
+import { createHttpServer } from './http-server.ts';
 import type { Snapshot } from './snapshot.ts';
 import { startStatsLog } from './stats-line.ts';
 
-export interface AdminFront {
+export interface AdminServer {
   /** Null where HTTP_PORT is empty; rejects with AdminListenError. */
   start(): Promise<AddressInfo | null>;
   startStatistics(): void;
   close(): Promise<void>;
 }
 
-export function createAdminFront(
+export function createAdminServer(
   settings: Settings,
   { snapshot, log }: { snapshot: () => Snapshot | Promise<Snapshot>; log: Logger },
-): AdminFront {
+): AdminServer {
   const { HTTP_HOST: host, HTTP_PORT: port, STATS_INTERVAL: intervalMs } = settings;
-  const server = port === null ? null : createAdminServer({ host, port, snapshot, log });
+  const server = port === null ? null : createHttpServer({ host, port, snapshot, log });
   let statistics: { stop(): void } | undefined;
   return {
     async start() {

@@ -9,7 +9,7 @@ import { Brokers } from './brokers.ts';
 import { AnswerError, ClusterError } from './cluster-error.ts';
 import { addressText } from './connector.ts';
 import type { ControlConnection } from './control-connection.ts';
-import type { ClusterOptions, MetadataAnswer } from './kafkajs.ts';
+import type { KafkaClientOptions, MetadataAnswer } from './kafkajs.ts';
 
 export type { TopicLimits } from '../topics/topic-limits.ts';
 export { ClusterError } from './cluster-error.ts';
@@ -56,12 +56,12 @@ const DESCRIBE_TRIES = 3;
 const AGAIN = { firstMs: 200, maxMs: 1000 };
 const TOPIC_RESOURCE = 2;
 
-export class KafkaCluster {
+export class KafkaClient {
   readonly #brokers: Brokers;
   readonly #closing = new AbortController();
   #controllerId = -1;
 
-  constructor(options: ClusterOptions, log: Logger) {
+  constructor(options: KafkaClientOptions, log: Logger) {
     this.#brokers = new Brokers(options, log);
   }
 

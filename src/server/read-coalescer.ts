@@ -1,0 +1,167 @@
+// Reads many small packets together: it pauses the event loop for a few milliseconds while packets gather in the
+// kernel. It never touches a socket, and never pauses while lines or batches wait.
+//
+// A read costs a system call, a wake-up and a TCP ack, far more than the line in it. The time between two pauses is a
+// read window. A line waits in a pause instead of in an open batch (KAFKA_BATCH_TIMEOUT), and batches leave at the end
+// of a window, so the latency stays the same. Network cards call this interrupt moderation (docs/decisions/0014).
+
+/** What gathers the lines of a read window. */
+export interface ReadWindow {
+  begin(): void;
+  /**
+   * Closes the batches that would be due before the next window ends.
+   * @returns false if lines or batches wait, so that there is no time for a pause
+   */
+  end(withinMs: number): boolean;
+  /** Sends the batches that are closed. */
+  send(): void;
+}
+
+/** The longest pause. Replies to devices and answers of Kafka can be late by as much. */
+const MAX_PAUSE_MS = 9;
+/** Part of a batch's time that is kept for reading and sending. */
+const RESERVED_LINGER_MS = 1;
+/** Pauses begin at this rate and end below the second one: with pauses the same lines need fewer reads. */
+const MIN_READS_PER_SECOND = 4000;
+const MIN_READS_PER_SECOND_PAUSING = 1000;
+const RATE_WINDOW_MS = 50;
+/** Pauses begin up to this average size of a read and end above the second one: with pauses reads get larger. */
+const MAX_BYTES_PER_READ = 8 * 1024;
+const MAX_BYTES_PER_READ_PAUSING = 16 * 1024;
+/** Reads in the moving average. */
+const AVERAGED_READS = 200;
+/** A device that sends more at once would wait for room in its TCP window during a pause. */
+const MAX_BYTES_OF_ONE_READ = 32 * 1024;
+/** If a window's work takes longer than this many pauses, there is no time to spare. */
+const MAX_WORK_IN_PAUSES = 3;
+/** After one of these limits was passed, there is no pause for so long. */
+const BACKOFF_MS = 10;
+
+/** Time as the coalescer sees it. Tests have one of their own. */
+export interface PauseClock {
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** Blocks the event loop. */
+  pause(ms: number): void;
+}
+
+const never = new Int32Array(new SharedArrayBuffer(4));
+const REAL_CLOCK: PauseClock = {
+  now: () => performance.now(),
+  pause: (ms) => void Atomics.wait(never, 0, 0, ms),
+};
+
+export class ReadCoalescer {
+  /** Pauses since the start. */
+  pauses = 0;
+  readonly #pauseMs: number;
+  readonly #window: ReadWindow;
+  readonly #clock: PauseClock;
+  #isWindowOpen = false;
+  /** Reads are many and small. Single pauses are left out all the same until `#notBeforeMs`. */
+  #isPausing = false;
+  #isScheduled = false;
+  #reads = 0;
+  #bytes = 0;
+  #largest = 0;
+  #averageBytes = 0;
+  /** End of the last turn or pause. */
+  #sinceMs: number;
+  #rateSinceMs: number;
+  #rateReads = 0;
+  #readsPerSecond = 0;
+  #notBeforeMs = 0;
+
+  /** @param lingerMs how long a line may wait for others (KAFKA_BATCH_TIMEOUT); 1 or less turns pauses off */
+  constructor(lingerMs: number, window: ReadWindow, clock = REAL_CLOCK) {
+    this.#pauseMs = Math.min(MAX_PAUSE_MS, lingerMs - RESERVED_LINGER_MS);
+    this.#window = window;
+    this.#clock = clock;
+    this.#sinceMs = clock.now();
+    this.#rateSinceMs = this.#sinceMs;
+  }
+
+  /** Counts a read from a device. Its lines have to be in the queue. */
+  read(bytes: number): void {
+    this.#reads++;
+    this.#rateReads++;
+    this.#bytes += bytes;
+    if (bytes > this.#largest) this.#largest = bytes;
+    if (!this.#isScheduled && this.#pauseMs > 0) this.#schedule();
+  }
+
+  // The workers' setImmediate was called earlier, so the workers run first.
+  #schedule(): void {
+    this.#isScheduled = true;
+    setImmediate(() => this.#endTurn());
+  }
+
+  #endTurn(): void {
+    const isWorthIt = this.#isWorthIt();
+    // Twice the pause: a line may have come at the begin of the last pause and would wait until the next one is over.
+    const keepsUp = isWorthIt
+      ? this.#window.end(2 * this.#pauseMs)
+      : !this.#isWindowOpen || this.#window.end(0);
+    this.#isWindowOpen = false;
+    this.#startCounting();
+    if (!keepsUp) this.#notBeforeMs = this.#sinceMs + BACKOFF_MS;
+    if (isWorthIt && keepsUp) {
+      // The batches have to be compressed, and then written to their sockets, before the pause.
+      afterMicrotasks(() => {
+        this.#window.send();
+        afterMicrotasks(() => this.#pause());
+      });
+    } else this.#isScheduled = false;
+  }
+
+  #pause(): void {
+    this.#clock.pause(this.#pauseMs);
+    this.pauses++;
+    this.#isWindowOpen = true;
+    this.#window.begin();
+    this.#sinceMs = this.#clock.now();
+    this.#isScheduled = false;
+    // Without a read nothing else would end the window.
+    setImmediate(() => {
+      if (!this.#isScheduled) this.#endTurn();
+    });
+  }
+
+  #isWorthIt(): boolean {
+    if (this.#reads === 0) return false;
+    const nowMs = this.#clock.now();
+    const workMs = nowMs - this.#sinceMs;
+    this.#measureRate(nowMs);
+    const share = Math.min(1, this.#reads / AVERAGED_READS);
+    this.#averageBytes += (this.#bytes / this.#reads - this.#averageBytes) * share;
+    const [minReads, maxBytes] = this.#isPausing
+      ? [MIN_READS_PER_SECOND_PAUSING, MAX_BYTES_PER_READ_PAUSING]
+      : [MIN_READS_PER_SECOND, MAX_BYTES_PER_READ];
+    this.#isPausing = this.#readsPerSecond >= minReads && this.#averageBytes <= maxBytes;
+    const isTooMuch =
+      this.#largest > MAX_BYTES_OF_ONE_READ ||
+      (this.#isWindowOpen && workMs > MAX_WORK_IN_PAUSES * this.#pauseMs);
+    if (isTooMuch) this.#notBeforeMs = nowMs + BACKOFF_MS;
+    return this.#isPausing && nowMs >= this.#notBeforeMs;
+  }
+
+  #measureRate(nowMs: number): void {
+    const passedMs = nowMs - this.#rateSinceMs;
+    if (passedMs < RATE_WINDOW_MS) return;
+    this.#readsPerSecond = (this.#rateReads * 1000) / passedMs;
+    this.#rateSinceMs = nowMs;
+    this.#rateReads = 0;
+  }
+
+  #startCounting(): void {
+    this.#sinceMs = this.#clock.now();
+    this.#reads = 0;
+    this.#bytes = 0;
+    this.#largest = 0;
+  }
+}
+
+/** Calls back once promises and process.nextTick have run, before the event loop goes on. */
+function afterMicrotasks(callback: () => void): void {
+  queueMicrotask(() => process.nextTick(callback));
+}

@@ -1,0 +1,169 @@
+// When the event loop pauses between reads, when it must not, and that each read window ends.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { ReadCoalescer, type ReadWindow } from '../../src/server/read-coalescer.ts';
+import { Device } from '../support/device.ts';
+import { startGateway } from '../support/gateway.ts';
+import { waitFor } from '../support/wait.ts';
+
+const LINE = 170;
+const LINGER_MS = 10;
+const PAUSE_MS = 9;
+
+class RecordingWindow implements ReadWindow {
+  readonly calls: string[] = [];
+  keepsUp = true;
+
+  begin(): void {
+    this.calls.push('begin');
+  }
+
+  end(withinMs: number): boolean {
+    this.calls.push(`end ${withinMs}`);
+    return this.keepsUp;
+  }
+
+  send(): void {
+    this.calls.push('send');
+  }
+}
+
+interface Pace {
+  readonly perSecond: number;
+  readonly bytes?: number;
+  readonly ms?: number;
+}
+
+/** A coalescer on a clock that stands still except for its pauses and the steps of the test: a busy machine changes nothing. */
+function setUp(lingerMs = LINGER_MS) {
+  let nowMs = 0;
+  const pauses: number[] = [];
+  const window = new RecordingWindow();
+  const coalescer = new ReadCoalescer(lingerMs, window, {
+    now: () => nowMs,
+    pause: (ms) => {
+      pauses.push(ms);
+      nowMs += ms;
+    },
+  });
+  /** One millisecond and one turn of the event loop. */
+  const step = async () => {
+    nowMs++;
+    await nextTurn();
+  };
+  /** Calls `read` at the rate at which sockets would be read. Returns the number of pauses meanwhile. */
+  const readAt = async ({ perSecond, bytes = LINE, ms = 300 }: Pace): Promise<number> => {
+    const [startMs, before] = [nowMs, pauses.length];
+    for (let read = 0; nowMs < startMs + ms; await step())
+      for (; read < ((nowMs - startMs) * perSecond) / 1000; read++) coalescer.read(bytes);
+    return pauses.length - before;
+  };
+  return { coalescer, window, pauses, step, readAt };
+}
+
+test('many small reads are read together: due batches leave before each pause, and the last window ends', async () => {
+  const { coalescer, window, pauses, step, readAt } = setUp();
+  assert.ok((await readAt({ perSecond: 20_000 })) >= 20);
+  // Nothing is read any more, and the last window still has to end.
+  for (let i = 0; i < 3; i++) await step();
+  assert.equal(coalescer.pauses, pauses.length);
+  assert.match(window.calls.join(', '), /^(end 18, send, begin(, end 0)?(, |$))+$/);
+  assert.equal(window.calls.at(-1), 'end 0');
+  assert.equal(window.calls.filter((call) => call === 'begin').length, pauses.length);
+});
+
+test('a pause takes 9 ms, or the linger less 1 ms if that is shorter', async () => {
+  for (const [lingerMs, pauseMs] of [
+    [60_000, PAUSE_MS],
+    [10, PAUSE_MS],
+    [5, 4],
+  ] as const) {
+    const { pauses, readAt } = setUp(lingerMs);
+    await readAt({ perSecond: 20_000 });
+    assert.deepEqual([...new Set(pauses)], [pauseMs]);
+  }
+});
+
+test('a pause blocks the event loop', async () => {
+  const times: number[] = [];
+  const coalescer = new ReadCoalescer(LINGER_MS, {
+    begin: () => times.push(performance.now()),
+    end: () => true,
+    send: () => times.push(performance.now()),
+  });
+  await waitFor('a pause', () => {
+    for (let i = 0; i < 1000; i++) coalescer.read(LINE);
+    return coalescer.pauses > 0;
+  });
+  const [sentMs = 0, begunMs = 0] = times;
+  assert.ok(begunMs - sentMs >= PAUSE_MS - 0.5, `${begunMs - sentMs} ms`);
+});
+
+for (const [name, lingerMs, pace] of [
+  ['few reads', LINGER_MS, { perSecond: 1000 }],
+  ['large reads', LINGER_MS, { perSecond: 20_000, bytes: 9_000 }],
+  ['a linger of 1 ms', 1, { perSecond: 20_000 }],
+] as const) {
+  test(`there is no pause with ${name}`, async () => {
+    const { window, readAt } = setUp(lingerMs);
+    assert.equal(await readAt(pace), 0);
+    assert.deepEqual(window.calls, []);
+  });
+}
+
+test('pauses go on with fewer and larger reads than they begin with', async () => {
+  const { readAt } = setUp();
+  const pausesAt = async (pace: Pace) => {
+    // The rate has to be measured again first.
+    await readAt({ ...pace, ms: 150 });
+    return readAt(pace);
+  };
+  assert.equal(await pausesAt({ perSecond: 2000 }), 0);
+  assert.equal(await pausesAt({ perSecond: 20_000, bytes: 12_000 }), 0);
+  assert.ok((await pausesAt({ perSecond: 20_000 })) > 5);
+  assert.ok((await pausesAt({ perSecond: 2000 })) > 5);
+  assert.ok((await pausesAt({ perSecond: 20_000, bytes: 12_000 })) > 5);
+  assert.equal(await pausesAt({ perSecond: 20_000, bytes: 20_000 }), 0);
+  assert.equal(await pausesAt({ perSecond: 20_000, bytes: 12_000 }), 0);
+  assert.ok((await pausesAt({ perSecond: 20_000 })) > 5);
+  assert.equal(await pausesAt({ perSecond: 500 }), 0);
+  assert.equal(await pausesAt({ perSecond: 2000 }), 0);
+});
+
+test('a device that sends much at once does not wait because many others send little', async () => {
+  const { coalescer, pauses, step } = setUp();
+  for (let i = 0; i < 300; i++) {
+    for (let read = 0; read < 20; read++) coalescer.read(read === 0 ? 40_000 : LINE);
+    await step();
+  }
+  assert.equal(pauses.length, 0);
+});
+
+test('while a full batch waits for an earlier one there is no pause, and the next try comes after 10 ms', async () => {
+  const { window, readAt } = setUp();
+  window.keepsUp = false;
+  assert.equal(await readAt({ perSecond: 20_000, ms: 400 }), 0);
+  const tries = window.calls.length;
+  assert.ok(tries >= 20 && tries <= 40, `${tries} tries`);
+  assert.deepEqual([...new Set(window.calls)], ['end 18']);
+
+  window.keepsUp = true;
+  assert.ok((await readAt({ perSecond: 20_000, ms: 200 })) > 0);
+});
+
+test('there is no pause while records go through the spool, where each batch waits for the answer to the one before', async (t) => {
+  const gateway = await startGateway();
+  t.after(() => gateway.stop());
+  const devices = await Promise.all(Array.from({ length: 40 }, () => Device.identified(gateway.port)));
+  const startMs = performance.now();
+  let sent = 0;
+  while (performance.now() - startMs < 500) {
+    for (; sent < (performance.now() - startMs) * 12; sent++)
+      devices[sent % devices.length]?.send('{"type":"metrics","data":{"t":21.5}}\n');
+    await sleep(1);
+  }
+  const { connections, lines, spool } = gateway.snapshot();
+  assert.ok(lines.accepted > 3000 && spool.partitions > 0);
+  assert.equal(connections.readRests, 0);
+});
