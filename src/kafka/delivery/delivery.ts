@@ -27,7 +27,6 @@ export interface DeliveryOptions extends SenderOptions {
   readonly isStampedWhenSent?: boolean;
 }
 
-/** Called as things happen. */
 export interface DeliveryEvents {
   /** The partition has nothing left to send. */
   partitionIdle(partition: number): void;
@@ -139,7 +138,7 @@ export class Delivery implements BatchSink {
     return this.#partitions.filter(({ isFailing }) => isFailing).length;
   }
 
-  /** Partitions of which Kafka refused each of the first records, so no single record seems to be at fault. */
+  /** Partitions whose first records Kafka refused one and all, so no single record seems to be at fault. */
   get heldPartitions(): number {
     return this.#partitions.filter(({ state }) => state === 'held').length;
   }
@@ -227,6 +226,7 @@ export class Delivery implements BatchSink {
   }
 
   /**
+   * The leaders are known: sending begins, or goes on with them.
    * @param leaders node id of each partition's leader, -1 if it has none
    * @param identity the producer's identity in this cluster; undefined without idempotence
    * @param clusterId undefined if the broker does not tell it; then identities of an earlier process are not used

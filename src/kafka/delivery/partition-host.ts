@@ -1,12 +1,14 @@
-// The interface through which a partition reaches its delivery: shared state, sending, and reports of what happened.
+// The interfaces between a partition, the delivery that it belongs to, and its loop from the disk (disk-drain.ts).
 import type { Logger } from 'pino';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
+import type { WakeUp } from '../../time/wake-up.ts';
 import type { Batch } from '../batches/batch.ts';
 import type { Codec } from '../batches/compression.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
 import type { DiskRouteOptions } from './disk-route.ts';
-import type { Failed, Rejected } from './outcome.ts';
-import type { ProducerIdentity } from './producer-sequence.ts';
+import type { Failed, Outcome, Rejected } from './outcome.ts';
+import type { DiskBatch } from './producer-batch.ts';
+import type { ProducerIdentity, ProducerSequence } from './producer-sequence.ts';
 import type { SendingPartition } from './sender.ts';
 
 export interface PartitionOptions {
@@ -51,4 +53,45 @@ export interface PartitionHost {
   warn(partition: number, fields: object, message: string): void;
   /** Why the partition's log cannot be read or written, or null. */
   trouble(partition: number, direction: 'read' | 'write', reason: string | null): void;
+}
+
+/** The loop's view of its partition. */
+export interface DrainingPartition {
+  readonly number: number;
+  readonly sequence: ProducerSequence;
+  /** Raised when anything changes that the loop may be waiting for. */
+  readonly changed: WakeUp;
+  readonly isOnDisk: boolean;
+  readonly isHeld: boolean;
+  /** Nothing is sent from the partition or read from its log any more. */
+  readonly hasEnded: boolean;
+  /** Batches in memory are on their way to the disk. */
+  readonly isSpilling: boolean;
+  /** Batches in memory follow the disk's last one, or memory has none. */
+  readonly isMemoryNext: boolean;
+  /** Nothing is sent before this time, in monotonic milliseconds. */
+  readonly notBeforeMs: number;
+  /** Sends a batch with nothing else in flight. 'interrupted': the batch must not be sent any more. */
+  sendAlone(batch: DiskBatch): Promise<Outcome | 'interrupted'>;
+  /** Takes a new producer id. Rejects if Kafka does not give one. */
+  renew(): Promise<ProducerIdentity>;
+  /** Does what renew() does, and warns that Kafka lost track of the sequence. */
+  renewLost(reason: string): Promise<ProducerIdentity>;
+  /** The batches are synced to the disk. @param end the spool's offset after the last of them */
+  durable(batches: readonly Batch[], end: number): void;
+  /** Every record below the offset `end` is in Kafka or durable as a dead letter. */
+  passed(end: number, counts: { readonly stored: number; readonly refused: number }): void;
+  /** The disk's last batch is about to be sent: new batches wait in memory behind it. */
+  catchUp(): void;
+  /** The last batch cannot be sent yet: the batches in memory are written to the disk. */
+  stopCatchingUp(): void;
+  /** Kafka refuses a record of the batch that was sent last. */
+  rejected(records: number, rejected: Rejected): void;
+  /** The partition goes on from memory. @param taken batches that could not be written to the disk */
+  leaveDisk(taken: readonly Batch[]): void;
+  /** Kafka refuses every record: try only now and then. */
+  hold(rejected: Rejected): void;
+  /** Kafka has taken a record again, so the partition is no longer held. */
+  release(): void;
+  failed(failure: Failed): void;
 }

@@ -22,10 +22,10 @@ import { WakeUp } from '../../time/wake-up.ts';
 import type { Batch } from '../batches/batch.ts';
 import { NO_PRODUCER, nextSequence, stamp, stampTime } from '../batches/record-batch.ts';
 import { DeferredConfirmations } from './deferred-confirmations.ts';
-import { DiskDrain, type DrainingPartition } from './disk-drain.ts';
+import { DiskDrain } from './disk-drain.ts';
 import { InFlightBatches, type Settled } from './in-flight-batches.ts';
 import type { Failed, Outcome, Rejected } from './outcome.ts';
-import type { PartitionHost, PartitionOptions } from './partition-host.ts';
+import type { DrainingPartition, PartitionHost, PartitionOptions } from './partition-host.ts';
 import type { DiskBatch, ProducerBatch } from './producer-batch.ts';
 import { type ProducerIdentity, ProducerSequence } from './producer-sequence.ts';
 import type { SendingPartition } from './sender.ts';
@@ -406,7 +406,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     this.#finishLeaving();
   }
 
-  /** Once nothing is in flight any more, the partition has left memory. */
+  /** Leaves memory if nothing is in flight any more. */
   #finishLeaving(): void {
     if (this.#inFlight.size > 0 || this.#isRenewing) return;
     this.#failures = 0;

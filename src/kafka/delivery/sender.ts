@@ -33,7 +33,7 @@ export interface SendingPartition {
   readonly isFar: boolean;
   /** The batch that may be sent to this leader now. */
   next(leader: number): ProducerBatch | undefined;
-  /** Stamps the batch if it is sent for the first time, and counts it as in flight. */
+  /** Stamps the batch if it needs a stamp, and counts it as in flight. */
   sent(batch: ProducerBatch, leader: number): void;
   /** Called once for each batch sent. */
   settle(batch: ProducerBatch, outcome: Outcome): void;

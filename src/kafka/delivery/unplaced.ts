@@ -39,7 +39,7 @@ export interface UnplacedHost {
   spooled(batches: readonly Batch[]): void;
   /** The parts hold the batch's records, and the batch leaves memory. */
   replaced(batch: Batch, parts: readonly Batch[]): void;
-  /** Partitions that have batches or a log, although a topic with so many partitions does not have them. */
+  /** Partitions from this number on that have batches or a log, although the topic no longer has them. */
   partitionsBeyond(partitions: number): number[];
   /** Resolves once no partition has a batch in memory. Then a partition writes nothing until it is given a batch. */
   quiet(): Promise<void>;
@@ -65,7 +65,7 @@ export class UnplacedRecords {
   readonly #options: UnplacedOptions;
   readonly #host: UnplacedHost;
   #state: 'placed' | 'unplaced' | 'switching';
-  // How many partitions the topic has. Undefined until Kafka has told.
+  // How many partitions the topic has. Undefined until Kafka tells.
   #partitions: number | undefined;
   #limits: BatchLimits = { bytes: 0, records: 0 };
   // In memory, oldest first: batches to write to the disk, and batches that wait until records are placed.

@@ -8,7 +8,7 @@ import { type Pipeline, type PipelineContext, TopicPipeline } from './pipeline.t
 const BUFFER_BYTES = 8 * 2 ** 20;
 /** A partition waits for the letter of each refused record, so letters must not linger as long as readings may. */
 const MAX_LINGER_MS = 10;
-/** Letters carry the time of their reading, which may be the reason why Kafka refused the record. */
+/** A letter carries the time of its reading. Kafka may have refused the record for that time, so it must not count. */
 const TOPIC_CONFIG = { 'message.timestamp.type': 'LogAppendTime' };
 
 export function createDeadLetterPipeline({ settings, codec, cluster, log }: PipelineContext): Pipeline {
@@ -26,7 +26,7 @@ export function createDeadLetterPipeline({ settings, codec, cluster, log }: Pipe
     topicConfig: TOPIC_CONFIG,
     budget: new BufferBudget(BUFFER_BYTES, settings.TCP_MAX_LINE_BYTES),
     quiet: true,
-    // A letter is never given up. If Kafka refuses one and takes others, it must not hold those up.
+    // A letter is never given up. One that Kafka refuses must not hold up the others.
     recordRefused: 'append-again',
   });
 }
