@@ -21,9 +21,8 @@ import { OrphanedSpools } from './pipelines/orphaned-spools.ts';
 import {
   closePipeline,
   createDiskPipeline,
-  type Pipeline,
+  Pipeline,
   startPipeline,
-  TopicPipeline,
   topicToCreate,
   useSpool,
 } from './pipelines/pipeline.ts';
@@ -84,7 +83,7 @@ export class Kafka implements Pipeline {
     this.spoolCap = readingsCap(settings);
     this.#readingsSpool = spoolOptions(settings, this.spoolCap, log);
     this.#lettersSpool = spoolOptions(settings, lettersCap(settings), log);
-    const readings = new TopicPipeline({
+    const readings = new Pipeline({
       ...context,
       topic: settings.KAFKA_TOPIC_METRICS,
       budget: new BufferBudget(settings.KAFKA_BUFFER_BYTES, messageBytes(settings)),

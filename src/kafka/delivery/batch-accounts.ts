@@ -5,25 +5,17 @@ import type { BufferBudget } from '../batches/buffer-budget.ts';
 import type { Codec } from '../batches/compression.ts';
 import { CompressionRatio } from '../batches/compression-ratio.ts';
 
-export interface DeliveryCounters {
-  confirmed: number;
-  deadLettered: number;
-  batchesConfirmed: number;
-  batchesSpooled: number;
-  retries: number;
-  lastError: string | null;
+export class DeliveryCounters {
+  confirmed = 0;
+  deadLettered = 0;
+  batchesConfirmed = 0;
+  batchesSpooled = 0;
+  retries = 0;
+  lastError: string | null = null;
 }
 
 export class BatchAccounts {
-  readonly counters: DeliveryCounters = {
-    confirmed: 0,
-    deadLettered: 0,
-    batchesConfirmed: 0,
-    batchesSpooled: 0,
-    retries: 0,
-    lastError: null,
-  };
-
+  readonly counters = new DeliveryCounters();
   readonly #codec: Codec;
   readonly #budget: BufferBudget;
   readonly #ratio = new CompressionRatio();

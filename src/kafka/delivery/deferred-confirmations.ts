@@ -1,18 +1,13 @@
 // Holds back the `stored` of batches on disk while Kafka refuses one of their records: a device must hear of a refused
 // record before any `stored` that covers it (docs/protocol.md). Most of the time it is off, and devices are told as
 // soon as the disk has their records. It never defers for longer than MAX_MS.
+import type { Batch } from '../batches/batch.ts';
 
 /** Long enough for the search for a refused record, about twenty round trips. */
 const MAX_MS = 5_000;
 const MAX_BATCHES = 10_000;
 
-export interface Confirmable {
-  readonly count: number;
-  /** The records are durable: callers that wait for them go on. */
-  release(): void;
-  /** Does what release() does, and tells the devices `stored`. */
-  settle(): void;
-}
+type Confirmable = Pick<Batch, 'count' | 'release' | 'settle'>;
 
 export class DeferredConfirmations {
   #entries: { readonly batch: Confirmable; readonly end: number }[] = [];

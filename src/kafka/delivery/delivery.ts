@@ -84,7 +84,6 @@ export class Delivery implements BatchSink {
     this.#partitionOptions = {
       topic: options.topic,
       maxAttempts: options.maxAttempts,
-      codec: deps.codec,
       disk: {
         codec: deps.codec,
         limits: () => this.#limits,
@@ -200,7 +199,7 @@ export class Delivery implements BatchSink {
   unreachable(): void {
     if (this.#spool === undefined || this.#isUnreachable) return;
     this.#isUnreachable = true;
-    this.#leaveAllMemory('Kafka is out of reach');
+    this.#leaveAllMemory();
   }
 
   /** For the stop: from now on every batch goes to the disk, also later ones. Resolves when memory holds no batch. */
@@ -209,7 +208,7 @@ export class Delivery implements BatchSink {
     this.#isStopping = true;
     this.#isUnreachable = true;
     this.#unplaced?.stop();
-    this.#leaveAllMemory('the gateway stops');
+    this.#leaveAllMemory();
     await this.flushed();
     await this.#unplaced?.confirmed();
   }
@@ -246,7 +245,7 @@ export class Delivery implements BatchSink {
     this.#sender.leaders = leaders;
     if (!this.#isStopping) this.#isUnreachable = false;
     for (const partition of this.#partitions) partition.leadersKnown();
-    if (this.#isStopping) this.#leaveAllMemory('the gateway stops');
+    if (this.#isStopping) this.#leaveAllMemory();
   }
 
   /** Resolves when every batch is confirmed or on disk, or delivery is closed. */
@@ -272,8 +271,7 @@ export class Delivery implements BatchSink {
   #deliverTo(batch: Batch): void {
     const partition = this.#partition(batch.partition);
     partition.deliver(batch);
-    if (this.#isUnreachable)
-      partition.leaveMemory(this.#isStopping ? 'the gateway stops' : 'Kafka is out of reach');
+    if (this.#isUnreachable) partition.leaveMemory(this.#reasonToLeave);
   }
 
   #partition(number: number): Partition {
@@ -283,7 +281,11 @@ export class Delivery implements BatchSink {
     return this.#partitions[number] as Partition;
   }
 
-  #leaveAllMemory(reason: string): void {
+  get #reasonToLeave(): string {
+    return this.#isStopping ? 'the gateway stops' : 'Kafka is out of reach';
+  }
+
+  #leaveAllMemory(reason = this.#reasonToLeave): void {
     for (const partition of this.#partitions) partition.leaveMemory(reason);
   }
 

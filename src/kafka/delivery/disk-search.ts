@@ -55,7 +55,7 @@ export class DiskSearch {
     this.#partition.rejected(batch.count, rejected);
     this.#probes = 0;
     if (!(await this.#forgetSequence(route))) return;
-    const { codec } = this.#options;
+    const { codec } = this.#options.disk;
     this.#ended(await searchRejected(batch, rejected, { codec, steps: this.#stepsOn(route) }));
   }
 
@@ -67,7 +67,7 @@ export class DiskSearch {
     this.#probes++;
     if (route.isAssigned && !(await this.#forgetSequence(route))) return;
     const isFull = !this.#areAllRefused || this.#probes % FULL_PROBE_EVERY === 0;
-    const { codec } = this.#options;
+    const { codec } = this.#options.disk;
     const end = await probeHeld(batch, isFull ? MAX_SUSPECTS : 1, { codec, steps: this.#stepsOn(route) });
     this.#ended(end, isFull);
   }

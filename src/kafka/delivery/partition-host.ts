@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
 import type { WakeUp } from '../../time/wake-up.ts';
 import type { Batch } from '../batches/batch.ts';
-import type { Codec } from '../batches/compression.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
 import type { DiskRouteOptions } from './disk-route.ts';
 import type { Failed, Outcome, Rejected } from './outcome.ts';
@@ -15,7 +14,6 @@ export interface PartitionOptions {
   readonly topic: string;
   /** How many times a batch is tried before its partition goes to the disk (KAFKA_MAX_ATTEMPTS). */
   readonly maxAttempts: number;
-  readonly codec: Codec;
   readonly disk: DiskRouteOptions;
   readonly log: Logger;
 }

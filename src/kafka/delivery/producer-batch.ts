@@ -11,6 +11,8 @@ export interface ProducerBatch {
   attempts: number;
 }
 
+type DiskBatchParts = Pick<DiskBatch, 'bytes' | 'count' | 'offset'> & { readonly isStamped?: boolean };
+
 /** Records read back from a partition's spool, as one batch. */
 export class DiskBatch implements ProducerBatch {
   readonly bytes: Buffer;
@@ -33,11 +35,4 @@ export class DiskBatch implements ProducerBatch {
   get end(): number {
     return this.offset + this.count;
   }
-}
-
-export interface DiskBatchParts {
-  readonly bytes: Buffer;
-  readonly count: number;
-  readonly offset: number;
-  readonly isStamped?: boolean;
 }

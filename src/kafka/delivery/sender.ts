@@ -158,10 +158,9 @@ export class Sender {
   }
 
   async #send(leader: number, sendings: readonly Sending[]): Promise<void> {
-    let total = 0;
+    const total = sizeOf(sendings);
     const batches = sendings.map(({ partition, batch, bytes }) => {
       partition.sent(batch, leader);
-      total += bytes.length;
       // A request carries one batch of a partition. Its next batch goes with the next request.
       if (partition.next(leader)?.bytes === undefined) this.#ready.delete(partition);
       else this.#schedule();

@@ -2,7 +2,7 @@
 // wait in a spool of their own. Which letters are kept is decided in dead-letters.ts.
 import { DEAD_LETTERS_NAME } from '../../spool/parts.ts';
 import { BufferBudget } from '../batches/buffer-budget.ts';
-import { type Pipeline, type PipelineContext, TopicPipeline } from './pipeline.ts';
+import { Pipeline, type PipelineContext } from './pipeline.ts';
 
 /** Bound on letters in memory, before they are in Kafka or on disk. */
 const BUFFER_BYTES = 8 * 2 ** 20;
@@ -13,7 +13,7 @@ const TOPIC_CONFIG = { 'message.timestamp.type': 'LogAppendTime' };
 
 export function createDeadLetterPipeline({ settings, codec, cluster, log }: PipelineContext): Pipeline {
   const topic = settings.KAFKA_TOPIC_DEAD_LETTERS;
-  return new TopicPipeline({
+  return new Pipeline({
     settings: {
       ...settings,
       KAFKA_BATCH_TIMEOUT: Math.min(MAX_LINGER_MS, settings.KAFKA_BATCH_TIMEOUT),

@@ -39,26 +39,18 @@ export interface PipelineOptions extends PipelineContext {
   readonly recordRefused: ((record: RefusedRecord, reason: string) => Promise<void>) | 'append-again';
 }
 
-export interface Pipeline {
+/** One topic's way to Kafka. All members are public, so that Kafka and tests can offer the same four. */
+export class Pipeline {
   readonly batcher: Batcher;
   readonly delivery: Delivery;
   readonly budget: BufferBudget;
   /** Undefined if KAFKA_BROKERS is empty. */
   readonly link: MetadataRefresher | undefined;
-}
-
-export class TopicPipeline implements Pipeline {
-  readonly batcher: Batcher;
-  readonly delivery: Delivery;
-  readonly budget: BufferBudget;
-  readonly link: MetadataRefresher | undefined;
-  readonly #recordRefused: PipelineOptions['recordRefused'];
 
   constructor(options: PipelineOptions) {
     const { settings, topic, codec, cluster, budget, quiet, retry, log } = options;
     const noKafka = () => Promise.reject(new Error('KAFKA_BROKERS is empty'));
     this.budget = budget;
-    this.#recordRefused = options.recordRefused;
     this.delivery = new Delivery(
       {
         topic,
@@ -71,7 +63,7 @@ export class TopicPipeline implements Pipeline {
         codec,
         budget,
         producer: cluster ?? { produce: noKafka, initProducerId: noKafka },
-        events: this.#deliveryEvents(),
+        events: eventsOf(this, options.recordRefused),
         log,
       },
     );
@@ -102,25 +94,28 @@ export class TopicPipeline implements Pipeline {
         { source: cluster, delivery: this.delivery, batcher: this.batcher, log },
       );
   }
+}
 
-  #deliveryEvents(): DeliveryEvents {
-    return {
-      partitionIdle: (partition) => this.batcher.partitionIdle(partition),
-      leadersStale: (reason) => this.link?.refresh(reason),
-      adoptable: () => this.link?.refresh('partitions'),
-      limitsStale: () => void this.link?.refreshLimits(),
-      recordRefused: (record, reason, partition) =>
-        this.#recordRefused === 'append-again'
-          ? this.#appendAgain(record, partition)
-          : this.#recordRefused(record, reason),
-    };
-  }
+function eventsOf(pipeline: Pipeline, recordRefused: PipelineOptions['recordRefused']): DeliveryEvents {
+  return {
+    partitionIdle: (partition) => pipeline.batcher.partitionIdle(partition),
+    leadersStale: (reason) => pipeline.link?.refresh(reason),
+    adoptable: () => pipeline.link?.refresh('partitions'),
+    limitsStale: () => void pipeline.link?.refreshLimits(),
+    recordRefused: (record, reason, partition) =>
+      recordRefused === 'append-again'
+        ? appendAgain(pipeline, record, partition)
+        : recordRefused(record, reason),
+  };
+}
 
-  /** The partition frees no space on disk before the record is there, so a full spool must take the record too. */
-  #appendAgain({ timestampMs, body }: RefusedRecord, partition: number): Promise<void> {
-    const appended = this.batcher.appendRaw(partition, timestampMs, body).settled();
-    return this.delivery.beyondCap(partition, appended);
-  }
+/** The partition frees no space on disk before the record is there, so a full spool must take the record too. */
+function appendAgain(
+  { batcher, delivery }: Pipeline,
+  { timestampMs, body }: RefusedRecord,
+  partition: number,
+): Promise<void> {
+  return delivery.beyondCap(partition, batcher.appendRaw(partition, timestampMs, body).settled());
 }
 
 /** For a topic that is only sent from the disk: no record is appended to it. */
@@ -130,7 +125,7 @@ export function createDiskPipeline(
   recordRefused: PipelineOptions['recordRefused'],
 ): Pipeline {
   const budget = new BufferBudget(0, 0);
-  return new TopicPipeline({ ...context, topic, budget, quiet: true, retry: DISK_RETRY, recordRefused });
+  return new Pipeline({ ...context, topic, budget, quiet: true, retry: DISK_RETRY, recordRefused });
 }
 
 /** Gives the pipeline its spool. Records already there are sent before new ones. */
