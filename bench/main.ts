@@ -7,11 +7,12 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { ownOrGivenKafka } from '../scripts/kafka/own-or-given.ts';
 import { KafkaUnavailableError } from '../scripts/kafka/runtime.ts';
 import { CODEC_NAMES } from '../src/kafka/batches/compression.ts';
+import { positive, setting } from './command/options.ts';
+import { runCommand } from './command/run-command.ts';
 import { packageVersion } from './report/circumstances.ts';
 import type { Figures, ScenarioResult } from './report/columns.ts';
 import { type Comparison, compare } from './report/compare.ts';
 import { type Limit, missed, parseLimit } from './report/limits.ts';
-import { positive, setting } from './report/options.ts';
 import { resultTable, runLine } from './report/report.ts';
 import {
   type BenchFile,
@@ -22,7 +23,6 @@ import {
   thisMachine,
   writeBenchFile,
 } from './report/results-file.ts';
-import { runCommand } from './report/run-command.ts';
 import { TARGETS } from './report/targets.ts';
 import { profileReport } from './scenarios/cpu-profile.ts';
 import { SCENARIOS, type Scenario } from './scenarios/scenarios.ts';
@@ -46,7 +46,7 @@ interface CommandOptions {
 }
 
 const EXIT_USAGE = 64;
-const LEAST_RUNS_OF_A_REPORT = 5;
+const MIN_REPORT_RUNS = 5;
 /** What `npm run docs` writes the pages from. */
 const REPORT = new URL('../../docs/benchmarks.json', import.meta.url);
 const names = SCENARIOS.map(({ name }) => name);
@@ -126,9 +126,9 @@ function measuredAs({ settings }: BenchFile, options: CommandOptions): CommandOp
 }
 
 function checkReportable({ runs, profile }: CommandOptions): void {
-  if (runs >= LEAST_RUNS_OF_A_REPORT && !profile) return;
+  if (runs >= MIN_REPORT_RUNS && !profile) return;
   throw new BenchFileError(
-    `a report is of at least ${LEAST_RUNS_OF_A_REPORT} runs of each scenario, and not profiled`,
+    `a report is of at least ${MIN_REPORT_RUNS} runs of each scenario, and not profiled`,
   );
 }
 
@@ -199,7 +199,7 @@ function limitOption(flag: '--max' | '--min', side: string): Option {
   return new Option(`${flag} <scenario.figure=number>`, about)
     .argParser((text: string, before: readonly Limit[]) => {
       try {
-        return [...before, parseLimit(text, flag === '--max' ? 'most' : 'least', kinds)];
+        return [...before, parseLimit(text, flag === '--max' ? 'max' : 'min', kinds)];
       } catch (error) {
         throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
       }

@@ -1,21 +1,21 @@
-// One run of the load from its plan to its result: processes, connections, one stretch of load or several steps,
+// One run of the load from its plan to its result: processes, connections, one phase of load or several steps,
 // confirmations, the topic read back.
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
-import { Clock } from './clock.ts';
-import { Crew } from './crew.ts';
 import { type LoadPlan, readingsOf, type Target } from './plan.ts';
+import { Clock } from './processes/clock.ts';
+import { LoadProcesses } from './processes/load-processes.ts';
 import { faultsOf, type Latencies, type LoadResult, type StepResult } from './report/result.ts';
 import type { Totals } from './report/totals.ts';
 import { nextRate, stepResult } from './steps.ts';
-import type { Verdict } from './verification/judge.ts';
+import type { Verdict } from './verification/verifier.ts';
 
-export type Phase = 'connecting' | 'ramp' | 'load' | 'confirming' | 'closing' | 'reading back';
+export type Stage = 'connecting' | 'ramp' | 'load' | 'confirming' | 'closing' | 'reading back';
 
 /** What a display needs; asked for whenever it likes. */
 export interface Progress {
-  readonly phase: Phase;
-  /** Of the present stretch of load, 0 to 1. */
+  readonly stage: Stage;
+  /** Of the present phase of load, 0 to 1. */
   readonly share: number;
   /** Messages a second that are asked for now. */
   readonly rate: number;
@@ -32,7 +32,7 @@ export interface LoadHooks {
 export class LoadError extends Error {}
 
 const PROBE_TIMEOUT_MS = 5_000;
-/** So that all processes have heard of a stretch when it begins. */
+/** So that all processes have heard of a phase when it begins. */
 const LEAD_US = 50_000;
 const MAX_STEPS = 200;
 /** A step that fails is tried again: one hiccup of the machine is not the gateway's limit. */
@@ -52,8 +52,8 @@ class LoadRun {
   readonly #clock = new Clock();
   // A letter first: `name=value` text would otherwise take some names for numbers.
   readonly #name = `r${randomBytes(4).toString('hex')}`;
-  readonly #crew: Crew;
-  #phase: Phase = 'connecting';
+  readonly #processes: LoadProcesses;
+  #stage: Stage = 'connecting';
   #rate: number;
   #fromUs = 0;
   #untilUs = 0;
@@ -63,39 +63,39 @@ class LoadRun {
     this.#plan = plan;
     this.#signal = signal;
     this.#rate = plan.rate;
-    this.#crew = new Crew(plan);
-    signal.addEventListener('abort', () => void this.#crew.stopEarly());
+    this.#processes = new LoadProcesses(plan);
+    signal.addEventListener('abort', () => void this.#processes.stopEarly());
   }
 
   get progress(): Progress {
     const share = (this.#clock.nowUs() - this.#fromUs) / (this.#untilUs - this.#fromUs);
     return {
-      phase: this.#phase,
+      stage: this.#stage,
       share: this.#untilUs === 0 ? 0 : Math.min(1, Math.max(0, share)),
       rate: this.#rate,
-      totals: this.#crew.totals,
+      totals: this.#processes.totals,
     };
   }
 
   async result(hooks: LoadHooks): Promise<LoadResult> {
     const startedAt = new Date().toISOString();
     try {
-      await this.#crew.setUp(this.#name, this.#clock);
+      await this.#processes.setUp(this.#name, this.#clock);
       // There was nothing to stop when it was aborted.
-      if (this.#signal.aborted) await this.#crew.stopEarly();
-      if (this.#plan.rampMs === 0) await this.#crew.open();
+      if (this.#signal.aborted) await this.#processes.stopEarly();
+      if (this.#plan.rampMs === 0) await this.#processes.open();
       const outcome = this.#plan.step === undefined ? await this.#single() : await this.#steps(hooks);
       return this.#report(startedAt, outcome);
     } finally {
-      await this.#crew.stop();
+      await this.#processes.stop();
     }
   }
 
   async #single(): Promise<Outcome> {
-    await this.#stretch(this.#plan.rate, this.#plan.rampMs);
+    await this.#phase(this.#plan.rate, this.#plan.rampMs);
     await this.#confirm();
     const readBack = await this.#finish();
-    return { readBack, latencyMs: this.#crew.totals.takeLatencies() };
+    return { readBack, latencyMs: this.#processes.totals.takeLatencies() };
   }
 
   async #steps(hooks: LoadHooks): Promise<Outcome> {
@@ -106,15 +106,15 @@ class LoadRun {
     let rate = plan.rate;
     let rampMs = plan.rampMs;
     for (let failures = 0; failures < TRIES && steps.length < MAX_STEPS && !this.#signal.aborted; ) {
-      const countsBefore = this.#crew.totals.counts;
-      await this.#stretch(rate, rampMs);
+      const countsBefore = this.#processes.totals.counts;
+      await this.#phase(rate, rampMs);
       rampMs = 0;
       const accounts = await this.#confirm();
-      this.#phase = 'reading back';
-      const verdict = await this.#crew.settle(accounts);
+      this.#stage = 'reading back';
+      const verdict = await this.#processes.settle(accounts);
       if (this.#signal.aborted) break;
-      const latencyMs = this.#crew.totals.takeLatencies();
-      const counts = this.#crew.totals.counts;
+      const latencyMs = this.#processes.totals.takeLatencies();
+      const counts = this.#processes.totals.counts;
       const step = stepResult(plan, rate, { latencyMs, counts, countsBefore, verdict, before });
       before = verdict;
       steps.push(step);
@@ -128,11 +128,11 @@ class LoadRun {
       rate = nextRate(rate, plan.step);
     }
     const shown = steps.findLast(({ why }) => why.length === 0) ?? steps.at(-1);
-    const latencyMs = shown?.latencyMs ?? this.#crew.totals.takeLatencies();
+    const latencyMs = shown?.latencyMs ?? this.#processes.totals.takeLatencies();
     return { readBack: await this.#finish(), latencyMs, steps, highestRate };
   }
 
-  async #stretch(rate: number, rampMs: number): Promise<void> {
+  async #phase(rate: number, rampMs: number): Promise<void> {
     const { durationMs, warmUpMs } = this.#plan;
     const startUs = this.#clock.nowUs() + LEAD_US;
     const loadedUs = startUs + rampMs * 1000;
@@ -141,34 +141,34 @@ class LoadRun {
     this.#rate = rate;
     this.#fromUs = startUs;
     this.#untilUs = endUs;
-    this.#phase = rampMs > 0 ? 'ramp' : 'load';
+    this.#stage = rampMs > 0 ? 'ramp' : 'load';
     const loaded = setTimeout(() => {
-      this.#phase = 'load';
+      this.#stage = 'load';
     }, rampMs);
     try {
-      await this.#crew.run({ startUs, endUs, measureFromUs, rate }, rampMs);
+      await this.#processes.run({ startUs, endUs, measureFromUs, rate }, rampMs);
     } finally {
       clearTimeout(loaded);
     }
   }
 
   async #confirm() {
-    this.#phase = 'confirming';
-    const accounts = await this.#crew.drain();
+    this.#stage = 'confirming';
+    const accounts = await this.#processes.drain();
     this.#loadUs += this.#clock.nowUs() - this.#fromUs;
     return accounts;
   }
 
   async #finish(): Promise<Verdict | undefined> {
-    this.#phase = 'closing';
-    const accounts = await this.#crew.close();
-    this.#phase = 'reading back';
-    return this.#crew.settle(accounts);
+    this.#stage = 'closing';
+    const accounts = await this.#processes.close();
+    this.#stage = 'reading back';
+    return this.#processes.settle(accounts);
   }
 
   #report(startedAt: string, { readBack, ...outcome }: Outcome): LoadResult {
     const { readBack: kafka, token: _, ...plan } = this.#plan;
-    const { counts, codes, errors, cpuSeconds } = this.#crew.totals;
+    const { counts, codes, errors, cpuSeconds } = this.#processes.totals;
     const seconds = this.#loadUs / 1e6;
     const result = {
       run: this.#name,

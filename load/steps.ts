@@ -2,8 +2,8 @@
 
 import type { LoadPlan, Step } from './plan.ts';
 import type { Counts } from './report/counters.ts';
-import { judgedP99, type Latencies, lossUnknown, type StepResult } from './report/result.ts';
-import type { Verdict } from './verification/judge.ts';
+import { decisiveP99, type Latencies, lossUnknown, type StepResult } from './report/result.ts';
+import type { Verdict } from './verification/verifier.ts';
 
 /** Of what was due, so much must have been sent for the rate to be reached. */
 const SENT_SHARE = 0.99;
@@ -29,7 +29,7 @@ export function stepResult(plan: LoadPlan, rate: number, figures: StepFigures): 
     (verdict?.[name] ?? 0) - (before?.[name] ?? 0);
   const lost = verdict?.unread === undefined ? more('lost') : 0;
   const wrong = more('duplicated') + more('reordered') + more('corrupted') + more('invented');
-  const p99 = judgedP99(latencyMs);
+  const p99 = decisiveP99(latencyMs);
   const [sent, unsent] = [since('lines'), since('unsent')];
   const why: string[] = [];
   if (p99 === undefined) why.push('no latency was measured');

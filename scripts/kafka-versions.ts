@@ -12,7 +12,6 @@ const JOBS = [
   { name: 'outage', files: ['broker-faults'] },
   { name: 'topic creation', files: ['topics', 'controller'] },
 ] as const;
-const TEST_TIMEOUT_MS = 240_000;
 /** A whole run, its Kafka's start included. */
 const RUN_TIMEOUT_MS = 600_000;
 const KILL_AFTER_MS = 15_000;
@@ -24,8 +23,6 @@ interface Outcome {
   readonly seconds: number;
   readonly isGood: boolean;
 }
-
-const compiled = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -59,11 +56,8 @@ function inWords({ passed, failed, skipped, seconds, isGood }: Outcome): string 
 
 async function runTests(version: KafkaVersion, files: readonly string[]): Promise<Outcome> {
   const from = performance.now();
-  const args = [
-    compiled('scripts/with-kafka.js'),
-    ...[process.execPath, '--test', '--test-reporter=spec', `--test-timeout=${TEST_TIMEOUT_MS}`],
-    ...files.map((file) => compiled(`test/e2e/${file}.test.js`)),
-  ];
+  const filters = files.map((file) => `test/e2e/${file}.test.ts`);
+  const args = [fileURLToPath(new URL('./tests/main.js', import.meta.url)), ...filters];
   const child = spawn(process.execPath, args, {
     env: { ...process.env, SLUICE_KAFKA_VERSION: version.name, SLUICE_REQUIRE_KAFKA: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],

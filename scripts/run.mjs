@@ -1,17 +1,12 @@
-// What stands behind every npm script: brings node_modules and dist up to date, then does the one job
-// it was asked for. Plain JavaScript without dependencies, because it runs before they are installed.
+// Runs every npm script: brings node_modules and dist up to date, then does the one job it was asked for.
+// It is plain JavaScript without dependencies, because it runs before they are installed.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { filesUnder, prepare, StepError } from './lib/prepare.mjs';
+import { prepare, StepError } from './lib/prepare.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[\\/]$/, '');
-
-// Two at once: more would compete with the broker for the two cores of a small CI machine.
-const TEST_CONCURRENCY = 2;
-// For one test file. The slowest kill brokers and wait for leaders to move.
-const TEST_TIMEOUT_MS = 240_000;
 
 const jobs = {
   start: (args) => become('dist/src/main.js', args),
@@ -27,10 +22,20 @@ const jobs = {
   build: () => {},
   check,
   format: () => run(process.execPath, [biome(), 'check', '--write', '.'], 'biome check --write'),
-  test,
+  test: (args) => {
+    // With a filter it is work in progress, which need not be formatted yet.
+    if (args.every((arg) => arg.startsWith('-'))) check();
+    return tests(...args);
+  },
+  'test:unit': (args) => tests('--suite=unit', ...args),
+  'test:watch': (args) => tests('--suite=unit', '--watch', ...args),
+  'test:bench': (args) => tests('--suite=bench', ...args),
+  'test:nodes': (args) => become('dist/scripts/tests/nodes.js', args),
 };
 
-// In this very process, so that signals and exit codes need no relay.
+const tests = (...args) => become('dist/scripts/tests/main.js', args);
+
+// Runs the script in this process, so that signals and exit codes need no relay.
 async function become(path, args) {
   const file = join(root, path);
   if (!existsSync(file)) throw new StepError(`${path} is missing: it has no source in this checkout.`);
@@ -41,27 +46,6 @@ async function become(path, args) {
 function check() {
   run(process.execPath, [biome(), 'check', '.'], 'biome check');
   run(process.execPath, [join(root, 'dist/scripts/docs/main.js'), '--check'], 'docs --check');
-}
-
-// `npm test` checks and runs all; `npm test -- framer` runs the files whose path holds "framer", unchecked,
-// for work in progress. What begins with a dash goes to the runner: --test-name-pattern=...
-async function test(args) {
-  const filters = args.filter((arg) => !arg.startsWith('-'));
-  const flags = args.filter((arg) => arg.startsWith('-'));
-  const all = filesUnder(root, 'dist/test').filter((file) => file.endsWith('.test.js'));
-  const files = all.filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)));
-  if (files.length === 0)
-    throw new StepError(`No test file matches ${filters.join(' ') || 'test/**/*.test.ts'}.`);
-  if (filters.length === 0) check();
-  await become('dist/scripts/with-kafka.js', [
-    process.execPath,
-    '--test',
-    '--test-reporter=spec',
-    `--test-concurrency=${TEST_CONCURRENCY}`,
-    `--test-timeout=${TEST_TIMEOUT_MS}`,
-    ...flags,
-    ...files.sort().map((file) => join(root, file)),
-  ]);
 }
 
 const biome = () => join(root, 'node_modules/@biomejs/biome/bin/biome');

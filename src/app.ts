@@ -1,5 +1,5 @@
-// The whole of Sluice on one screen, as one process: the port, the gateway behind it, what operators see, and the
-// order of start and stop. With several processes the same parts stand in processes/.
+// Sluice as one process: the TCP port, the gateway behind it, the admin server, and the order of start and stop.
+// processes/ has the same parts for several processes.
 import type { AddressInfo } from 'node:net';
 import { type AdminServer, createAdminServer } from './admin/admin-server.ts';
 import type { Snapshot } from './admin/snapshot.ts';
@@ -13,15 +13,15 @@ import { orphanedPartsFor } from './spool/parts.ts';
 export type { StopResult };
 
 export interface App {
-  /** Resolves once devices are served; rejects with the system's or the setting's error. */
+  /** Resolves when devices can connect. Rejects if a port cannot be opened or the spool cannot be used. */
   start(): Promise<Addresses>;
-  /** Finishes what was accepted, within SHUTDOWN_TIMEOUT, and leaves no handle open. */
+  /** Finishes what was accepted, within SHUTDOWN_TIMEOUT, and closes every handle. */
   stop(): Promise<StopResult>;
 }
 
 export interface Addresses {
   readonly tcp: AddressInfo;
-  /** Null where HTTP_PORT is empty. */
+  /** Null if HTTP_PORT is empty. */
   readonly http: AddressInfo | null;
 }
 
@@ -29,20 +29,17 @@ export interface SingleProcessApp extends App {
   snapshot(): Snapshot;
 }
 
-/** @throws CodecUnavailableError where KAFKA_COMPRESSION cannot be had here */
+/** @throws CodecUnavailableError if this machine lacks the codec that KAFKA_COMPRESSION names */
 export function createApp(
   settings: Settings,
   { log, version }: { log: Logger; version: string },
 ): SingleProcessApp {
+  const acceptor = new Acceptor(acceptorOptions(settings, { processes: 1, log }), log);
   const gateway = createGateway(settings, {
     log,
     version,
     events: { closed: ({ remoteAddress }) => acceptor.released(remoteAddress) },
     orphanedParts: orphanedPartsFor(0, { root: settings.SPOOL_DIR, processes: 1 }),
-  });
-  const acceptor = new Acceptor(acceptorOptions(settings, { processes: 1, log }), {
-    take: (socket) => gateway.adopt(socket) !== undefined,
-    log,
   });
   const snapshot = () => withAcceptor(gateway.snapshot(), acceptor);
   const admin: AdminServer = createAdminServer(settings, { snapshot, log });
@@ -53,7 +50,10 @@ export function createApp(
     async start() {
       const http = await admin.start();
       await gateway.start();
-      const tcp = await acceptor.listen();
+      const tcp = await acceptor.listen((socket) => {
+        gateway.adopt(socket);
+        return true;
+      });
       log.info(`TCP server listening on ${addressText(tcp)}`);
       admin.startStatistics();
       return { tcp, http };

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The program: command line, settings, logger, gateway. Everything it decides is which of them comes next.
+// The program `sluice`: reads the command line and the settings, and runs what they ask for. It serves no device itself.
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { createApp } from './app.ts';
@@ -16,17 +16,17 @@ import { createLogger, type Logger } from './log/logger.ts';
 import { createPrimary } from './processes/primary.ts';
 import { runServerProcess } from './processes/server-process.ts';
 
-/** sysexits.h EX_CONFIG: the settings are wrong; starting again without a change is useless. */
+/** sysexits.h EX_CONFIG: the settings are wrong, so a service manager must not start the program again. */
 const EXIT_SETTINGS = 78;
 
 await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<void> {
-  // A reader that is gone (`| head`, a dead log collector) must not end the process.
+  // A reader that has gone (`| head`, a dead log collector) must not end the process.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const version = packageVersion();
   const request = parseCommandLine(args, version);
-  // exitCode and not exit(): text that waits in a pipe must still get out.
+  // exit() would lose text that is still in a pipe, so the functions below set exitCode.
   if (request.run === 'nothing') {
     process.exitCode = request.exitCode;
     return;
@@ -40,7 +40,7 @@ async function main(args: readonly string[]): Promise<void> {
   const overrides = request.run === 'spool' ? settingsFrom(request.command) : {};
   const loaded = loadSettings({ env: { ...environment(), ...overrides }, dotenvPath: '.env' });
   if (request.run === 'load') {
-    // Only here, so that a gateway does not carry the load's code.
+    // Imported on demand: a gateway must not carry the code of the load tool.
     const { load } = await import('../load/command/run.ts');
     process.exitCode = await load(request.options, loaded);
     return;
@@ -76,7 +76,7 @@ async function main(args: readonly string[]): Promise<void> {
   );
 }
 
-/** As many as TCP_PROCESSES asks for and the buffer and the spool can be divided among. */
+/** TCP_PROCESSES, or fewer if the buffer or the spool is too small to be divided among so many. */
 function serverProcesses(settings: Settings, log: Logger): number {
   const asked = settings.TCP_PROCESSES || availableParallelism();
   const count = processesFor(settings, asked);

@@ -83,16 +83,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'spool',
     'processes/process-handle.ts',
     'load/command/command.ts',
+    'load/command/options.ts',
   ],
   // It decompresses batches because it reads the topic back like any consumer.
-  load: [
-    'protocol',
-    'config',
-    'kafka/batches/compression.ts',
-    'spool/crc32c.ts',
-    'cli/output.ts',
-    'cli/text-table.ts',
-  ],
+  load: ['protocol', 'config', 'kafka/batches/compression.ts', 'spool/crc32c.ts'],
 };
 
 /** The folders of src/kafka, and what each may import of the others. */

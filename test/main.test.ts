@@ -1,4 +1,4 @@
-// The built program as an operator meets it: a process with arguments, an environment and an exit code.
+// Runs the built program as an operator does: a process with arguments, an environment and an exit code.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ interface Run {
   readonly err: string;
 }
 
-/** Runs to its end; `onOutput` sees all of standard output so far, and the process, to send it signals. */
+/** Runs the program to its end. `onOutput` gets all of standard output so far, and the process to send signals to. */
 function sluice(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -46,8 +46,8 @@ function sluice(
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
 }
 
-describe('what needs no gateway', () => {
-  it('--help lists the groups of settings and says where they are documented', async () => {
+describe('commands that start no gateway', () => {
+  it('list the groups of settings with --help, and say where they are documented', async () => {
     const { code, out } = await sluice(['--help']);
     assert.equal(code, 0);
     for (const part of [
@@ -62,7 +62,7 @@ describe('what needs no gateway', () => {
     }
   });
 
-  it('--version is the version of package.json', async () => {
+  it('print the version of package.json with --version', async () => {
     assert.deepEqual(await sluice(['--version']), { code: 0, out: `${PACKAGE.version}\n`, err: '' });
   });
 
@@ -71,7 +71,7 @@ describe('what needs no gateway', () => {
     [['nonsense'], /unknown command 'nonsense'/],
     [['serve', 'nonsense'], /too many arguments/],
   ] as const) {
-    it(`${args.join(' ')} is refused with exit code 64`, async () => {
+    it(`refuse ${args.join(' ')} with exit code 64`, async () => {
       const { code, out, err } = await sluice(args);
       assert.equal(code, 64);
       assert.equal(out, '');
@@ -97,7 +97,7 @@ describe('--print-config', () => {
     assert.doesNotMatch(out + err, /geheim/);
   });
 
-  it('can be saved and read as an environment file that means the same', async () => {
+  it('prints an environment file that gives the same settings', async () => {
     const env = {
       KAFKA_SASL_USERNAME: `o'brien #1 \\n`,
       KAFKA_SASL_MECHANISM: 'plain',
@@ -170,7 +170,7 @@ describe('the running gateway', () => {
     });
   }
 
-  it('whose port is taken says so in one line and exits 1', async () => {
+  it('says in one line that its port is in use, and exits 1', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as { port: number };

@@ -1,34 +1,28 @@
-// One device of the load: connects, identifies, writes, and watches that the server only says what it should.
-import { once } from 'node:events';
-import { createConnection, type Socket } from 'node:net';
+// One device of the bench: connects, identifies and writes. Any reply that the bench does not expect is a failure.
+import { DeviceSocket } from '../../load/devices/device-socket.ts';
+import type { Reply } from '../../load/devices/replies.ts';
 
 const IDENTIFY_TIMEOUT_MS = 10_000;
 
-interface Reply {
-  readonly status: string;
-  readonly seq?: number;
-}
-
 export interface DeviceEvents {
-  /** Its socket takes bytes again. */
+  /** The socket takes bytes again. */
   drained(): void;
-  /** The server called everything up to `device.stored` stored, which was `before`. */
+  /** The server stored everything up to `device.stored`, which was `before`. */
   stored(device: Device, before: number): void;
-  /** The server refused something or went away. */
+  /** The server refused a line or closed the connection. */
   failed(error: Error): void;
 }
 
 export class Device {
-  /** The next `seq`, and with it one more than the last that was sent. */
+  /** The `seq` of the next line. */
   nextSeq: number;
-  /** The highest `seq` that the server called stored; before the first, one below it. */
+  /** The highest `seq` that the server stored; one below the first before that. */
   stored: number;
-  /** True while the socket is full: who writes waits for `drained`. */
-  blocked = false;
-  readonly #socket: Socket;
+  /** Resolves once the socket is open. */
+  readonly connected: Promise<void>;
+  readonly #socket: DeviceSocket;
   readonly #events: DeviceEvents;
-  #partial = '';
-  #identified: (() => void) | undefined;
+  #identified = (): void => {};
 
   /** @param localAddress of 127.0.0.0/8 */
   constructor(
@@ -39,16 +33,25 @@ export class Device {
     this.#events = events;
     this.nextSeq = firstSeq;
     this.stored = firstSeq - 1;
-    // Without Nagle a write is a packet, as from devices that are apart.
-    this.#socket = createConnection({ port, host: '127.0.0.1', localAddress, noDelay: true });
-    this.#socket.setEncoding('utf8');
-    this.#socket.on('data', (text: string) => this.#read(text));
-    this.#socket.on('drain', () => {
-      this.blocked = false;
-      events.drained();
+    let connected = (): void => {};
+    this.connected = new Promise((resolve) => {
+      connected = resolve;
     });
-    this.#socket.on('error', (error) => events.failed(error));
-    this.#socket.on('close', () => events.failed(new Error('the server closed a connection')));
+    this.#socket = new DeviceSocket(
+      { host: '127.0.0.1', port, localAddress, slow: false },
+      {
+        connected: () => connected(),
+        reply: (reply) => this.#onReply(reply),
+        room: () => events.drained(),
+        failed: (code) => events.failed(new Error(`a connection failed (${code})`)),
+        closed: () => events.failed(new Error('the server closed a connection')),
+      },
+    );
+  }
+
+  /** True while the socket is full. The writer waits for `drained`. */
+  get blocked(): boolean {
+    return this.#socket.full;
   }
 
   /** Lines with a `seq` that are not stored yet. */
@@ -56,15 +59,11 @@ export class Device {
     return this.nextSeq - 1 - this.stored;
   }
 
-  async connected(): Promise<void> {
-    if (this.#socket.connecting) await once(this.#socket, 'connect');
-  }
-
-  /** Resolves once the server knows this device; rejects where it does not within 10 s. */
+  /** Resolves once the server knows this device. Rejects after 10 s. */
   async identify(zipcode: string): Promise<void> {
-    await this.connected();
+    await this.connected;
     const identified = new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('identify got no answer')), IDENTIFY_TIMEOUT_MS);
+      const timer = setTimeout(() => reject(new Error('identify got no reply')), IDENTIFY_TIMEOUT_MS);
       this.#identified = () => {
         clearTimeout(timer);
         resolve();
@@ -76,23 +75,17 @@ export class Device {
 
   /** The bytes must stay unchanged until they are sent. */
   write(bytes: Uint8Array | string): void {
-    this.blocked = !this.#socket.write(bytes);
+    this.#socket.write(bytes);
   }
 
-  #read(text: string): void {
-    const lines = (this.#partial + text).split('\n');
-    this.#partial = lines.pop() ?? '';
-    for (const line of lines) {
-      const reply = JSON.parse(line) as Reply;
-      if (reply.status === 'stored') this.#stored(reply.seq ?? this.stored);
-      else if (reply.status === 'identified') this.#identified?.();
-      else this.#events.failed(new Error(`the server answered ${line}`));
+  #onReply(reply: Reply): void {
+    if (reply.status === 'identified') this.#identified();
+    else if (reply.status !== 'stored')
+      this.#events.failed(new Error(`the server answered ${JSON.stringify(reply)}`));
+    else {
+      const before = this.stored;
+      this.stored = reply.seq ?? before;
+      this.#events.stored(this, before);
     }
-  }
-
-  #stored(seq: number): void {
-    const before = this.stored;
-    this.stored = seq;
-    this.#events.stored(this, before);
   }
 }

@@ -1,5 +1,6 @@
 // The lines that the bench sends: weather readings of about 170 bytes whose figures vary. The same seed gives
 // the same lines in every process, so that JSON.parse is measured on what the server gets.
+import { seededRandom } from '../../load/random.ts';
 
 /** Enough that a record batch rarely holds a line twice: repeats would flatter the compression. */
 export const POOL_LINES = 20_000;
@@ -31,7 +32,7 @@ export interface PoolOptions {
 
 /** The lines without LF. */
 export function linePool({ seq, stamped }: PoolOptions): string[] {
-  const random = mulberry32(SEED);
+  const random = seededRandom(SEED);
   return Array.from({ length: POOL_LINES }, (_, n) => {
     const stamp = stamped ? { n: FIRST_SEQ + n, sentMs: FIRST_TIMESTAMP + n * 0.517 } : undefined;
     return weatherLine(random, seq ? FIRST_SEQ + n : undefined, stamp);
@@ -56,15 +57,4 @@ function weatherLine(random: () => number, seq?: number, stamp?: Stamp): string 
   const line = JSON.stringify({ ...head, data: { ...common, ...rest } });
   // Always three decimals, so that another time can be written over it in place.
   return stamp === undefined ? line : `${line.slice(0, -2)},"sent_ms":${stamp.sentMs.toFixed(3)}}}`;
-}
-
-/** A small generator with a seed, good enough to vary weather (mulberry32, public domain). */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -1,8 +1,8 @@
 // The load, in a process of its own: so many devices that write precomputed lines as fast as the server takes
 // them, or lines at a given rate. Every count it is asked for is sent exactly.
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { type LatencySummary, latencySummary } from '../figures.ts';
-import { serveCalls } from '../worker-process.ts';
+import { serveCalls } from '../../load/processes/child.ts';
+import { type LatencySummary, latencySummary } from '../statistics.ts';
 import { Device } from './device.ts';
 import { LineSource } from './line-source.ts';
 import { FIRST_SEQ } from './lines.ts';
@@ -83,7 +83,7 @@ serveCalls<LoadCalls>({
         failed: fail,
       });
       devices[index] = device;
-      await device.connected();
+      await device.connected;
       if (options.identify ?? true) await device.identify(zipcodeOf(index));
     });
   },

@@ -8,10 +8,10 @@ import type { Target } from '../../load/plan.ts';
 import type { LatencySummary } from '../../load/report/histogram.ts';
 import { runLoad } from '../../load/run.ts';
 import { ownOrGivenKafka } from '../../scripts/kafka/own-or-given.ts';
+import { runCommand } from '../command/run-command.ts';
 import { ordinaryPlan } from '../load-plan.ts';
 import { table } from '../report/report.ts';
-import { runCommand } from '../report/run-command.ts';
-import { startOwnGateway } from '../servers/loaded-gateway.ts';
+import { startOwnGateway } from '../servers/own-gateway.ts';
 import { type ProbeKind, probe } from './probe.ts';
 
 interface Options {

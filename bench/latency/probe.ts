@@ -1,9 +1,8 @@
-// One device that asks and waits: round trips at fixed times, whatever the server does, so that a stall is charged
-// to every one that was due meanwhile.
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+// One device that measures round trips. It sends at fixed times, however slow the server is, so that a stall counts
+// in every round trip that was due during the stall.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ReplyReader } from '../../load/devices/replies.ts';
+import { DeviceSocket } from '../../load/devices/device-socket.ts';
+import type { Reply } from '../../load/devices/replies.ts';
 import { Histogram, type LatencySummary } from '../../load/report/histogram.ts';
 
 export type ProbeKind = 'keepalive' | 'confirmed';
@@ -13,66 +12,71 @@ export interface ProbeOptions {
   readonly port: number;
   readonly kind: ProbeKind;
   readonly count: number;
-  /** Milliseconds from one round trip's begin to the next. */
+  /** Milliseconds from the start of one round trip to the next. */
   readonly intervalMs: number;
 }
 
-const ANSWER_TIMEOUT_MS = 10_000;
+const REPLY_TIMEOUT_MS = 10_000;
 const POLL_MS = 5;
+const IDENTIFY = '{"type":"identify","zipcode":"10001","city":"Probeville"}\n';
 
-/** Rejects where an answer is another one than expected, or does not come within 10 s. */
+/** Rejects if a reply is not the expected one or does not come within 10 s. */
 export async function probe({ host, port, kind, count, intervalMs }: ProbeOptions): Promise<LatencySummary> {
   const histogram = new Histogram();
   const due: number[] = [];
   let answered = 0;
+  let identified = false;
   let problem: Error | undefined;
-  let identified = (): void => {};
-  const reader = new ReplyReader(({ status, code, seq }) => {
-    if (status === 'identified') return identified();
+  const onReply = ({ status, code, seq }: Reply) => {
+    if (status === 'identified') {
+      identified = true;
+      return;
+    }
     if (status !== (kind === 'keepalive' ? 'alive' : 'stored')) {
       problem = new Error(`the server answered ${status} ${code ?? ''}`);
       return;
     }
-    // Confirmations are cumulative, keepalives are answered one by one.
+    // A confirmation covers all messages up to its seq. Each keepalive has its own reply.
     const upTo = kind === 'keepalive' ? answered + 1 : (seq ?? 0) + 1;
     const nowMs = performance.now();
     for (; answered < upTo; answered++) histogram.record((nowMs - (due[answered] ?? nowMs)) * 1000);
-  });
-  const socket = connect({ host, port, noDelay: true });
-  socket.setEncoding('utf8').on('data', (text: string) => reader.push(text));
-  await once(socket, 'connect');
-  socket.on('close', () => {
-    problem ??= new Error('the server closed the connection');
-  });
-  socket.on('error', () => {});
-  try {
-    const known = new Promise<void>((resolve) => {
-      identified = resolve;
-    });
-    socket.write('{"type":"identify","zipcode":"10001","city":"Probeville"}\n');
-    await known;
-    await sendAll(socket, { kind, count, intervalMs, due });
-    const deadline = performance.now() + ANSWER_TIMEOUT_MS;
-    while (answered < count && problem === undefined && performance.now() < deadline) await sleep(POLL_MS);
+  };
+  const socket = new DeviceSocket(
+    { host, port, localAddress: undefined, slow: false },
+    {
+      connected: () => socket.write(IDENTIFY),
+      reply: onReply,
+      room: () => {},
+      failed: (code) => {
+        problem ??= new Error(`the connection failed (${code})`);
+      },
+      closed: () => {
+        problem ??= new Error('the server closed the connection');
+      },
+    },
+  );
+  const until = async (isDone: () => boolean, what: string) => {
+    const deadline = performance.now() + REPLY_TIMEOUT_MS;
+    while (problem === undefined && !isDone()) {
+      if (performance.now() > deadline) throw new Error(`not within ${REPLY_TIMEOUT_MS} ms: ${what}`);
+      await sleep(POLL_MS);
+    }
     if (problem !== undefined) throw problem;
-    if (answered < count) throw new Error(`${answered} of ${count} were answered`);
+  };
+  try {
+    await until(() => identified, 'a reply to identify');
+    const startMs = performance.now();
+    for (let number = 0; number < count; number++) {
+      const dueMs = startMs + number * intervalMs;
+      // A timer may fire a little early.
+      while (performance.now() < dueMs) await sleep(Math.max(1, dueMs - performance.now()));
+      due.push(dueMs);
+      socket.write(lineOf(kind, number));
+    }
+    await until(() => answered >= count, `replies to all ${count}`);
     return histogram.summary();
   } finally {
     socket.destroy();
-  }
-}
-
-async function sendAll(
-  socket: Socket,
-  { kind, count, intervalMs, due }: Pick<ProbeOptions, 'kind' | 'count' | 'intervalMs'> & { due: number[] },
-): Promise<void> {
-  const startMs = performance.now();
-  for (let number = 0; number < count; number++) {
-    const dueMs = startMs + number * intervalMs;
-    // A timer may fire a little early.
-    while (performance.now() < dueMs) await sleep(Math.max(1, dueMs - performance.now()));
-    due.push(dueMs);
-    socket.write(lineOf(kind, number));
   }
 }
 

@@ -1,7 +1,7 @@
 // What the docs say about speed, written from docs/benchmarks.json: the section `bench` of docs/benchmarks.md and
 // the table of the README. Pure functions; `npm run docs` writes them and `npm run check` holds the files to them.
 import { markdownTable } from '../../scripts/docs/markdown.ts';
-import { median } from '../figures.ts';
+import { median } from '../statistics.ts';
 import { COLUMNS, columnOf, EXPLANATIONS, type Kind, type ScenarioResult, valuesOf } from './columns.ts';
 import { figureOf, isReached } from './limits.ts';
 import { cell, cellsOf } from './report.ts';
@@ -55,7 +55,7 @@ function howMeasured({ at, version, kafka, machine, settings }: BenchFile): stri
 function targetsTable(file: BenchFile): string {
   const rows = TARGETS.map((target) => [
     target.about,
-    `${target.side === 'most' ? 'at most' : 'at least'} ${target.value}`,
+    `${target.side === 'max' ? 'at most' : 'at least'} ${target.value}`,
     measuredText(file, target),
     reachedText(file, target),
     `\`npm run bench -- --scenario ${target.scenario}\``,

@@ -1,11 +1,11 @@
 // Two files of the bench against each other: what has become worse beyond noise.
 
-import { median } from '../figures.ts';
+import { median } from '../statistics.ts';
 import { COLUMNS, type Column, type ScenarioResult, valuesOf } from './columns.ts';
 import { type BenchFile, BenchFileError, machineText } from './results-file.ts';
 
 /** Share by which a median may be worse where the runs hardly differ. */
-export const LEAST_NOISE = 0.1;
+export const MIN_NOISE = 0.1;
 /** The same where one of the files has a single run, which says nothing about its spread. */
 export const SINGLE_RUN_NOISE = 0.3;
 
@@ -20,7 +20,7 @@ export interface Comparison {
 
 /**
  * The medians of `now` against those of `before`. Worse is what exceeds the spread of the runs of either, and
- * LEAST_NOISE. A scenario that failed is a regression; one that is in one file only is not compared.
+ * MIN_NOISE. A scenario that failed is a regression; one that is in one file only is not compared.
  * @throws BenchFileError where they were measured in different ways
  */
 export function compare(before: BenchFile, now: BenchFile): Comparison {
@@ -67,7 +67,7 @@ function changeOf(column: Column, old: ScenarioResult, result: ScenarioResult): 
     before,
     now,
     worse: column.better === 'less' ? difference : -difference,
-    noise: Math.max(LEAST_NOISE, spread(oldValues), spread(values)),
+    noise: Math.max(MIN_NOISE, spread(oldValues), spread(values)),
   };
 }
 

@@ -1,13 +1,12 @@
 // Limits for figures, as --min and --max state them and as the project's own targets do; the medians count.
 
-import { median } from '../figures.ts';
+import { median } from '../statistics.ts';
 import { columnOf, type Kind, type ScenarioResult, valuesOf } from './columns.ts';
 
 export interface Limit {
   readonly scenario: string;
   readonly figure: string;
-  /** `least`: fails below it; `most`: fails above it. */
-  readonly side: 'least' | 'most';
+  readonly side: 'min' | 'max';
   readonly value: number;
 }
 
@@ -34,13 +33,13 @@ export function missed(results: readonly ScenarioResult[], limits: readonly Limi
     const measured = figureOf(results, limit);
     if (measured === undefined) return [`${scenario}: ${figure} was not measured`];
     if (isReached(limit, measured)) return [];
-    const bound = side === 'least' ? 'at least' : 'at most';
+    const bound = side === 'min' ? 'at least' : 'at most';
     return [`${scenario}: ${figure} is ${figureText(measured)}, to be ${bound} ${value}`];
   });
 }
 
 export function isReached({ side, value }: Pick<Limit, 'side' | 'value'>, measured: number): boolean {
-  return side === 'least' ? measured >= value : measured <= value;
+  return side === 'min' ? measured >= value : measured <= value;
 }
 
 /** The median of what a limit is about, undefined where it was not measured. */

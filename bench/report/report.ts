@@ -1,7 +1,7 @@
 // What the bench prints: a table for each kind of figures, in it one row a scenario, the median of its runs and
 // their spread.
 
-import { median } from '../figures.ts';
+import { median } from '../statistics.ts';
 import {
   COLUMNS,
   type Column,

@@ -51,6 +51,9 @@ export interface BenchFile extends Omit<z.infer<typeof fileSchema>, 'results'> {
 
 export class BenchFileError extends Error {}
 
+/** Names of scenarios in older files, and their present names. */
+const RENAMED: Readonly<Record<string, string>> = { 'old-way': 'one-at-a-time' };
+
 /** @throws BenchFileError where it is not what this bench wrote */
 export function parseBenchFile(text: string, name: string): BenchFile {
   let json: unknown;
@@ -61,7 +64,11 @@ export function parseBenchFile(text: string, name: string): BenchFile {
   }
   const { success, data, error } = fileSchema.safeParse(json);
   if (!success) throw new BenchFileError(`${name} was not written by this bench: ${z.prettifyError(error)}`);
-  const results = data.results.map((result) => ({ ...result, runs: result.runs as unknown as Figures[] }));
+  const results = data.results.map((result) => ({
+    ...result,
+    name: RENAMED[result.name] ?? result.name,
+    runs: result.runs as unknown as Figures[],
+  }));
   return { ...data, results };
 }
 

@@ -5,8 +5,7 @@ import type { LoadPlan } from '../../load/plan.ts';
 import type { LoadResult } from '../../load/report/result.ts';
 import { type Progress, runLoad } from '../../load/run.ts';
 import { ordinaryPlan, type PlanOptions, readLive } from '../load-plan.ts';
-import { proveAllThere } from '../servers/gateway.ts';
-import { type OwnGateway, withOwnGateway } from '../servers/loaded-gateway.ts';
+import { type OwnGateway, proveAllThere, withOwnGateway } from '../servers/own-gateway.ts';
 import type { ServerProcess } from '../servers/server-process.ts';
 import { type Point, settingsOf } from './dimensions.ts';
 import type { PointRun } from './result.ts';
@@ -34,7 +33,7 @@ interface Mark {
 const WARM_UP_SHARE = 0.5;
 const PACED_WARM_UP_MS = 1_000;
 /** The load is ended by the second mark, long before. */
-const MOST_MS = 600_000;
+const MAX_LOAD_MS = 600_000;
 const POLL_MS = 5;
 /** Unconfirmed messages of all devices together, however many they are: enough to keep every stage full. */
 const UNCONFIRMED = 100_000;
@@ -59,7 +58,7 @@ async function fullSpeed({ server }: OwnGateway, point: Point, options: MeasureO
   const plan = ordinaryPlan({
     ...common(server, point),
     rate: 0,
-    durationMs: MOST_MS,
+    durationMs: MAX_LOAD_MS,
     linesPerWrite,
     window: Math.max(linesPerWrite, Math.round(UNCONFIRMED / point.connections)),
   });
@@ -132,7 +131,7 @@ async function marksWithin(
   server: ServerProcess,
   { warmUpMs, windowMs, signal }: { warmUpMs: number; windowMs: number; signal: AbortSignal },
 ): Promise<[Mark, Mark]> {
-  while (progress().phase !== 'load') await sleep(POLL_MS, undefined, { signal });
+  while (progress().stage !== 'load') await sleep(POLL_MS, undefined, { signal });
   await sleep(warmUpMs, undefined, { signal });
   const from = await mark(server);
   await sleep(windowMs, undefined, { signal });

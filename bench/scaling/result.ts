@@ -1,6 +1,7 @@
 // What a scaling run found out, as its JSON file has it.
-import { median } from '../figures.ts';
+
 import type { Circumstances } from '../report/circumstances.ts';
+import { median } from '../statistics.ts';
 import type { DimensionName } from './dimensions.ts';
 
 /** One run of one point. */

@@ -1,10 +1,11 @@
 // How fast the spool empties: filled while Kafka cannot be reached, then Kafka is there while devices go on
 // sending at a steady rate.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LatencySummary } from '../figures.ts';
-import { type BenchOptions, type Gateway, mark, proveAllThere, withGateways } from '../servers/gateway.ts';
 import { LateBootstrap } from '../servers/late-bootstrap.ts';
+import { type BenchOptions, type Gateway, mark, withGateways } from '../servers/loaded-gateways.ts';
+import { proveAllThere } from '../servers/own-gateway.ts';
 import type { ServerProcess } from '../servers/server-process.ts';
+import type { LatencySummary } from '../statistics.ts';
 import { SPOOL_SETTINGS } from './spool.ts';
 
 export interface DrainShape {

@@ -1,7 +1,7 @@
 // What JSON.parse of the bench's lines costs here and now: the unit in which the server's cost is stated.
 
+import { Child } from '../../load/processes/child.ts';
 import type { PoolOptions } from '../devices/lines.ts';
-import { WorkerProcess } from '../worker-process.ts';
 import type { JsonParseCalls } from './json-parse-worker.ts';
 
 /** CPU microseconds a line, several rounds of one fresh process. */
@@ -34,4 +34,4 @@ export async function jsonParseCostDuring<T>(
 }
 
 const parser = (signal: AbortSignal) =>
-  new WorkerProcess<JsonParseCalls>('scenarios/json-parse-worker.js', signal);
+  new Child<JsonParseCalls>(new URL('json-parse-worker.js', import.meta.url), { signal });

@@ -1,7 +1,7 @@
 // Measures JSON.parse in a fresh process: nothing else has shaped its heap or its compiled code.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { serveCalls } from '../../load/processes/child.ts';
 import { linePool, type PoolOptions } from '../devices/lines.ts';
-import { serveCalls } from '../worker-process.ts';
 
 export interface JsonParseCalls {
   /** CPU microseconds a line, one figure a round, all at once. */

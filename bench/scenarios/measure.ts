@@ -1,18 +1,18 @@
 // One run of the load against one fresh server: warm-up, the measured window between two measurements of
 // JSON.parse, and the proof that every message arrived, once.
 
-import { type LatencySummary, median } from '../figures.ts';
+import { Child } from '../../load/processes/child.ts';
 import {
   type BenchOptions,
   type Gateway,
   mark,
-  proveAllThere,
   type Warm,
   warmUpFast,
   withGateways,
-} from '../servers/gateway.ts';
+} from '../servers/loaded-gateways.ts';
+import { proveAllThere } from '../servers/own-gateway.ts';
+import { type LatencySummary, median } from '../statistics.ts';
 import type { ConsumerCalls } from '../verification/consumer-worker.ts';
-import { WorkerProcess } from '../worker-process.ts';
 import { jsonParseCost, jsonParseCostDuring } from './json-parse-cost.ts';
 
 export interface LoadShape {
@@ -44,9 +44,11 @@ export interface Measurement {
   readonly windowUs: readonly [from: number, to: number];
 }
 
+const CONSUMER = new URL('../verification/consumer-worker.js', import.meta.url);
+
 interface Parts extends Gateway {
   /** Where latency is measured. */
-  readonly consumer: WorkerProcess<ConsumerCalls> | undefined;
+  readonly consumer: Child<ConsumerCalls> | undefined;
 }
 
 /**
@@ -61,7 +63,7 @@ export function measure(options: BenchOptions, shape: LoadShape): Promise<Measur
     const consumer =
       shape.perSecond === undefined
         ? undefined
-        : new WorkerProcess<ConsumerCalls>('verification/consumer-worker.js', options.signal);
+        : new Child<ConsumerCalls>(CONSUMER, { signal: options.signal });
     try {
       return await measureWith({ ...gateway, consumer }, options, shape);
     } finally {

@@ -1,7 +1,8 @@
 // What connections take of the server's memory: its resident size without any, with all of them silent, and after
 // each has identified and sent one line.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BenchOptions, type Gateway, proveAllThere, withGateways } from '../servers/gateway.ts';
+import { type BenchOptions, type Gateway, withGateways } from '../servers/loaded-gateways.ts';
+import { proveAllThere } from '../servers/own-gateway.ts';
 import type { ServerProcess } from '../servers/server-process.ts';
 
 export interface MemoryFigures {
@@ -24,8 +25,8 @@ const SETTINGS = {
   TCP_INACTIVITY_TIMEOUT: '30m',
 } as const;
 /** A quiet Node gives garbage back some eight seconds after the last of the work (V8's memory reducer). */
-const LEAST_SETTLE_MS = 15_000;
-const MOST_SETTLE_MS = 60_000;
+const MIN_SETTLE_MS = 15_000;
+const MAX_SETTLE_MS = 60_000;
 const SETTLE_POLL_MS = 1_000;
 /** At rest once so many looks in a row differ by less than a hundredth. */
 const STEADY_LOOKS = 5;
@@ -78,7 +79,7 @@ async function settledBytes(server: ServerProcess, signal: AbortSignal): Promise
     const last = looks.slice(-STEADY_LOOKS);
     const isSteady = Math.max(...last) - Math.min(...last) < STEADY_SHARE * bytes;
     const tookMs = performance.now() - startMs;
-    if (tookMs > MOST_SETTLE_MS || (tookMs > LEAST_SETTLE_MS && isSteady)) return bytes;
+    if (tookMs > MAX_SETTLE_MS || (tookMs > MIN_SETTLE_MS && isSteady)) return bytes;
     await sleep(SETTLE_POLL_MS, undefined, { signal });
   }
 }

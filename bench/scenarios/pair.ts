@@ -1,17 +1,17 @@
 // Two ways side by side in one run: each has a server and a load of its own, they take turns at full speed, and what
 // counts is the one in units of the other.
 
+import { Child } from '../../load/processes/child.ts';
 import { localBrokers } from '../servers/brokers.ts';
 import {
   type BenchOptions,
   type Gateway,
   type GatewayPlan,
   mark,
-  proveAllThere,
   withGateways,
-} from '../servers/gateway.ts';
+} from '../servers/loaded-gateways.ts';
+import { proveAllThere } from '../servers/own-gateway.ts';
 import type { ProxyCalls } from '../servers/proxy-worker.ts';
-import { WorkerProcess } from '../worker-process.ts';
 import { type FullSpeed, Side, TURNS } from './side.ts';
 
 export interface SideShape {
@@ -55,12 +55,13 @@ export interface PairFigures {
   readonly windowUs: readonly [from: number, to: number];
 }
 
+const PROXY = new URL('../servers/proxy-worker.js', import.meta.url);
 const LINES_PER_WRITE = 50;
 
 /** Rejects where anything is lost, refused or twice, with the end of the servers' logs. */
 export async function measurePair(options: BenchOptions, shape: PairShape): Promise<PairFigures> {
   const shapes = shape.filter((side) => side !== undefined);
-  const proxies = new WorkerProcess<ProxyCalls>('servers/proxy-worker.js', options.signal);
+  const proxies = new Child<ProxyCalls>(PROXY, { signal: options.signal });
   try {
     const plans: GatewayPlan[] = [];
     for (const [index, side] of shapes.entries()) {
@@ -77,7 +78,7 @@ async function measureSides(
   gateways: readonly Gateway[],
   shapes: readonly SideShape[],
   options: BenchOptions,
-  proxies: WorkerProcess<ProxyCalls>,
+  proxies: Child<ProxyCalls>,
 ): Promise<PairFigures> {
   const sides: { gateway: Gateway; side: Side; name: string }[] = [];
   for (const [index, gateway] of gateways.entries()) {
@@ -115,7 +116,7 @@ async function measureSides(
 async function planOf(
   { settings = {}, main, kafkaRoundTripMs: roundTripMs }: SideShape,
   { bootstrap }: BenchOptions,
-  proxies: WorkerProcess<ProxyCalls>,
+  proxies: Child<ProxyCalls>,
 ): Promise<GatewayPlan> {
   const plan = { settings, ...(main !== undefined && { main }) };
   if (roundTripMs === undefined) return plan;
@@ -127,7 +128,7 @@ async function loadOf(
   shape: SideShape,
   { server }: Gateway,
   options: BenchOptions,
-  proxies: WorkerProcess<ProxyCalls>,
+  proxies: Child<ProxyCalls>,
 ) {
   const { connections = options.connections, linesPerWrite = LINES_PER_WRITE, seq = options.seq } = shape;
   const { window, deviceRoundTripMs: roundTripMs } = shape;

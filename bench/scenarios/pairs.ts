@@ -1,4 +1,5 @@
 // The table of what is measured side by side in one run, as a ratio.
+import { fileURLToPath } from 'node:url';
 import type { PairShape } from './pair.ts';
 
 export interface Pair {
@@ -11,7 +12,8 @@ export interface Pair {
 }
 
 /** How the system that this one replaces worked: a message at a time, each in a request of its own. */
-const OLD_WAY = { TCP_USE_WORKER_POOL: 'false', KAFKA_ASYNC: 'false', KAFKA_BATCH_SIZE: '1' } as const;
+const ONE_AT_A_TIME = { TCP_USE_WORKER_POOL: 'false', KAFKA_ASYNC: 'false', KAFKA_BATCH_SIZE: '1' } as const;
+const KAFKAJS_SERVER = fileURLToPath(new URL('../servers/baseline-kafkajs.js', import.meta.url));
 const FAR_MS = 100;
 const NEAR_MS = 1;
 /** A turn ends with a round trip in which nothing is sent: it is to be a small part of the turn. */
@@ -23,12 +25,12 @@ export const PAIRS: readonly Pair[] = [
   {
     name: 'kafkajs',
     about: 'as built, against the same server with kafkajs `send()` in place of its own batches',
-    shape: [{ name: 'own batches' }, { name: 'kafkajs send()', main: 'baseline-kafkajs.js' }],
+    shape: [{ name: 'own batches' }, { name: 'kafkajs send()', main: KAFKAJS_SERVER }],
   },
   {
-    name: 'old-way',
+    name: 'one-at-a-time',
     about: 'as built, against one message at a time (no worker pool, KAFKA_ASYNC=false, KAFKA_BATCH_SIZE=1)',
-    shape: [{ name: 'worker pool' }, { name: 'one at a time', settings: OLD_WAY }],
+    shape: [{ name: 'worker pool' }, { name: 'one at a time', settings: ONE_AT_A_TIME }],
   },
   {
     name: 'confirmed',
@@ -63,7 +65,7 @@ export const PAIRS: readonly Pair[] = [
       { name: '1 ms', connections: 1, seq: true, deviceRoundTripMs: NEAR_MS },
       {
         name: 'a message a round trip, 100 ms',
-        settings: OLD_WAY,
+        settings: ONE_AT_A_TIME,
         connections: 1,
         linesPerWrite: 1,
         seq: true,

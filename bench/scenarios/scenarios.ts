@@ -1,6 +1,6 @@
 // The table of what `npm run bench` can measure. A new scenario is a new entry.
 import type { Figures, Kind } from '../report/columns.ts';
-import type { BenchOptions } from '../servers/gateway.ts';
+import type { BenchOptions } from '../servers/loaded-gateways.ts';
 import { measureDrain } from './drain.ts';
 import { type LoadShape, measure } from './measure.ts';
 import { measureMemory } from './memory.ts';

@@ -2,7 +2,7 @@
 // load, and what its turns came to.
 
 import type { LoadOptions, SendOptions, SendResult } from '../devices/load-worker.ts';
-import { type BenchOptions, type Gateway, mark, warmUpFast } from '../servers/gateway.ts';
+import { type BenchOptions, type Gateway, mark, warmUpFast } from '../servers/loaded-gateways.ts';
 
 export interface FullSpeed {
   readonly messages: number;

@@ -1,15 +1,9 @@
 // What the spool costs: the same load, every message confirmed, on a server that has Kafka and on one that cannot
 // reach it and confirms from its disk. The two take turns, so that a slow minute of the machine meets both.
 import { freePort } from '../../scripts/kafka/ports.ts';
-import type { LatencySummary } from '../figures.ts';
-import {
-  type BenchOptions,
-  type Gateway,
-  mark,
-  proveAllSpooled,
-  proveAllThere,
-  withGateways,
-} from '../servers/gateway.ts';
+import { type BenchOptions, type Gateway, mark, withGateways } from '../servers/loaded-gateways.ts';
+import { proveAllSpooled, proveAllThere } from '../servers/own-gateway.ts';
+import type { LatencySummary } from '../statistics.ts';
 import { type FullSpeed, Side, TURNS } from './side.ts';
 
 export interface SpoolFigures {

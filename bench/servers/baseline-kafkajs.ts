@@ -25,6 +25,7 @@ await serve(() => createBaseline(settings, log), log);
 function createBaseline(settings: Settings, log: Logger): App {
   const sink = new KafkajsSink(settings);
   const ingest = createIngest(settings, sink, log);
+  const acceptor = new Acceptor(acceptorOptions(settings, { processes: 1, log }), log);
   const server = new TcpServer(
     {
       maxLineBytes: settings.TCP_MAX_LINE_BYTES,
@@ -39,10 +40,6 @@ function createBaseline(settings: Settings, log: Logger): App {
       events: { closed: ({ remoteAddress }) => acceptor.released(remoteAddress) },
     },
   );
-  const acceptor = new Acceptor(acceptorOptions(settings, { processes: 1, log }), {
-    take: (socket) => server.adopt(socket) !== undefined,
-    log,
-  });
   const stats = startProcessStats();
   const admin = createAdminServer(settings, {
     snapshot: () => baselineSnapshot({ server, sink, queue: ingest.sink, process: stats }),
@@ -57,7 +54,10 @@ function createBaseline(settings: Settings, log: Logger): App {
       const http = await admin.start();
       ingest.start();
       server.start();
-      const tcp = await acceptor.listen();
+      const tcp = await acceptor.listen((socket) => {
+        server.adopt(socket);
+        return true;
+      });
       log.info(`TCP server listening on ${addressText(tcp)}`);
       return { tcp, http };
     },

@@ -1,5 +1,6 @@
 // The baseline's figures in the shape in which every server of the bench is asked for them. What it does not have,
 // such as a spool, is zero.
+import { emptyFigures } from '../../src/admin/figures.ts';
 import type { ProcessStats } from '../../src/admin/process-stats.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { serverFigures } from '../../src/gateway/gateway-snapshot.ts';
@@ -15,7 +16,9 @@ export interface BaselineParts {
 }
 
 export function baselineSnapshot({ server, sink, queue, process: stats }: BaselineParts): Snapshot {
+  const empty = emptyFigures();
   return {
+    ...empty,
     version: 'baseline',
     at: new Date().toISOString(),
     uptimeSeconds: process.uptime(),
@@ -23,43 +26,17 @@ export function baselineSnapshot({ server, sink, queue, process: stats }: Baseli
     ...serverFigures(server),
     queue: { ...queue.stats, workers: 0 },
     records: {
+      ...empty.records,
       accepted: sink.accepted,
-      recovered: 0,
-      open: 0,
       inFlight: sink.unconfirmed,
-      spooled: 0,
       confirmed: sink.confirmed,
-      deadLettered: 0,
-      damaged: 0,
-      abandoned: 0,
     },
     kafka: {
-      connected: true,
-      partitions: 0,
-      batchesConfirmed: 0,
-      bytesSent: 0,
-      retries: 0,
+      ...empty.kafka,
       bufferBytes: sink.budget.used,
       bufferCapacityBytes: sink.budget.capacity,
-      oldestUnconfirmedSeconds: 0,
-      lastError: null,
-      problems: [],
-      heldPartitions: 0,
-      throttledSeconds: 0,
     },
-    spool: {
-      bytes: 0,
-      capacityBytes: 0,
-      partitions: 0,
-      oldestSeconds: 0,
-      badBatches: 0,
-      batchesWritten: 0,
-      trouble: null,
-      otherRecords: 0,
-      otherTopics: [],
-    },
-    deadLetters: { sent: 0, dropped: 0, waiting: 0, bytes: 0, problem: null },
     process: stats.read(),
-    processes: { configured: 1, running: 1, restarts: 0, unseen: 0 },
+    processes: { ...empty.processes, configured: 1, running: 1 },
   };
 }

@@ -1,7 +1,8 @@
 // The long ways of the bench, in a process of their own: their CPU is neither the server's nor the load's.
+
+import { serveCalls } from '../../load/processes/child.ts';
 import { BrokerProxy } from '../../scripts/kafka/broker-proxy.ts';
 import { DelayProxy } from '../../scripts/kafka/delay-proxy.ts';
-import { serveCalls } from '../worker-process.ts';
 
 export interface ProxyCalls {
   /** Resolves with the port from which a device is so far from the gateway behind `port`. */

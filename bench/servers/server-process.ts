@@ -1,18 +1,16 @@
-// The built server as a child process: its settings, its addresses, its figures, its CPU time, its end.
-import { type ChildProcess, spawn } from 'node:child_process';
+// The built server, or another program in its place, as a child process of the bench: settings, ports, figures, CPU
+// time and end. Its working directory is temporary.
+import type { ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { exitOf, onParentDeath } from '../../scripts/kafka/process.ts';
+import { spawnGateway } from '../../scripts/lib/gateway-child.ts';
 import { childrenOf, cpuSecondsOf, residentBytesOf } from '../../scripts/lib/proc.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { writeLayout } from '../../src/spool/layout.ts';
 import { layoutName } from '../../src/spool/names.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-const beside = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 20_000;
 const POLL_MS = 50;
@@ -21,12 +19,6 @@ const STALL_TIMEOUT_MS = 20_000;
 const FASTEST_POLL_MS = 10;
 const SLOWEST_POLL_MS = 500;
 const LOG_TAIL_LINES = 15;
-/** A moment between the two: what is being written would otherwise come back. */
-const killAndRemove = (pid: number, directory: string) => {
-  const script = 'kill -9 "$1"; sleep 1; rm -rf "$2"';
-  return ['sh', '-c', script, 'sh', String(pid), directory];
-};
-
 /** Of the server's directory. */
 const SPOOL = 'spool';
 
@@ -43,11 +35,11 @@ export interface ServerOptions {
 
 export class ServerProcess {
   readonly #child: ChildProcess;
-  readonly #exited: Promise<number | undefined>;
+  readonly #exited: Promise<number | NodeJS.Signals>;
   readonly #signal: AbortSignal;
   readonly #directory: string;
   readonly #withoutKafka: boolean;
-  #log = '';
+  readonly #log: string[] = [];
 
   /** Resolves once the server serves and, unless `withoutKafka`, has its topics. Rejects with the end of its log. */
   static async start(options: ServerOptions): Promise<ServerProcess> {
@@ -66,40 +58,22 @@ export class ServerProcess {
 
   private constructor(options: ServerOptions, directory: string) {
     const { settings, signal, main, profileDir, withoutKafka = false } = options;
-    const flags = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
     this.#directory = directory;
     this.#signal = signal;
     this.#withoutKafka = withoutKafka;
-    this.#child = spawn(process.execPath, [...flags, main === undefined ? MAIN : beside(main)], {
-      cwd: directory,
-      env: {
-        PATH: process.env.PATH ?? '',
-        TCP_HOST: '127.0.0.1',
-        TCP_PORT: '0',
-        HTTP_PORT: '0',
-        // What a message costs is the same for each process; more of them are asked for.
-        TCP_PROCESSES: '1',
-        ...settings,
-        SPOOL_DIR: join(directory, SPOOL),
-        LOG_FORMAT: 'json',
+    const { child, exited } = spawnGateway(
+      {
+        directory,
+        env: { ...settings, SPOOL_DIR: join(directory, SPOOL) },
+        main,
+        nodeFlags: profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`],
+        signal,
+        removeOnDeath: true,
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // Its own process group: Ctrl-C is for us.
-      detached: true,
-      signal,
-      killSignal: 'SIGKILL',
-    });
-    const { pid, stdout, stderr } = this.#child;
-    const callOff = pid === undefined ? undefined : onParentDeath(killAndRemove(pid, directory));
-    this.#exited = exitOf(this.#child).then((code) => {
-      callOff?.();
-      return code;
-    });
-    this.#child.on('error', () => {});
-    for (const stream of [stdout, stderr])
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.#log += text;
-      });
+      (line) => this.#log.push(line),
+    );
+    this.#child = child;
+    this.#exited = exited;
   }
 
   get tcpPort(): number {
@@ -154,12 +128,12 @@ export class ServerProcess {
     const code = await this.#exited;
     clearTimeout(timer);
     await rm(this.#directory, { recursive: true, force: true });
-    if (code !== 0) throw new Error(`the server ended with ${code ?? 'a signal'} instead of 0`);
+    if (code !== 0) throw new Error(`the server ended with ${code} instead of 0`);
   }
 
   /** The error with the end of the server's log. */
   explained(error: unknown): Error {
-    const tail = this.#log.trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
+    const tail = this.#log.slice(-LOG_TAIL_LINES).join('\n');
     const message = error instanceof Error ? error.message : String(error);
     return new Error(`${message}\nThe end of the server's log:\n${tail}`, { cause: error });
   }
@@ -168,7 +142,7 @@ export class ServerProcess {
     const deadline = performance.now() + START_TIMEOUT_MS;
     for (;;) {
       if (this.#child.exitCode !== null) throw new Error('the server ended at its start');
-      if (this.#log.includes('TCP server listening on') && (await this.#isReady())) return;
+      if (this.#saying('TCP server listening on') && (await this.#isReady())) return;
       if (performance.now() > deadline)
         throw new Error(`the server is not ready after ${START_TIMEOUT_MS} ms`);
       await sleep(POLL_MS, undefined, { signal: this.#signal });
@@ -191,8 +165,12 @@ export class ServerProcess {
   }
 
   #portOf(words: string): number {
-    const line = this.#log.split('\n').find((text) => text.includes(words)) ?? '{}';
+    const line = this.#saying(words) ?? '{}';
     return Number((JSON.parse(line) as { msg?: string }).msg?.split(':').at(-1));
+  }
+
+  #saying(words: string): string | undefined {
+    return this.#log.find((line) => line.includes(words));
   }
 }
 

@@ -1,6 +1,6 @@
 // Whether a gateway under a steady load stays as it is. The rule: of the samples after the warm-up, the median of the
 // last third is held against that of the first third. Medians, so that one hiccup of the machine decides nothing.
-import { median } from '../figures.ts';
+import { median } from '../statistics.ts';
 import type { Sample } from './sample.ts';
 
 export interface FlatnessLimits {

@@ -3,15 +3,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { ChildError } from '../../load/child.ts';
 import { count, duration, rate, whole } from '../../load/command/parsers.ts';
+import { ChildError } from '../../load/processes/child.ts';
 import { LoadError } from '../../load/run.ts';
 import { SectionError, writeSection } from '../../scripts/docs/section.ts';
 import { ownOrGivenKafka } from '../../scripts/kafka/own-or-given.ts';
 import { KafkaUnavailableError } from '../../scripts/kafka/runtime.ts';
+import { positive, setting } from '../command/options.ts';
+import { runCommand } from '../command/run-command.ts';
 import { circumstances } from '../report/circumstances.ts';
-import { positive, setting } from '../report/options.ts';
-import { runCommand } from '../report/run-command.ts';
 import { Display } from './display.ts';
 import { type FlatnessLimits, MIN_SAMPLES } from './flatness.ts';
 import { resultText, sectionText } from './report.ts';

@@ -1,9 +1,9 @@
 // A sustained run for people: a row for each part of its time, what was judged, the verdict. No I/O.
 
 import { markdownTable } from '../../scripts/docs/markdown.ts';
-import { median } from '../figures.ts';
 import { circumstancesText } from '../report/circumstances.ts';
 import { table } from '../report/report.ts';
+import { median } from '../statistics.ts';
 import type { FlatnessLimits, Judgement } from './flatness.ts';
 import type { SustainedResult } from './result.ts';
 import type { Sample } from './sample.ts';

@@ -3,8 +3,7 @@ import type { LoadPlan } from '../../load/plan.ts';
 import type { LoadResult } from '../../load/report/result.ts';
 import { runLoad } from '../../load/run.ts';
 import { ordinaryPlan, readLive } from '../load-plan.ts';
-import { proveAllThere } from '../servers/gateway.ts';
-import { type OwnGateway, withOwnGateway } from '../servers/loaded-gateway.ts';
+import { type OwnGateway, proveAllThere, withOwnGateway } from '../servers/own-gateway.ts';
 import type { Display } from './display.ts';
 import { type Sample, takeSamples } from './sample.ts';
 

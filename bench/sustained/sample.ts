@@ -44,7 +44,7 @@ export async function takeSamples(
   { server, everyMs, warmUpMs, taken }: SamplerOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const loading = () => progress().phase === 'load';
+  const loading = () => progress().stage === 'load';
   while (!loading()) await sleep(POLL_MS, undefined, { signal });
   const startMs = performance.now();
   progress().totals.takeRecent();

@@ -3,10 +3,10 @@
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
+import { serveCalls } from '../../load/processes/child.ts';
 import { kafkaClient } from '../../scripts/kafka/client.ts';
 import { FIRST_SEQ } from '../devices/lines.ts';
-import { type LatencySummary, latencySummary } from '../figures.ts';
-import { serveCalls } from '../worker-process.ts';
+import { type LatencySummary, latencySummary } from '../statistics.ts';
 
 export interface ConsumerCalls {
   start(options: { readonly bootstrap: string; readonly topic: string }): Promise<void>;

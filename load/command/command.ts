@@ -1,68 +1,45 @@
-// The grammar of `sluice load`: its options, checked here, run elsewhere.
-import { type Command, Option } from 'commander';
+// The command line of the load tool: its options and help. Checks them and starts nothing.
+import { Command, Option } from 'commander';
+import { conflictIn, type LoadOptions } from './options.ts';
 import * as parse from './parsers.ts';
 
-/** As given; what the settings know is filled in later. */
-export interface LoadOptions {
-  readonly target?: { readonly host: string; readonly port: number };
-  readonly connections: number;
-  readonly processes: number;
-  readonly rate: number;
-  readonly step?: { readonly perSecond: number } | { readonly percent: number };
-  readonly ramp: number;
-  readonly duration: number;
-  readonly warmUp: number;
-  readonly think?: number;
-  readonly size?: number;
-  readonly shape: parse.ShapeOption;
-  readonly perWrite: number;
-  readonly seq: boolean;
-  readonly window: number;
-  readonly bad: number;
-  readonly slowReaders: number;
-  readonly churn: number;
-  readonly zipcodes?: number;
-  readonly token?: string;
-  readonly seed: number;
-  readonly brokers?: string;
-  readonly topic?: string;
-  readonly readBack: boolean;
-  readonly live: boolean;
-  readonly settle: number;
-  readonly reconnect: number;
-  readonly maxP99?: number;
-  readonly json?: string;
+const DESCRIPTION = 'load a gateway with devices, and prove from Kafka that everything arrived';
+
+const examples = (name: string) => `
+Examples:
+  ${name}                                              100 devices, 1000 messages a second, 10 seconds
+  ${name} --rate 20000 --per-write 50 --warm-up 3s     paced; latencies without the first three seconds
+  ${name} --rate max --no-live --processes 2           at full speed; the topic is read afterwards
+  ${name} --rate 5000 --step 25% --max-p99 20          raises the rate until p99 is above 20 ms
+  ${name} --connections 10000 --ramp 30s --churn 1%    many devices that come and go
+
+Exit codes: 0 nothing lost, duplicated, reordered or corrupted; 1 otherwise; 2 loss unknown, because Kafka could not
+be read; 64 wrong command line
+What each option does and how latencies are counted: docs/load-testing.md`;
+
+/** Adds `load` to the commands of the gateway. `chosen` is called while the command line is parsed. */
+export function addLoadCommand(program: Command, chosen: (options: LoadOptions) => void): void {
+  configure(program.command('load').description(DESCRIPTION), 'sluice load', chosen);
 }
 
-const EXAMPLES = `
-Examples:
-  sluice load                                              100 devices, 1000 messages a second, 10 seconds
-  sluice load --rate 20000 --per-write 50 --warm-up 3s     paced; latencies without the first three seconds
-  sluice load --rate max --no-live --processes 2           as fast as taken; the topic is read afterwards
-  sluice load --rate 5000 --step 25% --max-p99 20          raises the rate until p99 is above 20 ms
-  sluice load --connections 10000 --ramp 30s --churn 1%    many devices that come and go
+/** The load tool as a program of its own. */
+export function loadProgram(chosen: (options: LoadOptions) => void): Command {
+  const program = new Command('sluice-load').description(DESCRIPTION);
+  return configure(program, 'sluice-load', chosen);
+}
 
-Exit codes: 0 nothing lost, duplicated, reordered or corrupted, 1 otherwise, 2 loss unknown because Kafka could not be
-read, 64 wrong command line
-How latencies are counted and what each option does: docs/load-testing.md`;
-
-/** `chosen` is called while the command line is parsed. */
-export function addLoadCommand(program: Command, chosen: (options: LoadOptions) => void): void {
-  const load = program
-    .command('load')
-    .description('devices that load a gateway, and the proof from Kafka that all of it arrived')
-    .helpOption('-h, --help', 'print this help')
-    .allowExcessArguments(false);
+function configure(load: Command, name: string, chosen: (options: LoadOptions) => void): Command {
+  load.helpOption('-h, --help', 'print this help').allowExcessArguments(false);
   addLoadOptions(load);
   addReadBackOptions(load);
-  load.addHelpText('after', EXAMPLES).action((options: LoadOptions) => {
-    const problem = parse.conflictOf(options);
+  return load.addHelpText('after', examples(name)).action((options: LoadOptions) => {
+    const problem = conflictIn(options);
     if (problem !== undefined) load.error(`error: ${problem}`);
     chosen(options);
   });
 }
 
-/** `byDefault` as one would write it; what has none is left out. */
+/** @param byDefault as a user would write it */
 function add<T>(
   load: Command,
   [flags, about]: readonly [flags: string, about: string],
@@ -75,34 +52,34 @@ function add<T>(
 
 function addLoadOptions(load: Command): void {
   add(load, ['--target <host:port>', 'the gateway (default: 127.0.0.1 and TCP_PORT)'], parse.target);
-  add(load, ['-c, --connections <count>', 'devices'], parse.count, '100');
-  add(load, ['--processes <count>', 'processes that share them'], parse.count, '1');
-  add(load, ['-r, --rate <messages/s>', 'over all devices, or max: as fast as taken'], parse.rate, '1000');
-  add(load, ['-d, --duration <duration>', 'of the load, of each step'], parse.duration, '10s');
-  add(load, ['--ramp <duration>', 'before it: devices open one by one, the rate grows'], parse.duration, '0');
-  add(load, ['--warm-up <duration>', 'of the duration: latencies do not count yet'], parse.duration, '0');
-  add(load, ['--step <messages/s | percent>', 'raise the rate by so much until it breaks'], parse.step);
-  add(load, ['--max-p99 <ms>', 'what p99 may be (default with --step: 100)'], parse.milliseconds);
-  add(load, ['--size <bytes>', 'of a line (default: 170; of a batch 150 a reading)'], parse.size);
+  add(load, ['-c, --connections <count>', 'number of devices'], parse.count, '100');
+  add(load, ['--processes <count>', 'processes that the devices are spread over'], parse.count, '1');
+  add(load, ['-r, --rate <messages/s>', 'over all devices; max: at full speed'], parse.rate, '1000');
+  add(load, ['-d, --duration <duration>', 'of the load; with --step, of each step'], parse.duration, '10s');
+  add(load, ['--ramp <duration>', 'before the load: devices connect one by one'], parse.duration, '0');
+  add(load, ['--warm-up <duration>', 'start of the load whose latencies do not count'], parse.duration, '0');
+  add(load, ['--step <messages/s | percent>', 'raise the rate by this until a step fails'], parse.step);
+  add(load, ['--max-p99 <ms>', 'highest p99 allowed (default with --step: 100)'], parse.milliseconds);
+  add(load, ['--size <bytes>', 'of a line (default: 170; in a batch 150 a reading)'], parse.size);
   add(load, ['--shape <shape>', 'flat, pairs (name=value text), batch:N (N readings)'], parse.shape, 'flat');
-  add(load, ['--per-write <count>', 'lines that a device writes at once'], parse.count, '1');
-  load.option('--no-seq', 'ask for no confirmations');
-  add(load, ['--window <count>', 'messages that a device may have unconfirmed'], parse.count, '1000');
-  add(load, ['--bad <share>', 'lines that must be refused, such as 0.01 or 1%'], parse.share, '0');
-  add(load, ['--slow-readers <count>', 'devices that read their answers slowly'], parse.whole, '0');
-  add(load, ['--churn <share>', 'devices that close and connect again, a second'], parse.share, '0');
-  add(load, ['--think <duration>', 'between an answer and the next write; with --rate max'], parse.duration);
+  add(load, ['--per-write <count>', 'lines in one write of a device'], parse.count, '1');
+  load.option('--no-seq', 'do not ask for confirmations');
+  add(load, ['--window <count>', 'unconfirmed messages that a device may have'], parse.count, '1000');
+  add(load, ['--bad <share>', 'of lines that must be refused, such as 0.01 or 1%'], parse.share, '0');
+  add(load, ['--slow-readers <count>', 'devices that read their replies slowly'], parse.whole, '0');
+  add(load, ['--churn <share>', 'of devices that reconnect each second'], parse.share, '0');
+  add(load, ['--think <duration>', 'between a reply and the next write; needs --rate max'], parse.duration);
   add(load, ['--zipcodes <count>', 'different ones (default: one a device, up to 1000)'], parse.count);
-  load.option('--token <token>', 'that devices identify with');
-  add(load, ['--seed <number>', 'for figures and chance'], parse.whole, '1');
+  load.option('--token <token>', 'that the devices identify with');
+  add(load, ['--seed <number>', 'of the random values'], parse.whole, '1');
 }
 
 function addReadBackOptions(load: Command): void {
-  add(load, ['--brokers <host:port,...>', 'to read from (default: KAFKA_BROKERS)'], parse.brokers);
-  add(load, ['--topic <name>', 'to read (default: KAFKA_TOPIC_METRICS)'], parse.topic);
-  load.option('--no-read-back', 'do not read the topic: nothing is proved then');
-  load.option('--no-live', 'read it after the load only: no latency to the consumer');
-  add(load, ['--settle <duration>', 'without progress for so long, the rest is lost'], parse.duration, '10s');
-  add(load, ['--reconnect <duration>', 'without Kafka for so long, loss is unknown'], parse.duration, '2m');
-  load.option('--json <file>', 'write everything that was found out there too');
+  add(load, ['--brokers <host:port,...>', 'Kafka to read from (default: KAFKA_BROKERS)'], parse.brokers);
+  add(load, ['--topic <name>', 'topic to read (default: KAFKA_TOPIC_METRICS)'], parse.topic);
+  load.option('--no-read-back', 'do not read the topic; then nothing is proved');
+  load.option('--no-live', 'read the topic after the load; then consumer latency is not measured');
+  add(load, ['--settle <duration>', 'without progress: the rest counts as lost'], parse.duration, '10s');
+  add(load, ['--reconnect <duration>', 'without Kafka: loss counts as unknown'], parse.duration, '2m');
+  load.option('--json <file>', 'also write all results to this file');
 }

@@ -1,23 +1,16 @@
-// The options' texts to values, each refused with what is allowed; and what does not go together.
+// Turns the text of each option into a value, or refuses it and says what is allowed.
 import { InvalidArgumentError } from 'commander';
-import { durationText, parseDuration, parseSize } from '../../src/config/kinds.ts';
+import { parseDuration, parseSize } from '../../src/config/kinds.ts';
 import { settingsSchema } from '../../src/config/settings.ts';
-import type { LoadOptions } from './command.ts';
+import type { Shape, Step, Target } from '../plan.ts';
 
-export type ShapeOption =
-  | { readonly kind: 'flat' }
-  | { readonly kind: 'pairs' }
-  | { readonly kind: 'batch'; readonly readings: number };
-
-const MAX_CONNECTIONS = 1_000_000;
-const MAX_PROCESSES = 64;
 const MAX_BATCH = 1000;
 
 const refuse = (allowed: string): never => {
   throw new InvalidArgumentError(`allowed: ${allowed}.`);
 };
 
-export function target(text: string): { host: string; port: number } {
+export function target(text: string): Target {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   const host = match?.[1] ?? match?.[2];
@@ -39,12 +32,12 @@ export function rate(text: string): number {
   return positive(text) ?? refuse('messages a second, or max');
 }
 
-export function step(text: string): { perSecond: number } | { percent: number } {
+export function step(text: string): Step {
   const percent = text.endsWith('%') ? positive(text.slice(0, -1)) : undefined;
   if (percent !== undefined) return { percent };
   const perSecond = positive(text);
   return perSecond === undefined
-    ? refuse('messages a second such as 5000, or percent such as 25%')
+    ? refuse('messages a second, such as 5000, or percent, such as 25%')
     : { perSecond };
 }
 
@@ -68,7 +61,7 @@ export function share(text: string): number {
   return value >= 0 && value < 1 ? value : refuse('a share below 1, such as 0.01 or 1%');
 }
 
-export function shape(text: string): ShapeOption {
+export function shape(text: string): Shape {
   if (text === 'flat' || text === 'pairs') return { kind: text };
   const readings = Number(/^batch:(\d{1,4})$/.exec(text)?.[1]);
   if (!(readings >= 1 && readings <= MAX_BATCH))
@@ -78,7 +71,7 @@ export function shape(text: string): ShapeOption {
 
 export function brokers(text: string): string {
   const parsed = settingsSchema.shape.KAFKA_BROKERS.safeParse(text);
-  if (!parsed.success || parsed.data.length === 0) refuse('host:port divided by commas');
+  if (!parsed.success || parsed.data.length === 0) refuse('host:port, separated by commas');
   return text;
 }
 
@@ -90,24 +83,4 @@ export function topic(text: string): string {
 function positive(text: string): number | undefined {
   const value = /^\d{1,9}(?:\.\d{1,6})?$/.test(text) ? Number(text) : 0;
   return value > 0 ? value : undefined;
-}
-
-/** The first thing that does not go together, in words. */
-export function conflictOf(options: LoadOptions): string | undefined {
-  const { connections, processes, rate, step, think, slowReaders, perWrite, window, seq } = options;
-  const { duration, warmUp, readBack, live, maxP99 } = options;
-  if (connections > MAX_CONNECTIONS) return `--connections: at most ${MAX_CONNECTIONS}`;
-  if (processes > Math.min(MAX_PROCESSES, connections))
-    return `--processes: at most ${MAX_PROCESSES}, and no more than connections`;
-  if (duration === 0) return '--duration 0: there would be no load';
-  if (warmUp >= duration)
-    return `--warm-up ${durationText(warmUp)}: nothing is left of a duration of ${durationText(duration)}`;
-  if (slowReaders > connections) return `--slow-readers ${slowReaders}: there are ${connections} connections`;
-  if (think !== undefined && rate !== 0) return '--think is instead of a rate: it wants --rate max';
-  if (step !== undefined && rate === 0) return '--step wants a --rate to begin with';
-  if (perWrite > window && seq) return `--per-write ${perWrite}: more than the --window of ${window}`;
-  const measured = seq || (readBack && live);
-  if (!measured && (step !== undefined || maxP99 !== undefined))
-    return '--step and --max-p99 want a latency: --seq, or the topic read live';
-  return undefined;
 }

@@ -20,13 +20,13 @@ export function showProgress(text: LiveText, progress: () => Progress): void {
   });
 }
 
-export function screen({ phase, share, rate, totals }: Progress, recent: Recent): string {
+export function screen({ stage, share, rate, totals }: Progress, recent: Recent): string {
   const { counts } = totals;
   const filled = Math.round(share * BAR_WIDTH);
   const bar = `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)}`;
   const asked = rate > 0 ? `${whole(rate)}/s` : 'as fast as taken';
   const rows = [
-    `${bar} ${Math.round(share * 100)} %  ${phase}, ${asked}, ${whole(counts.open)} open`,
+    `${bar} ${Math.round(share * 100)} %  ${stage}, ${asked}, ${whole(counts.open)} open`,
     row('sent', counts.messages, recent.sentPerSecond),
     row('confirmed', counts.confirmed, recent.confirmedPerSecond, recent.confirmed),
     row('in Kafka', totals.delivered, recent.deliveredPerSecond, recent.consumed),
@@ -43,10 +43,10 @@ function row(name: string, count: number, perSecond: number, latency?: LatencySu
 const latencyText = ({ p50, p99, max }: LatencySummary): string =>
   `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, max ${max.toFixed(1)} ms`;
 
-export function plainLine({ phase, totals }: Progress, recent: Recent): string {
+export function plainLine({ stage, totals }: Progress, recent: Recent): string {
   const { counts } = totals;
   return [
-    `${phase}: sent ${whole(counts.messages)} (${whole(recent.sentPerSecond)}/s)`,
+    `${stage}: sent ${whole(counts.messages)} (${whole(recent.sentPerSecond)}/s)`,
     `confirmed ${whole(counts.confirmed)}`,
     `in Kafka ${whole(totals.delivered)}`,
     ...(recent.confirmed.count > 0 ? [latencyText(recent.confirmed)] : []),

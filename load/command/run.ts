@@ -1,19 +1,19 @@
 // `sluice load` as a process: plan, display, Ctrl-C, report, exit code.
 import { writeFile } from 'node:fs/promises';
-import { say } from '../../src/cli/output.ts';
 import type { Loaded } from '../../src/config/load.ts';
-import { ChildError } from '../child.ts';
+import { printable } from '../../src/config/printable.ts';
 import type { LoadPlan } from '../plan.ts';
+import { ChildError } from '../processes/child.ts';
 import { reportText, stepLine } from '../report/report.ts';
 import { isUnknown } from '../report/result.ts';
 import { LoadError, type Progress, runLoad } from '../run.ts';
-import type { LoadOptions } from './command.ts';
 import { LiveText } from './live-text.ts';
-import { planOf } from './plan-of-options.ts';
+import type { LoadOptions } from './options.ts';
+import { planOf } from './plan-from-options.ts';
 import { showProgress } from './progress.ts';
 
 /** sysexits.h EX_USAGE: also for settings that the load cannot use. */
-const EXIT_USAGE = 64;
+export const EXIT_USAGE = 64;
 /** No fault was found, but Kafka could not be read. */
 const EXIT_UNKNOWN = 2;
 const EXIT_INTERRUPTED = 130;
@@ -88,3 +88,6 @@ function interrupted(first: () => void): AbortSignal {
 /** The JSON file, or one of the settings' certificates. */
 const isFileError = (error: unknown): boolean =>
   error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
+
+/** A line for people, apart from the report on standard output. */
+const say = (text: string) => process.stderr.write(`sluice: ${printable(text)}\n`);

@@ -1,15 +1,16 @@
 // The entry of a process of devices: calls in, a report now and then out.
-import { serveCalls } from '../child.ts';
+
 import { shareOf } from '../plan.ts';
+import { serveCalls } from '../processes/child.ts';
 import type { DeviceAccount } from '../verification/ledger.ts';
-import { Fleet, type FleetOptions, type Stretch } from './fleet.ts';
+import { Fleet, type FleetOptions, type Phase } from './fleet.ts';
 import { descriptorProblem } from './sources.ts';
 
 export interface DeviceCalls {
   /** Rejects where this process may not open so many files. */
   setUp(options: FleetOptions): void;
   open(options: { readonly timeoutMs: number }): Promise<void>;
-  run(options: { readonly stretch: Stretch; readonly rampMs: number }): Promise<void>;
+  run(options: { readonly phase: Phase; readonly rampMs: number }): Promise<void>;
   /** Also tells the ledgers as they then are. */
   drain(options: { readonly settleMs: number }): Promise<DeviceAccount[]>;
   close(options: { readonly timeoutMs: number }): Promise<DeviceAccount[]>;
@@ -45,7 +46,7 @@ const channel = serveCalls<DeviceCalls>({
     setInterval(() => channel.report(theFleet().stats.report()), REPORT_MS).unref();
   },
   open: ({ timeoutMs }) => reported(() => theFleet().open(timeoutMs)),
-  run: ({ stretch, rampMs }) => reported(() => theFleet().run(stretch, rampMs)),
+  run: ({ phase, rampMs }) => reported(() => theFleet().run(phase, rampMs)),
   drain: ({ settleMs }) =>
     reported(async () => {
       await theFleet().drain(settleMs);

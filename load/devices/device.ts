@@ -1,7 +1,7 @@
 // One device: its connection, again and again, what it writes when, and the answers to it. What is due is told
-// from outside (owe), or by itself where the load has no rate.
+// from outside (schedule), or by itself where the load has no rate.
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../processes/clock.ts';
 import type { DeviceStats } from '../report/counters.ts';
 import { DeviceLedger } from '../verification/ledger.ts';
 import { BadLineBook } from './bad-lines.ts';
@@ -65,8 +65,8 @@ export class Device {
   #retryMs = FIRST_RETRY_MS;
   #timer: NodeJS.Timeout | undefined;
   /** Writes that are due, and when the first of them was. */
-  #owed = 0;
-  #owedSinceUs = 0;
+  #dueWrites = 0;
+  #nextDueUs = 0;
   #periodUs = 0;
 
   constructor(shared: DeviceHost, options: DeviceOptions) {
@@ -117,26 +117,26 @@ export class Device {
   }
 
   /** One more write is due at that time, the next ones each a period later. Kept however long it cannot be sent. */
-  owe(dueUs: number, periodUs: number): void {
-    if (this.#owed === 0) this.#owedSinceUs = dueUs;
-    this.#owed++;
+  schedule(dueUs: number, periodUs: number): void {
+    if (this.#dueWrites === 0) this.#nextDueUs = dueUs;
+    this.#dueWrites++;
     this.#periodUs = periodUs;
     this.pump();
   }
 
   /** What is due is no more. Answers how many lines that is. */
   forget(): number {
-    const lines = this.#owed * this.#shared.linesPerWrite;
-    this.#owed = 0;
+    const lines = this.#dueWrites * this.#shared.linesPerWrite;
+    this.#dueWrites = 0;
     return lines;
   }
 
   /** Writes what is due, or without a rate as long as the socket takes it. */
   pump(): void {
-    while (this.#owed > 0 && this.#hasRoom) {
-      const dueUs = this.#owedSinceUs;
-      this.#owed--;
-      this.#owedSinceUs += this.#periodUs;
+    while (this.#dueWrites > 0 && this.#hasRoom) {
+      const dueUs = this.#nextDueUs;
+      this.#dueWrites--;
+      this.#nextDueUs += this.#periodUs;
       this.#write(dueUs);
     }
     if (!this.#goingOn) this.#writeFast();

@@ -1,7 +1,7 @@
 // The devices of one process: opened, paced, churned, drained and closed together.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Clock } from '../clock.ts';
 import { isSlow, type LoadPlan, shareOf } from '../plan.ts';
+import { Clock } from '../processes/clock.ts';
 import { seededRandom } from '../random.ts';
 import { DeviceStats } from '../report/counters.ts';
 import type { DeviceAccount } from '../verification/ledger.ts';
@@ -21,8 +21,8 @@ export interface FleetOptions {
   readonly clockOffsetUs: number;
 }
 
-/** A stretch of load; microseconds on the run's clock. */
-export interface Stretch {
+/** A phase of load; microseconds on the run's clock. */
+export interface Phase {
   readonly startUs: number;
   readonly endUs: number;
   /** Messages due before do not count in the latencies. */
@@ -86,8 +86,8 @@ export class Fleet {
     }
   }
 
-  /** Runs until the end of the stretch, or of the load. With a ramp the connections are opened on the way. */
-  async run({ startUs, endUs, measureFromUs, rate }: Stretch, rampMs: number): Promise<void> {
+  /** Runs until the end of the phase, or of the load. With a ramp the connections are opened on the way. */
+  async run({ startUs, endUs, measureFromUs, rate }: Phase, rampMs: number): Promise<void> {
     this.stats.measureFromUs = measureFromUs;
     if (rampMs > 0) this.#ramp(startUs, rampMs);
     const churn = setInterval(() => this.#churn(CHURN_TICK_MS), CHURN_TICK_MS);
@@ -138,7 +138,7 @@ export class Fleet {
     this.#stopped = true;
   }
 
-  async #runPaced({ startUs, endUs, rate }: Pick<Stretch, 'startUs' | 'endUs' | 'rate'>): Promise<void> {
+  async #runPaced({ startUs, endUs, rate }: Pick<Phase, 'startUs' | 'endUs' | 'rate'>): Promise<void> {
     const { plan, process } = this.#options;
     const ownRate = (rate * this.#devices.length) / plan.connections;
     const slotUs = (1e6 * plan.linesPerWrite) / ownRate;

@@ -4,7 +4,7 @@
 /** What has something due; a device, for the schedule. */
 export interface Paced {
   readonly takesPart: boolean;
-  owe(dueUs: number, periodUs: number): void;
+  schedule(dueUs: number, periodUs: number): void;
 }
 
 export interface PaceOptions {
@@ -44,7 +44,7 @@ export class Pace {
       const device = this.#devices[this.#turn] as Paced;
       this.#turn = (this.#turn + this.#stride) % this.#devices.length;
       this.#slot++;
-      if (device.takesPart) device.owe(Math.round(dueUs), periodUs);
+      if (device.takesPart) device.schedule(Math.round(dueUs), periodUs);
     }
   }
 }

@@ -1,7 +1,7 @@
 // What a run found out, as the JSON file has it, and what of it is a fault.
 
 import type { LoadPlan } from '../plan.ts';
-import type { Verdict } from '../verification/judge.ts';
+import type { Verdict } from '../verification/verifier.ts';
 import type { Counts } from './counters.ts';
 import type { LatencySummary } from './histogram.ts';
 
@@ -71,7 +71,7 @@ export function faultsOf(result: Omit<LoadResult, 'faults'>): string[] {
   add(counts.away, 'devices without a connection at the end');
   add(counts.unconfirmed, 'never confirmed');
   add(counts.badWrong, 'bad lines not refused as they should');
-  const p99 = judgedP99(latencyMs);
+  const p99 = decisiveP99(latencyMs);
   if (plan.step === undefined && p99 !== undefined && p99 > plan.maxP99Ms)
     faults.push(`p99 is ${p99.toFixed(1)} ms, allowed are ${plan.maxP99Ms}`);
   return faults;
@@ -84,6 +84,6 @@ export const isUnknown = ({ faults, readBack }: LoadResult): boolean =>
   readBack?.unread !== undefined && faults.length === 1;
 
 /** Milliseconds to the confirmation where there is one, otherwise to the consumer. */
-export function judgedP99({ confirmed, consumed }: Latencies): number | undefined {
+export function decisiveP99({ confirmed, consumed }: Latencies): number | undefined {
   return confirmed?.p99 ?? consumed?.p99;
 }

@@ -7,7 +7,7 @@ export interface Range {
   readonly end: number;
 }
 
-/** A device's ledger on its way to the judge. Everything is counted in messages. */
+/** A device's ledger on its way to the verifier. Everything is counted in messages. */
 export interface DeviceAccount {
   readonly device: number;
   readonly sent: number;

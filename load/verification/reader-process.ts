@@ -1,13 +1,13 @@
 // The entry of the process that reads the topic back and judges it.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { serveCalls } from '../child.ts';
-import { Clock } from '../clock.ts';
 import { type LoadPlan, readingsOf } from '../plan.ts';
+import { serveCalls } from '../processes/child.ts';
+import { Clock } from '../processes/clock.ts';
 import { Histogram, type PackedHistogram } from '../report/histogram.ts';
-import { TopicJudge, type Verdict } from './judge.ts';
 import type { DeviceAccount } from './ledger.ts';
 import { Patience } from './patience.ts';
 import { TopicReader } from './topic-reader.ts';
+import { TopicVerifier, type Verdict } from './verifier.ts';
 
 export interface ReaderReport {
   readonly delivered: number;
@@ -41,7 +41,7 @@ const POLL_MS = 50;
 
 const consumed = new Histogram();
 let reader: TopicReader | undefined;
-let judge: TopicJudge | undefined;
+let verifier: TopicVerifier | undefined;
 let clock = new Clock();
 let measureFromUs = 0;
 let live = false;
@@ -49,18 +49,18 @@ let live = false;
 function onBatch(values: readonly Buffer[]): void {
   const nowUs = clock.nowUs();
   for (const value of values) {
-    const dueUs = judge?.see(value);
+    const dueUs = verifier?.add(value);
     if (live && dueUs !== undefined && dueUs >= measureFromUs) consumed.record(nowUs - dueUs);
   }
 }
 
-function parts(): { reader: TopicReader; judge: TopicJudge } {
-  if (reader === undefined || judge === undefined) throw new Error('start first');
-  return { reader, judge };
+function parts(): { reader: TopicReader; verifier: TopicVerifier } {
+  if (reader === undefined || verifier === undefined) throw new Error('start first');
+  return { reader, verifier };
 }
 
 const report = () => {
-  const report: ReaderReport = { delivered: judge?.delivered ?? 0, consumed: consumed.take() };
+  const report: ReaderReport = { delivered: verifier?.delivered ?? 0, consumed: consumed.take() };
   channel.report(report);
 };
 
@@ -69,7 +69,7 @@ const channel = serveCalls<ReaderCalls>({
     if (plan.readBack === undefined) throw new Error('nothing to read');
     clock = new Clock(clockOffsetUs);
     live = plan.readBack.live;
-    judge = new TopicJudge({ run, devices: plan.connections, readings: readingsOf(plan.shape) });
+    verifier = new TopicVerifier({ run, devices: plan.connections, readings: readingsOf(plan.shape) });
     reader = new TopicReader(plan.readBack, `sluice-load-${run}`, { batch: onBatch });
     await reader.noteStart();
     if (live) await reader.start();
@@ -81,15 +81,15 @@ const channel = serveCalls<ReaderCalls>({
   },
 
   async settle({ accounts, settleMs, reconnectMs }) {
-    const { reader, judge } = parts();
+    const { reader, verifier } = parts();
     void reader.start().catch(() => {});
     const patience = new Patience(settleMs);
     for (;;) {
       // Even if nothing is missing: the rest of the topic may hold copies.
       const unread = await reader.readToEnd(reconnectMs);
-      const verdict = judge.verdict(accounts);
+      const verdict = verifier.verdict(accounts);
       // Time without Kafka does not count: the gateway could not deliver either.
-      const waits = verdict.lost > 0 && patience.lasts(`${judge.delivered} ${reader.interruptions}`);
+      const waits = verdict.lost > 0 && patience.lasts(`${verifier.delivered} ${reader.interruptions}`);
       if (unread !== undefined || !waits) {
         report();
         return { ...verdict, ...(unread !== undefined && { unread }) };

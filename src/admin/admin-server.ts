@@ -1,4 +1,4 @@
-// What operators see of a gateway, however many processes it is: the admin port and the statistics line.
+// What operators see of a gateway: the admin port and the statistics line. One for all processes.
 import type { AddressInfo } from 'node:net';
 import type { Settings } from '../config/settings.ts';
 import type { Logger } from '../log/logger.ts';
@@ -7,7 +7,7 @@ import type { Snapshot } from './snapshot.ts';
 import { startStatsLog } from './stats-line.ts';
 
 export interface AdminServer {
-  /** Null where HTTP_PORT is empty; rejects with AdminListenError. */
+  /** Resolves with null if HTTP_PORT is empty. Rejects with AdminListenError. */
   start(): Promise<AddressInfo | null>;
   startStatistics(): void;
   close(): Promise<void>;

@@ -1,43 +1,44 @@
-// The admin listener: health, metrics and stats over plain HTTP, read only. Every answer is made from one
-// snapshot; nothing here changes anything, and nobody on this port can take memory or time from the devices.
+// The admin port: health, metrics and statistics over plain HTTP. Each answer comes from one snapshot. It changes
+// nothing, and its limits keep clients from taking memory or time from the devices.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIPv4, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { rateLimited } from '../log/rate-limited-log.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
-import { NotStartedError, type OtherTopic, type Snapshot } from './snapshot.ts';
+import type { OtherTopic } from './other-topics.ts';
+import { NotStartedError, type Snapshot } from './snapshot.ts';
 
 export const ADMIN_LIMITS = {
-  /** A few scrapers, probes and browsers; more are closed at once. */
+  /** Enough for scrapers, probes and browsers. Further connections are closed at once. */
   maxConnections: 64,
   maxHeaderBytes: 8 * 1024,
-  /** From the connection or the last answer's end to the whole next request. */
+  /** From the connection, or the end of the last answer, until the next request is complete. */
   requestTimeoutMs: 5_000,
   keepAliveMs: 5_000,
-  /** A client that takes nothing of its answer for so long is cut. */
+  /** A client that reads nothing of its answer for so long is cut off. */
   idleMs: 10_000,
 } as const;
 
 export interface HttpServerOptions {
   /** HTTP_HOST. */
   readonly host: string;
-  /** HTTP_PORT, 0 = any free one. */
+  /** HTTP_PORT, 0 = any free port. */
   readonly port: number;
-  /** Rejects with NotStartedError where there are no figures yet. */
+  /** Rejects with NotStartedError if there are no figures yet. */
   readonly snapshot: () => Snapshot | Promise<Snapshot>;
   readonly log: Logger;
   readonly limits?: Partial<Record<keyof typeof ADMIN_LIMITS, number>>;
 }
 
 export interface HttpServer {
-  /** Resolves with the real address; rejects with AdminListenError. */
+  /** Resolves with the address of the port. Rejects with AdminListenError. */
   start(): Promise<AddressInfo>;
-  /** Ends every connection, whatever its client is doing. Safe to call twice, and without start. */
+  /** Cuts every connection. Safe to call twice, and without start(). */
   close(): Promise<void>;
 }
 
-/** The admin listener could not be opened; `cause` is the system's error. */
+/** The admin port could not be opened; `cause` is the system's error. */
 export class AdminListenError extends Error {
   readonly code = 'admin_listen_failed';
   readonly retriable = false;
@@ -80,7 +81,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const limits = { ...ADMIN_LIMITS, ...options.limits };
   const answering = new WeakSet<Socket>();
   let failure: unknown;
-  // A failing scrape repeats for ever.
+  // A scrape that fails is repeated for ever, and would fill the log.
   const logFailure = rateLimited({ everyMs: 60_000 }, (count) =>
     log.error({ err: failure, count }, 'Admin HTTP failed'),
   );
@@ -90,8 +91,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
   let onLoopback = true;
 
-  // A broken request ("clientError") and a connection reset are left to node: it answers 400, 408 or 431
-  // where the socket still takes it, and closes.
+  // No listener for "clientError": Node answers a broken request with 400, 408 or 431 itself, and closes.
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.requestTimeoutMs,
@@ -102,14 +102,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   server.maxConnections = limits.maxConnections;
   server.timeout = limits.idleMs;
   server.on('request', (request, response) => void handle(request, response));
-  // Without this, `Expect: 100-continue` would be told to send a body that nobody reads.
+  // Otherwise Node would tell `Expect: 100-continue` to send a body that nobody reads.
   server.on('checkContinue', (request, response) => void handle(request, response));
-  // While listening, this is accept() failing (EMFILE): it passes, and must not end the process.
+  // While the server listens, accept() may fail (EMFILE). That passes and must not end the process.
   server.on('error', (error) => server.listening && complain(error));
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
-    // One answer at a time: requests pipelined ahead of reading would each park a reply in memory.
+    // One answer at a time: each pipelined request would otherwise hold an answer in memory.
     if (answering.has(socket)) socket.destroy();
     if (socket.destroyed) return;
     answering.add(socket);
@@ -167,7 +167,7 @@ function send(
   { status, type, body, allow }: Reply,
 ): void {
   if (response.destroyed || response.headersSent) return;
-  // A body is never read, so what follows it on the connection cannot be told from it.
+  // The body is never read, so a next request on this connection could not be told from it.
   if (hasBody(request)) response.shouldKeepAlive = false;
   response.writeHead(status, {
     'Content-Type': type,
@@ -185,7 +185,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
 
 function readiness(snapshot: Snapshot): Reply {
   const { ready, reasons } = snapshot.readiness;
-  // Devices are served all the same, so these do not change the status.
+  // Devices are served all the same, so other topics do not change the status.
   const otherTopics = snapshot.spool.otherTopics.flatMap(otherTopicText);
   const waiting = otherTopics.length > 0 && { otherTopics };
   return ready ? json(200, { ready, ...waiting }) : json(503, { ready, reasons, ...waiting });
@@ -216,8 +216,8 @@ function json(status: number, body: unknown): Reply {
 }
 
 /**
- * A web page can point a name of its own at 127.0.0.1 and read what it finds there (DNS rebinding); its
- * requests carry that name. Without a Host (HTTP/1.0 health checks) it was no browser.
+ * Against DNS rebinding: a web page can point its own name at 127.0.0.1 and read our answers, but its requests carry that
+ * name. Browsers always send a Host; HTTP/1.0 health checks may not.
  */
 function isLocalName(header: string | undefined, boundHost: string): boolean {
   if (header === undefined) return true;

@@ -1,19 +1,16 @@
-// What the process costs and how late its event loop runs. Reading it never throws, also not in the very
-// trouble it is there to show (memory short, descriptors used up).
+// Measures memory, CPU time and the lag of the event loop. Reading never throws, also not when memory or descriptors
+// have run out.
 import { getHeapStatistics } from 'node:v8';
 import type { Snapshot } from './snapshot.ts';
 
-/**
- * 10 wake-ups a second: measured on an idle 2-core VM 0.2 % of a core, against 1 % at 20 ms. A busy loop
- * wakes anyway.
- */
+/** 10 wake-ups a second cost 0.2 % of a core on an idle 2-core VM; 50 cost 1 %. */
 const LAG_INTERVAL_MS = 100;
-/** 30 s of samples, as long as the default STATS_INTERVAL and at least one scrape. */
+/** 30 s: the default STATS_INTERVAL, and longer than a usual scrape interval. */
 const LAG_SAMPLES = 300;
 
 export interface ProcessStats {
   read(): Snapshot['process'];
-  /** Stops the lag timer; `read` goes on to answer. */
+  /** Stops the lag timer. `read` still answers. */
   stop(): void;
 }
 
@@ -31,7 +28,7 @@ export function startProcessStats(): ProcessStats {
   return {
     read: () => ({
       residentBytes: residentBytes(),
-      // Not process.memoryUsage(): that opens /proc for the resident size too and throws with it.
+      // process.memoryUsage() would read /proc for the resident size too, and can throw.
       heapUsedBytes: getHeapStatistics().used_heap_size,
       cpuSeconds: cpuSeconds(),
       eventLoopLagP99Seconds: lag.percentile(0.99) / 1000,
@@ -45,26 +42,25 @@ function cpuSeconds(): number {
   return (user + system) / 1e6;
 }
 
-/** Keeps the last value of a reading that can fail: rss reads /proc and throws EMFILE when descriptors run out. */
+/** Gives the last value if `read` throws: rss() reads /proc, which fails with EMFILE when descriptors run out. */
 export function lastKnown(read: () => number): () => number {
   let value = 0;
   return () => {
     try {
       value = read();
     } catch {
-      // The figure is a moment old; the limit that was hit shows up where it stops work.
+      // An old figure will do: whoever needs the descriptor reports the error.
     }
     return value;
   };
 }
 
 /**
- * The lateness of the last so many timer ticks, in milliseconds.
+ * How late the last timer ticks were, in milliseconds.
  *
- * Why not perf_hooks' monitorEventLoopDelay: it counts its own interval as delay, has to be reset by one of
- * several readers, and a stall of 2 s is to it a single sample, which a 99th percentile hides. Here a stall
- * also counts for each tick it swallowed, as late as that one would have been, so the percentile is what
- * an event at a random moment waits. (Gil Tene's correction for "coordinated omission".)
+ * perf_hooks' monitorEventLoopDelay counts its own interval as delay, one of its readers has to reset it, and it takes a
+ * stall of 2 s for a single sample, which the 99th percentile hides. Here a stall also counts for each tick it swallowed,
+ * so the percentile is the wait of an event at a random moment (Gil Tene's correction for coordinated omission).
  */
 export class LagWindow {
   readonly #samples: Float64Array;
@@ -79,7 +75,7 @@ export class LagWindow {
 
   add(lateMs: number): void {
     this.#push(Math.max(0, lateMs));
-    // Bounded by the window: after a suspended night the missed ticks are without number.
+    // Bounded by the window: a machine that was suspended for a night has missed millions of ticks.
     for (let missed = 1; missed < this.#samples.length; missed++) {
       const late = lateMs - missed * this.#intervalMs;
       if (late <= 0) return;
@@ -87,7 +83,7 @@ export class LagWindow {
     }
   }
 
-  /** `share` from 0 to 1; 0 while nothing has been measured. */
+  /** @param share from 0 to 1 @returns 0 before the first sample */
   percentile(share: number): number {
     const sorted = this.#samples.slice(0, this.#filled).sort();
     return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;

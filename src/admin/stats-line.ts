@@ -1,11 +1,11 @@
-// The statistics line that operators grep: one snapshot, and what changed since the one before.
+// The statistics line of the log: the figures of one snapshot, with rates since the snapshot before it.
 import type { Logger } from 'pino';
 import { CODE_NAMES } from '../protocol/codes.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface StatsLine {
   readonly message: string;
-  /** The same figures for JSON logs, by the names the message uses. */
+  /** The same figures for JSON logs, under the names that the message uses. */
   readonly fields: StatsFields;
 }
 
@@ -19,7 +19,7 @@ export interface StatsFields {
   readonly messages_per_second: number;
   readonly records_per_second: number;
   readonly accepted: number;
-  /** What an earlier process left in the spool. */
+  /** Records that an earlier process left in the spool. */
   readonly recovered: number;
   readonly confirmed: number;
   readonly open: number;
@@ -30,14 +30,14 @@ export interface StatsFields {
   readonly damaged: number;
   /** Not confirmed when their process crashed. */
   readonly abandoned: number;
-  /** accepted + recovered less the seven above; anything but 0 is a bug. */
+  /** What is missing in the balance of records. Anything but 0 is a bug. */
   readonly unaccounted: number;
   readonly refused: number;
-  /** Only the codes that happened. */
+  /** Only codes that occurred. */
   readonly refused_by_code: Readonly<Record<string, number>>;
 }
 
-/** Rates are since `previous`, or since the start where it is null; totals are since the start. */
+/** Rates are since `previous`, or since the start if it is null. Totals are since the start. */
 export function formatStats(now: Snapshot, previous: Snapshot | null): StatsLine {
   const fields = statsFields(now, previous);
   const codes = Object.entries(fields.refused_by_code).map(([code, count]) => `${code}=${count}`);
@@ -69,7 +69,7 @@ function statsFields(now: Snapshot, previous: Snapshot | null): StatsFields {
   const { accepted, recovered, confirmed, open, inFlight, spooled, deadLettered, damaged, abandoned } =
     records;
   const refusals = CODE_NAMES.map((code) => [code, now.lines.refused[code]] as const);
-  // Uptime and not `at`: the clock on the wall can be set back.
+  // `at` will not do: somebody can set the clock back.
   const seconds = now.uptimeSeconds - (previous?.uptimeSeconds ?? 0);
   return {
     connections: connections.active,
@@ -96,7 +96,7 @@ function statsFields(now: Snapshot, previous: Snapshot | null): StatsFields {
   };
 }
 
-/** A second, rounded to a tenth; 0 for no time and for a total that fell (a process was replaced). */
+/** Per second, rounded to a tenth. 0 if no time has passed or the total fell because a process was replaced. */
 function rate(total: number, before = 0, seconds: number): number {
   if (seconds <= 0 || total <= before) return 0;
   return Math.round(((total - before) / seconds) * 10) / 10;
@@ -109,17 +109,17 @@ export interface StatsLogOptions {
   readonly log: Logger;
 }
 
-/** Logs the line every interval until `stop`. Its timer does not keep the process alive. */
+/** Logs the line each interval until stop(). The timer does not keep the process alive. */
 export function startStatsLog({ intervalMs, snapshot, log }: StatsLogOptions): { stop(): void } {
   if (intervalMs === 0) return { stop: () => {} };
-  // Taken one after the other, and never rejecting: where the figures cannot be had now, the next line has them.
+  // One snapshot after the other. If one fails, its line is left out and the next line covers both intervals.
   let previous: Promise<Snapshot | null> = take(snapshot);
   const report = async (before: Promise<Snapshot | null>): Promise<Snapshot | null> => {
     const previous = await before;
     const now = await take(snapshot);
     if (now === null) return previous;
     const { message, fields } = formatStats(now, previous);
-    // Under one key, so that the readable log can leave out what the message already says.
+    // Under one key, so that the pretty log can leave the fields out: the message has them.
     log.info({ stats: fields }, message);
     return now;
   };

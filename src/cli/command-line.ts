@@ -1,7 +1,8 @@
 // The command line's grammar (commander): which command, which answer needs no gateway. Starts nothing and
 // reads no settings.
 import { Command, CommanderError, Option } from 'commander';
-import { addLoadCommand, type LoadOptions } from '../../load/command/command.ts';
+import { addLoadCommand } from '../../load/command/command.ts';
+import type { LoadOptions } from '../../load/command/options.ts';
 import { GROUPS } from '../config/settings.ts';
 import { SERVER_PROCESS_FLAG } from '../processes/process-handle.ts';
 import { addSpoolCommands, EXIT_USAGE, type SpoolCommand } from './spool/command.ts';

@@ -1,7 +1,8 @@
-// Fills the snapshot from the parts of a process that count. Belongs to the wiring: the only place that reads them
-// all.
+// Reads the figures of all parts of a process into a snapshot. It counts nothing itself.
+import { distinctProblems } from '../admin/figures.ts';
+import { mergeOtherTopics } from '../admin/other-topics.ts';
 import type { ProcessStats } from '../admin/process-stats.ts';
-import { MAX_PROBLEMS, mergeOtherTopics, type Readiness, type Snapshot } from '../admin/snapshot.ts';
+import type { Readiness, Snapshot } from '../admin/snapshot.ts';
 import type { Kafka } from '../kafka/kafka.ts';
 import type { JobSink } from '../queue/job.ts';
 import type { Acceptor } from '../server/acceptor.ts';
@@ -96,7 +97,7 @@ function deadLetterFigures({ deadLetters, orphans: { letters } }: Kafka): Snapsh
   };
 }
 
-/** Of connections and lines, but for those of the port. */
+/** The figures of connections and lines. withAcceptor() adds those of the port. */
 export function serverFigures(
   { counters, activeConnections, uniqueZipcodes, wheel }: TcpServer,
   coalescer?: ReadCoalescer,
@@ -123,7 +124,7 @@ export function serverFigures(
   };
 }
 
-/** The figures of the port, which is one for all processes. */
+/** Adds the figures of the port, which all processes share. */
 export function withAcceptor(snapshot: Snapshot, { options, counters }: Acceptor): Snapshot {
   return {
     ...snapshot,
@@ -139,17 +140,17 @@ export function withAcceptor(snapshot: Snapshot, { options, counters }: Acceptor
   };
 }
 
-/** Why records are not delivered, Kafka as a whole first. */
+/** Why records are not delivered. A problem of the whole cluster comes first. */
 function problemsOf(kafka: Kafka): readonly string[] {
   const problem = kafka.link?.problem ?? null;
-  const all = [...(problem === null ? [] : [problem]), ...kafka.delivery.problems, ...kafka.orphans.problems];
-  return [...new Set(all)].slice(0, MAX_PROBLEMS);
+  const first = problem === null ? [] : [problem];
+  return distinctProblems([...first, ...kafka.delivery.problems, ...kafka.orphans.problems]);
 }
 
 function readiness({ kafka, stopping }: SnapshotSources): Readiness {
   const reasons: string[] = [];
   if (stopping()) reasons.push('the gateway is stopping');
-  // Records are safe on the disk meanwhile, but whoever routes devices may have a better gateway for them.
+  // Records are safe on disk meanwhile, but a load balancer may have a better gateway for the devices.
   if (kafka.link !== undefined && kafka.link.problem !== null)
     reasons.push(`Kafka cannot be used${kafka.link.isPartial ? ' in full' : ''}: ${kafka.link.problem}`);
   const { counters, failingPartitions, heldPartitions, problems } = kafka.delivery;
@@ -160,7 +161,7 @@ function readiness({ kafka, stopping }: SnapshotSources): Readiness {
       waiting === 1 ? ['1 partition is', 'waits'] : [`${waiting} partitions are`, 'wait'];
     reasons.push(`${partitions} refused by Kafka and ${verb} in the spool${why}`);
   }
-  // A reason that does not go away by itself tells what to do, also while Kafka as a whole has another problem.
+  // These say what an operator has to do, so they are listed beside a problem of the whole cluster.
   if (waiting > 0) reasons.push(...problems);
   if (!kafka.budget.hasRoom())
     reasons.push('unconfirmed records fill KAFKA_BUFFER_BYTES, devices are paused');

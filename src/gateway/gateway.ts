@@ -1,5 +1,5 @@
-// What one process does for its devices: lines in, records confirmed. Where sockets come from, and who asks for
-// figures, is not its business.
+// The gateway of one process: takes sockets, turns lines into records, and answers when they are confirmed. It does not
+// listen on a port and serves no admin request.
 //
 //   socket -> Connection -> JobQueue -> Worker -> Batcher -> Delivery -> Kafka
 //              lines         bounded     records    batches    confirmed: `stored`
@@ -10,6 +10,7 @@ import type { Settings } from '../config/settings.ts';
 import { Kafka } from '../kafka/kafka.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Connection } from '../server/connection.ts';
+import { createServerCounters } from '../server/counters.ts';
 import { ReadCoalescer } from '../server/read-coalescer.ts';
 import { TcpServer, type TcpServerEvents } from '../server/tcp-server.ts';
 import { createIngest } from '../workers/ingest.ts';
@@ -17,13 +18,13 @@ import { takeSnapshot } from './gateway-snapshot.ts';
 import { answerRefusedRecord } from './refused-record.ts';
 
 export interface Gateway {
-  /** Resolves once devices may come; rejects with the system's or the setting's error. */
+  /** Resolves when it can adopt sockets. Rejects if the spool is in use or cannot be used. */
   start(): Promise<void>;
   /** Serves the device behind the socket. */
   adopt(socket: Socket): Connection;
   /**
-   * Finishes what was accepted, within SHUTDOWN_TIMEOUT, and leaves no handle open.
-   * @param lateMs how long ago the stop was asked for: its deadlines count from then
+   * Finishes what was accepted, within SHUTDOWN_TIMEOUT, and closes every handle.
+   * @param lateMs how long ago somebody asked for the stop: the deadlines count from then
    */
   stop(lateMs?: number): Promise<StopResult>;
   snapshot(): Snapshot;
@@ -32,7 +33,7 @@ export interface Gateway {
 export interface StopResult {
   /** True if every accepted record is confirmed or in the spool. */
   readonly complete: boolean;
-  /** Records, and lines that were read and not handled, that are neither. Unknown if a process died before it told. */
+  /** Accepted records, and lines read but not handled, that are neither. Unknown if a process ended without a report. */
   readonly unconfirmed: number | 'unknown';
 }
 
@@ -40,34 +41,48 @@ export interface GatewayOptions {
   readonly log: Logger;
   readonly version: string;
   readonly events?: Pick<TcpServerEvents, 'identified' | 'closed'>;
-  /** Spool directories of processes that are no more, to be sent from here. */
+  /** Spool directories of former processes, which this process sends to Kafka. */
   readonly orphanedParts?: readonly string[];
 }
 
-/** Share of SHUTDOWN_TIMEOUT after which the stop no longer waits for Kafka: the spool takes what is left. */
+/** Share of SHUTDOWN_TIMEOUT after which the stop no longer waits for Kafka and spools the rest. */
 const SOFT_SHARE = 0.5;
-/** Share after which the stop no longer waits for the spool. The rest is for goodbyes: replies need a moment to leave. */
+/** Share after which the stop no longer waits for the spool. The time left is for the `closing` replies to leave. */
 const HARD_SHARE = 0.9;
-/** Beyond SHUTDOWN_TIMEOUT, for closing the spool's files. */
+/** Past SHUTDOWN_TIMEOUT, to close the files of the spool. */
 const CLOSE_MS = 250;
 
-/** Beyond SHUTDOWN_TIMEOUT, for a predecessor that is still stopping to let go of its spool. */
+/** Past SHUTDOWN_TIMEOUT, for a gateway that is still stopping to release the lock of its spool. */
 const LOCK_MARGIN_MS = 1500;
 
-/** @throws CodecUnavailableError where KAFKA_COMPRESSION cannot be had here */
+/** @throws CodecUnavailableError if this machine lacks the codec that KAFKA_COMPRESSION names */
 export function createGateway(settings: Settings, options: GatewayOptions): Gateway {
   const { log, version, events, orphanedParts = [] } = options;
-  const kafka: Kafka = new Kafka(settings, {
-    recordRefused: (record, reason) => answerRefusedRecord(record, reason, { server, kafka }),
+  const connections = new Map<string, Connection>();
+  const counters = createServerCounters();
+  const kafka = new Kafka(settings, {
+    recordRefused: (record, reason, deadLetters) =>
+      answerRefusedRecord(record, reason, { connections, deadLetters }),
     log,
   });
   const ingest = createIngest(settings, kafka.batcher, log);
-  // One message at a time, which is kept for comparison, is read as it was. A codec beside the event loop would have
-  // each batch wait for the end of a rest, and its answer for that of another.
+  // Async codecs finish on a later turn, so pauses between reads would delay both the batch and its ack.
   const coalescesReads = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && !kafka.codec.isAsync;
-  const server: TcpServer = new TcpServer(connectionOptions(settings), {
+  const coalescer = new ReadCoalescer(settings.KAFKA_BATCH_TIMEOUT, {
+    begin: () => kafka.batcher.beginReadWindow(),
+    end: (withinMs) => {
+      const linesWait = ingest.sink.stats.depth > 0 || counters.paused > 0;
+      // Batches from the disk wait for Kafka's answer to the one before. A pause would delay each of them.
+      const drains = kafka.delivery.spoolingPartitions > 0 || kafka.orphans.isSending;
+      return kafka.batcher.endReadWindow(withinMs) && !linesWait && !drains;
+    },
+    send: () => kafka.delivery.sendNow(),
+  });
+  const server = new TcpServer(connectionOptions(settings), {
     sink: ingest.sink,
     log,
+    connections,
+    counters,
     events: {
       ...events,
       ...(coalescesReads && { received: (bytes: number) => coalescer.read(bytes) }),
@@ -81,16 +96,6 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
           receivedAtMs: Date.now(),
         }),
     },
-  });
-  const coalescer = new ReadCoalescer(settings.KAFKA_BATCH_TIMEOUT, {
-    begin: () => kafka.batcher.beginReadWindow(),
-    end: (withinMs) => {
-      const linesWait = ingest.sink.stats.depth > 0 || server.counters.paused > 0;
-      // From the disk each batch goes when Kafka has answered for the one before.
-      const drains = kafka.delivery.spoolingPartitions > 0 || kafka.orphans.isSending;
-      return kafka.batcher.endReadWindow(withinMs) && !linesWait && !drains;
-    },
-    send: () => kafka.delivery.sendNow(),
   });
   const processStats = startProcessStats();
   let stopping = false;
@@ -126,7 +131,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
   async function stop(lateMs: number): Promise<StopResult> {
     stopping = true;
     const timeoutMs = settings.SHUTDOWN_TIMEOUT;
-    // However late it is, the spool gets its time.
+    // However late the stop is, the spool gets its time.
     const startMs = performance.now() - Math.min(lateMs, SOFT_SHARE * timeoutMs);
     server.stopReading();
     const handled = ingest.finish();
@@ -134,15 +139,15 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
       startMs + SOFT_SHARE * timeoutMs,
       handled.then(() => kafka.flush()),
     );
-    // Not after `handled`: workers may be waiting for room in the buffer, and only this step makes room.
+    // Does not wait for `handled` first: workers may wait for room in the buffer, and only this step makes room.
     await settledBy(startMs + HARD_SHARE * timeoutMs, kafka.flushToSpool(handled));
     const held = server.heldLines;
-    // Before the spool is closed, which ends its troubles.
+    // Read before kafka.close(), which clears it.
     const reason = kafka.delivery.spoolTrouble;
     await server.close((1 - HARD_SHARE) * timeoutMs);
-    // A disk that hangs must not hold the process.
+    // The deadline is for a disk that hangs.
     await settledBy(startMs + timeoutMs + CLOSE_MS, kafka.close());
-    // Counted last: until here a write to the disk may still have ended well.
+    // Counted last: a write to the disk may have succeeded until here.
     const { records, lines } = snapshot();
     const unconfirmed = records.open + records.inFlight + lines.waiting + held;
     if (unconfirmed > 0 && reason !== null)
@@ -161,12 +166,12 @@ function connectionOptions(settings: Settings) {
     identifyTimeoutMs: settings.TCP_IDENTIFY_TIMEOUT,
     inactivityTimeoutMs: settings.TCP_INACTIVITY_TIMEOUT,
     lineTimeoutMs: settings.TCP_LINE_TIMEOUT,
-    // One message at a time has no queue that could be full: the next one waits its turn.
+    // One message at a time has no queue that could be full, so the next message always waits.
     queueFull: settings.TCP_USE_WORKER_POOL ? settings.TCP_JOB_QUEUE_FULL : ('pause' as const),
   };
 }
 
-/** Waits for the work, but not beyond the deadline. */
+/** Resolves when the work is done, at the latest at the deadline. */
 async function settledBy(deadlineMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<void>((resolve) => {

@@ -30,7 +30,7 @@ import type { MetadataRefresher } from './topics/metadata-refresher.ts';
 
 export interface KafkaOptions {
   /** Kafka refused an accepted record, which stays on disk until this resolves: then its dead letter is durable. */
-  readonly recordRefused: (record: RefusedRecord, reason: string) => Promise<void>;
+  readonly recordRefused: (record: RefusedRecord, reason: string, letters: DeadLetters) => Promise<void>;
   readonly log: Logger;
   /** Replaces the client that the settings describe, in tests. */
   readonly cluster?: KafkaClient;
@@ -72,7 +72,7 @@ export class Kafka implements Pipeline {
   #recovered = 0;
 
   /** @throws CodecUnavailableError if this machine lacks the codec that KAFKA_COMPRESSION names */
-  constructor(settings: Settings, { recordRefused, log, ...given }: KafkaOptions) {
+  constructor(settings: Settings, { log, ...given }: KafkaOptions) {
     const cluster = given.cluster ?? createCluster(settings, log);
     const codec = createCodec(settings.KAFKA_COMPRESSION);
     const context = { settings, codec, cluster, log };
@@ -83,6 +83,11 @@ export class Kafka implements Pipeline {
     this.spoolCap = readingsCap(settings);
     this.#readingsSpool = spoolOptions(settings, this.spoolCap, log);
     this.#lettersSpool = spoolOptions(settings, lettersCap(settings), log);
+    this.#letters = createDeadLetterPipeline(context);
+    const hasTopic = settings.KAFKA_TOPIC_DEAD_LETTERS !== null;
+    this.deadLetters = new DeadLetters(this.#letters, { hasTopic, cap: this.#lettersSpool.cap }, log);
+    const recordRefused = (record: RefusedRecord, reason: string) =>
+      given.recordRefused(record, reason, this.deadLetters);
     const readings = new Pipeline({
       ...context,
       topic: settings.KAFKA_TOPIC_METRICS,
@@ -95,9 +100,6 @@ export class Kafka implements Pipeline {
     this.delivery = readings.delivery;
     this.budget = readings.budget;
     this.link = readings.link;
-    this.#letters = createDeadLetterPipeline(context);
-    const hasTopic = settings.KAFKA_TOPIC_DEAD_LETTERS !== null;
-    this.deadLetters = new DeadLetters(this.#letters, { hasTopic, cap: this.#lettersSpool.cap }, log);
     this.orphans = new OrphanedSpools({
       readings: {
         spoolOptions: this.#readingsSpool,

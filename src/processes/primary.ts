@@ -31,10 +31,7 @@ export function createPrimary(
   let restarts = 0;
   let unseen = 0;
   let stopping = false;
-  const acceptor = new Acceptor(acceptorOptions(settings, { processes, log }), {
-    take: (socket, address) => hand(socket, address),
-    log,
-  });
+  const acceptor = new Acceptor(acceptorOptions(settings, { processes, log }), log);
   const release = (address: string | undefined) => {
     if (address !== undefined) acceptor.released(address);
   };
@@ -132,7 +129,7 @@ export function createPrimary(
         if (!stopping) for (const handle of handles) handle.kill();
         throw error;
       }
-      const tcp = await acceptor.listen();
+      const tcp = await acceptor.listen(hand);
       log.info({ pids: handles.map(({ pid }) => pid) }, `TCP server listening on ${addressText(tcp)}`);
       admin.startStatistics();
       poll = setInterval(() => {

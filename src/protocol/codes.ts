@@ -35,7 +35,7 @@ export const CODES = {
   record_too_large: {
     effect: 'keep',
     meaning: 'a reading is larger than a Kafka record may be',
-    deviceShould: 'discard the reading, or split it into smaller messages',
+    deviceShould: 'discard the reading, or split it into smaller ones',
   },
   queue_full: {
     effect: 'keep',
@@ -96,6 +96,11 @@ export type Code = keyof typeof CODES;
 export type FatalCode = { [C in Code]: (typeof CODES)[C]['effect'] extends 'close' ? C : never }[Code];
 
 export const CODE_NAMES = Object.keys(CODES) as Code[];
+
+/** A count of 0 for each code. */
+export function countsByCode(): Record<Code, number> {
+  return Object.fromEntries(CODE_NAMES.map((code) => [code, 0])) as Record<Code, number>;
+}
 
 /** The code of the `closing` reply when the gateway stops. It refuses nothing, so no figure counts it. */
 export const SHUTDOWN_CODE = 'shutdown';

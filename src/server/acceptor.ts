@@ -33,7 +33,6 @@ export class Acceptor {
   /** Connections since the start that were taken, and that were told `server_full`. */
   readonly counters = { accepted: 0, refused: 0 };
 
-  readonly #take: SocketTaker;
   readonly #log: Logger;
   readonly #server: Server;
   readonly #perAddress = new Map<string, number>();
@@ -41,22 +40,17 @@ export class Acceptor {
   readonly #warnFull: () => void;
   #active = 0;
 
-  constructor(options: AcceptorOptions, deps: { take: SocketTaker; log: Logger }) {
+  constructor(options: AcceptorOptions, log: Logger) {
     this.options = options;
-    this.#take = deps.take;
-    this.#log = deps.log;
-    const keepAlive = options.keepaliveMs > 0;
-    this.#server = createServer(
-      {
-        allowHalfOpen: true,
-        noDelay: true,
-        keepAlive,
-        keepAliveInitialDelay: options.keepaliveMs,
-        // Whoever takes it reads in a way of its own (device-reader.ts), in this process or another.
-        pauseOnConnect: true,
-      },
-      (socket) => this.#accept(socket),
-    );
+    this.#log = log;
+    this.#server = createServer({
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: options.keepaliveMs > 0,
+      keepAliveInitialDelay: options.keepaliveMs,
+      // The taker reads from the handle (device-reader.ts), perhaps in another process: no byte may be read here.
+      pauseOnConnect: true,
+    });
     this.#warnFull = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
       this.#log.warn({ count, maximum: options.maxConnections }, 'Connection refused: server full'),
     );
@@ -67,8 +61,12 @@ export class Acceptor {
     return this.#active;
   }
 
-  /** Resolves with the address it listens on; rejects with the system's error (EADDRINUSE, EACCES). */
-  listen(): Promise<AddressInfo> {
+  /**
+   * Resolves with the address of the port; rejects with the system's error (EADDRINUSE, EACCES).
+   * @param take gets each connection that the caps allow
+   */
+  listen(take: SocketTaker): Promise<AddressInfo> {
+    this.#server.on('connection', (socket) => this.#accept(socket, take));
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen({ host: this.options.host, port: this.options.port, backlog: BACKLOG }, () => {
@@ -98,7 +96,7 @@ export class Acceptor {
     for (const socket of this.#refusedSockets) socket.destroy();
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: Socket, take: SocketTaker): void {
     // From its first tick: one reset without a listener would end the process.
     socket.on('error', () => socket.destroy());
     const address = socket.remoteAddress;
@@ -119,7 +117,7 @@ export class Acceptor {
     }
     this.#perAddress.set(address, fromAddress + 1);
     this.#active++;
-    if (this.#take(socket, address)) {
+    if (take(socket, address)) {
       this.counters.accepted++;
       return;
     }

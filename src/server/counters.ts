@@ -1,5 +1,5 @@
 // What the server counts. Plain numbers, raised where the thing happens and read by the snapshot.
-import { CODE_NAMES, type Code } from '../protocol/codes.ts';
+import { type Code, countsByCode } from '../protocol/codes.ts';
 
 export interface ServerCounters {
   receivedBytes: number;
@@ -21,7 +21,7 @@ export function createServerCounters(): ServerCounters {
     linesReceived: 0,
     linesAccepted: 0,
     linesRefused: 0,
-    refused: Object.fromEntries(CODE_NAMES.map((code) => [code, 0])) as Record<Code, number>,
+    refused: countsByCode(),
     paused: 0,
     identified: 0,
   };

@@ -7,7 +7,7 @@ import type { Code } from '../protocol/codes.ts';
 import type { Identify } from '../protocol/messages.ts';
 import type { JobSink, LineBytes } from '../queue/job.ts';
 import { Connection, type ConnectionHost, type ConnectionOptions } from './connection.ts';
-import { createServerCounters } from './counters.ts';
+import { createServerCounters, type ServerCounters } from './counters.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
 export interface TcpServerEvents {
@@ -21,6 +21,16 @@ export interface TcpServerEvents {
   closed?(connection: Connection): void;
 }
 
+export interface TcpServerDeps {
+  readonly sink: JobSink;
+  readonly log: Logger;
+  readonly events?: TcpServerEvents;
+  /** Kept by the server: its open connections by their id. */
+  readonly connections?: Map<string, Connection>;
+  /** Kept by the server. */
+  readonly counters?: ServerCounters;
+}
+
 const WARNING_EVERY_MS = 10_000;
 /** A fleet told to reconnect is spread over this long. */
 const RECONNECT_AFTER_MS = { least: 500, most: 5000 };
@@ -29,22 +39,22 @@ export class TcpServer implements ConnectionHost {
   readonly options: ConnectionOptions;
   readonly sink: JobSink;
   readonly wheel = new TimerWheel();
-  readonly counters = createServerCounters();
+  readonly counters: ServerCounters;
 
   readonly #events: TcpServerEvents;
-  readonly #connections = new Map<string, Connection>();
+  readonly #connections: Map<string, Connection>;
   readonly #devices = new Map<string, Connection>();
   readonly #zipcodes = new Map<string, number>();
   readonly #warnDropped: () => void;
   #reading = true;
 
-  constructor(
-    options: ConnectionOptions,
-    { sink, log, events = {} }: { sink: JobSink; log: Logger; events?: TcpServerEvents },
-  ) {
+  constructor(options: ConnectionOptions, deps: TcpServerDeps) {
+    const { sink, log, events = {}, connections = new Map(), counters = createServerCounters() } = deps;
     this.options = options;
     this.sink = sink;
+    this.counters = counters;
     this.#events = events;
+    this.#connections = connections;
     this.#warnDropped = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
       log.warn({ count }, 'Job queue full, dropping message'),
     );
@@ -71,11 +81,6 @@ export class TcpServer implements ConnectionHost {
     // It was on its way here when the stop began.
     if (!this.#reading) connection.stopReading();
     return connection;
-  }
-
-  /** An open connection by its id. */
-  connection(id: string): Connection | undefined {
-    return this.#connections.get(id);
   }
 
   /** Lines that were read and wait for room in the queue. */

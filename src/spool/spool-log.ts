@@ -1,29 +1,20 @@
-// One log of the spool: Kafka log segment files with the very batches that would have been sent, in order.
+// One log of the spool: Kafka log segment files that hold the batches as they would have been sent, in order.
 //
-// - `<first offset, 20 digits>.log`: batches one after the other, as kafka-dump-log.sh reads them. The base
-//   offset, which no checksum covers, counts the spool's records; Kafka gives its own when it takes the batch.
+// - `<first offset, 20 digits>.log`: batches one after the other, readable by kafka-dump-log.sh. The base offset, which
+//   no checksum covers, counts the log's own records. Kafka assigns its own when it takes the batch.
 // - `cursor`: how far records are in Kafka, or in other logs (cursor.ts).
-// - `*.bad`: bytes that were no intact batch, set aside at recovery; never sent, removed by hand.
-// - A segment ends where the next one begins: batches beyond that are left from a failed sync, and were written once more
-//   into the next one.
+// - `*.bad`: damaged bytes that recovery set aside. They are never sent; `sluice spool rm` removes them.
+// - A segment ends where the next one begins. Batches beyond that are left from a failed sync and were written again
+//   into the next segment.
 // - A batch is durable once append() resolved. It is deleted only after Kafka acknowledged it, or after its records are
 //   durable in other logs (chunk-copy.ts).
-import { type FileHandle, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { readHeader } from './batch-header.ts';
 import { type Assignment, Cursor, type CursorState, NEW_CURSOR } from './cursor.ts';
-import { FILE_MODE, FOLDER_MODE } from './owner-only.ts';
-import {
-  cutSegments,
-  moveAside,
-  newSegment,
-  recoverSegments,
-  type Segment,
-  syncNewest,
-  syncSegment,
-} from './recovery.ts';
+import { FOLDER_MODE } from './owner-only.ts';
+import { cutSegments, recoverSegments, type Segment, syncNewest } from './recovery.ts';
+import { SegmentFiles } from './segment-files.ts';
 import { type ReaderOptions, SegmentReader, type SpooledBatch } from './segment-reader.ts';
-import { refuseShortWrite } from './short-write.ts';
 import { syncDirectory } from './sync-directory.ts';
 
 export interface SpoolLogOptions {
@@ -66,28 +57,22 @@ export class SpoolFullError extends Error {
 export class SpoolLog {
   readonly #options: SpoolLogOptions;
   readonly #cursor: Cursor;
-  #directory: string;
-  #segments: Segment[];
-  #active: { segment: Segment; file: FileHandle } | undefined;
+  readonly #files: SegmentFiles;
   readonly #reader: SegmentReader;
-  #nextOffset: number;
-  // While batches are copied into the log: those from here on are neither counted nor read.
+  // While batches are copied into the log, those from here on are neither counted nor read.
   #hiddenFrom: number | undefined;
   // An earlier process's assignment covers what that process left, and ends here.
   #inheritedEnd: number | undefined;
-  #appending: Promise<void> | undefined;
   #isCursorStale = false;
-  // A segment was deleted, and a power cut may bring it back.
-  #isUnlinkVolatile = false;
 
   private constructor(options: SpoolLogOptions, cursor: Cursor, segments: Segment[], acknowledged: number) {
+    const { directory, segmentBytes, release } = options;
+    const nextOffset = segments.at(-1)?.end ?? acknowledged;
     this.#options = options;
-    this.#directory = options.directory;
     this.#cursor = cursor;
-    this.#segments = segments;
-    this.#nextOffset = segments.at(-1)?.end ?? acknowledged;
-    this.#reader = new SegmentReader(() => this.#segments, acknowledged, options.reading);
-    this.#inheritedEnd = cursor.state?.assignment && this.#nextOffset;
+    this.#files = new SegmentFiles(segments, { directory, nextOffset, segmentBytes, release });
+    this.#reader = new SegmentReader(() => this.#files.all, acknowledged, options.reading);
+    this.#inheritedEnd = cursor.state?.assignment && nextOffset;
   }
 
   /**
@@ -123,12 +108,12 @@ export class SpoolLog {
   }
 
   get directory(): string {
-    return this.#directory;
+    return this.#files.directory;
   }
 
   /** The name of its folder. */
   get name(): string {
-    return basename(this.#directory);
+    return basename(this.directory);
   }
 
   /** Records not acknowledged by Kafka, damaged ones included until they are passed. */
@@ -138,11 +123,11 @@ export class SpoolLog {
 
   /** Records from this offset on are neither read nor counted. */
   get #end(): number {
-    return this.#hiddenFrom ?? this.#nextOffset;
+    return this.#hiddenFrom ?? this.nextOffset;
   }
 
   get bytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    return this.#files.bytes;
   }
 
   get acknowledged(): number {
@@ -150,12 +135,12 @@ export class SpoolLog {
   }
 
   get nextOffset(): number {
-    return this.#nextOffset;
+    return this.#files.nextOffset;
   }
 
   /** Wall clock of the oldest unacknowledged segment's first batch, milliseconds since 1970. */
   get oldestMs(): number | undefined {
-    return this.#segments[0]?.oldestMs;
+    return this.#files.all[0]?.oldestMs;
   }
 
   get assignment(): Assignment | undefined {
@@ -212,7 +197,7 @@ export class SpoolLog {
 
   /** Batches that are added from now on are neither counted nor read before reveal(). */
   hide(): void {
-    this.#hiddenFrom = this.#nextOffset;
+    this.#hiddenFrom = this.nextOffset;
   }
 
   reveal(): void {
@@ -228,27 +213,15 @@ export class SpoolLog {
     await this.#append(batches, 'batch', (bytes) => this.#options.claim(bytes));
   }
 
-  /** @param take takes so many bytes of the cap, or throws */
   async #append(
     batches: readonly Buffer[],
     sync: 'batch' | 'os',
     take: (bytes: number) => void | Promise<void>,
   ): Promise<void> {
-    const append = async (): Promise<void> => {
-      const bytes = bytesOf(batches);
-      await take(bytes);
-      await this.#write(batches, bytes, sync).catch((error: unknown) => {
-        this.#options.release(bytes);
-        throw error;
-      });
-    };
-    this.#appending = append();
     try {
-      await this.#appending;
-      this.#appending = undefined;
+      await this.#files.append(batches, { sync, take });
     } catch (error) {
-      this.#appending = undefined;
-      // What had to wait for this write may be all that fills the disk.
+      // A deletion that waited for this append may free the space that the next one needs.
       await this.#deleteAcknowledged(this.acknowledged);
       throw error;
     }
@@ -320,15 +293,9 @@ export class SpoolLog {
     }
   }
 
-  /** Syncs the segments with records below `offset`, which nobody may have synced yet. @throws the system's error */
+  /** Syncs the segments with records below `offset`, which may never have been synced. @throws the system's error */
   async syncUpTo(offset: number): Promise<void> {
-    for (const segment of this.#segments) {
-      if (segment.base >= offset) return;
-      await syncSegment(segment).catch((error: unknown) => {
-        // The reader has passed over it. What it holds must not hold up what lies behind it.
-        if (!segment.unreadable) throw error;
-      });
-    }
+    await this.#files.syncUpTo(offset);
   }
 
   /**
@@ -343,18 +310,12 @@ export class SpoolLog {
     await this.#deleteAcknowledged(offset);
   }
 
-  /** Gives its folder another name, durably. @throws the system's error; then it may be tried again */
+  /** Renames the log's folder, durably. @throws the system's error; then it may be tried again */
   async rename(directory: string): Promise<void> {
     // The reader opens files by their paths.
     await this.rewind();
-    await this.#active?.file.close();
-    this.#active = undefined;
-    if (directory !== this.#directory) {
-      await rename(this.#directory, directory);
-      this.#directory = directory;
-      this.#cursor.moved(join(directory, 'cursor'));
-      for (const segment of this.#segments) segment.path = join(directory, basename(segment.path));
-    }
+    await this.#files.rename(directory);
+    this.#cursor.moved(join(directory, 'cursor'));
     await syncDirectory(dirname(directory));
   }
 
@@ -363,22 +324,18 @@ export class SpoolLog {
    * aside: then it stays as it is.
    */
   async remove(): Promise<boolean> {
-    const names = await readdir(this.#directory);
+    const names = await readdir(this.directory);
     if (names.some((name) => name !== 'cursor')) return false;
     // A segment that a crash brings back without its cursor would be sent again.
-    await syncDirectory(this.#directory);
+    await syncDirectory(this.directory);
     await this.close();
-    await rm(this.#directory, { recursive: true, force: true });
+    await rm(this.directory, { recursive: true, force: true });
     return true;
   }
 
   async close(): Promise<void> {
-    await this.#appending?.catch(() => undefined);
     await this.#reader.stop();
-    await this.#active?.file.close();
-    this.#active = undefined;
-    // Whoever deletes the log deletes its cursor too, after which a segment that comes back would be sent again.
-    await this.#syncUnlinks();
+    await this.#files.close();
     await this.#cursor.sync().catch(() => undefined);
     await this.#cursor.close();
   }
@@ -394,69 +351,6 @@ export class SpoolLog {
     return this.#cursor.state ?? NEW_CURSOR;
   }
 
-  async #write(batches: readonly Buffer[], bytes: number, sync: 'batch' | 'os'): Promise<void> {
-    const { segment, file } = await this.#activeSegment(bytes);
-    let offset = this.#nextOffset;
-    for (const batch of batches) {
-      batch.writeBigInt64BE(BigInt(offset), 0);
-      offset += readHeader(batch, 0)?.count ?? 0;
-    }
-    try {
-      const { bytesWritten } = await file.writev([...batches], segment.bytes);
-      refuseShortWrite(bytesWritten, bytes);
-      if (sync === 'batch') await file.datasync();
-    } catch (error) {
-      await this.#cutBack(segment, file, (error as NodeJS.ErrnoException).code);
-      throw error;
-    }
-    const [first] = batches;
-    if (segment.bytes === 0 && first !== undefined)
-      segment.oldestMs = readHeader(first, 0)?.maxTimestampMs ?? 0;
-    segment.bytes += bytes;
-    segment.end = offset;
-    this.#nextOffset = offset;
-  }
-
-  // Recovery must not find these batches: they are written a second time elsewhere.
-  async #cutBack(segment: Segment, file: FileHandle, code: string | undefined): Promise<void> {
-    const cut = await file.truncate(segment.bytes).then(
-      () => true,
-      () => false,
-    );
-    if (cut && (code === 'ENOSPC' || code === 'EDQUOT')) return;
-    // After a failed sync nobody knows what the kernel still has: this file is not written again.
-    await file.close().catch(() => undefined);
-    this.#active = undefined;
-    if (segment.bytes > 0) return;
-    this.#segments = this.#segments.filter((other) => other !== segment);
-    await unlink(segment.path).catch(() => undefined);
-  }
-
-  async #activeSegment(bytes: number): Promise<{ segment: Segment; file: FileHandle }> {
-    const active = this.#active;
-    if (
-      active !== undefined &&
-      (active.segment.bytes === 0 || active.segment.bytes + bytes <= this.#options.segmentBytes)
-    ) {
-      return active;
-    }
-    const base = this.#nextOffset;
-    const path = join(this.#directory, `${String(base).padStart(20, '0')}.log`);
-    const file = await open(path, 'w+', FILE_MODE);
-    try {
-      await syncDirectory(this.#directory);
-      this.#isUnlinkVolatile = false;
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
-    await active?.file.close();
-    const segment = newSegment(base, path);
-    this.#segments.push(segment);
-    this.#active = { segment, file };
-    return this.#active;
-  }
-
   // This process's records do not continue an earlier process's sequence. If the last batches of that process were lost
   // from the disk, the broker would take these records for them.
   async #endInherited(offset: number): Promise<void> {
@@ -465,37 +359,9 @@ export class SpoolLog {
     await this.assign(undefined).catch(() => undefined);
   }
 
-  // The cursor is written before: a crash in between leaves a file that is passed over at the next start.
   async #deleteAcknowledged(offset: number): Promise<void> {
-    while (this.#segments[0] !== undefined && this.#segments[0].end <= offset) {
-      const segment = this.#segments[0];
-      const active = this.#active?.segment === segment ? this.#active : undefined;
-      // The file being written goes only when it is all there is, so that an empty spool takes no space.
-      if (active && (this.#nextOffset !== offset || this.#appending !== undefined)) return;
-      if (segment.bytes === 0) return;
-      // Before the first wait: an append that begins meanwhile must find another file.
-      this.#segments.shift();
-      if (active) this.#active = undefined;
-      await active?.file.close().catch(() => undefined);
-      await this.#reader.closeIfOn(segment);
-      await this.#syncUnlinks();
-      if (segment.unreadable) await moveAside(segment.path);
-      else await unlink(segment.path).catch(() => undefined);
-      this.#isUnlinkVolatile = true;
-      this.#options.release(segment.bytes);
-    }
+    await this.#files.deleteBelow(offset, this.#reader);
   }
-
-  // If a power cut brought a segment back and not the one behind it, the cursor would point outside of the log's
-  // records, and all of them would be sent again.
-  async #syncUnlinks(): Promise<void> {
-    if (this.#isUnlinkVolatile) await syncDirectory(this.#directory).catch(() => undefined);
-    this.#isUnlinkVolatile = false;
-  }
-}
-
-function bytesOf(batches: readonly Buffer[]): number {
-  return batches.reduce((sum, batch) => sum + batch.length, 0);
 }
 
 /**

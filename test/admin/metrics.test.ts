@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { histogram } from '../../src/admin/figures.ts';
 import { METRICS, renderMetrics } from '../../src/admin/metrics.ts';
 import { CODE_NAMES } from '../../src/protocol/codes.ts';
 import { sampleSnapshot } from './sample-snapshot.ts';
@@ -73,6 +74,31 @@ test('the balances of lines and of records can be added up from the metrics alon
   assert.equal(
     sum('sluice_records_accepted_total'),
     sum('sluice_records_confirmed_total', 'sluice_records_dead_lettered_total', ...states),
+  );
+});
+
+test('a histogram has its cumulative buckets, its sum and its count, added up over processes', async () => {
+  const { empty, merge, metric } = histogram('sluice_test_seconds', 'Time of a test.');
+  assert.ok(metric);
+  const one = {
+    sum: 0.3,
+    buckets: [
+      ['0.1', 2],
+      ['1', 3],
+      ['+Inf', 4],
+    ],
+  } as const;
+  const read = () => metric.series(merge([one, empty, one]));
+  assert.equal(
+    await renderMetrics(sampleSnapshot(), [{ ...metric, read }]),
+    `# HELP sluice_test_seconds Time of a test.
+# TYPE sluice_test_seconds histogram
+sluice_test_seconds_bucket{le="0.1"} 4
+sluice_test_seconds_bucket{le="1"} 6
+sluice_test_seconds_bucket{le="+Inf"} 8
+sluice_test_seconds_sum 0.6
+sluice_test_seconds_count 8
+`,
   );
 });
 

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { formatStats, startStatsLog } from '../../src/admin/stats-line.ts';
-import { CODE_NAMES, type Code } from '../../src/protocol/codes.ts';
+import { countsByCode } from '../../src/protocol/codes.ts';
 import { sampleSnapshot } from './sample-snapshot.ts';
 
 function later(seconds: number, lines: number, records: number): Snapshot {
@@ -49,9 +49,8 @@ test('no time between snapshots and totals that fell give a rate of 0, not Infin
 });
 
 test('refused codes that did not happen are left out', () => {
-  const none = Object.fromEntries(CODE_NAMES.map((code) => [code, 0])) as Record<Code, number>;
   const { lines } = sampleSnapshot();
-  const quiet = formatStats(sampleSnapshot({ lines: { ...lines, refused: none } }), null);
+  const quiet = formatStats(sampleSnapshot({ lines: { ...lines, refused: countsByCode() } }), null);
   assert.match(quiet.message, / refused=0$/);
   assert.deepEqual(quiet.fields.refused_by_code, {});
 });

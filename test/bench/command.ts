@@ -1,58 +1,34 @@
-// One of the measuring commands as a process, on the Kafka of the test run.
-import { spawn } from 'node:child_process';
+// Runs a measuring command of the bench on the Kafka of the test run.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { withAdmin } from '../../scripts/kafka/client.ts';
-
-const TIMEOUT_MS = 90_000;
-
-export interface CommandOutput {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
+import { type ProgramOutput, runProgram } from '../support/program.ts';
 
 export interface CommandOptions {
-  /** Absent: the command must not get so far. */
+  /** Absent: the command must fail before it needs Kafka. */
   readonly bootstrap?: string;
-  /** Sends it SIGINT once what it prints says so, and `before` is done. */
+  /** Sends SIGINT once the output matches and `before` is done. */
   readonly interruptAt?: RegExp;
   readonly before?: () => Promise<unknown>;
 }
 
 /** @param name such as `sustained`, for dist/bench/sustained/main.js */
-export async function measuringCommand(
+export function measuringCommand(
   name: string,
   args: readonly string[],
   { bootstrap = '127.0.0.1:1', interruptAt, before = async () => {} }: CommandOptions = {},
-): Promise<CommandOutput> {
-  const script = fileURLToPath(new URL(`../../bench/${name}/main.js`, import.meta.url));
-  const child = spawn(process.execPath, [script, ...args], {
-    cwd: tmpdir(),
-    env: { PATH: process.env.PATH ?? '', KAFKA_BROKERS: bootstrap },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: TIMEOUT_MS,
-  });
-  let [out, err] = ['', ''];
+): Promise<ProgramOutput> {
   let interrupted = false;
-  const seen = () => {
-    if (interrupted || !interruptAt?.test(out + err)) return;
-    interrupted = true;
-    void before().finally(() => child.kill('SIGINT'));
-  };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-    seen();
+  return runProgram(`bench/${name}/main.js`, args, {
+    env: { KAFKA_BROKERS: bootstrap },
+    onOutput: (text, child) => {
+      if (interrupted || !interruptAt?.test(text)) return;
+      interrupted = true;
+      void before().finally(() => child.kill('SIGINT'));
+    },
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-    seen();
-  });
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { code, out, err };
 }
 
 export class Files {
@@ -72,7 +48,7 @@ export class Files {
   }
 }
 
-/** Of those that such a command makes. */
+/** The topics that such a command has created and not yet deleted. */
 export function topicsOf(bootstrap: string, name: string): Promise<string[]> {
   return withAdmin(bootstrap, async (admin) =>
     (await admin.listTopics()).filter((topic) => topic.startsWith(`sluice.${name}.`)),

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FIRST_SEQ, linePool, POOL_LINES, SEQ_DIGITS, SEQ_OFFSET } from '../../bench/devices/lines.ts';
-import { latencySummary, median } from '../../bench/figures.ts';
 import { benchSection, readmeTable } from '../../bench/report/benchmarks-page.ts';
 import type { Figures, ScenarioResult } from '../../bench/report/columns.ts';
 import { compare } from '../../bench/report/compare.ts';
@@ -21,6 +20,7 @@ import type { Measurement } from '../../bench/scenarios/measure.ts';
 import type { PairFigures } from '../../bench/scenarios/pair.ts';
 import { SCENARIOS } from '../../bench/scenarios/scenarios.ts';
 import type { SpoolFigures } from '../../bench/scenarios/spool.ts';
+import { latencySummary, median } from '../../bench/statistics.ts';
 
 const measurement = (multiple: number, p99?: number): Measurement => ({
   kind: 'load',
@@ -129,21 +129,21 @@ describe('limits', () => {
       scenario('kafkajs', pair(800, 200)),
     ];
     const kept = [
-      limit('most', 'batch.multiple=5'),
-      limit('most', 'latency.p99Ms=30'),
-      limit('least', 'spool.ratio=0.7'),
-      limit('most', 'spool.p99Ms=50'),
-      limit('least', 'drain.times=3'),
-      limit('least', 'kafkajs.ratio=4'),
+      limit('max', 'batch.multiple=5'),
+      limit('max', 'latency.p99Ms=30'),
+      limit('min', 'spool.ratio=0.7'),
+      limit('max', 'spool.p99Ms=50'),
+      limit('min', 'drain.times=3'),
+      limit('min', 'kafkajs.ratio=4'),
     ];
     assert.deepEqual(missed(results, kept), []);
     const broken = [
-      limit('most', 'batch.multiple=4.999'),
-      limit('most', 'latency.p99Ms=29'),
-      limit('least', 'spool.ratio=0.71'),
-      limit('least', 'drain.times=3.1'),
-      limit('least', 'kafkajs.ratio=4.01'),
-      limit('most', 'single.multiple=1'),
+      limit('max', 'batch.multiple=4.999'),
+      limit('max', 'latency.p99Ms=29'),
+      limit('min', 'spool.ratio=0.71'),
+      limit('min', 'drain.times=3.1'),
+      limit('min', 'kafkajs.ratio=4.01'),
+      limit('max', 'single.multiple=1'),
     ];
     assert.deepEqual(missed(results, broken), [
       'batch: multiple is 5, to be at most 4.999',
@@ -157,9 +157,9 @@ describe('limits', () => {
 
   it('name a scenario and a figure that there are, and a number', () => {
     for (const text of ['batch.multiple', 'batch.multiple=', 'batch.multiple=x', 'multiple=5'])
-      assert.throws(() => limit('most', text), /<scenario>\.<figure>=<number>/, text);
-    assert.throws(() => limit('most', 'bath.multiple=5'), /no scenario bath/);
-    assert.throws(() => limit('most', 'batch.ratio=5'), /no figure ratio; there are perSecond, /);
+      assert.throws(() => limit('max', text), /<scenario>\.<figure>=<number>/, text);
+    assert.throws(() => limit('max', 'bath.multiple=5'), /no scenario bath/);
+    assert.throws(() => limit('max', 'batch.ratio=5'), /no figure ratio; there are perSecond, /);
   });
 
   it('of the project are all about figures that are measured', () => {
@@ -259,6 +259,12 @@ describe('a file of figures', () => {
     assert.throws(() => parseBenchFile('', 'a.json'), /a\.json is no JSON$/);
     assert.throws(() => parseBenchFile('{"results":[]}', 'a.json'), /not written by this bench/);
   });
+});
+
+it('a file of before scenarios were renamed has their present names', () => {
+  const old = file([scenario('old-way', pair(1000, 10))]);
+  const [read] = parseBenchFile(JSON.stringify(old), 'a.json').results;
+  assert.equal(read?.name, 'one-at-a-time');
 });
 
 describe('a report of some scenarios', () => {

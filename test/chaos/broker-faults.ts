@@ -1,5 +1,5 @@
-// Faults of a broker that runs but does not do what is expected: it throttles, is slow, takes only small requests, wants
-// a new login, or belongs to another cluster than before.
+// Faults of a broker that runs: it throttles, is slow, takes only small requests, wants new logins, or belongs to
+// another cluster than before.
 import { pino } from 'pino';
 import { alterConfig, dumpLog, segmentFiles } from '../../scripts/kafka/java-tools.ts';
 import { KafkaClient } from '../../src/kafka/client/kafka-client.ts';
@@ -146,8 +146,8 @@ async function loginAgain(stage: Stage): Promise<Outcome> {
 }
 
 /**
- * Kafka is installed again at the same address, without its data, while a spool waits. Producer ids belong to a cluster,
- * so batches need an id from the new one.
+ * Kafka is installed again at the same address, without its data, while a spool waits. Producer ids belong to a
+ * cluster, so batches need an id from the new one.
  */
 async function becomeAnother(stage: Stage, restart: boolean): Promise<Outcome> {
   const { gateway, kafka, ledger, proxies } = stage;

@@ -1,5 +1,5 @@
 // Reads what a topic held at the moment of its deletion. The broker renames a deleted partition's directory and keeps
-// the files for another minute (file.delete.delay.ms), so Kafka's own tool can read them. A consumer could miss the end.
+// the files for another minute (file.delete.delay.ms), so Kafka's own tool can read them.
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { deleteTopic } from '../../scripts/kafka/client.ts';
@@ -20,8 +20,8 @@ export interface DeletedRecord {
 export type DeletedTopic = readonly DeletedRecord[];
 
 /**
- * Deletes the stage's topic. The returned function reads what the topic held. Call it within a minute, also if the topic
- * exists again.
+ * Deletes the stage's topic. The returned function reads what the topic held. Call it within a minute, also if the
+ * topic exists again.
  * @param partitions number of partitions of the topic
  */
 export async function deleteAndKeep(stage: Stage, partitions: number): Promise<() => Promise<DeletedTopic>> {

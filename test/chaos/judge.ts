@@ -89,7 +89,7 @@ async function readLogs(ledger: Ledger, topics: Topics): Promise<Log[]> {
   return logs;
 }
 
-/** Reads again if readings are missing: a consumer that joins its group slowly reads too little, which is not a loss. */
+/** Reads again if readings are missing: a consumer that joins its group slowly reads too little. */
 async function readAll(
   topics: Topics,
   topic: string,

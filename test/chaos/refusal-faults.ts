@@ -1,6 +1,6 @@
-// Faults in which Kafka refuses records until somebody changes something: a clock, a topic's limit, a topic's policy. Each
-// round ends with that change, and then all records must arrive. Until then the gateway must keep the records, tell
-// devices `stored`, give up none of them and say why they wait.
+// Faults in which Kafka refuses records until somebody changes something: a clock, a topic's limit, a topic's policy.
+// Each round ends with that change, and then all records must arrive. Until then the gateway must keep the records,
+// tell devices `stored`, give up none of them and say why they wait.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTopic } from '../../scripts/kafka/client.ts';
 import { alterConfig, type ConfigTarget } from '../../scripts/kafka/java-tools.ts';

@@ -11,7 +11,7 @@ interface Renaming {
   readonly processes: readonly number[];
   /** The last start names the first topic again. */
   readonly back?: boolean;
-  /** Kafka is away at the very first start, so the topic does not exist and the gateway does not know its partitions. */
+  /** Kafka is away at the very first start: no topic exists, and the gateway knows no number of partitions. */
   readonly isUnseen?: boolean;
 }
 

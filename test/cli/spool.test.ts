@@ -1,203 +1,21 @@
 // `sluice spool ...` as an operator meets it: real processes beside a real gateway that cannot reach its Kafka.
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import {
   appendFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Cursor } from '../../src/spool/cursor.ts';
 import { listLogs, readAcknowledged } from '../../src/spool/inspect.ts';
-import { layoutName } from '../../src/spool/names.ts';
 import { makeBatch, openLog } from '../spool/support.ts';
-import { kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
-
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-const NOBODY = '127.0.0.1:1';
-const TOPIC = 'weather.metrics.raw';
-
-interface Run {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-type Env = Readonly<Record<string, string>>;
-
-function start(args: readonly string[], env: Env): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], {
-    cwd: tmpdir(),
-    env: { PATH: process.env.PATH ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
-  });
-}
-
-async function collect(child: ChildProcess): Promise<Run> {
-  let [out, err] = ['', ''];
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-  });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { code, out, err };
-}
-
-class Place {
-  readonly directory: string;
-  readonly env: Env;
-
-  constructor(t: TestContext, env: Env = {}) {
-    const parent = mkdtempSync(join(tmpdir(), 'sluice-spool-'));
-    t.after(() => rmSync(parent, { recursive: true, force: true }));
-    this.directory = join(parent, 'spool');
-    this.env = { SPOOL_DIR: this.directory, ...env };
-  }
-
-  spool(...args: readonly string[]): Promise<Run> {
-    return collect(start(['spool', ...args], this.env));
-  }
-
-  async gateway(t: TestContext): Promise<Gateway> {
-    return Gateway.start(t, this.env);
-  }
-
-  /** Runs a gateway that has nowhere to send to, and stops it when `count` readings of each zipcode are confirmed. */
-  async fill(t: TestContext, zipcodes: readonly string[], count: number): Promise<void> {
-    const gateway = await this.gateway(t);
-    for (const zipcode of zipcodes) await gateway.send(zipcode, count);
-    await gateway.stop();
-  }
-
-  /** Kafka has named the number of partitions before, so readings have their partitions from the beginning. */
-  knowPartitions(): void {
-    mkdirSync(this.directory, { recursive: true });
-    writeFileSync(join(this.directory, layoutName(TOPIC)), '{"partitions":10}\n');
-  }
-
-  /** The only segment there is. */
-  get segment(): string {
-    const found = readdirSync(this.directory, { recursive: true, encoding: 'utf8' }).filter((name) =>
-      name.endsWith('.log'),
-    );
-    assert.equal(found.length, 1, found.join());
-    return join(this.directory, found[0] as string);
-  }
-
-  flip(position: number): void {
-    const bytes = readFileSync(this.segment);
-    bytes[position] = (bytes[position] as number) ^ 0x40;
-    writeFileSync(this.segment, bytes);
-  }
-}
-
-class Gateway {
-  readonly #child: ChildProcess;
-  readonly #port: number;
-
-  private constructor(child: ChildProcess, port: number) {
-    this.#child = child;
-    this.#port = port;
-  }
-
-  static async start(t: TestContext, env: Env): Promise<Gateway> {
-    const child = start([], {
-      TCP_HOST: '127.0.0.1',
-      TCP_PORT: '0',
-      HTTP_PORT: '',
-      KAFKA_BROKERS: NOBODY,
-      TCP_PROCESSES: '1',
-      KAFKA_COMPRESSION: 'none',
-      KAFKA_BATCH_SIZE: '10',
-      ...env,
-    });
-    t.after(() => child.kill('SIGKILL'));
-    let out = '';
-    const port = await new Promise<number>((resolve, reject) => {
-      child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-        out += text;
-        const match = /TCP server listening on 127\.0\.0\.1:(\d+)/.exec(out);
-        if (match !== null) resolve(Number(match[1]));
-      });
-      child.once('close', () => reject(new Error(`the gateway ended: ${out}`)));
-    });
-    return new Gateway(child, port);
-  }
-
-  /** Resolves once all of them are confirmed; each reading says which it is. */
-  send(zipcode: string, count: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const socket = connect(this.#port, '127.0.0.1');
-      let got = '';
-      socket.setEncoding('utf8').on('data', (text: string) => {
-        got += text;
-        if (got.includes(`"stored","seq":${count - 1}}`)) socket.end();
-      });
-      socket.on('error', reject);
-      socket.on('close', () => resolve());
-      const readings = Array.from(
-        { length: count },
-        (_, seq) => `{"type":"metrics","seq":${seq},"data":{"n":${seq},"note":"\\u001b[31m\u009b"}}\n`,
-      );
-      socket.write(`{"type":"identify","zipcode":"${zipcode}","city":"C"}\n${readings.join('')}`);
-    });
-  }
-
-  /** Sends lines that are refused; resolves once each was answered. */
-  sendRefused(lines: readonly string[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const socket = connect(this.#port, '127.0.0.1');
-      let got = '';
-      socket.setEncoding('utf8').on('data', (text: string) => {
-        got += text;
-        if (got.split('"status":"error"').length > lines.length) socket.end();
-      });
-      socket.on('error', reject);
-      socket.on('close', () => resolve());
-      socket.write(`{"type":"identify","zipcode":"90210","city":"C"}\n${lines.join('\n')}\n`);
-    });
-  }
-
-  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    return new Promise((resolve) => {
-      this.#child.once('close', () => resolve());
-      this.#child.kill(signal);
-    });
-  }
-}
-
-interface Printed {
-  readonly topic: string;
-  readonly partition: number | null;
-  readonly log?: string;
-  readonly number?: number;
-  readonly offset: number;
-  readonly timestamp: number;
-  readonly key: string;
-  readonly value: string;
-}
-
-const printed = (out: string): Printed[] =>
-  out
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Printed);
-
-const numberOf = ({ value }: Printed): number => (JSON.parse(value) as { data: { n: number } }).data.n;
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+import { collect, NOBODY, numberOf, Place, printed, start, TOPIC, upTo, withLetters } from './spool-place.ts';
 
 describe('beside a running gateway', () => {
   it('ls, verify and cat read, drain and rm are refused with exit code 78', async (t) => {
@@ -479,67 +297,11 @@ describe('spool drain', () => {
     assert.deepEqual(readFileSync(place.segment), before);
     assert.equal((await place.spool('verify')).code, 0);
   });
-
-  kafkaTest('sends everything in order, once, and leaves the spool empty', async ({ bootstrap }, t) => {
-    const topic = uniqueTopic('cli.drain');
-    const place = new Place(t, { KAFKA_TOPIC_METRICS: topic, KAFKA_COMPRESSION: 'none' });
-    await place.fill(t, ['90210', '10001', '60601'], 500);
-    const waiting = printed((await place.spool('cat')).out);
-    assert.equal(waiting.length, 1500);
-
-    const { code, out, err } = await place.spool('drain', '--brokers', bootstrap);
-    assert.equal(code, 0, err);
-    assert.equal(out, `${topic}: 1500 of 1500 records sent\n`);
-    const records = await readTopic(bootstrap, topic, 1500);
-    assert.equal(records.length, 1500);
-    for (const key of ['90210', '10001', '60601']) {
-      const of = <T extends { key: unknown; value: unknown }>(list: readonly T[]) =>
-        list.filter((record) => String(record.key) === key).map(({ value }) => String(value));
-      assert.deepEqual(of(records), of(waiting));
-    }
-    const { total } = JSON.parse((await place.spool('ls', '--json')).out) as {
-      total: { records: number; bytes: number };
-    };
-    assert.deepEqual([total.records, total.bytes], [0, 0]);
-    assert.equal((await place.spool('drain', '--brokers', bootstrap)).code, 0);
-    assert.equal((await readTopic(bootstrap, topic, 1500)).length, 1500);
-  });
-
-  kafkaTest(
-    'sends what was meant for the topic that was named, and nothing else',
-    async ({ bootstrap }, t) => {
-      const [one, other] = [uniqueTopic('cli.one'), uniqueTopic('cli.other')];
-      const place = new Place(t, { KAFKA_COMPRESSION: 'none' });
-      for (const topic of [one, other]) {
-        const gateway = await Gateway.start(t, { ...place.env, KAFKA_TOPIC_METRICS: topic });
-        await gateway.send('90210', 10);
-        await gateway.stop();
-      }
-      const first = await place.spool('drain', '--brokers', bootstrap, '--topic', other);
-      assert.equal(first.code, 0, first.err);
-      assert.equal((await readTopic(bootstrap, other, 10)).length, 10);
-      assert.deepEqual(
-        new Set(printed((await place.spool('cat')).out).map(({ topic }) => topic)),
-        new Set([one]),
-      );
-      assert.equal((await place.spool('drain', '--brokers', bootstrap)).code, 0);
-      assert.equal((await readTopic(bootstrap, one, 10)).length, 10);
-    },
-  );
 });
 
 describe('dead letters', () => {
-  async function withLetters(t: TestContext, env: Env): Promise<Place> {
-    const place = new Place(t, env);
-    const gateway = await place.gateway(t);
-    await gateway.send('90210', 10);
-    await gateway.sendRefused(['no json', '{"type":"\u001b[31m"}']);
-    await gateway.stop();
-    return place;
-  }
-
   it('are shown apart from the readings by ls and cat, with their headers, and checked by verify', async (t) => {
-    const place = await withLetters(t, {});
+    const place = await withLetters(t);
     const ls = JSON.parse((await place.spool('ls', '--json')).out) as {
       total: { records: number };
       deadLetters: { total: { records: number; bytes: number } };
@@ -568,40 +330,11 @@ describe('dead letters', () => {
   });
 
   it('without a topic stay where they are, and drain says so', async (t) => {
-    const place = await withLetters(t, {});
+    const place = await withLetters(t);
     const env = { ...place.env, KAFKA_TOPIC_DEAD_LETTERS: '' };
     const drain = collect(start(['spool', 'drain', '--brokers', NOBODY, '--timeout', '500ms'], env));
     assert.equal((await drain).code, 1);
     assert.equal(printed((await place.spool('cat', '--dead-letters')).out).length, 2);
-  });
-
-  kafkaTest('are drained after the readings, or alone if their topic is named', async ({ bootstrap }, t) => {
-    const [topic, dead] = [uniqueTopic('cli.readings'), uniqueTopic('cli.dead')];
-    const place = await withLetters(t, {
-      KAFKA_TOPIC_METRICS: topic,
-      KAFKA_TOPIC_DEAD_LETTERS: dead,
-      KAFKA_COMPRESSION: 'none',
-    });
-    const alone = await place.spool('drain', '--brokers', bootstrap, '--topic', dead);
-    assert.equal(alone.code, 0, alone.err);
-    assert.equal(alone.out, 'dead letters: 2 of 2 sent\n');
-    assert.equal((await readTopic(bootstrap, dead, 2)).length, 2);
-    assert.equal(printed((await place.spool('cat')).out).length, 10);
-
-    const gateway = await place.gateway(t);
-    await gateway.sendRefused(['again']);
-    await gateway.stop();
-    const { code, out, err } = await place.spool('drain', '--brokers', bootstrap);
-    assert.equal(code, 0, err);
-    assert.equal(out, `${topic}: 10 of 10 records sent\ndead letters: 1 of 1 sent\n`);
-    assert.equal((await readTopic(bootstrap, topic, 10)).length, 10);
-    const letters = await readTopic(bootstrap, dead, 3);
-    assert.deepEqual(letters.map(({ value }) => String(value)).sort(), [
-      'again',
-      'no json',
-      '{"type":"\u001b[31m"}',
-    ]);
-    assert.equal((await place.spool('ls')).out.match(/^total +0 /gm)?.length, 2);
   });
 });
 

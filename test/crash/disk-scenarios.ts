@@ -4,23 +4,20 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rm } from '../../src/cli/spool/rm.ts';
 import type { Scenario } from './run-scenarios.ts';
-import { LETTERS, READINGS, until, usedBytes } from './scene.ts';
+import { ANSWER_LOST, LETTERS, LOST, READINGS, TAKEN, until, usedBytes } from './scene.ts';
 
-const LOST = { kind: 'lost', code: 'TIMEOUT' } as const;
-const ANSWER_LOST = { kind: 'answer-lost', code: 'TIMEOUT' } as const;
-const TAKEN = { kind: 'taken' } as const;
+/** The gateway knows the topic's one partition. */
+const ONE_PARTITION = { before: 'partitions', partitions: 1 } as const;
 /** A batch's offset and its length, which counts what follows. */
 const BATCH_HEAD_BYTES = 12;
 
 export const diskScenarios: readonly Scenario[] = [
   {
     name: 'a new spool takes readings and is drained, and others go on from memory',
-    leastPoints: 360,
+    minPoints: 360,
     before: 'nothing',
     async play(scene) {
-      scene.lose();
-      await scene.start();
-      const [one, two] = [scene.device('10001'), scene.device('10002')];
+      const [one, two] = await scene.startWithoutKafka();
       await scene.store(one, 2);
       await scene.store(two, 2);
       await scene.store(one, 3);
@@ -32,13 +29,11 @@ export const diskScenarios: readonly Scenario[] = [
   },
   {
     name: 'the spool rolls through several segments and is drained while more comes in',
-    leastPoints: 120,
-    before: 'partitions',
-    partitions: 1,
+    minPoints: 120,
+    ...ONE_PARTITION,
     async play(scene) {
-      await scene.start();
-      scene.lose();
-      const [one, two] = [scene.device('10001'), scene.device('10002')];
+      const one = await scene.startAndLose();
+      const two = scene.device('10002');
       for (let round = 0; round < 4; round++) await scene.store(round % 2 === 0 ? one : two, 2);
       scene.cluster.fate = async () => {
         if (!scene.isStored(one)) await until(() => scene.isStored(one), 'the next batch is on disk too');
@@ -51,9 +46,8 @@ export const diskScenarios: readonly Scenario[] = [
   },
   {
     name: 'batches whose answers were lost go to the disk with their sequence',
-    leastPoints: 96,
-    before: 'partitions',
-    partitions: 1,
+    minPoints: 96,
+    ...ONE_PARTITION,
     async play(scene) {
       await scene.start();
       const one = scene.device('10001');
@@ -72,13 +66,10 @@ export const diskScenarios: readonly Scenario[] = [
   },
   {
     name: 'a gateway crashes with a spool, and the next one drains it and crashes in the middle',
-    leastPoints: 120,
-    before: 'partitions',
-    partitions: 1,
+    minPoints: 120,
+    ...ONE_PARTITION,
     async play(scene) {
-      await scene.start();
-      scene.lose();
-      const one = scene.device('10001');
+      const one = await scene.startAndLose();
       for (let round = 0; round < 3; round++) await scene.store(one, 2);
       await scene.crash();
       let requests = 0;
@@ -96,12 +87,11 @@ export const diskScenarios: readonly Scenario[] = [
   },
   {
     name: 'the power fails with a spool in use, and again after the next start',
-    leastPoints: 176,
+    minPoints: 176,
     before: 'partitions',
     async play(scene) {
-      await scene.start();
-      scene.lose();
-      const [one, two] = [scene.device('10001'), scene.device('10002')];
+      const one = await scene.startAndLose();
+      const two = scene.device('10002');
       await scene.store(one, 2);
       await scene.store(two, 1);
       await scene.powerCut();
@@ -117,9 +107,8 @@ export const diskScenarios: readonly Scenario[] = [
   },
   {
     name: 'Kafka refuses records, and their dead letters wait on disk',
-    leastPoints: 120,
-    before: 'partitions',
-    partitions: 1,
+    minPoints: 120,
+    ...ONE_PARTITION,
     async play(scene) {
       scene.cluster.fate = (topic) => (topic === LETTERS ? LOST : TAKEN);
       await scene.start();
@@ -134,13 +123,10 @@ export const diskScenarios: readonly Scenario[] = [
   },
   {
     name: 'the disk is full, and has room again once Kafka takes readings',
-    leastPoints: 120,
-    before: 'partitions',
-    partitions: 1,
+    minPoints: 120,
+    ...ONE_PARTITION,
     async play(scene) {
-      await scene.start();
-      const one = scene.device('10001');
-      scene.lose();
+      const one = await scene.startAndLose();
       await scene.store(one, 2);
       await scene.store(one, 2);
       scene.journal.capacityBytes = usedBytes(scene) + 100;
@@ -156,13 +142,10 @@ export const diskScenarios: readonly Scenario[] = [
   },
   {
     name: 'the spool is as full as it may be',
-    leastPoints: 52,
-    before: 'partitions',
-    partitions: 1,
+    minPoints: 52,
+    ...ONE_PARTITION,
     async play(scene) {
-      await scene.start({ SPOOL_MAX_BYTES: 700 });
-      scene.lose();
-      const one = scene.device('10001');
+      const one = await scene.startAndLose({ SPOOL_MAX_BYTES: 700 });
       await scene.store(one, 2);
       scene.send(one, 2);
       scene.send(one, 2);
@@ -173,13 +156,10 @@ export const diskScenarios: readonly Scenario[] = [
   },
   {
     name: 'the disk fails a write and a sync',
-    leastPoints: 148,
-    before: 'partitions',
-    partitions: 1,
+    minPoints: 148,
+    ...ONE_PARTITION,
     async play(scene) {
-      await scene.start();
-      scene.lose();
-      const one = scene.device('10001');
+      const one = await scene.startAndLose();
       await scene.store(one, 2);
       let failures = 0;
       const failOnce = (step: string) => {
@@ -201,13 +181,10 @@ export const diskScenarios: readonly Scenario[] = [
   },
   {
     name: 'damaged bytes are set aside, and removed with `sluice spool rm`',
-    leastPoints: 120,
-    before: 'partitions',
-    partitions: 1,
+    minPoints: 120,
+    ...ONE_PARTITION,
     async play(scene) {
-      await scene.start();
-      const one = scene.device('10001');
-      scene.lose();
+      const one = await scene.startAndLose();
       await scene.store(one, 2);
       await scene.crash();
       await addDamage(join(scene.directory, `${READINGS}-0`));

@@ -1,17 +1,14 @@
 // Short lives of a gateway that has records without a certain partition and places them. Each is made of few and small
 // batches, because the number of its crash points is the time that its test takes.
 import type { Scenario } from './run-scenarios.ts';
-import { until, untilDelivered, usedBytes } from './scene.ts';
+import { type Device, type Scene, until, untilDelivered, usedBytes } from './scene.ts';
 
 export const placingScenarios: readonly Scenario[] = [
   {
     name: 'the partitions are unknown, and records are placed while more come in',
-    leastPoints: 296,
+    minPoints: 296,
     async play(scene) {
-      scene.lose();
-      await scene.start();
-      const [one, two] = scene.devicesOf('10001', '10002');
-      for (const device of [one, two, one]) await scene.store(device, 1);
+      const [, two] = await storeUnplaced(scene, 1);
       scene.find();
       scene.send(two, 1);
       await scene.delivered();
@@ -20,12 +17,9 @@ export const placingScenarios: readonly Scenario[] = [
   },
   {
     name: 'records are placed, and crashes break the copying off again and again',
-    leastPoints: 600,
+    minPoints: 600,
     async play(scene) {
-      scene.lose();
-      await scene.start();
-      const [one, two] = scene.devicesOf('10001', '10002');
-      for (const device of [one, two, one]) await scene.store(device, 2);
+      await storeUnplaced(scene, 2);
       await scene.crash();
       scene.cluster.isReachable = true;
       for (const isIt of [
@@ -42,12 +36,9 @@ export const placingScenarios: readonly Scenario[] = [
   },
   {
     name: 'records are placed, and the power fails in the middle of the copying and of its repair',
-    leastPoints: 424,
+    minPoints: 424,
     async play(scene) {
-      scene.lose();
-      await scene.start();
-      const [one, two] = scene.devicesOf('10001', '10002');
-      for (const device of [one, two, one]) await scene.store(device, 2);
+      await storeUnplaced(scene, 2);
       scene.cluster.isReachable = true;
       await scene.crashAfter(/sync readings-\d\/\d+\.log/, () => scene.find());
       await scene.start();
@@ -61,12 +52,9 @@ export const placingScenarios: readonly Scenario[] = [
   },
   {
     name: 'the disk is full before Kafka is first seen, and nothing on it has a partition',
-    leastPoints: 100,
+    minPoints: 100,
     async play(scene) {
-      scene.lose();
-      await scene.start();
-      const [one, two] = scene.devicesOf('10001', '10002');
-      for (const device of [one, two, one]) await scene.store(device, 2);
+      const [, two] = await storeUnplaced(scene, 2);
       scene.journal.capacityBytes = usedBytes(scene) + 2500;
       // The last eighth of the disk is left for copies.
       const { delivery } = scene.kafka;
@@ -83,3 +71,10 @@ export const placingScenarios: readonly Scenario[] = [
     },
   },
 ];
+
+/** Three batches of two devices, stored before Kafka is ever reached. */
+async function storeUnplaced(scene: Scene, count: number): Promise<[Device, Device]> {
+  const [one, two] = await scene.startWithoutKafka();
+  for (const device of [one, two, one]) await scene.store(device, count);
+  return [one, two];
+}

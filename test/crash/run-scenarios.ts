@@ -12,7 +12,7 @@ export interface Scenario extends SceneOptions {
   /** To be read after "a crash while". */
   readonly name: string;
   /** Fewer points than these mean that the scenario does not do what it is there for. */
-  readonly leastPoints: number;
+  readonly minPoints: number;
   /** Of the starts on what a crash leaves, beside the number of partitions. */
   readonly settings?: Partial<Settings>;
   /** Topics that readings are sent to. */
@@ -45,7 +45,7 @@ export function testCrashPoints(scenarios: readonly Scenario[]): void {
   });
 
   for (const scenario of scenarios) {
-    const { name, leastPoints } = scenario;
+    const { name, minPoints } = scenario;
     test(`nothing that was stored is lost, doubled or turned around by a crash while ${name}`, async (t) => {
       const began = performance.now();
       const { changes, explored } = await record(scenario);
@@ -58,7 +58,7 @@ export function testCrashPoints(scenarios: readonly Scenario[]): void {
         `${changes} changes, ${points} points, ${restartPoints} within starts, ${starts} starts, ${ms} ms`,
       );
       assert.deepEqual(textsOf(violations), []);
-      assert.ok(points >= leastPoints, `only ${points} points`);
+      assert.ok(points >= minPoints, `only ${points} points`);
     });
   }
 }

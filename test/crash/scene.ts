@@ -17,6 +17,10 @@ import { readTree, treeKey } from './trees.ts';
 
 export const READINGS = 'readings';
 export const LETTERS = 'refused';
+/** Fates of a request (model-broker.ts): it never arrives, it arrives and its answer is lost, it is taken. */
+export const LOST = { kind: 'lost', code: 'TIMEOUT' } as const;
+export const ANSWER_LOST = { kind: 'answer-lost', code: 'TIMEOUT' } as const;
+export const TAKEN = { kind: 'taken' } as const;
 const DEADLINE_MS = 30_000;
 const MAX_POLL_MS = 20;
 
@@ -173,6 +177,20 @@ export class Scene {
     this.#isDead = false;
     this.#kafka = kafkaOn(settingsFor(this.directory, this.#changes), this.cluster);
     await startKafka(this.#kafka, this.directory);
+  }
+
+  /** Starts a gateway that reaches Kafka and then loses it, with one device. Partitions are known. */
+  async startAndLose(changes: Partial<Settings> = {}): Promise<Device> {
+    await this.start(changes);
+    this.lose();
+    return this.device('10001');
+  }
+
+  /** Starts a gateway that has never reached Kafka, with two devices. */
+  async startWithoutKafka(changes: Partial<Settings> = {}): Promise<[Device, Device]> {
+    this.lose();
+    await this.start(changes);
+    return [this.device('10001'), this.device('10002')];
   }
 
   /** Kafka is out of reach. What is sent from now on goes to the disk. */

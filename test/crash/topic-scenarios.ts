@@ -3,17 +3,15 @@
 import { partDirectory } from '../../src/spool/parts.ts';
 import { oldSpools } from '../spool/version-1.ts';
 import type { Scenario } from './run-scenarios.ts';
-import { oldId, READINGS, type Scene } from './scene.ts';
+import { type Device, LOST, oldId, READINGS, type Scene, TAKEN } from './scene.ts';
 
-const LOST = { kind: 'lost', code: 'TIMEOUT' } as const;
-const TAKEN = { kind: 'taken' } as const;
 /** What KAFKA_TOPIC_METRICS is changed to. */
 const OTHER = 'measurements';
 
 export const topicScenarios: readonly Scenario[] = [
   {
     name: 'the topic grows with readings on disk',
-    leastPoints: 232,
+    minPoints: 232,
     before: 'partitions',
     partitions: 1,
     async play(scene) {
@@ -36,14 +34,11 @@ export const topicScenarios: readonly Scenario[] = [
   },
   {
     name: 'the topic shrinks with readings on disk',
-    leastPoints: 400,
+    minPoints: 400,
     before: 'partitions',
     partitions: 3,
     async play(scene) {
-      await scene.start();
-      const all = scene.devicesOf('10001', '10002', '10003');
-      scene.cluster.fate = () => LOST;
-      for (const device of all) await scene.store(device, 1);
+      const all = await storeInThree(scene);
       scene.cluster.create(READINGS, 1);
       for (const device of all) scene.send(device, 1);
       scene.cluster.fate = () => TAKEN;
@@ -54,14 +49,11 @@ export const topicScenarios: readonly Scenario[] = [
   },
   {
     name: 'the topic has shrunk while no gateway ran, and shrinks again before the next one has placed all',
-    leastPoints: 472,
+    minPoints: 472,
     before: 'partitions',
     partitions: 3,
     async play(scene) {
-      await scene.start();
-      const all = scene.devicesOf('10001', '10002', '10003');
-      scene.cluster.fate = () => LOST;
-      for (const device of all) await scene.store(device, 1);
+      await storeInThree(scene);
       await scene.crash();
       scene.cluster.create(READINGS, 2);
       scene.cluster.fate = () => LOST;
@@ -76,15 +68,14 @@ export const topicScenarios: readonly Scenario[] = [
   },
   {
     name: 'the setting of the topic is changed with readings of the former one on disk',
-    leastPoints: 480,
+    minPoints: 480,
     partitions: 1,
     topics: [READINGS, OTHER],
     settings: { KAFKA_TOPIC_METRICS: OTHER },
     async play(scene) {
       scene.cluster.create(OTHER, 1);
-      scene.lose();
-      await scene.start();
-      await scene.store(scene.device('10001'), 2);
+      const [one] = await scene.startWithoutKafka();
+      await scene.store(one, 2);
       await scene.crash();
       scene.cluster.isReachable = true;
       await scene.start({ KAFKA_TOPIC_METRICS: OTHER });
@@ -95,13 +86,10 @@ export const topicScenarios: readonly Scenario[] = [
   },
   {
     name: 'the part of a former process is taken up, sent and removed',
-    leastPoints: 376,
+    minPoints: 376,
     partitions: 1,
     async play(scene) {
-      scene.lose();
-      const part = partDirectory(scene.directory, 1);
-      await scene.start({ SPOOL_DIR: part });
-      const [one, two] = scene.devicesOf('10001', '10002');
+      const [one, two] = await scene.startWithoutKafka({ SPOOL_DIR: partDirectory(scene.directory, 1) });
       await scene.store(one, 2);
       await scene.store(two, 1);
       await scene.crash();
@@ -113,7 +101,7 @@ export const topicScenarios: readonly Scenario[] = [
   },
   {
     name: 'a spool of version 1 with an assumed number of partitions is brought to version 2',
-    leastPoints: 512,
+    minPoints: 512,
     partitions: 6,
     layOut: (directory) => lastOf('guessed').layOut(directory),
     async play(scene) {
@@ -123,6 +111,15 @@ export const topicScenarios: readonly Scenario[] = [
     },
   },
 ];
+
+/** Three devices, each with a reading on disk. */
+async function storeInThree(scene: Scene): Promise<readonly Device[]> {
+  await scene.start();
+  const devices = scene.devicesOf('10001', '10002', '10003');
+  scene.cluster.fate = () => LOST;
+  for (const device of devices) await scene.store(device, 1);
+  return devices;
+}
 
 function lastOf(name: string) {
   const last = oldSpools(name).at(-1);

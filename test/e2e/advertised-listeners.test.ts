@@ -1,5 +1,5 @@
-// A broker that answers where the gateway asks, and tells it an address at which nobody listens. Metadata come, records
-// cannot go: the commonest mistake in setting up Kafka.
+// A broker answers the gateway but advertises an address at which nobody listens. Metadata arrive, records cannot be
+// sent: the most common mistake in setting up Kafka.
 import assert from 'node:assert/strict';
 import { freePort } from '../../scripts/kafka/ports.ts';
 import { startGateway } from '../support/gateway.ts';
@@ -12,12 +12,12 @@ const WARNING = 40;
 const LOGIN = { name: 'sluice', password: 'secret-enough' };
 
 clusterTest(
-  'an advertised address at which nobody listens is named, records wait in the spool, and arrive once somebody listens',
+  'if nobody listens at an advertised address, the gateway names it, and records wait in the spool until somebody does',
   async (t) => {
     const [port, advertised] = [await freePort(), await TcpProxy.reserve()];
     t.after(() => advertised.close());
     advertised.aim(`127.0.0.1:${port}`);
-    // The listener with login is the one whose advertised address can be chosen.
+    // Only the advertised address of the listener with login can be chosen.
     const cluster = await startCluster({
       sasl: [{ port, advertised: advertised.address, plainUsers: { [LOGIN.name]: LOGIN.password } }],
     });

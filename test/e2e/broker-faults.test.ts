@@ -1,4 +1,4 @@
-// Kafka that is not there yet, and a broker that dies or leaves under load: nothing lost, twice or out of order.
+// Kafka starts late, and a broker is killed or stopped under load: nothing is lost, duplicated or out of order.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,11 +17,11 @@ import { assertSequences, dumpTopics } from './judge.ts';
 
 const DOWN_AND_UP_MS = 60_000;
 const ROUND_MS = 40;
-/** A killed broker is let in again only when its former session has ended, after 9 s by default. */
+/** A killed broker is admitted again only after its former session has ended, 9 s by default. */
 const SHORT_SESSION = { 'broker.session.timeout.ms': '4000', 'broker.heartbeat.interval.ms': '1000' };
 
 clusterTest(
-  'Kafka comes late, is killed and is restarted, and each reading arrives once and in order',
+  'Kafka starts late, is killed and restarted, and each reading arrives once and in order',
   async (t) => {
     const port = await freePort();
     const topic = uniqueTopic('faults');
@@ -55,7 +55,7 @@ clusterTest(
           warning?.msg ?? '',
           /wait in the spool on disk \(SPOOL_DIR\), nothing is dropped.*npm run kafka/,
         );
-        // On disk is durable: the devices hear so although Kafka has never been seen.
+        // The disk makes readings durable, so devices hear `stored` before Kafka was ever seen.
         await allStored(fleet);
         assert.equal(gateway.snapshot().records.spooled, ledgerSize(fleet));
       },
@@ -63,14 +63,14 @@ clusterTest(
 
     const cluster = await startCluster({ ports: [port], properties: SHORT_SESSION });
     t.after(() => cluster.stop());
-    await t.test('once Kafka is there all that waited arrives', async () => {
+    await t.test('once Kafka has started, all waiting readings arrive', async () => {
       await allConfirmed(gateway, fleet);
       await waitFor('readiness', async () => (await readyz(gateway)).status === 200);
     });
 
     for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
       await t.test(
-        `a broker that gets ${signal} under load and comes back takes all that was sent meanwhile`,
+        `a broker that gets ${signal} under load and is started again gets everything that was sent meanwhile`,
         (t) => restartUnderLoad(t, { gateway, cluster, fleet, signal }),
       );
     }
@@ -84,7 +84,7 @@ clusterTest(
   },
 );
 
-/** Stored is said when records are on disk; Kafka has them once the spool is drained. */
+/** `stored` may mean that readings are on disk. This resolves when Kafka has all of them. */
 async function allConfirmed(gateway: Gateway, fleet: FleetDevice[]): Promise<void> {
   const expected = ledgerSize(fleet);
   await waitFor('all is in Kafka', () => gateway.snapshot().records.confirmed === expected, DOWN_AND_UP_MS);
@@ -124,7 +124,7 @@ async function restartUnderLoad(
   );
 }
 
-/** Every device sends a few messages again and again until it is stopped. */
+/** Every device repeatedly sends a few messages, until it is stopped. */
 function startLoad(fleet: readonly FleetDevice[]): { stop(): Promise<void> } {
   const abort = new AbortController();
   const running = (async () => {

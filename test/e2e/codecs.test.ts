@@ -1,4 +1,4 @@
-// Each codec, judged by Java alone: its consumer reads the records, DumpLogSegments the batches around them.
+// Checks each codec with Java's tools alone: the consumer reads the records, DumpLogSegments the batches.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { codecsHere, hasZstd } from '../kafka/batches/codecs-here.ts';

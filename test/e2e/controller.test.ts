@@ -1,5 +1,5 @@
-// Three brokers of a Kafka with ZooKeeper: only one of them, the controller, creates topics, and the others do not
-// pass a request on to it.
+// Three brokers of a Kafka with ZooKeeper: only the controller creates topics, and the others do not forward a request
+// to it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wantedVersion } from '../../scripts/kafka/runtime.ts';

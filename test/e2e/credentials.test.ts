@@ -1,5 +1,5 @@
-// A Kafka that wants a login and grants rights one by one: what the gateway may not do yet waits in its spool,
-// it says what is missing, and it goes on by itself once it is allowed to.
+// A Kafka that wants a login and grants rights one by one. Without a right, records wait in the spool, the gateway says
+// what is missing, and it goes on by itself once the right is granted.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,19 +24,19 @@ const WARNING = 40;
 const COUNTED_MS = 8000;
 const BACK_WITHIN_MS = 10_000;
 
-/** May do everything; in SCRAM with two hashes and in PLAIN. */
+/** Has all rights. Known to SCRAM, with two hashes, and to PLAIN. */
 const ADMIN = { name: 'sluice', password: 'Kx7-every=right' };
-/** May do what a test grants; in PLAIN only. */
+/** Has the rights that a test grants. Known to PLAIN only. */
 const LIMITED = { name: 'limited', password: 'Qm3-few=rights' };
 const SCRAM = `iterations=4096,password=${ADMIN.password}`;
 const ADMIN_USER = { type: 'users', name: ADMIN.name } as const;
 
 interface Stage {
-  /** The listener without login, whose clients may do everything. */
+  /** The listener without login. Its clients have all rights. */
   readonly bootstrap: string;
-  /** Of the listener with login. */
+  /** Port of the listener with login. */
   readonly port: number;
-  /** Before that: brokers send its clients here, too. */
+  /** The proxy before that listener, and its advertised address. */
   readonly proxy: TcpProxy;
 }
 
@@ -57,7 +57,7 @@ clusterTest('a Kafka with logins and rights', async (t) => {
   t.after(() => cluster.stop());
   const { bootstrap } = cluster;
   const stage = { bootstrap, port, proxy };
-  // One request can set only one of a user's hashes.
+  // A request can set only one of a user's hashes.
   await Promise.all(
     ['SCRAM-SHA-256', 'SCRAM-SHA-512'].map((name) =>
       alterConfig(bootstrap, ADMIN_USER, { set: { [name]: SCRAM } }),
@@ -68,21 +68,21 @@ clusterTest('a Kafka with logins and rights', async (t) => {
     await t.test(`the gateway logs in with ${mechanism} and delivers`, (t) => logIn(t, stage, mechanism));
   }
   await t.test(
-    'without valid credentials records wait in the spool, logins are tried less than once a second, and restored credentials let everything flow',
+    'without valid credentials records wait in the spool and logins are tried less than once a second, until they are restored',
     (t) => loseCredentials(t, stage),
   );
   for (const way of ['somebody creates it', 'it may be created'] as const) {
     await t.test(
-      `a topic that is missing and may not be created is named with the reason, and records wait until ${way}`,
+      `the gateway names a missing topic that it may not create, with the reason, and records wait until ${way}`,
       (t) => missTopic(t, stage, way),
     );
   }
   await t.test(
-    'records wait in the spool while the right to write is missing, and arrive once when it is back',
+    'records wait in the spool while the right to write is missing, and arrive once after it is granted again',
     (t) => loseRight(t, stage),
   );
   await t.test(
-    'where the topic’s limit may not be read, only the record that is too large for it is not delivered',
+    'if the topic’s limit may not be read, only the record that is too large for it is not delivered',
     (t) => hideLimit(t, stage),
   );
 });
@@ -140,7 +140,7 @@ async function allConfirmed(gateway: Gateway, fleet: readonly FleetDevice[]): Pr
   );
 }
 
-/** Once and in order, read over the listener without login. */
+/** Checks that all readings are there once and in order, over the listener without login. */
 async function assertDelivered(
   { bootstrap }: Stage,
   topic: string,
@@ -150,7 +150,7 @@ async function assertDelivered(
   assertLedger(fleet, records, { partitions: PARTITIONS });
 }
 
-/** Each device sends two messages; all hear `stored`, and none of it is in Kafka yet. */
+/** Each device sends two messages. All must hear `stored`, and none may be in Kafka yet. */
 async function sendToSpool(gateway: Gateway, fleet: readonly FleetDevice[]): Promise<void> {
   const { confirmed, spooled } = gateway.snapshot().records;
   for (const device of fleet) device.sendShaped([1, 2]);
@@ -183,14 +183,14 @@ async function loseCredentials(t: TestContext, stage: Stage): Promise<void> {
   await alterConfig(bootstrap, ADMIN_USER, { remove: ['SCRAM-SHA-256'] });
   proxy.close();
   await waitFor('the connection is missed', () => !gateway.snapshot().kafka.connected);
-  // Lines that are refused want to Kafka as well, on a way of their own.
+  // A refused line becomes a dead letter, which has its own pipeline and its own logins.
   fleet[0]?.socket.write('{"type":"nonsense"}\n');
   await sendToSpool(gateway, fleet);
   await waitFor('the log says so', () => warned(gateway, /ECONNREFUSED/));
   const before = proxy.connectionsOf(topic);
   const countedFromMs = performance.now();
   await proxy.listen();
-  // One that has never been connected has to wait just as politely.
+  // A gateway that was never connected must wait in the same way.
   const ownProxy = await TcpProxy.reserve(`127.0.0.1:${stage.port}`);
   t.after(() => ownProxy.close());
   await ownProxy.listen();
@@ -210,7 +210,7 @@ async function loseCredentials(t: TestContext, stage: Stage): Promise<void> {
     const why = new RegExp(`Kafka cannot be used: ${address} refuses the login.*invalid credentials`);
     assert.match(answer.text, why);
     assert.ok(!answer.text.includes(ADMIN.password), 'readiness does not hold the password');
-    // Although the connection that was refused before has only just been logged.
+    // The log must say so although it reported the refused connection just before.
     await waitFor('the log says why', () => warned(refused, why));
   }
   while (performance.now() - countedFromMs < COUNTED_MS) {
@@ -271,7 +271,7 @@ async function loseRight(t: TestContext, stage: Stage): Promise<void> {
   await allConfirmed(gateway, fleet);
 
   await revoke(bootstrap, write);
-  // Some are still taken before the broker knows.
+  // The broker still takes some messages before it knows.
   await waitFor('the right is missed by every partition', () => {
     for (const device of fleet) device.send();
     return gateway.snapshot().spool.partitions === PARTITIONS;
@@ -282,7 +282,7 @@ async function loseRight(t: TestContext, stage: Stage): Promise<void> {
       '4 partitions are refused by Kafka and wait in the spool: TOPIC_AUTHORIZATION_FAILED',
     ),
   );
-  // With what to do, in all places where somebody may look.
+  // The advice must be in all places where an operator looks.
   const advice = /TOPIC_AUTHORIZATION_FAILED: give .* the rights Write and Describe on the topic/;
   assert.match((await readyz(gateway)).text, advice);
   assert.match(gateway.snapshot().kafka.problems.join('\n'), advice);

@@ -1,5 +1,5 @@
-// Dead letters with a real gateway and a real Kafka: a topic that refuses them all, no topic at all, and letters that
-// a former process left.
+// Dead letters with a real gateway and a real Kafka: a topic that refuses all of them, no topic, and letters of a
+// former process.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { GatewayProcess } from '../support/gateway-process.ts';
 import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 
-/** A reading that does not fit into a topic whose messages may have this many bytes. */
+/** A reading that is too large for a topic with this limit in bytes. */
 const LIMIT = 2000;
 const TOO_LARGE = { note: 'n'.repeat(1000), other: 'o'.repeat(1000), third: 't'.repeat(1000) };
 
@@ -62,13 +62,13 @@ async function setTopic(bootstrap: string, topic: string, config: Record<string,
   );
 }
 
-/** A topic of readings that takes less than the gateway learned at its start, so that Kafka refuses a large record. */
+/** Lowers the topic's limit after the gateway has read it, so that Kafka refuses a large record. */
 async function cutLimit(bootstrap: string, gateway: Gateway, topic: string): Promise<void> {
   await waitFor('the gateway is ready', () => gateway.snapshot().readiness.ready);
   await setTopic(bootstrap, topic, { 'max.message.bytes': `${LIMIT}` });
 }
 
-/** Sends a reading that is refused between two that are not; resolves with what the device heard of it. */
+/** Sends a reading that is refused between two others. Resolves with the replies to the device. */
 async function sendThree(gateway: { readonly port: number }): Promise<{ refused: number[]; stored: number }> {
   const device = await Device.identified(gateway.port);
   for (const [index, data] of [{ n: 1 }, TOO_LARGE, { n: 3 }].entries())
@@ -89,7 +89,7 @@ kafkaTest(
   async ({ bootstrap }, t) => {
     const topics = { metrics: uniqueTopic('t.metrics'), dead: uniqueTopic('t.dead') };
     await createTopic(bootstrap, topics.metrics, { partitions: 2 });
-    // A compacted topic wants keys, which letters do not have.
+    // A compacted topic wants keys, and letters have none.
     await createTopic(bootstrap, topics.dead, { partitions: 3, config: { 'cleanup.policy': 'compact' } });
     const env = { SPOOL_DIR: await spoolDirectory(t) };
     const first = await start(t, bootstrap, topics, env);
@@ -124,7 +124,7 @@ kafkaTest(
 );
 
 kafkaTest(
-  'without a topic of dead letters a refused record stays on disk, and is sent once a topic is named',
+  'without a dead-letter topic a refused record stays on disk, and is sent once a topic is named',
   async ({ bootstrap }, t) => {
     const topics = { metrics: uniqueTopic('t.metrics'), dead: '' };
     await createTopic(bootstrap, topics.metrics, { partitions: 2 });
@@ -147,7 +147,7 @@ kafkaTest(
     await waitFor('it is sent', () => second.snapshot().deadLetters.sent === 1);
     const letters = await readTopic(bootstrap, named.dead, 1);
     assert.deepEqual(reasonsOf(letters), ['MESSAGE_TOO_LARGE']);
-    // Kafka may have refused a record for its time: the topic of dead letters must not do the same.
+    // Kafka may have refused a record for its time, and the dead-letter topic must not refuse its letter for the same.
     const config = await withAdmin(bootstrap, (admin) =>
       admin.describeConfigs({
         includeSynonyms: false,
@@ -162,7 +162,7 @@ kafkaTest(
 );
 
 kafkaTest(
-  'the letters of a process that is no more are sent, and its part of the spool goes away',
+  'the letters of a former process are sent, and its part of the spool is removed',
   async ({ bootstrap }, t) => {
     const topics = { metrics: uniqueTopic('t.metrics'), dead: uniqueTopic('t.dead') };
     const root = await spoolDirectory(t);
@@ -183,7 +183,7 @@ kafkaTest(
 );
 
 kafkaTest(
-  'letters of two processes outlive kill -9, and are sent by one process once their topic takes them',
+  'letters of two processes survive kill -9, and one process sends them once their topic takes them',
   async ({ bootstrap }, t) => {
     const topics = { metrics: uniqueTopic('t.metrics'), dead: uniqueTopic('t.dead') };
     await createTopic(bootstrap, topics.metrics, { partitions: 2 });
@@ -204,7 +204,7 @@ kafkaTest(
     await gateway.start({ TCP_PROCESSES: '2' });
     await waitFor('the gateway is ready', () => gateway.stats.readiness.ready);
     await setTopic(bootstrap, topics.metrics, { 'max.message.bytes': `${LIMIT}` });
-    // One connection for each process.
+    // One connection to each process.
     const heard = await Promise.all([sendThree(gateway), sendThree(gateway)]);
     assert.deepEqual(
       heard.map(({ refused }) => refused),

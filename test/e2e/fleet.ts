@@ -1,5 +1,6 @@
-// Devices that keep a ledger: what each one sent, text by text, and what it was told. The ledger is kept outside
-// the gateway, so it can tell what is missing, twice, changed or out of order in Kafka.
+// Simulated devices, each with a ledger of what it sent and what it was told, and the check of Kafka's records against
+// the ledgers: missing, duplicated, changed or out of order. Independent of the load tool and its verification on
+// purpose: a mistake there must not hide the same mistake here.
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { partitionOf } from '../../src/kafka/batches/partitioner.ts';
@@ -29,7 +30,7 @@ export class FleetDevice {
   /** Every reading that was written to the socket, in order. */
   readonly ledger: Entry[] = [];
   lastSeq = 0;
-  /** Each seq of a `stored`, in the order they came. */
+  /** The seq of each `stored`, in order of arrival. */
   readonly stored: number[] = [];
   readonly errors: FleetReply[] = [];
   closing: FleetReply | undefined;
@@ -56,12 +57,12 @@ export class FleetDevice {
     return this.stored.at(-1) ?? 0;
   }
 
-  /** Messages of one reading each, all in one write. False where the socket is full. */
+  /** Sends messages of one reading each, in one write. False if the socket is full. */
   send(messages = 1): boolean {
     return this.sendShaped(new Array<number>(messages).fill(1));
   }
 
-  /** One message for each number, with so many readings: 1 is an object, more are an array. */
+  /** Sends a message for each number, with as many readings: 1 is an object, more are an array. */
   sendShaped(shape: readonly number[]): boolean {
     return this.socket.write(shape.map((readings) => this.#message(readings)).join(''));
   }
@@ -89,13 +90,13 @@ export class FleetDevice {
 const CITY = 'Beverly Hills';
 const CONNECT_WAVE = 250;
 
-/** Open, without its last brace. Nothing in it is as JavaScript would print it, save the strings. */
+/** A reading without its last brace. Its numbers are written as JavaScript would not print them. */
 function reading(deviceId: string, seq: number): string {
   const big = `1234567890${String(seq).padStart(10, '0')}`;
   return `{"timestamp":"2026-11-21T08:00:00Z","from":"${deviceId}","big":${big},"t":21.50,"e":-1E+2,"ok":true`;
 }
 
-/** @param zipcodes shared by turns */
+/** @param zipcodes how many, given to the devices in turn */
 export async function connectFleet(
   port: number,
   { devices, zipcodes }: { devices: number; zipcodes: number },
@@ -129,7 +130,7 @@ export async function allStored(fleet: readonly FleetDevice[], deadlineMs = 30_0
   for (const device of fleet) assertHonestStored(device);
 }
 
-/** Confirmations rise, and none names what was not sent. */
+/** Confirmations rise, and none names a seq that was not sent. */
 export function assertHonestStored({ stored, lastSeq, deviceId }: FleetDevice): void {
   for (const [i, seq] of stored.entries()) {
     assert.ok(seq > (stored[i - 1] ?? 0) && seq <= lastSeq, `${deviceId} was told ${stored.join(' ')}`);
@@ -139,7 +140,7 @@ export function assertHonestStored({ stored, lastSeq, deviceId }: FleetDevice): 
 export const ledgerSize = (fleet: readonly FleetDevice[]): number =>
   fleet.reduce((sum, { ledger }) => sum + ledger.length, 0);
 
-/** A record as any reader hands it out. */
+/** A record, from any consumer. */
 export interface ReadBack {
   readonly partition: number;
   readonly offset: number;
@@ -149,8 +150,8 @@ export interface ReadBack {
 }
 
 /**
- * Each device's readings are there once, in order, byte for byte, in the partition that Java would choose, and
- * nothing else is. `upTo` tells how many readings of a device are expected; all of them where it is left out.
+ * Checks that each device's readings are there once, in order, byte for byte, in the partition that Java would choose,
+ * and nothing else. `upTo` gives the number of readings expected of a device; by default all of them.
  */
 export function assertLedger(
   fleet: readonly FleetDevice[],
@@ -175,7 +176,7 @@ export function assertLedger(
       const head = `{"connection_id":"${connectionId}","zipcode":"${zipcode}","city":"${CITY}"`;
       const receivedAt = new Date(record.timestamp).toISOString();
       const rest = `"received_at":"${receivedAt}","device_id":"${deviceId}","seq":${entry?.seq},"data":${entry?.data}}`;
-      // A message is made for failures only: most of the time of a large ledger would go into them.
+      // Build the assertion's text only on failure: it would take most of the time of a large ledger.
       if (String(record.value) === `${head},${rest}` && record.key?.equals(key)) continue;
       assert.equal(`${record.key} ${record.value}`, `${zipcode} ${head},${rest}`, `${deviceId}, record ${i}`);
     }

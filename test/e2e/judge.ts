@@ -1,4 +1,5 @@
-// Kafka's own view of what lies on the broker's disk.
+// Reads batches from the broker's disk with Kafka's own tools. Independent of the decoders of the gateway and the load
+// tool on purpose: a mistake in these must not hide here.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { type DumpedBatch, dumpLog, runTool } from '../support/kafka.ts';
@@ -7,8 +8,8 @@ const LOG_DIRS = 'org.apache.kafka.tools.LogDirsCommand';
 const FIRST_SEGMENT = '00000000000000000000.log';
 
 /**
- * The batches of each partition that holds any, partitions by topic and number, as DumpLogSegments reads them.
- * Undefined, with a note, where the broker's files are out of reach.
+ * The batches of each partition that has any, by topic and number, as DumpLogSegments reads them. Undefined, with a
+ * note in the test's output, if the broker's files cannot be read from here.
  */
 export async function dumpTopics(
   t: TestContext,
@@ -53,7 +54,7 @@ async function firstSegments(bootstrap: string, topics: readonly string[]): Prom
     .map(({ file }) => file);
 }
 
-/** Every batch is valid, and the producer's sequence goes on without a gap or a repetition. */
+/** Checks that every batch is valid and the producer's sequence has no gap or repetition. */
 export function assertSequences(batches: readonly DumpedBatch[]): void {
   let next = 0;
   for (const batch of batches) {

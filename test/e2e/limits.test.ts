@@ -1,4 +1,4 @@
-// Fewer acknowledgements, and a topic that takes less than a device may send.
+// KAFKA_REQUIRED_ACKS below `all`, and topics that take less than a device may send.
 import assert from 'node:assert/strict';
 import { Device } from '../support/device.ts';
 import { startGateway } from '../support/gateway.ts';
@@ -11,7 +11,7 @@ for (const acks of ['1', '0']) {
     `with KAFKA_REQUIRED_ACKS=${acks} every record arrives and is confirmed`,
     async ({ bootstrap }, t) => {
       const topic = uniqueTopic(`acks-${acks}`);
-      // Nobody would tell us that a topic just created is not led yet.
+      // With acks 0 no answer would say that a new topic has no leader yet.
       await createTopic(bootstrap, topic);
       const gateway = await startGateway({
         KAFKA_BROKERS: bootstrap,
@@ -31,11 +31,11 @@ for (const acks of ['1', '0']) {
   );
 }
 
-/** What the topic takes; a record has 1536 bytes of it for all that is not the reading. */
+/** The topic's limit. 1536 bytes of it are kept for everything around a reading. */
 const MAX_MESSAGE_BYTES = 4096;
 const LARGEST_READING = MAX_MESSAGE_BYTES - 1536;
 
-/** A metrics line whose reading has exactly so many bytes. */
+/** A metrics line whose reading has exactly this many bytes. */
 function lineOf(bytes: number, seq: number): string {
   const pads = ['a', 'b', 'c', 'd'].map((name) => `"${name}":"${'x'.repeat(600)}"`).join(',');
   const head = `{${pads},"z":"`;
@@ -43,7 +43,7 @@ function lineOf(bytes: number, seq: number): string {
 }
 
 kafkaTest(
-  'a reading beyond the topic’s max.message.bytes is refused at the socket, the largest below it is stored',
+  'a reading above the topic’s max.message.bytes is refused at the socket, the largest below it is stored',
   async ({ bootstrap }, t) => {
     const topic = uniqueTopic('small-messages');
     await createTopic(bootstrap, topic, { config: { 'max.message.bytes': String(MAX_MESSAGE_BYTES) } });
@@ -62,7 +62,7 @@ kafkaTest(
     assert.deepEqual([refusal.code, refusal.seq], ['record_too_large', 2]);
     assert.match(refusal.message ?? '', /2561 bytes, at most 2560 fit/);
     await waitFor('stored', async () => (await device.read()).seq === 3);
-    // Together the small ones are more than the topic takes at once.
+    // Together the small readings are more than the topic takes in one batch.
     device.send(
       Array.from({ length: 50 }, (_, i) => `{"type":"metrics","seq":${4 + i},"data":{"n":${i}}}\n`).join(''),
     );
@@ -76,7 +76,7 @@ kafkaTest(
 );
 
 kafkaTest(
-  'the largest record that the contract allows fits a topic’s smallest limit for it',
+  'the largest record that the protocol allows fits the smallest limit of a topic that admits its reading',
   async ({ bootstrap }, t) => {
     const topic = uniqueTopic('tight');
     await createTopic(bootstrap, topic, { config: { 'max.message.bytes': String(MAX_MESSAGE_BYTES) } });
@@ -89,7 +89,7 @@ kafkaTest(
     t.after(() => gateway.stop());
     await waitFor('the topic is known', () => gateway.snapshot().readiness.ready);
     const device = await Device.connect(gateway.port);
-    // Four bytes each in UTF-8; the quotes would become two each.
+    // Four bytes each in UTF-8. Quotes would become only two each.
     const city = '\u{1f3d9}'.repeat(128);
     device.sendMessages({ type: 'identify', zipcode: 'z'.repeat(16), city, device_id: 'd'.repeat(64) });
     await device.read();
@@ -108,7 +108,7 @@ function largeLine(seq: number): string {
 }
 
 kafkaTest(
-  'a topic whose max.message.bytes is cut while the gateway runs costs one record, then the socket refuses what is too large',
+  'if a topic’s max.message.bytes is lowered while the gateway runs, Kafka refuses one record, then the socket refuses',
   async ({ bootstrap }, t) => {
     const topic = uniqueTopic('cut');
     await createTopic(bootstrap, topic);

@@ -1,4 +1,4 @@
-// The connection breaks after the broker has committed and before its answer arrives: the gateway cannot know,
+// The connection breaks after the broker has committed a batch and before its answer arrives. The gateway cannot know,
 // sends the same bytes again, and the broker recognises them.
 import assert from 'node:assert/strict';
 import { freePort } from '../../scripts/kafka/ports.ts';
@@ -14,11 +14,11 @@ for (const [way, attempts] of [
   ['through the spool', '1'],
 ] as const) {
   clusterTest(
-    `an answer lost after the commit leads to no loss and no duplicate, sent again ${way}`,
+    `an answer that is lost after the commit causes no loss and no duplicate, sent again ${way}`,
     async (t) => {
       const proxy = await TcpProxy.reserve();
       t.after(() => proxy.close());
-      // Before the broker: its helper, too, goes to the address that the broker gives.
+      // Reserved before the broker starts, because the broker's helper also connects to the advertised address.
       await proxy.listen();
       const port = await freePort();
       proxy.aim(`127.0.0.1:${port}`);
@@ -39,9 +39,9 @@ for (const [way, attempts] of [
       const fleet = await connectFleet(gateway.port, { devices: 40, zipcodes: 11 });
       t.after(() => disconnect(fleet));
 
-      // The first answer, a retry's answer right after it, and then every third.
+      // Swallows the first answer, the answer to its retry, and then every third.
       proxy.swallows = (number) => number <= 2 || number % 3 === 0;
-      // The disk tells devices that all is stored before many answers have come, so there may have to be more rounds.
+      // Devices may hear `stored` from the disk before many answers have come, so more rounds may be needed.
       for (let round = 0; round < 12 || (proxy.swallowed < 2 && round < 500); round++) {
         for (const device of fleet) device.sendShaped([1, 2, 1]);
         await allStored(fleet);

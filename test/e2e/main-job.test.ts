@@ -1,4 +1,4 @@
-// The main job, whole: thousands of devices, several workers, and each reading once, in order, in Kafka.
+// The main job: thousands of devices, several workers, and each reading in Kafka once and in order.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway } from '../support/gateway.ts';
@@ -126,24 +126,27 @@ for (const async of ['true', 'false']) {
   }
 }
 
-kafkaTest('without the worker pool the same holds', async ({ bootstrap }, t) => {
-  const topic = uniqueTopic('direct');
-  const gateway = await startGateway({
-    KAFKA_BROKERS: bootstrap,
-    KAFKA_TOPIC_METRICS: topic,
-    KAFKA_ASYNC: 'false',
-    KAFKA_COMPRESSION: 'none',
-    KAFKA_BATCH_TIMEOUT: '0',
-    TCP_USE_WORKER_POOL: 'false',
-    SHUTDOWN_TIMEOUT: '10s',
-  });
-  t.after(() => gateway.stop());
-  const fleet = await connectFleet(gateway.port, { devices: 20, zipcodes: 3 });
-  t.after(() => disconnect(fleet));
-  for (const device of fleet) device.sendShaped([1, 1, 5, 1]);
-  await allStored(fleet);
-  assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: 10 });
-});
+kafkaTest(
+  'without the worker pool each reading is in Kafka once, in order, and confirmed',
+  async ({ bootstrap }, t) => {
+    const topic = uniqueTopic('direct');
+    const gateway = await startGateway({
+      KAFKA_BROKERS: bootstrap,
+      KAFKA_TOPIC_METRICS: topic,
+      KAFKA_ASYNC: 'false',
+      KAFKA_COMPRESSION: 'none',
+      KAFKA_BATCH_TIMEOUT: '0',
+      TCP_USE_WORKER_POOL: 'false',
+      SHUTDOWN_TIMEOUT: '10s',
+    });
+    t.after(() => gateway.stop());
+    const fleet = await connectFleet(gateway.port, { devices: 20, zipcodes: 3 });
+    t.after(() => disconnect(fleet));
+    for (const device of fleet) device.sendShaped([1, 1, 5, 1]);
+    await allStored(fleet);
+    assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: 10 });
+  },
+);
 
 kafkaTest('a refused reading of a batch message keeps all of it out of Kafka', async ({ bootstrap }, t) => {
   const topic = uniqueTopic('atomic');

@@ -1,5 +1,5 @@
-// KAFKA_TOPIC_METRICS is changed while readings are in the spool: those of the former topic are sent under its name,
-// are named wherever an operator looks, and count against the spool's limit.
+// KAFKA_TOPIC_METRICS is changed while readings are in the spool. They are sent to the former topic, the log, `/stats`
+// and `/readyz` name them, and they count against the spool's limit.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { waitFor } from '../support/wait.ts';
 import { allStored, assertLedger, connectFleet, disconnect, type FleetDevice, ledgerSize } from './fleet.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
-/** 5,000 bytes. A single text may not be so long. */
+/** 5,000 bytes in several fields, because a single text may not be so long. */
 const PADDING = Object.fromEntries(Array.from({ length: 5 }, (_, n) => [`pad${n}`, 'x'.repeat(1_000)]));
 
 function temporaryDirectory(t: TestContext): string {
@@ -23,7 +23,7 @@ function temporaryDirectory(t: TestContext): string {
   return directory;
 }
 
-/** A gateway whose balance is looked at all the time. */
+/** A gateway whose balance is checked all the time. */
 async function start(t: TestContext, env: Env): Promise<Gateway> {
   const gateway = await startGateway({
     HTTP_PORT: '0',
@@ -48,7 +48,7 @@ async function start(t: TestContext, env: Env): Promise<Gateway> {
   return gateway;
 }
 
-/** A gateway without Kafka takes readings for the topic and ends. */
+/** A gateway without Kafka accepts readings for the topic and ends. */
 async function leaveInSpool(
   t: TestContext,
   env: Env & { SPOOL_DIR: string; KAFKA_TOPIC_METRICS: string },
@@ -73,7 +73,7 @@ const foldersOf = (directory: string, topic: string) =>
   readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes(topic));
 
 kafkaTest(
-  'readings of the former topic are named while Kafka is away, and then go to that topic once and in order',
+  'while Kafka is away the gateway names waiting readings of the former topic, then sends them there once and in order',
   async ({ bootstrap }, t) => {
     const [former, current] = [uniqueTopic('former'), uniqueTopic('current')];
     const spool = temporaryDirectory(t);
@@ -125,13 +125,13 @@ kafkaTest(
 );
 
 kafkaTest(
-  'a former topic that may not be created is named with the remedy, and readings of the current one flow',
+  'if a former topic may not be created, the gateway names it with the remedy, and readings of the current one flow',
   async ({ bootstrap }, t) => {
     const [former, current] = [uniqueTopic('former'), uniqueTopic('current')];
     const spool = temporaryDirectory(t);
     const before = await leaveInSpool(t, { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: former });
     await createTopic(bootstrap, current, { partitions: 3 });
-    // One broker cannot hold fifty copies.
+    // A single broker cannot hold fifty replicas, so Kafka refuses to create the topic.
     const gateway = await start(t, {
       SPOOL_DIR: spool,
       KAFKA_TOPIC_METRICS: current,
@@ -164,28 +164,31 @@ kafkaTest(
   },
 );
 
-kafkaTest('more former topics than are begun at a time are all sent', async ({ bootstrap }, t) => {
-  const spool = temporaryDirectory(t);
-  const left: [string, FleetDevice[]][] = [];
-  for (let n = 0; n < 11; n++) {
-    const topic = uniqueTopic(`former-${n}`);
-    const env = { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: topic };
-    left.push([topic, await leaveInSpool(t, env, { devices: 2, rounds: 1 })]);
-  }
-  const gateway = await start(t, {
-    SPOOL_DIR: spool,
-    KAFKA_TOPIC_METRICS: uniqueTopic('current'),
-    KAFKA_BROKERS: bootstrap,
-  });
-  assert.equal(gateway.snapshot().spool.otherTopics.length, 11);
-  await waitFor('all are sent', () => gateway.snapshot().spool.otherRecords === 0, 30_000);
-  for (const [topic, fleet] of left)
-    assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: 3 });
-  await waitFor('their folders are gone', () => foldersOf(spool, 'former').length === 0);
-});
+kafkaTest(
+  'all former topics are sent, also if there are more than are begun at a time',
+  async ({ bootstrap }, t) => {
+    const spool = temporaryDirectory(t);
+    const left: [string, FleetDevice[]][] = [];
+    for (let n = 0; n < 11; n++) {
+      const topic = uniqueTopic(`former-${n}`);
+      const env = { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: topic };
+      left.push([topic, await leaveInSpool(t, env, { devices: 2, rounds: 1 })]);
+    }
+    const gateway = await start(t, {
+      SPOOL_DIR: spool,
+      KAFKA_TOPIC_METRICS: uniqueTopic('current'),
+      KAFKA_BROKERS: bootstrap,
+    });
+    assert.equal(gateway.snapshot().spool.otherTopics.length, 11);
+    await waitFor('all are sent', () => gateway.snapshot().spool.otherRecords === 0, 30_000);
+    for (const [topic, fleet] of left)
+      assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: 3 });
+    await waitFor('their folders are gone', () => foldersOf(spool, 'former').length === 0);
+  },
+);
 
 kafkaTest(
-  'former topics that may not be created do not hold up one that is there',
+  'former topics that may not be created do not hold up one that exists',
   async ({ bootstrap }, t) => {
     const spool = temporaryDirectory(t);
     const prefix = uniqueTopic('former');
@@ -214,7 +217,7 @@ kafkaTest(
   },
 );
 
-test('readings of a former topic take their part of SPOOL_MAX_BYTES, and the topic may become the current one again', async (t) => {
+test('readings of a former topic count against SPOOL_MAX_BYTES, and the topic may become the current one again', async (t) => {
   const spool = temporaryDirectory(t);
   const env = { SPOOL_DIR: spool, SPOOL_MAX_BYTES: '1MiB', KAFKA_BUFFER_BYTES: '4MiB' };
   const fill = async (gateway: Gateway, bytes: number) => {
@@ -249,7 +252,7 @@ test('readings of a former topic take their part of SPOOL_MAX_BYTES, and the top
   assert.equal(found - third.snapshot().spool.otherRecords, 120);
 });
 
-test('a part of a former process that is still in use is named, and counts once it can be opened', async (t) => {
+test('the gateway names a part of a former process that is still in use, and counts it once it can be opened', async (t) => {
   const spool = temporaryDirectory(t);
   const part = join(spool, 'process-1');
   const fleet = await leaveInSpool(t, { SPOOL_DIR: part, KAFKA_TOPIC_METRICS: 'former' });
@@ -266,7 +269,7 @@ test('a part of a former process that is still in use is named, and counts once 
 });
 
 kafkaTest(
-  'several processes leave a former topic, and fewer of them send all of it and remove the parts nobody has',
+  'after several processes leave a former topic, fewer of them send all of it and remove the parts of the others',
   async ({ bootstrap }, t) => {
     const [former, current] = [uniqueTopic('former'), uniqueTopic('current')];
     const directory = temporaryDirectory(t);
@@ -308,7 +311,7 @@ kafkaTest(
       [[former, count]],
     );
     assert.equal(records.recovered, count);
-    // Those in the parts of processes that are no more count as well.
+    // Readings in the parts of former processes count as well.
     assert.equal(spool.bytes, spool.otherTopics[0]?.bytes);
     const fleet = await connectFleet(away.port, { devices: 8, zipcodes: 5 });
     for (const device of fleet) device.send(3);

@@ -1,5 +1,5 @@
-// Several server processes behind one port, as real processes: the spread, the caps over all of them, a crash, and
-// what fewer processes take over.
+// Several real server processes behind one port: how connections are spread, caps over all of them, crashes, and fewer
+// processes that take over the spool of more.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,7 +56,7 @@ test('connections are spread evenly, and caps hold over all processes together',
   );
   assert.deepEqual(figures.processes, { configured: 3, running: 3, restarts: 0, unseen: 0 });
   assert.equal(figures.connections.uniqueZipcodes, 1);
-  // A place that becomes free is free for every address, whichever process had it.
+  // A connection that ends makes room for any address, whichever process had it.
   devices[5]?.destroy();
   await waitFor('a free place', () => gateway.stats.connections.active === 6);
   devices.push(await from('127.0.0.4'));
@@ -85,11 +85,11 @@ test('half-close, identify and confirmations work through every process; an olde
   newer.destroy();
 });
 
-test('a process that is killed comes back, the others go on, and nothing that was stored is lost', async (t) => {
+test('a killed process is started again, the others go on, and nothing that was stored is lost', async (t) => {
   const gateway = await start(t);
   const devices = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
   for (const device of devices) await stored(device, 1);
-  // What nobody has asked a process for before its end is not known of it afterwards.
+  // Wait until the first process has asked for the figures: a killed process cannot give them.
   await waitFor('the figures are known', () => gateway.stats.records.accepted === 2);
   const [victim] = gateway.children;
   process.kill(victim as number, 'SIGKILL');
@@ -158,7 +158,7 @@ test('a process that does not stop in time is killed, and what it held is report
   device.destroy();
 });
 
-test('a process that comes back has the settings of its siblings, although .env was edited meanwhile', async (t) => {
+test('a process that is started again has the settings of the others, although .env was edited meanwhile', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const secret = 'open-sesame';
@@ -186,7 +186,7 @@ test('a process that comes back has the settings of its siblings, although .env 
   assert.ok(!JSON.stringify(gateway.log).includes(secret), 'the password is in the log');
 });
 
-test('fewer processes are started than asked for if the buffer is too small for all, and each of them works', async (t) => {
+test('if the buffer is too small for all processes that were asked for, fewer are started, and each of them works', async (t) => {
   const gateway = await start(t, { TCP_PROCESSES: '4', KAFKA_BUFFER_BYTES: '5MiB' });
   assert.equal(gateway.children.length, 2);
   const warning = gateway.log.find(({ msg }) => /^KAFKA_BUFFER_BYTES=5MiB is enough for 2 of 4/.test(msg));
@@ -218,7 +218,7 @@ for (const processes of ['1', '2']) {
   });
 }
 
-test('settings that no process can start with end the gateway with their exit code', async (t) => {
+test('if no process can start with the settings, the gateway ends with their exit code', async (t) => {
   const gateway = await start(t);
   const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
@@ -226,7 +226,7 @@ test('settings that no process can start with end the gateway with their exit co
     TCP_PROCESSES: '2',
     KAFKA_BROKERS: '',
     SPOOL_DIR: gateway.env.SPOOL_DIR ?? '',
-    // So long it waits for one that is only about to end.
+    // Short, because a start waits this long for the lock.
     SHUTDOWN_TIMEOUT: '100ms',
   });
   t.after(() => second.close());
@@ -236,7 +236,7 @@ test('settings that no process can start with end the gateway with their exit co
 });
 
 kafkaTest(
-  'what more processes left behind is taken up by fewer, each reading once and in order',
+  'fewer processes send what more processes left on disk, each reading once and in order',
   async ({ bootstrap }, t) => {
     const topic = uniqueTopic('processes');
     await createTopic(bootstrap, topic, { partitions: 4 });

@@ -1,5 +1,5 @@
-// A Kafka whose logins end after a few seconds (connections.max.reauth.ms): the gateway logs in again in time, and
-// nothing that is in flight meanwhile has to be sent twice.
+// A Kafka whose logins expire after a few seconds (connections.max.reauth.ms): the gateway logs in again in time, and
+// no batch in flight has to be sent twice.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../scripts/kafka/ports.ts';
@@ -15,7 +15,7 @@ const LOAD_MS = 8000;
 const ROUND_MS = 10;
 const PARTITIONS = 4;
 
-clusterTest('while logins end every 2 s, nothing fails, is sent twice or lost', async (t) => {
+clusterTest('while logins expire every 2 s, no batch fails, is sent twice or is lost', async (t) => {
   const proxy = await TcpProxy.reserve();
   t.after(() => proxy.close());
   await proxy.listen();
@@ -37,7 +37,7 @@ clusterTest('while logins end every 2 s, nothing fails, is sent twice or lost', 
     KAFKA_TOPIC_METRICS: topic,
     KAFKA_NUM_PARTITIONS: String(PARTITIONS),
     KAFKA_BATCH_TIMEOUT: '5ms',
-    // So that kafkajs can read it back.
+    // A codec that kafkajs can read back.
     KAFKA_COMPRESSION: 'none',
   });
   t.after(() => gateway.stop());

@@ -1,4 +1,4 @@
-// The built program under load, told to stop: what it accepted is in Kafka, what it confirmed is exactly that.
+// Stops the built program under load. Everything that it accepted must be in Kafka, and everything it confirmed.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,11 +9,11 @@ import { waitFor } from '../support/wait.ts';
 import { assertHonestStored, assertLedger, connectFleet, type FleetDevice } from './fleet.ts';
 
 const SHUTDOWN_TIMEOUT_MS = 10_000;
-/** Unconfirmed messages of a device at most. */
+/** Limit on the unconfirmed messages of a device. */
 const WINDOW = 300;
 
 kafkaTest(
-  'SIGTERM under load: exit 0 in time, every accepted reading in Kafka, every device told how far and when to return',
+  'SIGTERM under load: exit 0 in time, every accepted reading is in Kafka, every device is told its last `stored` and when to return',
   async ({ bootstrap }, t) => {
     const topic = uniqueTopic('shutdown');
     const directory = mkdtempSync(join(tmpdir(), 'sluice-shutdown-'));
@@ -25,7 +25,7 @@ kafkaTest(
       SHUTDOWN_TIMEOUT: `${SHUTDOWN_TIMEOUT_MS}ms`,
     });
     t.after(() => gateway.close());
-    // Until Kafka has told the number of partitions, records wait on the disk, where a stop may leave them.
+    // Until Kafka has named the number of partitions, records wait on disk, and a stop may leave them there.
     await createTopic(bootstrap, topic, { partitions: 10 });
     await gateway.start();
     await waitFor('both processes reach Kafka', () => gateway.stats.readiness.ready);
@@ -52,7 +52,7 @@ kafkaTest(
     }
     assert.ok(new Set(delays).size > 25, 'the delays are spread');
 
-    // One reading a message and seq from 1: the last `stored` is the number of the device's records.
+    // Each message has one reading and seq begins at 1, so the last `stored` is the number of the device's records.
     const told = fleet.reduce((sum, { lastStored }) => sum + lastStored, 0);
     const records = await consoleConsumer(bootstrap, topic, { maxMessages: told + 1, idleMs: 4000 });
     assertLedger(fleet, records, { partitions: 10, upTo: ({ lastStored }) => lastStored });

@@ -1,4 +1,4 @@
-// A spool that a newer program wrote, as the gateway meets it at its start.
+// The gateway starts on a spool that a newer program wrote.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';

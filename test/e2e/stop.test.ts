@@ -1,5 +1,5 @@
-// SIGTERM while Kafka is silent and the buffer is full: the disk is fine, so nothing that was accepted may be lost.
-// The built program, real sockets, and a broker that froze.
+// Stops the built program while the broker is frozen and the buffer is full. The disk is fine, so no accepted record
+// may be lost.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { assertHonestStored, assertLedger, connectFleet, disconnect, type FleetD
 
 const PARTITIONS = 4;
 const SHUTDOWN_TIMEOUT_MS = 4000;
-/** Beyond SHUTDOWN_TIMEOUT: for a machine that is busy with other things. */
+/** Allowed beyond SHUTDOWN_TIMEOUT, for a busy machine. */
 const MARGIN_MS = 2000;
 const LINES_PER_WRITE = 50;
 
@@ -32,7 +32,7 @@ async function start(t: TestContext, env: Env = {}): Promise<Stage> {
     KAFKA_TOPIC_DEAD_LETTERS: '',
     KAFKA_COMPRESSION: 'none',
     KAFKA_NUM_PARTITIONS: String(PARTITIONS),
-    // Longer than the test: nothing but the stop may move a batch to the disk.
+    // Longer than the test, so that only the stop moves a batch to the disk.
     KAFKA_REQUEST_TIMEOUT: '60s',
     KAFKA_BUFFER_BYTES: '4MiB',
     SPOOL_DIR: spool,
@@ -49,7 +49,7 @@ async function start(t: TestContext, env: Env = {}): Promise<Stage> {
   return { gateway, broker, spool };
 }
 
-/** Writes whenever the socket takes something, to the end, whatever the gateway says. */
+/** Writes whenever the socket has room, until it ends, whatever the gateway answers. */
 function keepWriting(device: FleetDevice): void {
   const more = () => {
     while (!device.ended) if (!device.send(LINES_PER_WRITE)) return;
@@ -63,7 +63,7 @@ const bufferIsFull = ({ gateway }: Stage) =>
     gateway.stats.readiness.reasons.some((reason) => reason.includes('KAFKA_BUFFER_BYTES')),
   );
 
-/** SIGTERM, and how long the gateway took to end. */
+/** Sends SIGTERM and measures how long the gateway takes to end. */
 async function stopped({ gateway }: Stage): Promise<{ code: number | NodeJS.Signals; ms: number }> {
   const signalledMs = performance.now();
   gateway.signal('SIGTERM');
@@ -71,7 +71,7 @@ async function stopped({ gateway }: Stage): Promise<{ code: number | NodeJS.Sign
   return { code, ms: performance.now() - signalledMs };
 }
 
-/** Everything that was told `stored`, and nothing else, is on disk: once, in order, byte for byte. */
+/** Checks that exactly the readings that were told `stored` are on disk: once, in order, byte for byte. */
 async function assertAllOnDisk(fleet: readonly FleetDevice[], { spool }: Stage): Promise<number> {
   for (const device of fleet) assertHonestStored(device);
   const records = await spoolRecords(spool);
@@ -80,7 +80,7 @@ async function assertAllOnDisk(fleet: readonly FleetDevice[], { spool }: Stage):
 }
 
 for (const processes of [1, 2]) {
-  test(`SIGTERM with a full buffer, a silent broker and devices that go on sending: all that was accepted is on disk, exit 0 (${processes} processes)`, async (t) => {
+  test(`SIGTERM with a full buffer, a silent broker and devices that go on sending: all accepted readings are on disk, exit 0 (${processes} processes)`, async (t) => {
     const stage = await start(t, {
       TCP_PROCESSES: String(processes),
       KAFKA_BUFFER_BYTES: `${4 * processes}MiB`,
@@ -101,7 +101,7 @@ for (const processes of [1, 2]) {
   });
 }
 
-test('SIGTERM with a silent broker and a spool that is full: exit 1, the reason is named, and `stored` was said of nothing else than what the disk has', async (t) => {
+test('SIGTERM with a silent broker and a full spool: exit 1, the log names the reason, and only readings on disk were told `stored`', async (t) => {
   const stage = await start(t, { SPOOL_MAX_BYTES: '1MiB' });
   const fleet = await connectFleet(stage.gateway.port, { devices: 8, zipcodes: 5 });
   t.after(() => disconnect(fleet));
@@ -114,7 +114,7 @@ test('SIGTERM with a silent broker and a spool that is full: exit 1, the reason 
   assert.ok((await assertAllOnDisk(fleet, stage)) > 0);
 });
 
-test('SIGTERM right after the broker froze: what was just sent and what still comes in is on disk, exit 0', async (t) => {
+test('SIGTERM right after the broker froze: readings in flight and readings that still come in are on disk, exit 0', async (t) => {
   const stage = await start(t);
   const fleet = await connectFleet(stage.gateway.port, { devices: 3, zipcodes: 3 });
   t.after(() => disconnect(fleet));
@@ -133,7 +133,7 @@ for (const { title, env } of [
     env: { TCP_USE_WORKER_POOL: 'false', KAFKA_ASYNC: 'false', KAFKA_BATCH_TIMEOUT: '1ms' },
   },
 ]) {
-  test(`SIGTERM with a silent broker and ${title}: nothing holds up the stop, exit 0`, async (t) => {
+  test(`SIGTERM with a silent broker and ${title}: the stop is not held up, exit 0`, async (t) => {
     const stage = await start(t, env);
     const fleet = await connectFleet(stage.gateway.port, { devices: 4, zipcodes: 4 });
     t.after(() => disconnect(fleet));
@@ -156,7 +156,7 @@ test('a process that gets the order to stop late counts its deadlines from the s
   process.kill(late, 'SIGSTOP');
   const stopping = stopped(stage);
   const signalledMs = performance.now();
-  // Longer than what is left if the soft step still took its half: the first process would kill it.
+  // If the soft step still took half of the time from here on, the first process would kill the late one.
   await waitFor(
     'most of the time is over',
     () => performance.now() - signalledMs > 0.8 * SHUTDOWN_TIMEOUT_MS,

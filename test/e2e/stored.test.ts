@@ -1,5 +1,5 @@
-// `stored` is never written to a device's socket before it is true. The built gateway runs under strace, and its
-// system calls are held against what its devices sent: the judge is the order in which the kernel saw them.
+// `stored` is never written to a device's socket before it is true. The built gateway runs under strace, and the test
+// compares the order of its system calls with what the devices sent.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -20,7 +20,7 @@ const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const CALLS = ['read', 'write', 'writev', 'pwrite64', 'pwritev', 'fdatasync', 'fsync'];
 const DEVICES = 8;
 const ROUNDS = 12;
-/** A traced process is several times slower. */
+/** Long, because a traced process is several times slower. */
 const DEADLINE_MS = 60_000;
 const PARTITIONS = 3;
 
@@ -35,7 +35,7 @@ test('without Kafka a device hears `stored` only after the sync of the segment t
   assert.deepEqual(verdict.tooEarly, []);
   assert.equal(verdict.told, fleet.length * ROUNDS * 3);
   assert.ok(verdict.syncs > 0 && verdict.answers === 0, JSON.stringify(verdict));
-  // The judge needs what it says it needs: without the syncs nothing was safe.
+  // Check the judge itself: without the syncs it must find every `stored` too early.
   const withoutSyncs = events.filter(({ call }) => !isSync(call));
   assert.notDeepEqual(judge(withoutSyncs, fleet, ports).tooEarly, []);
   t.diagnostic(`${verdict.told} messages told stored in ${verdict.replies} replies, ${verdict.syncs} syncs`);
@@ -54,7 +54,7 @@ kafkaTest(
     assert.deepEqual(verdict.tooEarly, []);
     assert.equal(verdict.told, fleet.length * ROUNDS * 3);
     assert.ok(verdict.answers > 0 && verdict.syncs === 0, JSON.stringify(verdict));
-    // The answers said yes: all is there, once.
+    // The answers were true: all readings are in Kafka, once.
     assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: PARTITIONS });
     const withoutAnswers = events.filter(({ call }) => !(call.name === 'read' && isOf(call, brokerPort)));
     assert.notDeepEqual(judge(withoutAnswers, fleet, ports).tooEarly, []);
@@ -91,7 +91,7 @@ async function traced(
       KAFKA_BROKERS: `127.0.0.1:${brokerPort}`,
       KAFKA_TOPIC_METRICS: topic,
       KAFKA_TOPIC_DEAD_LETTERS: '',
-      // The judge reads records as they are.
+      // The judge cannot decompress records.
       KAFKA_COMPRESSION: 'none',
       LOG_FORMAT: 'json',
       STATS_INTERVAL: '0',
@@ -106,7 +106,7 @@ async function traced(
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   t.after(() => {
     if (child.exitCode !== null || child.pid === undefined) return;
-    // A gateway whose strace is killed runs on without it.
+    // Kill the gateway itself: it would go on running without strace.
     for (const pid of childrenOf(child.pid)) process.kill(pid, 'SIGKILL');
   });
   const listens = () => out.includes('TCP server listening');
@@ -134,9 +134,9 @@ async function readyz(port: number): Promise<boolean> {
 }
 
 interface Verdict {
-  /** Each `stored` that came before its time. */
+  /** Each `stored` that was written before the reading was safe. */
   readonly tooEarly: readonly string[];
-  /** Messages that a `stored` covered. */
+  /** Messages that were covered by a `stored`. */
   readonly told: number;
   readonly replies: number;
   readonly syncs: number;
@@ -149,11 +149,11 @@ const isWrite = ({ name }: TracedCall) => /^p?write(v|64)?$/.test(name);
 const isSegment = ({ path }: TracedCall) => path.endsWith('.log');
 const RECORD = /"device_id":"([^"]+)","seq":(\d+),"data":\{[^}]*"i":(\d+)\}/g;
 
-/** The readings in a piece of Kafka's format. */
+/** The readings in uncompressed batches of Kafka's format. */
 const readingsIn = (bytes: Buffer): string[] =>
   Array.from(bytes.toString('latin1').matchAll(RECORD), ([, device, seq, i]) => `${device} ${seq}.${i}`);
 
-/** Follows the calls: what is safe at each moment, and what devices are told then. */
+/** Follows the system calls: which readings are safe at each moment, and what devices are told. */
 function judge(
   events: readonly TraceEvent[],
   fleet: readonly FleetDevice[],
@@ -190,7 +190,7 @@ function judge(
   return { tooEarly, told: sum, replies, syncs: disk.syncs, answers };
 }
 
-/** What a `stored` claims and nothing bears out. */
+/** The readings that a `stored` covers although they are not safe. */
 function unsafe({ deviceId, ledger }: FleetDevice, stored: number, safe: ReadonlySet<string>): string[] {
   const claimed = ledger.filter(({ seq }) => seq <= stored);
   const keys = claimed.map(({ seq, data }) => `${deviceId} ${seq}.${/"i":(\d+)/.exec(data)?.[1]}`);
@@ -199,7 +199,7 @@ function unsafe({ deviceId, ledger }: FleetDevice, stored: number, safe: Readonl
     .map((key) => `${deviceId} was told that ${stored} is stored, and ${key} was not safe`);
 }
 
-/** A sync covers what was written before it began, and counts once it has returned. */
+/** A sync makes the readings safe that were written before it began, once it has returned. */
 class Disk {
   syncs = 0;
   readonly #safe: Set<string>;
@@ -224,7 +224,7 @@ class Disk {
   }
 }
 
-/** One connection to the broker: an answer counts once all of its bytes were read. */
+/** One connection to the broker. An answer makes readings safe once all of its bytes were read. */
 class BrokerSocket {
   readonly #safe: Set<string>;
   readonly #requests = new FrameSplitter();
@@ -235,7 +235,7 @@ class BrokerSocket {
     this.#safe = safe;
   }
 
-  /** Answers to produce requests that this call completed. */
+  /** @returns the number of answers to Produce requests that this call completed */
   on(call: TracedCall): number {
     if (isWrite(call)) {
       for (const frame of this.#requests.push(call.bytes)) {

@@ -1,5 +1,5 @@
-// A TCP proxy before a broker, for faults of the connection: absent until listen(), and able to swallow the
-// answer to a produce request that the broker has carried out.
+// A TCP proxy before a broker, for faults of the connection: nobody listens until listen(), and it can swallow the
+// answer to a Produce request that the broker has carried out.
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { freePort } from '../../scripts/kafka/ports.ts';
 
@@ -7,9 +7,9 @@ const PRODUCE = 0;
 
 export class TcpProxy {
   readonly port: number;
-  /** Answers to produce requests that were swallowed, each with a reset of its connection. */
+  /** Number of swallowed answers to Produce requests, each with a reset of its connection. */
   swallowed = 0;
-  /** True for the answers to swallow, by number of the produce request from 1. */
+  /** True for the answers to swallow, by the number of the Produce request, from 1. */
   swallows: (produceNumber: number) => boolean = () => false;
   #produced = 0;
   #target = { host: '', port: 0 };
@@ -21,12 +21,12 @@ export class TcpProxy {
     this.port = port;
   }
 
-  /** Connections of the client with that id so far. A port may be known to strangers: it was others' before. */
+  /** Connections of the client with this id so far. Other programs may know the port, because they used it before. */
   connectionsOf(clientId: string): number {
     return this.#connections.get(clientId) ?? 0;
   }
 
-  /** Takes a port and answers on none. @param target host:port, the first of a list */
+  /** Reserves a port without listening on it. @param target host:port, or a list of which the first counts */
   static async reserve(target?: string): Promise<TcpProxy> {
     const proxy = new TcpProxy(await freePort());
     if (target !== undefined) proxy.aim(target);
@@ -59,7 +59,7 @@ export class TcpProxy {
 
   #join(client: Socket): void {
     const broker = connect({ ...this.#target, noDelay: true });
-    // Of the produce request that awaits its answer on this connection.
+    // The Produce request that awaits its answer on this connection.
     let doomed = false;
     const frames = new FrameWatch((apiKey) => {
       if (apiKey === PRODUCE) doomed = this.swallows(++this.#produced);
@@ -95,13 +95,13 @@ export class TcpProxy {
   }
 }
 
-/** Of a first request in one piece: size, API key, version, correlation id, then the client's id with its length. */
+/** The client id in a first request that came in one piece: after size, API key, version and correlation id. */
 function clientIdOf(request: Buffer): string {
   if (request.length < 14) return '';
   return request.subarray(14, 14 + request.readInt16BE(12)).toString();
 }
 
-/** Tells the API key of each request of a stream: a frame is its size in four bytes, the key in two, and the rest. */
+/** Finds the API key of each request in a stream. A frame is its size in four bytes, the key in two, and the rest. */
 class FrameWatch {
   readonly #onRequest: (apiKey: number) => void;
   #head = Buffer.alloc(0);

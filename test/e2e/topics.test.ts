@@ -1,4 +1,4 @@
-// The topics: made where they are missing, taken as they are where they are there, and plain words where neither.
+// Topics: created if they are missing, used as they are if they exist, and a clear message if neither works.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { waitFor } from '../support/wait.ts';
 import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
-/** Before Kafka 3.6 one limit held for both directions. */
+/** Before Kafka 3.6 one limit covered old and future timestamps. */
 const OLDEST_LIMIT = wantedVersion().needsZooKeeper
   ? 'message.timestamp.difference.max.ms'
   : 'message.timestamp.before.max.ms';
@@ -41,7 +41,7 @@ async function start(
   return gateway;
 }
 
-/** Partitions of those of the topics that exist. */
+/** The number of partitions of each of these topics that exists. */
 function partitionsOf(bootstrap: string, topics: readonly string[]): Promise<Record<string, number>> {
   return withAdmin(bootstrap, async (admin) => {
     const existing = new Set(await admin.listTopics());
@@ -52,10 +52,10 @@ function partitionsOf(bootstrap: string, topics: readonly string[]): Promise<Rec
   });
 }
 
-/** Resolves when the broker has forgotten the topic, so that it takes nothing for it any more. */
+/** Deletes the topic. Resolves when the broker no longer takes records for it. */
 async function remove(bootstrap: string, topic: string): Promise<void> {
   await deleteTopic(bootstrap, topic);
-  // By name only: asking for its partitions fails if it vanishes between the list and the question.
+  // Only by name: asking for its partitions fails if it disappears between the two requests.
   await waitFor('the topic is gone', () =>
     withAdmin(bootstrap, async (admin) => !(await admin.listTopics()).includes(topic)),
   );
@@ -64,31 +64,28 @@ async function remove(bootstrap: string, topic: string): Promise<void> {
 const isReady = (gateway: Gateway) => gateway.snapshot().readiness.ready;
 const logged = (gateway: Gateway, text: string) => gateway.log.filter(({ msg }) => msg.includes(text));
 
-kafkaTest(
-  'topics that are missing are created with their numbers of partitions',
-  async ({ bootstrap }, t) => {
-    const names = topicNames();
-    const { metrics, alarms, dead } = names;
-    const gateway = await start(t, bootstrap, names, { KAFKA_NUM_PARTITIONS: '7' });
-    await waitFor('three topics are created', () => logged(gateway, ' created').length === 3);
-    // The broker answers the creation before its own metadata has it.
-    const found = await waitFor('the broker lists them', async () => {
-      const topics = await partitionsOf(bootstrap, Object.values(names));
-      return Object.keys(topics).length === 3 && topics;
-    });
-    assert.deepEqual(found, { [metrics]: 7, [alarms]: 1, [dead]: 7 });
-    assert.equal(gateway.snapshot().kafka.partitions, 7);
-    assert.equal(isReady(gateway), true);
+kafkaTest('missing topics are created with their numbers of partitions', async ({ bootstrap }, t) => {
+  const names = topicNames();
+  const { metrics, alarms, dead } = names;
+  const gateway = await start(t, bootstrap, names, { KAFKA_NUM_PARTITIONS: '7' });
+  await waitFor('three topics are created', () => logged(gateway, ' created').length === 3);
+  // The broker answers before its own metadata has the new topic.
+  const found = await waitFor('the broker lists them', async () => {
+    const topics = await partitionsOf(bootstrap, Object.values(names));
+    return Object.keys(topics).length === 3 && topics;
+  });
+  assert.deepEqual(found, { [metrics]: 7, [alarms]: 1, [dead]: 7 });
+  assert.equal(gateway.snapshot().kafka.partitions, 7);
+  assert.equal(isReady(gateway), true);
 
-    // A second gateway finds them and creates none.
-    const second = await start(t, bootstrap, names, { KAFKA_NUM_PARTITIONS: '5' });
-    await waitFor('the second gateway is ready', () => isReady(second));
-    assert.equal(second.snapshot().kafka.partitions, 7);
-    assert.deepEqual(logged(second, ' created'), []);
-  },
-);
+  // A second gateway finds them and creates none.
+  const second = await start(t, bootstrap, names, { KAFKA_NUM_PARTITIONS: '5' });
+  await waitFor('the second gateway is ready', () => isReady(second));
+  assert.equal(second.snapshot().kafka.partitions, 7);
+  assert.deepEqual(logged(second, ' created'), []);
+});
 
-kafkaTest('empty KAFKA_TOPIC_DEAD_LETTERS creates no topic of dead letters', async ({ bootstrap }, t) => {
+kafkaTest('with KAFKA_TOPIC_DEAD_LETTERS empty no dead-letter topic is created', async ({ bootstrap }, t) => {
   const names = { ...topicNames(), dead: '' };
   const gateway = await start(t, bootstrap, names);
   await waitFor(
@@ -104,10 +101,10 @@ kafkaTest('empty KAFKA_TOPIC_DEAD_LETTERS creates no topic of dead letters', asy
 });
 
 kafkaTest(
-  'where the topic may not be created the log names it, the reason and what to do; devices are served',
+  'if the topic may not be created, the log names it, the reason and what to do, and devices are served',
   async ({ bootstrap }, t) => {
     const names = topicNames();
-    // One broker cannot hold fifty copies.
+    // A single broker cannot hold fifty replicas, so Kafka refuses to create the topic.
     const gateway = await start(t, bootstrap, names, {
       KAFKA_REPLICATION_FACTOR: '50',
       KAFKA_NUM_PARTITIONS: '6',
@@ -133,12 +130,12 @@ kafkaTest(
     assert.equal((await device.read()).status, 'alive');
     assert.equal(gateway.snapshot().records.accepted, 1);
 
-    // Whoever is allowed to creates it, and the record that waited arrives.
+    // An operator creates it, and the waiting record arrives.
     await createTopic(bootstrap, names.metrics, { partitions: 2 });
     assert.deepEqual(await device.read(), { type: 'ack', status: 'stored', seq: 1 });
     assert.equal((await readTopic(bootstrap, names.metrics, 1)).length, 1);
     device.destroy();
-    // Said once, not at each try.
+    // The log says it once, not at each try.
     assert.equal(logged(gateway, `${names.metrics} does not exist`).length, 1);
   },
 );
@@ -185,13 +182,13 @@ for (const [assumed, real] of [
 }
 
 kafkaTest(
-  'records that wait for more when the gateway stops are delivered or spooled, and the next gateway delivers those',
+  'records in open batches are delivered or spooled when the gateway stops, and the next gateway sends spooled ones',
   async ({ bootstrap }, t) => {
     const names = topicNames();
     await createTopic(bootstrap, names.metrics, { partitions: 4 });
     const proxy = await TcpProxy.reserve(bootstrap);
     t.after(() => proxy.close());
-    // A linger beyond the shutdown's time: what is open has to be closed by the shutdown itself.
+    // The linger is longer than the shutdown, so the shutdown itself has to close open batches.
     const spool = mkdtempSync(join(tmpdir(), 'sluice-topics-'));
     t.after(() => rmSync(spool, { recursive: true }));
     const env = { KAFKA_BATCH_TIMEOUT: '30s', SPOOL_DIR: spool };
@@ -213,7 +210,7 @@ kafkaTest(
 );
 
 kafkaTest(
-  'a topic that is deleted while the gateway runs is created again with the partitions it had, and what was stored meanwhile arrives',
+  'a topic that is deleted while the gateway runs is created again with as many partitions, and readings stored meanwhile arrive',
   async ({ bootstrap }, t) => {
     const names = topicNames();
     await createTopic(bootstrap, names.metrics, { partitions: 3 });
@@ -244,7 +241,7 @@ kafkaTest(
 );
 
 kafkaTest(
-  'a topic that somebody deletes and creates with more partitions is taken as it is',
+  'a topic that somebody deletes and creates with more partitions is used as it is',
   async ({ bootstrap }, t) => {
     const names = topicNames();
     await createTopic(bootstrap, names.metrics, { partitions: 2 });
@@ -262,7 +259,7 @@ kafkaTest(
       () => gateway.snapshot().records.confirmed === ledgerSize(fleet),
       20_000,
     );
-    // What waited stays in the partitions it was stored for; what comes now goes where Java puts it.
+    // Waiting records stay in their partitions. New connections get the partition that Java chooses.
     const stored = await readTopic(bootstrap, names.metrics, ledgerSize(fleet));
     assert.equal(new Set(stored.map(({ value }) => value?.toString())).size, ledgerSize(fleet));
     assert.equal(stored.length, ledgerSize(fleet));
@@ -271,7 +268,7 @@ kafkaTest(
 );
 
 kafkaTest(
-  'a topic that takes no old timestamps is warned of once, before an outage shows it',
+  'the gateway warns once of a topic that takes no old timestamps, before an outage shows it',
   async ({ bootstrap }, t) => {
     const names = topicNames();
     const config = { [OLDEST_LIMIT]: '3600000' };

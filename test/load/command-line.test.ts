@@ -1,9 +1,9 @@
-// `sluice load` as it is called: what it refuses, and what it says where it cannot begin.
+// The command line of `sluice load` and `sluice-load`: refused options, and loads that cannot begin.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { freePort } from '../../scripts/kafka/ports.ts';
 import { startGateway } from '../support/gateway.ts';
-import { sluiceLoad } from './sluice-load.ts';
+import { loadProgram, sluiceLoad } from './sluice-load.ts';
 
 const REFUSED: readonly (readonly [args: string, what: RegExp])[] = [
   ['--rate fast', /--rate .*messages a second, or max/],
@@ -21,15 +21,15 @@ const REFUSED: readonly (readonly [args: string, what: RegExp])[] = [
   ['--size 100', /--size 100: a line of this shape has 150 to 40000 bytes/],
   ['--size 300 --shape batch:3', /--size 300: a line of this shape has 350 to 120000 bytes/],
   ['--slow-readers 5 --connections 4', /there are 4 connections/],
-  ['--think 1s', /--think is instead of a rate: it wants --rate max/],
-  ['--step 10% --rate max', /--step wants a --rate to begin with/],
+  ['--think 1s', /--think needs --rate max/],
+  ['--step 10% --rate max', /--step needs a --rate to begin with/],
   ['--step 0', /--step .*25%/],
-  ['--step 100 --no-seq --no-read-back', /want a latency/],
+  ['--step 100 --no-seq --no-read-back', /need a latency/],
   ['--step 100 --no-seq --brokers=', /--brokers .*host:port/],
   ['--per-write 2000', /more than the --window of 1000/],
   ['--target nowhere', /--target .*host:port/],
   ['--target localhost:70000', /--target/],
-  ['--brokers localhost', /--brokers .*host:port divided by commas/],
+  ['--brokers localhost', /--brokers .*host:port, separated by commas/],
   ['--topic a/b', /--topic .*a Kafka topic name/],
   ['--speed 5', /unknown option '--speed'/],
   ['extra', /too many arguments/],
@@ -45,25 +45,40 @@ describe('sluice load', () => {
     });
   }
 
-  it('refuses settings that it cannot use with exit code 64 as well', async () => {
+  it('refuses wrong settings with exit code 64', async () => {
     const { code, err } = await sluiceLoad([], { KAFKA_BROKERS: 'nonsense' });
     assert.equal(code, 64);
     assert.match(err, /KAFKA_BROKERS="nonsense"/);
   });
 
-  it('says in a line that nobody listens, exit code 1', async () => {
+  it('says in one line that nothing listens, with exit code 1', async () => {
     const port = await freePort();
     const { code, err } = await sluiceLoad(['--target', `127.0.0.1:${port}`, '--no-read-back']);
     assert.equal(code, 1);
     assert.match(err, new RegExp(`^sluice: nothing answers at 127.0.0.1:${port} \\(ECONNREFUSED\\)$`, 'm'));
   });
 
-  it('says in a line that no Kafka answers, exit code 1', async (t) => {
+  it('says in one line that no Kafka answers, with exit code 1', async (t) => {
     const gateway = await startGateway();
     t.after(() => gateway.stop());
     const args = ['--target', `127.0.0.1:${gateway.port}`, '--brokers', `127.0.0.1:${await freePort()}`];
     const { code, err } = await sluiceLoad(args);
     assert.equal(code, 1);
     assert.match(err, /^sluice: no Kafka answers at 127\.0\.0\.1:\d+/m);
+  });
+});
+
+describe('sluice-load', () => {
+  it('prints the same help as sluice load, under its own name', async () => {
+    const [own, command] = await Promise.all([loadProgram(['--help']), sluiceLoad(['--help'])]);
+    assert.equal(own.code, 0);
+    assert.match(own.out, /^Usage: sluice-load /);
+    assert.equal(own.out.replaceAll('sluice-load', 'sluice load'), command.out);
+  });
+
+  it('refuses a wrong option with exit code 64', async () => {
+    const { code, err } = await loadProgram(['--rate', 'fast']);
+    assert.equal(code, 64);
+    assert.match(err, /messages a second, or max/);
   });
 });

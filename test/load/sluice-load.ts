@@ -1,44 +1,21 @@
-// `sluice load` as a process.
-import { spawn } from 'node:child_process';
+// `sluice load` and `sluice-load` as processes.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { LoadResult } from '../../load/report/result.ts';
+import { type ProgramOutput, runProgram } from '../support/program.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-const TIMEOUT_MS = 90_000;
+type Env = Readonly<Record<string, string>>;
 
-export interface LoadRunOutput {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
+export const sluiceLoad = (args: readonly string[], env: Env = {}): Promise<ProgramOutput> =>
+  runProgram('src/main.js', ['load', ...args], { env });
 
-export async function sluiceLoad(
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<LoadRunOutput> {
-  const child = spawn(process.execPath, [MAIN, 'load', ...args], {
-    cwd: tmpdir(),
-    env: { PATH: process.env.PATH ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: TIMEOUT_MS,
-  });
-  let [out, err] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { code, out, err };
-}
+export const loadProgram = (args: readonly string[]): Promise<ProgramOutput> =>
+  runProgram('load/main.js', args);
 
-/** The same with the JSON file that it wrote. */
-export async function measuredLoad(args: readonly string[]): Promise<LoadRunOutput & { result: LoadResult }> {
+/** `sluice load` and the results in its JSON file. Rejects if it wrote none. */
+export async function measuredLoad(args: readonly string[]): Promise<ProgramOutput & { result: LoadResult }> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-load-'));
   try {
     const file = join(directory, 'result.json');

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MAX_OTHER_TOPICS, type OtherTopic, type Snapshot } from '../../src/admin/snapshot.ts';
+import { emptyFigures } from '../../src/admin/figures.ts';
+import { MAX_OTHER_TOPICS, type OtherTopic } from '../../src/admin/other-topics.ts';
+import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { retired, sumOf } from '../../src/processes/sum.ts';
 import { sampleSnapshot } from '../admin/sample-snapshot.ts';
 
@@ -8,6 +10,15 @@ function imbalance({ records }: Snapshot): number {
   const { accepted, recovered, ...rest } = records;
   return accepted + recovered - Object.values(rest).reduce((sum, count) => sum + count, 0);
 }
+
+test('a crashed process that had counted nothing changes no figure', () => {
+  const one = sampleSnapshot({
+    uptimeSeconds: 200,
+    spool: { ...emptyFigures().spool, trouble: 'disk full' },
+  });
+  assert.deepEqual(sumOf([one]), one);
+  assert.deepEqual(sumOf([one, retired(sampleSnapshot(emptyFigures()))]), one);
+});
 
 test('figures of all processes are added up, but for what is the worst of them or one reason of several', () => {
   const one = sampleSnapshot();

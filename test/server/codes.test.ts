@@ -35,8 +35,11 @@ for (const code of CODE_NAMES) {
         stats: { depth: 0, capacity: 0, bytes: 0, capacityBytes: 0 },
       },
     });
-    const acceptor = new Acceptor(PORT, { take: (socket) => server.adopt(socket) !== undefined, log });
-    const { port } = await acceptor.listen();
+    const acceptor = new Acceptor(PORT, log);
+    const { port } = await acceptor.listen((socket) => {
+      server.adopt(socket);
+      return true;
+    });
     t.after(async () => {
       acceptor.close();
       await server.close(0);

@@ -47,11 +47,11 @@ async function serve(t: TestContext, hasRoom: (job: Job) => boolean = () => true
   const log = pino({ level: 'silent' });
   const server = new TcpServer(options, { sink, log });
   server.start();
-  const acceptor = new Acceptor(acceptorOptions, {
-    take: (socket) => server.adopt(socket) !== undefined,
-    log,
+  const acceptor = new Acceptor(acceptorOptions, log);
+  const { port } = await acceptor.listen((socket) => {
+    server.adopt(socket);
+    return true;
   });
-  const { port } = await acceptor.listen();
   t.after(async () => {
     acceptor.close();
     await server.close(0);

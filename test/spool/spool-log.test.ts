@@ -1,20 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { javaRuntime } from '../../scripts/kafka/runtime.ts';
 import { SpoolFullError } from '../../src/spool/spool-log.ts';
-import { dumpLog } from '../support/kafka.ts';
-import {
-  drain,
-  filesIn,
-  makeBatch,
-  namesIn,
-  openLog,
-  readAll,
-  skipLoudly,
-  temporaryDirectory,
-} from './support.ts';
+import { drain, filesIn, makeBatch, namesIn, openLog, readAll, temporaryDirectory } from './support.ts';
 
 describe('a spool log', () => {
   it('gives batches back in the order they came, with rising offsets and their own bytes', async (t) => {
@@ -186,32 +173,5 @@ describe('a spool log', () => {
     await second.log.next();
     assert.equal(assigned(), 2);
     await second.log.close();
-  });
-
-  it('writes segments that Kafka’s own DumpLogSegments finds valid', { timeout: 120_000 }, async (t) => {
-    if (!(await javaRuntime().catch(() => undefined))) return skipLoudly(t, 'there is no Java to run it');
-    const directory = temporaryDirectory(t);
-    const { log } = await openLog(directory, { sync: 'batch' });
-    await log.append([await makeBatch('first', 3), await makeBatch('second', 2)]);
-    await log.append([await makeBatch('third', 1)]);
-    await log.close();
-    const file = join(directory, `${'0'.repeat(20)}.log`);
-    assert.ok(existsSync(file));
-    const batches = await dumpLog('', [file]);
-    assert.deepEqual(
-      batches.map(({ baseOffset, lastOffset, count, isValid, magic }) => [
-        baseOffset,
-        lastOffset,
-        count,
-        isValid,
-        magic,
-      ]),
-      [
-        [0, 2, 3, true, 2],
-        [3, 4, 2, true, 2],
-        [5, 5, 1, true, 2],
-      ],
-    );
-    assert.match(batches[1]?.records[1] ?? '', /payload: second\/1$/);
   });
 });

@@ -7,15 +7,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createCodec } from '../../src/kafka/batches/compression.ts';
-import {
-  encodeBody,
-  forEachRecord,
-  HEADER_BYTES,
-  NO_PRODUCER,
-  RecordBatchWriter,
-  recordParts,
-  stamp,
-} from '../../src/kafka/batches/record-batch.ts';
+import { HEADER_BYTES, NO_PRODUCER, RecordBatchWriter, stamp } from '../../src/kafka/batches/record-batch.ts';
+import { encodeBody, forEachRecord, recordParts } from '../../src/kafka/batches/record-body.ts';
 import { type Recovered, SpoolLog, type SpoolLogOptions } from '../../src/spool/spool-log.ts';
 
 const none = createCodec('none');

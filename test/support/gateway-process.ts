@@ -1,14 +1,12 @@
 // The built gateway as a process of its own, so that it can be killed, with its figures looked at from outside.
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { freePort } from '../../scripts/kafka/ports.ts';
-import { onParentDeath } from '../../scripts/kafka/process.ts';
+import { spawnGateway } from '../../scripts/lib/gateway-child.ts';
 import { childrenOf, cpuSecondsOf } from '../../scripts/lib/proc.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { waitFor } from './wait.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const SAMPLE_MS = 100;
 const STATS_TIMEOUT_MS = 5_000;
 const LOG_TAIL = 40;
@@ -65,31 +63,16 @@ export class GatewayProcess {
   async start(env: Env = {}): Promise<void> {
     const logged = this.log.length;
     const serves = () => this.said(/^TCP server listening/, logged);
-    const child = spawn(process.execPath, [MAIN], {
-      cwd: this.#directory,
-      env: {
-        PATH: process.env.PATH ?? '',
-        TCP_HOST: '127.0.0.1',
-        TCP_PORT: String(this.port),
-        HTTP_PORT: String(this.#httpPort),
-        TCP_PROCESSES: '1',
-        LOG_FORMAT: 'json',
-        STATS_INTERVAL: '0',
-        ...this.env,
-        ...env,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const own = { TCP_PORT: String(this.port), HTTP_PORT: String(this.#httpPort), STATS_INTERVAL: '0' };
+    const { child, exited } = spawnGateway(
+      { directory: this.#directory, env: { ...own, ...this.env, ...env } },
+      (line) => this.log.push(parseLine(line)),
+    );
     this.#child = child;
-    const callOff = onParentDeath(['kill', '-9', String(child.pid)]);
-    this.#exited = new Promise((resolve) => {
-      child.once('exit', (code, signal) => {
-        callOff();
-        this.#child = undefined;
-        resolve(code ?? signal ?? -1);
-      });
+    this.#exited = exited.then((end) => {
+      this.#child = undefined;
+      return end;
     });
-    this.#keepLog(child);
     const needs = (what: string, condition: () => boolean) =>
       waitFor(what, () => {
         if (this.#child === undefined) throw new Error(`the gateway ended at its start\n${this.logTail()}`);
@@ -172,17 +155,6 @@ export class GatewayProcess {
   /** True once a line since `from` of the log says so. */
   said(pattern: RegExp, from = 0): boolean {
     return this.log.slice(from).some(({ msg, reason }) => pattern.test(`${msg} ${reason ?? ''}`));
-  }
-
-  #keepLog(child: ChildProcess): void {
-    for (const stream of [child.stdout, child.stderr]) {
-      let rest = '';
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        const lines = (rest + text).split('\n');
-        rest = lines.pop() ?? '';
-        this.log.push(...lines.map(parseLine));
-      });
-    }
   }
 
   async #watch(): Promise<void> {

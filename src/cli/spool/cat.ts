@@ -1,7 +1,7 @@
 // `sluice spool cat`: the records themselves, or the dead letters, a batch in memory at a time.
 import { printable } from '../../config/printable.ts';
 import { CodecUnavailableError } from '../../kafka/batches/compression.ts';
-import { recordHeaders, recordParts } from '../../kafka/batches/record-batch.ts';
+import { recordHeaders, recordParts } from '../../kafka/batches/record-body.ts';
 import { unpack } from '../../kafka/batches/split-batch.ts';
 import { type LogPlace, listLogs, listSegments, readAcknowledged, readSegment } from '../../spool/inspect.ts';
 import type { Found } from '../../spool/segment-scan.ts';

@@ -1,11 +1,11 @@
-// Makes one batch of several that follow each other in the spool: what was confirmed to devices within milliseconds
-// is many small batches, and each would cost Kafka a round trip.
+// Merges consecutive batches of the spool into one. Records that were confirmed to devices within milliseconds are many
+// small batches on disk, and each would cost a round trip to Kafka.
 import type { SpooledBatch } from '../../spool/segment-reader.ts';
 import type { Codec } from './compression.ts';
 import { HEADER_BYTES, RecordBatchWriter } from './record-batch.ts';
 import { type RawRecord, unpack } from './split-batch.ts';
 
-/** What a batch may hold at most, uncompressed. */
+/** Limits of one batch, before compression. */
 export interface BatchLimits {
   readonly bytes: number;
   readonly records: number;
@@ -15,7 +15,7 @@ export class BatchMerger {
   readonly #first: SpooledBatch;
   readonly #limits: BatchLimits;
   #count: number;
-  // Undefined until there is a second batch: most of the time there is none, and nothing is unpacked.
+  // Undefined until a second batch is added. Most of the time there is none, and the first need not be unpacked.
   #records: RawRecord[] | undefined;
   #bytes = HEADER_BYTES;
 
@@ -25,12 +25,12 @@ export class BatchMerger {
     this.#count = first.count;
   }
 
-  /** The spool's offset after the last record so far. */
+  /** The spool's offset after the last record that was added. */
   get end(): number {
     return this.#first.offset + this.#count;
   }
 
-  /** Adds the batch that begins at `end`, or says false where it does not fit. With `force` it always fits. */
+  /** Adds the batch that begins at `end`. False if it does not fit; with `force` it always fits. */
   async add(batch: SpooledBatch, { force }: { force: boolean }): Promise<boolean> {
     if (!force && this.#count + batch.count > this.#limits.records) return false;
     if (this.#records === undefined) {
@@ -46,7 +46,7 @@ export class BatchMerger {
     return true;
   }
 
-  /** All of it as one batch, not yet stamped. @param atMs if given, the time of every record, else each keeps its own */
+  /** The merged batch, not yet stamped. @param atMs timestamp for every record; without it each keeps its own */
   async merged(codec: Codec, atMs?: number): Promise<SpooledBatch> {
     if (this.#count === this.#first.count || this.#records === undefined) return this.#first;
     const writer = new RecordBatchWriter(this.#bytes);
@@ -55,7 +55,7 @@ export class BatchMerger {
   }
 }
 
-/** Length, attributes, time and offset of a record in front of its key: at most. */
+/** Upper bound of a record's fields before its key: length, attributes, timestamp and offset. */
 const RECORD_HEAD_BYTES = 5 + 1 + 10 + 5;
 
 function sizeOf(records: readonly RawRecord[]): number {

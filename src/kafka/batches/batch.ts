@@ -1,4 +1,4 @@
-// One partition's batch from its first record to its confirmation, and what has to happen then.
+// One partition's batch, from its first record until the devices hear that it is stored. It never sends itself.
 import type { Session } from '../../queue/job.ts';
 import type { BatchTicket } from '../../workers/record-sink.ts';
 import type { ProducerBatch } from '../delivery/producer-batch.ts';
@@ -7,7 +7,7 @@ import type { Codec } from './compression.ts';
 import { type ProducerStamp, RecordBatchWriter } from './record-batch.ts';
 
 export interface BatchRoom {
-  /** Bytes to have memory for at first. */
+  /** Bytes of memory to begin with. */
   readonly initialBytes: number;
   readonly records: number;
   readonly bytes: number;
@@ -16,24 +16,24 @@ export interface BatchRoom {
 export class Batch implements BatchTicket, ProducerBatch {
   readonly partition: number;
   readonly openedAtMs: number;
-  /** What it takes of the budget now. */
+  /** Bytes of the buffer budget that the batch holds now. */
   heldBytes = 0;
-  /** It takes records without further questions as long as it has fewer records and not more bytes than that. */
+  /** Below these two limits the batcher appends without asking whether the batch may grow. */
   allowedRecords: number;
   allowedBytes: number;
   bytes: Buffer | undefined;
   producer: ProducerStamp | undefined;
   attempts = 0;
 
-  // What the bytes lie in, where it may be used again.
+  // The pooled buffer behind `bytes`. Undefined if it must not be used again.
   #memory: Buffer | undefined;
-  // Dropped once sealed: the uncompressed records would weigh several times what is sent.
+  // Dropped once sealed: the uncompressed records take several times the memory of the sealed bytes.
   #writer: RecordBatchWriter | undefined;
   #count = 0;
   readonly #confirmations = new Map<Session, number>();
-  // Lines of a connection come in runs: a lookup for each run, not for each line.
-  #asked: Session | undefined;
-  #askedSeq = -1;
+  // The latest confirmation. Lines of a connection come in runs, so the map is written once for each run.
+  #lastSession: Session | undefined;
+  #lastSeq = -1;
   #sealing: Promise<void> | undefined;
   #settled = false;
   #waiters: (() => void)[] = [];
@@ -46,19 +46,19 @@ export class Batch implements BatchTicket, ProducerBatch {
     this.#writer = new RecordBatchWriter(initialBytes);
   }
 
-  /** For each connection that asked, the highest seq whose message ends in this batch. */
+  /** For each connection that waits for a `stored`, the highest seq whose message ends in this batch. */
   get confirmations(): ReadonlyMap<Session, number> {
-    if (this.#asked !== undefined) this.#confirmations.set(this.#asked, this.#askedSeq);
+    if (this.#lastSession !== undefined) this.#confirmations.set(this.#lastSession, this.#lastSeq);
     return this.#confirmations;
   }
 
-  /** The connection is told so when the batch is durable. A connection's seq rises. */
+  /** Tells the connection `stored` up to `seq` when the batch is durable. A connection's seq only rises. */
   confirm(session: Session, seq: number): void {
-    if (session !== this.#asked) {
-      if (this.#asked !== undefined) this.#confirmations.set(this.#asked, this.#askedSeq);
-      this.#asked = session;
+    if (session !== this.#lastSession) {
+      if (this.#lastSession !== undefined) this.#confirmations.set(this.#lastSession, this.#lastSeq);
+      this.#lastSession = session;
     }
-    this.#askedSeq = seq;
+    this.#lastSeq = seq;
   }
 
   get count(): number {
@@ -70,34 +70,34 @@ export class Batch implements BatchTicket, ProducerBatch {
     return this.#sealing !== undefined;
   }
 
-  /** For appending; gone once it is sealed. */
+  /** Takes records. @throws Error if the batch is sealed */
   get writer(): RecordBatchWriter {
     if (this.#writer === undefined) throw new Error('a sealed batch takes no records');
     return this.#writer;
   }
 
-  /** Compresses the records, once; afterwards `bytes` is set. */
+  /** Compresses the records and sets `bytes`. Further calls wait for the first. */
   seal(codec: Codec): Promise<void> {
     this.#sealing ??= this.#seal(codec);
     return this.#sealing;
   }
 
-  /** Kafka certainly does not have it: it is given a sequence when it is sent again. */
+  /** Kafka does not have the batch for certain, so the next sending may give it a new sequence. */
   unsend(): void {
     this.producer = undefined;
     this.attempts = 0;
     this.#memory = undefined;
   }
 
-  /** The disk has the bytes. Who waits for the batch is still to be told. */
+  /** Drops the bytes, which are on disk. The devices are still to be told. */
   leaveMemory(): void {
     this.bytes = undefined;
     this.#memory = undefined;
   }
 
   /**
-   * Kafka has answered for it: the memory of its bytes may be used again. Not where it was sent several times, since
-   * a connection may still hold a former sending.
+   * Gives the memory back to the pool after Kafka's answer. A batch that was sent several times keeps its memory: a
+   * connection may still be writing an earlier sending.
    */
   reuse(): void {
     if (this.#memory === undefined || this.attempts !== 1) return;
@@ -110,13 +110,13 @@ export class Batch implements BatchTicket, ProducerBatch {
     return this.#settled ? Promise.resolve() : new Promise((resolve) => this.#waiters.push(resolve));
   }
 
-  /** Its records are durable: tells the connections that asked, and whoever waits. */
+  /** The records are durable: tells the waiting connections `stored` and resolves settled(). */
   settle(): void {
     for (const [session, seq] of this.confirmations) session.stored(seq);
     this.release();
   }
 
-  /** Lets waiters go without telling the connections anything. */
+  /** Resolves settled() without telling the connections anything. */
   release(): void {
     this.#settled = true;
     for (const waiter of this.#waiters.splice(0)) waiter();

@@ -1,6 +1,7 @@
-// One open batch a partition. A batch is closed at the first of records, bytes and time. While its partition is busy
-// the time does not count, and while an earlier batch is on its way it may outgrow records and bytes: it could not be
-// sent anyway, and what a far Kafka takes a round trip is a batch a partition (docs/decisions/0012).
+// Gathers records into one open batch per partition, and closes a batch when it reaches its limit of records, bytes or
+// time. The time limit does not count while the partition is busy. While an earlier batch is in flight, a batch may
+// outgrow the other limits as well: it could not be sent yet, and a far Kafka takes one batch per partition and round
+// trip (docs/decisions/0012). It never sends a batch.
 import type { Session } from '../../queue/job.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../workers/record-sink.ts';
 import { Batch } from './batch.ts';
@@ -9,44 +10,44 @@ import { partitionOf } from './partitioner.ts';
 import { HEADER_BYTES, recordBound } from './record-batch.ts';
 
 export interface BatcherOptions {
-  /** Records a batch has at most (KAFKA_BATCH_SIZE). */
+  /** Records of a batch (KAFKA_BATCH_SIZE). */
   readonly maxRecords: number;
-  /** Bytes of a batch at most, before compression (KAFKA_BATCH_BYTES); one larger record makes its own batch. */
+  /** Bytes of a batch before compression (KAFKA_BATCH_BYTES). A larger record gets a batch of its own. */
   readonly maxBytes: number;
   /** How long a batch waits for more records, milliseconds (KAFKA_BATCH_TIMEOUT). */
   readonly lingerMs: number;
-  /** Bytes the topic takes at most (max.message.bytes), which counts for a record and for a whole batch. */
+  /** The topic's max.message.bytes. Kafka applies it to a whole batch, and so to each record. */
   readonly maxMessageBytes: number;
 }
 
-/** The partition of batches that are gathered while the topic's partitions are not known. */
+/** The partition number of batches that are gathered while the number of partitions is not known. */
 export const UNPLACED = -1;
 
-/** Takes closed batches over. */
+/** Where closed batches go. Delivery implements it. */
 export interface BatchSink {
   /** True while the partition has an earlier batch to send. */
   isBusy(partition: number): boolean;
   /**
-   * How many times its usual size a batch may have because it has to wait for an earlier one: the more, the farther
-   * Kafka is. 1 or less: not at all.
+   * Growth factor for a batch while an earlier one is in flight. It rises with the round-trip time. At 1 or less the
+   * batch may not grow.
    */
   growth(partition: number): number;
-  /** How many bytes of records become one compressed byte, at the least. */
+  /** Uncompressed bytes per compressed byte, of the recent batch that compressed worst. */
   readonly compressionRatio: number;
   deliver(batch: Batch): void;
 }
 
 const FIRST_BUFFER_BYTES = 16 * 1024;
 const MORE_THAN_LAST = 1.125;
-/** How far a batch grows before it is asked again whether it may, in units of its usual size. */
+/** A batch grows by this part of its usual size before the growth factor is looked up again. */
 const GROWTH_STEP = 0.1;
-/** Beyond that many times its usual size a batch never grows. */
+/** Upper bound of the growth factor. */
 const MAX_GROWTH = 16;
-/** And the most uncompressed bytes, which are to be compressed in one go. */
+/** Upper bound of a grown batch before compression: compressing it blocks the event loop. */
 const MAX_GROWN_BYTES = 4 * 2 ** 20;
-/** Of what the topic takes at once: other records may compress less well than those before. */
+/** Margin below max.message.bytes: these records may compress worse than recent ones. */
 const SAFE_SHARE = 0.85;
-/** A record's bytes around its reading, generously: key, head with a 128-character city, ids. */
+/** Generous bound of a record's bytes around its reading: key, ids, head with a 128-character city. */
 const MAX_FRAME_BYTES = 1536;
 
 export class Batcher implements RecordSink {
@@ -58,13 +59,13 @@ export class Batcher implements RecordSink {
   readonly #sink: BatchSink;
   #partitions: number | undefined;
   #maxMessageBytes: number;
-  // The numbers of partitions that made connections change their partition, in order. A connection has a generation:
-  // how many of them it has followed.
+  // The partition counts that moved connections to other partitions, oldest first. A connection's generation is the
+  // number of entries it has followed.
   readonly #placings: number[] = [];
   readonly #open = new Map<number, Batch>();
   readonly #lastBytes = new Map<number, number>();
   #openRecords = 0;
-  // Lines are being read in rounds: batches leave at a round's end.
+  // Lines are being read. Batches that are due by time are closed when the read window ends.
   #inReadWindow = false;
   #isBehind = false;
   #timer: NodeJS.Timeout | undefined;
@@ -76,7 +77,7 @@ export class Batcher implements RecordSink {
     this.#maxMessageBytes = options.maxMessageBytes;
   }
 
-  /** What a batch may hold at most. */
+  /** Limits of a batch that does not grow. */
   get batchLimits(): { bytes: number; records: number } {
     return { bytes: this.#maxBytes, records: this.#options.maxRecords };
   }
@@ -91,18 +92,18 @@ export class Batcher implements RecordSink {
       batch.allowedBytes = Math.min(batch.allowedBytes, this.#maxBytes);
   }
 
-  // A batch is one message to the broker: the topic's limit on it is a limit on the batch.
+  // max.message.bytes limits the batch, so a larger KAFKA_BATCH_BYTES is clamped to it.
   get #maxBytes(): number {
     return Math.min(this.#options.maxBytes, this.#maxMessageBytes);
   }
 
-  /** What any batch may hold: compressed it still has to be one message. */
+  /** Upper bound of a grown batch: compressed it must still fit into max.message.bytes. */
   get #maxGrownBytes(): number {
     const taken = this.#maxMessageBytes * SAFE_SHARE * this.#sink.compressionRatio;
     return Math.max(this.#maxBytes, Math.min(MAX_GROWN_BYTES, taken));
   }
 
-  /** Undefined until it is known; records have no partition before. */
+  /** Undefined until Kafka or the spool has told it. Until then records go to UNPLACED. */
   get partitions(): number | undefined {
     return this.#partitions;
   }
@@ -138,14 +139,14 @@ export class Batcher implements RecordSink {
     return batch;
   }
 
-  /** From now until endReadWindow no batch is closed for its time: more of what it could hold is about to be read. */
+  /** Until endReadWindow no batch is closed because of its time: more records for it are about to be read. */
   beginReadWindow(): void {
     this.#inReadWindow = true;
   }
 
   /**
-   * Closes the batches whose time is up within `withinMs` milliseconds; of busy partitions they stay.
-   * @returns false if a full batch has to wait for an earlier one
+   * Closes the batches whose time ends within `withinMs` milliseconds. Batches of busy partitions stay open.
+   * @returns false if a batch became full while an earlier one of its partition had to be sent
    */
   endReadWindow(withinMs: number): boolean {
     this.#inReadWindow = false;
@@ -156,8 +157,8 @@ export class Batcher implements RecordSink {
   }
 
   /**
-   * Appends a record that is encoded already, to a partition of the caller's choice. If the topic no longer has that one,
-   * another takes its place: nothing would be sent from it.
+   * Appends an encoded record to a partition of the caller's choice. If the topic no longer has that partition, another
+   * takes its place, since a batch for a missing partition would never be sent.
    */
   appendRaw(wanted: number, timestampMs: number, body: Uint8Array): BatchTicket {
     const partition = this.#partitions === undefined ? UNPLACED : wanted % this.#partitions;
@@ -168,7 +169,7 @@ export class Batcher implements RecordSink {
     return batch;
   }
 
-  /** The partition has nothing left to send: an open batch that is due follows at once. */
+  /** The partition has nothing left to send, so its open batch is closed if it is due. */
   partitionIdle(partition: number): void {
     const batch = this.#open.get(partition);
     if (batch === undefined || this.#inReadWindow) return;
@@ -183,8 +184,8 @@ export class Batcher implements RecordSink {
   }
 
   /**
-   * Tells how many partitions the topic has. A connection stays in its partition as long as the topic has that one, so
-   * that its order holds. Batches that were gathered before partitions were known, or for more of them, are delivered now.
+   * Sets the topic's number of partitions. A connection keeps its partition as long as the topic has it, so that its
+   * records stay in order. If the number is the first or a smaller one, all open batches are delivered now.
    */
   setPartitions(count: number): void {
     const isFewer = count < (this.#partitions ?? Number.POSITIVE_INFINITY);
@@ -199,7 +200,7 @@ export class Batcher implements RecordSink {
     this.#timer = undefined;
   }
 
-  /** One step after the other, as its records on disk are placed: a partition that it left may exist again. */
+  /** Follows each change in turn, as the connection's records on disk do. A partition that was left may exist again. */
   #place(session: Session): void {
     const { key } = session.frame;
     const isNew = session.generation < 0;
@@ -219,7 +220,7 @@ export class Batcher implements RecordSink {
       if (bytes <= current.allowedBytes || this.#grow(current, bytes)) return current;
       this.#close(current);
     }
-    // Batches of a partition resemble each other: the next one begins with about what the last one needed.
+    // Batches of a partition resemble each other, so the next one begins with a bit more memory than the last one used.
     const initialBytes = MORE_THAN_LAST * (this.#lastBytes.get(partition) ?? FIRST_BUFFER_BYTES);
     const room = { initialBytes, records: this.#options.maxRecords, bytes: this.#maxBytes };
     const batch = new Batch(partition, performance.now(), room);
@@ -244,15 +245,15 @@ export class Batcher implements RecordSink {
     return !this.#grow(batch, bytes + 1);
   }
 
-  /** Allows the batch some more than its usual size. False if it may not have so many bytes, or no more records. */
+  /** Raises the batch's limits by one step. False if it may not have `bytes` bytes or one more record. */
   #grow(batch: Batch, bytes: number): boolean {
     const { maxRecords } = this.#options;
     const growth = Math.min(MAX_GROWTH, this.#sink.growth(batch.partition));
-    const mostRecords = maxRecords * growth;
-    const mostBytes = Math.min(this.#maxBytes * growth, this.#maxGrownBytes);
-    if (batch.count >= mostRecords || bytes > mostBytes) return false;
-    batch.allowedRecords = Math.min(mostRecords, batch.count + GROWTH_STEP * maxRecords);
-    batch.allowedBytes = Math.min(mostBytes, bytes + GROWTH_STEP * this.#maxBytes);
+    const recordLimit = maxRecords * growth;
+    const byteLimit = Math.min(this.#maxBytes * growth, this.#maxGrownBytes);
+    if (batch.count >= recordLimit || bytes > byteLimit) return false;
+    batch.allowedRecords = Math.min(recordLimit, batch.count + GROWTH_STEP * maxRecords);
+    batch.allowedBytes = Math.min(byteLimit, bytes + GROWTH_STEP * this.#maxBytes);
     return true;
   }
 
@@ -263,17 +264,17 @@ export class Batcher implements RecordSink {
     this.#sink.deliver(batch);
   }
 
-  // Batches past half their time go with the one whose time is up: one request instead of one a partition.
+  // Batches past half their time go with the one whose time is up: one request instead of one for each partition.
   #onLinger(): void {
     this.#timer = undefined;
     if (!this.#inReadWindow) this.#closeDue(this.#options.lingerMs / 2);
   }
 
-  /** Closes batches that are at least so old, and has the others looked at when the first of them is due. */
+  /** Closes batches of at least this age, and sets the timer for the next one. */
   #closeDue(ageMs: number): void {
     let next = Number.POSITIVE_INFINITY;
     for (const batch of [...this.#open.values()]) {
-      // A busy partition's batch is closed by partitionIdle or by its size.
+      // A busy partition's batch is closed by partitionIdle, or when it is full.
       if (this.#sink.isBusy(batch.partition)) continue;
       const age = this.#age(batch);
       if (age >= ageMs || this.#isDue(batch)) this.#close(batch);

@@ -1,4 +1,4 @@
-// One allowance for all unconfirmed records in memory (KAFKA_BUFFER_BYTES).
+// The memory budget for unconfirmed records (KAFKA_BUFFER_BYTES). It counts bytes and never allocates any.
 
 export class BufferBudget {
   readonly capacity: number;
@@ -8,8 +8,8 @@ export class BufferBudget {
   #closed = false;
 
   /**
-   * @param reserve what one message may need at most: there is room while that much is left
-   * @throws RangeError if there could never be room, which would pause every device for ever
+   * @param reserve bytes that one message may need; there is room while so many are free
+   * @throws RangeError if the reserve exceeds the capacity, which would pause every device for ever
    */
   constructor(capacity: number, reserve: number) {
     if (reserve > capacity) throw new RangeError(`a buffer of ${capacity} bytes has no room for ${reserve}`);

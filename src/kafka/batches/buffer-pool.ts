@@ -1,31 +1,31 @@
-// Memory that batches are gathered and sealed in, used again and again: allocating it for each batch costs more than
-// filling it, and what the collector has not come round to is memory that no limit counts. It lies outside of the
-// heap, so that the collector would also mark the whole heap for each few dozen megabytes of it.
+// A pool of the buffers that batches are gathered and sealed in. Allocating a buffer for each batch costs more than
+// filling it. Buffers that wait for the garbage collector are memory that no limit counts, and because they lie outside
+// the heap, every few dozen megabytes of them would make the collector mark the whole heap.
 
 const MIN_SHIFT = 12;
-/** Sizes from a power of two to the next. */
+/** Buffer sizes between one power of two and the next. */
 const STEPS = 4;
 
 export class BufferPool {
   readonly #maxBytes: number;
-  /** Free buffers by their size, the size that was last used at the end. */
+  /** Free buffers by size. The size that was used last is at the end. */
   readonly #free = new Map<number, Buffer[]>();
   #bytes = 0;
 
-  /** @param maxBytes of buffers kept for later; more are left to the collector */
+  /** @param maxBytes limit of the free buffers; above it, buffers are left to the garbage collector */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Bytes of the buffers kept for later. */
+  /** Bytes of the free buffers. */
   get freeBytes(): number {
     return this.#bytes;
   }
 
-  /** A buffer of at least `bytes`, its content arbitrary. */
+  /** A buffer of at least `bytes` bytes with arbitrary content. */
   take(bytes: number): Buffer {
     const size = sizeFor(bytes);
-    // Rather one up to twice as large than a new one.
+    // A free buffer of up to twice the size is better than a new one.
     for (let other = size; other < 2 * size; other = sizeFor(other + 1)) {
       const found = this.#free.get(other)?.pop();
       if (found === undefined) continue;
@@ -36,7 +36,7 @@ export class BufferPool {
     return Buffer.allocUnsafeSlow(size);
   }
 
-  /** Gives a buffer back that came from take() and that nobody reads any more. */
+  /** Returns a buffer of take() to the pool. Nobody may read it afterwards. */
   give(buffer: Buffer): void {
     const size = buffer.length;
     if (!this.#hasRoomFor(size)) return;
@@ -51,14 +51,14 @@ export class BufferPool {
     return list;
   }
 
-  /** Gives up buffers of sizes that were not used lately: batches may have grown since. */
+  /** Makes room by dropping buffers of sizes that were not used lately, since batches may have grown. */
   #hasRoomFor(size: number): boolean {
-    const most = this.#maxBytes - size;
-    if (this.#bytes <= most) return true;
+    const limit = this.#maxBytes - size;
+    if (this.#bytes <= limit) return true;
     for (const [other, list] of this.#free) {
       if (other === size) continue;
-      while (this.#bytes > most && list.pop() !== undefined) this.#bytes -= other;
-      if (this.#bytes <= most) return true;
+      while (this.#bytes > limit && list.pop() !== undefined) this.#bytes -= other;
+      if (this.#bytes <= limit) return true;
       this.#free.delete(other);
     }
     return false;
@@ -71,5 +71,5 @@ function sizeFor(bytes: number): number {
   return Math.max(power, Math.ceil(bytes / step) * step);
 }
 
-/** One pool for the process: batches of all partitions come and go in turn. */
+/** One pool for all partitions of the process. */
 export const batchBuffers = new BufferPool(32 * 2 ** 20);

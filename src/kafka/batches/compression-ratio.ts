@@ -1,17 +1,17 @@
-// How well recent batches compressed, for the guess of how much will fit into one message.
+// How well recent batches compressed. The batcher uses it to guess how many records fit into one message.
 
 const RECENT = 32;
-/** Smaller batches compress worse than any that could become too large. */
+/** Smaller batches do not count: they compress worse than the large ones that the guess is for. */
 const MIN_BYTES = 32 * 1024;
 
 export class CompressionRatio {
   readonly #recent: number[] = [];
   #next = 0;
 
-  /** Uncompressed bytes a compressed byte, of the recent batch that compressed worst; 1 where there is none. */
+  /** Uncompressed bytes per compressed byte, of the recent batch that compressed worst; 1 before the first. */
   least = 1;
 
-  /** @param records bytes before, @param batch bytes after, the batch's header included */
+  /** @param records bytes of the records, @param batch bytes of the sealed batch, header included */
   note(records: number, batch: number): void {
     if (records < MIN_BYTES) return;
     this.#recent[this.#next] = Math.max(1, records / batch);

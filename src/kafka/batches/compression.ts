@@ -1,4 +1,4 @@
-// The codecs of a record batch. A codec the runtime lacks is an error at start, never one at the first batch.
+// The compression codecs of record batches. A codec that is missing here fails the start, never the first batch.
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
@@ -10,11 +10,11 @@ export type CodecName = (typeof CODEC_NAMES)[number];
 
 export interface Codec {
   readonly name: CodecName;
-  /** The batch attributes' lowest three bits. */
+  /** The lowest three bits of the batch's attributes. */
   readonly id: number;
-  /** It works beside the event loop: the bytes are there some turns later. */
+  /** True if compressing happens on another thread and finishes on a later turn of the event loop. */
   readonly isAsync: boolean;
-  /** From parts that follow each other to others that do; `none` answers its input. */
+  /** Both the input and the result are the parts of one byte sequence. `none` returns its input. */
   compress(parts: readonly Buffer[]): readonly Buffer[] | Promise<readonly Buffer[]>;
 }
 
@@ -23,7 +23,7 @@ interface KafkajsCodec {
   decompress(bytes: Buffer): Promise<Buffer>;
 }
 
-/** A codec that this Node or this installation does not have. */
+/** This version of Node or this installation lacks a codec. The process ends with `exitCode`. */
 export class CodecUnavailableError extends Error {
   readonly code = 'CODEC_UNAVAILABLE';
   readonly exitCode = 78;
@@ -35,7 +35,7 @@ const BUILDERS: Record<CodecName, () => Codec> = {
   none: () => ({ name: 'none', id: 0, isAsync: false, compress: (parts) => parts }),
   gzip: () => {
     const gzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip);
-    // Level 1: the bytes repeat so much that more effort buys little and costs several times the CPU.
+    // Level 1: readings repeat so much that higher levels gain little and cost several times the CPU.
     return {
       name: 'gzip',
       id: 1,
@@ -64,12 +64,12 @@ const BUILDERS: Record<CodecName, () => Codec> = {
   },
 };
 
-/** @throws CodecUnavailableError with what to install or choose instead */
+/** @throws CodecUnavailableError that names the package to install or another codec */
 export function createCodec(name: CodecName): Codec {
   return BUILDERS[name]();
 }
 
-/** The records of a batch compressed with the codec of this id (0-4). */
+/** Decompresses the records of a batch. @throws CodecUnavailableError if the codec is missing here or unknown */
 export async function decompress(codecId: number, bytes: Buffer): Promise<Buffer> {
   switch (codecId) {
     case 0:

@@ -1,5 +1,5 @@
-// Key to partition exactly as the Java client's default partitioner does it, so that any producer's records of
-// one key lie together. Source: org.apache.kafka.common.utils.Utils.murmur2 and toPositive.
+// Chooses the partition of a key exactly as the Java client does, so that all producers put a key's records into the
+// same partition. Source: org.apache.kafka.common.utils.Utils.murmur2 and toPositive.
 
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
@@ -24,7 +24,7 @@ export function murmur2(bytes: Uint8Array): number {
   return h ^ (h >>> 15);
 }
 
-/** @param partitions how many the topic has, at least 1 */
+/** @param partitions the topic's number of partitions, at least 1 */
 export function partitionOf(key: Uint8Array, partitions: number): number {
   return (murmur2(key) & 0x7fffffff) % partitions;
 }

@@ -1,10 +1,10 @@
-// Kafka's record batch, magic 2 (https://kafka.apache.org/documentation/#recordbatch): how records become bytes.
+// Writes Kafka's record batches, magic 2 (https://kafka.apache.org/documentation/#recordbatch).
 //
-// - A record is encoded once, straight into its batch's memory; nothing afterwards touches single records.
-// - The 61-byte header lies in front: base offset, length, leader epoch, magic, CRC, attributes, last offset
-//   delta, timestamps, producer id, epoch, base sequence, count.
-// - The CRC covers everything from the attributes on, so it is computed last, in stamp().
-// - Once stamped, a batch's bytes never change: every retry sends the same ones.
+// - Header of 61 bytes: base offset, length, leader epoch, magic, CRC, attributes, last offset delta, two timestamps,
+//   producer id, producer epoch, base sequence, count. The records follow, compressed as a whole.
+// - A record is encoded once, straight into its batch's memory. Nothing touches single records afterwards.
+// - The CRC covers everything from the attributes on, so stamp() computes it last.
+// - A batch that was sent keeps its bytes: every retry sends the same ones.
 
 import { copyCompact } from '../../protocol/metrics-scan.ts';
 import type { RecordFrame } from '../../protocol/record-frame.ts';
@@ -12,6 +12,7 @@ import { crc32c } from '../../spool/crc32c.ts';
 import { batchBuffers } from './buffer-pool.ts';
 import type { Codec } from './compression.ts';
 import { RecordChunks } from './record-chunks.ts';
+import { varintBytes, writeVarint } from './varint.ts';
 
 export const HEADER_BYTES = 61;
 const AT = {
@@ -28,22 +29,23 @@ const AT = {
   baseSequence: 53,
   count: 57,
 } as const;
-/** The length field counts what follows it. */
+/** The length field counts the bytes after it. */
 const LENGTH_OFFSET = 12;
 
-/** Bytes of a record around its key and value at most: lengths, deltas, attributes, header count. */
+/** Upper bound of a record's other fields than key and value: lengths, deltas, attributes, header count. */
 const MAX_RECORD_OVERHEAD = 32;
 
-/** A producer's identity in a batch; the three of NO_PRODUCER mean "not idempotent". */
+/** The producer's identity and sequence in a batch. */
 export interface ProducerStamp {
   readonly producerId: bigint;
   readonly producerEpoch: number;
   readonly baseSequence: number;
 }
 
+/** Stamp of a producer that is not idempotent. */
 export const NO_PRODUCER: ProducerStamp = { producerId: -1n, producerEpoch: -1, baseSequence: -1 };
 
-/** The part of a record's value after its head: bytes[start, end) without the white space between its tokens. */
+/** The part of a record's value after its head: bytes[start, end), less `whitespace` bytes between its tokens. */
 export interface ReadingToWrite {
   readonly bytes: Uint8Array;
   readonly start: number;
@@ -52,19 +54,19 @@ export interface ReadingToWrite {
   readonly receivedAtMs: number;
 }
 
-/** A batch as it is sent, not yet stamped. */
+/** A compressed batch, not yet stamped. */
 export interface SealedBatch {
   readonly bytes: Buffer;
-  /** What the bytes lie in, for batchBuffers when nobody reads them any more. */
+  /** The buffer behind `bytes`. Give it to batchBuffers when nobody reads the bytes any more. */
   readonly memory: Buffer;
 }
 
-/** What a record with so many bytes after its value's head needs in a batch's memory at most. */
+/** Upper bound of a record's size. @param tailBytes bytes of its value after the head */
 export function recordBound(frame: RecordFrame, tailBytes: number): number {
   return MAX_RECORD_OVERHEAD + frame.key.length + frame.headBytes + tailBytes;
 }
 
-/** Records being gathered for one partition. */
+/** Encodes the records of one batch. */
 export class RecordBatchWriter {
   readonly #chunks: RecordChunks;
   #count = 0;
@@ -72,7 +74,7 @@ export class RecordBatchWriter {
   #maxTimestamp = 0;
   #sealed = false;
 
-  /** @param bytes about so many are to come */
+  /** @param bytes expected size of the records, a hint */
   constructor(bytes: number) {
     this.#chunks = new RecordChunks(bytes);
   }
@@ -81,7 +83,7 @@ export class RecordBatchWriter {
     return this.#count;
   }
 
-  /** Bytes so far, header included, uncompressed. */
+  /** Size so far, header included, before compression. */
   get bytes(): number {
     return HEADER_BYTES + this.#chunks.bytes;
   }
@@ -109,7 +111,7 @@ export class RecordBatchWriter {
     at = writeVarint(target, at, timestampDelta);
     at = writeVarint(target, at, this.#count);
     at = writeVarint(target, at, key.length);
-    // A few bytes, for which `set` costs more.
+    // A key has a few bytes; for those, `set` costs more than a loop.
     for (let i = 0; i < key.length; i++) target[at++] = key[i] as number;
     at = writeVarint(target, at, valueBytes);
     target.set(frame.head(reading.receivedAtMs), at);
@@ -125,7 +127,7 @@ export class RecordBatchWriter {
     return this.#chunks.written(at);
   }
 
-  /** Appends a record as another batch held it: key, value and headers stay, offset and time are its own. */
+  /** Appends an encoded record body (record-body.ts). Offset and timestamp are written for this batch. */
   appendRaw(timestampMs: number, body: Uint8Array): number {
     this.#chunks.reserve(MAX_RECORD_OVERHEAD + body.length);
     const { target } = this.#chunks;
@@ -140,13 +142,13 @@ export class RecordBatchWriter {
     return this.#chunks.written(at + body.length);
   }
 
-  /** The batch with its records compressed, not yet stamped. Once; afterwards the writer has no records. */
+  /** Compresses the records into a batch. @throws Error on a second call: the writer has no records any more */
   async seal(codec: Codec): Promise<SealedBatch> {
     if (this.#sealed) throw new Error('the batch is sealed already');
     this.#sealed = true;
     const records = this.#chunks.parts();
     const compressed = await codec.compress(records);
-    // If compression does not pay, the records stay as they are: the codec is named in each batch.
+    // Each batch names its codec, so records that compression would make larger stay as they are.
     const pays = codec.id !== 0 && bytesOf(compressed) < this.#chunks.bytes;
     const parts = pays ? compressed : records;
     const length = HEADER_BYTES + bytesOf(parts);
@@ -168,7 +170,7 @@ export class RecordBatchWriter {
       this.#maxTimestamp = timestampMs;
     }
     if (timestampMs > this.#maxTimestamp) this.#maxTimestamp = timestampMs;
-    // A clock set back gives a negative delta, which the format allows.
+    // The clock may have been set back: a negative delta is allowed.
     return timestampMs - this.#baseTimestamp;
   }
 
@@ -191,12 +193,12 @@ function bytesOf(parts: readonly Buffer[]): number {
 
 const SEQUENCES = 2 ** 31;
 
-/** Kafka's sequence arithmetic: a sequence has 31 bits and starts again at 0. `count` may be larger than that. */
+/** The sequence after `count` records. Kafka's sequences have 31 bits and start again at 0; `count` may exceed them. */
 export function nextSequence(sequence: number, count: number): number {
   return (sequence + count) % SEQUENCES;
 }
 
-/** What is needed to read a sealed batch's records. */
+/** The header fields that are needed to read a batch's records. */
 export function readBatchFields(batch: Buffer): { codecId: number; baseTimestampMs: number } {
   return {
     codecId: batch.readInt16BE(AT.attributes) & 7,
@@ -204,7 +206,7 @@ export function readBatchFields(batch: Buffer): { codecId: number; baseTimestamp
   };
 }
 
-/** The identity a stamped batch carries. */
+/** The identity in a batch's header. */
 export function readStamp(batch: Buffer): ProducerStamp {
   return {
     producerId: batch.readBigInt64BE(AT.producerId),
@@ -213,14 +215,14 @@ export function readStamp(batch: Buffer): ProducerStamp {
   };
 }
 
-/** Moves the times of the records, so that the latest is `nowMs`. Before stamp(), which computes the checksum. */
+/** Moves all timestamps so that the latest is `nowMs`. Call it before stamp(), which computes the CRC. */
 export function stampTime(batch: Buffer, nowMs: number): void {
   const span = batch.readBigInt64BE(AT.maxTimestamp) - batch.readBigInt64BE(AT.baseTimestamp);
   batch.writeBigInt64BE(BigInt(nowMs) - span, AT.baseTimestamp);
   batch.writeBigInt64BE(BigInt(nowMs), AT.maxTimestamp);
 }
 
-/** Writes the producer's identity and, last, the checksum. */
+/** Writes the producer's identity, then the CRC. */
 export function stamp(batch: Buffer, producer: ProducerStamp): void {
   batch.writeBigInt64BE(producer.producerId, AT.producerId);
   batch.writeInt16BE(producer.producerEpoch, AT.producerEpoch);
@@ -228,138 +230,23 @@ export function stamp(batch: Buffer, producer: ProducerStamp): void {
   batch.writeUInt32BE(crc32c(batch.subarray(AT.attributes)), AT.crc);
 }
 
-/** The partition that a batch was gathered for, and how many the topic had then. */
+/** The partition that a batch was gathered for, and the topic's number of partitions then. */
 export interface GatheredFor {
   readonly partition: number;
   readonly partitions: number;
 }
 
-/** Stamps a batch that is not to be sent as it is. The fields of its producer say what it was gathered for. */
+/**
+ * Stamps a batch that waits on disk and is never sent as it is. Its producer fields say what it was gathered for: the
+ * producer id is -1 minus the number of partitions, and the base sequence is the partition.
+ */
 export function stampUnsent(batch: Buffer, gatheredFor: GatheredFor | undefined): void {
   const { partition = -1, partitions = 0 } = gatheredFor ?? {};
   stamp(batch, { producerId: BigInt(-1 - partitions), producerEpoch: -1, baseSequence: partition });
 }
 
-/** Undefined if the batch was gathered for no partition. */
+/** Reads what stampUnsent() wrote; undefined if the batch was gathered for no partition. */
 export function gatheredFor(batch: Buffer): GatheredFor | undefined {
   const { producerId, baseSequence: partition } = readStamp(batch);
   return producerId < -1n ? { partition, partitions: Number(-1n - producerId) } : undefined;
-}
-
-/** The records of an uncompressed batch body, each as its time and its bytes from the key's length on. */
-export function forEachRecord(
-  records: Uint8Array,
-  baseTimestamp: number,
-  visit: (timestampMs: number, body: Uint8Array) => void,
-): void {
-  const cursor = { at: 0 };
-  while (cursor.at < records.length) {
-    const length = readVarint(records, cursor);
-    const end = cursor.at + length;
-    cursor.at++;
-    const timestamp = baseTimestamp + readVarint(records, cursor);
-    readVarint(records, cursor);
-    visit(timestamp, records.subarray(cursor.at, end));
-    cursor.at = end;
-  }
-}
-
-/** The key of a record's bytes as forEachRecord hands them out. */
-export function keyOf(body: Uint8Array): Uint8Array {
-  const cursor = { at: 0 };
-  const length = readVarint(body, cursor);
-  return body.subarray(cursor.at, cursor.at + Math.max(0, length));
-}
-
-export function isKeyless(body: Uint8Array): boolean {
-  return readVarint(body, { at: 0 }) < 0;
-}
-
-/** Key and value of a record's bytes as forEachRecord hands them out. */
-export function recordParts(body: Uint8Array): { key: Uint8Array; value: Buffer } {
-  const cursor = { at: 0 };
-  const keyBytes = Math.max(0, readVarint(body, cursor));
-  const key = body.subarray(cursor.at, cursor.at + keyBytes);
-  cursor.at += keyBytes;
-  const valueBytes = Math.max(0, readVarint(body, cursor));
-  return { key, value: Buffer.from(body.subarray(cursor.at, cursor.at + valueBytes)) };
-}
-
-/** The headers of a record's bytes as forEachRecord hands them out. */
-export function recordHeaders(body: Uint8Array): Record<string, string> {
-  const cursor = { at: 0 };
-  const next = () => {
-    const bytes = Math.max(0, readVarint(body, cursor));
-    cursor.at += bytes;
-    return body.subarray(cursor.at - bytes, cursor.at);
-  };
-  const text = () => Buffer.from(next()).toString();
-  // Key and value come first.
-  next();
-  next();
-  const count = readVarint(body, cursor);
-  return Object.fromEntries(Array.from({ length: count }, () => [text(), text()]));
-}
-
-/** A record's bytes from the key's length on, for appendRaw: null key, value, headers. */
-export function encodeBody(value: Uint8Array, headers: Readonly<Record<string, string>>): Buffer {
-  const entries = Object.entries(headers).map(
-    ([name, text]) => [Buffer.from(name), Buffer.from(text)] as const,
-  );
-  const bound = entries.reduce(
-    (sum, [name, text]) => sum + name.length + text.length + 10,
-    value.length + 16,
-  );
-  const body = Buffer.alloc(bound);
-  let at = writeVarint(body, 0, -1);
-  at = writeVarint(body, at, value.length);
-  body.set(value, at);
-  at = writeVarint(body, at + value.length, entries.length);
-  for (const [name, text] of entries) {
-    at = writeVarint(body, at, name.length);
-    body.set(name, at);
-    at = writeVarint(body, at + name.length, text.length);
-    body.set(text, at);
-    at += text.length;
-  }
-  return body.subarray(0, at);
-}
-
-// Zigzag, seven bits a byte. Plain arithmetic beyond 31 bits: a timestamp delta may span years.
-function zigzag(value: number): number {
-  return value >= 0 ? value * 2 : -value * 2 - 1;
-}
-
-function varintBytes(value: number): number {
-  let rest = zigzag(value);
-  let bytes = 1;
-  while (rest >= 0x80) {
-    rest = Math.floor(rest / 0x80);
-    bytes++;
-  }
-  return bytes;
-}
-
-function writeVarint(target: Uint8Array, from: number, value: number): number {
-  let rest = zigzag(value);
-  let at = from;
-  while (rest >= 0x80) {
-    target[at++] = (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
-  }
-  target[at++] = rest;
-  return at;
-}
-
-function readVarint(source: Uint8Array, cursor: { at: number }): number {
-  let value = 0;
-  let scale = 1;
-  for (;;) {
-    const byte = source[cursor.at++];
-    if (byte === undefined) throw new RangeError('the records end in the middle of a number');
-    value += (byte & 0x7f) * scale;
-    if (byte < 0x80) break;
-    scale *= 0x80;
-  }
-  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }

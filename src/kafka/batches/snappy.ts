@@ -1,23 +1,23 @@
-// Snappy as Java's producer writes it (xerial's framing, which SnappyInputStream reads): native where the prebuilt
-// package loads, otherwise in JavaScript, some four times slower.
+// Compresses with snappy in the framing of Java's producer (xerial's, which SnappyInputStream reads). It uses the
+// native package if that loads, and else JavaScript, which is about four times slower.
 //
-// - 16 bytes: 0x82 "SNAPPY" 0x00, version 1, oldest compatible version 1.
-// - Blocks: the length of the compressed bytes, 4 bytes big-endian, then these.
+// - Header of 16 bytes: 0x82 "SNAPPY" 0x00, version 1, oldest compatible version 1.
+// - Blocks: the length of the compressed bytes in 4 bytes, big-endian, then the compressed bytes.
 //
-// Blocks, whose output is copied, keep what a native call allocates small and short-lived. Measured on an EPYC VM, a
-// record of 245 bytes: 0.1 us of CPU so, and up to 1.2 us with each output in memory of its own, or one call for
-// 490 KB: page faults.
+// A native call allocates memory for its output. Small blocks and copied outputs keep that memory short-lived.
+// Measured on an EPYC VM for a record of 245 bytes: 0.1 us of CPU. One call for 490 KB, or outputs that are not copied,
+// cost up to 1.2 us because of page faults.
 import { createRequire } from 'node:module';
 
 type CompressBlock = (bytes: Buffer) => Buffer;
 
-/** What snappy works in anyway: larger blocks would not compress better. */
+/** Snappy itself works in blocks of this size, so larger ones would not compress better. */
 const BLOCK_BYTES = 64 * 1024;
 const HEADER = Buffer.from([0x82, ...Buffer.from('SNAPPY'), 0, 0, 0, 0, 1, 0, 0, 0, 1]);
 
 const require = createRequire(import.meta.url);
 
-/** The native function, or undefined where this platform has no prebuilt one. */
+/** The native function, or undefined if this platform has no prebuilt one. */
 export function nativeBlock(): CompressBlock | undefined {
   try {
     const { compressSync } = require('snappy') as {
@@ -25,21 +25,21 @@ export function nativeBlock(): CompressBlock | undefined {
     };
     const options = { copyOutputData: true };
     const compress: CompressBlock = (bytes) => compressSync(bytes, options);
-    // A build that answers wrongly would lose every record: one byte, as a literal.
+    // A build with wrong output would lose every record. Check it with one byte, which snappy encodes as a literal.
     return compress(Buffer.from('a')).equals(Buffer.from([1, 0, 0x61])) ? compress : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** @throws where kafkajs-snappy, which brings it, is not installed */
+/** @throws Error if kafkajs-snappy is not installed, which brings the package snappyjs */
 export function portableBlock(): CompressBlock {
   const fromKafkajsSnappy = createRequire(require.resolve('kafkajs-snappy'));
   const { compress } = fromKafkajsSnappy('snappyjs') as { compress: CompressBlock };
   return (bytes) => compress(bytes);
 }
 
-/** The compressed form, in parts that follow each other. */
+/** The result is the parts of one byte sequence. */
 export function compressFramed(parts: readonly Buffer[], compressBlock: CompressBlock): Buffer[] {
   const framed: Buffer[] = [HEADER];
   for (const part of parts) {

@@ -1,31 +1,24 @@
-// A sealed batch taken apart into its records, and records sealed as smaller batches.
+// Takes sealed batches apart into their records, and seals parts of them as smaller batches.
 
 import { DiskBatch } from '../delivery/producer-batch.ts';
 import { type Codec, decompress } from './compression.ts';
-import {
-  forEachRecord,
-  HEADER_BYTES,
-  NO_PRODUCER,
-  RecordBatchWriter,
-  readBatchFields,
-  recordParts,
-  stamp,
-} from './record-batch.ts';
+import { HEADER_BYTES, NO_PRODUCER, RecordBatchWriter, readBatchFields, stamp } from './record-batch.ts';
+import { forEachRecord, recordParts } from './record-body.ts';
 
 export interface RawRecord {
   /** Milliseconds since 1970. */
   readonly timestampMs: number;
-  /** The record's bytes from the key's length on. */
+  /** See record-body.ts. */
   readonly body: Uint8Array;
 }
 
-/** A record that Kafka refuses for good. */
+/** A record that Kafka will never accept. */
 export interface RefusedRecord extends RawRecord {
   readonly key: Uint8Array;
   readonly value: Buffer;
 }
 
-/** The records of a sealed batch. */
+/** @throws CodecUnavailableError if the batch's codec is missing here */
 export async function unpack(bytes: Buffer): Promise<RawRecord[]> {
   const { codecId, baseTimestampMs } = readBatchFields(bytes);
   const records = await decompress(codecId, bytes.subarray(HEADER_BYTES));
@@ -35,8 +28,8 @@ export async function unpack(bytes: Buffer): Promise<RawRecord[]> {
 }
 
 /**
- * The batch as several: the first has the records up to `ends[0]`, the next those up to `ends[1]`, and so on.
- * @param ends rising numbers of records, the last of which is the batch's count; empty parts are left out
+ * Splits a batch: the first part has the records before `ends[0]`, the next those from there to `ends[1]`, and so on.
+ * @param ends rising record numbers, the last of which is the batch's count; empty parts are left out
  */
 export async function splitBatch(
   batch: DiskBatch,
@@ -58,7 +51,7 @@ export async function splitBatch(
   );
 }
 
-/** The only record of a batch. */
+/** @param batch of a single record */
 export async function onlyRecord({ bytes }: DiskBatch): Promise<RefusedRecord> {
   const [record] = await unpack(bytes);
   if (record === undefined) throw new Error('the batch has no record');

@@ -1,5 +1,5 @@
-// The brokers of the cluster: their addresses, one control connection and one queue of Produce requests to each, and
-// whom to ask next. Learns the addresses from each Metadata answer.
+// Knows the brokers of the cluster: the address of each, one control connection and one queue of Produce requests to it,
+// and which broker to ask next. It learns the addresses from Metadata answers, and never reads a record.
 import type { Logger } from 'pino';
 import { rateLimited } from '../../log/rate-limited-log.ts';
 import { AnswerError, ClusterError, type ClusterErrorCode } from './cluster-error.ts';
@@ -9,13 +9,14 @@ import type { Address, KafkaClientOptions, MetadataAnswer } from './kafkajs.ts';
 import type { ProduceConnection, ProduceConnectionEvents } from './produce-connection.ts';
 import { ProduceQueue } from './produce-queue.ts';
 
-/** A control request is answered from the broker's memory, so a broker that takes longer than this is left. */
+/** Brokers answer control requests from memory, so this is a long time. */
 const MIN_CONTROL_TIMEOUT_MS = 3000;
-/** The same if KAFKA_REQUEST_TIMEOUT is high: the line is slow then, and control requests share it with the data. */
+/** Upper bound if KAFKA_REQUEST_TIMEOUT is high: the network is slow then, and carries the data as well. */
 const MAX_CONTROL_TIMEOUT_MS = 10_000;
+/** Part of KAFKA_REQUEST_TIMEOUT that a control request gets, within these bounds. */
 const CONTROL_PART = 1 / 3;
 const QUOTA_WARNING_EVERY_MS = 60_000;
-/** A broker that did not answer is not asked before the others for so long: a frozen one costs its whole time limit. */
+/** After a failure a broker is asked after the others for this long: a frozen broker costs a whole time limit. */
 const FAILED_LATELY_MS = 10_000;
 const NOBODY: ReadonlySet<number> = new Set();
 
@@ -24,35 +25,35 @@ interface Node {
   readonly address: Address;
   readonly control: ControlSlot;
   readonly queue: ProduceQueue;
-  /** Monotonic milliseconds of the last time it did not answer, 0 if it has answered since. */
+  /** Monotonic milliseconds of the last failure, 0 if the broker has answered since. */
   failedAtMs: number;
 }
 
-/** One of the ways to somebody who can answer. */
-interface Way {
-  /** Undefined for a configured address: it is not known which broker answers there. */
+/** Where a request may be sent: a known broker, or one of the configured addresses. */
+interface Candidate {
+  /** Undefined for a configured address: any broker may answer there. */
   readonly nodeId: number | undefined;
   readonly slot: ControlSlot;
-  answered(): void;
-  failed(): void;
+  onAnswer(): void;
+  onFailure(): void;
 }
 
 export type Ask<T> = (connection: ControlConnection, nodeId: number | undefined) => Promise<T>;
 
 export class Brokers {
-  /** For control requests; connecting may take this long, and logging in again this long. */
+  /** Time limit of a control request, and of connecting and of logging in, each. */
   readonly controlTimeoutMs: number;
-  /** The milliseconds that brokers made us wait, added up. */
+  /** Milliseconds that brokers made us wait because of quotas, summed over all brokers. */
   throttledMs = 0;
 
   readonly #warnOfQuota: () => void;
   readonly #options: KafkaClientOptions;
   readonly #connector: Connector;
   readonly #nodes = new Map<number, Node>();
-  /** To one of the configured addresses; only used until there is a connection to a node. */
+  /** To one of the configured addresses. Retired once a broker was connected to under its own address. */
   readonly #seed: ControlSlot;
   #nextBootstrap = 0;
-  /** From the latest Metadata answers: the cluster, and a topic that a broker can be asked about. */
+  /** The cluster of the latest Metadata answers, and a topic that exists for asking a broker about its cluster. */
   #known: { readonly clusterId?: string; readonly topic?: string } = {};
 
   constructor(options: KafkaClientOptions, log: Logger) {
@@ -67,7 +68,7 @@ export class Brokers {
     const part = options.requestTimeoutMs * CONTROL_PART;
     this.controlTimeoutMs = Math.min(MAX_CONTROL_TIMEOUT_MS, Math.max(MIN_CONTROL_TIMEOUT_MS, part));
     this.#connector = new Connector(options, { timeoutMs: this.controlTimeoutMs, log });
-    this.#seed = new ControlSlot(() => this.#connector.control(this.#bootstrapAddress(), true));
+    this.#seed = new ControlSlot(() => this.#connector.control(this.#bootstrapAddress()));
   }
 
   get isConnected(): boolean {
@@ -84,20 +85,20 @@ export class Brokers {
     return this.#node(nodeId).queue;
   }
 
-  /** The broker did not answer a produce request: others are asked before it. */
-  failed(nodeId: number): void {
+  /** Call it if the broker did not answer a Produce request. The others are then asked before it. */
+  markFailed(nodeId: number): void {
     const node = this.#nodes.get(nodeId);
     if (node !== undefined) node.failedAtMs = performance.now();
   }
 
-  /** Asks one broker. Rejects with ClusterError, or with the AnswerError that `ask` did. */
+  /** Asks one broker. Rejects with ClusterError, or with the AnswerError that `ask` rejected with. */
   async askNode<T>(nodeId: number, ask: Ask<T>): Promise<T> {
-    return await this.#askBy(this.#wayTo(this.#node(nodeId)), ask);
+    return await this.#askCandidate(this.#candidate(this.#node(nodeId)), ask);
   }
 
   /**
-   * Asks brokers until one answers.
-   * @param askLast brokers by node id that are asked only if the others do not answer, or have failed lately
+   * Asks brokers one after the other until one answers.
+   * @param askLast node ids of brokers to ask after the others, but before those that failed lately
    */
   async askAny<T>(ask: Ask<T>, askLast: ReadonlySet<number> = NOBODY): Promise<T> {
     const now = performance.now();
@@ -105,22 +106,23 @@ export class Brokers {
       if (failedAtMs > 0 && now - failedAtMs < FAILED_LATELY_MS) return 2;
       return askLast.has(id) ? 1 : 0;
     };
-    // One that has not answered lately comes last: a frozen broker takes connections and costs every one its timeout.
-    const nodes = shuffled([...this.#nodes.values()])
+    // A frozen broker still takes connections, and each question to it costs a timeout. So failed brokers come last.
+    const nodes = shuffle([...this.#nodes.values()])
       .sort((a, b) => rank(a) - rank(b) || a.failedAtMs - b.failedAtMs)
-      .map((node) => this.#wayTo(node));
+      .map((node) => this.#candidate(node));
     const seeds = this.#options.brokers.map(() => ({
       nodeId: undefined,
       slot: this.#seed,
-      answered: () => undefined,
-      failed: () => this.#seed.retire(),
+      onAnswer: () => undefined,
+      onFailure: () => this.#seed.retire(),
     }));
-    // While logins are refused only the first may try: not always the same, or one broker could bar all others.
-    const ways = this.#connector.isLoginRefused ? shuffled([...nodes, ...seeds]) : [...nodes, ...seeds];
+    // While logins are refused, only the first candidate may log in. Shuffle, so that one bad broker cannot bar the rest.
+    const candidates = [...nodes, ...seeds];
+    if (this.#connector.isLoginRefused) shuffle(candidates);
     let last: unknown;
-    for (const way of ways) {
+    for (const candidate of candidates) {
       try {
-        return await this.#askBy(way, ask);
+        return await this.#askCandidate(candidate, ask);
       } catch (error) {
         if (error instanceof AnswerError) throw error;
         last = error;
@@ -130,12 +132,12 @@ export class Brokers {
   }
 
   /**
-   * Takes over the brokers of a Metadata answer. Connections to a broker that has moved or left are dropped.
-   * @param isDoubted the answer may be old: brokers that it does not name are kept, so that they can be asked
+   * Adopts the brokers of a Metadata answer. Connections to a broker that has moved or left are dropped.
+   * @param isDoubted true if the answer may be old: brokers that it does not name are kept, so that they can be asked
    */
   learn({ brokers, clusterId, topicMetadata: [about] }: MetadataAnswer, isDoubted = false): void {
     const before = this.#known.clusterId;
-    // Another cluster behind the same addresses: connections that are still open lead to the old one.
+    // Another cluster behind the same addresses. Connections that are still open lead to the old one.
     const isOther = before !== undefined && clusterId !== null && clusterId !== before;
     this.#known = {
       ...this.#known,
@@ -175,9 +177,9 @@ export class Brokers {
       id: nodeId,
       address,
       failedAtMs: 0,
-      control: new ControlSlot(async (mayRetryLogin) => {
-        const connection = await this.#connector.control(address, mayRetryLogin);
-        // The address that was asked first is not needed beside the broker it led to.
+      control: new ControlSlot(async () => {
+        const connection = await this.#connector.control(address);
+        // A broker is connected under its own address, so the configured address is not needed any more.
         this.#seed.retire();
         return connection;
       }),
@@ -202,7 +204,7 @@ export class Brokers {
         verify: (connection) => this.#verifyCluster(connection),
       });
     } catch (error) {
-      this.failed(nodeId);
+      this.markFailed(nodeId);
       if (!(error instanceof ClusterError) || !NO_CONNECTION.has(error.code)) throw error;
       throw new ClusterError(
         error.code,
@@ -214,8 +216,8 @@ export class Brokers {
   }
 
   /**
-   * Another cluster may stand behind the same address since the connection before this one. A batch in flight then is
-   * stamped for the former cluster, and must not reach this one before its stamp is renewed.
+   * Refuses a connection that leads to another cluster than the last one did. Batches are stamped with a producer id of
+   * the former cluster and must not reach this one before they get a new stamp.
    */
   async #verifyCluster(connection: ControlConnection): Promise<void> {
     const { clusterId: expected, topic } = this.#known;
@@ -236,30 +238,30 @@ export class Brokers {
     node?.queue.close(`broker ${nodeId} has moved or left the cluster`);
   }
 
-  #wayTo(node: Node): Way {
+  #candidate(node: Node): Candidate {
     return {
       nodeId: node.id,
       slot: node.control,
-      answered: () => {
+      onAnswer: () => {
         node.failedAtMs = 0;
       },
-      failed: () => {
+      onFailure: () => {
         node.failedAtMs = performance.now();
         node.control.retire();
       },
     };
   }
 
-  async #askBy<T>({ nodeId, slot, answered, failed }: Way, ask: Ask<T>): Promise<T> {
+  async #askCandidate<T>({ nodeId, slot, onAnswer, onFailure }: Candidate, ask: Ask<T>): Promise<T> {
     try {
-      const connection = await slot.get(true);
+      const connection = await slot.get();
       const answer = await ask(connection, nodeId);
-      answered();
+      onAnswer();
       return answer;
     } catch (error) {
-      // A broker that answers with an error, or lacks a version, is fine as a broker.
+      // A broker that answers with an error, or lacks a version, has not failed.
       const isItsAnswer = error instanceof AnswerError;
-      if (!isItsAnswer && !(error instanceof ClusterError && error.code === 'UNSUPPORTED')) failed();
+      if (!isItsAnswer && !(error instanceof ClusterError && error.code === 'UNSUPPORTED')) onFailure();
       throw error;
     }
   }
@@ -273,7 +275,7 @@ export class Brokers {
 
 const NO_CONNECTION: ReadonlySet<ClusterErrorCode> = new Set(['UNREACHABLE', 'TIMEOUT']);
 
-function shuffled<T>(items: T[]): T[] {
+function shuffle<T>(items: T[]): T[] {
   for (let i = items.length - 1; i > 0; i--) {
     const j = Math.floor(Math.random() * (i + 1));
     [items[i], items[j]] = [items[j] as T, items[i] as T];

@@ -1,10 +1,10 @@
-// The ways in which a broker can fail us, and the one helper that puts an end to a wait for it.
+// The errors of requests to brokers, and a helper that puts a time limit on one.
 
 /**
- * A broker could not be used. What was sent to it may have been done, unless the code says that it was never sent.
- * - `UNREACHABLE`: no connection could be made, or we dropped it.
+ * Why a broker could not be used. A request may have been carried out all the same.
+ * - `UNREACHABLE`: no connection could be made, we dropped it, or the request was never sent.
  * - `TIMEOUT`: no answer in time.
- * - `CLOSED`: the broker closed or reset the connection while this request was unanswered.
+ * - `CLOSED`: the broker closed or reset the connection before it answered.
  * - `AUTHENTICATION`: the broker refuses our login.
  * - `UNSUPPORTED`: the broker speaks none of the versions of a request that we speak.
  * - `PROTOCOL`: the answer breaks the protocol.
@@ -26,10 +26,10 @@ export class ClusterError extends Error {
   }
 }
 
-/** The broker answered with an error code of its own. That says nothing against the connection. */
+/** The broker answered the request with one of Kafka's error codes. The connection is fine. */
 export class AnswerError extends Error {
   readonly code = 'ANSWER';
-  /** Kafka's error code, for `kafkaError`. */
+  /** Look it up with kafkaError(). */
   readonly errorCode: number;
   constructor(errorCode: number, message: string) {
     super(message);
@@ -37,7 +37,7 @@ export class AnswerError extends Error {
   }
 }
 
-/** Settles as `work` does, or rejects with TIMEOUT after `ms`. */
+/** Settles as `work` does, or rejects with TIMEOUT after `ms` milliseconds. */
 export async function within<T>(ms: number, work: Promise<T>, message: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
@@ -46,7 +46,7 @@ export async function within<T>(ms: number, work: Promise<T>, message: string): 
       ms,
     );
   });
-  // If the work fails after the time limit, nobody waits for it: this keeps the rejection from ending the process.
+  // If the work fails after the time limit, an unhandled rejection would end the process.
   work.catch(() => undefined);
   try {
     return await Promise.race([work, timeout]);

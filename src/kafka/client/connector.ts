@@ -1,5 +1,5 @@
-// Makes connections to brokers, for control and for produce: connects, logs in and asks for the versions, each within
-// a time limit. Both kinds share one back-off for refused logins, because both use the same user.
+// Opens connections to brokers, for control and for produce: connects, logs in and asks for the API versions, within time
+// limits. Both kinds share one back-off for refused logins, because they log in as the same user.
 import type { Logger } from 'pino';
 import { type BrokerVersions, chooseVersion } from '../wire/api-versions.ts';
 import { ClusterError, within } from './cluster-error.ts';
@@ -44,12 +44,12 @@ export class Connector {
     return this.#logins.isRefused;
   }
 
-  async control(address: Address, mayRetryLogin: boolean): Promise<ControlConnection> {
-    const { broker, versions, session } = await this.#logIn(address, mayRetryLogin);
+  async control(address: Address): Promise<ControlConnection> {
+    const { broker, versions, session } = await this.#logIn(address, true);
     return new ControlConnection(broker, { address: addressText(address), versions, session });
   }
 
-  /** @param verify asks the broker something before anything is produced; its rejection closes the connection */
+  /** @param verify checks the broker before anything is produced; if it rejects, the connection is closed */
   async produce(
     address: Address,
     { events, verify }: { events: ProduceConnectionEvents; verify: Verify },
@@ -77,7 +77,7 @@ export class Connector {
     }
   }
 
-  /** From here on no connection is handed out. */
+  /** No connection is handed out after this. */
   close(): void {
     this.#closed = true;
   }
@@ -101,7 +101,7 @@ export class Connector {
       destroyBroker(broker, reason);
       throw reason;
     }
-    // Counted from before the login, so that we never take the session for longer than it is.
+    // The session counts from before the login, so that we never believe it to last longer than it does.
     const { requestTimeoutMs } = this.#options;
     const session = saslSession(sessionLifetimeMs(broker), { startedAtMs, requestTimeoutMs });
     return { broker, versions, session };

@@ -1,5 +1,5 @@
-// A connection to a broker for everything but Produce: kafkajs's, with our time limits. A time limit that is exceeded
-// ends this connection only, and not before the other requests on it have had their time.
+// One connection to a broker for all requests except Produce. It is a connection of kafkajs with our time limits. A
+// timeout never cuts off the other requests on the connection: its owner retires it, and it closes after them.
 import { type BrokerVersions, chooseVersion } from '../wire/api-versions.ts';
 import { AnswerError, ClusterError, within } from './cluster-error.ts';
 import {
@@ -36,12 +36,12 @@ export class ControlConnection {
     return !this.#retired && isBrokerConnected(this.#broker);
   }
 
-  /** It is connected and its login will last. */
+  /** Connected, and the login does not end soon. */
   get isUsable(): boolean {
     return this.isConnected && performance.now() < this.#session.renewAtMs;
   }
 
-  /** Rejects with AnswerError if the broker answers with an error to the request as a whole, else ClusterError. */
+  /** Rejects with AnswerError if the broker answers the whole request with an error, else with ClusterError. */
   async ask<A extends ControlApi>(
     api: A,
     payload: ControlApis[A]['payload'],
@@ -60,27 +60,27 @@ export class ControlConnection {
     }
   }
 
-  /** Takes no more requests, and closes once those in flight are settled. Each of them has a time limit. */
+  /** Takes no more requests, and closes after those in flight. Each of them has a time limit. */
   retire(): void {
     this.#retired = true;
     if (this.#asking === 0) this.destroy();
   }
 
-  /** Drops the connection at once; requests in flight are rejected. */
+  /** Drops the connection at once. Requests in flight are rejected. */
   destroy(): void {
     this.#retired = true;
     destroyBroker(this.#broker, new ClusterError('UNREACHABLE', 'the connection was dropped'));
   }
 }
 
-/** The control connection to one address: made when it is needed, replaced when it is not usable any more. */
+/** The control connection to one address. It is opened when needed, and replaced when it is not usable any more. */
 export class ControlSlot {
-  readonly #connect: (mayRetryLogin: boolean) => Promise<ControlConnection>;
+  readonly #connect: () => Promise<ControlConnection>;
   #connection: ControlConnection | undefined;
   #connecting: Promise<ControlConnection> | undefined;
   #closed = false;
 
-  constructor(connect: (mayRetryLogin: boolean) => Promise<ControlConnection>) {
+  constructor(connect: () => Promise<ControlConnection>) {
     this.#connect = connect;
   }
 
@@ -88,12 +88,11 @@ export class ControlSlot {
     return this.#connection?.isConnected ?? false;
   }
 
-  /** @param mayRetryLogin also while logins are refused: for requests that come one at a time */
-  async get(mayRetryLogin: boolean): Promise<ControlConnection> {
+  async get(): Promise<ControlConnection> {
     if (this.#connection?.isUsable) return this.#connection;
     this.retire();
-    // All that ask at the same time share one attempt: a connection that nobody holds would never be closed.
-    this.#connecting ??= this.#connect(mayRetryLogin).finally(() => {
+    // Callers share one attempt: with two, nobody would hold and close the connection of the first.
+    this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined;
     });
     const connection = await this.#connecting;

@@ -1,5 +1,5 @@
-// The cluster as the rest of the gateway sees it: each method is one request to whoever can answer it. Connections
-// are the concern of brokers.ts and below.
+// The gateway's Kafka client: one method for each request, which goes to a broker that can answer it. Connections and
+// the choice of a broker belong to brokers.ts; Produce requests are never tried again here.
 import type { Logger } from 'pino';
 import { backoffMs, pause } from '../../time/backoff.ts';
 import { TOPIC_LIMIT_NAMES, type TopicLimits, topicLimits } from '../topics/topic-limits.ts';
@@ -14,32 +14,32 @@ import type { KafkaClientOptions, MetadataAnswer } from './kafkajs.ts';
 export type { TopicLimits } from '../topics/topic-limits.ts';
 export { ClusterError } from './cluster-error.ts';
 
-/** One topic as the brokers know it. */
+/** A broker's answer about one topic. */
 export interface TopicMetadata {
   /** Kafka's error code for the topic, 0 if it exists. */
   readonly errorCode: number;
-  /** Node id of each partition's leader by partition, -1 if it has none now. */
+  /** Node id of each partition's leader, by partition; -1 if the partition has none now. */
   readonly leaders: readonly number[];
   readonly clusterId: string | undefined;
-  /** Node id of the broker that answered, undefined if it is not known which one did. */
+  /** Node id of the broker that answered; undefined behind an address that no broker advertises. */
   readonly from: number | undefined;
-  /** Node ids of the brokers that the answer names. */
+  /** Node ids of the brokers in the answer. */
   readonly brokers: readonly number[];
 }
 
 export interface MetadataQuestion {
-  /** Node ids of brokers that are asked only if the others do not answer. */
+  /** Node ids of brokers to ask after the others. */
   readonly askLast?: ReadonlySet<number>;
-  /** True if the answer may be old: then brokers that it does not name are still asked and connected to. */
+  /** True if the answer may be old: brokers that it does not name are then kept. */
   readonly isDoubted?: (answer: TopicMetadata) => boolean;
 }
 
 export interface TopicToCreate {
   readonly topic: string;
   readonly partitions: number;
-  /** -1 = the broker's own default. */
+  /** -1 = the broker's default. */
   readonly replicationFactor: number;
-  /** Settings of the topic, beside the broker's defaults. */
+  /** Settings of the topic. The broker's defaults apply to all others. */
   readonly config?: Readonly<Record<string, string>>;
 }
 
@@ -47,8 +47,8 @@ const CREATE_TOPIC_TIMEOUT_MS = 8000;
 const TOPIC_ALREADY_EXISTS = 36;
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
 /**
- * Answers to CreateTopics that say nothing about the topic: the broker is not the controller (41), the controller is
- * moving or slow (7, 8, 13, 14, 15), or it wants fewer requests (89).
+ * CreateTopics is tried again after these error codes: the broker is not the controller (41), the controller is moving or
+ * slow (7, 8, 13, 14, 15), or it wants fewer requests (89).
  */
 const CREATE_TOPIC_AGAIN = new Set([41, 7, 8, 13, 14, 15, 89]);
 const CREATE_TOPIC_TRIES = 5;
@@ -70,7 +70,7 @@ export class KafkaClient {
     return this.#brokers.isConnected;
   }
 
-  /** How long brokers have told us to wait since the start (quotas), milliseconds, added up over all brokers. */
+  /** Milliseconds that brokers made us wait because of quotas, summed over all brokers since the start. */
   get throttledMs(): number {
     return this.#brokers.throttledMs;
   }
@@ -80,13 +80,12 @@ export class KafkaClient {
     return this.#brokers.isThrottled;
   }
 
-  /** Leaders of a topic's partitions, from any broker that answers; also learns the brokers' addresses. */
+  /** Asks any broker for the leaders of a topic's partitions, and learns the brokers' addresses from the answer. */
   async topicMetadata(topic: string, { askLast, isDoubted }: MetadataQuestion = {}): Promise<TopicMetadata> {
     const payload = { topics: [topic], allowAutoTopicCreation: false };
     const { answer, from } = await this.#brokers.askAny(async (broker, nodeId) => {
       const answer = await broker.ask('Metadata', payload, this.#brokers.controlTimeoutMs);
-      // A broker that has just started may know neither the others nor any topic. Kafka's Java client passes over
-      // such an answer, too.
+      // A broker that has just started may know no brokers and no topics. Kafka's Java client skips such an answer, too.
       if (answer.brokers.length === 0)
         throw new ClusterError('UNREACHABLE', `${broker.address} names no brokers: it has only just started`);
       return { answer, from: nodeId ?? brokerAt(broker.address, answer.brokers) };
@@ -98,15 +97,15 @@ export class KafkaClient {
   }
 
   /**
-   * Asks the controller to create a topic. Resolves with Kafka's reason if it refuses, null if the topic exists
-   * afterwards. Rejects with ClusterError if nobody who can decide it could be asked.
+   * Asks the controller to create a topic. Resolves with null if the topic exists afterwards, or with Kafka's reason for
+   * refusing. Rejects with ClusterError if no controller took the request.
    */
   async createTopic(topic: TopicToCreate): Promise<string | null> {
     let last: unknown;
     for (let tries = 1; tries <= CREATE_TOPIC_TRIES; tries++) {
       if (tries > 1) {
         await pause(backoffMs(tries - 1, AGAIN), this.#closing.signal);
-        // The controller may be another one by now.
+        // Another broker may be the controller by now.
         await this.topicMetadata(topic.topic);
       }
       try {
@@ -149,7 +148,7 @@ export class KafkaClient {
     return await this.#brokers.askNode(this.#controllerId, ask);
   }
 
-  /** What the topic takes, or undefined if the broker does not let us read it. */
+  /** The topic's limits, or undefined if the broker does not let us read them. */
   async topicLimits(topic: string): Promise<TopicLimits | undefined> {
     const resources = [{ type: TOPIC_RESOURCE, name: topic, configNames: TOPIC_LIMIT_NAMES }];
     for (let tries = 1; ; tries++) {
@@ -159,13 +158,13 @@ export class KafkaClient {
       const [found] = answer.resources;
       if (found === undefined) return undefined;
       if (found.errorCode === 0) return topicLimits(found.configEntries);
-      // A topic that has just been created is not known to every broker yet.
+      // Some brokers do not know a new topic yet.
       if (found.errorCode !== UNKNOWN_TOPIC_OR_PARTITION || tries === DESCRIBE_TRIES) return undefined;
       await pause(backoffMs(tries, AGAIN), this.#closing.signal);
     }
   }
 
-  /** A fresh producer id for idempotent writes. Rejects with AnswerError if the broker has none to give now. */
+  /** Gets a new producer id for idempotent writes. Rejects with AnswerError if the broker cannot give one now. */
   async initProducerId(): Promise<{ producerId: bigint; producerEpoch: number }> {
     const { errorCode, producerId, producerEpoch } = await this.#brokers.askAny((broker) =>
       broker.ask(
@@ -179,29 +178,29 @@ export class KafkaClient {
   }
 
   /**
-   * Sends one Produce request to a broker, after those that were handed over before it. While the broker throttles us
-   * the request waits here, and its time limit does not run. Rejects with ClusterError if no answer came: unless it
-   * was never sent, the outcome is unknown, and the same bytes have to be sent again. With acks 0 it resolves with
-   * undefined once little enough waits to be written.
+   * Sends a Produce request to a broker, in the order of the calls. While the broker throttles us, the request waits and
+   * its time limit does not run. Rejects with ClusterError if no answer came. The outcome is then unknown, unless the
+   * request was never sent, and the same bytes have to be sent again. With acks 0 there is no answer: it resolves with
+   * undefined once few enough bytes wait to be written.
    */
   async produce(nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined> {
     try {
       return await this.#brokers.queueOf(nodeId).produce(request);
     } catch (error) {
-      if (error instanceof ClusterError && error.code === 'TIMEOUT') this.#brokers.failed(nodeId);
+      if (error instanceof ClusterError && error.code === 'TIMEOUT') this.#brokers.markFailed(nodeId);
       throw error;
     }
   }
 
   /**
-   * Connects to a broker for producing, unless that is done. Rejects with ClusterError; if the broker cannot be
+   * Connects to a broker for producing unless it is connected. Rejects with ClusterError. If the broker cannot be
    * reached, the message names its address and `advertised.listeners`.
    */
   async connectTo(nodeId: number): Promise<void> {
     await this.#brokers.queueOf(nodeId).connected();
   }
 
-  /** Closes every connection at once; requests in flight are rejected. */
+  /** Closes all connections at once. Requests in flight are rejected. */
   close(): void {
     this.#closing.abort();
     this.#brokers.close();
@@ -224,7 +223,7 @@ function metadataOf(topic: string, answer: MetadataAnswer, from: number | undefi
   };
 }
 
-/** Which broker a configured address leads to. Undefined if it is none that a broker advertises, as with a load balancer. */
+/** The broker behind a configured address. Undefined if no broker advertises it, as with a load balancer. */
 function brokerAt(address: string, brokers: MetadataAnswer['brokers']): number | undefined {
   const [first] = brokers;
   if (brokers.length === 1) return first?.nodeId;

@@ -1,6 +1,5 @@
-// kafkajs 2.2.4 in depth: what is used of it, typed. The only file that does, for it imports what is not
-// its public face: kafkajs's own producer loses records (docs/decisions/0001), but its connections, TLS, SASL and
-// protocol encoders are sound.
+// The only file of the gateway that imports kafkajs (2.2.4), for its connections, TLS, SASL and protocol encoders.
+// It imports internal modules of kafkajs and never its producer, which loses records (docs/decisions/0001).
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
@@ -8,12 +7,12 @@ import type { Logger } from 'pino';
 import type { ApiName, BrokerVersions } from '../wire/api-versions.ts';
 
 export interface KafkaClientOptions {
-  /** host:port of the brokers to ask first. */
+  /** host:port of the brokers to begin with. */
   readonly brokers: readonly string[];
   readonly clientId: string;
   readonly ssl: TlsOptions | undefined;
   readonly sasl: SaslOptions | undefined;
-  /** A produce request without an answer for this long has an unknown outcome; its connection is dropped. */
+  /** A Produce request without an answer for this long has an unknown outcome. Its connection is dropped. */
   readonly requestTimeoutMs: number;
 }
 
@@ -30,11 +29,11 @@ export interface Address {
 
 interface KafkaConnection {
   connectionStatus: string;
-  /** Undefined before it was first connected. */
+  /** Undefined before the first connect. */
   socket: Socket | undefined;
-  /** Of an answer that has not come to its end. */
+  /** Bytes of an answer that has not come in full. */
   readonly bytesBuffered: number;
-  /** As the broker gave it at the login, milliseconds; 0 = without end. */
+  /** Milliseconds, from the broker's answer to the login; 0 = without end. */
   readonly sessionLifetime: { readonly value: bigint };
   readonly requestQueue: { rejectAll(error: Error): void; destroy(): void };
   isConnected(): boolean;
@@ -50,13 +49,13 @@ interface ControlRequest {
 }
 
 export interface KafkaBroker {
-  /** Undefined before it was connected. */
+  /** Null before the connection is made. */
   readonly versions: BrokerVersions | null;
   readonly connectionPool: {
-    /** The second is kafkajs's own for fetching, never connected. */
+    /** kafkajs would use the second one for fetching. It is never connected. */
     readonly pool: readonly [KafkaConnection, KafkaConnection];
   };
-  /** TCP, TLS, ApiVersions and login. */
+  /** Connects (TCP, TLS), asks for ApiVersions and logs in. */
   connect(): Promise<void>;
 }
 
@@ -71,7 +70,7 @@ export interface MetadataAnswer {
   }[];
 }
 
-/** What each control request says, and what its answer holds once it is decoded. */
+/** Payload and decoded answer of each control request. */
 export interface ControlApis {
   Metadata: {
     payload: { topics: readonly string[]; allowAutoTopicCreation: boolean };
@@ -141,21 +140,21 @@ const kafkajs = {
   ).requests,
 };
 
-// kafkajs #1704, #1751: every answer arms a 1 ms timer that re-arms itself for ever, 890 wake-ups a second for each
-// control connection.
+// kafkajs #1704, #1751: every answer arms a 1 ms timer that rearms itself for ever, 890 wake-ups a second for each control
+// connection.
 const scheduleCheck = kafkajs.RequestQueue.prototype.scheduleCheckPendingRequests;
 kafkajs.RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueuePrototype): void {
   if (this.pending.length > 0 || this.throttledUntil > Date.now()) scheduleCheck.call(this);
 };
 
-/** Asks a connected broker. It waits for as long as the broker does; rejects if the connection ends. */
+/** Asks a connected broker, without a time limit. Rejects if the connection ends. */
 export function askBroker<A extends ControlApi>(
   broker: KafkaBroker,
   api: A,
   { version, payload }: { version: number; payload: ControlApis[A]['payload'] },
 ): Promise<ControlApis[A]['answer']> {
   const { request, response } = kafkajs.requests[api].protocol({ version })(payload);
-  // Decoded but not parsed: kafkajs's parse throws the whole answer away for one partition without a leader.
+  // Skip kafkajs's parse: it throws if a single partition has no leader, and the whole answer would be lost.
   const unparsed = { decode: response.decode, parse: (decoded: unknown) => Promise.resolve(decoded) };
   const [connection] = broker.connectionPool.pool;
   const answer = connection.send({ request, response: unparsed, logResponseError: false });
@@ -166,13 +165,13 @@ export function isBrokerConnected(broker: KafkaBroker): boolean {
   return broker.connectionPool.pool[0].isConnected();
 }
 
-/** How long the login lasts, milliseconds; undefined if it does not end. */
+/** Lifetime of the login; undefined if it does not end. */
 export function sessionLifetimeMs(broker: KafkaBroker): number | undefined {
   const lifetime = Number(broker.connectionPool.pool[0].sessionLifetime.value);
   return lifetime > 0 ? lifetime : undefined;
 }
 
-/** Closes a broker's connection at once; what was in flight on it is rejected. */
+/** Closes a broker's connection at once. Requests in flight are rejected with `reason`. */
 export function destroyBroker(broker: KafkaBroker, reason: Error): void {
   for (const connection of broker.connectionPool.pool) {
     connection.connectionStatus = 'disconnected';
@@ -184,15 +183,15 @@ export function destroyBroker(broker: KafkaBroker, reason: Error): void {
 
 const SOCKET_EVENTS = ['data', 'end', 'error', 'timeout'] as const;
 type Listener = (...args: unknown[]) => void;
-/** The listeners that Node itself has on a socket that kafkajs got. */
+/** For each socket that kafkajs got, the listeners that Node itself has put on it. */
 const listenersOfNode = new WeakMap<Socket, ReadonlySet<unknown>>();
 
-/** Takes the connected and logged-in socket away from kafkajs, which hears nothing of it from here on. */
+/** Takes the connected and logged-in socket away from kafkajs. @throws Error if the connection is not idle */
 export function takeSocket(broker: KafkaBroker): Socket {
   const [connection] = broker.connectionPool.pool;
   const { socket } = connection;
   if (socket === undefined || !connection.isConnected() || connection.bytesBuffered > 0)
-    throw new Error('the connection is not at rest');
+    throw new Error('the connection is not idle');
   const kept = listenersOfNode.get(socket);
   for (const event of SOCKET_EVENTS) {
     for (const listener of socket.listeners(event)) {
@@ -205,12 +204,12 @@ export function takeSocket(broker: KafkaBroker): Socket {
   return socket;
 }
 
-/** What makes a broker out of its address, not connected yet. */
+/** Returns a function that makes a broker for an address, not connected yet. */
 export function brokerBuilder(
   options: KafkaClientOptions,
   { connectTimeoutMs, log }: { connectTimeoutMs: number; log: Logger },
 ): (address: Address) => Promise<KafkaBroker> {
-  // kafkajs logs each failed attempt as an error with its stack; we say it once, in our own words.
+  // kafkajs logs each failed attempt as an error with its stack. The gateway logs failures itself.
   const debug = (message: string) => log.debug({ from: 'kafkajs' }, message);
   const logger: KafkajsLogger = {
     namespace: () => logger,
@@ -228,10 +227,10 @@ export function brokerBuilder(
     clientId: options.clientId,
     connectionTimeout: connectTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
-    // Its check polls ten times a second by the wall clock; control-connection.ts has its own time limits.
+    // This check polls ten times a second by the wall clock. control-connection.ts has time limits of its own.
     enforceRequestTimeout: false,
     maxInFlightRequests: null,
-    // kafkajs would log in again on the same connection, between requests in flight. We make a new one in time.
+    // kafkajs would log in again between requests in flight. We open a new connection in time instead.
     reauthenticationThreshold: 0,
     socketFactory: (target: object) => {
       const socket = connectSocket(target);
@@ -249,12 +248,12 @@ export function brokerBuilder(
     });
 }
 
-/** True if the broker itself answered with an error, which says nothing against its connection. */
+/** True if the broker answered with an error, so its connection is fine. */
 export function isBrokersAnswer(error: unknown): error is Error {
   return error instanceof Error && error.name === 'KafkaJSProtocolError';
 }
 
-/** True if the login failed: refused, or the broker lacks the mechanism. */
+/** True if the broker refused the login or lacks the mechanism. */
 export function isRefusedLogin(error: unknown): error is Error {
   return error instanceof Error && (error.name.startsWith('KafkaJSSASL') || isBrokersAnswer(error));
 }

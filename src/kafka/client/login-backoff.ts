@@ -1,9 +1,9 @@
-// Spaces out logins once Kafka refuses them. All connections, for control and for produce, log in as the same user,
-// and Kafka's side may count failed logins and lock that user out. So from the first refusal on there is one attempt
-// at a time, and less than one a second, however many connections wait for it. While logins work nothing is held back.
+// Spaces out logins after Kafka has refused one. All connections log in as one user, and an authentication service may
+// lock that user out after some failures. So until a login works, all connections together make less than one attempt
+// a second. It never delays a login before the first refusal.
 import { type BackoffOptions, backoffMs } from '../../time/backoff.ts';
 
-/** Half of a pause is the least that jitter leaves of it: still below one attempt a second. */
+/** Jitter leaves at least half of a pause, so that there is less than one attempt a second. */
 const PAUSE: BackoffOptions = { firstMs: 2200, maxMs: 3000 };
 
 export class LoginBackoff {
@@ -11,7 +11,7 @@ export class LoginBackoff {
   #refusal: Error | undefined;
   #refusals = 0;
   #pausedUntilMs = 0;
-  // Of those that waited for the same moment only one gets in.
+  // Only one of the connections that waited for the same moment may try.
   #takenUntilMs = 0;
 
   /** @param now monotonic milliseconds */
@@ -25,9 +25,9 @@ export class LoginBackoff {
   }
 
   /**
-   * Asks to log in; one of the three below has to follow. While logins are refused this takes `mayRetry`, and a
-   * pause that is over.
-   * @throws the refusal if it may not
+   * Call it before a login, and one of the three methods below after it. While logins are refused, only a caller with
+   * `mayRetry` may log in, after the pause.
+   * @throws the last refusal if the caller may not log in now
    */
   enter(mayRetry: boolean): void {
     if (this.#refusal === undefined) return;
@@ -48,7 +48,7 @@ export class LoginBackoff {
     this.#pausedUntilMs = this.#now() + backoffMs(this.#refusals, PAUSE);
   }
 
-  /** It did not come to a login: the turn is the next one's. */
+  /** The connection failed before the login, so another one may try. */
   notTried(): void {
     this.#takenUntilMs = 0;
   }

@@ -1,14 +1,13 @@
-// One authenticated connection to a broker that carries Produce requests and nothing else, so that no other
-// request's time limit can end it. It owns the socket from here on.
+// One logged-in connection to a broker that carries only Produce requests, so that no other request's timeout can end it.
+// It owns the socket, and never tries a request again.
 //
-// - Requests are written in the order of `send`, each in one write. The broker answers in the same order: an answer
-//   with another correlation id, or larger than MAX_ANSWER_BYTES, closes the connection.
+// - Requests are written in the order of send(). The broker answers in the same order: an answer with another correlation
+//   id, or larger than MAX_ANSWER_BYTES, closes the connection.
 // - Each request is settled exactly once: with its answer, or with a ClusterError if the outcome is unknown.
-// - The time limit of a request runs from its `send` on a clock that stands still while the broker throttles us. One
-//   timer watches the oldest request; nothing is armed for each request.
-// - With acks 0 there is no answer. The request is settled once no more than MAX_UNSENT_BYTES wait to be written, so
+// - A request's time limit begins with send(), on a clock that stops while the broker throttles us. One timer watches the
+//   oldest request.
+// - With acks 0 there is no answer. The request is settled once at most MAX_UNSENT_BYTES wait to be written, so that
 //   memory is bounded. If nothing is written within the time limit, the connection is dropped.
-// - Nothing is tried again here.
 import type { Socket } from 'node:net';
 import { FrameReader } from '../wire/frame-reader.ts';
 import {
@@ -22,11 +21,11 @@ import { ClusterError, type ClusterErrorCode } from './cluster-error.ts';
 import type { SaslSession } from './sasl-session.ts';
 
 export interface ProduceConnectionOptions {
-  /** Connected and logged in; nothing listens to it any more. */
+  /** Connected and logged in, without other listeners. */
   readonly socket: Socket;
   /** host:port, for messages. */
   readonly address: string;
-  /** Of the Produce request. */
+  /** Version of the Produce request. */
   readonly version: number;
   readonly clientId: string;
   readonly requestTimeoutMs: number;
@@ -34,22 +33,22 @@ export interface ProduceConnectionOptions {
 }
 
 export interface ProduceConnectionEvents {
-  /** The broker reads nothing from us for so long; called before the answer that said so is handed out. */
+  /** The broker will not read from us for this long. Called before the answer that says so is handed out. */
   throttled(ms: number): void;
-  /** Called once, for whatever reason it ended. @param unsettled requests whose outcome is unknown */
+  /** The connection has ended. Called once. @param unsettled requests whose outcome is unknown */
   closed(connection: ProduceConnection, unsettled: readonly ProduceRequest[]): void;
 }
 
 /** An answer has about 30 bytes for each partition. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const MAX_UNSENT_BYTES = 1024 * 1024;
-/** By the peer, or by a box on the way in its name. */
+/** The peer closed the connection, or a firewall or load balancer on the way did. */
 const CLOSED_CODES = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 
 interface Sent {
   readonly request: ProduceRequest;
   readonly correlationId: number;
-  /** On the clock of time limits. */
+  /** On #limitClock(). */
   startedAtMs: number;
   resolve(answer: ProduceAnswer | undefined): void;
   reject(error: Error): void;
@@ -64,11 +63,12 @@ export class ProduceConnection {
   readonly #events: ProduceConnectionEvents;
   readonly #frames = new FrameReader(MAX_ANSWER_BYTES);
   #nextCorrelationId = 0;
-  /** In the order of sending, as are those that wait to be written with acks 0. */
+  /** Requests that wait for an answer, in the order of sending. */
   #unanswered: Sent[] = [];
+  /** Requests with acks 0 that wait to be written, in the order of sending. */
   #unwritten: Sent[] = [];
-  /** How long the clock of time limits has stood still, time that the broker has announced included. */
-  #stoodStillMs = 0;
+  /** For how long #limitClock() was stopped, announced throttling included. */
+  #stoppedMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #state: 'open' | 'draining' | 'closed' = 'open';
 
@@ -126,12 +126,12 @@ export class ProduceConnection {
     });
   }
 
-  /** Gives the requests in flight so much more time. */
+  /** Gives the requests in flight more time. */
   extendLimits(ms: number): void {
-    this.#stoodStillMs += ms;
+    this.#stoppedMs += ms;
   }
 
-  /** Takes no more requests, and closes once those in flight are settled. */
+  /** Takes no more requests, and closes after those in flight. */
   drain(): void {
     if (this.#state !== 'open') return;
     this.#state = 'draining';
@@ -144,7 +144,7 @@ export class ProduceConnection {
   }
 
   #limitClock(): number {
-    return performance.now() - this.#stoodStillMs;
+    return performance.now() - this.#stoppedMs;
   }
 
   #write(parts: readonly Buffer[], written?: (error?: Error | null) => void): void {
@@ -156,7 +156,7 @@ export class ProduceConnection {
   }
 
   #wrote(): void {
-    // The broker reads: what waits behind has its whole time limit again.
+    // The broker reads again, so the requests that wait get their whole time limit.
     const now = this.#limitClock();
     for (const sent of this.#unwritten) sent.startedAtMs = now;
     this.#settleWritten();
@@ -171,13 +171,13 @@ export class ProduceConnection {
   }
 
   #received(chunk: Buffer): void {
-    const size = this.#frames.push(chunk, (body) => this.#answered(body));
+    const size = this.#frames.push(chunk, (body) => this.#onAnswer(body));
     if (size === undefined) return;
     this.#breach(`announced an answer of ${size} bytes, more than the ${MAX_ANSWER_BYTES} that one may have`);
   }
 
   /** False if the connection was closed because of this answer. */
-  #answered(body: Buffer): boolean {
+  #onAnswer(body: Buffer): boolean {
     const [sent] = this.#unanswered;
     const id = body.length < 4 ? undefined : body.readInt32BE(0);
     if (sent === undefined || id !== sent.correlationId) {
@@ -214,7 +214,7 @@ export class ProduceConnection {
     if (oldest === Infinity) return;
     const leftMs = oldest + this.#options.requestTimeoutMs - this.#limitClock();
     if (leftMs > 0) this.#timer = this.#checkIn(leftMs);
-    // If this process was held up itself, the answer may lie in the socket: sockets are read before immediates.
+    // If this process was held up, the answer may wait in the socket. Sockets are read before immediates run.
     else setImmediate(() => this.#timeOut());
   }
 
@@ -229,7 +229,7 @@ export class ProduceConnection {
     } else this.#checkLimits();
   }
 
-  // Whatever the broker still does with these requests must not meet our next try on the same connection.
+  // The connection is dropped: the broker may still handle these requests, and must not get the retries on it as well.
   #settleDue(isDue: (sent: Sent) => boolean, message: string): void {
     const all = [...this.#unanswered, ...this.#unwritten];
     this.#unanswered = all.filter((sent) => !isDue(sent));
@@ -249,7 +249,7 @@ export class ProduceConnection {
     const { socket, requestTimeoutMs } = this.#options;
     if (socket.writableLength === 0) socket.destroy();
     else {
-      // With acks 0 the last bytes may still wait: `end` writes them first. A peer that never reads is left.
+      // With acks 0 bytes may still wait: end() writes them first. The timer gives up a peer that never reads.
       socket.end();
       socket.unref();
       const timer = setTimeout(() => socket.destroy(), requestTimeoutMs).unref();

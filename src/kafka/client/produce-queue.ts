@@ -1,10 +1,9 @@
-// The Produce requests to one broker, sent in the order they came. It owns which connection carries them, and holds
-// them back while none is there, while the broker throttles us, and while an older connection still has a request of
-// the same partition. How many wait is up to who calls: the sender has a limit for each broker.
+// The queue of Produce requests to one broker. It chooses the connection and keeps the order. A request waits while there
+// is no connection, while the broker throttles us, and while an older connection has a request of the same partition.
+// It never limits how many requests wait: the sender does.
 //
-// A connection whose login is about to end is replaced: the new one is made first, then takes what comes, and the old
-// one drains. Nothing in flight is lost by that.
-
+// Before a login ends, the queue opens a new connection for the next requests, and the old one drains. No request in
+// flight is lost by that.
 import type { ProduceAnswer, ProduceRequest } from '../wire/produce-request.ts';
 import { ClusterError } from './cluster-error.ts';
 import {
@@ -16,18 +15,18 @@ import {
 export interface ProduceQueueOptions {
   /** Rejects with ClusterError. */
   connect(events: ProduceConnectionEvents): Promise<ProduceConnection>;
-  /** The broker made us wait for so many milliseconds more. */
+  /** The broker makes us wait `ms` milliseconds longer than was announced before. */
   throttled(ms: number): void;
 }
 
 /**
- * The most that one answer can ask for. A broker computes the time from how far we are above the quota and may ask
- * for minutes; with a larger number, by mistake or not, it would stop us for weeks.
+ * Upper bound of the wait that one answer can ask for. Brokers may ask for minutes if we are far above the quota. A wrong
+ * number must not stop us for weeks.
  */
 const MAX_THROTTLE_MS = 5 * 60_000;
-/** A new connection that could not be made before the login ends is tried again after this. */
+/** Pause before another try to replace a connection whose login ends. */
 const RENEW_AGAIN_AFTER_MS = 1000;
-/** Brokers, and boxes on the way, close connections that were silent for 4 minutes or more, and some say nothing. */
+/** Brokers, firewalls and load balancers drop connections that were silent for 4 minutes or more, some without notice. */
 const MAX_IDLE_MS = 3 * 60_000;
 
 interface Waiting {
@@ -72,7 +71,7 @@ export class ProduceQueue {
     });
   }
 
-  /** Resolves once there is a connection that takes requests. */
+  /** Resolves when there is a usable connection; rejects with ClusterError. */
   async connected(): Promise<void> {
     if (this.#usable() === undefined) await this.#connect();
   }
@@ -94,7 +93,7 @@ export class ProduceQueue {
     }
   }
 
-  /** The connection to send this request on now. If there is none, whatever ends the wait calls #pump. */
+  /** The connection for this request, if it can be sent now. Otherwise the event that ends the wait calls #pump. */
   #ready(request: ProduceRequest): ProduceConnection | undefined {
     const throttledMs = this.#throttledUntilMs - performance.now();
     if (throttledMs > 0) {
@@ -106,11 +105,11 @@ export class ProduceQueue {
     }
     const connection = this.#usable();
     if (connection === undefined) {
-      // Its failure reaches those that wait.
+      // A failure rejects the waiting requests.
       this.#connect().catch(() => undefined);
       return undefined;
     }
-    // The older connection's request of this partition has to be first.
+    // Keep the order: an older connection still has a request of this partition.
     for (const old of this.#draining) if (old.sharesPartition(request)) return undefined;
     return connection;
   }
@@ -129,7 +128,7 @@ export class ProduceQueue {
     return connection;
   }
 
-  /** All that want a connection at the same time share one attempt. */
+  /** Callers at the same time share one attempt. */
   #connect(): Promise<void> {
     if (this.#closed) return Promise.reject(new ClusterError('UNREACHABLE', 'the client is closed'));
     this.#connecting ??= this.#options
@@ -174,13 +173,13 @@ export class ProduceQueue {
   #lost(connection: ProduceConnection, unsettled: readonly ProduceRequest[]): void {
     this.#draining.delete(connection);
     if (connection === this.#connection) this.#connection = undefined;
-    // Nobody knows whether the broker took the earlier batch, so a later one of its partition must not go out first.
+    // The broker may or may not have the lost batch, so a later batch of its partition must not overtake its retry.
     const error = new ClusterError(
       'UNREACHABLE',
       'not sent, because an earlier request of its partition failed',
     );
     this.#rejectWaiting(error, ({ request }) => unsettled.some((lost) => sharePartition(lost, request)));
-    // In a turn of its own: the owners of the failed requests hear of it first.
+    // In a later turn, so that the owners of the failed requests hear of the failure first.
     if (!this.#closed && this.#waiting.length > 0) setImmediate(() => this.#pump());
   }
 

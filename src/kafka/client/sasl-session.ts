@@ -1,24 +1,24 @@
-// For how long a connection is logged in. A broker with connections.max.reauth.ms closes a connection on which it
-// reads a request after the session has ended (KIP-368), so a new connection has to be there before that.
+// How long a connection's login lasts, and when to replace the connection. A broker with connections.max.reauth.ms closes
+// a connection if a request comes after the end of the session (KIP-368).
 
-/** Monotonic milliseconds; both are Infinity if the session does not end. */
+/** Monotonic milliseconds. Both are Infinity if the session does not end. */
 export interface SaslSession {
-  /** From here on a new connection should be made. */
+  /** From then on a new connection should be opened. */
   readonly renewAtMs: number;
-  /** From here on nothing may be sent: it might arrive after the end. */
+  /** From then on nothing may be sent, since it might arrive after the end of the session. */
   readonly endsAtMs: number;
 }
 
 const RENEW_BEFORE = 0.1;
-/** The connections of several processes are not all renewed in the same moment. */
+/** Spread, so that several processes do not all reconnect at the same moment. */
 const RENEW_SPREAD = 0.1;
 const MAX_RENEW_BEFORE = 0.5;
 const LAST_SEND = 0.95;
 
 /**
- * @param lifetimeMs as the broker gave it, undefined or 0 = without end
- * @param requestTimeoutMs a request waits at the broker for those before it. One that was sent just before the
- *   renewal still has its whole time limit before the session ends, if that leaves half of the session.
+ * @param lifetimeMs from the broker, undefined or 0 = without end
+ * @param requestTimeoutMs a request that is sent just before the renewal gets its whole time limit before the session
+ *   ends, unless that would take more than half of the session
  */
 export function saslSession(
   lifetimeMs: number | undefined,

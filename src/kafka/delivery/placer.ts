@@ -12,12 +12,11 @@ import {
   type GatheredFor,
   gatheredFor,
   HEADER_BYTES,
-  isKeyless,
-  keyOf,
   NO_PRODUCER,
   RecordBatchWriter,
   stamp,
 } from '../batches/record-batch.ts';
+import { isKeyless, keyOf } from '../batches/record-body.ts';
 import { unpack } from '../batches/split-batch.ts';
 
 export interface PlacingOptions {

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { rateLimited } from '../../log/rate-limited-log.ts';
 import type { SpoolCap } from '../../spool/spool-cap.ts';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
-import { encodeBody } from '../batches/record-batch.ts';
+import { encodeBody } from '../batches/record-body.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
 import { type Pipeline, problemOf, startPipeline, useSpool } from './pipeline.ts';
 

@@ -4,7 +4,6 @@
 import type { Logger } from 'pino';
 import { backoffMs, pause } from '../../time/backoff.ts';
 import type { BatchLimits } from '../batches/batch-merger.ts';
-import { AnswerError, ClusterError } from '../client/cluster-error.ts';
 import type { TopicLimits, TopicMetadata, TopicToCreate } from '../client/kafka-client.ts';
 import type { ProducerIdentity } from '../delivery/producer-sequence.ts';
 import { kafkaError } from '../wire/errors.ts';
@@ -14,6 +13,7 @@ import type { MetadataSource } from './metadata-source.ts';
 import { createOtherTopics } from './other-topics.ts';
 import { creationRefusal, isRefusedForNow } from './topic-creation.ts';
 import { type DoubtTiming, TopicDoubt } from './topic-doubt.ts';
+import { asTrouble, mayPass, refused, type Trouble, TroubleLog } from './trouble.ts';
 
 export interface MetadataRefresherOptions {
   readonly brokers: readonly string[];
@@ -60,17 +60,6 @@ export interface MetadataBatcher {
   setPartitions(partitions: number): void;
 }
 
-/** Why records cannot be delivered now. */
-interface Trouble {
-  readonly message: string;
-  /** Each kind is said at once when it comes up, and then no more often than REMIND_EVERY_MS. */
-  readonly kind: string;
-  /** Not said before it has lasted for PATIENCE tries: a broker answers, so it may pass within a second. */
-  readonly mayPass: boolean;
-  /** Other partitions are delivered. */
-  readonly isPartial: boolean;
-}
-
 const TIMING: RefresherTiming = {
   retry: { firstMs: 200, maxMs: 2000 },
   refreshEveryMs: 60_000,
@@ -82,7 +71,6 @@ const TIMING: RefresherTiming = {
 };
 /** Failures in a row that are kept quiet while a broker answers: about a second. */
 const PATIENCE = 3;
-const REMIND_EVERY_MS = 60_000;
 
 export class MetadataRefresher {
   readonly #options: MetadataRefresherOptions;
@@ -95,6 +83,7 @@ export class MetadataRefresher {
   readonly #connections: LeaderConnections;
   readonly #limits: LimitsReader;
   readonly #doubt: TopicDoubt;
+  readonly #trouble: TroubleLog;
   #refreshing = false;
   /** Ends the wait for the leaders' connections, while there is one. */
   #interrupt: (() => void) | undefined;
@@ -109,11 +98,6 @@ export class MetadataRefresher {
   #clusterId: string | undefined;
   /** Of that cluster. */
   #identity: ProducerIdentity | undefined;
-  #trouble: Pick<Trouble, 'message' | 'isPartial'> | null = {
-    message: 'not connected to Kafka yet',
-    isPartial: false,
-  };
-  readonly #saidAtMs = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -126,6 +110,8 @@ export class MetadataRefresher {
     this.#delivery = deps.delivery;
     this.#batcher = deps.batcher;
     this.#log = deps.log;
+    const { brokers, quiet } = options;
+    this.#trouble = new TroubleLog({ brokers, quiet, log: deps.log });
     this.#doubt = new TopicDoubt(options.topic.topic, this.#timing);
     this.#connections = new LeaderConnections((nodeId) => this.#source.connectTo(nodeId), {
       signal: this.#abort.signal,
@@ -145,12 +131,12 @@ export class MetadataRefresher {
 
   /** Why records cannot be delivered now, or null: the leaders are known and each has been connected to. */
   get problem(): string | null {
-    return this.#trouble?.message ?? null;
+    return this.#trouble.current?.message ?? null;
   }
 
   /** The problem is one of some partitions only; the others are delivered. */
   get isPartial(): boolean {
-    return this.#trouble?.isPartial ?? false;
+    return this.#trouble.current?.isPartial ?? false;
   }
 
   /** The topic's partitions are known. */
@@ -199,10 +185,13 @@ export class MetadataRefresher {
       const trouble = await this.#refreshOnce().catch(asTrouble);
       if (signal.aborted) return;
       if (trouble === null) {
-        this.#resolved();
+        this.#trouble.end(this.#batcher.partitions);
         return;
       }
-      if (trouble !== 'connecting' && !(trouble.mayPass && failures <= PATIENCE)) this.#report(trouble);
+      if (trouble !== 'connecting' && !(trouble.mayPass && failures <= PATIENCE)) {
+        this.#trouble.begin(trouble);
+        if (!this.known) this.#delivery.unreachable();
+      }
       await pause(backoffMs(failures, this.#timing.retry), signal);
     }
   }
@@ -360,34 +349,6 @@ export class MetadataRefresher {
       this.#interrupt = resolve;
     });
   }
-
-  #resolved(): void {
-    if (this.#trouble !== null) {
-      this.#log[this.#options.quiet ? 'debug' : 'info'](
-        { brokers: this.#options.brokers, partitions: this.#batcher.partitions },
-        'Kafka is reachable, records are flowing',
-      );
-    }
-    this.#trouble = null;
-    this.#saidAtMs.clear();
-  }
-
-  #report(trouble: Trouble): void {
-    const { message, kind, isPartial } = trouble;
-    this.#trouble = trouble;
-    if (!this.known) this.#delivery.unreachable();
-    const now = performance.now();
-    if (now - (this.#saidAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) < REMIND_EVERY_MS) return;
-    this.#saidAtMs.set(kind, now);
-    const [what, whose] = isPartial
-      ? ['Kafka cannot be used in full', 'the records of these partitions']
-      : ['Kafka cannot be used', 'their records'];
-    this.#log[this.#options.quiet ? 'debug' : 'warn'](
-      { brokers: this.#options.brokers, reason: message },
-      `${what}: ${message}. Devices are served; ${whose} wait in the spool on disk (SPOOL_DIR), ` +
-        'nothing is dropped. A local Kafka for trying: npm run kafka',
-    );
-  }
 }
 
 const isMissing = ({ errorCode }: TopicMetadata) =>
@@ -396,21 +357,3 @@ const isMissing = ({ errorCode }: TopicMetadata) =>
 /** A broker may not tell its cluster: then it is taken for the same. */
 const areDifferent = (one: string | undefined, other: string | undefined) =>
   one !== undefined && other !== undefined && one !== other;
-
-function mayPass(message: string): Trouble {
-  return { message, kind: 'ANSWER', mayPass: true, isPartial: false };
-}
-
-function refused(what: string, errorCode: number): Trouble {
-  const { name, remedy } = kafkaError(errorCode);
-  const advice = remedy === undefined ? '' : `; ${remedy}`;
-  return { ...mayPass(`${what}: ${name}${advice}`), kind: name };
-}
-
-/** No broker answered a request, or one refused it. */
-function asTrouble(error: unknown): Trouble {
-  if (error instanceof AnswerError) return refused('Kafka refuses a request', error.errorCode);
-  const { message } = error as Error;
-  if (!(error instanceof ClusterError)) return mayPass(message);
-  return { message, kind: error.code, mayPass: false, isPartial: false };
-}

@@ -1,3 +1,4 @@
+// When the batcher closes a batch, how far a batch grows, and where records go when the partitions change.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,21 +8,22 @@ import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
 import { createCodec } from '../../../src/kafka/batches/compression.ts';
 import { CompressionRatio } from '../../../src/kafka/batches/compression-ratio.ts';
 import { partitionOf } from '../../../src/kafka/batches/partitioner.ts';
-import { encodeBody, type SealedBatch } from '../../../src/kafka/batches/record-batch.ts';
+import type { SealedBatch } from '../../../src/kafka/batches/record-batch.ts';
+import { encodeBody } from '../../../src/kafka/batches/record-body.ts';
 import type { Session } from '../../../src/queue/job.ts';
 import { fakeSession, reading, turns, until } from '../delivery/fakes.ts';
 import { decodeBatch } from './decode-batch.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** @param options `partitions`: of the topic, 0 if they are not known */
+/** @param options `partitions` of the topic, 0 if they are not known */
 function setUp(
   t: TestContext,
   { partitions = 10, ...options }: Partial<BatcherOptions> & { partitions?: number } = {},
 ) {
   const delivered: Batch[] = [];
   const busy = new Set<number>();
-  const onItsWay = new Set<number>();
+  const inFlight = new Set<number>();
   const ratio = { least: 1 };
   const growth = { times: 100 };
   const budget = new BufferBudget(2 ** 24, 0);
@@ -37,7 +39,7 @@ function setUp(
       budget,
       sink: {
         isBusy: (partition) => busy.has(partition),
-        growth: (partition) => (onItsWay.has(partition) ? growth.times : 1),
+        growth: (partition) => (inFlight.has(partition) ? growth.times : 1),
         get compressionRatio() {
           return ratio.least;
         },
@@ -47,7 +49,7 @@ function setUp(
   );
   if (partitions > 0) batcher.setPartitions(partitions);
   t.after(() => batcher.stop());
-  return { batcher, delivered, busy, onItsWay, ratio, growth, budget };
+  return { batcher, delivered, busy, inFlight, ratio, growth, budget };
 }
 
 // A batch is sealed once.
@@ -59,7 +61,7 @@ async function recordsOf(batch: Batch) {
   return decodeBatch((await found).bytes).records;
 }
 
-test('a batch is closed by its last record, one before that it is open', (t) => {
+test('a batch is closed when it has its last record, and not before', (t) => {
   const { batcher, delivered } = setUp(t, { maxRecords: 3 });
   const session = fakeSession();
   for (let i = 0; i < 2; i++) batcher.append(session, reading('{"n":1}'));
@@ -68,34 +70,34 @@ test('a batch is closed by its last record, one before that it is open', (t) => 
   assert.deepEqual([delivered.length, batcher.openRecords, delivered[0]?.count], [1, 0, 3]);
 });
 
-test('behind one on its way a batch grows, up to 16 times its records, and leaves when the partition is idle', (t) => {
-  const { batcher, delivered, busy, onItsWay } = setUp(t, { maxRecords: 3 });
+test('while an earlier batch is in flight a batch grows up to 16 times, and is delivered when the partition is idle', (t) => {
+  const { batcher, delivered, busy, inFlight } = setUp(t, { maxRecords: 3 });
   const session = fakeSession();
   batcher.append(session, reading('{"n":1}'));
   const { partition } = session;
   busy.add(partition);
-  onItsWay.add(partition);
+  inFlight.add(partition);
   for (let i = 1; i < 47; i++) batcher.append(session, reading('{"n":1}'));
   assert.deepEqual([delivered.length, batcher.openRecords], [0, 47]);
   batcher.append(session, reading('{"n":1}'));
   assert.deepEqual([delivered[0]?.count, batcher.openRecords], [48, 0]);
 
   for (let i = 0; i < 4; i++) batcher.append(session, reading('{"n":1}'));
-  onItsWay.delete(partition);
+  inFlight.delete(partition);
   busy.delete(partition);
   batcher.partitionIdle(partition);
   assert.deepEqual([delivered[1]?.count, batcher.openRecords], [4, 0]);
-  // One that is not due waits for its time.
+  // A batch that is not due waits for its time.
   for (let i = 0; i < 2; i++) batcher.append(session, reading('{"n":1}'));
   batcher.partitionIdle(partition);
   assert.equal(batcher.openRecords, 2);
 });
 
-test('a batch grows as much as its partition says', (t) => {
-  const { batcher, delivered, onItsWay, growth } = setUp(t, { maxRecords: 10 });
+test('a batch grows by the factor of its partition', (t) => {
+  const { batcher, delivered, inFlight, growth } = setUp(t, { maxRecords: 10 });
   const session = fakeSession();
   batcher.append(session, reading('{"n":1}'));
-  onItsWay.add(session.partition);
+  inFlight.add(session.partition);
   for (const times of [0, 1, 2.5]) {
     growth.times = times;
     const before = delivered.length;
@@ -107,13 +109,13 @@ test('a batch grows as much as its partition says', (t) => {
   );
 });
 
-test('a batch that grew is closed by the next record once none is on its way before it', (t) => {
-  const { batcher, delivered, onItsWay } = setUp(t, { maxRecords: 3 });
+test('a grown batch is closed by the next record once no earlier batch is in flight', (t) => {
+  const { batcher, delivered, inFlight } = setUp(t, { maxRecords: 3 });
   const session = fakeSession();
   batcher.append(session, reading('{"n":1}'));
-  onItsWay.add(session.partition);
+  inFlight.add(session.partition);
   for (let i = 1; i < 10; i++) batcher.append(session, reading('{"n":1}'));
-  onItsWay.clear();
+  inFlight.clear();
   batcher.append(session, reading('{"n":1}'));
   assert.deepEqual(
     delivered.map(({ count }) => count),
@@ -121,21 +123,21 @@ test('a batch that grew is closed by the next record once none is on its way bef
   );
 });
 
-test('a batch grows to what is one message when it is compressed as the others were', (t) => {
+test('a batch grows to what fits max.message.bytes if it compresses as well as recent batches', (t) => {
   for (const least of [1, 2, 100]) {
-    const { batcher, delivered, onItsWay, ratio } = setUp(t, { maxBytes: 4096, maxMessageBytes: 10_000 });
+    const { batcher, delivered, inFlight, ratio } = setUp(t, { maxBytes: 4096, maxMessageBytes: 10_000 });
     const session = fakeSession();
     ratio.least = least;
     batcher.append(session, reading('{"n":1}'));
-    onItsWay.add(session.partition);
+    inFlight.add(session.partition);
     while (delivered.length === 0) batcher.append(session, reading(`{"text":"${'x'.repeat(300)}"}`));
-    const most = Math.min(16 * 4096, 8500 * least);
+    const limit = Math.min(16 * 4096, 8500 * least);
     const bytes = delivered[0]?.writer.bytes ?? 0;
-    assert.ok(bytes <= most && bytes > most - 700, `${bytes} bytes of ${most}`);
+    assert.ok(bytes <= limit && bytes > limit - 700, `${bytes} bytes of ${limit}`);
   }
 });
 
-test('the ratio is that of the worst of the recent large batches', () => {
+test('the compression ratio is that of the worst of the recent large batches', () => {
   const ratio = new CompressionRatio();
   assert.equal(ratio.least, 1);
   ratio.note(1000, 900);
@@ -149,12 +151,12 @@ test('the ratio is that of the worst of the recent large batches', () => {
   }
   ratio.note(100_000, 25_000);
   assert.equal(ratio.least, 4);
-  // Where compression does not pay, records stay as they are, and a header is more.
+  // Records that do not compress stay as they are, and the header makes the batch larger than its records.
   ratio.note(100_000, 100_061);
   assert.equal(ratio.least, 1);
 });
 
-test('a batch never holds more bytes than it may, and a larger record is a batch of its own', (t) => {
+test('a batch never exceeds its bytes, and a larger record gets a batch of its own', (t) => {
   const { batcher, delivered } = setUp(t, { maxBytes: 4096 });
   const session = fakeSession();
   for (let i = 0; i < 100; i++) batcher.append(session, reading(`{"text":"${'x'.repeat(300)}"}`));
@@ -171,13 +173,13 @@ test('a batch never holds more bytes than it may, and a larger record is a batch
   assert.equal(delivered.at(-1)?.count, 1);
 });
 
-test('a batch leaves when its time is up, not before its partition is free', async (t) => {
+test('a batch is delivered when its time is up and its partition is free', async (t) => {
   const { batcher, delivered, busy } = setUp(t, { lingerMs: 1 });
   const [slow, free] = [fakeSession('1'), fakeSession('2')];
   busy.add(partitionOf(slow.frame.key, 10));
   batcher.append(slow, reading('{"n":1}'));
   batcher.append(free, reading('{"n":1}'));
-  await until(() => delivered.length === 1, 'the free partition’s batch');
+  await until(() => delivered.length === 1, 'the batch of the free partition is delivered');
   await turns();
   assert.deepEqual(
     delivered.map(({ partition }) => partition),
@@ -185,7 +187,7 @@ test('a batch leaves when its time is up, not before its partition is free', asy
   );
   busy.clear();
   batcher.partitionIdle(slow.partition);
-  await until(() => delivered.length === 2, 'the other');
+  await until(() => delivered.length === 2, 'the other batch is delivered');
   assert.equal(batcher.oldestOpenMs, undefined);
 });
 
@@ -202,7 +204,7 @@ test('only the last reading of a message confirms it', (t) => {
   );
 });
 
-test('before the partitions are known records of all keys share batches without a partition, with every confirmation', async (t) => {
+test('before the partitions are known all keys share batches without a partition, which keep every confirmation', async (t) => {
   const { batcher, delivered, budget } = setUp(t, { partitions: 0, maxRecords: 17 });
   assert.equal(batcher.partitions, undefined);
   const sessions = Array.from({ length: 40 }, (_, i) => fakeSession(`zip-${i}`));
@@ -214,7 +216,7 @@ test('before the partitions are known records of all keys share batches without 
   assert.ok(full > 0 && batcher.openRecords > 0);
   batcher.setPartitions(7);
   assert.equal(batcher.partitions, 7);
-  // What was gathered without a partition leaves at once: nobody adds to it any more.
+  // The batch without a partition is delivered at once, since nothing is added to it any more.
   assert.deepEqual([delivered.length, batcher.openRecords], [full + 1, 0]);
   assert.ok(delivered.every(({ partition }) => partition === UNPLACED));
   assert.equal(
@@ -239,7 +241,7 @@ test('before the partitions are known records of all keys share batches without 
   assert.equal(batcher.accepted, 40 * 30);
 });
 
-test('once the partitions are known each connection goes to its key’s partition', async (t) => {
+test('once the partitions are known each connection goes to the partition of its key', async (t) => {
   const { batcher, delivered } = setUp(t, { partitions: 0 });
   const sessions = Array.from({ length: 20 }, (_, i) => fakeSession(`zip-${i}`));
   for (const session of sessions) batcher.append(session, reading('{"n":0}'));
@@ -255,7 +257,7 @@ test('once the partitions are known each connection goes to its key’s partitio
   }
 });
 
-test('a topic that shrinks moves connections of partitions that are gone, by their keys, behind what they have sent', async (t) => {
+test('if a topic shrinks, connections of lost partitions move by their keys, after their open batches were delivered', async (t) => {
   const { batcher, delivered, busy } = setUp(t);
   const sessions = Array.from({ length: 40 }, (_, i) => fakeSession(`zip-${i}`));
   const append = (round: number) => {
@@ -265,7 +267,7 @@ test('a topic that shrinks moves connections of partitions that are gone, by the
   const before = sessions.map(({ partition }) => partition);
   for (const partition of before) busy.add(partition);
   batcher.setPartitions(4);
-  // All that was gathered leaves in the turn in which the number changes, with the former partitions.
+  // Everything gathered is delivered to the old partitions in the turn in which the number changes.
   assert.equal(batcher.openRecords, 0);
   const early = delivered.splice(0);
   assert.deepEqual(early.map(({ partition }) => partition).sort(), [...new Set(before)].sort());
@@ -282,7 +284,7 @@ test('a topic that shrinks moves connections of partitions that are gone, by the
   );
 });
 
-test('a record without a connection goes to a partition that the topic has, also if it was meant for one that is gone', (t) => {
+test('a record without a connection goes to a partition that exists, even if its own is gone', (t) => {
   const { batcher, delivered } = setUp(t, { partitions: 0 });
   const append = (partition: number) => batcher.appendRaw(partition, 0, encodeBody(Buffer.from('{}'), {}));
   append(7);
@@ -298,7 +300,7 @@ test('a record without a connection goes to a partition that the topic has, also
   );
 });
 
-test('the same number of partitions again, or more, closes no batch', (t) => {
+test('the same number of partitions, or a larger one, closes no batch', (t) => {
   const { batcher, delivered } = setUp(t);
   batcher.append(fakeSession(), reading('{"n":1}'));
   batcher.setPartitions(10);
@@ -306,7 +308,7 @@ test('the same number of partitions again, or more, closes no batch', (t) => {
   assert.deepEqual([delivered.length, batcher.openRecords], [0, 1]);
 });
 
-test('a topic that grows keeps connections where they are, and places new ones by the new number', (t) => {
+test('if a topic grows, connections keep their partitions, and new ones are placed by the new number', (t) => {
   const { batcher } = setUp(t, { partitions: 4 });
   const zipcode = ['a', 'b', 'c', 'd', 'e'].find((zip) => {
     const key = Buffer.from(zip);
@@ -321,8 +323,7 @@ test('a topic that grows keeps connections where they are, and places new ones b
   assert.equal(late.partition, partitionOf(late.frame.key, 9));
 });
 
-// Larger ones that were gathered before that was known are placed in smaller batches (placer.test.ts).
-test('batches stay below what the topic takes from when that is known', (t) => {
+test('batches stay below max.message.bytes once it is known', (t) => {
   const { batcher, delivered } = setUp(t, { partitions: 0 });
   const session = fakeSession();
   const append = () => {
@@ -341,7 +342,7 @@ test('batches stay below what the topic takes from when that is known', (t) => {
   for (const { writer } of delivered) assert.ok(writer.bytes <= 3000, `${writer.bytes} bytes`);
 });
 
-test('in a round nothing leaves for its time; at its end what is due before the next one does', async (t) => {
+test('during a round no batch is closed by time; at its end those due before the next round are', async (t) => {
   const { batcher, delivered, busy } = setUp(t, { lingerMs: 20 });
   const early = fakeSession('10001');
   const late = fakeSession('10002');
@@ -360,8 +361,8 @@ test('in a round nothing leaves for its time; at its end what is due before the 
     delivered.map(({ partition }) => partition),
     [early.partition],
   );
-  // The younger one leaves in its time, the busy one when it may.
-  await until(() => delivered.length === 2, 'the younger one to leave');
+  // The younger batch is delivered in its time, the busy partition's once the partition is idle.
+  await until(() => delivered.length === 2, 'the younger batch is delivered');
   assert.equal(delivered[1]?.partition, late.partition);
   busy.clear();
   batcher.partitionIdle(slow.partition);
@@ -373,7 +374,7 @@ test('in a round nothing leaves for its time; at its end what is due before the 
   assert.equal(delivered.length, 4);
 });
 
-test('a round is told that a full batch has to wait for an earlier one, once', (t) => {
+test('the end of a round tells once that a full batch has to wait for an earlier one', (t) => {
   const { batcher, busy } = setUp(t, { maxRecords: 2 });
   const session = fakeSession();
   const fill = () => {

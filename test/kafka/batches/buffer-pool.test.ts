@@ -1,4 +1,4 @@
-// Memory that is used again: never by two at once, never more than allowed, and of the sizes asked for lately.
+// The buffer pool: no buffer has two users, the free buffers stay within the limit, and lately used sizes are kept.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BufferPool } from '../../../src/kafka/batches/buffer-pool.ts';
@@ -13,7 +13,7 @@ test('a buffer has at least the size asked for, and at most a quarter more or 4 
   }
 });
 
-test('what was given back is taken again, once, also for somewhat less', () => {
+test('a buffer given back is taken again, once, also for a somewhat smaller size', () => {
   const pool = new BufferPool(MIB);
   const buffer = pool.take(100_000);
   pool.give(buffer);
@@ -31,7 +31,7 @@ test('a buffer is not wasted on half its size or less', () => {
   assert.equal(pool.take(32_769), buffer);
 });
 
-test('no more is kept than allowed, and what was used last is kept', () => {
+test('free buffers stay within the limit, and the sizes used last are kept', () => {
   const pool = new BufferPool(MIB);
   const small = Array.from({ length: 64 }, () => pool.take(16_384));
   for (const buffer of small) pool.give(buffer);
@@ -43,15 +43,15 @@ test('no more is kept than allowed, and what was used last is kept', () => {
     pool.give(buffer);
     assert.ok(pool.freeBytes <= MIB);
   }
-  for (let i = 0; i < 4; i++) assert.ok(large.includes(pool.take(MIB / 4)), 'a size in use was given up');
+  for (let i = 0; i < 4; i++) assert.ok(large.includes(pool.take(MIB / 4)), 'a size in use was dropped');
   assert.equal(pool.freeBytes, 0);
-  // The fifth had no room, and the small ones made room for the others.
+  // Small buffers made room for four large ones; the fifth had no room.
   assert.ok(!large.includes(pool.take(MIB / 4)));
   pool.give(one);
   assert.equal(pool.take(16_384), one);
 });
 
-test('what is larger than everything that is kept is not kept', () => {
+test('a buffer larger than the limit is not kept', () => {
   const pool = new BufferPool(MIB);
   const kept = pool.take(MIB / 2);
   pool.give(kept);

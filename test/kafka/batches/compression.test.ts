@@ -1,3 +1,4 @@
+// The codecs: each one restores its input, and a missing one is refused. Java judges the bytes (test/e2e/codecs.test.ts).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -10,8 +11,8 @@ import { compressFramed, nativeBlock, portableBlock } from '../../../src/kafka/b
 import { hasZstd, isHere } from './codecs-here.ts';
 
 for (const name of CODEC_NAMES) {
-  test(`${name} makes repetitive bytes smaller, where it compresses at all`, {
-    skip: isHere(name) ? false : `${name} is not here`,
+  test(`${name} restores its input, and makes repetitive bytes smaller if it compresses`, {
+    skip: isHere(name) ? false : `${name} is missing here`,
   }, async () => {
     const bytes = Buffer.from('{"temperature":21.5}'.repeat(500));
     const codec = createCodec(name);
@@ -24,7 +25,7 @@ for (const name of CODEC_NAMES) {
   });
 }
 
-test('zstd on a Node.js without it is refused with what to use instead and exit code 78', {
+test('a Node.js without zstd refuses it with exit code 78 and names other codecs', {
   skip: hasZstd,
 }, () => {
   assert.throws(
@@ -46,8 +47,8 @@ for (const [kind, block] of [
   ['native', nativeBlock()],
   ['in JavaScript', portableBlock()],
 ] as const) {
-  test(`snappy ${kind} comes back byte for byte on both sides of a block's size`, {
-    skip: block === undefined ? 'there is no prebuilt snappy for this platform' : false,
+  test(`snappy ${kind} restores every byte on both sides of the block size`, {
+    skip: block === undefined ? 'no prebuilt snappy for this platform' : false,
   }, async () => {
     if (block === undefined) return;
     for (const size of [0, 1, 65_535, 65_536, 65_537, 200_000]) {

@@ -1,5 +1,5 @@
-// A reader of Kafka's record batches of its own, written from the specification
-// (https://kafka.apache.org/documentation/#recordbatch) and sharing nothing with the writer it judges.
+// Reads Kafka's record batches for tests. It is written from the specification
+// (https://kafka.apache.org/documentation/#recordbatch) and shares no code with the writer that it judges.
 
 export interface DecodedBatch {
   readonly baseOffset: bigint;
@@ -26,7 +26,7 @@ export interface DecodedRecord {
   readonly headers: number;
 }
 
-/** @param decompress turns what follows the header into the records' bytes */
+/** @param decompress turns the bytes after the header into the records */
 export function decodeBatch(
   batch: Buffer,
   decompress: (bytes: Buffer) => Buffer = (bytes) => bytes,

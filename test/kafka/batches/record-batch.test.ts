@@ -1,11 +1,10 @@
+// The bytes of record batches, judged by decode-batch.ts, which shares no code with the writer.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { type Codec, createCodec } from '../../../src/kafka/batches/compression.ts';
 import {
-  encodeBody,
-  keyOf,
   NO_PRODUCER,
   nextSequence,
   RecordBatchWriter,
@@ -13,6 +12,7 @@ import {
   stamp,
   stampTime,
 } from '../../../src/kafka/batches/record-batch.ts';
+import { encodeBody, keyOf } from '../../../src/kafka/batches/record-body.ts';
 import { unpack } from '../../../src/kafka/batches/split-batch.ts';
 import { RecordFrame } from '../../../src/protocol/record-frame.ts';
 import { portableCrc32c } from '../../../src/spool/crc32c.ts';
@@ -23,7 +23,7 @@ const none = createCodec('none');
 const AT = Date.UTC(2026, 10, 21, 8, 0, 0, 123);
 const { frame } = fakeSession('90210', 'c-1');
 
-test('the header of a batch holds its length, count, times and producer, and the checksum of all after it', async () => {
+test('a batch header holds length, count, timestamps and producer, and the checksum of the bytes after it', async () => {
   const writer = new RecordBatchWriter(256);
   for (const [i, ms] of [AT, AT + 5, AT + 2].entries())
     writer.append(frame, reading(`{"n":${i}}`, { receivedAtMs: ms }));
@@ -55,7 +55,7 @@ test('the header of a batch holds its length, count, times and producer, and the
   );
 });
 
-test('a batch without idempotence says so with -1 for id, epoch and sequence', async () => {
+test('a batch of a producer that is not idempotent has -1 for id, epoch and sequence', async () => {
   const writer = new RecordBatchWriter(256);
   writer.append(frame, reading('{"n":1}'));
   const { bytes } = await writer.seal(none);
@@ -64,7 +64,7 @@ test('a batch without idempotence says so with -1 for id, epoch and sequence', a
   assert.deepEqual([producerId, producerEpoch, baseSequence], [-1n, -1, -1]);
 });
 
-test('a record is the zipcode and the contract’s value, digit for digit', async () => {
+test('a record has the zipcode as its key and the documented value, digit for digit', async () => {
   const withId = new RecordFrame({
     connectionId: 'c-2',
     zipcode: 'A-1',
@@ -93,7 +93,7 @@ test('a record is the zipcode and the contract’s value, digit for digit', asyn
   );
 });
 
-test('white space between the tokens of a reading is left out of its record, that within strings is not', async () => {
+test('a record leaves out white space between the tokens of its reading, but not within strings', async () => {
   const text = '{ "a b" :\t1 ,\r "c" : " d " }';
   const compact = '{"a b":1,"c":" d "}';
   const writer = new RecordBatchWriter(256);
@@ -103,14 +103,14 @@ test('white space between the tokens of a reading is left out of its record, tha
   assert.ok(decodeBatch(bytes).records[0]?.value?.endsWith(`"data":${compact}}`));
 });
 
-test('only the part of the buffer that a reading points to is written', async () => {
+test('only the bytes between start and end of a reading are written', async () => {
   const bytes = Buffer.from('{"type":"metrics","data":{"n":7}}{"type"');
   const writer = new RecordBatchWriter(256);
   writer.append(frame, { ...reading(''), bytes, start: 17, end: 33 });
   assert.ok(decodeBatch((await writer.seal(none)).bytes).records[0]?.value?.endsWith('"data":{"n":7}}'));
 });
 
-test('times far before and after the first record’s are kept: a clock may be set back or forth', async () => {
+test('timestamps far before and after the first one are kept, since a clock may be set', async () => {
   const times = [
     AT,
     AT - 1,
@@ -135,7 +135,7 @@ test('times far before and after the first record’s are kept: a clock may be s
   assert.ok(batch.records[6]?.value?.includes('"received_at":"1970-01-01T00:00:00.000Z"'));
 });
 
-test('a batch grows from any size to thousands of records and loses none', async () => {
+test('a batch that grows to thousands of records keeps them all', async () => {
   const writer = new RecordBatchWriter(0);
   let bytes = 0;
   for (let i = 0; i < 5000; i++)
@@ -152,7 +152,7 @@ test('a batch grows from any size to thousands of records and loses none', async
   assert.ok(bytes < writer.bytes);
 });
 
-test('records of every size lie whole beside the borders of memory, in order', async () => {
+test('records of many sizes stay whole and in order at the borders of chunks', async () => {
   const writer = new RecordBatchWriter(0);
   const lengths = Array.from({ length: 900 }, (_, i) => (i * 7919) % 1500);
   lengths.splice(300, 0, 65_500, 65_536, 70_000, 1);
@@ -166,14 +166,14 @@ test('records of every size lie whole beside the borders of memory, in order', a
   );
 });
 
-test('a batch is sealed once: its memory may be another batch’s by then', async () => {
+test('a batch is sealed only once, since another batch may have its memory afterwards', async () => {
   const writer = new RecordBatchWriter(0);
   writer.append(frame, reading('{"n":1}'));
   await writer.seal(none);
   await assert.rejects(writer.seal(none), /sealed already/);
 });
 
-/** What follows `"data":` in a record's value. */
+/** The text after `"data":` in a record's value. */
 function dataOf(value: string): string {
   return value.slice(value.indexOf('"data":') + '"data":'.length);
 }
@@ -196,7 +196,7 @@ test('no record is larger than its bound', () => {
   }
 });
 
-test('records taken out of one batch and put into others keep key, value and time', async () => {
+test('records moved to other batches keep key, value and timestamp', async () => {
   const zipcodes = ['90210', '10001', '60601'];
   const frames = zipcodes.map((zipcode) => fakeSession(zipcode).frame);
   const source = new RecordBatchWriter(128);
@@ -232,7 +232,7 @@ test('a compressed batch names its codec, and its checksum covers the compressed
   assert.equal(batch.crc, portableCrc32c(bytes.subarray(21)));
 });
 
-test('a batch that compression would make larger stays as it is and says so', async () => {
+test('a batch that compression would make larger stays uncompressed, and its header says so', async () => {
   const writer = new RecordBatchWriter(256);
   const noise = randomBytes(4000)
     .toString('latin1')
@@ -259,7 +259,7 @@ test('a batch that compression would make larger stays as it is and says so', as
   assert.equal(decodeBatch((await other.seal(same)).bytes).attributes, 0);
 });
 
-test('a sequence goes on from 0 behind the last one, however many records there are', () => {
+test('after the highest sequence comes 0, for any number of records', () => {
   const last = 2 ** 31 - 1;
   for (const [sequence, count, next] of [
     [0, 1, 1],
@@ -273,7 +273,7 @@ test('a sequence goes on from 0 behind the last one, however many records there 
   }
 });
 
-test('the times of a batch move as a whole, so that the latest is the time of sending', async () => {
+test('stampTime moves all timestamps, so that the latest is the time of sending', async () => {
   const writer = new RecordBatchWriter(1024);
   const at = Date.UTC(2020, 0, 1);
   for (const offset of [0, 40, 15]) writer.appendRaw(at + offset, encodeBody(Buffer.from('{}'), {}));

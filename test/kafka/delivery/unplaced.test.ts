@@ -9,7 +9,7 @@ import { Batcher, UNPLACED } from '../../../src/kafka/batches/batcher.ts';
 import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
 import { createCodec } from '../../../src/kafka/batches/compression.ts';
 import { partitionOf } from '../../../src/kafka/batches/partitioner.ts';
-import { encodeBody } from '../../../src/kafka/batches/record-batch.ts';
+import { encodeBody } from '../../../src/kafka/batches/record-body.ts';
 import { Delivery } from '../../../src/kafka/delivery/delivery.ts';
 import { Cursor } from '../../../src/spool/cursor.ts';
 import { PlanFile } from '../../../src/spool/placing-plan.ts';

@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { Batcher } from '../../../src/kafka/batches/batcher.ts';
 import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
 import { createCodec } from '../../../src/kafka/batches/compression.ts';
-import { recordParts } from '../../../src/kafka/batches/record-batch.ts';
+import { recordParts } from '../../../src/kafka/batches/record-body.ts';
 import { unpack } from '../../../src/kafka/batches/split-batch.ts';
 import { Delivery, type DeliveryEvents } from '../../../src/kafka/delivery/delivery.ts';
 import type { Producer } from '../../../src/kafka/delivery/sender.ts';

@@ -1,22 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { type JavaRuntime, javaRuntime, KafkaUnavailableError } from '../../../scripts/kafka/runtime.ts';
 import { KAFKA_ERRORS, kafkaError, type Outcome } from '../../../src/kafka/wire/errors.ts';
-
-// From dist/test/kafka: tsc leaves it where it is written.
-const ERRORS_JAVA = fileURLToPath(new URL('../../../../test/kafka/wire/KafkaErrors.java', import.meta.url));
-
-test("the table names every error of Kafka's own Java client by its code, and no other", async (t) => {
-  const runtime = await javaRuntime().catch((error: unknown) => {
-    if (error instanceof KafkaUnavailableError) return undefined;
-    throw error;
-  });
-  if (runtime === undefined) return t.skip('no Java to compare with');
-  const ours = new Map([...KAFKA_ERRORS].map(([code, { name }]) => [code, name]));
-  assert.deepEqual(inOrder(ours), inOrder(javaErrors(runtime)));
-});
 
 test('no two codes have one name, so no row was copied and left', () => {
   const names = [...KAFKA_ERRORS.values()].map(({ name }) => name);
@@ -73,21 +57,3 @@ test('a code that no table knows yet is tried again and named by its number', ()
     assert.equal(remedy, undefined);
   }
 });
-
-function javaErrors({ java, classPath }: JavaRuntime): Map<number, string> {
-  const output = execFileSync(java, ['-cp', classPath, ERRORS_JAVA], { timeout: 60_000 });
-  return new Map(
-    output
-      .toString()
-      .trim()
-      .split('\n')
-      .map((line) => {
-        const [code, name = ''] = line.split(' ');
-        return [Number(code), name] as const;
-      }),
-  );
-}
-
-function inOrder(errors: ReadonlyMap<number, string>): string[] {
-  return [...errors].sort(([a], [b]) => a - b).map(([code, name]) => `${code} ${name}`);
-}

@@ -37,7 +37,7 @@ interface DeviceSeen {
 
 const MAX_EXAMPLES = 5;
 
-export class TopicJudge {
+export class TopicVerifier {
   readonly #reader: RecordReader;
   readonly #readings: number;
   readonly #devices: (DeviceSeen | undefined)[] = [];
@@ -61,7 +61,7 @@ export class TopicJudge {
   }
 
   /** The next record of its partition. Answers when its reading was due, where that is to be believed. */
-  see(value: Buffer): number | undefined {
+  add(value: Buffer): number | undefined {
     const seen = this.#reader.read(value);
     if (seen.kind !== 'reading') {
       if (seen.kind === 'foreign') this.#foreign++;

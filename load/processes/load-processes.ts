@@ -1,20 +1,23 @@
 // All processes of a run behind one face: what is asked of one is asked of each.
+
+import type { DeviceCalls } from '../devices/device-process.ts';
+import type { Phase } from '../devices/fleet.ts';
+import type { LoadPlan } from '../plan.ts';
+import type { DeviceReport } from '../report/counters.ts';
+import { Totals } from '../report/totals.ts';
+import type { DeviceAccount } from '../verification/ledger.ts';
+import type { ReaderCalls, ReaderReport } from '../verification/reader-process.ts';
+import type { Verdict } from '../verification/verifier.ts';
 import { Child } from './child.ts';
 import type { Clock } from './clock.ts';
-import type { DeviceCalls } from './devices/device-process.ts';
-import type { Stretch } from './devices/fleet.ts';
-import type { LoadPlan } from './plan.ts';
-import type { DeviceReport } from './report/counters.ts';
-import { Totals } from './report/totals.ts';
-import type { Verdict } from './verification/judge.ts';
-import type { DeviceAccount } from './verification/ledger.ts';
-import type { ReaderCalls, ReaderReport } from './verification/reader-process.ts';
 
+const DEVICE_PROCESS = new URL('../devices/device-process.js', import.meta.url);
+const READER_PROCESS = new URL('../verification/reader-process.js', import.meta.url);
 const OPEN_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 5_000;
 
-export class Crew {
+export class LoadProcesses {
   readonly totals = new Totals();
   readonly #plan: LoadPlan;
   readonly #devices: readonly Child<DeviceCalls, DeviceReport>[];
@@ -25,15 +28,15 @@ export class Crew {
     this.#devices = Array.from(
       { length: plan.processes },
       (_, number) =>
-        new Child<DeviceCalls, DeviceReport>('devices/device-process.js', (report) =>
-          this.totals.addDevices(number, report),
-        ),
+        new Child<DeviceCalls, DeviceReport>(DEVICE_PROCESS, {
+          onReport: (report) => this.totals.addDevices(number, report),
+        }),
     );
     this.#reader =
       plan.readBack &&
-      new Child<ReaderCalls, ReaderReport>('verification/reader-process.js', (report) =>
-        this.totals.addReader(report),
-      );
+      new Child<ReaderCalls, ReaderReport>(READER_PROCESS, {
+        onReport: (report) => this.totals.addReader(report),
+      });
   }
 
   /** Rejects with ChildError where Kafka cannot be read, or files or connections cannot be opened. */
@@ -50,9 +53,9 @@ export class Crew {
     await this.#each((child) => child.call('open', { timeoutMs: OPEN_TIMEOUT_MS }));
   }
 
-  async run(stretch: Stretch, rampMs: number): Promise<void> {
-    await this.#reader?.call('measureFrom', { us: stretch.measureFromUs });
-    await this.#each((child) => child.call('run', { stretch, rampMs }));
+  async run(phase: Phase, rampMs: number): Promise<void> {
+    await this.#reader?.call('measureFrom', { us: phase.measureFromUs });
+    await this.#each((child) => child.call('run', { phase, rampMs }));
   }
 
   async drain(): Promise<DeviceAccount[]> {

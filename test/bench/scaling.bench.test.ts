@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import * as zlib from 'node:zlib';
-import { BASE, DIMENSIONS, keyOf, obstacleTo, pointAt, settingsOf } from '../../bench/scaling/dimensions.ts';
 import type { ScalingResult } from '../../bench/scaling/result.ts';
 import { kafkaTest } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
@@ -95,28 +93,5 @@ describe('npm run scaling', () => {
       assert.equal(code, 1, args.join(' '));
       assert.match(err, why);
     }
-  });
-});
-
-describe('the points', () => {
-  it('are one base and, from there, one thing varied at a time', () => {
-    for (const dimension of DIMENSIONS) {
-      assert.ok(dimension.values.includes(BASE[dimension.name]), dimension.name);
-      for (const value of dimension.values) {
-        const point = pointAt(dimension, value);
-        const varied = DIMENSIONS.filter(({ name }) => point[name] !== BASE[name]).map(({ name }) => name);
-        assert.deepEqual(varied, value === BASE[dimension.name] ? [] : [dimension.name]);
-        assert.equal(keyOf(point) === keyOf(BASE), varied.length === 0);
-        if (dimension.setting) assert.equal(settingsOf(point)[dimension.setting], String(value));
-      }
-    }
-  });
-
-  it('that this machine or runtime cannot take are named with the reason, not left out', () => {
-    assert.equal(obstacleTo(BASE), undefined);
-    assert.match(obstacleTo({ ...BASE, connections: 1e9 }) ?? '', /1000000300 open files/);
-    const zstd = obstacleTo({ ...BASE, codec: 'zstd' });
-    if ('zstdCompress' in zlib) assert.equal(zstd, undefined);
-    else assert.match(zstd ?? '', /^KAFKA_COMPRESSION=zstd needs Node 22\.15 or later, this is v[\d.]+$/);
   });
 });

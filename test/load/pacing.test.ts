@@ -67,7 +67,7 @@ class NotingDevice implements Paced {
   takesPart = true;
   readonly due: number[] = [];
 
-  owe(dueUs: number): void {
+  schedule(dueUs: number): void {
     this.due.push(dueUs);
   }
 }

@@ -1,10 +1,10 @@
-// The judge of the topic with faults planted: each must be found, and nothing else.
+// The verifier of the topic with faults planted: each must be found, and nothing else.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Shape } from '../../load/plan.ts';
 import { Bitmap } from '../../load/verification/bitmap.ts';
-import { TopicJudge, type Verdict } from '../../load/verification/judge.ts';
 import { type DeviceAccount, DeviceLedger } from '../../load/verification/ledger.ts';
+import { TopicVerifier, type Verdict } from '../../load/verification/verifier.ts';
 import { lineOf, lineWriter, RUN, recordsOf } from './records.ts';
 
 const DEVICE = 17;
@@ -36,9 +36,9 @@ const account = (more: Partial<DeviceAccount> = {}): DeviceAccount => ({
 });
 
 function judged(values: readonly Buffer[], of: DeviceAccount = account(), readings = 1): Verdict {
-  const judge = new TopicJudge({ run: RUN, devices: 100, readings });
-  for (const value of values) judge.see(value);
-  return judge.verdict([of]);
+  const verifier = new TopicVerifier({ run: RUN, devices: 100, readings });
+  for (const value of values) verifier.add(value);
+  return verifier.verdict([of]);
 }
 
 function assertVerdict(verdict: Verdict, expected: Partial<Verdict>): void {
@@ -46,7 +46,7 @@ function assertVerdict(verdict: Verdict, expected: Partial<Verdict>): void {
   assert.deepEqual(counts, { ...GOOD, ...expected });
 }
 
-describe('the judge', () => {
+describe('the verifier', () => {
   it('finds nothing in a topic that has everything once and in order', () => {
     assertVerdict(judged(sentRecords()), { delivered: COUNT });
   });
@@ -159,12 +159,12 @@ describe('the judge', () => {
   });
 
   it('says what is missing as things stand, and again when more has come', () => {
-    const judge = new TopicJudge({ run: RUN, devices: 100, readings: 1 });
+    const verifier = new TopicVerifier({ run: RUN, devices: 100, readings: 1 });
     const records = sentRecords();
-    for (const value of records.slice(0, 60)) judge.see(value);
-    assert.equal(judge.verdict([account()]).lost, 40);
-    for (const value of records.slice(60)) judge.see(value);
-    const verdict = judge.verdict([account()]);
+    for (const value of records.slice(0, 60)) verifier.add(value);
+    assert.equal(verifier.verdict([account()]).lost, 40);
+    for (const value of records.slice(60)) verifier.add(value);
+    const verdict = verifier.verdict([account()]);
     assertVerdict(verdict, { delivered: COUNT });
     assert.deepEqual(verdict.examples, {});
   });

@@ -1,8 +1,8 @@
-// Options and settings to the plan of a run.
+// Makes the plan of a run from the options and the settings.
 import { readFileSync } from 'node:fs';
 import type { Settings } from '../../src/config/settings.ts';
 import { type LoadPlan, largestLine, type ReadBack, readingsOf, type Shape, smallestLine } from '../plan.ts';
-import type { LoadOptions } from './command.ts';
+import type { LoadOptions } from './options.ts';
 
 export type Planned =
   | { readonly ok: true; readonly plan: LoadPlan }
@@ -20,10 +20,10 @@ export function planOf(options: LoadOptions, settings: Settings): Planned {
   if (sizeBytes < smallest || sizeBytes > largest)
     return refused(`--size ${sizeBytes}: a line of this shape has ${smallest} to ${largest} bytes`);
   const target = options.target ?? { host: '127.0.0.1', port: settings.TCP_PORT };
-  if (target.port === 0) return refused('TCP_PORT is 0: say --target host:port');
+  if (target.port === 0) return refused('TCP_PORT is 0: use --target host:port');
   const readBack = readBackOf(options, settings);
   if (readBack === undefined && !options.seq && (step !== undefined || options.maxP99 !== undefined))
-    return refused('--step and --max-p99 want a latency: --seq, or brokers to read from');
+    return refused('--step and --max-p99 need a latency: --seq, or brokers to read from');
   return {
     ok: true,
     plan: {

@@ -1,0 +1,108 @@
+// Fresh gateways for one run of a scenario, each with a process of devices that loads it.
+import { Child } from '../../load/processes/child.ts';
+import type { LoadCalls } from '../devices/load-worker.ts';
+import { type OwnGateway, startOwnGateway } from './own-gateway.ts';
+import type { ServerProcess } from './server-process.ts';
+
+/** The same for every scenario of one call of the bench. */
+export interface BenchOptions {
+  readonly bootstrap: string;
+  readonly connections: number;
+  /** Approximate length of the measured window. */
+  readonly seconds: number;
+  /** Ask for confirmations and wait for them. */
+  readonly seq: boolean;
+  /** Over the server's defaults. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly profileDir: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface GatewayPlan {
+  /** An address without Kafka, which the server gets as KAFKA_BROKERS. Absent: Kafka can be reached. */
+  readonly unreachable?: string;
+  /** Another bootstrap, such as a proxy's. Absent: that of the bench. */
+  readonly bootstrap?: string;
+  /** Path of another compiled server. Absent: the gateway. */
+  readonly main?: string;
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly profileDir?: string | undefined;
+}
+
+export interface Gateway extends OwnGateway {
+  readonly load: Child<LoadCalls>;
+}
+
+const LOAD = new URL('../devices/load-worker.js', import.meta.url);
+const FIRST_WARM_UP = 20_000;
+/**
+ * Minimum length of the last part of the warm-up. After 1 s, compiling still took 3.5 % of the window, and twice that
+ * in a server of two processes, which compile separately and get half of the load each. Cost of a message in two
+ * processes, in units of one: 1.12 after 3 s, 1.02 and 1.08 after 4 s (medians of five runs).
+ */
+const WARM_UP_MS = 4_000;
+
+/** Runs `work` with one gateway for each plan and stops them. An error gets the ends of the servers' logs. */
+export async function withGateways<const P extends readonly GatewayPlan[], T>(
+  options: BenchOptions,
+  plans: P,
+  work: (gateways: { readonly [K in keyof P]: Gateway }) => Promise<T>,
+): Promise<T> {
+  const gateways: Gateway[] = [];
+  let result: T;
+  try {
+    for (const plan of plans) gateways.push(await startGateway(options, plan));
+    result = await work(gateways as unknown as { readonly [K in keyof P]: Gateway });
+  } catch (error) {
+    await Promise.allSettled(gateways.map((gateway) => gateway.stop()));
+    throw gateways.reduce((explained: unknown, { server }) => server.explained(explained), error);
+  }
+  for (const gateway of gateways) await gateway.stop();
+  return result;
+}
+
+async function startGateway(options: BenchOptions, plan: GatewayPlan): Promise<Gateway> {
+  const { bootstrap, signal } = options;
+  const { unreachable, main, profileDir } = plan;
+  const own = await startOwnGateway({
+    bootstrap,
+    name: 'bench',
+    settings: { ...plan.settings, ...options.settings },
+    brokers: unreachable ?? plan.bootstrap,
+    main,
+    profileDir,
+    withoutKafka: unreachable !== undefined,
+    signal,
+  });
+  const load = new Child<LoadCalls>(LOAD, { signal });
+  const stop = async () => {
+    await load.stop();
+    await own.stop();
+  };
+  return { ...own, load, stop };
+}
+
+export interface Warm {
+  readonly sent: number;
+  readonly perSecond: number;
+}
+
+/** Doubles the count until one part takes WARM_UP_MS. By then the code is compiled and the rate is known. */
+export async function warmUpFast(
+  send: (messages: { readonly first: number; readonly count: number }) => Promise<unknown>,
+  firstCount = FIRST_WARM_UP,
+): Promise<Warm> {
+  let first = 0;
+  for (let count = firstCount; ; count *= 2) {
+    const startMs = performance.now();
+    await send({ first, count });
+    const tookMs = performance.now() - startMs;
+    first += count;
+    if (tookMs >= WARM_UP_MS) return { sent: first, perSecond: (count * 1000) / tookMs };
+  }
+}
+
+/** CPU and wall clock so far. A measurement is the difference of two marks. */
+export function mark(server: ServerProcess) {
+  return { cpuSeconds: server.cpuSeconds(), wallUs: Number(process.hrtime.bigint() / 1000n) };
+}

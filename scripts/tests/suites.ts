@@ -1,0 +1,52 @@
+// The suites: which files belong to each, and how many run at a time. A Kafka is started only if a file needs one.
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { runToEnd } from './command.ts';
+import { longestFirst, readDurations } from './durations.ts';
+import { type TestFile, type TestKind, testFiles } from './files.ts';
+import { runWithKafka } from './kafka.ts';
+import type { RunnerOptions } from './runner.ts';
+
+export type Suite = 'all' | 'unit' | 'bench';
+
+const KINDS: Readonly<Record<Suite, readonly TestKind[]>> = {
+  all: ['unit', 'slow', 'kafka'],
+  unit: ['unit'],
+  bench: ['bench'],
+};
+/** Most files wait for brokers, processes or timers, so more of them run than there are cores. */
+const CONCURRENCY: Readonly<Record<Suite, number>> = {
+  all: availableParallelism() + 1,
+  unit: availableParallelism() + 2,
+  bench: 1,
+};
+/** For one file. Only a file that hangs reaches it. */
+const FILE_TIMEOUT_MS = 600_000;
+const RUNNER = fileURLToPath(new URL('runner.js', import.meta.url));
+const DURATIONS = fileURLToPath(new URL('../../../.cache/test-durations.json', import.meta.url));
+
+/** Runs the files to their end. Resolves with the exit code. */
+export function runTests(
+  files: readonly TestFile[],
+  { suite, namePatterns = [] }: { suite: Suite; namePatterns?: readonly string[] },
+): Promise<number> {
+  const options: RunnerOptions = {
+    files: longestFirst(files, readDurations(DURATIONS)).map(({ path }) => path),
+    concurrency: CONCURRENCY[suite],
+    timeoutMs: FILE_TIMEOUT_MS,
+    namePatterns,
+    durationsFile: DURATIONS,
+  };
+  const command = [process.execPath, RUNNER, JSON.stringify(options)];
+  return files.some(({ needsKafka }) => needsKafka) ? runWithKafka(command) : runToEnd(command);
+}
+
+/** The files of a suite whose path contains one of the filters. With filters, `all` includes the measuring tests. */
+export function select(suite: Suite, filters: readonly string[]): TestFile[] {
+  return testFiles().filter(({ source, kind }) => {
+    if (suite === 'all' && filters.length > 0) return filters.some((part) => source.includes(part));
+    return (
+      KINDS[suite].includes(kind) && (filters.length === 0 || filters.some((part) => source.includes(part)))
+    );
+  });
+}

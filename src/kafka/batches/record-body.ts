@@ -1,0 +1,85 @@
+// Reads and encodes record bodies: a record's bytes from the key's length on, that is key, value and headers. A body is
+// the same in every batch that holds the record; only the fields before it depend on the batch.
+import { readVarint, writeVarint } from './varint.ts';
+
+/**
+ * Visits each record of a batch.
+ * @param records all of them, uncompressed
+ * @throws RangeError if they are cut short
+ */
+export function forEachRecord(
+  records: Uint8Array,
+  baseTimestamp: number,
+  visit: (timestampMs: number, body: Uint8Array) => void,
+): void {
+  const cursor = { at: 0 };
+  while (cursor.at < records.length) {
+    const length = readVarint(records, cursor);
+    const end = cursor.at + length;
+    cursor.at++;
+    const timestamp = baseTimestamp + readVarint(records, cursor);
+    readVarint(records, cursor);
+    visit(timestamp, records.subarray(cursor.at, end));
+    cursor.at = end;
+  }
+}
+
+/** Empty if the record has no key. */
+export function keyOf(body: Uint8Array): Uint8Array {
+  const cursor = { at: 0 };
+  const length = readVarint(body, cursor);
+  return body.subarray(cursor.at, cursor.at + Math.max(0, length));
+}
+
+export function isKeyless(body: Uint8Array): boolean {
+  return readVarint(body, { at: 0 }) < 0;
+}
+
+/** Key and value. A missing one is empty. */
+export function recordParts(body: Uint8Array): { key: Uint8Array; value: Buffer } {
+  const cursor = { at: 0 };
+  const keyBytes = Math.max(0, readVarint(body, cursor));
+  const key = body.subarray(cursor.at, cursor.at + keyBytes);
+  cursor.at += keyBytes;
+  const valueBytes = Math.max(0, readVarint(body, cursor));
+  return { key, value: Buffer.from(body.subarray(cursor.at, cursor.at + valueBytes)) };
+}
+
+export function recordHeaders(body: Uint8Array): Record<string, string> {
+  const cursor = { at: 0 };
+  const next = () => {
+    const bytes = Math.max(0, readVarint(body, cursor));
+    cursor.at += bytes;
+    return body.subarray(cursor.at - bytes, cursor.at);
+  };
+  const text = () => Buffer.from(next()).toString();
+  // Skip key and value.
+  next();
+  next();
+  const count = readVarint(body, cursor);
+  return Object.fromEntries(Array.from({ length: count }, () => [text(), text()]));
+}
+
+/** The body of a record without a key. */
+export function encodeBody(value: Uint8Array, headers: Readonly<Record<string, string>>): Buffer {
+  const entries = Object.entries(headers).map(
+    ([name, text]) => [Buffer.from(name), Buffer.from(text)] as const,
+  );
+  const bound = entries.reduce(
+    (sum, [name, text]) => sum + name.length + text.length + 10,
+    value.length + 16,
+  );
+  const body = Buffer.alloc(bound);
+  let at = writeVarint(body, 0, -1);
+  at = writeVarint(body, at, value.length);
+  body.set(value, at);
+  at = writeVarint(body, at + value.length, entries.length);
+  for (const [name, text] of entries) {
+    at = writeVarint(body, at, name.length);
+    body.set(name, at);
+    at = writeVarint(body, at + name.length, text.length);
+    body.set(text, at);
+    at += text.length;
+  }
+  return body.subarray(0, at);
+}

@@ -1,0 +1,42 @@
+// Runs a compiled program of this project to its end, without the environment of the test.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const DIST = new URL('../../', import.meta.url);
+const TIMEOUT_MS = 90_000;
+
+export interface ProgramOutput {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface ProgramOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called with everything printed so far, whenever it grows. */
+  readonly onOutput?: (text: string, child: ChildProcess) => void;
+}
+
+/** @param file from dist, such as `src/main.js` */
+export async function runProgram(
+  file: string,
+  args: readonly string[],
+  { env = {}, onOutput }: ProgramOptions = {},
+): Promise<ProgramOutput> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(file, DIST)), ...args], {
+    cwd: tmpdir(),
+    env: { PATH: process.env.PATH ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: TIMEOUT_MS,
+  });
+  const output = { out: '', err: '' };
+  const keep = (name: 'out' | 'err') => (text: string) => {
+    output[name] += text;
+    onOutput?.(output.out + output.err, child);
+  };
+  child.stdout.setEncoding('utf8').on('data', keep('out'));
+  child.stderr.setEncoding('utf8').on('data', keep('err'));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, ...output };
+}
