@@ -94,7 +94,7 @@ export class Partition implements DrainingPartition, SendingPartition {
   }
 
   /** New batches are written to the disk. */
-  get #isWritten(): boolean {
+  get #writesToDisk(): boolean {
     return (this.#state === 'disk' || this.#state === 'held') && !this.hasEnded;
   }
 
@@ -214,7 +214,7 @@ export class Partition implements DrainingPartition, SendingPartition {
 
   deliver(batch: Batch): void {
     this.#memory.push(batch);
-    if (this.#isWritten) void this.#spill();
+    if (this.#writesToDisk) void this.#spill();
     else if (this.#host.canSend || this.#state !== 'memory') void this.#sealAndSend(batch);
   }
 
@@ -431,12 +431,12 @@ export class Partition implements DrainingPartition, SendingPartition {
     if (this.#isSpilling) return;
     this.#isSpilling = true;
     const route = await this.#drain.open();
-    while (route !== undefined && this.#isWritten) {
+    while (route !== undefined && this.#writesToDisk) {
       const [batch] = this.#memory;
       if (batch === undefined) break;
       await this.#host.seal(batch);
       // While it was sealed, the partition may have left the disk, or another batch may have become first.
-      if (batch !== this.#memory[0] || !this.#isWritten) continue;
+      if (batch !== this.#memory[0] || !this.#writesToDisk) continue;
       this.#memory.shift();
       route.write(batch);
     }
