@@ -1,5 +1,5 @@
 // Sluice as one process: the TCP port, the gateway behind it, the admin server, and the order of start and stop.
-// processes/ has the same parts for several processes.
+// The same parts for several processes are in processes/.
 import type { AddressInfo } from 'node:net';
 import { type AdminServer, createAdminServer } from './admin/admin-server.ts';
 import type { Snapshot } from './admin/snapshot.ts';

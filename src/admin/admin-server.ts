@@ -1,4 +1,4 @@
-// What operators see of a gateway: the admin port and the statistics line. One for all processes.
+// The view of operators on a gateway: the admin port and the statistics line, one for all processes. It changes nothing.
 import type { AddressInfo } from 'node:net';
 import type { Settings } from '../config/settings.ts';
 import type { Logger } from '../log/logger.ts';

@@ -8,13 +8,13 @@ export interface Figure<T> {
   readonly empty: T;
   /** True if the value stays in the sum after its process has crashed. */
   readonly outlives: boolean;
-  /** Figures without one are only in /stats. */
+  /** A figure without a metric is only in /stats. */
   readonly metric?: FigureMetric<T>;
-  /** The figure of several processes. */
+  /** The value for several processes. */
   merge(values: readonly T[]): T;
 }
 
-/** Series of a metric. With a label, one for each of its values; a device must not be able to add values. */
+/** The value of a metric, or one for each value of its label. Devices must not be able to add label values. */
 export type Series = number | HistogramValue | Readonly<Record<string, number>>;
 
 export interface HistogramValue {
@@ -31,13 +31,13 @@ interface FigureMetric<T> {
   series(value: T): Series;
 }
 
-/** A list of sentences is for people, and its length must not grow with partitions. */
+/** The list is for people, so it must not grow with the number of partitions. */
 const MAX_PROBLEMS = 10;
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 const max = (values: readonly number[]) => Math.max(0, ...values);
 
-/** Any other figure: gives its type. */
+/** A figure of any type. Only fixes the type for the functions inside. */
 function figure<T>(parts: Figure<T>): Figure<T> {
   return parts;
 }
@@ -281,7 +281,7 @@ export const FIGURES = {
     problem: REASON,
   },
   // The metrics have the names of prom-client's collectDefaultMetrics, so that common dashboards find them. It does not
-  // collect them itself: its timers would measure a second time what the snapshot holds.
+  // collect them itself: its timers would measure the same a second time.
   process: {
     residentBytes: gauge('process_resident_memory_bytes', 'Resident memory.'),
     heapUsedBytes: gauge('nodejs_heap_size_used_bytes', 'JavaScript heap in use.'),
@@ -300,7 +300,7 @@ export const FIGURES = {
       'sluice_process_restarts_total',
       'Server processes that crashed and were started again.',
     ),
-    /** Crashes before the first figures: what these processes had accepted is in no total. */
+    /** Crashes before the first figures. The records that these processes accepted are in no total. */
     unseen: statsOnly({ outlives: true }),
   },
 };

@@ -167,7 +167,7 @@ function send(
   { status, type, body, allow }: Reply,
 ): void {
   if (response.destroyed || response.headersSent) return;
-  // The body is never read, so a next request on this connection could not be told from it.
+  // The body is never read, so its bytes would be taken for the next request.
   if (hasBody(request)) response.shouldKeepAlive = false;
   response.writeHead(status, {
     'Content-Type': type,

@@ -1,5 +1,5 @@
-// The Prometheus text of a snapshot. Keeps no figures; most metrics come from the table of figures, and docs/metrics.md
-// is generated from METRICS.
+// Writes the Prometheus text of a snapshot. It keeps no figures. Most metrics come from the table of figures, and
+// docs/metrics.md is generated from METRICS.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { eachFigure, type HistogramValue, type Series } from './figures.ts';
 import type { Snapshot } from './snapshot.ts';

@@ -5,7 +5,7 @@ export interface OtherTopic {
   readonly topic: string;
   readonly records: number;
   readonly bytes: number;
-  /** Why they are not delivered now and, if that does not pass by itself, what to do. Null if they are being sent. */
+  /** Why they are not delivered now, with the remedy if it does not pass by itself. Null while they are sent. */
   readonly problem: string | null;
 }
 

@@ -6,35 +6,7 @@ import type { Snapshot } from './snapshot.ts';
 export interface StatsLine {
   readonly message: string;
   /** The same figures for JSON logs, under the names that the message uses. */
-  readonly fields: StatsFields;
-}
-
-export interface StatsFields {
-  readonly connections: number;
-  readonly max_connections: number;
-  readonly zipcodes: number;
-  readonly timers: number;
-  readonly queue: number;
-  readonly queue_capacity: number;
-  readonly messages_per_second: number;
-  readonly records_per_second: number;
-  readonly accepted: number;
-  /** Records that an earlier process left in the spool. */
-  readonly recovered: number;
-  readonly confirmed: number;
-  readonly open: number;
-  readonly in_flight: number;
-  readonly spooled: number;
-  readonly dead_lettered: number;
-  /** Lost with a damaged place on the spool's disk. */
-  readonly damaged: number;
-  /** Not confirmed when their process crashed. */
-  readonly abandoned: number;
-  /** What is missing in the balance of records. Anything but 0 is a bug. */
-  readonly unaccounted: number;
-  readonly refused: number;
-  /** Only codes that occurred. */
-  readonly refused_by_code: Readonly<Record<string, number>>;
+  readonly fields: ReturnType<typeof statsFields>;
 }
 
 /** Rates are since `previous`, or since the start if it is null. Totals are since the start. */
@@ -64,7 +36,7 @@ export function formatStats(now: Snapshot, previous: Snapshot | null): StatsLine
   return { message: `Statistics: ${parts.join(' ')}`, fields };
 }
 
-function statsFields(now: Snapshot, previous: Snapshot | null): StatsFields {
+function statsFields(now: Snapshot, previous: Snapshot | null) {
   const { connections, queue, records } = now;
   const { accepted, recovered, confirmed, open, inFlight, spooled, deadLettered, damaged, abandoned } =
     records;
@@ -89,9 +61,11 @@ function statsFields(now: Snapshot, previous: Snapshot | null): StatsFields {
     dead_lettered: deadLettered,
     damaged,
     abandoned,
+    // Records missing in the balance. Anything but 0 is a bug.
     unaccounted:
       accepted + recovered - confirmed - open - inFlight - spooled - deadLettered - damaged - abandoned,
     refused: refusals.reduce((sum, [, count]) => sum + count, 0),
+    // Only codes that occurred.
     refused_by_code: Object.fromEntries(refusals.filter(([, count]) => count > 0)),
   };
 }
@@ -119,7 +93,6 @@ export function startStatsLog({ intervalMs, snapshot, log }: StatsLogOptions): {
     const now = await take(snapshot);
     if (now === null) return previous;
     const { message, fields } = formatStats(now, previous);
-    // Under one key, so that the pretty log can leave the fields out: the message has them.
     log.info({ stats: fields }, message);
     return now;
   };

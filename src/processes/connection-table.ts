@@ -1,5 +1,5 @@
-// What the first process knows of the connections it has handed over: which process has each, so that caps hold
-// over all together, a device's older connection is found wherever it is, and new ones go where there are fewest.
+// The connections of all server processes, as the first process knows them: which process has each, from which address
+// and of which device. It never touches a socket.
 interface Entry {
   readonly process: number;
   readonly address: string;
@@ -14,17 +14,17 @@ export class ConnectionTable {
   readonly #zipcodes = new Map<string, number>();
   #next = 0;
 
-  /** Zipcodes of the connections that are open now. */
+  /** Different zipcodes of the open connections. */
   get uniqueZipcodes(): number {
     return this.#zipcodes.size;
   }
 
-  /** Open connections of a process. */
+  /** Number of open connections of a process. */
   load(process: number): number {
     return this.#loads[process] ?? 0;
   }
 
-  /** The one of `candidates` with the fewest connections; undefined where there is none. */
+  /** The candidate with the fewest connections, undefined without candidates. */
   leastLoaded(candidates: readonly number[]): number | undefined {
     return candidates.reduce<number | undefined>(
       (best, process) => (best === undefined || this.load(process) < this.load(best) ? process : best),
@@ -32,7 +32,7 @@ export class ConnectionTable {
     );
   }
 
-  /** A connection goes to a process; returns the number it is known by. */
+  /** Adds a connection of a process. Returns its number. */
   add(process: number, address: string): number {
     const number = this.#next++;
     this.#entries.set(number, { process, address, zipcode: undefined, deviceId: undefined });
@@ -40,7 +40,7 @@ export class ConnectionTable {
     return number;
   }
 
-  /** Returns the connection that the device had before, if it is another process's business to close it. */
+  /** Returns the older connection of the device if it is in another process, which has to close it. */
   identified(
     number: number,
     { zipcode, deviceId }: { zipcode: string; deviceId: string | undefined },
@@ -54,12 +54,12 @@ export class ConnectionTable {
     const earlier = this.#devices.get(deviceId);
     this.#devices.set(deviceId, number);
     const process = earlier === undefined ? undefined : this.#entries.get(earlier)?.process;
-    // Within one process its own registry has done it.
+    // Within one process, its TcpServer has replaced the older connection.
     if (earlier === undefined || process === undefined || process === entry.process) return undefined;
     return { number: earlier, process };
   }
 
-  /** Returns the address it came from; undefined where it is not known (any more). */
+  /** Returns the address of the connection, undefined if the number is not known (any more). */
   remove(number: number): string | undefined {
     const entry = this.#entries.get(number);
     if (entry === undefined) return undefined;
@@ -75,7 +75,7 @@ export class ConnectionTable {
     return address;
   }
 
-  /** Everything a process had is gone with it. Returns the addresses. */
+  /** Removes all connections of a crashed process. Returns their addresses. */
   removeAll(process: number): string[] {
     const numbers = [...this.#entries]
       .filter(([, entry]) => entry.process === process)

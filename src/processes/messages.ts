@@ -1,5 +1,5 @@
-// What the first process and the server processes say to each other, as JSON over Node's channel; a socket travels
-// beside a `connection`.
+// The messages between the first process and the server processes: JSON over Node's IPC channel. A socket travels with
+// the order `connection`.
 import type { Snapshot } from '../admin/snapshot.ts';
 import type { Settings } from '../config/settings.ts';
 import type { StopResult } from '../gateway/gateway.ts';
@@ -7,8 +7,8 @@ import type { StopResult } from '../gateway/gateway.ts';
 /** From the first process to a server process. */
 export type Order =
   /**
-   * Comes once, first of all. The settings are this process's share of the first one's: a process that read `.env` and
-   * the environment again after a crash could differ from those beside it. They hold secrets, so nobody logs an order.
+   * Comes once, before all others. `settings` is the share of this process. It does not read `.env` or the environment:
+   * after a crash they may have changed. Settings hold secrets, so orders must not be logged.
    */
   | {
       readonly type: 'start';
@@ -17,10 +17,10 @@ export type Order =
       readonly orphanedParts: string[];
     }
   | { readonly type: 'connection'; readonly number: number }
-  /** The device of that connection has a newer one in another process. */
+  /** The device of this connection has a newer connection in another process. */
   | { readonly type: 'replaced'; readonly number: number }
   | { readonly type: 'snapshot'; readonly request: number }
-  /** Sockets before it in the channel can hold up this order, so it says when it was given, by machineMs(). */
+  /** Sockets before it in the channel can delay this order, so it carries the time of machineMs() when it was given. */
   | { readonly type: 'stop'; readonly givenAtMs: number };
 
 /** From a server process to the first one. */
@@ -42,7 +42,7 @@ export type Report =
   | { readonly type: 'snapshot'; readonly request: number; readonly snapshot: Snapshot }
   | { readonly type: 'stopped'; readonly result: StopResult };
 
-/** Milliseconds on the machine's monotonic clock: the same in every process, and never set back. */
+/** Milliseconds of the monotonic clock, which all processes of the machine share. */
 export function machineMs(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);
 }

@@ -1,5 +1,5 @@
-// The first of several processes: it owns the port, the caps and what operators see, and hands each connection to
-// the server process that has the fewest. It never touches a device's bytes.
+// The first of several processes: it owns the TCP port, the caps and the admin server, and hands each connection to the
+// server process with the fewest connections. It never reads a byte of a device.
 import type { Socket } from 'node:net';
 import { createAdminServer } from '../admin/admin-server.ts';
 import { startProcessStats } from '../admin/process-stats.ts';
@@ -16,9 +16,9 @@ import { ProcessHandle } from './process-handle.ts';
 import { shareOf } from './share.ts';
 import { retired, sumOf } from './sum.ts';
 
-/** How old what is known of a process can be when it crashes. */
+/** The figures of a process that crashes are at most so old. */
 const POLL_MS = 250;
-/** Beyond SHUTDOWN_TIMEOUT, within which each process ends by itself. */
+/** Time past SHUTDOWN_TIMEOUT before a process that did not end by itself is killed. */
 const FORCE_AFTER_MS = 1000;
 
 export function createPrimary(
@@ -59,7 +59,7 @@ export function createPrimary(
     return handle;
   });
 
-  // One for all of them, however often something crashes.
+  // The sum of all crashed processes, so that the list does not grow.
   function remember(last: Snapshot): void {
     const [before] = ended;
     ended[0] = before === undefined ? retired(last) : sumOf([before, retired(last)]);
@@ -117,7 +117,7 @@ export function createPrimary(
   return {
     async start() {
       log.info(`Starting ${processes} server processes`);
-      // A second signal, which ends this process at once, ends the others as well.
+      // A second signal ends this process at once, and the others with it.
       process.once('exit', () => {
         if (stopping) for (const handle of handles) handle.kill();
       });
@@ -125,7 +125,7 @@ export function createPrimary(
       try {
         await Promise.all(handles.map((handle) => handle.start()));
       } catch (error) {
-        // While it stops, each process ends in order by itself.
+        // During a stop, each process ends in order by itself.
         if (!stopping) for (const handle of handles) handle.kill();
         throw error;
       }
@@ -152,7 +152,7 @@ export function createPrimary(
   };
 }
 
-/** One process that did not tell makes the sum unknown: a number would claim too little. */
+/** If one process gave no number, the sum is unknown: any number would be too low. */
 function sumOfStops(results: readonly StopResult[]): StopResult {
   let sum = 0;
   for (const { unconfirmed } of results) {

@@ -1,4 +1,5 @@
-// One server process, seen from the first one: started, started again with back-off after a crash, asked, stopped.
+// One server process as the first process sees it: starts it, starts it again with back-off after a crash, asks for its
+// figures and stops it.
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Snapshot } from '../admin/snapshot.ts';
@@ -12,13 +13,13 @@ export interface ProcessEvents {
   identified(number: number, device: { zipcode: string; deviceId: string | undefined }): void;
   closed(number: number): void;
   /**
-   * It crashed, and all its connections with it. `last` is the latest picture of it; without one nobody knows what it
-   * had accepted, unless it `served` nobody yet.
+   * The process crashed, and its connections with it. `last` is its latest snapshot. If there is none and the process
+   * had `served` devices, nobody knows what it had accepted.
    */
   crashed(last: Snapshot | undefined, served: boolean): void;
 }
 
-/** Its start failed for a reason that another try does not change. */
+/** The first start of a server process failed. `exitCode` is the one for the whole program. */
 export class ProcessStartError extends Error {
   readonly code: string | undefined;
   readonly exitCode: number;
@@ -30,10 +31,10 @@ export class ProcessStartError extends Error {
   }
 }
 
-/** Tells a process of the program that it is a server process. */
+/** The command line option that makes a process a server process. */
 export const SERVER_PROCESS_FLAG = '--server-process';
 const RESTART = { firstMs: 100, maxMs: 10_000 };
-/** A process that ran for so long is not taken to crash at its start. */
+/** A process that ran for so long did not crash at its start, so the back-off begins again. */
 const STABLE_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 1000;
 const NOTHING_LEFT: StopResult = { complete: true, unconfirmed: 0 };
@@ -58,8 +59,8 @@ export class ProcessHandle {
   #result: StopResult | undefined;
 
   /**
-   * @param settings its share of the settings, the same for each of its starts
-   * @param orphanedParts parts of the spool that have no process now and are this one's to send
+   * @param settings the share of this process, the same for each start
+   * @param orphanedParts directories of former processes that this process sends to Kafka
    */
   constructor(
     { index, settings, orphanedParts }: { index: number; settings: Settings; orphanedParts: () => string[] },
@@ -72,12 +73,12 @@ export class ProcessHandle {
     this.#log = log;
   }
 
-  /** It takes connections. */
+  /** True while the process takes connections. */
   get ready(): boolean {
     return this.#ready;
   }
 
-  /** False if it did not answer when it was last asked for its figures: what is known of it is old. */
+  /** False if the process did not answer the last request for its figures, so the known ones are old. */
   get answers(): boolean {
     return this.#answers;
   }
@@ -86,12 +87,12 @@ export class ProcessHandle {
     return this.#child?.pid;
   }
 
-  /** Resolves once it serves; rejects with ProcessStartError. */
+  /** Resolves when the process takes connections. Rejects with ProcessStartError. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => this.#fork(resolve, reject));
   }
 
-  /** False where it is not there to take it. */
+  /** False if the process cannot take the connection. */
   take(number: number, socket: Socket): boolean {
     if (!this.#ready || this.#child === undefined) return false;
     this.#onTheirWay.add(socket);
@@ -105,7 +106,7 @@ export class ProcessHandle {
     if (this.#child?.connected) this.#child.send(order, () => {});
   }
 
-  /** Its figures; the latest known where it does not answer in time, undefined where it never has. */
+  /** The figures of the process: the latest known if it does not answer in time, undefined if it never has. */
   snapshot(): Promise<Snapshot | undefined> {
     if (!this.#ready) return Promise.resolve(this.#latest);
     const request = this.#nextRequest++;
@@ -123,7 +124,7 @@ export class ProcessHandle {
     });
   }
 
-  /** Ends it in order, by force after `timeoutMs`. What a process held that did not tell is unknown. */
+  /** Ends the process in order, by force after `timeoutMs`. Without its report the result is unknown. */
   async stop(timeoutMs: number): Promise<StopResult> {
     this.#stopping = true;
     clearTimeout(this.#restartTimer);
@@ -140,7 +141,7 @@ export class ProcessHandle {
     await gone;
     clearTimeout(force);
     if (this.#result !== undefined) return this.#result;
-    // A SIGTERM to the whole group ends a process that has only just been started. It had no connection yet.
+    // A SIGTERM to the whole group can end a process that does not ignore it yet. The process had no connection then.
     if (!served) return NOTHING_LEFT;
     const { open, inFlight } = this.#latest?.records ?? {};
     this.#log.error(
@@ -169,7 +170,7 @@ export class ProcessHandle {
     child.on('message', (report: Report) => {
       if (report.type === 'started') {
         this.#ready = true;
-        // Soon, for what nobody has asked for before a crash is not known after it.
+        // At once: if the process crashed before the first request, its records would be unknown.
         void this.snapshot();
         started();
       } else if (report.type === 'failed') failure = new ProcessStartError(report.message, report);

@@ -1,4 +1,5 @@
-// One of several server processes, seen from inside: a gateway whose sockets and orders come from the first process.
+// A server process from the inside: a gateway that gets its sockets and orders from the first process. It reads no
+// settings of its own and listens on no port.
 
 import type { Socket } from 'node:net';
 import type { Settings } from '../config/settings.ts';
@@ -8,8 +9,8 @@ import type { Connection } from '../server/connection.ts';
 import { machineMs, type Order, type Report } from './messages.ts';
 
 /**
- * Runs until the first process says `stop`, or is gone. Everything else it needs comes with the order to start.
- * @param withLogger called with the logger once there is one
+ * Runs until the order `stop`, or until the first process is gone.
+ * @param withLogger gets the logger, which needs the settings of the order `start`
  */
 export function runServerProcess({
   version,
@@ -18,7 +19,7 @@ export function runServerProcess({
   version: string;
   withLogger: (log: Logger) => void;
 }): void {
-  // A terminal's Ctrl-C and a service manager's SIGTERM reach every process; what they mean is the first one's say.
+  // A terminal's Ctrl-C and a service manager's SIGTERM reach every process. Only the first one acts on them.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => {});
   let running: ServerProcess | undefined;
   process.on('message', (order: Order, socket: Socket | undefined) => {
@@ -35,7 +36,7 @@ export function runServerProcess({
   });
 }
 
-/** For a first process that does not read what it is told. */
+/** Time for the last report to leave. The first process may no longer read it. */
 const TELL_TIMEOUT_MS = 500;
 
 class ServerProcess {
@@ -67,7 +68,7 @@ class ServerProcess {
       await this.#gateway.start();
       tell({ type: 'started' });
     } catch (error) {
-      // A start that was broken off by a stop is no failure; the stop tells how it ended.
+      // If a stop interrupted the start, the stop reports how it ended.
       if (this.#stopping !== undefined) return;
       const { message, code, exitCode } = error as Error & { code?: unknown; exitCode?: unknown };
       tell({
@@ -80,7 +81,7 @@ class ServerProcess {
     }
   }
 
-  /** The first process is gone: nobody else will say that this one has to stop. */
+  /** The first process is gone, so no order to stop will come. */
   orphaned(): void {
     this.#log.error('the first process is gone: stopping');
     this.#stop();
@@ -106,7 +107,7 @@ class ServerProcess {
     }
   }
 
-  /** Once, whoever asks for it: the order to stop may be followed by the end of the one who gave it. */
+  /** Only once: the order to stop and the end of the first process may both come. */
   #stop(lateMs = 0): void {
     this.#stopping ??= this.#finish(lateMs);
   }
@@ -118,13 +119,13 @@ class ServerProcess {
   }
 
   #adopt(number: number, socket: Socket | undefined): void {
-    // The device was gone before its socket arrived.
+    // The device had gone before its socket arrived.
     if (socket === undefined || this.#gateway === undefined) {
       tell({ type: 'closed', number });
       return;
     }
     socket.on('error', () => socket.destroy());
-    // A device that half-closes still waits for its replies; a handed-over socket has forgotten that.
+    // A device that half-closes still waits for its replies. The option is lost on the way between processes.
     socket.allowHalfOpen = true;
     const connection = this.#gateway.adopt(socket);
     this.#numbers.set(connection, number);
@@ -148,11 +149,11 @@ class ServerProcess {
 }
 
 function tell(report: Report): void {
-  // If the first process is gone, `disconnect` follows.
+  // If the first process is gone, nothing is sent: `disconnect` follows.
   if (process.connected) process.send?.(report, () => {});
 }
 
-/** Resolves once the report has left, or cannot leave. */
+/** Resolves when the report has left or cannot leave. */
 function told(report: Report): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, TELL_TIMEOUT_MS);

@@ -1,10 +1,10 @@
-// What each of several processes gets of the settings that hold for all of them together.
+// Divides limits that hold for the whole gateway among its processes.
 import type { Settings } from '../config/settings.ts';
 import { partDirectory } from '../spool/parts.ts';
 
 /**
- * The settings of the process with this index. Connections are counted by the first process, not here.
- * @param processes as many as config/shares.ts allows, so that each share is large enough
+ * The settings of the process with this index. The caps on connections stay whole: the first process applies them.
+ * @param processes at most as many as config/shares.ts allows, so that each share is large enough
  */
 export function shareOf(
   settings: Settings,

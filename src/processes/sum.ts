@@ -26,7 +26,7 @@ export function retired(last: Snapshot): Snapshot {
     ...kept,
     uptimeSeconds: 0,
     readiness: { ready: true, reasons: [] },
-    // The balances of lines and records have to hold without what the process held.
+    // The balances have to hold without the lines and records that the process held.
     lines: { ...kept.lines, received: lines.received - lines.waiting },
     records: { ...kept.records, abandoned: records.abandoned + lost },
   };

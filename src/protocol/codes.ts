@@ -5,7 +5,7 @@ interface CodeEntry {
   /** `close` ends the connection after the reply, `keep` leaves it open. */
   readonly effect: 'keep' | 'close';
   readonly meaning: string;
-  /** What a device does about it. docs/protocol.md shows this text; it never goes over the wire. */
+  /** Advice for the device. Only docs/protocol.md shows it; it never goes over the wire. */
   readonly deviceShould: string;
 }
 

@@ -1,5 +1,5 @@
-// Splits the text of JSON that JSON.parse has already accepted into its parts as they were written: numbers
-// keep their digits and a key that appears twice appears twice. It never decides whether text is JSON.
+// Splits JSON text into its parts as they were written: numbers keep their digits and a duplicate key stays. It never
+// decides whether text is JSON: JSON.parse must have accepted it.
 
 export interface Member {
   readonly key: string;
@@ -7,7 +7,7 @@ export interface Member {
   readonly raw: string;
 }
 
-/** The members of a valid JSON object's text, in order, duplicates included. */
+/** The members of a valid JSON object's text, in order, with duplicates. */
 export function members(text: string): Member[] {
   const found: Member[] = [];
   let at = skipSpace(text, skipSpace(text, 0) + 1);
@@ -36,7 +36,7 @@ export function elements(text: string): string[] {
   return found;
 }
 
-/** The first key that appears a second time, escapes resolved; undefined where all differ. */
+/** The first key that appears twice, with its escapes resolved. Undefined if all differ. */
 export function duplicateKey(list: readonly Member[]): string | undefined {
   const seen = new Set<string>();
   for (const { key } of list) {
@@ -46,7 +46,7 @@ export function duplicateKey(list: readonly Member[]): string | undefined {
   return undefined;
 }
 
-/** The value of a JSON string's text, quotes included. */
+/** The value of a JSON string. @param raw with its quotes */
 export function decodeString(raw: string): string {
   return raw.includes('\\') ? (JSON.parse(raw) as string) : raw.slice(1, -1);
 }
@@ -63,7 +63,7 @@ function skipString(text: string, from: number): number {
   return at + 1;
 }
 
-// Depth is a counter and not a recursion: 30,000 nested arrays fit into one line.
+// Counts the depth instead of recursing: a line has room for 30,000 nested arrays, which would overflow the stack.
 function skipValue(text: string, from: number): number {
   let at = from;
   let depth = 0;

@@ -1,5 +1,5 @@
-// The device's messages: one line of bytes in, one checked message or one refusal out. This is the complete
-// decoder; metrics-scan.ts is its short cut for the usual line and agrees with it byte for byte.
+// Decodes a line of a device into a checked message or a refusal. This decoder is complete; metrics-scan.ts is its short
+// cut for the usual line, and its records are the same byte for byte.
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import type { Code } from './codes.ts';
@@ -16,9 +16,9 @@ export interface Identify {
 
 export interface Metrics {
   readonly type: 'metrics';
-  /** Undefined where the device asks for no confirmation. */
+  /** Undefined if the device asks for no confirmation. */
   readonly seq: number | undefined;
-  /** JSON text of each reading, in order, at least one. */
+  /** The JSON text of each reading, in order. At least one. */
   readonly readings: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export interface Refusal {
   readonly type: 'refused';
   readonly code: Code;
   readonly message: string;
-  /** The line's seq, where it had a valid one. */
+  /** The seq of the line if it has a valid one. */
   readonly seq: number | undefined;
 }
 
@@ -61,7 +61,7 @@ const SEQ = 'an integer from 0 to 9007199254740991';
 const metricsSchema = z.object({
   type: z.literal('metrics'),
   seq: z.int(SEQ).min(0, SEQ).max(Number.MAX_SAFE_INTEGER, SEQ).optional(),
-  // The readings' own checks need the text as written, so they follow in decodeReadings.
+  // decodeReadings checks the rest: it needs the text as written.
   data: z.custom<unknown>((data) => data !== undefined, 'missing'),
 });
 
@@ -101,7 +101,7 @@ export function decodeLine(bytes: Uint8Array, start: number, end: number): Decod
     );
   }
   if (message.data.type !== 'metrics') return message.data;
-  // 41.0 and 4.1e1 equal 41 once parsed; only the digits themselves are a sequence number.
+  // 41.0 and 4.1e1 are parsed as 41, but only plain digits are a sequence number.
   if (message.data.seq !== seq) return refuse('invalid_message', `field 'seq': ${SEQ}`);
   const readings = decodeReadings(rawOf(fields, 'data') ?? '');
   if (!readings.ok) return refuse('invalid_message', readings.problem, seq);

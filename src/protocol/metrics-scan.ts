@@ -1,13 +1,12 @@
-// The short cut for the usual line, {"type":"metrics","seq":1,"data":{flat object}}: one pass over the bytes
-// finds what becomes part of the record without building an object. It answers true only for lines that decodeLine
-// accepts with the same result; whatever is unusual (escapes, other orders, non-ASCII, a possible duplicate name) is
-// left to it.
+// The short cut for the usual line, {"type":"metrics","seq":1,"data":{flat object}}: one pass over the bytes that builds
+// no object. It accepts only lines that decodeLine accepts with the same result, and leaves the rest to decodeLine:
+// escapes, other orders of keys, non-ASCII, a possible duplicate name.
 import { READING_LIMITS } from './readings.ts';
 
 const TYPE_METRICS = Buffer.from('"type":"metrics",');
 const SEQ = Buffer.from('"seq":');
 const DATA = Buffer.from('"data":');
-/** The comma before it and the brace that closes the line. */
+/** Bytes of `,"data":` and of the brace that closes the line. */
 const AROUND_DATA = 1 + DATA.length + 1;
 const TRUE = Buffer.from('true');
 const FALSE = Buffer.from('false');
@@ -22,7 +21,7 @@ const ZERO = 0x30;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
-// Bytes that may stand in a string as they are: printable ASCII without the quote and the backslash.
+// Bytes that need no escape in a string: printable ASCII without the quote and the backslash.
 const PLAIN = new Uint8Array(256);
 for (let c = 0x20; c < 0x7f; c++) PLAIN[c] = 1;
 PLAIN[QUOTE] = 0;
@@ -31,23 +30,23 @@ PLAIN[0x5c] = 0;
 const SPACE = new Uint8Array(256);
 for (const c of [0x20, 0x09, 0x0d]) SPACE[c] = 1;
 
-/** Holds the last scan's result, so that a line costs no allocation. */
+/** Holds the result of the last scan, so that a line costs no allocation. */
 export class MetricsScan {
-  /** -1 where the line had none. */
+  /** -1 if the line had none. */
   seq = -1;
-  /** From here to the line's end it is what recordTail would make, apart from white space between the tokens. */
+  /** From here to its end the line is the text that recordTail would make, except for white space between tokens. */
   tailStart = 0;
   /** Bytes of that white space. */
   whitespace = 0;
-  /** Bytes of the data's object without it. */
+  /** Bytes of the object in `data` without that white space. */
   readingBytes = 0;
 
   readonly #names = new Int32Array(READING_LIMITS.fields);
 
-  /** Scans bytes[start, end). False says nothing about the line but that decodeLine has to look at it. */
+  /** Scans bytes[start, end). False means only that decodeLine has to decide. */
   scan(bytes: Uint8Array, start: number, end: number): boolean {
-    // A line lies inside its buffer and each loop stops at a byte of its own kind, so reading past the line's
-    // end meets an LF or undefined, which no state accepts; `end` is compared once, at the close.
+    // No loop checks `end`: the line is followed by an LF, by zeros or by the end of the buffer (undefined), and no state
+    // accepts these. `end` is compared once, at the close.
     const b = bytes;
     let p = start;
     if (b[p++] !== OPEN) return false;
@@ -88,7 +87,7 @@ export class MetricsScan {
       c = b[++p] as number;
     }
     const digits = p - from;
-    // 15 digits are always exact; the rarer longer ones and a leading zero take the long way.
+    // 15 digits are always exact. Longer numbers and a leading zero are rare and left to decodeLine.
     if (digits === 0 || digits > 15 || (digits > 1 && b[from] === ZERO)) return -1;
     this.seq = value;
     return p;
@@ -111,7 +110,7 @@ export class MetricsScan {
       for (; PLAIN[c] === 1; c = b[p++] as number) hash = ((hash << 5) | (hash >>> 27)) ^ c;
       const length = p - 1 - nameStart;
       if (c !== QUOTE || length === 0 || length > READING_LIMITS.nameLength) return -1;
-      // Most readings differ in one bit of 32 a name; only then are the hashes compared one by one.
+      // A filter of 32 bits: only if its bit is taken can a name be a duplicate. Then the hashes are compared.
       const bit = 1 << (hash ^ (hash >> 7));
       if ((seen & bit) !== 0 && isAmong(names, fields, hash)) return -1;
       seen |= bit;
@@ -138,7 +137,7 @@ function isAmong(names: Int32Array, count: number, hash: number): boolean {
   return false;
 }
 
-/** Copies bytes[start, end), valid JSON, without the white space between its tokens; returns the new position. */
+/** Copies bytes[start, end), valid JSON, without the white space between tokens. Returns the position after it. */
 export function copyCompact(
   bytes: Uint8Array,
   start: number,
@@ -156,15 +155,15 @@ export function copyCompact(
   return position;
 }
 
-// Each byte is loaded once, and each step goes on from the byte that ended the one before: that makes it a third
-// faster than the plain way, in which each step loads its own.
+// Each byte is loaded once: a step continues with the byte that ended the step before. That is a third faster than
+// loading it again.
 
 function token(b: Uint8Array, from: number, expected: Uint8Array): number {
   for (let i = 0; b[from + i] === expected[i]; i++) if (i + 1 === expected.length) return from + i + 1;
   return spacedToken(b, from, expected);
 }
 
-// White space is allowed before the quote, before the colon and after it, as json.dumps and others write it.
+// White space may stand before a quote, and before and after a colon, as json.dumps and others write it.
 function spacedToken(b: Uint8Array, from: number, expected: Uint8Array): number {
   let p = from;
   for (let i = 0; i < expected.length; i++) {
@@ -178,7 +177,7 @@ function spacedToken(b: Uint8Array, from: number, expected: Uint8Array): number 
   return p;
 }
 
-/** Of a value whose first byte is `first`, the position after it, or -1. */
+/** The position after the value that begins with the byte `first`, or -1. */
 function value(b: Uint8Array, from: number, first: number): number {
   if (isDigit(first) || first === MINUS) return number(b, from, first);
   if (first === QUOTE) {
@@ -220,7 +219,7 @@ function number(b: Uint8Array, from: number, first: number): number {
   return p - from <= READING_LIMITS.valueLength ? p : -1;
 }
 
-/** False for undefined too, which is what follows the buffer's last byte. */
+/** Also false for undefined, which a read past the end of the buffer gives. */
 function isDigit(c: number): boolean {
   return c >= ZERO && c <= 0x39;
 }

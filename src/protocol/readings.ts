@@ -1,5 +1,5 @@
-// Turns the `data` of a metrics message into the JSON texts of its readings. The text is made anew from what
-// was checked: names and strings re-escaped, numbers as the device wrote them, no white space.
+// Turns the `data` of a metrics message into the JSON text of each reading. It writes the text again from checked parts:
+// names and strings escaped by JSON.stringify, numbers as the device wrote them, no white space.
 import { decodeString, duplicateKey, elements, members } from './json-text.ts';
 
 export const READING_LIMITS = {
@@ -9,7 +9,7 @@ export const READING_LIMITS = {
   fields: 64,
   /** Characters of a field's name. */
   nameLength: 64,
-  /** Characters of a string value, and of a number as it was written. */
+  /** Characters of a string, and of a number as written. */
   valueLength: 1024,
 } as const;
 
@@ -22,10 +22,10 @@ type Reading =
   | { readonly ok: false; readonly problem: string };
 
 const JSON_NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it has to find control characters
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** @param raw the text of `data`: an object, a string, or an array of those. */
+/** @param raw the text of `data`: an object, a string, or an array of objects and strings */
 export function decodeReadings(raw: string): Readings {
   if (raw[0] !== '[') {
     const reading = decodeReading(raw);
@@ -57,7 +57,7 @@ function decodeObject(raw: string): Reading {
   return compose(list.map(({ key, raw: value }) => ({ name: key, value: scalarText(value) })));
 }
 
-// Netcat style: no quoting, so a value cannot hold a comma; white space around names and values is dropped.
+// `name=value,name=value`, to be typed by hand. Nothing is quoted, so a value cannot hold a comma.
 function decodePairs(text: string): Reading {
   const fields: Field[] = [];
   const names = new Set<string>();
@@ -75,7 +75,7 @@ function decodePairs(text: string): Reading {
 
 interface Field {
   readonly name: string;
-  /** The value's canonical JSON text, or null where it is none of the allowed scalars. */
+  /** The JSON text of the value, null if it is no allowed scalar. */
   readonly value: string | null;
 }
 
@@ -115,7 +115,7 @@ function isFieldName(name: string): boolean {
   );
 }
 
-/** Characters are code points: an emoji outside the basic plane is one. */
+/** Characters are code points: an emoji counts as one although it has two UTF-16 units. */
 export function isAtMost(text: string, characters: number): boolean {
   if (text.length <= characters) return true;
   return text.length <= 2 * characters && [...text].length <= characters;
@@ -125,7 +125,7 @@ export function hasControlCharacters(text: string): boolean {
   return CONTROL.test(text);
 }
 
-// A device's own words in its error reply: bounded, and JSON escapes them again on the way out.
+// The name goes back to the device in the error reply, so it is bounded.
 function quoteName(name: string): string {
   return `'${name.length > 64 ? `${name.slice(0, 61)}...` : name}'`.toWellFormed();
 }

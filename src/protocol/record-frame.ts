@@ -1,9 +1,9 @@
-// The Kafka record's key and value around a reading (docs/protocol.md, "Kafka record"): everything that stays
-// the same for a connection is encoded once, when it identifies.
+// The key and the value of a Kafka record around a reading (docs/protocol.md, "Kafka record"). The bytes that are the
+// same for all records of a connection are encoded once, when it identifies.
 
 const RECEIVED_AT_BYTES = 24;
 
-/** A connection's records: the value is a head that differs in `received_at`, and what recordTail makes. */
+/** For the records of one connection. A value is a head, in which only `received_at` changes, and a recordTail. */
 export class RecordFrame {
   readonly connectionId: string;
   readonly zipcode: string;
@@ -11,7 +11,7 @@ export class RecordFrame {
   readonly key: Buffer;
   /** Bytes of `head`. */
   readonly headBytes: number;
-  // With the time in it, which is written anew when it has changed.
+  // The time in it is overwritten when it changes.
   readonly #head: Buffer;
   readonly #timeAt: number;
   #timeMs = Number.NaN;
@@ -33,7 +33,7 @@ export class RecordFrame {
     this.headBytes = this.#head.length;
   }
 
-  /** To be copied before the next call. */
+  /** The same buffer each time: copy it before the next call. */
   head(receivedAtMs: number): Buffer {
     if (receivedAtMs !== this.#timeMs) {
       this.#timeMs = receivedAtMs;
@@ -43,7 +43,7 @@ export class RecordFrame {
   }
 }
 
-/** A record's value after its head, as devices write it too. @param reading the JSON text of its object */
+/** The value of a record after its head. The line of a device ends with the same bytes. @param reading JSON text */
 export function recordTail(seq: number | undefined, reading: string): string {
   return `${seq === undefined ? '' : `,"seq":${seq}`},"data":${reading}}`;
 }
@@ -51,7 +51,7 @@ export function recordTail(seq: number | undefined, reading: string): string {
 let lastMs = -1;
 const lastText = Buffer.alloc(RECEIVED_AT_BYTES);
 
-/** `2026-11-21T08:00:00.123Z` as bytes; the same buffer each time, made anew once a millisecond. */
+/** `2026-11-21T08:00:00.123Z` as bytes. Always the same buffer, written once a millisecond. */
 function receivedAtText(ms: number): Buffer {
   if (ms !== lastMs) {
     lastMs = ms;

@@ -1,4 +1,4 @@
-// What the server says to a device, as lines ready to be written.
+// The replies to a device, as lines to write. The codes are in codes.ts.
 import { type Code, SHUTDOWN_CODE } from './codes.ts';
 
 export const ALIVE = '{"type":"ack","status":"alive"}\n';
@@ -15,7 +15,7 @@ export function refused(code: Code, message: string, seq?: number): string {
   return `${JSON.stringify({ type: 'ack', status: 'error', code, message, seq })}\n`;
 }
 
-/** @param reconnectAfterMs jittered by the caller, so that a fleet does not return at once */
+/** @param reconnectAfterMs with the jitter of the caller, so that a fleet does not return all at once */
 export function closing(reconnectAfterMs: number): string {
   return `{"type":"ack","status":"closing","code":"${SHUTDOWN_CODE}","reconnect_after_ms":${reconnectAfterMs}}\n`;
 }

@@ -1,22 +1,22 @@
-// The bounded queue between connections and workers: bounded in jobs and in bytes, first in first out.
-// Sources that found it full are let in again in the order they came, so a noisy one cannot keep the others out.
+// The queue between connections and workers: bounded in jobs and in bytes, first in, first out. Sources that found it
+// full come in again in their order, so a noisy one cannot keep the others out.
 import type { Job, JobSink, JobSinkStats, JobSource } from './job.ts';
 
 export interface JobQueueOptions {
-  /** Waiting jobs at most (TCP_JOB_QUEUE_SIZE). */
+  /** Maximum of waiting jobs (TCP_JOB_QUEUE_SIZE). */
   readonly capacity: number;
-  /** Bytes of waiting lines at most. */
+  /** Maximum of bytes of the waiting lines. */
   readonly capacityBytes: number;
 }
 
-// Jobs that do not wait for the end of the turn in which they came.
+// With so many jobs a worker is woken at once instead of at the end of the turn.
 const WAKE_AT_ONCE = 200;
-// Sources woken in one turn of the event loop: resuming thousands at once makes a storm.
+// Sources woken in one turn of the event loop: to resume thousands at once would hold up everything else.
 const WAKE_SLICE = 256;
 
 export class JobQueue implements JobSink {
   readonly #options: JobQueueOptions;
-  // A ring: no array grows or shifts on the hot path.
+  // A ring, because shifting an array costs on the hot path.
   readonly #ring: (Job | undefined)[];
   #head = 0;
   #depth = 0;
@@ -51,9 +51,9 @@ export class JobQueue implements JobSink {
   offer(job: Job): boolean {
     const bytes = job.end - job.start;
     if (this.#depth === this.#options.capacity) return false;
-    // A single line larger than the whole allowance still passes through an empty queue.
+    // An empty queue takes a line of any size; otherwise one above the limit would wait for ever.
     if (this.#depth > 0 && this.#bytes + bytes > this.#options.capacityBytes) return false;
-    // Whoever waits comes first: a newcomer must not take the room that was made for them.
+    // Waiting sources come first: a new one must not take the room that was made for them.
     if (this.#sources.size > 0 && !this.#granting) return false;
     const at = this.#head + this.#depth;
     this.#ring[at < this.#options.capacity ? at : at - this.#options.capacity] = job;
@@ -73,7 +73,7 @@ export class JobQueue implements JobSink {
     this.#sources.delete(source);
   }
 
-  /** The next job, or undefined where none waits. */
+  /** The next job, undefined if none waits. */
   take(): Job | undefined {
     const job = this.#ring[this.#head];
     if (job === undefined) return undefined;
@@ -85,13 +85,13 @@ export class JobQueue implements JobSink {
     return job;
   }
 
-  /** Resolves when a job may be waiting or the queue was closed; several takers are woken one by one. */
+  /** Resolves when a job may wait or the queue is closed. Takers are woken one by one. */
   available(): Promise<void> {
     if (this.#closed || this.#depth > 0) return Promise.resolve();
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
-  /** Wakes a further taker where jobs are left, for a taker that is about to wait for something else. */
+  /** Wakes another taker if jobs are left. For a taker that is about to wait for something else. */
   passOn(): void {
     if (this.#depth > 0) this.#wakeTaker();
   }
@@ -117,7 +117,7 @@ export class JobQueue implements JobSink {
     wake();
   }
 
-  // Once a turn: a wake-up for each read would cost as much as the lines of a small one.
+  // Once a turn: a wake-up for each read would cost as much as the lines of a small read.
   #wakeLater(): void {
     this.#wakeScheduled ??= setImmediate(() => {
       this.#wakeScheduled = undefined;
@@ -133,7 +133,7 @@ export class JobQueue implements JobSink {
     });
   }
 
-  // Room is handed out at half empty, not job by job, so that a full queue does not wake a source for each line.
+  // Sources come in when the queue is half empty. Otherwise a full queue would wake a source for each job taken.
   #hasRoom(): boolean {
     return this.#depth <= this.#options.capacity / 2 && this.#bytes <= this.#options.capacityBytes / 2;
   }

@@ -1,31 +1,31 @@
-// A job is one line on its way from a connection to a worker, and the session is what a worker may know and
-// do of that connection. Neither side imports the other; both know these two types.
+// The types between connections and workers: a job is one line on its way to a worker, and a session is the connection
+// as workers and delivery may use it. Neither side imports the other.
 import type { Code } from '../protocol/codes.ts';
 import type { RecordFrame } from '../protocol/record-frame.ts';
 
-/** A line is bytes[start, end), without LF and CR. */
+/** A line: bytes[start, end), without LF and CR. */
 export interface LineBytes {
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
 }
 
-/** Why a line is refused, as its device is told. */
+/** Why a line is refused, as the device is told. */
 export interface Refusal {
   readonly code: Code;
   readonly message: string;
-  /** The line's seq, where it had a valid one. */
+  /** The seq of the line if it has a valid one. */
   readonly seq?: number | undefined;
 }
 
-/** The bytes stay untouched until the job is done. */
+/** The bytes must not change until session.done(). */
 export interface Job extends LineBytes {
   readonly session: Session;
   /** Wall clock, milliseconds since 1970. */
   readonly receivedAtMs: number;
 }
 
-/** Where jobs come from: told when it may try again after a refused offer. */
+/** A connection whose job found no room. */
 export interface JobSource {
   onRoom(): void;
 }
@@ -33,7 +33,7 @@ export interface JobSource {
 /** An identified connection as workers and delivery see it. */
 export interface Session extends JobSource {
   readonly frame: RecordFrame;
-  /** Where the key's records go; recomputed when `generation` is older than the partitioner's. */
+  /** Where the records go. The batcher sets it, and sets it again if `generation` is older than its own. */
   partition: number;
   generation: number;
   /** The highest seq accepted so far, -1 before the first. */
@@ -44,21 +44,21 @@ export interface Session extends JobSource {
   refuse(refusal: Refusal, line: LineBytes): void;
   /** Answers a keepalive. */
   alive(): void;
-  /** Promises an answer for `seq`: a connection that is closing waits for it. */
+  /** A half-closed connection stays open until stored(seq). */
   expectStored(seq: number): void;
-  /** Every message up to `seq` that was not refused is durable. */
+  /** Every message up to `seq` that was not refused is durable now. */
   stored(seq: number): void;
-  /** The job's bytes are no longer read. Called once a job, after accept or refuse. */
+  /** The bytes of a job are no longer used. Called once for each job, after accept or refuse. */
   done(): void;
 }
 
-/** Where jobs wait. Sources are told when to try again; nothing in here grows past its limits. */
+/** Takes jobs up to its limits, and tells a source that was turned away when to try again. */
 export interface JobSink {
-  /** False where there is no room now; the job was not taken. */
+  /** False if there is no room: the job was not taken. */
   offer(job: Job): boolean;
-  /** Asks for one call of source.onRoom() once there may be room. Asking twice counts once. */
+  /** Asks for one call of source.onRoom() when there may be room. Asking twice counts once. */
   awaitRoom(source: JobSource): void;
-  /** The source is gone; it is not called again. Its jobs stay. */
+  /** onRoom() of this source is not called any more. Its jobs stay. */
   forget(source: JobSource): void;
   readonly stats: JobSinkStats;
 }

@@ -1,5 +1,5 @@
 // One message at a time (TCP_USE_WORKER_POOL=false): no queue and no workers. Each connection hands over one message and
-// waits until it is handled before it hands over the next. Kept for comparison.
+// waits until it is handled. Kept for comparison with the worker pool.
 import type { Job, JobSink, JobSinkStats, JobSource } from './job.ts';
 
 export class SerialSink implements JobSink {
@@ -9,7 +9,7 @@ export class SerialSink implements JobSink {
   #bytes = 0;
   #idleWaiters: (() => void)[] = [];
 
-  /** @param capacity jobs in hand at most; one a connection, so the cap of connections is a natural choice */
+  /** @param capacity for the statistics: with one job for each connection, the cap of connections */
   constructor(handle: (job: Job) => Promise<void>, capacity: number) {
     this.#handle = handle;
     this.#capacity = capacity;
@@ -38,7 +38,7 @@ export class SerialSink implements JobSink {
     if (state !== undefined) state.waits = false;
   }
 
-  /** Resolves when no message is in hand. */
+  /** Resolves when no message is being handled. */
   idle(): Promise<void> {
     if (this.#busy.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.push(resolve));

@@ -1,5 +1,4 @@
-// The listening port: who may connect, over all connections there are. What becomes of a connection is the
-// taker's business.
+// The TCP port: accepts connections within the caps and hands each to its taker. It never reads from a connection.
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
@@ -15,14 +14,17 @@ export interface AcceptorOptions {
   readonly maxConnections: number;
   /** 0 = no cap. */
   readonly maxConnectionsPerIp: number;
-  /** Idle time before TCP keepalive probes in milliseconds, 0 = off. */
+  /** Idle time before TCP keepalive probes, 0 = off. */
   readonly keepaliveMs: number;
 }
 
-/** Owns the socket from here on, from which nothing was read, and says `released(address)` once it is gone. False = nobody can take it. */
+/**
+ * Takes over a socket from which nothing was read, and calls `released(address)` when the connection has ended. False if
+ * nobody can take it.
+ */
 export type SocketTaker = (socket: Socket, address: string) => boolean;
 
-// Refused connections that are still being told why; beyond it they are closed without a word.
+/** So many refused connections may be open to be told why. Further ones are closed without a reply. */
 const MAX_REFUSED_SOCKETS = 256;
 const REFUSED_LINGER_MS = 1000;
 const BACKLOG = 4096;
@@ -30,7 +32,7 @@ const WARNING_EVERY_MS = 10_000;
 
 export class Acceptor {
   readonly options: AcceptorOptions;
-  /** Connections since the start that were taken, and that were told `server_full`. */
+  /** Connections since the start: taken, and turned away. */
   readonly counters = { accepted: 0, refused: 0 };
 
   readonly #log: Logger;
@@ -56,7 +58,7 @@ export class Acceptor {
     );
   }
 
-  /** Connections that were taken and not released. */
+  /** Connections that were taken and are not released. */
   get active(): number {
     return this.#active;
   }
@@ -77,7 +79,7 @@ export class Acceptor {
     });
   }
 
-  /** A connection from this address is gone. */
+  /** A connection from this address has ended. */
   released(address: string): void {
     this.#active--;
     const count = this.#perAddress.get(address) ?? 0;
@@ -97,10 +99,10 @@ export class Acceptor {
   }
 
   #accept(socket: Socket, take: SocketTaker): void {
-    // From its first tick: one reset without a listener would end the process.
+    // From the first tick: a reset without a listener would end the process.
     socket.on('error', () => socket.destroy());
     const address = socket.remoteAddress;
-    // Gone before it was looked at.
+    // The device has gone already.
     if (address === undefined) {
       socket.destroy();
       return;
@@ -145,7 +147,7 @@ export class Acceptor {
   }
 }
 
-/** @param processes how many share the connections; each has descriptors of its own */
+/** @param processes share the connections; each has its own limit on open files */
 export function acceptorOptions(
   settings: Settings,
   { processes, log }: { processes: number; log: Logger },

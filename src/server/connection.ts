@@ -1,5 +1,5 @@
-// One device's life: its lines in, its replies out, its timers, its end. What a line means is the workers'
-// business; only identify, which decides whether there is a session at all, is handled here.
+// One connection of a device: its lines, its replies, its timers and its end. Workers decide what a line means; only
+// identify is decoded here, because without it there is no session.
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type Code, type FatalCode, isFatal } from '../protocol/codes.ts';
@@ -19,28 +19,28 @@ export interface ConnectionOptions {
   readonly identifyTimeoutMs: number;
   readonly inactivityTimeoutMs: number;
   readonly lineTimeoutMs: number;
-  /** `pause` stops reading until the queue has room, `drop` refuses the line. */
+  /** `pause` stops reading until the queue has room; `drop` refuses the line. */
   readonly queueFull: 'pause' | 'drop';
 }
 
-/** What a connection needs of its server; one object serves them all. */
+/** The server as its connections see it. */
 export interface ConnectionHost {
   readonly options: ConnectionOptions;
   readonly sink: JobSink;
   readonly wheel: TimerWheel;
   readonly counters: ServerCounters;
   readonly activeConnections: number;
-  /** So many bytes came from a device, and their lines were handed over. */
+  /** Bytes came from a device, and their lines are in the sink. */
   received(bytes: number): void;
   identified(connection: Connection, message: Identify): void;
-  /** A received line was refused; its bytes are the caller's again when this returns. */
+  /** A line was refused. Its bytes are valid only during the call. */
   lineRefused(connection: Connection, code: Code, line: LineBytes): void;
   dropped(): void;
   closed(connection: Connection): void;
 }
 
-// After a fatal reply the device gets this long to read it; unread input would turn our close into a reset
-// that may overtake the reply, so that much of it is read and thrown away.
+// After the last reply the connection stays open for a while and throws away up to 4 MiB of input: a close with unread
+// input sends a reset, which may overtake the reply.
 const LINGER_MS = 2000;
 const LINGER_BYTES = 4 * 1024 * 1024;
 /** A device that reads none of its replies for this long is closed. */
@@ -55,7 +55,7 @@ export class Connection implements Session, TimerOwner {
   partition = -1;
   generation = -1;
   lastSeq = -1;
-  /** Set by the server when the device identified with one. */
+  /** The server sets it if the device identifies with one. */
   deviceId: string | undefined;
 
   readonly #host: ConnectionHost;
@@ -69,7 +69,7 @@ export class Connection implements Session, TimerOwner {
   #lineBegunMs = NEVER;
   #behindSinceMs = NEVER;
   #nextCheckMs = NEVER;
-  // A line waits for room in the queue; it stays in the framer.
+  // The next line waits in the framer for room in the queue.
   #held = false;
   #paused = false;
   #ended = false;
@@ -77,7 +77,7 @@ export class Connection implements Session, TimerOwner {
   #closingAtMs = NEVER;
   #lingerBytes = 0;
   #pendingJobs = 0;
-  /** What the bytes of pending jobs, and of the lines to come, lie in. */
+  /** They hold the bytes of pending jobs and of lines still in the framer. */
   readonly #slabs: Slab[] = [];
   #expectedSeq = -1;
   #storedSeq = -1;
@@ -108,12 +108,12 @@ export class Connection implements Session, TimerOwner {
     return this.#frame !== undefined;
   }
 
-  /** Lines that were read and wait for room in the queue. */
+  /** Number of lines that wait for room in the queue. */
   get heldLines(): number {
     return this.#held ? this.#framer.lines : 0;
   }
 
-  // --- what workers and delivery call ---
+  // --- called by workers and delivery ---
 
   accept(): void {
     this.#host.counters.linesAccepted++;
@@ -142,7 +142,7 @@ export class Connection implements Session, TimerOwner {
 
   done(): void {
     this.#pendingJobs--;
-    if (this.#pendingJobs === 0) this.#letGo();
+    if (this.#pendingJobs === 0) this.#releaseSlabs();
     if (this.#ended) this.#endWhenAnswered();
   }
 
@@ -152,7 +152,7 @@ export class Connection implements Session, TimerOwner {
     this.#goOn();
   }
 
-  // --- what the server calls ---
+  // --- called by the server ---
 
   /** Refuses the connection: the reply, then the end. */
   close(code: FatalCode, message: string): void {
@@ -164,18 +164,18 @@ export class Connection implements Session, TimerOwner {
     this.close('replaced', 'this device_id identified on a newer connection');
   }
 
-  /** Tells the device that a record of an accepted message was refused by Kafka after all. */
+  /** Kafka refused a record of a message that was accepted. */
   refuseAccepted(code: Code, message: string, seq: number | undefined): void {
     this.#answer(code, message, seq);
   }
 
-  /** Takes no further input; what was taken is still answered. */
+  /** Reads no further input. Lines already taken are still answered. */
   stopReading(): void {
     this.#stopped = true;
     this.#socket.pause();
   }
 
-  /** Says goodbye at shutdown and ends. */
+  /** Sends `closing` and ends. */
   shutdown(reconnectAfterMs: number): void {
     if (this.#closingAtMs !== NEVER) return;
     this.#reply(replies.closing(reconnectAfterMs));
@@ -202,21 +202,21 @@ export class Connection implements Session, TimerOwner {
       this.#slabs.push(slab);
     }
     this.#framer.push(chunk);
-    this.#drain();
-    this.#letGo();
+    this.#takeLines();
+    this.#releaseSlabs();
     this.#host.received(chunk.length);
   }
 
-  /** Nothing of what was read is looked at any more: it need not stay. */
-  #letGo(): void {
+  /** Releases the slabs if nobody needs their bytes any more. */
+  #releaseSlabs(): void {
     if (this.#pendingJobs > 0 || !this.#framer.usedUp) return;
     for (const slab of this.#slabs) slabs.release(slab);
     this.#slabs.length = 0;
   }
 
-  #drain(): void {
+  #takeLines(): void {
     let completed = false;
-    // A device that is behind with its replies has its lines wait in the framer.
+    // If the device does not read its replies, its lines wait in the framer.
     while (this.#closingAtMs === NEVER && this.#behindSinceMs === NEVER) {
       const result = this.#framer.next();
       if (result === 'more') {
@@ -246,7 +246,7 @@ export class Connection implements Session, TimerOwner {
     }
   }
 
-  /** False where the line found no room and has to be offered again. */
+  /** False if the queue has no room: the line has to be offered again. */
   #takeLine(): boolean {
     const { bytes, start, end } = this.#framer;
     if (this.#frame === undefined) {
@@ -305,12 +305,12 @@ export class Connection implements Session, TimerOwner {
   /** Takes the lines that had to wait, then reads again. */
   #goOn(): void {
     if (this.#waits || this.#closingAtMs !== NEVER) return;
-    this.#drain();
+    this.#takeLines();
     this.#resume();
     if (this.#ended && !this.#waits) this.#finish();
   }
 
-  /** Lines may be left in the framer: for want of room in the queue or for its own replies. */
+  /** True while lines wait in the framer, for room in the queue or for the device to read its replies. */
   get #waits(): boolean {
     return this.#held || this.#behindSinceMs !== NEVER;
   }
@@ -319,7 +319,7 @@ export class Connection implements Session, TimerOwner {
     if (!this.#paused || this.#waits) return;
     this.#paused = false;
     this.#host.counters.paused--;
-    // The time it was kept waiting is ours, not the device's silence.
+    // The device was not silent: the gateway did not read it.
     this.#lastReceivedMs = this.#host.wheel.nowMs;
     this.#timeLine(true);
     if (!this.#ended && !this.#stopped) this.#socket.resume();
@@ -327,7 +327,7 @@ export class Connection implements Session, TimerOwner {
 
   #onEnd(): void {
     this.#ended = true;
-    // A FIN can be seen while the socket is paused; the lines before it come first.
+    // A FIN can arrive while the socket is paused. The lines before it come first.
     if (this.#closingAtMs === NEVER && !this.#waits) this.#finish();
   }
 
@@ -355,7 +355,7 @@ export class Connection implements Session, TimerOwner {
     if (!isFatal(code)) {
       this.#reply(reply);
     } else if (this.#closingAtMs === NEVER) {
-      // Not #reply(), which closes a slow reader: the last reply would come twice.
+      // #reply() would close a slow reader here, with a second last reply.
       this.#writer.write(reply);
       this.#end();
     }
@@ -372,23 +372,23 @@ export class Connection implements Session, TimerOwner {
     if (this.#writer.overflown) this.close('slow_reader', 'the replies are not being read');
   }
 
-  // Cumulative, so a device that is behind gets only the newest once it reads again.
+  // `stored` is cumulative, so a device that is behind gets only the newest when it reads again.
   #tellStored(): void {
     if (this.#toldSeq === this.#storedSeq || this.#behindSinceMs !== NEVER) return;
     this.#toldSeq = this.#storedSeq;
     this.#reply(replies.stored(this.#storedSeq));
   }
 
-  // A turn later: the kernel may take replies so fast that bad lines would never let the loop go.
+  // A turn later: the kernel may take replies so fast that a device full of bad lines would hold the event loop.
   #onDrain(): void {
-    if (this.#behindSinceMs !== NEVER) setImmediate(() => this.#caughtUp());
+    if (this.#behindSinceMs !== NEVER) setImmediate(() => this.#onRepliesTaken());
   }
 
-  #caughtUp(): void {
+  #onRepliesTaken(): void {
     if (this.#closingAtMs !== NEVER) return;
     this.#behindSinceMs = this.#writer.full ? this.#host.wheel.nowMs : NEVER;
     this.#tellStored();
-    // A device that reads its replies only now must not prolong the stop with lines that nobody has taken yet.
+    // During a stop no further lines are taken: a device that reads its replies only now must not prolong the stop.
     if (!this.#stopped) this.#goOn();
   }
 
@@ -406,7 +406,7 @@ export class Connection implements Session, TimerOwner {
       this.close('slow_reader', 'the replies are not being read');
       return;
     }
-    // While the device is held back, or the gateway stops, its silence is ours.
+    // While the gateway does not read the device, its silence does not count.
     const isRead = !this.#paused && !this.#stopped;
     if (!isRead) this.#lastReceivedMs = nowMs;
     const isAwaited = !this.#stopped && this.#frame === undefined;
@@ -449,7 +449,7 @@ export class Connection implements Session, TimerOwner {
   }
 }
 
-// Only a dropped line is looked at here, so that its reply can name it.
+// Only for a dropped line: its reply has to name the seq.
 function seqOf(bytes: Uint8Array, start: number, end: number): number | undefined {
   const message = decodeLine(bytes, start, end);
   return message.type === 'metrics' || message.type === 'refused' ? message.seq : undefined;

@@ -1,16 +1,16 @@
-// What the server counts. Plain numbers, raised where the thing happens and read by the snapshot.
+// The counters of connections and lines: plain numbers that connections raise and the snapshot reads.
 import { type Code, countsByCode } from '../protocol/codes.ts';
 
 export interface ServerCounters {
   receivedBytes: number;
-  /** Lines that were taken or refused; a line that is held back by a full queue does not count yet. */
+  /** Lines that were taken or refused. A line that waits for room in the queue does not count yet. */
   linesReceived: number;
   linesAccepted: number;
   /** Refusals that answered a received line. */
   linesRefused: number;
-  /** All refusals, those that answered a connection (timeouts) included. */
+  /** All refusals, also those of a connection (timeouts). */
   refused: Record<Code, number>;
-  /** Sockets not being read because the queue or their own replies are full. */
+  /** Sockets that are not read because the queue or their own replies are full. */
   paused: number;
   identified: number;
 }

@@ -1,35 +1,33 @@
-// How a device's bytes are read: into one buffer that all connections share, and from there into slabs. A stream of
-// its own for each connection costs a 64 KiB allocation, an object and a turn of the stream machinery a read.
+// Reads the bytes of devices into one buffer that all connections share, and copies them into slabs. A stream for each
+// connection would cost a 64 KiB allocation, an object and a turn of the stream machinery for each read.
 //
-// Node has this as `onread`, for sockets that a program makes itself, not for those that a server accepts. So the
-// accepted socket's handle is given to a socket with `onread`. Where a runtime has no handle there, the plain way
-// is kept (docs/decisions/0013).
+// Node offers this as `onread`, but not for sockets that a server accepts. So the handle of the accepted socket moves to a
+// new socket with `onread`. A socket without a handle is read as a stream (docs/decisions/0013).
 import { Socket } from 'node:net';
 import { type Slab, slabs } from './slabs.ts';
 
-/** A read takes that much at most. */
+/** The largest read. */
 const READ_BYTES = 64 * 1024;
-/** What was read and finds no room in the queue waits in memory. Of a device beyond so many it is less. */
+/** Past 1,024 connections, new devices get a smaller read buffer: bytes that wait for the queue stay in memory. */
 const ROOMY_CONNECTIONS = 1024;
 const CROWDED_READ_BYTES = 16 * 1024;
 
-/** The part of a socket that Node does not document, and that has been the same since its first versions. */
+/** The handle of a socket. Node does not document it, but has not changed it since its first versions. */
 interface WithHandle {
   _handle: object | null;
 }
 
-/** Takes what has arrived. The slab it lies in, if any, has to be held before this returns, or it is gone. */
+/** Takes received bytes. Their slab, if any, must be held before this returns, or later reads overwrite them. */
 export type BytesTaker = (bytes: Uint8Array, slab: Slab | undefined) => void;
 
-// Read into and copied from before anything else runs.
+// One is enough: each read is copied out before anything else runs.
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 const sharedWhenCrowded = shared.subarray(0, CROWDED_READ_BYTES);
 
 /**
- * Calls `take` with what arrives, from now on. The answer is the socket to use instead of the one given, which is
- * spent.
- * @param accepted nothing was read from it yet
- * @param others connections that are open besides
+ * Calls `take` with the bytes that arrive from now on. Returns the socket to use instead of `accepted`.
+ * @param accepted a socket from which nothing was read
+ * @param others number of other open connections
  */
 export function readDevice(accepted: Socket, take: BytesTaker, others = 0): Socket {
   const handle = (accepted as unknown as WithHandle)._handle;
@@ -39,7 +37,7 @@ export function readDevice(accepted: Socket, take: BytesTaker, others = 0): Sock
     return accepted;
   }
   (accepted as unknown as WithHandle)._handle = null;
-  // Without the handle that ends nothing but the object, which would weigh as much again for each connection.
+  // The handle has moved, so this frees only the object. Kept, it would double the memory of a connection.
   accepted.destroy();
   const options = {
     handle,

@@ -1,11 +1,11 @@
-// The operating system's limit on descriptors. Running out of them is silent (libuv accepts and closes, and
-// Node's own calls begin to fail), so the connection cap is kept below it from the start.
+// Keeps the cap on connections below the limit on open files. Running out of descriptors is silent: libuv accepts
+// connections and closes them, and other calls begin to fail.
 import { readFileSync } from 'node:fs';
 
 /** Descriptors kept free for Kafka, the log, the spool and the runtime itself. */
 export const RESERVED_DESCRIPTORS = 300;
 
-/** Soft limit on open files, or undefined where the system does not say (not Linux). */
+/** The soft limit on open files, undefined if the system does not tell (other than Linux). */
 export function openFilesLimit(
   readLimits = () => readFileSync('/proc/self/limits', 'utf8'),
 ): number | undefined {
@@ -17,7 +17,7 @@ export function openFilesLimit(
   }
 }
 
-/** The connections that may be open at once: what was asked for, or what the descriptors allow. */
+/** How many connections may be open: as many as asked for, or as many as the descriptors allow. */
 export function connectionCap(asked: number, limit: number | undefined): number {
   return limit === undefined ? asked : Math.max(1, Math.min(asked, limit - RESERVED_DESCRIPTORS));
 }

@@ -1,5 +1,5 @@
-// Cuts a byte stream into lines. No I/O. Each byte is looked at once and copied only where its line spans
-// chunks; what is kept of an unfinished line never exceeds the limit.
+// Cuts a byte stream into lines. It does no I/O, looks at each byte once, copies only lines that span chunks, and never
+// keeps more of an unfinished line than the limit.
 
 export type FramerResult = 'line' | 'more' | 'too_long';
 
@@ -9,7 +9,7 @@ const FIRST_PARTIAL_BYTES = 512;
 const EMPTY = new Uint8Array(0);
 
 export class LineFramer {
-  /** After `line`: the line is bytes[start, end), without LF and a CR before it, valid until its chunk is let go. */
+  /** The line that next() found: bytes[start, end), without LF and a CR before it. Valid while its chunk is. */
   bytes: Uint8Array = EMPTY;
   start = 0;
   end = 0;
@@ -17,7 +17,7 @@ export class LineFramer {
   readonly #maxLineBytes: number;
   #chunk: Uint8Array = EMPTY;
   #at = 0;
-  // An unfinished line's bytes from earlier chunks. Most lines never need it.
+  // Bytes of an unfinished line from earlier chunks.
   #partial: Uint8Array = EMPTY;
   #partialLength = 0;
   #unread = false;
@@ -26,30 +26,30 @@ export class LineFramer {
     this.#maxLineBytes = maxLineBytes;
   }
 
-  /** Bytes of the line that has begun and not ended. */
+  /** Bytes of the unfinished line. */
   get partialBytes(): number {
     return this.#partialLength;
   }
 
-  /** The chunk is used up, and nobody in here looks at it any more. */
+  /** True if the framer no longer needs the chunk. */
   get usedUp(): boolean {
     return this.#chunk.length === 0;
   }
 
-  /** Whole lines that next() would still answer. Looks at each byte: not for the hot path. */
+  /** Whole lines that next() would still return. Scans the chunk, so not for the hot path. */
   get lines(): number {
     let lines = this.#unread ? 1 : 0;
     for (let at = this.#chunk.indexOf(LF, this.#at); at >= 0; at = this.#chunk.indexOf(LF, at + 1)) lines++;
     return lines;
   }
 
-  /** Hands over the next chunk. The one before has to be used up: next() has answered `more`. */
+  /** Gives the next chunk. next() must have returned `more` for the one before. */
   push(chunk: Uint8Array): void {
     this.#chunk = chunk;
     this.#at = 0;
   }
 
-  /** Moves to the next line, or says why there is none. After `too_long` the stream cannot be used further. */
+  /** Moves to the next line, or tells why there is none. After `too_long` the framer cannot go on. */
   next(): FramerResult {
     if (this.#unread) {
       this.#unread = false;
@@ -67,12 +67,12 @@ export class LineFramer {
     return this.#emit(chunk, from, lf);
   }
 
-  /** The next call of next() answers the same line again. */
+  /** next() returns the same line once more. */
   unread(): void {
     this.#unread = true;
   }
 
-  /** What is left at the end of the stream counts as a line; `more` where nothing is left. */
+  /** At the end of the stream: a rest without LF is a line; `more` if there is no rest. */
   finish(): FramerResult {
     if (this.#partialLength === 0) return 'more';
     return this.#emit(this.#takePartial(), 0, this.#lastPartialLength);
@@ -91,7 +91,7 @@ export class LineFramer {
 
   #keep(from: number): FramerResult {
     const chunk = this.#chunk;
-    // What is kept of a chunk would keep the memory of many.
+    // A reference to the chunk would keep its whole slab in memory.
     this.#chunk = EMPTY;
     this.bytes = EMPTY;
     this.#at = 0;
@@ -117,7 +117,7 @@ export class LineFramer {
     return true;
   }
 
-  // A job may hold the line for long, so its buffer goes with it and is not written again.
+  // The job owns the buffer from now on, so it must not be written to again.
   #takePartial(): Uint8Array {
     const bytes = this.#partial;
     this.#lastPartialLength = this.#partialLength;

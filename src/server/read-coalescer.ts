@@ -5,7 +5,7 @@
 // read window. A line waits in a pause instead of in an open batch (KAFKA_BATCH_TIMEOUT), and batches leave at the end
 // of a window, so the latency stays the same. Network cards call this interrupt moderation (docs/decisions/0014).
 
-/** What gathers the lines of a read window. */
+/** Gathers the lines of a read window. */
 export interface ReadWindow {
   begin(): void;
   /**
@@ -34,10 +34,10 @@ const AVERAGED_READS = 200;
 const MAX_BYTES_OF_ONE_READ = 32 * 1024;
 /** If a window's work takes longer than this many pauses, there is no time to spare. */
 const MAX_WORK_IN_PAUSES = 3;
-/** After one of these limits was passed, there is no pause for so long. */
+/** When one of these limits is passed, there is no pause for so long. */
 const BACKOFF_MS = 10;
 
-/** Time as the coalescer sees it. Tests have one of their own. */
+/** The clock of the coalescer. Tests replace it. */
 export interface PauseClock {
   /** Monotonic milliseconds. */
   now(): number;
@@ -98,7 +98,7 @@ export class ReadCoalescer {
 
   #endTurn(): void {
     const isWorthIt = this.#isWorthIt();
-    // Twice the pause: a line may have come at the begin of the last pause and would wait until the next one is over.
+    // Twice the pause: a line may have come at the start of the last pause and would wait until the next one is over.
     const keepsUp = isWorthIt
       ? this.#window.end(2 * this.#pauseMs)
       : !this.#isWindowOpen || this.#window.end(0);

@@ -1,11 +1,11 @@
-// Writes replies to one socket and owns what that may cost: replies of one turn leave in one segment, a device
-// that does not read is no longer read from, and one that still does not read is given up.
+// Writes replies to one socket and knows how many of them are unsent. Replies of one turn leave in one TCP segment. The
+// connection decides what happens to a device that does not read.
 import type { Socket } from 'node:net';
 
 export const REPLY_LIMITS = {
-  /** Unsent replies above this stop reading from the device. */
+  /** With more unsent bytes the device is not read from. */
   pauseBytes: 64 * 1024,
-  /** Unsent replies above this close it: what its waiting jobs answer must fit between the two. */
+  /** With more unsent bytes the device is closed. Replies to jobs that already wait must fit between the two limits. */
   closeBytes: 1024 * 1024,
 } as const;
 
@@ -17,12 +17,12 @@ export class ReplyWriter {
     this.#socket = socket;
   }
 
-  /** True while the device is behind with reading its replies. */
+  /** True while the device must not be read from. */
   get full(): boolean {
     return this.#socket.writableLength > REPLY_LIMITS.pauseBytes;
   }
 
-  /** True where the device has to be given up. */
+  /** True if the device has to be closed. */
   get overflown(): boolean {
     return this.#socket.writableLength > REPLY_LIMITS.closeBytes;
   }

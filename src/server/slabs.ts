@@ -1,20 +1,20 @@
-// Memory for what devices send. Each read gets a piece of it, and it is used again when the lines of all its pieces
-// are done. Memory of its own for each read would be hundreds of megabytes a second outside of the heap, which the
-// collector answers by marking the whole heap again and again.
+// Memory for the bytes that devices send. Each read gets a piece of a slab, and a slab is used again when the lines in
+// all its pieces are done. A buffer for each read would be hundreds of MB a second outside of the heap, and the garbage
+// collector would mark the whole heap again and again.
 
 export const SLAB_BYTES = 256 * 1024;
-/** Free slabs that are kept: 16 MiB. */
+/** 16 MiB of free slabs. */
 const MAX_FREE = 64;
 
 export class Slab {
   readonly bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
   used = 0;
   holders = 0;
-  /** No further piece of it is handed out. */
+  /** No further piece fits. */
   full = false;
 }
 
-/** A piece of a slab. It stays as it is while somebody holds the slab. */
+/** A piece of a slab. Its bytes stay while somebody holds the slab. */
 export interface Piece {
   readonly bytes: Uint8Array;
   readonly slab: Slab;
@@ -57,5 +57,5 @@ export class Slabs {
   }
 }
 
-/** One for the process: all connections read in turn. */
+/** One for the process: connections read one after the other. */
 export const slabs = new Slabs();

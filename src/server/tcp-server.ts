@@ -1,5 +1,5 @@
-// The table of open connections: the registry of devices, the zipcodes, the way down. Sockets come from the
-// acceptor, in this process or another.
+// Owns the open connections of a process: by id, by device_id and by zipcode, and their orderly end. It does not listen:
+// sockets come from the acceptor, in this process or another.
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { rateLimited } from '../log/rate-limited-log.ts';
@@ -11,13 +11,13 @@ import { createServerCounters, type ServerCounters } from './counters.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
 export interface TcpServerEvents {
-  /** So many bytes were read from a device, and their lines are in the sink. */
+  /** Bytes were read from a device, and their lines are in the sink. */
   received?(bytes: number): void;
-  /** A line was refused; the bytes are only valid during the call. */
+  /** A line was refused. Its bytes are valid only during the call. */
   refusedLine?(connection: Connection, code: Code, line: LineBytes): void;
-  /** The connection has a zipcode now, and perhaps a device id. */
+  /** The device has identified. */
   identified?(connection: Connection): void;
-  /** The connection is gone. */
+  /** The connection has ended. */
   closed?(connection: Connection): void;
 }
 
@@ -32,8 +32,8 @@ export interface TcpServerDeps {
 }
 
 const WARNING_EVERY_MS = 10_000;
-/** A fleet told to reconnect is spread over this long. */
-const RECONNECT_AFTER_MS = { least: 500, most: 5000 };
+/** Range of reconnect_after_ms: a fleet must not come back all at once. */
+const RECONNECT_AFTER_MS = { min: 500, max: 5000 };
 
 export class TcpServer implements ConnectionHost {
   readonly options: ConnectionOptions;
@@ -64,7 +64,7 @@ export class TcpServer implements ConnectionHost {
     return this.#connections.size;
   }
 
-  /** Zipcodes of the connections that are open now. */
+  /** Different zipcodes of the open connections. */
   get uniqueZipcodes(): number {
     return this.#zipcodes.size;
   }
@@ -78,7 +78,7 @@ export class TcpServer implements ConnectionHost {
   adopt(socket: Socket): Connection {
     const connection = new Connection(this, socket);
     this.#connections.set(connection.id, connection);
-    // It was on its way here when the stop began.
+    // A socket that was on its way here when the stop began.
     if (!this.#reading) connection.stopReading();
     return connection;
   }
@@ -90,17 +90,17 @@ export class TcpServer implements ConnectionHost {
     return lines;
   }
 
-  /** Reads no further byte, from no device; lines already taken are still handled. */
+  /** Reads no further byte from any device. Lines already read are still handled. */
   stopReading(): void {
     this.#reading = false;
     for (const connection of this.#connections.values()) connection.stopReading();
   }
 
-  /** Says goodbye to every device and resolves when all sockets are closed, by force after `graceMs`. */
+  /** Sends `closing` to every device. Resolves when all sockets are closed, by force after `graceMs`. */
   async close(graceMs: number): Promise<void> {
-    const spread = RECONNECT_AFTER_MS.most - RECONNECT_AFTER_MS.least;
+    const { min, max } = RECONNECT_AFTER_MS;
     for (const connection of this.#connections.values()) {
-      connection.shutdown(Math.round(RECONNECT_AFTER_MS.least + Math.random() * spread));
+      connection.shutdown(Math.round(min + Math.random() * (max - min)));
     }
     const force = setTimeout(() => {
       for (const connection of this.#connections.values()) connection.destroy();
@@ -110,7 +110,7 @@ export class TcpServer implements ConnectionHost {
     this.wheel.stop();
   }
 
-  // --- what connections call ---
+  // --- called by connections ---
 
   received(bytes: number): void {
     this.#events.received?.(bytes);

@@ -1,11 +1,11 @@
-// One coarse timer for all connections' deadlines. Setting one is a few instructions, moving it is free (the
-// owner looks again when it fires), and its clock stands still while the event loop does: a process that was
-// stopped for five seconds does not find every device idle.
+// One coarse timer for the deadlines of all connections. Its clock stands still while the event loop does: after a stall
+// of five seconds no device counts as idle for that time. To move a deadline is free, because the owner checks it again
+// when its timer fires.
 
 export interface TimerOwner {
-  /** The wheel's own links; only the wheel touches it. */
+  /** For the wheel only. NOT_SCHEDULED at first. */
   wheelSlot: number;
-  /** Called once at or up to one tick after the time asked for. The owner may schedule itself again. */
+  /** Called once, up to two ticks late, or early for a delay beyond the wheel. May schedule itself again. */
   onTimer(nowMs: number): void;
 }
 
@@ -19,7 +19,8 @@ export interface TimerWheelOptions {
 export const TIMER_WHEEL_DEFAULTS: TimerWheelOptions = { tickMs: 100, clock: () => performance.now() };
 
 const SLOTS = 512;
-const UNSCHEDULED = -1;
+/** TimerOwner.wheelSlot of an owner without a timer. */
+export const NOT_SCHEDULED = -1;
 
 export class TimerWheel {
   readonly #options: TimerWheelOptions;
@@ -34,12 +35,12 @@ export class TimerWheel {
     this.#lastTickAt = this.#options.clock();
   }
 
-  /** Scheduled timers. */
+  /** Number of scheduled timers. */
   get size(): number {
     return this.#size;
   }
 
-  /** Milliseconds of event loop life, in whole ticks: deadlines are compared with this and no other clock. */
+  /** Milliseconds in which the event loop ran, in whole ticks. Deadlines must not be compared with another clock. */
   get nowMs(): number {
     return this.#tick * this.#options.tickMs;
   }
@@ -53,16 +54,16 @@ export class TimerWheel {
   stop(): void {
     clearInterval(this.#timer);
     for (const slot of this.#slots) {
-      for (const owner of slot) owner.wheelSlot = UNSCHEDULED;
+      for (const owner of slot) owner.wheelSlot = NOT_SCHEDULED;
       slot.clear();
     }
     this.#size = 0;
   }
 
-  /** Calls owner.onTimer in `delayMs`, sooner where the wheel is too small for it; replaces its earlier timer. */
+  /** Calls owner.onTimer after `delayMs`, earlier if the wheel is too small. Replaces the earlier timer of the owner. */
   schedule(owner: TimerOwner, delayMs: number): void {
     this.cancel(owner);
-    // One tick more than asked: the current one is already partly over.
+    // One tick more, because part of the current one has passed.
     const ticks = Math.min(SLOTS - 1, Math.ceil(delayMs / this.#options.tickMs) + 1);
     owner.wheelSlot = (this.#tick + ticks) % SLOTS;
     this.#slots[owner.wheelSlot]?.add(owner);
@@ -70,15 +71,15 @@ export class TimerWheel {
   }
 
   cancel(owner: TimerOwner): void {
-    if (owner.wheelSlot === UNSCHEDULED) return;
+    if (owner.wheelSlot === NOT_SCHEDULED) return;
     this.#slots[owner.wheelSlot]?.delete(owner);
-    owner.wheelSlot = UNSCHEDULED;
+    owner.wheelSlot = NOT_SCHEDULED;
     this.#size--;
   }
 
   #advance(): void {
     const now = this.#options.clock();
-    // At most two ticks a turn: after a stall devices' bytes are read first, then time goes on.
+    // At most two ticks a turn: after a stall the bytes of devices have to be read before time goes on.
     const due = Math.min(2, Math.floor((now - this.#lastTickAt) / this.#options.tickMs));
     this.#lastTickAt = due === 2 ? now : this.#lastTickAt + due * this.#options.tickMs;
     for (let i = 0; i < due; i++) this.#turn();
@@ -94,6 +95,3 @@ export class TimerWheel {
     }
   }
 }
-
-/** The value of TimerOwner.wheelSlot before it is scheduled. */
-export const NOT_SCHEDULED = UNSCHEDULED;

@@ -1,5 +1,5 @@
-// The way from a connection's line to its record: the queue with its worker pool, or one message at a time
-// (TCP_USE_WORKER_POOL=false).
+// Turns lines into records: with a queue and a worker pool, or one message at a time (TCP_USE_WORKER_POOL=false). It owns
+// neither connections nor batches.
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
 import type { JobSink } from '../queue/job.ts';
@@ -13,14 +13,14 @@ export interface Ingest {
   readonly sink: JobSink;
   readonly workers: number;
   start(): void;
-  /** Resolves when every job taken so far is handled; no job may be offered after it. */
+  /** Resolves when every job is handled. No job may be offered after this call, except those that connections hold. */
   finish(): Promise<void>;
 }
 
 const MIN_QUEUE_BYTES = 16 * 2 ** 20;
 
 export function createIngest(settings: Settings, records: RecordSink, log: Logger): Ingest {
-  return settings.TCP_USE_WORKER_POOL ? pooled(settings, records, log) : direct(settings, records, log);
+  return settings.TCP_USE_WORKER_POOL ? pooled(settings, records, log) : serial(settings, records, log);
 }
 
 function pooled(settings: Settings, records: RecordSink, log: Logger): Ingest {
@@ -47,7 +47,7 @@ function pooled(settings: Settings, records: RecordSink, log: Logger): Ingest {
   };
 }
 
-function direct(settings: Settings, records: RecordSink, log: Logger): Ingest {
+function serial(settings: Settings, records: RecordSink, log: Logger): Ingest {
   const worker = new Worker(records);
   const sink = new SerialSink(async (job) => {
     while (!records.hasRoom()) if (!(await records.room())) return;

@@ -1,34 +1,34 @@
-// What a worker needs of Kafka, and all it knows of it.
+// The interface of the Kafka side for workers. Workers know nothing else of it.
 import type { Session } from '../queue/job.ts';
 
 export interface RecordSink {
-  /** Bytes a reading's JSON text may have so that its record fits the topic. */
+  /** Largest JSON text of a reading whose record still fits the topic. */
   readonly maxReadingBytes: number;
-  /** False while the unconfirmed records fill their buffer; then nothing may be appended. */
+  /** False while unconfirmed records fill the buffer. Nothing may be appended then. */
   hasRoom(): boolean;
-  /** Resolves with true when there may be room again, with false when the sink was closed. */
+  /** Resolves with true when there may be room, with false if the sink was closed. */
   room(): Promise<boolean>;
-  /** Appends one record to the open batch of the session's partition; the reading is copied before it returns. */
+  /** Appends one record to the open batch of the session's partition. Copies the reading before it returns. */
   append(session: Session, reading: Reading): BatchTicket;
 }
 
-/** One reading: bytes[start, end) is what follows the head of its record's value (recordTail). */
+/** One reading: bytes[start, end) is the value of its record after the head (recordTail). */
 export interface Reading {
   bytes: Uint8Array;
   start: number;
   end: number;
-  /** Bytes of white space between the text's tokens; they are left out of the record. */
+  /** Bytes of white space between tokens. The record leaves them out. */
   whitespace: number;
   /** Wall clock, milliseconds since 1970. */
   receivedAtMs: number;
-  /** The message's seq, -1 where it had none. */
+  /** The seq of the message, -1 if it has none. */
   seq: number;
-  /** True on the message's last reading: once its batch is durable, so is the message. */
+  /** True for the last reading of a message: when its batch is durable, the message is. */
   confirms: boolean;
 }
 
-/** A batch as the one who appended to it sees it. */
+/** The batch of an appended record. */
 export interface BatchTicket {
-  /** Resolves once the batch is confirmed, or its records are accounted for otherwise. */
+  /** Resolves when the batch is confirmed, on disk, or refused. */
   settled(): Promise<void>;
 }

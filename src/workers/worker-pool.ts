@@ -1,22 +1,22 @@
-// N asynchronous workers over one queue. Each takes a slice of jobs at a time, handles it without a pause, and
-// then waits for whatever it has to: jobs, room for records, or (KAFKA_ASYNC=false) its records' confirmation.
+// N asynchronous workers on one queue. Each takes a slice of jobs and handles it without an await. Then it waits: for
+// jobs, for room for records, or with KAFKA_ASYNC=false for the confirmation of its records.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JobQueue } from '../queue/job-queue.ts';
 import type { BatchTicket, RecordSink } from './record-sink.ts';
 import { Worker } from './worker.ts';
 
 export interface WorkerPoolOptions {
-  /** Workers (TCP_WORKER_COUNT). */
+  /** Number of workers (TCP_WORKER_COUNT). */
   readonly count: number;
-  /** True where a worker waits until its records are confirmed before it takes more (KAFKA_ASYNC=false). */
+  /** Whether a worker waits for the confirmation of its records before it takes more jobs (KAFKA_ASYNC=false). */
   readonly awaitConfirmation: boolean;
 }
 
-// Jobs a worker handles before sockets and timers get their turn: under 5 ms of the usual lines.
+// Jobs that a worker handles before sockets and timers get their turn: less than 5 ms for usual lines.
 const SLICE = 1000;
-/** A longer line counts as several: hundreds of the longest would hold up everything else. */
+/** A longer line counts as several jobs: a slice of the longest lines would hold up the event loop. */
 const USUAL_LINE_BYTES = 256;
-// A worker that waits for its confirmation takes few, so that the others find some as well.
+// A worker that waits for confirmations takes few jobs, so that the other workers get some as well.
 const AWAITED_SLICE = 64;
 
 export class WorkerPool {
@@ -39,7 +39,7 @@ export class WorkerPool {
     this.#running = Array.from({ length: this.#options.count }, () => this.#run(new Worker(this.#sink)));
   }
 
-  /** Resolves when every job that waited was handled; the queue has to be closed before. */
+  /** Resolves when every job is handled. The queue has to be closed before. */
   async finished(): Promise<void> {
     await Promise.all(this.#running);
     this.#running = [];
@@ -61,7 +61,7 @@ export class WorkerPool {
         await nextTurn();
       }
       if (this.#queue.closed) {
-        // Lines that connections hold back were received: they still come in, a turn later.
+        // Lines that connections hold were received too. They come in a turn later.
         if (this.#queue.waitingSources > 0) await nextTurn();
         else if (this.#queue.stats.depth === 0) return;
       }

@@ -1,5 +1,5 @@
-// Decodes a job's line, validates it and appends its records. Synchronous from the job to its last record:
-// that is what keeps a connection's order with any number of workers.
+// Decodes the line of a job, checks it and appends its records. It never awaits between the job and its last record, so
+// the order of a connection holds with any number of workers.
 import { decodeLine, type Metrics } from '../protocol/messages.ts';
 import { MetricsScan } from '../protocol/metrics-scan.ts';
 import { recordTail } from '../protocol/record-frame.ts';
@@ -9,7 +9,7 @@ import type { BatchTicket, Reading, RecordSink } from './record-sink.ts';
 export class Worker {
   readonly #sink: RecordSink;
   readonly #scan = new MetricsScan();
-  // Reused for each line: append copies what it points to before it returns.
+  // Reused for each line: append() copies the bytes before it returns.
   readonly #reading: Reading = {
     bytes: new Uint8Array(0),
     start: 0,
@@ -24,7 +24,7 @@ export class Worker {
     this.#sink = sink;
   }
 
-  /** Handles one job; the ticket of the batch with its last record, or undefined where it made none. */
+  /** Handles one job. Returns the ticket for the batch of its last record, undefined if it made no record. */
   handle(job: Job): BatchTicket | undefined {
     const ticket = this.#decode(job);
     job.session.done();
@@ -68,8 +68,8 @@ export class Worker {
   #metrics(job: Job, message: Metrics): BatchTicket | undefined {
     const { session } = job;
     const seq = message.seq ?? -1;
-    // All or none: every reading is measured before the first is appended.
-    const largest = message.readings.reduce((most, text) => Math.max(most, Buffer.byteLength(text)), 0);
+    // All or none: every reading is measured before the first one is appended.
+    const largest = message.readings.reduce((max, text) => Math.max(max, Buffer.byteLength(text)), 0);
     if (!this.#admits(job, seq, largest)) return undefined;
     const parts = message.readings.map((text, index): Reading => {
       const bytes = Buffer.from(recordTail(message.seq, text));
@@ -97,17 +97,17 @@ export class Worker {
     return this.#sink.append(session, last);
   }
 
-  /** Refuses the line, and answers false, where its seq or its size does not allow it. */
+  /** False if the seq or the size of a reading is not allowed. The line is refused then. */
   #admits(job: Job, seq: number, readingBytes: number): boolean {
     const { lastSeq } = job.session;
-    const most = this.#sink.maxReadingBytes;
+    const maxBytes = this.#sink.maxReadingBytes;
     if (seq >= 0 && seq <= lastSeq) {
       const message = `field 'seq': has to rise, the last one was ${lastSeq}`;
       job.session.refuse({ code: 'invalid_message', message, seq }, job);
       return false;
     }
-    if (readingBytes > most) {
-      const message = `a reading of ${readingBytes} bytes, at most ${most} fit`;
+    if (readingBytes > maxBytes) {
+      const message = `a reading of ${readingBytes} bytes, at most ${maxBytes} fit`;
       job.session.refuse({ code: 'record_too_large', message, seq: seq < 0 ? undefined : seq }, job);
       return false;
     }

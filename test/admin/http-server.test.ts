@@ -37,7 +37,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** node:http and not fetch: fetch does not let a test set Host. */
+/** With node:http, because fetch does not let a test set Host. */
 async function ask(
   port: number,
   path: string,
@@ -60,7 +60,7 @@ async function ask(
   return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString() };
 }
 
-/** Sends bytes and returns all that came until the server ended the connection. */
+/** Sends bytes and returns everything that came until the server ended the connection. */
 async function raw(port: number, bytes: string): Promise<string> {
   const socket = await open(port);
   let received = '';
@@ -79,14 +79,14 @@ async function open(port: number): Promise<Socket> {
   return socket;
 }
 
-test('/healthz says ok, ready or not', async (t) => {
+test('/healthz says ok, whether the gateway is ready or not', async (t) => {
   const snapshot = () => sampleSnapshot({ readiness: { ready: false, reasons: ['x'] } });
   const { port } = await start(t, { snapshot });
   const { status, body } = await ask(port, '/healthz');
   assert.deepEqual([status, body], [200, 'ok\n']);
 });
 
-test('/readyz is 200 when ready and 503 with the reasons when not, as things change', async (t) => {
+test('/readyz is 200 while ready and 503 with the reasons otherwise', async (t) => {
   let readiness: Snapshot['readiness'] = { ready: true, reasons: [] };
   const { port } = await start(t, { snapshot: () => sampleSnapshot({ readiness }) });
   const ready = await ask(port, '/readyz');
@@ -98,7 +98,7 @@ test('/readyz is 200 when ready and 503 with the reasons when not, as things cha
   assert.deepEqual(JSON.parse(unready.body), readiness);
 });
 
-test('/readyz names topics that only the spool still has and that are not delivered, whatever its status', async (t) => {
+test('/readyz lists other topics in the spool that are not delivered, whatever its status', async (t) => {
   let readiness: Snapshot['readiness'] = { ready: true, reasons: [] };
   const { spool } = sampleSnapshot();
   const otherTopics = [
@@ -138,7 +138,7 @@ test('/metrics is Prometheus text made from one snapshot', async (t) => {
   assert.equal(taken, 1);
 });
 
-test('/ lists every page, and each page it lists is there', async (t) => {
+test('/ lists every page, and each of them exists', async (t) => {
   const { port } = await start(t);
   const { body } = await ask(port, '/');
   const pages = body.match(/^\/\S*/gm) ?? [];
@@ -154,7 +154,7 @@ test('HEAD answers like GET, without the body', async (t) => {
   assert.equal(body, '');
 });
 
-test('a page that is not there is 404, names of built-in properties too', async (t) => {
+test('an unknown page is 404, also one with the name of a built-in property', async (t) => {
   const { port } = await start(t);
   for (const path of ['/nothing', '/stats/', '/constructor', '/__proto__', '//healthz', '/%68ealthz']) {
     const { status, body } = await ask(port, path);
@@ -176,7 +176,7 @@ test('a method other than GET and HEAD is 405 with Allow, and its body is not re
   assert.match(await raw(port, expecting), /^HTTP\/1\.1 405 /);
 });
 
-test('on loopback only its own names are served: a foreign Host is 403', async (t) => {
+test('on loopback a foreign Host is 403', async (t) => {
   const { port } = await start(t);
   for (const host of [
     'localhost',
@@ -206,7 +206,7 @@ test('a request without Host is served to HTTP/1.0 health checks', async (t) => 
   assert.match(await raw(port, 'GET /healthz HTTP/1.0\r\n\r\n'), /200 OK[\s\S]*ok\n$/);
 });
 
-test('bound to every address any Host is served', async (t) => {
+test('on every address any Host is served', async (t) => {
   const { port } = await start(t, { host: '0.0.0.0' });
   assert.equal((await ask(port, '/healthz', { host: 'gateway.example' })).status, 200);
 });
@@ -225,7 +225,7 @@ test('a connection is kept for the next request', async (t) => {
   assert.equal(ports.size, 1);
 });
 
-test('bytes that are not HTTP, and headers too long, are answered and closed', async (t) => {
+test('bytes that are not HTTP, and headers that are too long, get an answer and are closed', async (t) => {
   const { port } = await start(t);
   assert.match(await raw(port, '{"type":"identify","zipcode":"90210"}\n'), /^HTTP\/1\.1 400 /);
   const long = 'x'.repeat(ADMIN_LIMITS.maxHeaderBytes);
@@ -236,13 +236,13 @@ test('bytes that are not HTTP, and headers too long, are answered and closed', a
   assert.equal((await ask(port, '/healthz')).status, 200);
 });
 
-test('a request that is never finished is cut at the time limit, silence too', async (t) => {
+test('a request that never ends is cut off at the time limit, and so is silence', async (t) => {
   const { port } = await start(t, { limits: { requestTimeoutMs: 50 } });
   assert.match(await raw(port, 'GET / HTTP/1.1\r\nHost: loc'), /^HTTP\/1\.1 408 /);
   assert.match(await raw(port, ''), /^HTTP\/1\.1 408 /);
 });
 
-test('pipelined requests make one snapshot and no pile of replies', async (t) => {
+test('pipelined requests make one snapshot and no pile of answers', async (t) => {
   let taken = 0;
   const snapshot = () => sampleSnapshot({ uptimeSeconds: ++taken });
   const { port } = await start(t, { snapshot });
@@ -251,8 +251,8 @@ test('pipelined requests make one snapshot and no pile of replies', async (t) =>
   assert.equal((await ask(port, '/healthz')).status, 200);
 });
 
-test('a client that does not take its answer is cut at the idle limit', async (t) => {
-  // Larger than the kernel's socket buffers, so that part of the answer has to wait here.
+test('a client that does not read its answer is cut off at the idle limit', async (t) => {
+  // Larger than the kernel's socket buffers, so that a part of the answer has to wait in the process.
   const reasons = ['x'.repeat(32 * 1024 * 1024)];
   const snapshot = () => sampleSnapshot({ readiness: { ready: false, reasons } });
   const { port } = await start(t, { snapshot, limits: { idleMs: 200, maxConnections: 1 } });
@@ -260,7 +260,7 @@ test('a client that does not take its answer is cut at the idle limit', async (t
   t.after(() => socket.destroy());
   socket.pause();
   socket.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  // With room for one connection, another is served only once the first is gone.
+  // There is room for one connection, so another is served only after the first has ended.
   await assert.rejects(ask(port, '/healthz'), { code: 'ECONNRESET' });
   const deadline = performance.now() + DEADLINE_MS;
   let served = false;
@@ -273,7 +273,7 @@ test('a client that does not take its answer is cut at the idle limit', async (t
   assert.ok(served);
 });
 
-test('connections past the limit are closed, and the ones within it go on', async (t) => {
+test('connections past the limit are closed, and the others go on', async (t) => {
   const { port } = await start(t, { limits: { maxConnections: 2 } });
   const first = await open(port);
   await open(port);
@@ -283,7 +283,7 @@ test('connections past the limit are closed, and the ones within it go on', asyn
   assert.match(String(chunk), /200 OK/);
 });
 
-test('close ends silent, half-sent and kept-alive connections at once, and may come twice', async (t) => {
+test('close() ends silent, half-sent and kept-alive connections at once, and may be called twice', async (t) => {
   const { server, port } = await start(t);
   const sockets = [await open(port), await open(port), await open(port)];
   sockets[1]?.write('GET /healthz HTTP/1.1\r\nHos');
@@ -298,7 +298,7 @@ test('close ends silent, half-sent and kept-alive connections at once, and may c
   await assert.rejects(ask(port, '/healthz'), { code: 'ECONNREFUSED' });
 });
 
-test('close without start resolves', async () => {
+test('close() without start() resolves', async () => {
   const log = pino({ level: 'silent' });
   await createHttpServer({ host: '127.0.0.1', port: 0, snapshot: () => sampleSnapshot(), log }).close();
 });

@@ -11,7 +11,7 @@ interface Parsed {
   readonly samples: Map<string, number>;
 }
 
-/** The text format 0.0.4 as far as it is used: HELP, TYPE and samples without timestamps. */
+/** Parses the text format 0.0.4, as far as /metrics uses it: HELP, TYPE and samples without timestamps. */
 function parse(text: string): Parsed {
   const parsed: Parsed = { types: new Map(), helps: new Map(), samples: new Map() };
   assert.ok(text.endsWith('\n'));
@@ -34,7 +34,7 @@ function parse(text: string): Parsed {
   return parsed;
 }
 
-test('every sample has a TYPE and a HELP, and every metric of the table a sample', async () => {
+test('every sample has a TYPE and a HELP, and every metric has a sample', async () => {
   const { types, helps, samples } = parse(await renderMetrics(sampleSnapshot()));
   const sampled = new Set([...samples.keys()].map((series) => series.replace(/\{.*/, '')));
   const names = METRICS.map((metric) => metric.name);
@@ -43,7 +43,7 @@ test('every sample has a TYPE and a HELP, and every metric of the table a sample
   assert.deepEqual([...helps.keys()], names);
 });
 
-test('names follow Prometheus: counters and only they end in _total, help is a sentence', () => {
+test('names of counters and of no other metric end in _total, and help is a sentence', () => {
   for (const { name, type, help } of METRICS) {
     assert.equal(name.endsWith('_total'), type === 'counter', name);
     assert.match(name, /^(sluice|process|nodejs)_[a-z0-9_]+$/);
@@ -62,7 +62,7 @@ test('the values are those of the snapshot', async () => {
   assert.equal(samples.get('nodejs_eventloop_lag_p99_seconds'), 0.003);
 });
 
-test('the balances of lines and of records can be added up from the metrics alone', async () => {
+test('the metrics alone show the balances of lines and of records', async () => {
   const { samples } = parse(await renderMetrics(sampleSnapshot()));
   const sum = (...series: string[]) =>
     series.reduce((total, each) => total + (samples.get(each) ?? Number.NaN), 0);

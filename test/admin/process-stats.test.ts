@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LagWindow, lastKnown, startProcessStats } from '../../src/admin/process-stats.ts';
 
-test('the figures of this process are read, and still after stop', () => {
+test('the figures of this process can be read, also after stop()', () => {
   const stats = startProcessStats();
   for (const stop of [() => stats.stop(), () => {}]) {
     const { residentBytes, heapUsedBytes, cpuSeconds, eventLoopLagP99Seconds } = stats.read();
@@ -36,7 +36,7 @@ test('one short stall in the window is not the 99th percentile', () => {
   assert.equal(lag.percentile(1), 60);
 });
 
-test('old samples leave the window, early ticks count as on time, a night asleep ends', () => {
+test('old samples leave the window, early ticks count as on time, and a night of suspension is bounded', () => {
   const lag = new LagWindow(4, 100);
   assert.equal(lag.percentile(0.99), 0);
   lag.add(8 * 3600 * 1000);

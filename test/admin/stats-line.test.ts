@@ -20,7 +20,7 @@ function later(seconds: number, lines: number, records: number): Snapshot {
   });
 }
 
-test('the line holds every figure an operator greps for', () => {
+test('the line has every figure that an operator greps for', () => {
   const { message } = formatStats(later(10, 15_200, 30_400), sampleSnapshot());
   assert.equal(
     message,
@@ -30,13 +30,13 @@ test('the line holds every figure an operator greps for', () => {
   );
 });
 
-test('rates are since the previous snapshot, and since the start where there is none', () => {
+test('rates are since the previous snapshot, or since the start if there is none', () => {
   assert.equal(formatStats(later(30, 45, 90), sampleSnapshot()).fields.messages_per_second, 1.5);
   assert.equal(formatStats(later(30, 45, 90), sampleSnapshot()).fields.records_per_second, 3);
   assert.equal(formatStats(sampleSnapshot(), null).fields.messages_per_second, 10.1);
 });
 
-test('no time between snapshots and totals that fell give a rate of 0, not Infinity or a negative one', () => {
+test('no time between snapshots or a total that fell gives a rate of 0', () => {
   for (const [now, previous] of [
     [later(0, 500, 500), sampleSnapshot()],
     [sampleSnapshot({ uptimeSeconds: 130 }), later(0, 500, 500)],
@@ -48,14 +48,14 @@ test('no time between snapshots and totals that fell give a rate of 0, not Infin
   }
 });
 
-test('refused codes that did not happen are left out', () => {
+test('codes that did not occur are left out', () => {
   const { lines } = sampleSnapshot();
   const quiet = formatStats(sampleSnapshot({ lines: { ...lines, refused: countsByCode() } }), null);
   assert.match(quiet.message, / refused=0$/);
   assert.deepEqual(quiet.fields.refused_by_code, {});
 });
 
-test('records that the balance does not account for are named', () => {
+test('records that are missing in the balance are shown', () => {
   const { records } = sampleSnapshot();
   const off = formatStats(
     sampleSnapshot({ records: { ...records, confirmed: records.confirmed - 2 } }),
@@ -65,7 +65,7 @@ test('records that the balance does not account for are named', () => {
   assert.doesNotMatch(formatStats(sampleSnapshot(), null).message, /unaccounted/);
 });
 
-test('the line is logged each interval with rates of that interval, until stop', async (t) => {
+test('each interval logs a line with the rates of that interval, until stop()', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const { log, entries } = recorder();
   const snapshots = [sampleSnapshot(), later(30, 300, 300), later(60, 900, 900), later(90, 900, 900)];

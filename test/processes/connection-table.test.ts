@@ -5,7 +5,7 @@ import { ConnectionTable } from '../../src/processes/connection-table.ts';
 const DEVICE = { zipcode: '90210', deviceId: 'station-7' };
 
 describe('the table of connections over several processes', () => {
-  it('sends each new connection where there are fewest, also after some have gone', () => {
+  it('gives each new connection to the process with the fewest, also after some have ended', () => {
     const table = new ConnectionTable();
     const place = () => {
       const process = table.leastLoaded([0, 1, 2]) as number;
@@ -25,18 +25,18 @@ describe('the table of connections over several processes', () => {
     assert.equal(table.leastLoaded([]), undefined);
   });
 
-  it('finds a device’s older connection in another process, and leaves one in the same process to it', () => {
+  it('finds the older connection of a device only if it is in another process', () => {
     const table = new ConnectionTable();
     const [first, second, third] = [table.add(0, 'a'), table.add(1, 'b'), table.add(1, 'c')];
     assert.equal(table.identified(first, DEVICE), undefined);
     assert.deepEqual(table.identified(second, DEVICE), { number: first, process: 0 });
     assert.equal(table.identified(third, DEVICE), undefined);
-    // What the older one does now does not concern the device any more.
+    // The end of the older connection changes nothing for the device.
     assert.equal(table.remove(first), 'a');
     assert.deepEqual(table.identified(table.add(0, 'd'), DEVICE), { number: third, process: 1 });
   });
 
-  it('counts each zipcode once, as long as a connection has it', () => {
+  it('counts each zipcode once, while a connection has it', () => {
     const table = new ConnectionTable();
     const numbers = [table.add(0, 'a'), table.add(1, 'a'), table.add(1, 'a')];
     for (const number of numbers) table.identified(number, { zipcode: '90210', deviceId: undefined });
@@ -45,14 +45,14 @@ describe('the table of connections over several processes', () => {
     assert.equal(table.uniqueZipcodes, 0);
   });
 
-  it('forgets all that a crashed process had, and says where it came from', () => {
+  it('forgets all connections of a crashed process, and returns their addresses', () => {
     const table = new ConnectionTable();
     table.identified(table.add(0, 'a'), DEVICE);
     table.add(0, 'b');
     const other = table.add(1, 'c');
     assert.deepEqual(table.removeAll(0), ['a', 'b']);
     assert.deepEqual([table.load(0), table.load(1), table.uniqueZipcodes], [0, 1, 0]);
-    // Its device is unknown again, not taken for an older connection.
+    // The device of the crashed process is forgotten too, so there is no older connection.
     assert.equal(table.identified(other, DEVICE), undefined);
     assert.equal(table.remove(other), 'c');
     assert.equal(table.remove(other), undefined);

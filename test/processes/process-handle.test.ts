@@ -1,4 +1,4 @@
-// One server process as the first process sees it: real child processes that do what a script says.
+// A server process as the first process sees it. The tests start real child processes that follow a script.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,7 @@ function handleOf(
   script: Script,
 ): { handle: ProcessHandle; crashes: Crash[]; log: string[] } {
   const before = { program: process.argv[1], script: process.env.SCRIPT };
-  // The handle starts the program that it is a part of.
+  // The handle starts the program in argv[1].
   process.argv[1] = fileURLToPath(new URL('./scripted-process.js', import.meta.url));
   process.env.SCRIPT = script;
   const crashes: Crash[] = [];
@@ -43,7 +43,7 @@ function handleOf(
   return { handle, crashes, log };
 }
 
-test('a process that tells what is left is believed', async (t) => {
+test('the result of a stop is the report of the process', async (t) => {
   const { handle } = handleOf(t, 'leaves-5');
   await handle.start();
   assert.deepEqual(await handle.stop(10_000), { complete: false, unconfirmed: 5 });
@@ -53,7 +53,7 @@ for (const { script, timeoutMs, words } of [
   { script: 'deaf', timeoutMs: 200, words: /did not stop in time and was killed/ },
   { script: 'crash-at-stop', timeoutMs: 10_000, words: /ended before it had stopped/ },
 ] as const) {
-  test(`what a process held that does not tell (${script}) is unknown, never 0`, async (t) => {
+  test(`without a report (${script}) the result is unknown, never 0`, async (t) => {
     const { handle, log } = handleOf(t, script);
     await handle.start();
     assert.deepEqual(await handle.stop(timeoutMs), { complete: false, unconfirmed: 'unknown' });
@@ -61,7 +61,7 @@ for (const { script, timeoutMs, words } of [
   });
 }
 
-test('a process that is not there when the gateway stops has nothing left', async (t) => {
+test('a process that is not running when the gateway stops has nothing left', async (t) => {
   const { handle } = handleOf(t, 'deaf');
   assert.deepEqual(await handle.stop(10_000), { complete: true, unconfirmed: 0 });
 });
@@ -76,7 +76,7 @@ test('a process that ends before it has started had nothing to lose', async (t) 
   assert.deepEqual(log, []);
 });
 
-test('a process that does not answer when it is asked for its figures is known for it', async (t) => {
+test('a process that does not answer a request for its figures is marked', async (t) => {
   const { handle } = handleOf(t, 'deaf');
   await handle.start();
   assert.ok(handle.answers);
@@ -84,7 +84,7 @@ test('a process that does not answer when it is asked for its figures is known f
   assert.ok(!handle.answers);
 });
 
-test('a process that crashes before it gave any figures is told apart from one that served nobody', async (t) => {
+test('a crash before the first figures is reported as one of a process that had served', async (t) => {
   const { handle, crashes } = handleOf(t, 'crash-unseen');
   await handle.start();
   await waitFor('its crash', () => crashes.length > 0);

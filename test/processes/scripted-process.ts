@@ -1,15 +1,14 @@
-// A server process of the tests, as the first process sees one: it says that it has started, and then does what the
-// variable SCRIPT says. It has no gateway.
+// A server process for tests, without a gateway: it reports that it has started, and then follows the variable SCRIPT.
 import type { Order, Report } from '../../src/processes/messages.ts';
 
 export type Script =
-  /** Ends with exit code 3 as soon as it is asked for its figures, which it never gives. */
+  /** Ends with exit code 3 at the first request for its figures. */
   | 'crash-unseen'
   /** Ends with exit code 3 at the order to stop, without a report. */
   | 'crash-at-stop'
   /** Neither answers nor ends. */
   | 'deaf'
-  /** Says at the order to stop that 5 records are left. */
+  /** Reports at the order to stop that 5 records are left. */
   | 'leaves-5'
   /** Does not start, because of the settings. */
   | 'refuses'

@@ -20,7 +20,7 @@ test('a crashed process that had counted nothing changes no figure', () => {
   assert.deepEqual(sumOf([one, retired(sampleSnapshot(emptyFigures()))]), one);
 });
 
-test('figures of all processes are added up, but for what is the worst of them or one reason of several', () => {
+test('figures of all processes are added up; of some the worst counts, and of reasons the first', () => {
   const one = sampleSnapshot();
   const two = sampleSnapshot({
     readiness: { ready: false, reasons: ['the spool’s disk is full'] },
@@ -38,7 +38,7 @@ test('figures of all processes are added up, but for what is the worst of them o
   assert.equal(imbalance(sum), 2 * imbalance(one));
 });
 
-test('a problem that several processes have is named once, and held partitions and throttling are added up', () => {
+test('a problem of several processes is listed once; held partitions and throttling are added up', () => {
   const one = sampleSnapshot();
   const held = (problems: readonly string[], heldPartitions: number) =>
     sampleSnapshot({ kafka: { ...one.kafka, problems, heldPartitions } });
@@ -52,7 +52,7 @@ test('a problem that several processes have is named once, and held partitions a
   assert.deepEqual([left.problems, left.heldPartitions, left.throttledSeconds], [[], 0, 1.5]);
 });
 
-test('a topic that several processes have on disk is listed once, with its records and the first reason', () => {
+test('a topic that several processes have on disk is listed once, with all records and the first reason', () => {
   const { spool } = sampleSnapshot();
   const having = (...otherTopics: OtherTopic[]) => {
     const otherRecords = otherTopics.reduce((total, { records }) => total + records, 0);
@@ -75,7 +75,7 @@ test('a topic that several processes have on disk is listed once, with its recor
   assert.deepEqual([left.otherRecords, left.otherTopics], [0, []]);
 });
 
-test('what a crashed process leaves keeps every total and the balance, and holds nothing', () => {
+test('the figures of a crashed process keep every total and the balance, and hold nothing', () => {
   const last = sampleSnapshot();
   const { records, lines, connections, kafka } = retired(last);
   assert.deepEqual([records.open, records.inFlight, records.spooled], [0, 0, 0]);

@@ -6,7 +6,7 @@ import { decodeString, duplicateKey, elements, members } from '../../src/protoco
 const indent = fc.constantFrom(undefined, 1, '\t', '\r\n ');
 
 describe('members and elements', () => {
-  it('split any object into its keys and the text of its values, white space or not', () => {
+  it('split any object into its keys and the text of its values, with or without white space', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()), indent, (object, space) => {
         const parts = members(JSON.stringify(object, null, space));
@@ -41,7 +41,7 @@ describe('members and elements', () => {
 });
 
 describe('duplicateKey', () => {
-  it('names the first key that comes again, escapes resolved', () => {
+  it('is the first key that appears twice, with its escapes resolved', () => {
     assert.equal(duplicateKey(members('{"a":1,"b":2,"\\u0062":3,"a":4}')), 'b');
     assert.equal(duplicateKey(members('{"a":1,"A":2,"__proto__":3}')), undefined);
   });

@@ -7,7 +7,7 @@ const BACKSLASH = String.fromCharCode(0x5c);
 
 function decode(line: string | Uint8Array): Decoded {
   const bytes = typeof line === 'string' ? Buffer.from(line) : line;
-  // Lines lie inside larger buffers: what is around them must not matter.
+  // Lines lie inside larger buffers, and the bytes around them must not matter.
   const around = Buffer.concat([Buffer.from('{"'), bytes, Buffer.from('"}\n')]);
   return decodeLine(around, 2, 2 + bytes.length);
 }
@@ -21,7 +21,7 @@ function readings(line: string): readonly string[] {
 function refused(line: string | Uint8Array): { code: string; message: string; seq: number | undefined } {
   const { type, ...refusal } = decode(line) as Extract<Decoded, { type: 'refused' }>;
   assert.equal(type, 'refused', `${line} should have been refused`);
-  assert.ok(refusal.message.length < 300, 'an answer stays short');
+  assert.ok(refusal.message.length < 300, 'a reply stays short');
   assert.ok(refusal.message.isWellFormed());
   return refusal;
 }
@@ -116,7 +116,7 @@ describe('type', () => {
       assert.match(message, /'type'/);
     });
   }
-  it('has to be there', () => {
+  it('is required', () => {
     assert.match(refused('{"data":{"a":1}}').message, /'type'/);
     assert.match(refused('{}').message, /'type'/);
     assert.match(refused('{"__proto__":{"type":"keepalive"}}').message, /'type'/);
@@ -175,7 +175,7 @@ describe('bytes that are not UTF-8', () => {
 });
 
 describe('a reading', () => {
-  it('keeps its scalars as they were written, white space left out', () => {
+  it('keeps its scalars as they were written, without the white space', () => {
     const text = ' { "t" : 21.50 , "n":null,"y" :true, "x": false , "s": "a b" } ';
     assert.deepEqual(readings(data(text)), ['{"t":21.50,"n":null,"y":true,"x":false,"s":"a b"}']);
   });
@@ -202,7 +202,7 @@ describe('a reading', () => {
     assert.match(refused(data(`{"a":${'9'.repeat(1025)}}`)).message, /field 'a'/);
   });
 
-  it('makes strings anew: an escape that needs none is written out, the rest stays escaped', () => {
+  it('escapes strings again: needless escapes are resolved, the others stay', () => {
     const escaped = ['u0061', 'u0022', '"', BACKSLASH, '/', 'n', 'u001b', 'u00fc']
       .map((e) => BACKSLASH + e)
       .join('');
@@ -210,21 +210,21 @@ describe('a reading', () => {
     assert.equal(reading, `{"a":${JSON.stringify('a""\\/\n\u001bü')}}`);
   });
 
-  it('resolves escapes in names and refuses what they hide', () => {
+  it('resolves escapes in names before it checks them', () => {
     const spelt = (hex: string) => `${BACKSLASH}u00${hex}`;
     assert.deepEqual(readings(data(`{"${spelt('61')}b":1}`)), ['{"ab":1}']);
     assert.match(refused(data(`{"a":1,"${spelt('61')}":2}`)).message, /'a' of 'data' appears twice/);
     assert.equal(refused(data(`{"${spelt('0a')}":1}`)).code, 'invalid_message');
   });
 
-  it('cannot leave its place: quotes and braces in names and values stay text', () => {
+  it('cannot break out of its record: quotes and braces in names and values stay text', () => {
     const name = '"},"zipcode":"x","x":{"';
     const value = '"}},{"data":{"a';
     const [reading] = readings(data(JSON.stringify({ [name]: value })));
     assert.deepEqual(JSON.parse(reading ?? ''), { [name]: value });
   });
 
-  it('carries __proto__ and its like as names among others', () => {
+  it('may have __proto__ and the like as names', () => {
     const text = '{"__proto__":1,"constructor":2,"toString":"x"}';
     assert.deepEqual(readings(data(text)), [text]);
     assert.equal(({} as Record<string, unknown>).a, undefined);
@@ -252,7 +252,7 @@ describe('a reading', () => {
     });
   }
 
-  it('nested as deep as a line allows is refused and nothing more', () => {
+  it('nested as deep as a line allows is only refused', () => {
     const depth = 16_000;
     for (const [open, close] of [
       ['[', ']'],
@@ -266,7 +266,7 @@ describe('a reading', () => {
     }
   });
 
-  it('has to be there', () => {
+  it('is required', () => {
     assert.match(refused('{"type":"metrics"}').message, /'data'/);
   });
 
@@ -401,7 +401,7 @@ describe('a batch', () => {
     assert.match(refused(batch(0)).message, /1-1000 readings/);
   });
 
-  it('is refused as a whole for one reading, telling which', () => {
+  it('is refused as a whole if one reading is wrong, and the text names the reading', () => {
     assert.match(refused(data('[{"a":1},{"a":1},{"a":[]}]')).message, /reading 3/);
   });
 });
@@ -427,7 +427,7 @@ describe('seq', () => {
     '[1]',
     '1e400',
   ]) {
-    it(`${text} is refused without being repeated`, () => {
+    it(`${text} is refused, and the reply repeats no seq`, () => {
       const { code, message, seq } = refused(`{"type":"metrics","seq":${text},"data":{"a":1}}`);
       assert.equal(code, 'invalid_message');
       assert.match(message, /'seq'/);
@@ -435,7 +435,7 @@ describe('seq', () => {
     });
   }
 
-  it('comes back with a refusal wherever in the line it stands', () => {
+  it('comes back in a refusal wherever it is in the line', () => {
     assert.equal(refused('{"type":"metrics","seq":7,"data":5}').seq, 7);
     assert.equal(refused('{"data":5,"type":"metrics","seq": 7 }').seq, 7);
     assert.equal(refused('{"seq":7,"type":"unknown"}').seq, 7);
@@ -444,7 +444,7 @@ describe('seq', () => {
 });
 
 describe('CODES', () => {
-  it('are those of the contract, fatal where it says so', () => {
+  it('are those of the contract, and end the connection as it says', () => {
     const keep = [
       'invalid_json',
       'invalid_utf8',

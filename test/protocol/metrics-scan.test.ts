@@ -10,11 +10,11 @@ const scan = new MetricsScan();
 interface Found {
   readonly seq: number;
   readonly readingBytes: number;
-  /** What follows the head of the record's value. */
+  /** The value of the record after its head. */
   readonly tail: string;
 }
 
-/** What the short cut makes of bytes[start, end), or undefined where it leaves the line to decodeLine. */
+/** The result of the short cut for bytes[start, end), undefined if it leaves the line to decodeLine. */
 function shortCut(bytes: Uint8Array, start: number, end: number): Found | undefined {
   if (!scan.scan(bytes, start, end)) return undefined;
   const { seq, readingBytes, tailStart, whitespace } = scan;
@@ -24,7 +24,7 @@ function shortCut(bytes: Uint8Array, start: number, end: number): Found | undefi
   return { seq, readingBytes, tail: Buffer.from(target.subarray(0, length)).toString() };
 }
 
-/** Where the framer leaves lines: in a chunk before LF or CR LF, at a buffer's end, in a buffer with room left. */
+/** The places of a line in the framer: in a chunk before LF or CR LF, at the end of a buffer, in a buffer with room left. */
 const AROUND: readonly (readonly [before: string, after: string])[] = [
   ['', ''],
   ['', '\n'],
@@ -33,7 +33,7 @@ const AROUND: readonly (readonly [before: string, after: string])[] = [
   ['', '\0\0\0\0'],
 ];
 
-/** Fails where the short cut takes a line otherwise than decodeLine; true where it took it. */
+/** Fails if the short cut takes a line with another result than decodeLine. True if it took the line. */
 function agrees(line: Uint8Array): boolean {
   let taken = 0;
   for (const [before, after] of AROUND) {

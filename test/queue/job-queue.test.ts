@@ -12,7 +12,7 @@ function queueOf(options: { capacity?: number; capacityBytes?: number }): JobQue
   return new JobQueue({ capacity: MANY, capacityBytes: MANY, ...options });
 }
 
-/** A source with lines to offer: offers until refused, then waits for room, as a connection does. */
+/** A source that offers lines until one is refused and then waits for room, as a connection does. */
 class Source extends NotingSession {
   readonly #queue: JobQueue;
   readonly #name: string;
@@ -51,7 +51,7 @@ function takeAll(queue: JobQueue): string[] {
 }
 
 describe('JobQueue', () => {
-  it('takes as many jobs as its capacity and not one more, and counts them', () => {
+  it('takes as many jobs as its capacity, not one more, and counts them', () => {
     const queue = queueOf({ capacity: 3 });
     const session = new NotingSession();
     assert.deepEqual(
@@ -74,7 +74,7 @@ describe('JobQueue', () => {
     assert.ok(queue.offer(session.job('')), 'a line without bytes');
   });
 
-  it('lets a line larger than its bytes through where it is empty, and only there', () => {
+  it('takes a line larger than its limit in bytes only if it is empty', () => {
     const queue = queueOf({ capacityBytes: 10 });
     const session = new NotingSession();
     assert.equal(queue.offer(session.job('x'.repeat(11))), true);
@@ -84,7 +84,7 @@ describe('JobQueue', () => {
     assert.equal(queue.offer(session.job('x'.repeat(11))), false);
   });
 
-  it('gives jobs out in the order they came, around its ring many times', () => {
+  it('gives jobs out in their order, many times around its ring', () => {
     const queue = queueOf({ capacity: 7 });
     const session = new NotingSession();
     let given = 0;
@@ -103,7 +103,7 @@ describe('JobQueue', () => {
     );
   });
 
-  it('tells a waiting source once that there is room, when half of it is free', async () => {
+  it('tells a waiting source once that there is room, when half of the queue is free', async () => {
     const queue = queueOf({ capacity: 10 });
     const session = new NotingSession();
     for (let i = 0; i < 10; i++) queue.offer(session.job('x'));
@@ -119,7 +119,7 @@ describe('JobQueue', () => {
     assert.equal(queue.waitingSources, 0);
   });
 
-  it('tells a source at once that asks while there is room', async () => {
+  it('tells a source at once if there is room when it asks', async () => {
     const queue = queueOf({ capacity: 1 });
     const session = new NotingSession();
     queue.awaitRoom(session);
@@ -127,7 +127,7 @@ describe('JobQueue', () => {
     assert.equal(session.rooms, 1);
   });
 
-  it('never calls a source that is gone', async () => {
+  it('never calls a source that it was told to forget', async () => {
     const queue = queueOf({ capacity: 1 });
     const session = new NotingSession();
     queue.awaitRoom(session);
@@ -136,7 +136,7 @@ describe('JobQueue', () => {
     assert.equal(session.rooms, 0);
   });
 
-  it('lets no newcomer take the room that was made for those who wait', async () => {
+  it('gives free room to waiting sources before a new one', async () => {
     const queue = queueOf({ capacity: 4 });
     const waiting = new Source(queue, 'waiting', 6);
     waiting.push();
@@ -150,7 +150,7 @@ describe('JobQueue', () => {
     assert.equal(queue.offer(newcomer.job('new')), true);
   });
 
-  it('lets a quiet source in after a bounded number of a noisy one’s jobs', async () => {
+  it('takes jobs of a quiet source after a bounded number of jobs of a noisy one', async () => {
     const capacity = 10;
     const queue = queueOf({ capacity });
     const noisy = new Source(queue, 'noisy', 10_000);
@@ -164,12 +164,12 @@ describe('JobQueue', () => {
       await nextTurn();
       return taken.includes('quiet 2');
     });
-    // What was there, and one filling of the queue by the noisy one that waited before.
+    // The jobs that were there, and one more filling by the noisy source, which waited first.
     assert.ok(taken.indexOf('quiet 0') <= 2 * capacity, `after ${taken.indexOf('quiet 0')} others`);
     assert.ok(taken.length <= 4 * capacity);
   });
 
-  it('gives each of many waiting sources its turn', async () => {
+  it('lets each of many waiting sources in', async () => {
     const queue = queueOf({ capacity: 4 });
     const sources = Array.from({ length: 600 }, (_, index) => new Source(queue, `s${index}`, 20));
     for (const source of sources) source.push();
@@ -182,7 +182,7 @@ describe('JobQueue', () => {
     assert.ok(taken <= 600 * 6, `${taken} jobs were taken before the last source’s first`);
   });
 
-  it('wakes a taker for a job that comes, and another where jobs are passed on', async () => {
+  it('wakes a taker for a new job, and another one after passOn()', async () => {
     const queue = queueOf({});
     const session = new NotingSession();
     const woken: number[] = [];
@@ -197,7 +197,7 @@ describe('JobQueue', () => {
     await queue.available();
   });
 
-  it('lets all takers go when it is closed, with what was taken still there', async () => {
+  it('wakes all takers when it is closed, and keeps its jobs', async () => {
     const queue = queueOf({});
     const waiting = Promise.all([queue.available(), queue.available()]);
     queue.close();

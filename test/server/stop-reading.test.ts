@@ -1,55 +1,37 @@
-// What devices may still do once the stop has begun: nothing that prolongs it.
+// After the stop has begun, devices cannot prolong it.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { pino } from 'pino';
-import type { JobSink } from '../../src/queue/job.ts';
-import { TcpServer } from '../../src/server/tcp-server.ts';
+import type { TcpServer } from '../../src/server/tcp-server.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { silentBroker } from '../support/silent-broker.ts';
 import { waitFor } from '../support/wait.ts';
+import { sinkOf, startServer } from './stage.ts';
 
-const OPTIONS = {
-  maxLineBytes: 1000,
-  identifyTimeoutMs: 10_000,
-  inactivityTimeoutMs: 400,
-  lineTimeoutMs: 10_000,
-  queueFull: 'pause',
-} as const;
+const INACTIVITY_TIMEOUT_MS = 400;
 
 interface Stage {
   readonly server: TcpServer;
-  /** A device, and its socket on the server's side, that nobody has adopted. */
+  /** A device, and its socket on the side of the server, not adopted yet. */
   connect(): Promise<{ device: Device; accepted: Socket }>;
 }
 
-async function stage(t: TestContext, sink: Partial<JobSink> = {}): Promise<Stage> {
-  const server = new TcpServer(OPTIONS, {
-    sink: {
-      offer: (job) => {
-        job.session.accept();
-        job.session.done();
-        return true;
-      },
-      awaitRoom: () => {},
-      forget: () => {},
-      stats: { depth: 0, capacity: 0, bytes: 0, capacityBytes: 0 },
-      ...sink,
-    },
-    log: pino({ level: 'silent' }),
-  });
-  server.start();
+const ACCEPTING = sinkOf((job) => {
+  job.session.accept();
+  job.session.done();
+  return true;
+});
+
+async function stage(t: TestContext, sink = ACCEPTING): Promise<Stage> {
+  const server = startServer(t, sink, { inactivityTimeoutMs: INACTIVITY_TIMEOUT_MS });
   const listener = createServer({ allowHalfOpen: true, pauseOnConnect: true });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const { port } = listener.address() as AddressInfo;
-  t.after(async () => {
-    listener.close();
-    await server.close(0);
-  });
+  t.after(() => listener.close());
   return {
     server,
     async connect() {
@@ -63,7 +45,7 @@ async function stage(t: TestContext, sink: Partial<JobSink> = {}): Promise<Stage
 
 const STUCK_MS = 300;
 
-/** True once no line has been taken for a while, from a device that is held back. */
+/** True if a device is paused and no line was taken for a while. */
 const isStuck = (() => {
   let received = -1;
   let sinceMs = 0;
@@ -75,8 +57,8 @@ const isStuck = (() => {
   };
 })();
 
-describe('once the stop has begun', () => {
-  it('a connection that was on its way here is not read, and hears that the gateway stops', async (t) => {
+describe('after the stop has begun', () => {
+  it('a connection that arrives late is not read, and gets closing', async (t) => {
     const { server, connect } = await stage(t);
     const { device, accepted } = await connect();
     device.send(`${IDENTIFY}${'{"type":"keepalive"}\n'.repeat(100)}`);
@@ -90,7 +72,7 @@ describe('once the stop has begun', () => {
     assert.deepEqual(await (await late).device.restCodes(), ['shutdown']);
   });
 
-  it('a device is not closed for its silence: it is not read', async (t) => {
+  it('a device is not closed as inactive, because nobody reads it', async (t) => {
     const { server, connect } = await stage(t);
     const { device, accepted } = await connect();
     server.adopt(accepted);
@@ -100,7 +82,7 @@ describe('once the stop has begun', () => {
     const beganMs = performance.now();
     await waitFor(
       'its inactivity timeout has passed twice',
-      () => performance.now() - beganMs > 2 * OPTIONS.inactivityTimeoutMs,
+      () => performance.now() - beganMs > 2 * INACTIVITY_TIMEOUT_MS,
     );
     assert.equal(server.counters.refused.inactive, 0);
     await server.close(1000);
@@ -108,7 +90,10 @@ describe('once the stop has begun', () => {
   });
 
   it('lines that wait for room in the queue are counted', async (t) => {
-    const { server, connect } = await stage(t, { offer: () => false });
+    const { server, connect } = await stage(
+      t,
+      sinkOf(() => false),
+    );
     const { device, accepted } = await connect();
     server.adopt(accepted);
     device.send(`${IDENTIFY}{"a":1}\n{"a":2}\n{"a":3}\n{"a":`);
@@ -117,13 +102,13 @@ describe('once the stop has begun', () => {
     assert.equal(server.heldLines, 3);
   });
 
-  it('a device that begins to read its replies adds no lines to what has to be finished', async (t) => {
+  it('a device that begins to read its replies adds no further lines', async (t) => {
     const broker = await silentBroker(t, { partitions: 3 });
     const gateway = await startGateway({
       KAFKA_BROKERS: broker.bootstrap,
       KAFKA_TOPIC_DEAD_LETTERS: '',
       KAFKA_NUM_PARTITIONS: '3',
-      // So small that lines are left in the connection when its replies are not read.
+      // So small that lines stay in the connection when the device does not read its replies.
       TCP_JOB_QUEUE_SIZE: '10',
       KAFKA_REQUEST_TIMEOUT: '60s',
     });
@@ -136,8 +121,8 @@ describe('once the stop has begun', () => {
     };
     slow.socket.on('drain', flood);
     flood();
-    await waitFor('it is behind with its replies, and lines are left', () => isStuck(gateway));
-    // The stop waits for the confirmation of this one until its soft deadline.
+    await waitFor('the device is behind with its replies, and lines are left', () => isStuck(gateway));
+    // The stop waits until its soft deadline for the confirmation of this reading.
     const other = await Device.identified(gateway.port);
     t.after(() => other.destroy());
     other.sendMessages({ type: 'metrics', seq: 1, data: { t: 1 } });
@@ -145,13 +130,13 @@ describe('once the stop has begun', () => {
     const { lines } = gateway.snapshot();
     const stopped = gateway.stop();
     slow.resume();
-    await waitFor('it has caught up', () => gateway.snapshot().connections.paused === 0);
+    await waitFor('the device has read its replies', () => gateway.snapshot().connections.paused === 0);
     assert.deepEqual(await stopped, { complete: true, unconfirmed: 0 });
     assert.equal(gateway.snapshot().lines.received, lines.received);
     assert.deepEqual(await other.restCodes(), ['stored', 'shutdown']);
   });
 
-  it('what neither Kafka nor the disk takes is counted to the line, wherever it waits', async (t) => {
+  it('lines that neither Kafka nor the disk takes are counted exactly, wherever they wait', async (t) => {
     const spool = mkdtempSync(join(tmpdir(), 'sluice-stop-'));
     t.after(() => rmSync(spool, { recursive: true, force: true }));
     const gateway = await startGateway({
@@ -162,7 +147,7 @@ describe('once the stop has begun', () => {
       TCP_JOB_QUEUE_SIZE: '10',
     });
     t.after(() => gateway.stop());
-    // A file where the log's directory would be: the spool cannot take anything.
+    // A file in the place of the log's directory: the spool cannot take anything.
     writeFileSync(join(spool, 'weather.metrics.raw~unplaced'), '');
     const device = await Device.identified(gateway.port);
     t.after(() => device.destroy());

@@ -1,12 +1,11 @@
-// What a device hears of its records' fate, with the test in the place of workers and Kafka.
+// The `stored` replies of a connection, and the bytes of its lines. The test plays workers and Kafka.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { pino } from 'pino';
-import type { Job, JobSink, JobSource, Session } from '../../src/queue/job.ts';
-import { Acceptor } from '../../src/server/acceptor.ts';
-import { TcpServer } from '../../src/server/tcp-server.ts';
+import type { Job, JobSource, Session } from '../../src/queue/job.ts';
+import type { TcpServer } from '../../src/server/tcp-server.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { waitFor } from '../support/wait.ts';
+import { listen, sinkOf } from './stage.ts';
 
 const NO_LINE = { bytes: new Uint8Array(0), start: 0, end: 0 };
 
@@ -15,54 +14,26 @@ const textOf = ({ bytes, start, end }: Job) => Buffer.from(bytes.subarray(start,
 interface Served {
   readonly server: TcpServer;
   readonly port: number;
-  /** Jobs as they came; each is the test's to finish. */
+  /** Jobs in their order. The test has to finish each. */
   readonly jobs: Job[];
-  /** Connections that found no room may try again. */
+  /** Connections that found no room try again. */
   readonly onRoom: () => void;
 }
 
 async function serve(t: TestContext, hasRoom: (job: Job) => boolean = () => true): Promise<Served> {
   const jobs: Job[] = [];
   const waiting: JobSource[] = [];
-  const sink: JobSink = {
-    offer: (job) => hasRoom(job) && jobs.push(job) > 0,
+  const sink = sinkOf((job) => hasRoom(job) && jobs.push(job) > 0, {
     awaitRoom: (source) => void waiting.push(source),
-    forget: () => {},
-    stats: { depth: 0, capacity: 1, bytes: 0, capacityBytes: 1 },
-  };
-  const acceptorOptions = {
-    host: '127.0.0.1',
-    port: 0,
-    maxConnections: 10,
-    maxConnectionsPerIp: 0,
-    keepaliveMs: 0,
-  };
-  const options = {
-    maxLineBytes: 65_536,
-    identifyTimeoutMs: 10_000,
-    inactivityTimeoutMs: 120_000,
-    lineTimeoutMs: 30_000,
-    queueFull: 'pause' as const,
-  };
-  const log = pino({ level: 'silent' });
-  const server = new TcpServer(options, { sink, log });
-  server.start();
-  const acceptor = new Acceptor(acceptorOptions, log);
-  const { port } = await acceptor.listen((socket) => {
-    server.adopt(socket);
-    return true;
   });
-  t.after(async () => {
-    acceptor.close();
-    await server.close(0);
-  });
+  const { server, port } = await listen(t, sink);
   const onRoom = () => {
     for (const source of waiting.splice(0)) source.onRoom();
   };
   return { server, port, jobs, onRoom };
 }
 
-/** A connection that has sent `count` lines which a worker took, asking for the seqs 1 to `count`. */
+/** A connection from which a worker took `count` lines with the seqs 1 to `count`. */
 async function withLines(
   t: TestContext,
   count: number,
@@ -84,7 +55,7 @@ async function withLines(
 const stored = (seq: number) => `{"type":"ack","status":"stored","seq":${seq}}`;
 
 describe('stored', () => {
-  it('is said for each confirmation that tells something new, cumulatively', async (t) => {
+  it('comes for each confirmation with a higher seq', async (t) => {
     const { device, session } = await withLines(t, 5);
     for (const seq of [2, 2, 1, 4]) session.stored(seq);
     session.alive();
@@ -93,7 +64,7 @@ describe('stored', () => {
     assert.match(await device.readLine(), /alive/);
   });
 
-  it('comes after the error of a line before it', async (t) => {
+  it('comes after the error of an earlier line', async (t) => {
     const { device, session } = await withLines(t, 2);
     session.refuse({ code: 'invalid_message', message: 'no', seq: 1 }, NO_LINE);
     session.stored(2);
@@ -101,7 +72,7 @@ describe('stored', () => {
     assert.equal(await device.readLine(), stored(2));
   });
 
-  it('of the last seq ends a connection whose device has closed its half, and no earlier one', async (t) => {
+  it('of the last seq ends a half-closed connection, an earlier one does not', async (t) => {
     const { device, session } = await withLines(t, 3);
     device.halfClose();
     session.stored(2);
@@ -111,7 +82,7 @@ describe('stored', () => {
     assert.deepEqual(await device.rest(), [stored(3)]);
   });
 
-  it('is said only with its newest number to a device that was not reading meanwhile', async (t) => {
+  it('comes only with the newest seq for a device that did not read meanwhile', async (t) => {
     const { port, jobs, server } = await serve(t);
     const device = await Device.connect(port, { reads: false });
     device.send(`${IDENTIFY}x\n`);
@@ -136,7 +107,7 @@ describe('stored', () => {
     await waitFor('no pause', () => server.counters.paused === 0);
   });
 
-  it('to a connection that is gone does nothing', async (t) => {
+  it('does nothing if the connection has ended', async (t) => {
     const { device, session, server } = await withLines(t, 1);
     device.reset();
     await waitFor('the end', () => server.activeConnections === 0);
@@ -146,8 +117,8 @@ describe('stored', () => {
   });
 });
 
-describe('a line in a worker’s hands', () => {
-  it('keeps the connection of a device that has closed its half open until it is done', async (t) => {
+describe('a line that a worker has taken', () => {
+  it('keeps a half-closed connection open until it is done', async (t) => {
     const { port, jobs } = await serve(t);
     const device = await Device.identified(port);
     device.send('x\ny');
@@ -161,7 +132,7 @@ describe('a line in a worker’s hands', () => {
     assert.deepEqual(await device.rest(), ['{"type":"ack","status":"alive"}']);
   });
 
-  it('keeps its bytes while those of other devices come and go', async (t) => {
+  it('keeps its bytes while lines of other devices come and go', async (t) => {
     const { port, jobs } = await serve(t);
     const devices = await Promise.all(Array.from({ length: 8 }, () => Device.identified(port)));
     const wanted = new Map<string, string>();
@@ -174,7 +145,7 @@ describe('a line in a worker’s hands', () => {
         device.send(`${line}\n`);
       }
       await new Promise(setImmediate);
-      // A worker takes what has waited for long: by then the memory of many reads was used again.
+      // Lines are taken late, when the memory of many reads was used again.
       for (let left = jobs.length - 500; left > 0; left--) check(jobs.shift());
     }
     await waitFor('all lines', () => {
@@ -192,7 +163,7 @@ describe('a line in a worker’s hands', () => {
     }
   });
 
-  it('that finds no room keeps its bytes too, and those behind it', async (t) => {
+  it('keeps its bytes also if it found no room, and so do the lines behind it', async (t) => {
     let held = true;
     const isHeld = (job: Job) => textOf(job).startsWith('held');
     const { port, jobs, onRoom } = await serve(t, (job) => !held || !isHeld(job));
@@ -216,7 +187,7 @@ describe('a line in a worker’s hands', () => {
     for (const { session } of jobs) session.done();
   });
 
-  it('keeps its bytes while later ones arrive', async (t) => {
+  it('keeps its bytes while later lines arrive', async (t) => {
     const { port, jobs } = await serve(t);
     const device = await Device.identified(port);
     const lines = Array.from({ length: 2000 }, (_, index) => `${index} ${'x'.repeat(index)}`);

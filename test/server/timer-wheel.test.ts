@@ -36,7 +36,7 @@ describe('TimerWheel', () => {
     clockMs = 0;
   });
 
-  it('fires once, not before the time asked for and at most two ticks after it', (t) => {
+  it('fires once, not early and at most two ticks late', (t) => {
     const wheel = startWheel(t);
     const owner = new Owner();
     wheel.schedule(owner, 1000);
@@ -49,7 +49,7 @@ describe('TimerWheel', () => {
     assert.equal(wheel.size, 0);
   });
 
-  it('fires early where the time is longer than the wheel, so that the owner can ask again', (t) => {
+  it('fires early if the delay is longer than the wheel, and the owner has to ask again', (t) => {
     const wheel = startWheel(t);
     const owner = new Owner();
     wheel.schedule(owner, 3_600_000);
@@ -57,7 +57,7 @@ describe('TimerWheel', () => {
     assert.equal(owner.firedAt.length, 1);
   });
 
-  it('keeps one timer an owner: a later schedule replaces it, cancel removes it', (t) => {
+  it('keeps one timer for each owner: schedule replaces it, cancel removes it', (t) => {
     const wheel = startWheel(t);
     const owner = new Owner();
     wheel.schedule(owner, 500);
@@ -84,7 +84,7 @@ describe('TimerWheel', () => {
     assert.equal(owner.firedAt.length, 1);
   });
 
-  it('lets go of every timer when it stops', (t) => {
+  it('forgets every timer when it stops', (t) => {
     const wheel = startWheel(t);
     const owners = Array.from({ length: 100 }, () => new Owner());
     owners.forEach((owner, index) => {

@@ -1,4 +1,4 @@
-// The two ways from a line to its record, in the real gateway.
+// A line becomes a record with the worker pool and without it, in the real gateway.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { startGateway } from '../support/gateway.ts';
 import { waitFor } from '../support/wait.ts';
 
 describe('TCP_USE_WORKER_POOL', () => {
-  it('true says how many workers and how large a queue it starts', async (t) => {
+  it('true logs how many workers and how large a queue it starts', async (t) => {
     const gateway = await startGateway({ TCP_WORKER_COUNT: '3', TCP_JOB_QUEUE_SIZE: '7' });
     t.after(() => gateway.stop());
     const said = gateway.log.map(({ msg }) => msg);
@@ -19,7 +19,7 @@ describe('TCP_USE_WORKER_POOL', () => {
     assert.deepEqual([queue.workers, queue.capacity], [3, 7]);
   });
 
-  it('false says so, and takes lines in order, one at a time, with all their replies', async (t) => {
+  it('false logs that, and takes lines in order, one at a time, with all replies', async (t) => {
     const gateway = await startGateway({ TCP_USE_WORKER_POOL: 'false' });
     t.after(() => gateway.stop());
     const said = gateway.log.map(({ msg }) => msg);
@@ -53,7 +53,7 @@ describe('TCP_USE_WORKER_POOL', () => {
   });
 
   for (const pool of ['true', 'false']) {
-    it(`${pool} with KAFKA_ASYNC=false stops in time although nothing is ever confirmed`, async (t) => {
+    it(`${pool} with KAFKA_ASYNC=false stops in time although no record is ever confirmed`, async (t) => {
       const before = process.getActiveResourcesInfo().length;
       const spool = mkdtempSync(join(tmpdir(), 'sluice-ingest-'));
       t.after(() => rmSync(spool, { recursive: true }));
@@ -63,7 +63,7 @@ describe('TCP_USE_WORKER_POOL', () => {
         KAFKA_ASYNC: 'false',
         SPOOL_DIR: spool,
       });
-      // A file where the log's directory would be: the spool cannot take anything.
+      // A file in the place of the log's directory: the spool cannot take anything.
       writeFileSync(join(spool, 'weather.metrics.raw~unplaced'), '');
       const device = await Device.identified(gateway.port);
       device.send('{"type":"metrics","data":{"a":1}}\n'.repeat(1000));

@@ -8,7 +8,7 @@ import { WorkerPool } from '../../src/workers/worker-pool.ts';
 import { NotingSession } from '../support/session.ts';
 import { waitFor } from '../support/wait.ts';
 
-/** Takes records while it has room; confirms them when told to. */
+/** Takes records while it has room, and confirms them when the test says so. */
 class ControlledSink implements RecordSink {
   readonly maxReadingBytes = 1_000_000;
   readonly appended: { session: Session; seq: number }[] = [];
@@ -75,14 +75,14 @@ describe('WorkerPool', () => {
       queue.close();
       await pool.finished();
       assert.equal(sink.appended.length, 20 * 500);
-      // seq has to rise, so one out of its place would have been refused.
+      // seq has to rise, so a line out of order would be refused.
       for (const session of sessions) {
         assert.deepEqual([session.accepted, session.finished, session.refused.length], [500, 500, 0]);
       }
     });
   }
 
-  it('takes no job while there is no room for its records, and goes on when there is', async () => {
+  it('takes no job while there is no room for records, and goes on when there is', async () => {
     const { queue, sink, pool } = start();
     const session = new NotingSession();
     sink.roomLeft = 0;
@@ -100,7 +100,7 @@ describe('WorkerPool', () => {
     assert.equal(session.accepted, 10);
   });
 
-  it('with awaitConfirmation takes no more than a slice a worker until its records are confirmed', async () => {
+  it('with awaitConfirmation takes one slice for each worker until its records are confirmed', async () => {
     const { queue, sink, pool } = start({ count: 3, awaitConfirmation: true });
     const session = new NotingSession();
     sink.confirming = false;
@@ -118,7 +118,7 @@ describe('WorkerPool', () => {
     assert.equal(session.accepted, 1000);
   });
 
-  it('lets the event loop have its turn between slices, which are smaller where lines are long', async () => {
+  it('gives the event loop a turn between slices, which are smaller if lines are long', async () => {
     for (const { padding, most } of [
       { padding: 0, most: 1000 },
       { padding: 900, most: 300 },
@@ -134,7 +134,7 @@ describe('WorkerPool', () => {
       while (sink.appended.length < 5000) {
         await nextTurn();
         const taken = sink.appended.length - before;
-        // Each of the workers may begin with a slice of its own.
+        // Each worker may begin with a slice.
         assert.ok(taken <= 8 * most, `${taken} in one turn`);
         before = sink.appended.length;
       }
@@ -143,7 +143,7 @@ describe('WorkerPool', () => {
     }
   });
 
-  it('takes what connections held back when the queue is closed, before it is finished', async () => {
+  it('takes the lines that connections hold after the queue is closed, before it finishes', async () => {
     const queue = new JobQueue({ capacity: 2, capacityBytes: 1e9 });
     const sink = new ControlledSink();
     const pool = new WorkerPool(queue, sink, { count: 2, awaitConfirmation: false });
@@ -161,7 +161,7 @@ describe('WorkerPool', () => {
     assert.equal(sink.appended.length, 50);
   });
 
-  it('ends where the records’ buffer is closed although jobs are left', async () => {
+  it('ends if the buffer for records is closed, although jobs are left', async () => {
     const { queue, sink, pool } = start();
     sink.roomLeft = 0;
     pool.start();

@@ -38,7 +38,7 @@ class BatchSink implements RecordSink {
     return TICKET;
   }
 
-  /** Once. */
+  /** May be called once. */
   async records(): Promise<Appended[]> {
     if (this.#notes.length === 0) return [];
     const { bytes: batch } = await this.#writer.seal(createCodec('none'));
@@ -146,7 +146,7 @@ describe('Worker', () => {
     assert.equal((await one()).value, `${head},"data":{${smuggled}}}`);
   });
 
-  it('turns a batch into records in order, of which the last confirms', async () => {
+  it('turns a batch into records in order, and the last one confirms the message', async () => {
     worker.handle(session.job('{"type":"metrics","seq":5,"data":[{"a":1},"a=2",{"a": 3}]}'));
     assert.deepEqual(
       (await sink.records()).map(({ value, seq, confirms }) => [value.slice(head.length), seq, confirms]),
@@ -159,7 +159,7 @@ describe('Worker', () => {
     assert.deepEqual([session.accepted, session.expected], [1, 5]);
   });
 
-  it('takes none of a batch of which one reading is wrong', async () => {
+  it('takes no reading of a batch if one is wrong', async () => {
     worker.handle(session.job('{"type":"metrics","seq":5,"data":[{"a":1},{"a":[]},{"a":3}]}'));
     assert.deepEqual(await sink.records(), []);
     assert.deepEqual(
@@ -169,7 +169,7 @@ describe('Worker', () => {
     assert.deepEqual([session.accepted, session.finished, session.lastSeq], [0, 1, -1]);
   });
 
-  it('refuses a seq that does not rise and goes on from the last one that was taken', async () => {
+  it('refuses a seq that does not rise above the last accepted one', async () => {
     const send = (seq: number, data = '{"a":1}') =>
       worker.handle(session.job(`{"type":"metrics","seq":${seq},"data":${data}}`));
     send(0);

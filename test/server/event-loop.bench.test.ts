@@ -1,0 +1,24 @@
+// How long one device can hold up the event loop.
+import assert from 'node:assert/strict';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { it } from 'node:test';
+import { Device, IDENTIFY } from '../support/device.ts';
+import { startGateway } from '../support/gateway.ts';
+import { RUBBISH } from './rubbish.ts';
+
+it('a device that sends only rubbish never holds up the event loop for a second', async (t) => {
+  const gateway = await startGateway();
+  t.after(() => gateway.stop());
+  for (const text of RUBBISH) {
+    const bad = await Device.connect(gateway.port);
+    const lag = monitorEventLoopDelay({ resolution: 5 });
+    lag.enable();
+    bad.send(IDENTIFY + text);
+    bad.halfClose();
+    await bad.rest(30_000);
+    lag.disable();
+    const longestMs = Math.round(lag.max / 1e6);
+    t.diagnostic(`${text.slice(0, 20).replaceAll('\n', ' ')}: ${longestMs} ms`);
+    assert.ok(longestMs < 1000, `the event loop stood still for ${longestMs} ms`);
+  }
+});

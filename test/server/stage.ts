@@ -1,0 +1,43 @@
+// A TcpServer behind a real port, with a sink that the test provides in place of queue and workers.
+import type { TestContext } from 'node:test';
+import { pino } from 'pino';
+import type { JobSink } from '../../src/queue/job.ts';
+import { Acceptor } from '../../src/server/acceptor.ts';
+import { TcpServer } from '../../src/server/tcp-server.ts';
+
+export const CONNECTION = {
+  maxLineBytes: 65_536,
+  identifyTimeoutMs: 10_000,
+  inactivityTimeoutMs: 120_000,
+  lineTimeoutMs: 30_000,
+  queueFull: 'pause',
+} as const;
+
+const PORT = { host: '127.0.0.1', port: 0, maxConnections: 10, maxConnectionsPerIp: 0, keepaliveMs: 0 };
+const log = pino({ level: 'silent' });
+
+/** A sink without a queue: `offer` handles the job. */
+export function sinkOf(offer: JobSink['offer'], others: Partial<JobSink> = {}): JobSink {
+  const stats = { depth: 0, capacity: 0, bytes: 0, capacityBytes: 0 };
+  return { offer, awaitRoom: () => {}, forget: () => {}, stats, ...others };
+}
+
+/** A server that the test connects sockets to. Its timers run. */
+export function startServer(t: TestContext, sink: JobSink, options = {}): TcpServer {
+  const server = new TcpServer({ ...CONNECTION, ...options }, { sink, log });
+  server.start();
+  t.after(() => server.close(0));
+  return server;
+}
+
+/** A server that listens. */
+export async function listen(t: TestContext, sink: JobSink): Promise<{ server: TcpServer; port: number }> {
+  const server = startServer(t, sink);
+  const acceptor = new Acceptor(PORT, log);
+  t.after(() => acceptor.close());
+  const { port } = await acceptor.listen((socket) => {
+    server.adopt(socket);
+    return true;
+  });
+  return { server, port };
+}
