@@ -18,6 +18,7 @@ const jobs = {
   'latency-test': (args) => become('dist/bench/latency/main.js', args),
   sustained: (args) => become('dist/bench/sustained/main.js', args),
   scaling: (args) => become('dist/bench/scaling/main.js', args),
+  recording: (args) => become('dist/scripts/recording.js', args),
   docs: (args) => become('dist/scripts/docs/main.js', args),
   build: () => {},
   check,

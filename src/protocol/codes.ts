@@ -60,17 +60,17 @@ export const CODES = {
   line_too_long: {
     effect: 'close',
     meaning: 'a line is longer than TCP_MAX_LINE_BYTES',
-    deviceShould: 'split or discard the line; reconnect and send what was not `stored` again',
+    deviceShould: 'split or discard the line; reconnect and send unconfirmed messages again',
   },
   line_timeout: {
     effect: 'close',
     meaning: 'a line has begun and did not end within TCP_LINE_TIMEOUT',
-    deviceShould: 'reconnect and send what was not `stored` again; write whole lines',
+    deviceShould: 'reconnect and send unconfirmed messages again; write whole lines',
   },
   inactive: {
     effect: 'close',
     meaning: 'nothing was received for TCP_INACTIVITY_TIMEOUT',
-    deviceShould: 'reconnect and send what was not `stored` again; send a keepalive every minute',
+    deviceShould: 'reconnect and send unconfirmed messages again; send a keepalive every minute',
   },
   server_full: {
     effect: 'close',
@@ -86,7 +86,7 @@ export const CODES = {
   slow_reader: {
     effect: 'close',
     meaning: 'the device does not read its replies',
-    deviceShould: 'reconnect and send what was not `stored` again; read replies while it writes',
+    deviceShould: 'reconnect and send unconfirmed messages again; read replies while it writes',
   },
 } as const satisfies Record<string, CodeEntry>;
 
