@@ -1,5 +1,5 @@
-// The text of docs/configuration.md and .env.example, from the settings' schema, the profiles and the list of
-// foreign names. Pure functions; docs.ts writes the files.
+// Builds docs/configuration.md and .env.example from the settings' schema, the profiles and the list of foreign names.
+// main.ts writes the files.
 import { FOREIGN_NAMES } from '../../src/config/names.ts';
 import { PROFILES } from '../../src/config/profiles.ts';
 import {
@@ -29,20 +29,20 @@ ${foreignSection()}`;
 }
 
 const INTRODUCTION = `# Configuration
-Settings are environment variables. A file \`.env\` in the working directory may hold them too; \`.env.example\` is one to copy. What counts, in this order: the environment, \`.env\`, the profile, the default. An empty value is the same as none, except where the tables say what empty means.
+Settings are environment variables. A file \`.env\` in the working directory can hold them too; copy \`.env.example\` to begin with. The order of precedence is: environment, \`.env\`, profile, default. An empty value counts as not set, unless the tables below give it a meaning.
 
-\`sluice --print-config\` prints every setting with its value and where it comes from, as lines of an environment file; passwords stay hidden. It starts nothing.
+\`sluice --print-config\` prints every setting with its value and origin as lines of an environment file. It hides passwords and starts nothing.
 
 ## How values are written
 | kind | examples | notes |
 |---|---|---|
-| duration | \`500ms\`, \`10s\`, \`2m\`, \`1h\`, \`1.5s\`, \`1m30s\`, \`0\` | Go's syntax, with the units ns, us, ms, s, m, h. A number without a unit is refused, except 0. Parts of a millisecond are rounded up |
+| duration | \`500ms\`, \`10s\`, \`2m\`, \`1h\`, \`1.5s\`, \`1m30s\`, \`0\` | Go's syntax, with the units ns, us, ms, s, m, h. A number without a unit is refused, except 0. Fractions of a millisecond are rounded up |
 | size | \`65536\`, \`64KiB\`, \`1MiB\`, \`1.5GiB\`, \`64KB\` | KiB, MiB, GiB, TiB are powers of 1024; KB, MB, GB, TB are powers of 1000; no unit means bytes |
-| yes or no | \`true\`, \`1\`, \`t\`, \`yes\`, \`on\`; \`false\`, \`0\`, \`f\`, \`no\`, \`off\` | capitals do not matter, neither in a choice from a list |
-| list | \`kafka-1:9092,kafka-2:9092,[::1]:9092\` | divided by commas |
+| yes or no | \`true\`, \`1\`, \`t\`, \`yes\`, \`on\`; \`false\`, \`0\`, \`f\`, \`no\`, \`off\` | upper and lower case are the same, also in a choice from a list |
+| list | \`kafka-1:9092,kafka-2:9092,[::1]:9092\` | separated by commas |
 
 ## Wrong settings
-The gateway starts with none or all of its settings understood. Otherwise it prints every problem at once on standard error, each with the variable, its value and what is allowed, and ends with exit code 78; nothing was started, and starting again without a change is useless (systemd: \`RestartPreventExitStatus=78\`). A misspelt name is a problem too and is answered with the nearest real one:
+If a setting is wrong, the gateway does not start. It prints all problems at once on standard error, each with the variable, its value and the allowed values, and ends with exit code 78. Another start without a change would fail too (systemd: \`RestartPreventExitStatus=78\`). A misspelt name is also a problem; the message names the nearest setting:
 \`\`\`
 $ TCP_PORT=80800 KAFKA_BROKER=kafka:9092 sluice
 sluice: 2 problems in the settings, nothing was started
@@ -50,7 +50,7 @@ sluice: 2 problems in the settings, nothing was started
   TCP_PORT="80800" (environment) is not allowed; allowed: a whole number from 0 to 65535
 All settings: docs/configuration.md
 \`\`\`
-A setting marked "not built yet" is accepted, so that one environment file serves later versions too; where it is set to something else than its default, a warning says that it has no effect.
+A setting marked "not built yet" is accepted, so that an environment file also fits later versions. If it is not at its default, a warning says that it has no effect.
 
 ## Examples
 \`\`\`
@@ -61,7 +61,7 @@ KAFKA_SASL_MECHANISM=scram-sha-512
 KAFKA_SASL_USERNAME=sluice
 KAFKA_SASL_PASSWORD=...
 
-# a large fleet, but with the batches of one's own choice
+# a large fleet with a batch timeout of its own
 PROFILE=large
 KAFKA_BATCH_TIMEOUT=50ms
 
@@ -88,17 +88,17 @@ function profilesSection(): string {
     ]),
   );
   return `## Profiles
-\`PROFILE\` names a set of values for a situation. One at a time; a variable set by hand wins over it.
+\`PROFILE\` selects one set of values for a situation. A setting that is given wins over the profile.
 ${textTable(['profile', 'sets', 'because'], rows)}
 `;
 }
 
 function foreignSection(): string {
   return `## Names that are left alone
-A name that begins with \`TCP_\`, \`KAFKA_\`, \`SPOOL_\`, \`HTTP_\`, \`STATS_\` or \`SHUTDOWN_\` must be one of the above. Other software puts some such names into an environment; these are ignored:
+A name that begins with \`TCP_\`, \`KAFKA_\`, \`SPOOL_\`, \`HTTP_\`, \`STATS_\` or \`SHUTDOWN_\` must be a setting. Other software sets some variables with such names, which are ignored:
 ${FOREIGN_NAMES.map(({ why }) => `- ${why}`).join('\n')}
 
-A Kubernetes service called \`tcp\` or \`http\` sets \`TCP_PORT\` or \`HTTP_PORT\` itself. That is a real setting with a wrong value and so a problem; \`enableServiceLinks: false\` in the pod's specification ends it.
+A Kubernetes service called \`tcp\` or \`http\` sets \`TCP_PORT\` or \`HTTP_PORT\` to a wrong value, which is a problem. Set \`enableServiceLinks: false\` in the pod's specification.
 `;
 }
 
@@ -106,7 +106,7 @@ export function envExample(): string {
   const sections = groups.map(
     ({ title, names }) => `# --- ${title} ---\n${names.map(exampleLines).join('\n')}`,
   );
-  return `# Every setting with its default. Copy this file to .env and take the # from the lines you change.
+  return `# Every setting with its default. Copy this file to .env and remove the # from lines that you change.
 # Limits, syntax and profiles: docs/configuration.md. Generated by \`npm run docs\`; do not edit.
 
 ${sections.join('\n\n')}

@@ -1,5 +1,5 @@
-// The command line's grammar (commander): which command, which answer needs no gateway. Starts nothing and
-// reads no settings.
+// Parses the command line with commander into a request for main.ts. It prints help, the version and usage errors, but
+// starts nothing and reads no settings.
 import { Command, CommanderError, Option } from 'commander';
 import { addLoadCommand } from '../../load/command/command.ts';
 import type { LoadOptions } from '../../load/command/options.ts';
@@ -13,18 +13,18 @@ export type Request =
   | { readonly run: 'load'; readonly options: LoadOptions }
   | { readonly run: 'nothing'; readonly exitCode: number };
 
-/** `args` without node and script. Help, version and complaints are written from here. */
+/** @param args without node and script */
 export function parseCommandLine(args: readonly string[], version: string): Request {
   let serve = false;
   let serverProcess = false;
   let spool: SpoolCommand | undefined;
   let load: LoadOptions | undefined;
   const program = new Command('sluice')
-    .description('Newline JSON from devices over TCP in, confirmed Kafka records out.')
+    .description('Takes newline JSON from devices over TCP and turns it into confirmed Kafka records.')
     .version(version, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
-    .option('--print-config', 'print every setting, its value and where it comes from; secrets stay hidden')
+    .option('--print-config', 'print every setting with its value and origin; secrets stay hidden')
     .addHelpText('after', () => settingsHelp())
     .allowExcessArguments()
     .exitOverride()
@@ -35,10 +35,10 @@ export function parseCommandLine(args: readonly string[], version: string): Requ
     });
   program
     .command('serve')
-    .description('start the gateway (also without a command)')
+    .description('start the gateway; the default without a command')
     .allowExcessArguments(false)
     .helpOption('-h, --help', 'print this help')
-    // For the gateway itself: one of its TCP_PROCESSES.
+    // The gateway starts its own server processes with this flag.
     .addOption(new Option(SERVER_PROCESS_FLAG).hideHelp())
     .action((options: { serverProcess?: true }) => {
       serve = true;
@@ -66,11 +66,11 @@ export function parseCommandLine(args: readonly string[], version: string): Requ
 
 function settingsHelp(): string {
   return `
-Settings come from the environment and from .env in the working directory, the environment first:
+Settings come from the environment and from .env in the working directory. The environment wins:
 ${Object.values(GROUPS)
   .map((title) => `  ${title}`)
   .join('\n')}
-All of them with defaults and limits: docs/configuration.md, and as a file to copy: .env.example
+docs/configuration.md lists all settings with defaults and limits; .env.example is a file to copy.
 
 Exit codes: 0 stopped in order, 1 failed start or hard stop, 64 wrong command line, 70 a bug, 78 wrong settings, or a spool that is in use or newer than this program`;
 }

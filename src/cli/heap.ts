@@ -1,27 +1,27 @@
-// How V8 keeps the gateway's objects. Almost all of them either live as long as a connection or are gone with the turn
-// (docs/decisions/0015).
+// Keeps the heap of V8 small. Almost all objects of the gateway live either as long as a connection or for one turn of
+// the event loop (docs/decisions/0015).
 import { constants, type NodeGCPerformanceDetail, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
-/** More collections of the young generation a second than this are worth more memory. */
+/** With more collections of the young generation a second, the young generation may grow. */
 const MAX_COLLECTIONS_PER_SECOND = 150;
-/** Both halves together: what loading the program makes of them at most. */
+/** Limit of both halves together: their size after the program is loaded. */
 const MAX_YOUNG_BYTES = 16 * 2 ** 20;
 const LOOK_EVERY_MS = 1000;
-/** While it may grow, which takes a few collections. */
+/** How often to look while the young generation may grow, which takes a few collections. */
 const LOOK_CLOSELY_MS = 20;
 
-/** Missing in Node's types: what it documents of an entry of type `gc`. */
+/** An entry of type `gc` as Node documents it. Node's types lack it. */
 interface CollectionEntry {
   readonly entryType: string;
   readonly detail?: NodeGCPerformanceDetail;
 }
 
 /**
- * Keeps V8's young generation from growing while connections come, and lets it shrink for good while there is little to
- * do. Otherwise it doubles up to two halves of 16 MiB (--max-semi-space-size of a 64-bit Node), and mostly keeps them:
- * 3 KB for each of 10,000 connections that are idle ever after. Under load it may grow to what the program began with.
- * To be called before the first devices come.
+ * Keeps V8's young generation from growing while connections come, and lets it shrink while the gateway is idle. By
+ * default it doubles up to two halves of 16 MiB (--max-semi-space-size of a 64-bit Node) and mostly keeps them, which is
+ * 3 KB for each of 10,000 idle connections. Under load it may grow to its size after the program's start.
+ * Call it before the first devices connect.
  */
 export function keepYoungGenerationSmall(): void {
   let collections = 0;
@@ -36,7 +36,7 @@ export function keepYoungGenerationSmall(): void {
     const perSecond = (collections * 1000) / (nowMs - lastMs);
     collections = 0;
     const mayGrow = perSecond > MAX_COLLECTIONS_PER_SECOND && youngBytes() < MAX_YOUNG_BYTES;
-    // V8 reads it whenever it might grow.
+    // V8 reads this flag each time it decides about growing.
     setFlagsFromString(`--semi-space-growth-factor=${mayGrow ? 2 : 1}`);
     setTimeout(look, mayGrow ? LOOK_CLOSELY_MS : LOOK_EVERY_MS, nowMs).unref();
   };

@@ -1,5 +1,5 @@
-// The output of commands: messages for people on standard error, and lines on a stream. It waits for a slow reader and
-// reports one that is gone.
+// Writes the output of commands: messages for people on standard error, and lines on a stream. It waits for a slow
+// reader and reports one that is gone.
 import { printable } from '../config/printable.ts';
 
 const NEWLINE = Buffer.from('\n');

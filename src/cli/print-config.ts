@@ -1,11 +1,12 @@
-// The settings in force as lines of an environment file, each that is not a default with its origin.
+// Prints the settings in force as lines of an environment file. Settings that are not defaults have a remark with their
+// origin.
 import type { Loaded } from '../config/load.ts';
 import { printable } from '../config/printable.ts';
 import { aboutSetting, GROUPS, SETTING_NAMES, type SettingName } from '../config/settings.ts';
 
 type Config = Pick<Extract<Loaded, { ok: true }>, 'texts' | 'origins'>;
 
-/** The text can be saved as a `.env` that means the same, but for secrets, which it only mentions. */
+/** Saved as `.env`, the text gives the same settings except for secrets, which it only mentions. */
 export function printConfig(config: Config): string {
   const groups = Object.entries(GROUPS).map(([group, title]) => {
     const names = SETTING_NAMES.filter((name) => aboutSetting(name).group === group);
@@ -16,7 +17,7 @@ export function printConfig(config: Config): string {
 
 function settingLines(name: SettingName, { texts, origins }: Config): string[] {
   const text = texts[name];
-  // On a line of its own: Docker and systemd take a remark behind a value for a part of it.
+  // On a line of its own: Docker and systemd take a remark behind a value as part of the value.
   const remark = origins[name] === 'default' ? [] : [`# ${originText[origins[name]]}:`];
   if (aboutSetting(name).secret && text !== '')
     return [`# ${name} is set, hidden (${originText[origins[name]]})`];
@@ -30,7 +31,7 @@ const originText = {
   environment: 'from the environment',
 } as const;
 
-/** Bare where that is clear to every reader of such files, else in a quote that dotenv takes literally. */
+/** Bare if every program that reads such files understands it, else in quotes that dotenv takes literally. */
 function envValue(text: string): string {
   const shown = printable(text);
   if (/^[^\s#'"`\\$]*$/.test(shown)) return shown;

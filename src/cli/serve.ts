@@ -1,12 +1,12 @@
-// The life of the gateway as a process: start, signals, stop, exit codes. Decides nothing about devices or Kafka.
+// Runs the gateway as a process: start, signals, stop and exit codes. It decides nothing about devices or Kafka.
 import type { App, StopResult } from '../app.ts';
 import type { Logger } from '../log/logger.ts';
 
-/** sysexits.h EX_SOFTWARE: a bug; the state is unknown, so nothing is tidied up. */
+/** sysexits.h EX_SOFTWARE: a bug. The state is unknown, so the process ends at once. */
 const EXIT_BUG = 70;
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
-/** Returns when the gateway is up; from then on signals rule. */
+/** Resolves once the gateway is up. From then on a signal stops it. */
 export async function serve(create: () => App, log: Logger): Promise<void> {
   let app: App;
   try {
@@ -33,7 +33,7 @@ export async function serve(create: () => App, log: Logger): Promise<void> {
   try {
     await app.start();
   } catch (error) {
-    // A start that a signal broke off is not a failure; stop() tells how it ended.
+    // A signal broke off the start. That is no failure; stop() reports the result.
     if (stopping) return;
     log.fatal({ code: codeOf(error) }, startFailure(error));
     await exit(log, exitCodeOf(error));
@@ -44,7 +44,7 @@ async function stop(app: App, log: Logger): Promise<void> {
   const { complete, unconfirmed } = await app.stop();
   if (complete) log.info('stopped');
   else log.error({ unconfirmed }, hardStop(unconfirmed));
-  // Not left to an empty event loop: a connection someone forgot must not outlive the promised time.
+  // Explicitly: a handle that someone forgot to close must not keep the process alive.
   await exit(log, complete ? 0 : 1);
 }
 
@@ -54,7 +54,7 @@ function hardStop(unconfirmed: StopResult['unconfirmed']): string {
   return 'stopped hard: SHUTDOWN_TIMEOUT passed before all records were confirmed or in the spool';
 }
 
-/** Any error nobody expected ends the process: going on with half a state could confirm what is not durable. */
+/** An unexpected error ends the process: with a broken state it could confirm records that are not durable. */
 export function exitOnBugs(log: Logger): void {
   const end = (kind: string) => (error: unknown) => {
     log.fatal({ err: error instanceof Error ? error : new Error(String(error)) }, kind);
@@ -85,7 +85,7 @@ function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** An error of the start that is the settings' fault brings its own exit code (78). */
+/** An error that comes from the settings has an exit code of its own (78). */
 function exitCodeOf(error: unknown): number {
   const exitCode = (error as { exitCode?: unknown } | null)?.exitCode;
   return typeof exitCode === 'number' ? exitCode : 1;

@@ -1,5 +1,5 @@
-// What must hold between settings, and what is allowed but worth a warning. Each check speaks only where all
-// the settings it looks at were readable, so that one bad value is not reported twice.
+// Checks settings against each other, and warns of allowed but risky ones. A check is silent unless all the settings
+// that it reads are valid, so that one bad value is not reported twice.
 import { accessSync, constants, statSync } from 'node:fs';
 import { sizeText } from './kinds.ts';
 import { quoted } from './printable.ts';
@@ -21,7 +21,7 @@ export function crossProblems(settings: Partial<Settings>): string[] {
 function batchProblems(settings: Partial<Settings>): string[] {
   const problems: string[] = [];
   const { KAFKA_BATCH_BYTES: batch, KAFKA_BUFFER_BYTES: buffer } = settings;
-  // One open and one sent batch for each of two busy partitions is the least that keeps records flowing.
+  // With less room than for one open and one sent batch of two busy partitions, records would stop flowing.
   if (batch !== undefined && buffer !== undefined && batch > buffer / 4) {
     problems.push(
       `KAFKA_BATCH_BYTES=${sizeText(batch)} is more than a quarter of KAFKA_BUFFER_BYTES=${sizeText(buffer)}; ` +
@@ -31,7 +31,7 @@ function batchProblems(settings: Partial<Settings>): string[] {
   return problems;
 }
 
-/** What is too small even for a single process; with more of them fewer are started (shares.ts). */
+/** Settings that are too small for a single process. If they suffice for some, fewer are started (shares.ts). */
 function shareProblems(settings: Partial<Settings>): string[] {
   const { TCP_MAX_LINE_BYTES: line, KAFKA_BATCH_BYTES: batch } = settings;
   if (line === undefined || batch === undefined) return [];
@@ -39,7 +39,7 @@ function shareProblems(settings: Partial<Settings>): string[] {
   return shares.flatMap(({ name, needBytes, reason }) => {
     const have = settings[name];
     if (have === undefined || have >= needBytes) return [];
-    // Said already: the batch is too large for this buffer.
+    // batchProblems() has reported this already.
     if (name === 'KAFKA_BUFFER_BYTES' && batchProblems(settings).length > 0) return [];
     return [
       `${name}=${sizeText(have)} is too small for ${reason}; allowed here: at least ${roundedUp(needBytes)}`,
@@ -47,7 +47,7 @@ function shareProblems(settings: Partial<Settings>): string[] {
   });
 }
 
-/** Consumers of one topic must never find what was meant for another. */
+/** Consumers of one topic must never find another topic's records. */
 function topicProblems(settings: Partial<Settings>): string[] {
   const names = ['KAFKA_TOPIC_METRICS', 'KAFKA_TOPIC_ALARMS', 'KAFKA_TOPIC_DEAD_LETTERS'] as const;
   const seen = new Map<string, string>();
@@ -92,7 +92,7 @@ function encryptionProblems(settings: Partial<Settings>): string[] {
   const problems: string[] = [];
   if (cert && key === null) problems.push('KAFKA_SSL_KEY is not set, but KAFKA_SSL_CERT needs it');
   if (key && cert === null) problems.push('KAFKA_SSL_CERT is not set, but KAFKA_SSL_KEY needs it');
-  // Certificates without encryption mean that someone believes to be encrypted and is not.
+  // Whoever sets certificates without encryption believes that the connection is encrypted.
   for (const name of ['KAFKA_SSL_CA', 'KAFKA_SSL_CERT', 'KAFKA_SSL_KEY'] as const) {
     if (ssl === false && settings[name])
       problems.push(`${name} is set, but KAFKA_SSL=false; allowed: KAFKA_SSL=true with it`);
@@ -123,7 +123,7 @@ function unreadable(path: string): string | undefined {
   }
 }
 
-/** `chosen` tells what a person set to something else than its default, as opposed to what a profile did. */
+/** @param chosen whether a person, and not a profile, set this to something else than its default */
 export function settingWarnings(settings: Settings, chosen: (name: SettingName) => boolean): string[] {
   const warnings: string[] = [];
   if (settings.KAFKA_REQUIRED_ACKS !== -1) {

@@ -1,9 +1,9 @@
-// The kinds of value a setting can have: text in, typed value out, and the one sentence that says what is
-// allowed. No I/O and no names of settings.
+// Defines the kinds of value that a setting can have. Each parses text to a typed value and describes the allowed values.
+// No I/O and no names of settings.
 import { isIP } from 'node:net';
 import * as z from 'zod';
 
-/** `schema` takes the text of a variable; `allowed` is what an operator reads when it is refused, and in the docs. */
+/** `schema` parses the text of a variable; `allowed` is shown in the docs and if a value is refused. */
 export interface Kind<T> {
   readonly allowed: string;
   readonly schema: z.ZodType<T, string>;
@@ -25,7 +25,7 @@ function kind<T>(allowed: string, parse: (text: string) => T | undefined): Kind<
   return { allowed, schema };
 }
 
-/** Empty text becomes null: off, or not given. */
+/** Empty text becomes null, which means off or not given. */
 export function optional<T>(inner: Kind<T>): Kind<T | null> {
   return kind(`${inner.allowed}, or empty`, (text) => (text === '' ? null : parseWith(inner, text)));
 }
@@ -41,7 +41,7 @@ export function whole({ min, max }: Range): Kind<number> {
   });
 }
 
-/** A whole number from a range, or one value outside it that has a meaning of its own. */
+/** A whole number from a range, or one special value outside of it. */
 export function wholeOr(special: number, meaning: string, range: Range): Kind<number> {
   const inner = whole(range);
   return kind(`${special} (${meaning}) or ${inner.allowed}`, (text) =>
@@ -52,7 +52,7 @@ export function wholeOr(special: number, meaning: string, range: Range): Kind<nu
 const TRUE_WORDS = new Set(['true', 't', '1', 'yes', 'on']);
 const FALSE_WORDS = new Set(['false', 'f', '0', 'no', 'off']);
 
-/** Go's strconv.ParseBool, for old environment files, and the four words people write besides. */
+/** The words of Go's strconv.ParseBool, for environment files of the Go server, and yes, no, on and off. */
 export function flag(): Kind<boolean> {
   return kind('true or false (also 1, t, yes, on and 0, f, no, off)', (text) => {
     const word = text.toLowerCase();
@@ -77,8 +77,8 @@ const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Milliseconds from Go's duration syntax (time.ParseDuration): `500ms`, `1.5s`, `1m30s`, bare `0`. A part of a
- * millisecond counts as a whole one, so that no small value turns into 0, which means off for some settings.
+ * Milliseconds from Go's duration syntax (time.ParseDuration): `500ms`, `1.5s`, `1m30s`, bare `0`. Fractions of a
+ * millisecond are rounded up, so that no small value becomes 0, which means off for some settings.
  */
 export function parseDuration(text: string): number | undefined {
   if (/^[+-]?0$/.test(text)) return 0;
@@ -88,7 +88,7 @@ export function parseDuration(text: string): number | undefined {
   for (const [, amount, unit] of (match[2] ?? '').matchAll(/([\d.]+)(ns|us|µs|μs|ms|s|m|h)/gu)) {
     ms += Number(amount) * (DURATION_UNITS_MS[unit ?? ''] ?? Number.NaN);
   }
-  // 1.1 * 1000 is a hair above 1100: cut to nanoseconds before rounding up.
+  // 1.1 * 1000 is slightly above 1100, so the sum is cut to nanoseconds before it is rounded up.
   const upwards = Math.ceil(Math.round(ms * 1e6) / 1e6);
   return match[1] === '-' ? -upwards : upwards;
 }
@@ -115,7 +115,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   tb: 1e12,
 };
 
-/** Bytes from `65536`, `64KiB`, `1.5MiB`, `1MB` (decimal). Capitals do not matter; a lone K or M is refused as unclear. */
+/** Bytes from `65536`, `64KiB`, `1.5MiB`, `1MB` (decimal), in any case. A bare K or M is refused as ambiguous. */
 export function parseSize(text: string): number | undefined {
   const match = /^(\d{1,16}(?:\.\d{1,9})?) ?([a-z]*)$/i.exec(text);
   const unit = SIZE_UNITS[(match?.[2] ?? '?').toLowerCase()];
@@ -138,7 +138,7 @@ export function text(allowed: string, pattern: RegExp): Kind<string> {
   return kind(allowed, (value) => (pattern.test(value) ? value : undefined));
 }
 
-/** No underscore in DNS, but Docker service names have it. */
+/** DNS has no underscore, but names of Docker services do. */
 const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})$/;
 
 export function host(): Kind<string> {
@@ -154,9 +154,9 @@ export function topic(): Kind<string> {
 
 const MAX_BROKERS = 100;
 
-/** `host:port` list; an IPv6 address stands in brackets. Empty text is an empty list, an empty entry is refused. */
+/** A list of `host:port`, IPv6 addresses in brackets. Empty text is an empty list; an empty entry is refused. */
 export function brokers(): Kind<readonly string[]> {
-  const allowed = `up to ${MAX_BROKERS} of host:port divided by commas, IPv6 as [::1]:9092, or empty`;
+  const allowed = `up to ${MAX_BROKERS} host:port, separated by commas, IPv6 as [::1]:9092, or empty`;
   return list(allowed, MAX_BROKERS, (entry) => {
     const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(entry);
     if (match === null) return false;
@@ -169,7 +169,7 @@ export function brokers(): Kind<readonly string[]> {
 const MAX_CIDRS = 1000;
 
 export function cidrs(): Kind<readonly string[]> {
-  const allowed = 'addresses or CIDR ranges divided by commas, such as 10.0.0.0/8,::1, or empty';
+  const allowed = 'addresses or CIDR ranges, separated by commas, such as 10.0.0.0/8,::1, or empty';
   return list(allowed, MAX_CIDRS, (entry) => {
     const [address = '', prefix, ...rest] = entry.split('/');
     const family = isIP(address);
@@ -187,7 +187,7 @@ function list(allowed: string, max: number, valid: (entry: string) => boolean): 
 }
 
 function isHost(value: string): boolean {
-  // Four numbers with dots are meant as an address: 10.0.0.256 must not pass as a name.
+  // Only digits and dots must be an address: 10.0.0.256 must not pass as a name.
   if (/^[\d.]+$/.test(value)) return isIP(value) === 4;
   return isIP(value) === 6 || HOST_NAME.test(value);
 }
@@ -201,7 +201,7 @@ function within({ min, max }: Range, value: number): number | undefined {
   return value >= min && value <= max ? value : undefined;
 }
 
-/** The largest unit that divides it: 90000 -> 90s, 7200000 -> 2h. */
+/** In the largest unit that divides it: 90000 -> 90s, 7200000 -> 2h. */
 export function durationText(ms: number): string {
   for (const unit of ['h', 'm', 's']) {
     const factor = DURATION_UNITS_MS[unit] ?? 1;

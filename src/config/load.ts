@@ -1,5 +1,5 @@
-// From an environment and a .env file to settings, or to every problem at once. The only place that reads
-// process.env and .env; it changes neither.
+// Loads the settings from the environment and a .env file, or reports every problem at once. Only this file reads
+// process.env and .env, and it changes neither.
 import { readFileSync } from 'node:fs';
 import { parse as parseDotenv } from 'dotenv';
 import { crossProblems, settingWarnings } from './checks.ts';
@@ -12,7 +12,7 @@ export type Origin = 'default' | 'profile' | '.env' | 'environment';
 
 export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** A file that need not exist; left out, none is read. */
+  /** The file may be missing. Left out, no file is read. */
   readonly dotenvPath?: string;
 }
 
@@ -21,7 +21,7 @@ export type Loaded =
       readonly ok: true;
       readonly settings: Settings;
       readonly origins: Readonly<Record<SettingName, Origin>>;
-      /** Each value as it was written, secrets included. */
+      /** Each value as its text, secrets included. */
       readonly texts: Readonly<Record<SettingName, string>>;
       readonly warnings: readonly string[];
     }
@@ -41,7 +41,7 @@ interface Given {
   readonly origin: Origin;
 }
 
-/** Order of precedence: environment, .env, profile, default. Never throws for what an operator wrote. */
+/** Order of precedence: environment, .env, profile, default. It throws for no input. */
 export function loadSettings({ env, dotenvPath }: LoadOptions): Loaded {
   const problems: string[] = [];
   const file = dotenvPath === undefined ? {} : readDotenv(dotenvPath, problems);
@@ -62,7 +62,7 @@ export function loadSettings({ env, dotenvPath }: LoadOptions): Loaded {
     if (result.success) values[name] = result.data;
     else problems.push(refused(name, found[name]));
   }
-  // Field by field, not as one object: the checks between settings then run although some field was refused.
+  // Each setting is parsed by itself, so that the checks between settings run although some setting was refused.
   problems.push(...crossProblems(values as Partial<Settings>));
   if (problems.length > 0) return { ok: false, problems };
 
@@ -90,7 +90,7 @@ function misspeltNames({ origin, values }: Source): string[] {
   return Object.entries(values).flatMap(([name, value]) => {
     const nearest = misspelt(name, value ?? '');
     if (nearest === undefined) return [];
-    // The value stays unsaid: a misspelt password is still a password.
+    // Without the value: a password under a misspelt name is still a password.
     return [`${printable(name)} (${origin}) is not a setting; the nearest real name is ${nearest}`];
   });
 }
@@ -101,13 +101,13 @@ function find(name: SettingName, sources: readonly Source[]): Given {
     const raw = values[name];
     if (raw === undefined) continue;
     const text = secret ? raw : raw.trim();
-    // A line `NAME=` in a file of settings means "not set", except where empty has a meaning.
+    // `NAME=` means "not set", unless empty has a meaning for this setting.
     if (text !== '' || empty !== undefined) return { text, origin };
   }
   return { text: byDefault, origin: 'default' };
 }
 
-/** A profile that does not exist adds nothing here; it is refused as a value of PROFILE. */
+/** Undefined for an unknown profile, which is refused as a value of PROFILE. */
 function profileSource(given: Given): Source | undefined {
   const name = settingsSchema.shape.PROFILE.safeParse(given.text).data;
   if (!name) return undefined;

@@ -1,7 +1,8 @@
-// Finds misspelt names among the variables of an environment. The rule:
-// - A name that begins with TCP_, KAFKA_, SPOOL_, HTTP_, STATS_ or SHUTDOWN_ (capitals or not) is meant for the
-//   gateway and must be one of its settings. LOG_ and PROFILE are too common to claim.
-// - Except the names that other software is known to leave in an environment, listed below, each with its source.
+// Finds misspelt names of settings among environment variables.
+//
+// - A name that begins with TCP_, KAFKA_, SPOOL_, HTTP_, STATS_ or SHUTDOWN_ (in any case) is meant for the gateway and
+//   must be one of its settings. LOG_ and PROFILE are too common for that.
+// - Names that other software is known to leave in an environment are exceptions. They are listed below.
 import { closest } from 'fastest-levenshtein';
 import { SETTING_NAMES, type SettingName } from './settings.ts';
 
@@ -13,7 +14,7 @@ interface Foreign {
   readonly why: string;
 }
 
-/** The exceptions; `docs/configuration.md` prints `why`. */
+/** The exceptions; docs/configuration.md shows `why`. */
 export const FOREIGN_NAMES: readonly Foreign[] = [
   { name: /^HTTP_PROXY$/i, why: '`HTTP_PROXY` and `http_proxy`: the proxy convention of curl and others' },
   {
@@ -35,14 +36,14 @@ export const FOREIGN_NAMES: readonly Foreign[] = [
   },
 ];
 
-/** The nearest real name where `name` claims to be a setting and is none; undefined where all is well. */
+/** The nearest setting if `name` looks like a setting and is none, otherwise undefined. */
 export function misspelt(name: string, value: string): SettingName | undefined {
   if (!OURS.test(name) || (SETTING_NAMES as readonly string[]).includes(name)) return undefined;
   const foreign = FOREIGN_NAMES.some((entry) => entry.name.test(name) && (entry.value?.test(value) ?? true));
   return foreign ? undefined : (closest(name.toUpperCase(), SETTING_NAMES) as SettingName);
 }
 
-/** A real name whose value is a service link comes from a Kubernetes service called `tcp` or `http`. */
+/** TCP_PORT or HTTP_PORT as set by a Kubernetes service called `tcp` or `http`. */
 export function isServiceLink(name: string, value: string): boolean {
   return name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//i.test(value);
 }

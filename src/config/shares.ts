@@ -1,33 +1,33 @@
-// The memory and the disk that one server process needs at the least, and so into how many processes the settings can
-// be divided. The only place with this arithmetic: the checks of the settings, the start and the buffer itself ask it.
+// Computes the memory and disk space that one server process needs, and so how many processes the settings allow. The
+// checks of the settings, the start and the buffer all use this arithmetic.
 import { sizeText } from './kinds.ts';
 import type { Settings } from './settings.ts';
 
 type Needs = Pick<Settings, 'TCP_MAX_LINE_BYTES' | 'KAFKA_BATCH_BYTES'>;
 type Totals = Pick<Settings, 'KAFKA_BUFFER_BYTES' | 'SPOOL_MAX_BYTES' | 'SPOOL_DEAD_BYTES'>;
 
-/** What 1000 readings of one message may add to their line: the record around each. */
+/** The record frames of the 1000 readings that one message may have, 1 KiB each. */
 const MESSAGE_FRAMES_BYTES = 1000 * 1024;
-/** How many times its length a line may take as records, at most. */
+/** Records take at most this many times the bytes of their line. */
 const LINE_GROWTH = 3;
-/** One batch gathers records while the one before it is on its way. */
+/** One batch fills while the one before is in flight. */
 const BATCHES = 2;
 const MIN_SPOOL_BYTES = 2 ** 20;
 
-/** What one message may take of KAFKA_BUFFER_BYTES at most: it is handled only while so much is free. */
+/** The most that one message may take of KAFKA_BUFFER_BYTES. Workers take a message only while this much is free. */
 export function messageBytes({ TCP_MAX_LINE_BYTES: line }: Pick<Needs, 'TCP_MAX_LINE_BYTES'>): number {
   return LINE_GROWTH * line + MESSAGE_FRAMES_BYTES;
 }
 
-/** A setting that is divided among the processes, and how much of it each of them needs. */
+/** A setting that is divided among the processes, with the share that each process needs. */
 export interface Share {
   readonly name: keyof Totals;
   readonly needBytes: number;
-  /** Why a process needs so much, to be read after "for". */
+  /** What the share is for, to be read after "for". */
   readonly reason: string;
 }
 
-/** With a smaller buffer devices would be paused for ever; with a smaller spool a batch would never find room in it. */
+/** With a smaller buffer devices would be paused for ever, and a batch would never fit into a smaller spool. */
 export function sharesOfProcess(settings: Needs): readonly Share[] {
   const { KAFKA_BATCH_BYTES: batch, TCP_MAX_LINE_BYTES: line } = settings;
   return [
@@ -50,13 +50,13 @@ export function sharesOfProcess(settings: Needs): readonly Share[] {
 }
 
 export interface ProcessCount {
-  /** At least 1 if the settings have passed the checks. */
+  /** At least 1 if the settings passed the checks. */
   readonly started: number;
-  /** The setting that allows no more, if fewer are started than were asked for. */
+  /** The setting that is too small, if fewer processes are started than were asked for. */
   readonly limit: (Share & { readonly haveBytes: number }) | undefined;
 }
 
-/** How many of the processes that were asked for can be started, so that each gets the share it needs. */
+/** How many of the processes asked for can be started so that each gets the shares it needs. */
 export function processesFor(settings: Needs & Totals, asked: number): ProcessCount {
   let started = asked;
   let limit: ProcessCount['limit'];
@@ -70,7 +70,7 @@ export function processesFor(settings: Needs & Totals, asked: number): ProcessCo
   return { started, limit };
 }
 
-/** What the start says if fewer processes run than were asked for. */
+/** The warning of the start if fewer processes run than were asked for. */
 export function fewerProcessesText(asked: number, { started, limit }: ProcessCount): string | undefined {
   if (limit === undefined) return undefined;
   const { name, haveBytes, needBytes } = limit;
@@ -80,7 +80,7 @@ export function fewerProcessesText(asked: number, { started, limit }: ProcessCou
   );
 }
 
-/** Whole KiB or MiB, never less than that many bytes. */
+/** As whole KiB or MiB, rounded up. */
 export function roundedUp(bytes: number): string {
   const unit = bytes > 16 * 2 ** 20 ? 2 ** 20 : 2 ** 10;
   return sizeText(Math.ceil(bytes / unit) * unit);

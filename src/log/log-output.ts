@@ -1,15 +1,15 @@
-// The way of log lines to standard output. Promises that whoever reads it can neither end nor block the
-// process: a reader that is gone (EPIPE) or a full disk (ENOSPC) loses lines, a stopped reader makes lines wait
-// up to a bound and then loses them, and what was lost is counted and said. Never throws.
+// Writes log lines to standard output so that its reader can neither end nor block the process. If the reader is gone
+// (EPIPE) or its disk is full (ENOSPC), lines are lost; if it has stopped, lines wait up to a bound and are then lost.
+// Lost lines are counted and reported. It never throws.
 //
-// Node's own stream is used because it writes pipes without blocking (measured on Linux, Node 20). pino's usual
-// destination does not fit: a write that blocks holds one of Node's threads, and process.exit waits for it.
-// Known limit: a terminal held with Ctrl-S blocks, as Node writes terminals synchronously.
+// It uses Node's own stream, which writes pipes without blocking (measured on Linux, Node 20). pino's destination does
+// not fit: a write that blocks holds one of Node's threads, and process.exit waits for it.
+// Known limit: Node writes terminals synchronously, so a terminal stopped with Ctrl-S blocks.
 
-/** What may wait for a slow reader: days of a quiet gateway's log, seconds of a loud one's. */
+/** The most that waits for a slow reader: days of a quiet gateway's log, seconds of a busy one's. */
 export const MAX_WAITING_BYTES = 2 ** 20;
 
-/** Asked of process.stdout; a test may bring its own. */
+/** The part of process.stdout that is used. */
 export interface OutputStream {
   write(line: string, done: (error?: Error | null) => void): boolean;
   readonly writableLength: number;
@@ -19,13 +19,13 @@ export interface OutputStream {
 
 export interface LogOutputOptions {
   readonly stream: OutputStream;
-  /** Turns pino's line into what is written. */
+  /** Turns a line from pino into the line to write. */
   readonly format: (line: string) => string;
-  /** Called when the reader goes on, with the number of lines it did not get. */
+  /** Called once the reader goes on, with the number of lines that were lost. */
   readonly onLost: (count: number) => void;
 }
 
-/** A pino destination: `write` for each line, `flush` before the end of the process. */
+/** A destination for pino: call `flush` before the process ends. */
 export class LogOutput {
   readonly #stream: OutputStream;
   readonly #format: (line: string) => string;
@@ -36,7 +36,7 @@ export class LogOutput {
     this.#stream = stream;
     this.#format = format;
     this.#onLost = onLost;
-    // An EPIPE without a listener ends the process. Each write's own callback counts its line.
+    // Without a listener EPIPE would end the process. The callback of each write counts its line.
     stream.on('error', () => {});
   }
 
@@ -45,7 +45,7 @@ export class LogOutput {
     else this.#stream.write(this.#format(line), this.#written);
   }
 
-  /** Calls back when all lines have left the process, or after `deadlineMs`: a stopped reader may never take them. */
+  /** Calls back once all lines have left the process, or after `deadlineMs` if the reader has stopped. */
   flush(done: () => void, deadlineMs = 1000): void {
     const endAt = performance.now() + deadlineMs;
     const look = (): void => {

@@ -1,5 +1,5 @@
-// The one logger: pino, as JSON for machines or readable for people, onto standard output. What a device sent
-// may stand in any value: it can forge neither a line nor a colour in either format.
+// Creates the logger: pino on standard output, as JSON for machines or as text for people. Values may hold anything that
+// a device sent. They can forge neither a line nor a colour in either format.
 import { type Logger, pino } from 'pino';
 import { isColorSupported, prettyFactory } from 'pino-pretty';
 import { printable } from '../config/printable.ts';
@@ -10,7 +10,7 @@ export type { Logger } from 'pino';
 
 export type LogSettings = Pick<Settings, 'LOG_LEVEL' | 'LOG_FORMAT'>;
 
-/** Before the process ends, wait for `log.flush(callback)`; it takes a second at most. */
+/** Wait for `log.flush(callback)` before the process ends. It takes at most a second. */
 export function createLogger(settings: LogSettings, stream: OutputStream = process.stdout): Logger {
   const terminal = stream.isTTY === true;
   const pretty = settings.LOG_FORMAT === 'pretty' || (settings.LOG_FORMAT === 'auto' && terminal);
@@ -30,12 +30,12 @@ export function createLogger(settings: LogSettings, stream: OutputStream = proce
   return log;
 }
 
-/** JSON escapes CR, LF and ESC by itself; C1 and bidirectional characters it leaves raw. */
+/** JSON itself escapes CR, LF and ESC, but not C1 and bidirectional characters. */
 function safeJson(line: string): string {
   return `${printable(line.trimEnd())}\n`;
 }
 
-/** In process and synchronous: a worker thread would lose the last lines of a process that fails. */
+/** Synchronous, because a worker thread would lose the last lines of a process that fails. */
 function prettyFormat(colorize: boolean): (line: string) => string {
   const prettify = prettyFactory({
     colorize,
@@ -46,14 +46,14 @@ function prettyFormat(colorize: boolean): (line: string) => string {
   return (line) => prettify(doublyEscaped(line.trimEnd()));
 }
 
-// One JSON escape at a time, so that the second half of `\\` is never taken for the start of another. The group
-// holds those that stay as they are.
+// Matches one JSON escape at a time, so that the second half of `\\` is not taken for the start of an escape. The group
+// matches escapes that stay as they are.
 const ESCAPE = /\\(?:(["\\/]|n(?= {4}at |caused by: ))|[a-z])/g;
 
 /**
- * pino-pretty prints what JSON escapes stand for, line feeds included. So every escape but those of quotes and
- * backslashes is escaped once more and shows as `\n`. The line feeds of a stack trace stay: what follows them is
- * indented or begins with "caused by", and so never looks like a line of the log.
+ * pino-pretty decodes JSON escapes, line feeds included. So every escape except those of quotes and backslashes is
+ * escaped again and shows as `\n`. The line feeds of a stack trace stay: the text behind them is indented or begins with
+ * "caused by", so it never looks like a log line.
  */
 function doublyEscaped(line: string): string {
   return printable(line).replace(ESCAPE, (whole, kept) => (kept === undefined ? `\\${whole}` : whole));

@@ -1,5 +1,5 @@
-// Keeps a repeated warning from filling the log: the first is said at once, the others are counted and said
-// together. Knows no logger; the caller says what to write.
+// Limits how often a repeated warning is logged: the first is reported at once, later ones are counted and reported
+// together. It knows no logger; the caller writes the line.
 
 export interface RateLimitOptions {
   readonly everyMs: number;
@@ -8,13 +8,13 @@ export interface RateLimitOptions {
 }
 
 export interface RateLimited {
-  /** Something happened once more. */
+  /** The event happened. */
   (): void;
-  /** Says at once what is still counted, if anything; for the end of the process. */
+  /** Reports at once any events still counted. Call it before the process ends. */
   flush(): void;
 }
 
-/** `emit` gets the number of calls it stands for: 1 for the first, then at most one call each `everyMs`. */
+/** `emit` gets the number of events: 1 for the first, then it is called at most once every `everyMs`. */
 export function rateLimited(options: RateLimitOptions, emit: (count: number) => void): RateLimited {
   const { everyMs, now = () => performance.now() } = options;
   let lastAt = Number.NEGATIVE_INFINITY;
@@ -35,7 +35,7 @@ export function rateLimited(options: RateLimitOptions, emit: (count: number) => 
     waiting += 1;
     const restMs = lastAt + everyMs - now();
     if (restMs <= 0) flush();
-    // Unref'ed: a warning still counted is no reason to stay alive.
+    // Unref'ed: a counted warning must not keep the process alive.
     else timer ??= setTimeout(flush, Math.ceil(restMs)).unref();
   };
 

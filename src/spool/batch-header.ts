@@ -1,11 +1,11 @@
-// Reading back what record-batch.ts writes: a batch's header in a file, its checks, and where to look for the
-// next one after damage. Format: https://kafka.apache.org/documentation/#recordbatch
+// Reads the header of a record batch in a file, checks the batch, and finds the next one after damage.
+// Format: https://kafka.apache.org/documentation/#recordbatch, written by record-batch.ts.
 import { crc32c } from './crc32c.ts';
 
 export const HEADER_BYTES = 61;
 const LENGTH_OFFSET = 12;
 const CRC_FROM = 21;
-/** No batch is larger: KAFKA_BATCH_BYTES goes up to 16 MiB. */
+/** No batch of ours is larger: KAFKA_BATCH_BYTES is at most 16 MiB. */
 export const MAX_BATCH_BYTES = 64 * 2 ** 20;
 
 export interface BatchHeader {
@@ -14,13 +14,13 @@ export interface BatchHeader {
   readonly bytes: number;
   readonly count: number;
   readonly maxTimestampMs: number;
-  /** -1n where the batch was never given a producer. */
+  /** -1n if the batch was never given a producer. */
   readonly producerId: bigint;
 }
 
 /**
- * The header at `at`, or undefined where these bytes cannot be one. Needs HEADER_BYTES of the buffer; says
- * nothing about the records behind it.
+ * The header at `at`, or undefined if the HEADER_BYTES there cannot be one. The records behind the header are not
+ * checked.
  */
 export function readHeader(buffer: Buffer, at: number): BatchHeader | undefined {
   if (buffer.length - at < HEADER_BYTES) return undefined;
@@ -37,17 +37,17 @@ export function readHeader(buffer: Buffer, at: number): BatchHeader | undefined 
   };
 }
 
-/** The batch's whole length as its header says, right or wrong. */
+/** The length of the whole batch by its header, which may be damaged. */
 export function lengthField(buffer: Buffer, at = 0): number {
   return buffer.readInt32BE(at + 8) + LENGTH_OFFSET;
 }
 
-/** True where the batch's bytes are those that were written. */
+/** True if the batch matches its checksum. */
 export function isIntact(batch: Buffer): boolean {
   return batch.readUInt32BE(17) === crc32c(batch.subarray(CRC_FROM));
 }
 
-// A leader epoch of -1 and the magic byte stand in every batch we write: five bytes to search for.
+// A leader epoch of -1 and the magic byte: five bytes that every batch of ours has.
 const SIGNATURE = Buffer.from([0xff, 0xff, 0xff, 0xff, 2]);
 const SIGNATURE_AT = 12;
 

@@ -1,15 +1,15 @@
-// Copies a chunk of a source's records into partitions' logs so that a crash at any point leaves each record in one log
-// that counts: the plan first, then the copies, which are hidden, then the source's cursor. Each of them is synced
-// before the next one begins. The copies show in the turn in which the source no longer has the records.
+// Copies a chunk of a source's records into partitions' logs. After a crash at any point each record counts in exactly
+// one log: the plan is written first, then the copies, which are hidden, then the source's cursor. Each step is synced
+// before the next begins. The copies become visible in the turn in which the source gives the records up.
 import type { PlanFile } from './placing-plan.ts';
 import type { SpoolLog } from './spool-log.ts';
 
-/** Records of a source as new batches for partitions' logs. */
+/** Records of a source, as new batches for the logs of their partitions. */
 export interface Chunk {
   readonly source: SpoolLog;
-  /** The source's offset after the last of them. */
+  /** The source's offset after the last record. */
   readonly to: number;
-  /** The number of partitions that they are placed for. */
+  /** The topic's number of partitions. */
   readonly partitions: number;
   /** By partition, in order. */
   readonly batches: ReadonlyMap<number, readonly Buffer[]>;
@@ -35,7 +35,7 @@ export class ChunkCopy {
   /**
    * Resolves when the chunk's records are in the partitions' logs and no longer in the source. Until then nobody else
    * may write to these logs.
-   * @throws the system's error; call it again to go on where it failed, and begin no other copy before
+   * @throws the system's error; the next call continues where this one failed, and no other copy may begin before
    */
   async run(): Promise<void> {
     const { source, to, batches } = this.#chunk;
@@ -53,7 +53,7 @@ export class ChunkCopy {
   async #begin(): Promise<void> {
     const { source, to, partitions, batches } = this.#chunk;
     for (const partition of batches.keys()) this.#targets.set(partition, await this.#openLog(partition));
-    // The plan says up to where the source has its records: a power cut must not take any of them.
+    // After a power cut the source must still have every record of the plan.
     await source.syncUpTo(to);
     const ends = [...this.#targets].map(([partition, log]) => [partition, log.nextOffset] as const);
     await this.#plan.write({ source: source.name, from: source.acknowledged, to, partitions, targets: ends });

@@ -1,5 +1,5 @@
-// CRC-32C (Castagnoli), the checksum of a record batch: native where the prebuilt package loads, otherwise the
-// table-driven form of RFC 3720 appendix B.4, some twenty times slower.
+// CRC-32C (Castagnoli), the checksum of a record batch. It is native if the prebuilt package loads, otherwise the
+// table-driven form of RFC 3720 appendix B.4, about twenty times slower.
 import { createRequire } from 'node:module';
 
 type Crc32c = (bytes: Uint8Array) => number;
@@ -22,11 +22,11 @@ export function portableCrc32c(bytes: Uint8Array): number {
   return (crc ^ -1) >>> 0;
 }
 
-/** The native function, or undefined where this platform has no prebuilt one. */
+/** The native function, or undefined if this platform has no prebuilt one. */
 export function nativeCrc32c(): Crc32c | undefined {
   try {
     const { crc32c } = createRequire(import.meta.url)('@node-rs/crc32') as { crc32c: Crc32c };
-    // A build that answers wrongly would make every batch CORRUPT_MESSAGE; RFC 3720's 32 zero bytes tell.
+    // With a wrong checksum Kafka would refuse every batch (CORRUPT_MESSAGE). RFC 3720 gives the one of 32 zero bytes.
     return crc32c(Buffer.alloc(32)) === 0x8a9136aa ? crc32c : undefined;
   } catch {
     return undefined;

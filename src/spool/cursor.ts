@@ -1,12 +1,12 @@
-// How far a log of the spool was acknowledged, and under which producer id it is being sent.
+// The file `cursor` of a log: how far the log was acknowledged, and as which producer it is being sent.
 //
-// - One file of two 64-byte slots, written in turn; the newer valid one counts, so a torn write costs one step.
-// - A slot: sequence number, acknowledged offset, then the assignment (first offset, producer id, epoch, first
-//   sequence), the end of what is being sent, the cluster (8 bytes) and the end of what was stamped for another
-//   cluster (6 bytes), then a CRC-32C of all that.
-// - The cursor may lag behind the truth (records are sent again), it must never be ahead of it.
-// - A file that cannot be read has no state, and one that cannot be opened is tried again at each write.
-// - The file is opened for the first write, and stays open then: hundreds of logs that wait for their topic must not
+// - The file has two 64-byte slots, written in turn. The newer valid slot counts, so a torn write costs one step.
+// - A slot: sequence number, acknowledged offset, the assignment (first offset, producer id, epoch, first sequence),
+//   the end of the batch being sent, the cluster (8 bytes), the end of the batches stamped for another cluster (6
+//   bytes), and a CRC-32C of the bytes before.
+// - The cursor may be behind Kafka, then records are sent again. It must never be ahead.
+// - A file that cannot be read has no state. One that cannot be opened is tried again at each write.
+// - The file is opened for the first write and then stays open. Hundreds of logs that wait for their topic must not
 //   take the descriptors that devices need.
 import { constants, type FileHandle, open, readFile } from 'node:fs/promises';
 import { crc32c } from './crc32c.ts';
@@ -16,7 +16,7 @@ import { isProcessLimit } from './read-errors.ts';
 const SLOT_BYTES = 64;
 const CRC_AT = 60;
 
-/** Unstamped batches from `fromOffset` on go out as this producer, with sequences counted from `firstSequence`. */
+/** Unstamped batches from `fromOffset` on are sent as this producer, with sequences from `firstSequence` on. */
 export interface Assignment {
   readonly fromOffset: number;
   readonly producerId: bigint;
@@ -25,18 +25,18 @@ export interface Assignment {
 }
 
 export interface CursorState {
-  /** Everything below this offset is in Kafka, or in other logs (chunk-copy.ts). */
+  /** Every record below this offset is in Kafka, or in other logs (chunk-copy.ts). */
   readonly acknowledged: number;
   readonly assignment: Assignment | undefined;
-  /** What is being sent as one batch, from `acknowledged` on, ends before this offset. */
+  /** Records from `acknowledged` up to this offset are being sent as one batch. */
   readonly sendingEnd: number | undefined;
-  /** The cluster that producer identities belong to, 0n if it is not known. */
+  /** The cluster that producer identities belong to, 0n if unknown. */
   readonly cluster: bigint;
-  /** Batches below this offset may carry a producer identity of another cluster, which says nothing here. */
+  /** Batches below this offset may carry a producer identity of another cluster, which is void here. */
   readonly foreignEnd: number;
 }
 
-/** The state of a log that was never sent from. */
+/** The state of a log from which nothing was ever sent. */
 export const NEW_CURSOR: CursorState = {
   acknowledged: 0,
   assignment: undefined,
@@ -57,8 +57,8 @@ export class Cursor {
   }
 
   /**
-   * Opens or creates the file; a damaged, empty or unusable one has no state.
-   * @throws the system's error if the process lacks something: that says nothing about the file
+   * Reads the file, or creates it. A damaged, empty or unusable file has no state.
+   * @throws the system's error if the process has reached one of its limits, which says nothing about the file
    */
   static async open(path: string): Promise<Cursor> {
     const cursor = new Cursor(path);
@@ -68,18 +68,18 @@ export class Cursor {
     return cursor;
   }
 
-  /** Undefined if nothing valid was found. */
+  /** Undefined if no valid slot was found. */
   get state(): CursorState | undefined {
     return this.#state;
   }
 
-  /** Writes the state; durable against a crash of the process, and of the machine once sync() resolved. */
+  /** Writes the state. It survives a crash of the process, and after sync() one of the machine. */
   async write(state: CursorState): Promise<void> {
     this.#state = state;
     await this.#write(state);
   }
 
-  /** Writes and syncs the state, and takes it over only then. @throws the system's error; then the state is as before */
+  /** Writes and syncs the state, and adopts it only then. @throws the system's error; then `state` is unchanged */
   async commit(state: CursorState): Promise<void> {
     await this.#write(state);
     await this.sync();
@@ -90,11 +90,11 @@ export class Cursor {
     const number = this.#number + 1;
     const file = await this.#open();
     await file.write(encode(number, state), 0, SLOT_BYTES, (number % 2) * SLOT_BYTES);
-    // Only now: after a failed write the next one goes to the same slot, and the other stays whole.
+    // Only now: after a failed write the next one must use the same slot, so that the other slot stays whole.
     this.#number = number;
   }
 
-  /** Its folder has another name now. */
+  /** The log's folder was renamed. */
   moved(path: string): void {
     this.#path = path;
   }
@@ -122,7 +122,7 @@ export class Cursor {
       if (newest === undefined) return;
       this.#number = newest.number;
       this.#state = newest.state;
-      // A process that was killed may have written this and not synced it. What a start does because of it outlasts it.
+      // A process that was killed may not have synced this state. This start acts on it, so it must be durable.
       await file.datasync();
     } finally {
       await this.#closeFile();
@@ -130,7 +130,7 @@ export class Cursor {
   }
 
   async #open(): Promise<FileHandle> {
-    // After the end another process may have the log.
+    // After close() another process may have the log.
     if (this.#isClosed) throw new Error('the cursor is closed');
     this.#file ??= open(this.#path, constants.O_RDWR | constants.O_CREAT, FILE_MODE);
     try {
@@ -143,7 +143,7 @@ export class Cursor {
 }
 
 /**
- * The state in a cursor's file, for those that only look. Undefined if the file is missing or holds nothing valid.
+ * The state in a cursor's file, without opening the log. Undefined if the file is missing or has no valid slot.
  * @throws the system's error if the file cannot be read
  */
 export async function readCursor(path: string): Promise<CursorState | undefined> {
@@ -199,7 +199,7 @@ function decode(file: Buffer, index: number): Slot | undefined {
       acknowledged: slot.readDoubleBE(8),
       assignment: fromOffset < 0 ? undefined : assignment,
       sendingEnd: sendingEnd < 0 ? undefined : sendingEnd,
-      // A cursor that an older version wrote has zeros here: no cluster is known.
+      // A cursor of an older version has zeros here: the cluster is unknown.
       cluster: slot.readBigUInt64BE(46),
       foreignEnd: slot.readUIntBE(54, 6),
     },

@@ -1,16 +1,16 @@
-// Deletes a spool directory in which no record is left, under its lock. It deletes only what a spool without records
-// leaves: logs with nothing but a cursor, layouts, the format, what an upgrade put aside. The file `lock` goes last, so
-// whoever opens the directory before that is refused, and afterwards finds either none or makes a new one.
+// Deletes a spool directory that holds no records, under its lock. It deletes only logs with nothing but a cursor,
+// layouts, the format and what an upgrade put aside. The file `lock` is deleted last, so that nobody can open the
+// directory before it is gone.
 import { readdir, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncDirectory } from './durable-file.ts';
 import { parseLogName } from './names.ts';
-import { syncDirectory } from './sync-directory.ts';
 
-/** Files of a directory without records; `.new` is what a crash leaves of one that was being replaced. */
+/** Files of a directory without records. `.new` is left if a crash interrupts the replacement of a file. */
 const REMAINS = /^(?:format|.+(?:\.layout|~l))(?:\.new)?$|^.+(?:\.placing|~p)\.new$/;
 const LOCK = 'lock';
 
-/** False, and nothing was deleted, if there is anything else. @throws the system's error */
+/** False, and nothing was deleted, if the directory holds anything else. @throws the system's error */
 export async function removeEmptyPart(directory: string): Promise<boolean> {
   const entries = await readdir(directory, { withFileTypes: true });
   const files: string[] = [];
@@ -27,7 +27,7 @@ export async function removeEmptyPart(directory: string): Promise<boolean> {
   for (const path of old) await rm(path, { recursive: true, force: true });
   for (const path of files) await unlink(path);
   await unlink(join(directory, LOCK));
-  // Somebody who was waiting may have locked a new file here: then it is that process's directory.
+  // A process that waited for the lock may have created a new lock file here. Then the directory is that process's.
   await rmdir(directory).catch(() => undefined);
   await syncDirectory(dirname(directory)).catch(() => undefined);
   return true;
@@ -38,7 +38,7 @@ async function isEmptyLog(path: string): Promise<boolean> {
 }
 
 async function removeLog(path: string): Promise<void> {
-  // Before the cursor: after a power cut its segments would come back without it, and be sent again.
+  // A power cut must not bring segments back without their cursor: they would be sent again.
   await syncDirectory(path);
   await rm(join(path, 'cursor'), { force: true });
   await rmdir(path);

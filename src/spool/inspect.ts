@@ -1,5 +1,5 @@
-// Looks at a spool directory from outside, also beside a running gateway: takes no lock, writes nothing, and
-// takes it that files grow and vanish meanwhile. Knows the file formats only by way of the files that own them.
+// Reads a spool directory for commands, also while a gateway runs. It takes no lock, writes nothing, and expects that
+// files grow and vanish meanwhile.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCursor } from './cursor.ts';
@@ -8,13 +8,13 @@ import { deadLettersDirectory, partsIn } from './parts.ts';
 import { type Found, scanSegment } from './segment-scan.ts';
 
 export interface LogPlace {
-  /** Index of the process whose part of the spool it is (parts.ts). */
+  /** Index of the process that owns this part of the spool (parts.ts). */
   readonly process: number;
   readonly kind: 'readings' | 'dead letters';
-  /** Of the readings. Dead letters have the name that their logs go by. */
+  /** The topic of the readings; for dead letters DEAD_LETTERS_NAME. */
   readonly topic: string;
   readonly log: LogKind;
-  /** The partition, or which of the gone logs it is (names.ts). */
+  /** The partition, or the `k` of a gone log (names.ts). */
   readonly number: number;
   readonly directory: string;
 }
@@ -23,7 +23,7 @@ export interface SegmentFile {
   readonly path: string;
   /** Offset of its first record. */
   readonly base: number;
-  /** Where the next segment begins; Infinity for the last one, which may be growing. */
+  /** The offset where the next segment begins; Infinity for the last segment, which may be growing. */
   readonly nextBase: number;
 }
 
@@ -33,8 +33,8 @@ export interface SetAside {
 }
 
 /**
- * Every log that has a directory here or in a process's part of it, by process, topic, kind and number; dead letters
- * follow the readings of their process.
+ * Every log in this directory and in the parts of processes below it, sorted by process, topic, kind and number. Dead
+ * letters follow the readings of their process.
  * @throws the system's error if the directory cannot be read
  */
 export async function listLogs(directory: string): Promise<LogPlace[]> {
@@ -77,7 +77,7 @@ export async function listSegments({ directory }: LogPlace): Promise<SegmentFile
   }));
 }
 
-/** Damaged bytes that recovery put into files of their own. */
+/** The files `*.bad`, with the damaged bytes that recovery set aside. */
 export async function listSetAside({ directory }: LogPlace): Promise<SetAside[]> {
   const names = (await namesIn(directory)).filter((name) => name.endsWith('.bad')).sort();
   const found = await Promise.all(
@@ -95,14 +95,14 @@ export async function bytesOf(path: string): Promise<number | undefined> {
   return (await unlessGone(stat(path)))?.size;
 }
 
-/** The offset below which everything is in Kafka. Undefined without a valid cursor. */
+/** The offset up to which Kafka has the log's records. Undefined without a valid cursor. */
 export async function readAcknowledged({ directory }: LogPlace): Promise<number | undefined> {
   return (await readCursor(join(directory, 'cursor')))?.acknowledged;
 }
 
 /**
- * The segment's content, as recovery would see it: batches that were written once more into the next segment are left
- * out, and a segment that has vanished has none.
+ * The segment's content as recovery would see it, without batches that were written again into the next segment. A
+ * segment that has vanished has no content.
  */
 export async function* readSegment(
   { path, base, nextBase }: SegmentFile,
@@ -123,7 +123,7 @@ export async function* readSegment(
   }
 }
 
-/** Where sending would begin: a cursor that points outside of the log's records says nothing (spool-log.ts). */
+/** The offset where sending would begin. A cursor that points outside of the log's records is ignored (spool-log.ts). */
 export function sendingFrom(acknowledged: number | undefined, first: number, end: number): number {
   return acknowledged === undefined || acknowledged < first || acknowledged > end ? first : acknowledged;
 }

@@ -1,5 +1,5 @@
-// The file with a topic's number of partitions, `{"partitions":n}`: the number that Kafka named last. It is only a hint,
-// so a missing or damaged one means that the number is not known until Kafka names it.
+// Owns the file with the number of partitions that Kafka last reported for a topic, `{"partitions":n}`. The number is a
+// hint: if the file is missing or damaged, the number is unknown until Kafka reports it.
 import { readFile } from 'node:fs/promises';
 import { replaceFile } from './durable-file.ts';
 
@@ -12,7 +12,7 @@ export async function readLayout(path: string): Promise<number | undefined> {
   }
 }
 
-/** Durable once it resolves. @throws the system's error; then the file is as it was */
+/** The number is durable once this resolves. @throws the system's error; then the file is unchanged */
 export function writeLayout(path: string, partitions: number): Promise<void> {
   return replaceFile(path, Buffer.from(`${JSON.stringify({ partitions })}\n`));
 }

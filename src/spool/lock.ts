@@ -1,9 +1,9 @@
-// One gateway a spool directory. The kernel's own file lock (flock) is taken through util-linux's `flock` on a
-// descriptor we keep: it ends with the process however that ends, and holds across containers. Without that command
-// a file with the owner's process id has to do.
+// Locks a spool directory, so that only one gateway uses it. The lock is the kernel's flock, taken with util-linux's
+// `flock` on a descriptor that we keep: it ends with the process in every case, and it holds across containers. Without
+// that command the lock is a file with the owner's process id.
 //
-// Whoever has the lock may delete the directory, the file `lock` last. So a lock counts only if its file still has its
-// name afterwards: otherwise it is one of a directory that is gone, and is taken again.
+// The owner of the lock may delete the directory, and deletes the file `lock` last. So a new lock counts only if the
+// file still has its name afterwards. Otherwise the directory was deleted meanwhile, and the lock is taken again.
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
@@ -21,22 +21,22 @@ import { removeEmptyPart } from './empty-part.ts';
 import { FILE_MODE, makeFolder } from './owner-only.ts';
 
 export interface SpoolLock {
-  /** Once; called again it does nothing. */
+  /** A second call does nothing. */
   release(): void;
   /**
-   * Deletes the directory while nobody else can open it, and lets the lock go. False if it holds anything but what a
-   * spool without records leaves: then all of that is still there, and the lock is still held.
-   * @throws the system's error; then some of what a spool without records leaves may be gone
+   * Deletes the directory while nobody else can open it, and releases the lock. False, with nothing deleted and the lock
+   * still held, if the directory holds records or other files (empty-part.ts).
+   * @throws the system's error; then some files of the empty spool may be gone
    */
   removeDirectory(): Promise<boolean>;
 }
 
-/** Another process works on this spool directory. */
+/** Another process uses this spool directory. */
 export class SpoolLockedError extends Error {
   readonly code = 'SPOOL_LOCKED';
-  /** sysexits.h EX_CONFIG: two gateways were given one SPOOL_DIR. */
+  /** sysexits.h EX_CONFIG: two gateways have the same SPOOL_DIR. */
   readonly exitCode = 78;
-  /** Who has it; undefined if that cannot be read. */
+  /** The owner, undefined if unknown. */
   readonly pid: number | undefined;
 
   constructor(directory: string, pid: number | undefined) {
@@ -48,7 +48,7 @@ export class SpoolLockedError extends Error {
   }
 }
 
-/** How long a start waits for a predecessor that is still stopping. */
+/** How a start waits for an earlier process that is still stopping. */
 export interface LockWait {
   readonly timeoutMs: number;
   /** Ends the wait. */
@@ -59,12 +59,12 @@ export interface LockWait {
 
 const RETRY_MS = 100;
 
-/** Another process may delete the directory each time just before it is locked. */
+/** Each try may fail because another process has just deleted the directory. */
 const MAX_TRIES = 100;
 
 /**
- * Makes the directory if there is none.
- * @throws SpoolLockedError if another process holds it, the system's error if the directory cannot be used
+ * Locks the directory, which is created if it is missing.
+ * @throws SpoolLockedError if another process holds the lock, the system's error if the directory cannot be used
  */
 export function lockSpool(directory: string): SpoolLock {
   for (let tries = 1; ; tries++) {
@@ -77,7 +77,7 @@ export function lockSpool(directory: string): SpoolLock {
   }
 }
 
-/** @throws SpoolLockedError if another process holds it, ENOENT if the file was deleted meanwhile */
+/** @throws SpoolLockedError if another process holds the lock, ENOENT if the file was deleted meanwhile */
 function lockFile(directory: string): SpoolLock {
   const path = join(directory, 'lock');
   const fd = openSync(path, 'a+', FILE_MODE);
@@ -89,7 +89,7 @@ function lockFile(directory: string): SpoolLock {
     checkName(fd, path);
     if (!isLocked) {
       const owner = readFileSync(fd, 'utf8').trim();
-      // Any other status: a file system that knows no locks.
+      // Any other status means that the file system has no locks, so the process id decides.
       if (status === 1 || isAlive(Number(owner)))
         throw new SpoolLockedError(directory, /^\d+$/.test(owner) ? Number(owner) : undefined);
     }
@@ -114,7 +114,7 @@ function heldLock(directory: string, { fd, isLocked }: { fd: number; isLocked: b
   const release = () => {
     if (!isHeld) return;
     isHeld = false;
-    // The process id in the file is all the lock there is.
+    // Without flock the file itself is the lock.
     if (!isLocked) rmSync(join(directory, 'lock'), { force: true });
     closeSync(fd);
   };
@@ -130,9 +130,9 @@ function heldLock(directory: string, { fd, isLocked }: { fd: number; isLocked: b
 }
 
 /**
- * As lockSpool, but waits while another process holds the lock: it may be what is left of a gateway whose first process
- * was killed. Whether it stops or goes on for ever cannot be seen from here, so the wait simply ends.
- * @throws SpoolLockedError after `timeoutMs`, the signal's reason when it is aborted
+ * As lockSpool, but waits while another process holds the lock. That may be a server process whose first process was
+ * killed and which is still stopping, or a gateway that goes on for ever, so the wait has a limit.
+ * @throws SpoolLockedError after `timeoutMs`, the signal's reason if it is aborted
  */
 export async function awaitSpoolLock(directory: string, wait: LockWait): Promise<SpoolLock> {
   const deadlineMs = performance.now() + wait.timeoutMs;
@@ -153,7 +153,7 @@ function writeOwner(fd: number): void {
     ftruncateSync(fd);
     writeSync(fd, `${process.pid}\n`);
   } catch {
-    // A full disk must not keep the gateway from starting.
+    // A full disk must not prevent the start.
   }
 }
 

@@ -1,9 +1,9 @@
-// What folders and files in a spool directory are called. One place builds each name, and one function reads it back.
+// Owns the names of folders and files in a spool directory. Each name is built and parsed here only.
 //
-// - `<topic>-<p>`: the log of a partition. `<topic>~unplaced`: of records whose partition is not certain.
-//   `<topic>~gone-<k>`: of a partition that the topic no longer has. `~` cannot occur in a topic's name.
-// - A file's name has 255 bytes and a topic's up to 249, so a long topic has short endings: `~u`, `~g<k>`, `~l`, `~p`.
-// - `process-<n>` is another process's part (parts.ts), so the logs of a topic called `process` are `process~<p>`.
+// - `<topic>-<p>` is the log of a partition, `<topic>~unplaced` the log of records whose partition is not certain, and
+//   `<topic>~gone-<k>` the log of a partition that the topic no longer has. No topic's name has a `~`.
+// - A file name has at most 255 bytes and a topic 249, so long topics get short endings: `~u`, `~g<k>`, `~l`, `~p`.
+// - `process-<n>` is the part of another process (parts.ts), so the logs of a topic `process` are `process~<p>`.
 import { readdir } from 'node:fs/promises';
 import { isPart } from './parts.ts';
 
@@ -12,7 +12,7 @@ export type LogKind = 'partition' | 'unplaced' | 'gone';
 export interface LogName {
   readonly topic: string;
   readonly kind: LogKind;
-  /** The partition, or the `k` of a gone log; 0 for the one `unplaced` log of a topic. */
+  /** The partition, or the `k` of a gone log; 0 for the `unplaced` log. */
   readonly number: number;
 }
 
@@ -26,10 +26,9 @@ const PATTERNS: readonly (readonly [LogKind, RegExp])[] = [
 const FILE = new RegExp(`^(${TOPIC})(?:\\.layout|\\.placing|~l|~p)$`);
 const KINDS = PATTERNS.map(([kind]) => kind);
 
-/** Longer topics have short endings. `.placing.new`, the longest ending of a file, still fits. */
+/** Longer topics have short endings. With this length the longest ending, `.placing.new`, fits into a file name. */
 const MAX_PLAIN_TOPIC = 243;
 
-/** The name of a log's folder. */
 export function logName({ topic, kind, number }: LogName): string {
   const isLong = topic.length > MAX_PLAIN_TOPIC;
   switch (kind) {
@@ -42,7 +41,7 @@ export function logName({ topic, kind, number }: LogName): string {
   }
 }
 
-/** Undefined for anything that logName() does not build: a part, a foreign folder, a number with leading zeros. */
+/** Undefined for a name that logName() does not build, such as a part or a number with leading zeros. */
 export function parseLogName(name: string): LogName | undefined {
   for (const [kind, pattern] of PATTERNS) {
     const match = pattern.exec(name);
@@ -53,17 +52,17 @@ export function parseLogName(name: string): LogName | undefined {
   return undefined;
 }
 
-/** The file with the topic's number of partitions. */
+/** The file with the topic's number of partitions (layout.ts). */
 export function layoutName(topic: string): string {
   return topic.length > MAX_PLAIN_TOPIC ? `${topic}~l` : `${topic}.layout`;
 }
 
-/** The file with the plan of the copy that is under way. */
+/** The file with the plan of the current copy (placing-plan.ts). */
 export function planName(topic: string): string {
   return topic.length > MAX_PLAIN_TOPIC ? `${topic}~p` : `${topic}.placing`;
 }
 
-/** The topics that have a log or a file here. @throws the system's error if the directory cannot be read */
+/** The topics that have a log or a file in this directory. @throws the system's error if it cannot be read */
 export async function topicsIn(directory: string): Promise<Set<string>> {
   const logs = await logsIn(directory);
   const entries = await readdir(directory, { withFileTypes: true });
@@ -71,7 +70,7 @@ export async function topicsIn(directory: string): Promise<Set<string>> {
   return new Set([...logs.map(({ topic }) => topic), ...files]);
 }
 
-/** Whose number of partitions or plan a file is; undefined for any other file. */
+/** The topic of a layout or plan; undefined for any other file. */
 function topicOfFile(name: string): string | undefined {
   const whole = name.replace(/\.new$/, '');
   const topic = FILE.exec(whole)?.[1];
@@ -79,7 +78,7 @@ function topicOfFile(name: string): string | undefined {
 }
 
 /**
- * The logs that have a folder here, by topic, kind and number.
+ * The logs that have a folder in this directory, sorted by topic, kind and number.
  * @throws the system's error if the directory cannot be read
  */
 export async function logsIn(directory: string): Promise<LogName[]> {

@@ -1,5 +1,5 @@
-// A spool holds what devices sent, so only its owner may read it: folders have mode 0700 and files 0600, whatever the
-// umask. What an older version left wider is narrowed at the start.
+// Makes a spool readable for its owner only, because it holds device data: folders have mode 0700 and files 0600,
+// whatever the umask. Wider modes that an older version left are narrowed at the start.
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { chmod, lstat, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -9,12 +9,12 @@ export const FOLDER_MODE = 0o700;
 export const FILE_MODE = 0o600;
 
 const OTHERS = 0o077;
-/** A folder that everybody may write to, such as /tmp, is not the spool's alone. */
+/** A folder with this bit, such as /tmp, is shared, so its mode is not changed. */
 const STICKY = 0o1000;
-/** The spool's own files beside its logs; others are not its to change. */
+/** The spool's own files beside its logs. Other files are not changed. */
 const OWN_FILE = /^(?:lock|format|.+(?:\.layout|\.placing|~l|~p))(?:\.new)?$/;
 
-/** Makes the folder, durably, if there is none. Folders above it are not the spool's: they get the usual mode. */
+/** Creates the folder, durably, if it is missing. Missing folders above it get the usual mode. */
 export function makeFolder(directory: string): void {
   make(dirname(directory), 0o777);
   make(directory, FOLDER_MODE);
@@ -27,13 +27,13 @@ function make(directory: string, mode: number): void {
   try {
     mkdirSync(directory, { mode });
   } catch (error) {
-    // Another process was faster.
+    // Another process created it meanwhile.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   syncFolder(dirname(directory));
 }
 
-/** Also if the folder was there: a process that was killed may have made it and not synced its name. */
+/** Called even if the folder existed: a process that was killed may not have synced its name. */
 function syncFolder(directory: string): void {
   try {
     const folder = openSync(directory, 'r');
@@ -43,19 +43,19 @@ function syncFolder(directory: string): void {
       closeSync(folder);
     }
   } catch {
-    // Somebody else's folder may not be ours to read. Its names are durable by the time that it was made.
+    // We may lack the right to read a folder of somebody else. Then its names are long durable.
   }
 }
 
-/** A folder that others can still read, because its mode cannot be changed. */
+/** A folder that other users can still read, because its mode cannot be changed. */
 export interface WideFolder {
   readonly path: string;
   readonly code: string;
 }
 
 /**
- * Narrows the modes of a spool's folder and of its logs' folders, and of the files in those that were too wide.
- * @returns the first one that stays wide, or null: a start does not fail because of it
+ * Narrows the modes of a spool's folder, of its logs' folders, and of the files in those that were too wide.
+ * @returns the first folder that stays wide, or null. A start does not fail because of it
  */
 export async function narrowModes(directory: string): Promise<WideFolder | null> {
   const own = await narrowFolder(directory, (name) => OWN_FILE.test(name));
@@ -69,7 +69,7 @@ export async function narrowModes(directory: string): Promise<WideFolder | null>
 async function narrowFolder(folder: string, isOwn: (name: string) => boolean): Promise<WideFolder | null> {
   try {
     const { mode } = await lstat(folder);
-    // Nobody else gets at what is in a narrow one.
+    // Files in a narrow folder are out of reach for other users.
     if ((mode & OTHERS) === 0) return null;
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);

@@ -1,5 +1,5 @@
-// One partition's way through the disk: batches in, grouped so that one sync serves many; batches out in the
-// same order, each with the producer's identity it was first sent with. Retries what the disk refuses, for ever.
+// Writes one partition's batches to its log in their order, grouped so that one sync serves many. It retries a failed
+// write until it succeeds, and never reads the log or talks to Kafka.
 import { setTimeout as pause } from 'node:timers/promises';
 import { SpoolFullError, type SpoolLog } from './spool-log.ts';
 
@@ -9,13 +9,13 @@ export interface Writable {
 }
 
 export interface PartitionSpoolEvents<T extends Writable> {
-  /** These batches are durable, in order. */
+  /** These batches are durable. They come in order. */
   durable(batches: readonly T[]): void;
-  /** The disk refuses (the reason) or takes again (null). */
+  /** The disk refuses writes for this reason, or takes them again (null). */
   trouble(reason: string | null): void;
 }
 
-/** Bytes written and synced at once at most. */
+/** The largest group that is written and synced at once. */
 const GROUP_BYTES = 4 * 2 ** 20;
 const RETRY_MS = 500;
 
@@ -53,10 +53,10 @@ export class PartitionSpool<T extends Writable> {
     }
   }
 
-  /** Takes back what is not being written, for when Kafka takes batches and the disk does not. */
+  /** Takes all batches back unless some are being written. Used if Kafka takes batches and the disk does not. */
   takeBack(): T[] {
     if (this.#writing.length > 0) return [];
-    // A try at writing may have given them the spool's offsets; Kafka wants them counted from zero.
+    // A failed write may have set the log's offsets. Kafka wants base offset zero.
     for (const { bytes } of this.#pending) bytes?.writeBigInt64BE(0n, 0);
     return this.#pending.splice(0);
   }
@@ -69,23 +69,23 @@ export class PartitionSpool<T extends Writable> {
         await this.log.append(group.flatMap(({ bytes }) => bytes ?? []));
         this.#writing = [];
         this.#groupBytes = GROUP_BYTES;
-        this.#recovered();
+        this.#endTrouble();
         this.#events.durable(group);
       } catch (error) {
         this.#writing = [];
         this.#pending.unshift(...group);
-        // A single batch may fit if the whole group does not, which can be larger than the cap.
+        // A single batch may fit if the group does not: a group can be larger than the cap.
         this.#groupBytes = 0;
         this.#isFailing = true;
         this.#events.trouble(reasonOf(error));
         await pause(RETRY_MS, undefined, { signal: this.#signal }).catch(() => undefined);
       }
     }
-    this.#recovered();
+    this.#endTrouble();
     this.#isRunning = false;
   }
 
-  #recovered(): void {
+  #endTrouble(): void {
     if (this.#isFailing) this.#events.trouble(null);
     this.#isFailing = false;
   }

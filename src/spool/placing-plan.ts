@@ -1,31 +1,30 @@
-// The plan of the copy that is under way from one log into several partitions' logs. It is on disk before the copy
-// begins, so that a start after a crash can cut an unfinished copy off again.
+// Owns the file with the plan of the current copy from one log into several partitions' logs. The plan is on disk before
+// the copy begins, so that a start after a crash can cut off an unfinished copy.
 //
-// - The file: a CRC-32C (4 bytes) of the rest, the length of the JSON (4 bytes), the JSON. It is written over in place.
-// - A file that is missing, torn or damaged means that no copy had begun: a copy begins only after its plan is synced.
-// - A plan whose source is acknowledged up to `to` is finished.
+// - The file: a CRC-32C (4 bytes) of the rest, the length of the JSON (4 bytes), the JSON. It is overwritten in place.
+// - If the file is missing, torn or damaged, no copy had begun: a copy begins only after its plan is synced.
+// - A plan is finished if its source is acknowledged up to `to`.
 import { type FileHandle, open, readFile, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32c } from './crc32c.ts';
+import { refuseShortWrite, syncDirectory } from './durable-file.ts';
 import { FILE_MODE } from './owner-only.ts';
-import { refuseShortWrite } from './short-write.ts';
-import { syncDirectory } from './sync-directory.ts';
 
 export interface PlacingPlan {
-  /** The name of the source's folder. */
+  /** The source's folder. */
   readonly source: string;
   /** The source's offsets [from, to) are copied. */
   readonly from: number;
   readonly to: number;
-  /** The number of partitions that records are placed for. */
+  /** The topic's number of partitions. */
   readonly partitions: number;
-  /** Each target partition, and the offset at which its log ended before the copy. */
+  /** Each target partition, with the end of its log before the copy. */
   readonly targets: readonly (readonly [partition: number, offset: number])[];
 }
 
 const HEAD_BYTES = 8;
 
-/** Undefined if there is no plan, or none that was ever complete. @throws the system's error if it cannot be read */
+/** Undefined if there is no complete plan. @throws the system's error if the file cannot be read */
 export async function readPlan(path: string): Promise<PlacingPlan | undefined> {
   let file: Buffer;
   try {
@@ -37,7 +36,7 @@ export async function readPlan(path: string): Promise<PlacingPlan | undefined> {
   return decode(file);
 }
 
-/** Removes the plan, durably: a stale one must not be found beside logs of a later time. */
+/** Removes the plan, durably. A start must not apply a stale plan to newer logs. */
 export async function removePlan(path: string): Promise<void> {
   try {
     await unlink(path);
@@ -48,7 +47,7 @@ export async function removePlan(path: string): Promise<void> {
   await syncDirectory(dirname(path));
 }
 
-/** Writes plans, one over the other. */
+/** Writes plans, each over the one before. */
 export class PlanFile {
   readonly path: string;
   #file: FileHandle | undefined;
@@ -58,7 +57,7 @@ export class PlanFile {
     this.path = path;
   }
 
-  /** Durable once it resolves. @throws the system's error; then the copy must not begin */
+  /** The plan is durable once this resolves. @throws the system's error; then the copy must not begin */
   async write(plan: PlacingPlan): Promise<void> {
     this.#file ??= await open(this.path, 'w', FILE_MODE);
     const bytes = encode(plan);

@@ -1,9 +1,9 @@
-// What an error means that the system gives when a segment is read.
+// Tells errors of the disk from limits of the process when a segment cannot be read.
 
-/** Records that the disk does not give back. */
+/** Records that the disk fails to read. */
 export interface Unreadable {
   readonly path: string;
-  /** The offsets [from, to); without `to` it is not known how many they are. */
+  /** The offsets [from, to); `to` is null if the end is unknown. */
   readonly from: number;
   readonly to: number | null;
   /** The system's code, such as EIO. */
@@ -12,7 +12,7 @@ export interface Unreadable {
 
 const PROCESS_LIMITS = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR'];
 
-/** The process lacks something, and the disk is well: that says nothing about the segment. */
+/** The process has reached a limit (descriptors, memory) or was interrupted. The disk is well. */
 export function isProcessLimit(error: unknown): boolean {
   return PROCESS_LIMITS.includes(reasonOf(error));
 }

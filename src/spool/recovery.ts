@@ -1,22 +1,20 @@
-// What a start does with the segment files it finds: cuts off what was never finished, sets damage aside, and never
-// refuses. Memory is bounded by the scan's window, however much there is.
-import { type FileHandle, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+// Repairs the segment files of a log at a start: cuts off unfinished writes and sets damaged bytes aside. Damage never
+// stops a start. Memory is bounded by the scan's window, whatever the size of the log.
+import { type FileHandle, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { BatchHeader } from './batch-header.ts';
-import { FILE_MODE } from './owner-only.ts';
+import { refuseShortWrite, syncDirectory, withFile } from './durable-file.ts';
 import { isProcessLimit, reasonOf, type Unreadable } from './read-errors.ts';
 import { scanSegment, segmentBase } from './segment-scan.ts';
-import { refuseShortWrite } from './short-write.ts';
-import { syncDirectory } from './sync-directory.ts';
 
 export interface Segment {
   readonly base: number;
   path: string;
   bytes: number;
-  /** The offset after its last record. */
+  /** The offset after the last record. */
   end: number;
   oldestMs: number;
-  /** The disk did not give all of it back, or damage in it could not be copied aside: never deleted, only put away. */
+  /** The disk failed to read some of it, or damage could not be copied aside. The file is moved aside, never deleted. */
   unreadable: boolean;
 }
 
@@ -28,14 +26,14 @@ interface Found {
 }
 
 /**
- * Repairs the segments of a log's directory and says what it found, oldest first.
- * @throws the system's error if the directory cannot be read, or if the process lacks what it needs to read it
+ * Repairs the segments in a log's directory and reports them, oldest first.
+ * @throws the system's error if the directory cannot be read, or if the process reaches one of its limits
  */
 export async function recoverSegments(directory: string) {
   const names = (await readdir(directory)).filter((name) => /^\d{20}\.log$/.test(name)).sort();
   const found: Found = { cutBytes: 0, badBatches: 0, badRecords: 0, unreadable: [] };
   const segments: Segment[] = [];
-  // Backwards, because a segment ends where the next one that holds something begins.
+  // Newest first, because a segment ends where the next one that holds a batch begins.
   for (const name of names.reverse()) {
     const segment = await recoverSegment(join(directory, name), segments[0]?.base ?? Infinity, found);
     if (segment !== undefined) segments.unshift(segment);
@@ -43,7 +41,7 @@ export async function recoverSegments(directory: string) {
   return { segments, ...found };
 }
 
-/** Removes every batch from `offset` on, durably, the newest first. A crash on the way leaves less to remove. */
+/** Removes every batch from `offset` on, durably, the newest first. After a crash the next start removes the rest. */
 export async function cutSegments(segments: Segment[], offset: number): Promise<void> {
   for (let last = segments.at(-1); last !== undefined && last.end > offset; last = segments.at(-1)) {
     const kept = last.base < offset ? await startOf(last, offset) : newSegment(last.base, last.path);
@@ -58,31 +56,26 @@ export async function cutSegments(segments: Segment[], offset: number): Promise<
 }
 
 /**
- * Syncs the newest segment: a process that was killed may have written to it and not synced that. What is sent from it
- * must not be missing after a power cut, or the rest would be sent under the same sequence.
+ * Syncs the newest segment, which a process that was killed may have left unsynced. If a power cut took batches that
+ * were sent from it, later batches would get their sequences.
  */
 export async function syncNewest(segments: readonly Segment[]): Promise<void> {
   const newest = segments.at(-1);
-  // A disk that fails must not keep the gateway from starting.
+  // A failing disk must not prevent the start.
   if (newest !== undefined) await syncSegment(newest).catch(() => undefined);
 }
 
 /** @throws the system's error */
 export async function syncSegment({ path }: Segment): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
+  await withFile(path, 'r', (file) => file.datasync());
 }
 
-/** The segment as it is without the batches from `offset` on. */
+/** The segment without the batches from `offset` on. */
 async function startOf({ base, path, unreadable }: Segment, offset: number): Promise<Segment> {
   const start = { ...newSegment(base, path), unreadable };
   for await (const found of scanSegment(path)) {
     if (found.kind !== 'batch') continue;
-    // What lies behind is cut off, whether the disk gives it back or not.
+    // The rest is cut off, so it need not be readable.
     if (found.header.baseOffset >= offset) break;
     addBatch(start, found.position, found.header);
   }
@@ -99,7 +92,7 @@ export function newSegment(base: number, path: string): Segment {
   return { base, path, bytes: 0, end: base, oldestMs: 0, unreadable: false };
 }
 
-/** Undefined if the file holds no batch; it is deleted then. */
+/** Undefined if the file holds no batch; then it is deleted or moved aside. */
 async function recoverSegment(path: string, nextBase: number, counts: Found): Promise<Segment | undefined> {
   const base = segmentBase(path);
   const segment = newSegment(base, path);
@@ -108,14 +101,11 @@ async function recoverSegment(path: string, nextBase: number, counts: Found): Pr
       if (found.kind === 'tail' && !found.complete) {
         counts.cutBytes += found.bytes;
       } else if (segment.end >= nextBase || (found.kind === 'batch' && found.header.baseOffset >= nextBase)) {
-        // Written, not confirmed, and written once more into the next segment. A disk that failed then may
-        // have hidden more from an earlier start, so it is kept for somebody to look at.
+        // Left from a failed sync, never confirmed, and written again into the next segment. The disk failed then and
+        // may have hidden more from an earlier start, so the bytes are kept for a person to look at.
         counts.badBatches++;
-        segment.unreadable = !(await copyAside(
-          path,
-          found.position,
-          (await stat(path)).size - found.position,
-        ));
+        const restBytes = (await stat(path)).size - found.position;
+        segment.unreadable = !(await copyAside(path, found.position, restBytes));
         break;
       } else if (found.kind === 'batch') {
         const { header } = found;
@@ -128,7 +118,7 @@ async function recoverSegment(path: string, nextBase: number, counts: Found): Pr
     }
   } catch (error) {
     if (isProcessLimit(error)) throw error;
-    // The disk does not give it back: the file stays, and the batches that were read are kept.
+    // The disk failed: the file stays, and the batches that were read count.
     counts.badBatches++;
     segment.unreadable = true;
     const to = nextBase === Infinity ? null : nextBase;
@@ -143,18 +133,13 @@ async function recoverSegment(path: string, nextBase: number, counts: Found): Pr
 const COPY_BYTES = 2 ** 20;
 
 /**
- * Copies damaged bytes into a file of their own, durably: the segment may be cut or deleted afterwards. False if that
- * is not possible. A full disk must not keep the gateway from starting, so the segment then has to stay.
+ * Copies damaged bytes into a file of their own, durably, so that the segment may be cut or deleted afterwards. False if
+ * that fails. A full disk must not prevent the start, so the segment then stays as it is.
  */
 async function copyAside(path: string, position: number, bytes: number): Promise<boolean> {
   const target = `${path}.${position}.bad`;
   try {
-    const from = await open(path, 'r');
-    try {
-      await copy(from, target, { position, bytes });
-    } finally {
-      await from.close();
-    }
+    await withFile(path, 'r', (from) => withFile(target, 'w', (to) => copy(from, to, { position, bytes })));
     await syncDirectory(dirname(path));
     return true;
   } catch {
@@ -165,31 +150,22 @@ async function copyAside(path: string, position: number, bytes: number): Promise
 
 async function copy(
   from: FileHandle,
-  target: string,
+  to: FileHandle,
   { position, bytes }: { position: number; bytes: number },
 ): Promise<void> {
-  const to = await open(target, 'w', FILE_MODE);
-  try {
-    const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, bytes));
-    for (let copied = 0; copied < bytes; ) {
-      const { bytesRead } = await from.read(
-        buffer,
-        0,
-        Math.min(buffer.length, bytes - copied),
-        position + copied,
-      );
-      if (bytesRead === 0) break;
-      const { bytesWritten } = await to.write(buffer, 0, bytesRead, copied);
-      refuseShortWrite(bytesWritten, bytesRead);
-      copied += bytesRead;
-    }
-    await to.sync();
-  } finally {
-    await to.close();
+  const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, bytes));
+  for (let copied = 0; copied < bytes; ) {
+    const length = Math.min(buffer.length, bytes - copied);
+    const { bytesRead } = await from.read(buffer, 0, length, position + copied);
+    if (bytesRead === 0) break;
+    const { bytesWritten } = await to.write(buffer, 0, bytesRead, copied);
+    refuseShortWrite(bytesWritten, bytesRead);
+    copied += bytesRead;
   }
+  await to.sync();
 }
 
-/** Puts a file out of the way of recovery, for somebody to look at. What was put away before stays. */
+/** Renames a segment so that recovery ignores it and a person can look at it. It replaces no earlier such file. */
 export async function moveAside(path: string): Promise<void> {
   const taken = new Set(await readdir(dirname(path)).catch(() => []));
   let name = `${basename(path)}.bad`;
@@ -200,11 +176,8 @@ export async function moveAside(path: string): Promise<void> {
 async function cut(path: string, bytes: number): Promise<void> {
   if (bytes === 0) return unlink(path);
   if ((await stat(path)).size === bytes) return;
-  const file = await open(path, 'r+');
-  try {
+  await withFile(path, 'r+', async (file) => {
     await file.truncate(bytes);
     await file.datasync();
-  } finally {
-    await file.close();
-  }
+  });
 }

@@ -1,16 +1,15 @@
-// The segment files of one log while it is open: appends to the newest, begins new ones and deletes from the front. It
-// neither reads batches nor knows how far Kafka has acknowledged them.
+// Owns the segment files of an open log: appends to the newest, begins new ones and deletes the oldest. It never reads
+// batches and does not know what Kafka has acknowledged.
 //
 // - A batch is durable once append() resolved with `sync: 'batch'`.
 // - After a failed append no batch of it may be found by recovery, because the same batches are written again.
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { readHeader } from './batch-header.ts';
+import { refuseShortWrite, syncDirectory } from './durable-file.ts';
 import { FILE_MODE } from './owner-only.ts';
 import { moveAside, newSegment, type Segment, syncSegment } from './recovery.ts';
 import type { SegmentReader } from './segment-reader.ts';
-import { refuseShortWrite } from './short-write.ts';
-import { syncDirectory } from './sync-directory.ts';
 
 export interface SegmentFilesOptions {
   readonly directory: string;

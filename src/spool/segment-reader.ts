@@ -1,32 +1,32 @@
-// Reads a log's segments in order, from one batch to the next, while others are still being added. Damage is passed
-// over and remembered until what lies behind it is acknowledged.
+// Reads a log's batches in order while new ones are appended. It skips damage and counts it once the records behind it
+// are acknowledged. It changes no file.
 //
-// A segment that the disk does not give back is tried again for a while: a path to the disk may be failing over, which
-// takes up to a minute with the usual time limits of a kernel. After that its rest is passed over, as a start does it,
-// or the partition would wait for a person. The file is kept.
+// A segment that the disk fails to read is tried again for a while: a path to the disk may be failing over, which takes
+// up to a minute with a kernel's usual time limits. After that the rest of the segment is skipped, as a start does it.
+// Otherwise the partition would wait for a person. The file is kept.
 import { isProcessLimit, reasonOf, type Unreadable } from './read-errors.ts';
 import type { Segment } from './recovery.ts';
 import { type Found, scanSegment } from './segment-scan.ts';
 
 export interface SpooledBatch {
-  /** The spool's offset of its first record. */
+  /** The log's offset of the first record. */
   readonly offset: number;
   readonly count: number;
-  /** Ready to be stamped and sent: the base offset is zero again. */
+  /** Ready to be stamped and sent, with base offset zero. */
   readonly bytes: Buffer;
-  /** True if it was sent before it came here, with a sequence that must stay. */
+  /** True if it was sent before it was spooled. It must keep its sequence. */
   readonly stamped: boolean;
   readonly maxTimestampMs: number;
 }
 
-/** What was passed over without an intact batch, before offset `end`. */
+/** A gap without an intact batch before offset `end`. */
 interface Damage {
   readonly end: number;
   readonly batches: number;
   readonly records: number;
 }
 
-/** How long a segment is tried that cannot be read: at least so often, and for at least so long. */
+/** How long an unreadable segment is tried: at least this many times, and for at least this long. */
 export interface ReadPatience {
   readonly tries: number;
   readonly ms: number;
@@ -34,7 +34,7 @@ export interface ReadPatience {
 
 export interface ReaderOptions {
   readonly patience?: ReadPatience;
-  /** Told when records are passed over because the disk does not give them back. */
+  /** Called when records are skipped because the disk fails to read them. */
   readonly unreadable?: (lost: Unreadable) => void;
 }
 
@@ -47,7 +47,7 @@ interface Failure {
   tries: number;
 }
 
-/** The part of a segment that is passed over: its bytes [from, to). */
+/** The bytes [from, to) of a segment, which are skipped. */
 interface GivenUp {
   readonly from: number;
   readonly to: number;
@@ -64,14 +64,14 @@ interface Place {
 }
 
 export class SegmentReader {
-  /** Damaged places that were passed and acknowledged, and the records that are missing because of them. */
+  /** Damaged places below the acknowledged offset, and the records that are missing there. */
   badBatches = 0;
   badRecords = 0;
 
   readonly #segments: () => readonly Segment[];
   #place: Place | undefined;
   #offset: number;
-  // The end of what next() gave out last: read beyond it was only damage.
+  // The end of the last batch from next(). If #offset is farther, only damage was read since.
   #given: number;
   #peeked: SpooledBatch | undefined;
   #damage: Damage[] = [];
@@ -80,7 +80,7 @@ export class SegmentReader {
   #failure: Failure | undefined;
   readonly #givenUp = new WeakMap<Segment, GivenUp>();
 
-  /** @param segments those there are now, oldest first; @param offset where to begin */
+  /** @param segments the current segments, oldest first; @param offset where to begin */
   constructor(segments: () => readonly Segment[], offset: number, options: ReaderOptions = {}) {
     this.#segments = segments;
     this.#options = options;
@@ -88,17 +88,17 @@ export class SegmentReader {
     this.#given = offset;
   }
 
-  /** Everything below was given out, or was damage. */
+  /** Every record below this offset was given out or is damaged. */
   get offset(): number {
     return this.#peeked?.offset ?? this.#offset;
   }
 
-  /** Nothing but damage was met since the last batch that was given out, or since the beginning. */
+  /** Where the last batch from next() ended, if only damage was read since. */
   get damageFrom(): number | undefined {
     return this.#peeked === undefined && this.#given < this.#offset ? this.#given : undefined;
   }
 
-  /** The next batch, which stays the next one. Undefined if there is none below `end`, and after stop(). */
+  /** The batch that next() will return. Undefined if there is none below `end`, and after stop(). */
   async peek(end: number): Promise<SpooledBatch | undefined> {
     while (this.#peeked === undefined && this.#offset < end && !this.#isStopped)
       this.#peeked = await this.#read(end);
@@ -112,7 +112,7 @@ export class SegmentReader {
     return batch;
   }
 
-  /** Everything below is done with: damage up to there counts for good. */
+  /** The records below `offset` are acknowledged. Damage below it is counted and will not be read again. */
   acknowledged(offset: number): void {
     this.#given = Math.max(this.#given, offset);
     this.#damage = this.#damage.filter(({ end, batches, records }) => {
@@ -123,7 +123,7 @@ export class SegmentReader {
     });
   }
 
-  /** Goes back to `offset`, below which all is acknowledged. */
+  /** Goes back to `offset`, up to which records are acknowledged. */
   async rewind(offset: number): Promise<void> {
     await this.close();
     this.#peeked = undefined;
@@ -132,25 +132,25 @@ export class SegmentReader {
     this.#given = offset;
   }
 
-  /** Closes the segment's file if it is the one being read. */
+  /** Closes the segment's file if the reader has it open. */
   async closeIfOn(segment: Segment): Promise<void> {
     if (this.#place?.segment === segment) await this.close();
   }
 
-  /** Reads nothing more, also if a batch is just being read: no file stays open. */
+  /** Ends reading, also of a batch that is just being read. No file stays open. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.close();
   }
 
-  /** Closes the file that is being read, until the next one is asked for. */
+  /** Closes the file being read. The next read opens it again. */
   async close(): Promise<void> {
     const place = this.#place;
     this.#place = undefined;
     await place?.scan?.return(undefined);
   }
 
-  // One step of the scan: a batch, or undefined if it met damage, the end, or a batch that was read before.
+  // One step of the scan: a batch, or undefined after damage, the end, or a batch that was read before.
   async #read(readEnd: number): Promise<SpooledBatch | undefined> {
     const place = await this.#open();
     if (this.#isStopped) return undefined;
@@ -167,7 +167,7 @@ export class SegmentReader {
     }
     if (step.done) {
       place.scan = undefined;
-      // All of a segment was passed: what it should have held beyond that is lost.
+      // At the end of the segment, records that it should still hold are lost.
       if (place.position >= segment.bytes) this.#passTo(place, segment.end);
       return undefined;
     }
@@ -179,7 +179,7 @@ export class SegmentReader {
     }
     const { header } = found;
     if (header.baseOffset >= readEnd) {
-      // All before it was damage, and the batch itself is not to be read yet.
+      // Only damage lies before this batch, and the batch itself may not be read yet.
       await place.scan.return(undefined);
       place.scan = undefined;
       place.position = found.position;
@@ -202,7 +202,7 @@ export class SegmentReader {
     };
   }
 
-  /** Whether this place was tried for long enough. */
+  /** Whether this place was tried often and long enough, or was given up before. */
   #isHopeless({ segment, position }: Place, error: unknown): boolean {
     if (isProcessLimit(error)) return false;
     const givenUp = this.#givenUp.get(segment);
@@ -216,7 +216,7 @@ export class SegmentReader {
     return failure.tries >= tries && performance.now() - failure.sinceMs >= ms;
   }
 
-  /** Passes over the rest of the segment, as far as it was written when that was first done. */
+  /** Skips the rest of the segment, up to its size when it was first given up. */
   #giveUp(place: Place, error: unknown): void {
     const { segment, position } = place;
     const from = Math.max(place.offset, this.#offset);
@@ -233,7 +233,7 @@ export class SegmentReader {
     this.#options.unreadable?.({ path: segment.path, from, to: givenUp.end, reason: reasonOf(error) });
   }
 
-  // Offsets the reader comes to without having met their records.
+  // Moves on to `offset`. Records on the way that were not read are damage.
   #passTo(place: Place, offset: number): void {
     const records = offset - Math.max(place.offset, this.#offset);
     if (records > 0) this.#damage.push({ end: offset, batches: 0, records });

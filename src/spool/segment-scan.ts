@@ -1,8 +1,8 @@
-// Reads a segment file from one end to the other, batch by batch, in bounded memory, and says what is whole,
-// what is damaged and where the torn end begins. Changes nothing.
+// Scans a segment file batch by batch in bounded memory and tells intact batches, damage and a torn end apart. It
+// changes nothing.
 //
-// - No checksum covers a batch's base offset, so it is counted from the file's name on; only behind damage,
-//   which may have held any number of records, is the field itself believed.
+// - No checksum covers a batch's base offset, so offsets are counted from the one in the file's name. The field is
+//   believed only behind damage, which may have held any number of records.
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import {
@@ -19,34 +19,34 @@ export type Found =
   | {
       readonly kind: 'batch';
       readonly position: number;
-      /** Its base offset is the counted one. */
+      /** With the counted base offset. */
       readonly header: BatchHeader;
       readonly bytes: Buffer;
     }
-  /** Bytes that are no intact batch, with intact ones after them. */
+  /** Damaged bytes, with an intact batch after them. */
   | { readonly kind: 'bad'; readonly position: number; readonly bytes: number }
-  /** Everything from here to the end of the file: a write that was never finished, or damage at the very end. */
+  /** The rest of the file without an intact batch: an unfinished write, or damage if it is `complete`. */
   | { readonly kind: 'tail'; readonly position: number; readonly bytes: number; readonly complete: boolean };
 
-/** What of the file is read: its bytes [from, to). */
+/** The bytes [from, to) of the file. */
 export interface ScanRange {
   readonly from?: number;
   readonly to?: number;
-  /** The offset at `from`, if that is known; at the file's beginning its name tells. */
+  /** The offset at `from`, if known. At the beginning the file's name gives it. */
   readonly offset?: number;
 }
 
 const WINDOW_BYTES = 4 * 2 ** 20;
-/** Records that a damaged place may have held; a base offset further on is damaged itself. */
+/** More records than a damaged place can have held. A base offset beyond that is damaged itself. */
 const MAX_GAP = 2 ** 32;
 
-/** The offset a segment begins with, which is its name. */
+/** The offset of a segment's first record, which is its name. */
 export function segmentBase(path: string): number {
   return Number(basename(path, '.log'));
 }
 
 /**
- * Scans the file. A yielded batch's bytes are valid until the next one is asked for.
+ * Scans the file. The bytes of a batch are valid until the next step.
  * @throws the system's error if the file cannot be read
  */
 export async function* scanSegment(path: string, range: ScanRange = {}): AsyncGenerator<Found> {
@@ -105,8 +105,8 @@ async function batchAt(
   return isIntact(bytes) ? { header, bytes } : undefined;
 }
 
-// A whole batch with a wrong checksum was damaged, anything shorter was never completely written. If the
-// length field itself was damaged, the checksum over all the rest still tells.
+// A batch of full length with a wrong checksum was damaged; a shorter one was never completely written. If the length
+// field itself is damaged, the checksum over the rest of the file still shows a complete batch.
 async function wasComplete(window: Window, position: number): Promise<boolean> {
   const start = await window.read(position, HEADER_BYTES);
   if (start.length < HEADER_BYTES) return false;
@@ -116,7 +116,7 @@ async function wasComplete(window: Window, position: number): Promise<boolean> {
   return rest <= MAX_BATCH_BYTES && isIntact(await window.read(position, rest));
 }
 
-// If the length field itself was damaged, the next batch has to be searched for.
+// The length field may be damaged too, so the next batch is found by its signature.
 async function nextBatch(window: Window, from: number): Promise<number> {
   let position = from;
   while (position + HEADER_BYTES <= window.size) {
@@ -133,7 +133,7 @@ async function nextBatch(window: Window, from: number): Promise<number> {
   return -1;
 }
 
-/** A file seen through one buffer that moves along. */
+/** A file, read through one buffer that moves along. */
 class Window {
   readonly size: number;
   readonly #file: FileHandle;
@@ -151,14 +151,14 @@ class Window {
     const end = Math.min(position + length, this.size);
     if (position < this.#start || end > this.#start + this.#bytes.length) {
       const wanted = Math.max(end - position, Math.min(WINDOW_BYTES, this.size - position));
-      // One buffer again and again: the collector would see to new ones too late.
+      // The buffer is reused, because the garbage collector would free new ones too late.
       if (this.#buffer.length < wanted) this.#buffer = Buffer.allocUnsafeSlow(wanted);
       const buffer = this.#buffer.subarray(0, wanted);
       this.#bytes = buffer.subarray(0, 0);
       let filled = 0;
       while (filled < buffer.length) {
         const bytesRead = await this.#fill(buffer, filled, position).catch((error: unknown) => {
-          // The disk does not give back what lies farther on, which is not wanted yet.
+          // The failing bytes lie beyond `end` and were only read ahead.
           if (filled >= end - position) return 0;
           throw error;
         });

@@ -1,5 +1,5 @@
-// How many bytes the spools of a process may have on disk together (SPOOL_MAX_BYTES, or SPOOL_DEAD_BYTES). Bytes that
-// are found at a start count, even if they are more than that.
+// Counts the bytes that the spools of a process have on disk against their cap (SPOOL_MAX_BYTES or SPOOL_DEAD_BYTES).
+// Bytes that a start finds count even beyond the cap.
 
 export class SpoolCap {
   readonly maxBytes: number;
@@ -12,19 +12,18 @@ export class SpoolCap {
     this.setting = setting;
   }
 
-  /** On disk now. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** False if there is no room; then nothing was reserved. */
+  /** False, with nothing reserved, if the bytes would exceed the cap. */
   reserve(bytes: number): boolean {
     if (this.#bytes + bytes > this.maxBytes) return false;
     this.#bytes += bytes;
     return true;
   }
 
-  /** Counts bytes that are on disk whether there is room or not. */
+  /** Counts bytes even beyond the cap. */
   claim(bytes: number): void {
     this.#bytes += bytes;
   }

@@ -11,31 +11,30 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Assignment, Cursor, type CursorState, NEW_CURSOR } from './cursor.ts';
+import { syncDirectory } from './durable-file.ts';
 import { FOLDER_MODE } from './owner-only.ts';
 import { cutSegments, recoverSegments, type Segment, syncNewest } from './recovery.ts';
 import { SegmentFiles } from './segment-files.ts';
 import { type ReaderOptions, SegmentReader, type SpooledBatch } from './segment-reader.ts';
-import { syncDirectory } from './sync-directory.ts';
 
 export interface SpoolLogOptions {
   readonly directory: string;
-  /** The next segment begins before one would have more bytes than that. */
+  /** A new segment begins before one would exceed this size. */
   readonly segmentBytes: number;
   /** `batch` = fdatasync before an append resolves, `os` = leave it to the kernel. */
   readonly sync: 'batch' | 'os';
-  /** The setting that limits the spool, for the message of SpoolFullError; SPOOL_MAX_BYTES if left out. */
+  /** The setting that SpoolFullError names; SPOOL_MAX_BYTES if left out. */
   readonly capSetting?: string;
-  /** Awaited before bytes are added; if it rejects, nothing is. */
+  /** Awaited before bytes are added. If it rejects, nothing is added. */
   readonly beforeAppend?: (bytes: number) => Promise<void>;
-  /** Asked before bytes are added; false = the spool's cap is reached. */
+  /** Asked before bytes are added. False if the spool's cap is reached. */
   readonly reserve: (bytes: number) => boolean;
-  /** Told of bytes that are on disk whether the cap allows them or not: found at the start, or copies. */
+  /** Told of bytes that count even beyond the cap: those found at the start, and copies. */
   readonly claim: (bytes: number) => void;
   /** Told when bytes were deleted. */
   readonly release: (bytes: number) => void;
-  /** What happens if a segment cannot be read any more. */
   readonly reading?: ReaderOptions;
-  /** Batches from this offset on belong to a copy that was not finished, and are removed when the log is opened. */
+  /** Batches from this offset on belong to an unfinished copy. They are removed when the log is opened. */
   readonly cutAt?: number | undefined;
 }
 
@@ -44,12 +43,12 @@ export interface Recovered {
   readonly bytes: number;
   /** Bytes of unfinished writes that were cut off. */
   readonly cutBytes: number;
-  /** Damaged places that were set aside, and the records known to be missing because of them. */
+  /** Damaged places that were set aside, and the records known to be missing there. */
   readonly badBatches: number;
   readonly badRecords: number;
 }
 
-/** The spool's cap does not allow more; nothing was written. */
+/** The spool's cap is reached. Nothing was written. */
 export class SpoolFullError extends Error {
   readonly code = 'SPOOL_FULL';
 }
@@ -59,9 +58,9 @@ export class SpoolLog {
   readonly #cursor: Cursor;
   readonly #files: SegmentFiles;
   readonly #reader: SegmentReader;
-  // While batches are copied into the log, those from here on are neither counted nor read.
+  // While a copy runs, its batches begin here and are neither counted nor read.
   #hiddenFrom: number | undefined;
-  // An earlier process's assignment covers what that process left, and ends here.
+  // The end of the records that an earlier process left. Its assignment covers no record behind it.
   #inheritedEnd: number | undefined;
   #isCursorStale = false;
 
@@ -76,7 +75,7 @@ export class SpoolLog {
   }
 
   /**
-   * Opens the log's files, repairs them and says what that found.
+   * Opens the log's files and repairs them.
    * @throws the system's error if the directory cannot be used
    */
   static async open(options: SpoolLogOptions): Promise<{ log: SpoolLog; recovered: Recovered }> {
@@ -84,7 +83,7 @@ export class SpoolLog {
     await syncNames(options.directory);
     const cursor = await Cursor.open(join(options.directory, 'cursor'));
     const { segments, unreadable, ...found } = await repair(options).catch(async (error: unknown) => {
-      // Opening is tried again and again.
+      // The caller tries again, so the file must not stay open.
       await cursor.close();
       throw error;
     });
@@ -93,7 +92,7 @@ export class SpoolLog {
     const wanted = cursor.state?.acknowledged ?? first;
     const acknowledged = firstToSend(wanted, cursor.state?.sendingEnd, { first, end });
     if (acknowledged !== cursor.state?.acknowledged) {
-      // Synced, or after a power cut the old one would mean the new records that get the same offsets.
+      // Synced: an old cursor that came back after a power cut would skip new records with the same offsets.
       await cursor
         .write({ ...NEW_CURSOR, acknowledged })
         .then(() => cursor.sync())
@@ -111,12 +110,12 @@ export class SpoolLog {
     return this.#files.directory;
   }
 
-  /** The name of its folder. */
+  /** The name of the log's folder. */
   get name(): string {
     return basename(this.directory);
   }
 
-  /** Records not acknowledged by Kafka, damaged ones included until they are passed. */
+  /** Records that Kafka has not acknowledged. Damaged ones count until the reader has passed them. */
   get records(): number {
     return this.#end - this.acknowledged;
   }
@@ -138,7 +137,7 @@ export class SpoolLog {
     return this.#files.nextOffset;
   }
 
-  /** Wall clock of the oldest unacknowledged segment's first batch, milliseconds since 1970. */
+  /** Wall clock of the oldest segment's first batch, milliseconds since 1970. */
   get oldestMs(): number | undefined {
     return this.#files.all[0]?.oldestMs;
   }
@@ -147,12 +146,12 @@ export class SpoolLog {
     return this.#cursor.state?.assignment;
   }
 
-  /** The latest write of the cursor failed: the file may still have another assignment. */
+  /** The latest write of the cursor failed, so the file may still hold another assignment. */
   get isCursorStale(): boolean {
     return this.#isCursorStale;
   }
 
-  /** The offset up to which all from `acknowledged` on is being sent as one batch, undefined if none is. */
+  /** Records from `acknowledged` up to this offset are being sent as one batch. */
   get sendingEnd(): number | undefined {
     return this.#cursor.state?.sendingEnd;
   }
@@ -162,30 +161,29 @@ export class SpoolLog {
     return this.#state.foreignEnd;
   }
 
-  /** Everything below was given out, or was damage. */
+  /** Every record below this offset was given out or is damaged. */
   get readOffset(): number {
     return this.#reader.offset;
   }
 
-  /** Everything written has been given out for sending. */
+  /** Every record was given out for sending. */
   get isFullyRead(): boolean {
     return this.readOffset === this.#end;
   }
 
-  /** Damaged places below `acknowledged` that were passed over since the start. */
+  /** Damaged places below `acknowledged` that were skipped since the start. */
   get badBatches(): number {
     return this.#reader.badBatches;
   }
 
-  /** Records that are missing because of them. */
+  /** Records that are missing in those places. */
   get badRecords(): number {
     return this.#reader.badRecords;
   }
 
   /**
-   * Adds batches with one write and one sync; afterwards they are durable. On failure nothing was added: the
-   * file is cut back, and after anything but a full disk the next append begins a new segment.
-   * @throws SpoolFullError at the cap, the system's error otherwise (ENOSPC, EIO, ...)
+   * Adds batches with one write and one sync, after which they are durable. On failure nothing was added.
+   * @throws SpoolFullError at the cap, else the system's error (ENOSPC, EIO, ...)
    */
   async append(batches: readonly Buffer[]): Promise<void> {
     await this.#append(batches, this.#options.sync, async (bytes) => {
@@ -195,7 +193,7 @@ export class SpoolLog {
     });
   }
 
-  /** Batches that are added from now on are neither counted nor read before reveal(). */
+  /** Batches added from now on are neither counted nor read until reveal(). */
   hide(): void {
     this.#hiddenFrom = this.nextOffset;
   }
@@ -205,8 +203,8 @@ export class SpoolLog {
   }
 
   /**
-   * Adds batches that are copies of others on disk. The cap does not matter to them: their originals leave the disk
-   * for them. They are always synced, because the originals may have been for long.
+   * Adds copies of batches that are on disk. They may exceed the cap, because their originals are deleted afterwards.
+   * They are always synced, because their originals may be durable already.
    * @throws the system's error
    */
   async appendCopies(batches: readonly Buffer[]): Promise<void> {
@@ -227,31 +225,31 @@ export class SpoolLog {
     }
   }
 
-  /** The next batch to send, or undefined if all has been read. A damaged one is passed over and counted. */
+  /** The next batch to send, or undefined if every batch was read. Damaged ones are skipped and counted. */
   async next(): Promise<SpooledBatch | undefined> {
     const batch = await this.#reader.next(this.#end);
     if (batch !== undefined) await this.#endInherited(batch.offset);
-    // Nothing but damage is left, which nobody else can acknowledge.
+    // Only damaged bytes remain. No batch will acknowledge them, so skip them here.
     else if (this.#reader.damageFrom === this.acknowledged) await this.acknowledge(this.#reader.offset);
     return batch;
   }
 
-  /** The batch behind the last one next() gave out, if it is whole and goes out as the same producer. */
+  /** The batch that begins at `end`, where the last one from next() ended, if the same producer may send both. */
   async peekAdjoining(end: number): Promise<SpooledBatch | undefined> {
     if (end === this.#inheritedEnd) return undefined;
     const batch = await this.#reader.peek(this.#end);
     return batch?.offset === end ? batch : undefined;
   }
 
-  /** Sends from the last acknowledged batch on again. */
+  /** Reads again from the first record that is not acknowledged. */
   rewind(): Promise<void> {
     return this.#reader.rewind(this.acknowledged);
   }
 
   /**
-   * Remembers, durably, as which producer the unstamped batches from now on are sent; undefined = not decided yet.
-   * One that came back after a power cut would give a sequence to a second batch.
-   * @throws the system's error; then nothing must be sent under another number
+   * Stores durably which producer sends the unstamped batches from now on; undefined = not decided yet. If a power cut
+   * brought an older assignment back, two batches would get the same sequence.
+   * @throws the system's error; then nothing may be sent as another producer
    */
   async assign(assignment: Assignment | undefined): Promise<void> {
     this.#inheritedEnd = undefined;
@@ -259,9 +257,9 @@ export class SpoolLog {
   }
 
   /**
-   * Binds producer identities to a cluster, durably. If they were bound to another one, or to none, the assignment
-   * and the identities in batches below `foreignEnd` are void: another cluster would take them for different batches.
-   * @throws the system's error; then nothing must be sent
+   * Binds producer identities to a cluster, durably. If they were bound to another cluster, or to none, the assignment
+   * and the identities in batches below `foreignEnd` are void: here they may belong to another producer's batches.
+   * @throws the system's error; then nothing may be sent
    */
   async bindTo(cluster: bigint, foreignEnd: number): Promise<void> {
     if (cluster !== 0n && this.#state.cluster === cluster) return;
@@ -271,17 +269,17 @@ export class SpoolLog {
   }
 
   /**
-   * Remembers, durably, that all up to `end` is about to be sent as one batch: a later start cuts it the same way,
-   * or the broker would not recognise it.
-   * @throws the system's error; then it must not be sent
+   * Stores durably that the records up to `end` are about to be sent as one batch. The next start must send the same
+   * batch, or the broker would not recognise it as a duplicate.
+   * @throws the system's error; then the batch must not be sent
    */
   async setSendingEnd(end: number): Promise<void> {
     await this.#remember({ ...this.#state, sendingEnd: end });
   }
 
   /**
-   * Everything below `offset` is in Kafka: it may be deleted.
-   * @throws the system's error if the cursor cannot be written; the records count as acknowledged, and are deleted, all the same
+   * Kafka has every record below `offset`, so they may be deleted.
+   * @throws the system's error if the cursor cannot be written; the records still count as acknowledged and are deleted
    */
   async acknowledge(offset: number): Promise<void> {
     try {
@@ -299,9 +297,9 @@ export class SpoolLog {
   }
 
   /**
-   * Everything below `offset` is on disk in other logs. Nothing is deleted, and `acknowledged` stays, before that is
-   * durable; `done` runs in the same turn in which `acknowledged` changes.
-   * @throws the system's error; then it does not count, and may be tried again
+   * Every record below `offset` is durable in other logs. The cursor is synced first; only then does `acknowledged`
+   * change, with `done` in the same turn, and segments are deleted.
+   * @throws the system's error; then nothing has changed, and the call may be repeated
    */
   async acknowledgeCopied(offset: number, done: () => void): Promise<void> {
     await this.#cursor.commit({ ...this.#state, acknowledged: offset, sendingEnd: undefined });
@@ -310,7 +308,7 @@ export class SpoolLog {
     await this.#deleteAcknowledged(offset);
   }
 
-  /** Renames the log's folder, durably. @throws the system's error; then it may be tried again */
+  /** Renames the log's folder, durably. @throws the system's error; then the call may be repeated */
   async rename(directory: string): Promise<void> {
     // The reader opens files by their paths.
     await this.rewind();
@@ -320,13 +318,13 @@ export class SpoolLog {
   }
 
   /**
-   * Closes the log and removes its folder. False if something is in it that nobody has acknowledged, or that was set
-   * aside: then it stays as it is.
+   * Closes the log and removes its folder. False, and nothing was changed, if the folder holds unacknowledged records or
+   * bytes that were set aside.
    */
   async remove(): Promise<boolean> {
     const names = await readdir(this.directory);
     if (names.some((name) => name !== 'cursor')) return false;
-    // A segment that a crash brings back without its cursor would be sent again.
+    // A segment that a power cut brings back without its cursor would be sent again.
     await syncDirectory(this.directory);
     await this.close();
     await rm(this.directory, { recursive: true, force: true });
@@ -351,11 +349,11 @@ export class SpoolLog {
     return this.#cursor.state ?? NEW_CURSOR;
   }
 
-  // This process's records do not continue an earlier process's sequence. If the last batches of that process were lost
-  // from the disk, the broker would take these records for them.
+  // This process's records must not continue an earlier process's sequence: if that process's last batches were lost
+  // from the disk, the broker would take these records for duplicates of them.
   async #endInherited(offset: number): Promise<void> {
     if (this.#inheritedEnd === undefined || offset < this.#inheritedEnd) return;
-    // It counts even if it cannot be written: nothing is sent before the next assignment is on disk.
+    // A failed write does no harm: nothing is sent before the next assignment is on disk.
     await this.assign(undefined).catch(() => undefined);
   }
 
@@ -365,8 +363,8 @@ export class SpoolLog {
 }
 
 /**
- * Makes durable which files there are, the log's folder included. A process that was killed may have created or deleted
- * some and not synced that, and what a start decides by must not be taken back by a power cut.
+ * Syncs the names of the log's folder and files. A process that was killed may have created or deleted files without
+ * syncing that, and a power cut must not undo what this start bases its decisions on.
  */
 async function syncNames(directory: string): Promise<void> {
   for (const folder of [dirname(directory), directory]) await syncDirectory(folder).catch(() => undefined);
@@ -379,14 +377,14 @@ async function repair({ directory, cutAt = Number.POSITIVE_INFINITY }: SpoolLogO
   return recovered;
 }
 
-// A cursor that points outside of the log's records says nothing: everything is sent again.
+// A cursor that points outside of the log's records is ignored: every record is sent again.
 function firstToSend(
   acknowledged: number,
   sendingEnd: number | undefined,
   { first, end }: { first: number; end: number },
 ): number {
   if (acknowledged >= first && acknowledged <= end) return acknowledged;
-  // Segments within what was being sent are deleted only once all of it is acknowledged.
+  // The segments of a batch that was being sent are deleted only once the whole batch is acknowledged.
   const wasAcknowledged =
     acknowledged < first && sendingEnd !== undefined && sendingEnd > first && sendingEnd <= end;
   return wasAcknowledged ? sendingEnd : first;

@@ -1,6 +1,5 @@
-// A part of the spool: one directory with its lock, and in it the logs of any number of topics.
-import type { SpoolLock } from './lock.ts';
-import { awaitSpoolLock, type LockWait, lockSpool } from './lock.ts';
+// Owns a part of the spool: one directory, its lock, and the topics in it.
+import { awaitSpoolLock, type LockWait, lockSpool, type SpoolLock } from './lock.ts';
 import { logsIn, topicsIn } from './names.ts';
 import { type SpoolRemark, unreadableRemark } from './remark.ts';
 import type { SpoolCap } from './spool-cap.ts';
@@ -10,23 +9,23 @@ import { upgradeSpool } from './upgrade.ts';
 
 export interface SpoolOptions {
   readonly directory: string;
-  /** For the segments of all logs together; the parts that a process sends for former ones share it. */
+  /** For all logs together, including those of orphaned parts that this process sends. */
   readonly cap: SpoolCap;
-  /** SPOOL_SEGMENT_BYTES; less if the cap is shared by many partitions, so that space comes back in time. */
+  /** SPOOL_SEGMENT_BYTES. Segments are smaller if many partitions share the cap, so that space is freed in time. */
   readonly segmentBytes: number;
   readonly sync: 'batch' | 'os';
-  /** Partitions that a topic is thought to have. */
+  /** The expected number of partitions of a topic. */
   readonly partitions: number;
-  /** Called, at the start and later, with what the operator should know. */
+  /** Called with messages for the operator, at the start and later. */
   readonly remark?: (remark: SpoolRemark, directory: string) => void;
 }
 
 export interface SpoolReport extends Recovered {
-  /** Logs that have records. */
+  /** Logs with records. */
   readonly logs: number;
 }
 
-/** A cap is cut into at least this many segments, so that draining frees space long before it is done. */
+/** The cap is divided into at least this many segments per partition, so that draining frees space early. */
 const SEGMENTS_PER_CAP = 8;
 const MIN_SEGMENT_BYTES = 2 ** 20;
 
@@ -45,9 +44,9 @@ export class Spool {
 
   /**
    * Locks the directory and recovers the logs in it.
-   * @param wait for a process that has the directory; left out, that is refused at once
-   * @throws SpoolLockedError if another gateway has it, SpoolFormatError if a newer program wrote it, the system's
-   * error if it cannot be used
+   * @param wait how long to wait for another process that has the lock; left out, not at all
+   * @throws SpoolLockedError if another gateway has the lock, SpoolFormatError if a newer program wrote the spool, the
+   * system's error if the directory cannot be used
    */
   static async open(options: SpoolOptions, wait?: LockWait): Promise<{ spool: Spool; report: SpoolReport }> {
     const { directory } = options;
@@ -70,12 +69,12 @@ export class Spool {
     return { spool, report };
   }
 
-  /** The topics that have anything here. */
+  /** The topics with a log or a file in this part. */
   get topics(): readonly TopicSpool[] {
     return [...this.#topics.values()];
   }
 
-  /** The topic's logs; it may have none yet. */
+  /** The topic, which is added if it is new. */
   async topic(topic: string): Promise<TopicSpool> {
     const known = this.#topics.get(topic);
     if (known !== undefined) return known;
@@ -85,8 +84,8 @@ export class Spool {
   }
 
   /**
-   * Removes a topic that has no records. False if something that was set aside keeps a log of it.
-   * @throws the system's error; then the next start meets the topic again
+   * Removes a topic without records. False if bytes that were set aside keep one of its logs.
+   * @throws the system's error; then the next start finds the topic again
    */
   async removeTopic(topic: TopicSpool): Promise<boolean> {
     this.#topics.delete(topic.topic);
@@ -106,9 +105,9 @@ export class Spool {
   }
 
   /**
-   * Removes the whole directory if nothing but empty logs is in it. The lock is held until the directory is gone.
-   * False if records or something that was set aside keep it: then it is still to be closed.
-   * @throws the system's error; then it is still to be closed
+   * Removes the whole directory if it holds no records, and keeps the lock until the directory is gone. False if records
+   * or bytes that were set aside keep it; then the spool must still be closed.
+   * @throws the system's error; then the spool must still be closed
    */
   async remove(): Promise<boolean> {
     if (this.records > 0) return false;
@@ -118,7 +117,7 @@ export class Spool {
     return true;
   }
 
-  /** Once; called again it does nothing. */
+  /** A second call does nothing. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;

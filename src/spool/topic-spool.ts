@@ -1,24 +1,24 @@
-// One topic's logs in a part of the spool: one for each partition; one for records whose partition is not certain
-// (`unplaced`); and those of partitions that the topic no longer has (`gone`). The last two are sources: their records
-// are copied into the partitions' logs, a chunk at a time.
+// Owns one topic's logs in a part of the spool: one for each partition, one for records whose partition is not certain
+// (`unplaced`), and those of partitions that the topic no longer has (`gone`). The last two kinds are sources: their
+// records are placed, that is copied into the partitions' logs, a chunk at a time.
 //
 // Invariants:
-// - A record is in one log that counts. While a chunk is copied its copies are hidden; they show in the same turn in
-//   which the source is acknowledged, and that is durable before anything else may happen to either.
-// - The plan of a copy is on disk before its first byte. At the next start an unfinished copy is cut off again.
-// - Sources are copied in the order of `sources`. Among the logs of gone partitions the one that was renamed last holds
-//   the oldest records of a key, because sources are only ever copied into partitions' logs.
+// - Each record counts in exactly one log. Copies are hidden until the source is durably acknowledged. They become
+//   visible in the turn in which the source gives the records up.
+// - The plan of a copy is on disk before the copy begins. The next start cuts off an unfinished copy.
+// - Sources are copied in the order of `sources`. The log that was marked gone last holds the oldest records of a key,
+//   because sources are only ever copied into partitions' logs.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Chunk, ChunkCopy } from './chunk-copy.ts';
 import { chunkBytes, requireCopyRoom } from './copy-room.ts';
+import { syncDirectory } from './durable-file.ts';
 import { readLayout, writeLayout } from './layout.ts';
 import { type LogName, layoutName, logName, planName } from './names.ts';
 import { type PlacingPlan, PlanFile, readPlan, removePlan } from './placing-plan.ts';
 import type { ReaderOptions } from './segment-reader.ts';
 import type { SpoolCap } from './spool-cap.ts';
 import { type Recovered, SpoolLog } from './spool-log.ts';
-import { syncDirectory } from './sync-directory.ts';
 
 export interface TopicSpoolOptions {
   readonly topic: string;
@@ -42,7 +42,7 @@ export class TopicSpool {
   // How many pieces of work may exceed the cap, by partition or for all.
   readonly #beyondCap = new Map<number | 'all', number>();
   readonly #opening = new Map<string, Promise<Recovered>>();
-  // Damage in logs that are no longer there.
+  // Damage in logs that were removed.
   readonly #removed = { badBatches: 0, badRecords: 0 };
   #isClosed = false;
 
@@ -53,7 +53,8 @@ export class TopicSpool {
   }
 
   /**
-   * Opens the logs that there are, and undoes a copy that a crash has interrupted.
+   * Opens the topic's logs and undoes a copy that a crash interrupted.
+   * @param found the logs of all topics in the directory
    * @throws the system's error if the directory cannot be used
    */
   static async open(
@@ -64,15 +65,15 @@ export class TopicSpool {
     try {
       return { spool, recovered: await spool.#recover(found) };
     } catch (error) {
-      // Opening may be tried again and again.
+      // The caller may try again, so no file may stay open.
       await spool.close();
       throw error;
     }
   }
 
   /**
-   * The number of partitions that Kafka named last, as far as it was remembered. Undefined also if there are records of
-   * partitions beyond it, which says that it is not the latest, or records that have no partition yet.
+   * The number of partitions that Kafka last reported. Undefined if it is not known, if records are in partitions beyond
+   * it, which shows that it is outdated, or if records have no partition yet.
    */
   get partitionCount(): number | undefined {
     const count = this.#partitionCount;
@@ -82,8 +83,8 @@ export class TopicSpool {
   }
 
   /**
-   * The number of partitions that the records without one are being placed for, by an earlier process as well. Undefined
-   * if there are none, or none of them was placed yet.
+   * The number of partitions that the records of sources are being placed for, perhaps since an earlier process.
+   * Undefined if there are no such records, or none was placed yet.
    */
   get placedFor(): number | undefined {
     return this.sources.length > 0 ? this.#partitionCount : undefined;
@@ -101,36 +102,36 @@ export class TopicSpool {
     return this.#removed.badBatches + sum(this.#logs, ({ badBatches }) => badBatches);
   }
 
-  /** Records that damage passed over since the start has cost. */
+  /** Records that are missing because of damage that was skipped since the start. */
   get badRecords(): number {
     return this.#removed.badRecords + sum(this.#logs, ({ badRecords }) => badRecords);
   }
 
-  /** Wall clock of the oldest record, to a segment's exactness; undefined if there is none. */
+  /** Wall clock of the oldest segment with records, undefined if there are no records. */
   get oldestMs(): number | undefined {
     const times = this.#logs.flatMap(({ records, oldestMs }) => (records > 0 ? (oldestMs ?? []) : []));
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** Partitions that have something to drain. */
+  /** Partitions whose logs have records. */
   get pending(): { partition: number; log: SpoolLog }[] {
     return [...this.#partitions]
       .filter(([, log]) => log.records > 0)
       .map(([partition, log]) => ({ partition, log }));
   }
 
-  /** The logs whose records have no partition yet, in the order in which they are to be copied. */
+  /** The logs whose records have no partition yet, in the order in which they must be copied. */
   get sources(): SpoolLog[] {
     const gone = [...this.#gone].sort(([a], [b]) => b - a).map(([, log]) => log);
     return [...gone, ...(this.#unplaced ? [this.#unplaced] : [])].filter(({ records }) => records > 0);
   }
 
-  /** How many bytes a copy may have now, at most `maxBytes`. @throws the system's error */
+  /** How large a copy may be now, at most `maxBytes`. @throws the system's error */
   copyBytes(maxBytes: number): Promise<number> {
     return chunkBytes(this.#options.directory, maxBytes);
   }
 
-  /** The log of a partition the topic has. @throws the system's error */
+  /** The log of a partition. @throws the system's error */
   log(partition: number): Promise<SpoolLog> {
     return this.#get({ topic: this.topic, kind: 'partition', number: partition });
   }
@@ -140,15 +141,15 @@ export class TopicSpool {
     return this.#get({ topic: this.topic, kind: 'unplaced', number: 0 });
   }
 
-  /** Remembers the number of partitions that Kafka names, durably. @throws the system's error */
+  /** Stores the number of partitions that Kafka reports, durably. @throws the system's error */
   setPartitionCount(count: number): Promise<void> {
-    // One after the other: they write the same temporary file, and the last one counts.
+    // One after the other: all calls write the same temporary file, and the last number counts.
     const written = this.#layoutWritten.catch(() => undefined).then(() => this.#writeLayout(count));
     this.#layoutWritten = written;
     return written;
   }
 
-  /** Makes the log of a partition a source. Nobody may use it as the partition's any more. @throws the system's error */
+  /** Makes the partition's log a source, which is no longer the partition's. @throws the system's error */
   async markGone(partition: number): Promise<void> {
     const log = this.#partitions.get(partition);
     if (log === undefined) return;
@@ -158,14 +159,14 @@ export class TopicSpool {
     this.#gone.set(number, log);
   }
 
-  /** Nobody else may write to partitions' logs while it runs. */
+  /** Nobody else may write to partitions' logs while the copy runs. */
   copy(chunk: Chunk): ChunkCopy {
     return new ChunkCopy(chunk, { plan: this.#plan, openLog: (partition) => this.log(partition) });
   }
 
-  /** Every record has its partition: removes the plan, and the logs of gone partitions. @throws the system's error */
+  /** Every record is placed: removes the plan and the logs of gone partitions. @throws the system's error */
   async endPlacing(): Promise<void> {
-    // The plan first: it would seem to be that of another log that is given the same name later.
+    // The plan first: it would apply to a later log of the same name.
     await this.#plan.remove();
     for (const [number, log] of this.#gone) {
       if (log.records > 0 || !(await log.remove())) continue;
@@ -191,12 +192,12 @@ export class TopicSpool {
   }
 
   /**
-   * Removes a topic without records from the disk. False if a log still has records, or bytes that were set aside:
-   * that log stays. After a crash in between the next start meets a topic without records.
+   * Removes a topic without records from the disk. False if a log stays because it has records or bytes that were set
+   * aside. After a crash in between, the next start finds a topic without records.
    * @throws the system's error
    */
   async remove(): Promise<boolean> {
-    // The plan and the number of partitions first: without a log no start would look for them.
+    // The plan and the layout first: no start would look for them without a log.
     await this.#plan.remove();
     for (const path of [this.#layoutPath, `${this.#layoutPath}.new`]) await rm(path, { force: true });
     await syncDirectory(this.#options.directory);
@@ -210,11 +211,11 @@ export class TopicSpool {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // One that is just being opened belongs to them.
+    // Logs that are just being opened must be closed too.
     await Promise.allSettled(this.#opening.values());
     for (const log of this.#logs) await log.close();
     await this.#plan.close();
-    // Other parts share the cap, and this one may be opened again.
+    // Other parts share the cap, and this part may be opened again.
     this.#options.cap.release(this.bytes);
   }
 
@@ -237,8 +238,8 @@ export class TopicSpool {
   }
 
   /**
-   * Whether a start has to undo the copy. The source has what was copied, unless the copy was finished: only then is any
-   * of it acknowledged or deleted.
+   * Whether a start must undo the copy. While the copy is unfinished, the source still has all of its records: they are
+   * acknowledged or deleted only after it.
    */
   #isUnfinished({ source, from, to }: PlacingPlan): boolean {
     const log = this.#logs.find(({ name }) => name === source);
@@ -254,7 +255,7 @@ export class TopicSpool {
     const ends = new Map(plan !== undefined && this.#isUnfinished(plan) ? plan.targets : []);
     for (const name of names.filter(({ kind }) => kind === 'partition'))
       recovered.push(await this.#open(name, ends.get(name.number)));
-    // A start that found it later would take what is written from now on for a part of that copy.
+    // A later start would take batches that are written from now on for a part of that copy.
     await removePlan(this.#plan.path);
     this.#partitionCount = await readLayout(this.#layoutPath);
     return recovered;
@@ -269,7 +270,7 @@ export class TopicSpool {
     const log = this.#find(name);
     if (log !== undefined) return log;
     if (this.#isClosed) throw new Error('the spool is closed');
-    // Two openings of one log would write over each other.
+    // A log that is opened twice would be written to by both.
     const key = logName(name);
     const opening = this.#opening.get(key) ?? this.#open(name);
     this.#opening.set(key, opening);

@@ -1,58 +1,59 @@
-// Brings what version 1 left in a spool directory to the newest version, at the start, under the lock. Each step can be
-// repeated after a crash at any point, and none removes the only copy of a record.
+// Upgrades a spool directory of version 1 to the newest version, at the start and under the lock. Each step can be
+// repeated after a crash at any point, and no step removes the only copy of a record.
 //
-// Version 1 has per topic: the logs `<topic>-<p>`; `<topic>.layout`, `{"partitions":n,"known":b}`; and, while the logs
-// were rewritten for another number of partitions, `<topic>.placing/` with a second set of logs and the empty marker
-// files `done` (the second set is whole and synced) and `old-removed` (the first set is gone). It wrote the second set,
-// then `done`, removed the first set, wrote `old-removed`, moved the second set out, and removed the folder, markers in
-// any order. What its crash, or a failing call, leaves:
+// Version 1 has for each topic: the logs `<topic>-<p>`; `<topic>.layout`, `{"partitions":n,"known":b}`; and, while it
+// rewrote the logs for another number of partitions, `<topic>.placing/` with a second set of logs and the empty marker
+// files `done` (the second set is complete and synced) and `old-removed` (the first set is gone). It wrote the second
+// set, then `done`, removed the first set, wrote `old-removed`, moved the second set out, and removed the folder with
+// its markers in any order. A crash or a failed call may leave:
 //
-// | `done` | `old-removed` | logs inside | what it is                        | what is done                              |
+// | `done` | `old-removed` | logs inside | state                             | action                                    |
 // |--------|---------------|-------------|-----------------------------------|-------------------------------------------|
-// | no     | no            | any         | the second set is unfinished      | the folder goes away                      |
-// | no     | no            | yes         | the same, but no log outside is   | all of them become sources: the logs      |
-// |        |               |             | older: a swap had failed, and was | inside are the only copy                  |
-// |        |               |             | being begun again                 |                                           |
-// | yes    | no            | yes         | the first set is being removed    | the rest of it goes aside, `old-removed`  |
-// |        |               |             |                                   | is written, then as in the next row       |
+// | no     | no            | any         | the second set is unfinished      | the folder goes aside                     |
+// | no     | no            | yes         | the same, but no log outside is   | all logs become sources: those inside are |
+// |        |               |             | older: a swap had failed and was  | the only copy                             |
+// |        |               |             | being started again               |                                           |
+// | yes    | no            | yes         | the first set is being removed    | its rest goes aside, `old-removed` is     |
+// |        |               |             |                                   | written, then as in the next row          |
 // | any    | yes           | yes         | the second set is being moved out | the logs inside are moved out             |
-// | any    | yes           | no          | the swap was complete             | the folder goes away                      |
-// | yes    | no            | no          | the same, half of it is removed   | the folder goes away                      |
+// | any    | yes           | no          | the swap was complete             | the folder goes aside                     |
+// | yes    | no            | no          | the swap was complete             | the folder goes aside                     |
 //
-// - A log is older if nothing was written to it since the folder was made: then it is of the first set, and whole. One
-//   of the first set that was written to since holds records that the second set may lack: it becomes a source instead
-//   of going aside, so its other records may be delivered twice.
+// - A log outside is older if nothing was written to it since the folder was made. Then it is complete and of the first
+//   set. A log of the first set that was written to since holds records that the second set may lack. It becomes a
+//   source instead of going aside, so its other records may be delivered twice.
 // - A log in the way of one that is moved out is treated like a log of the first set.
-// - What goes aside is renamed to `~old-<n>` and is deleted only after the second set is in place, durably.
-// - `known: false`, or no layout: the logs were filled by a guess, and become sources, `<topic>~gone-<k>`. Unless one of
-//   them was ever sent from: then Kafka had named the number, and all of them were placed for it.
-import { lstat, mkdir, open, readdir, readFile, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+// - To go aside means to be renamed to `~old-<n>`, which is deleted once the second set is durably in place.
+// - With `known: false`, or without a layout, the number of partitions was assumed. The logs then become sources,
+//   `<topic>~gone-<k>`, unless one of them was ever sent from: then Kafka had reported the number, and all logs are
+//   placed for it.
+import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BatchHeader } from './batch-header.ts';
 import { readCursor } from './cursor.ts';
+import { syncDirectory, withFile } from './durable-file.ts';
 import { type FoundFormat, readFormat, refuseNewerFormats, writeFormat } from './format.ts';
 import { writeLayout } from './layout.ts';
 import { type LogName, layoutName, logName, logsIn, planName } from './names.ts';
-import { FILE_MODE, FOLDER_MODE, narrowModes } from './owner-only.ts';
+import { FOLDER_MODE, narrowModes } from './owner-only.ts';
 import type { SpoolRemark } from './remark.ts';
 import { scanSegment } from './segment-scan.ts';
-import { syncDirectory } from './sync-directory.ts';
 
 export interface SpoolUpgrade {
   readonly found: FoundFormat;
-  /** What was done, for the log. */
+  /** What the upgrade did, for the log. */
   readonly remarks: readonly SpoolRemark[];
 }
 
-/** What a topic's layout says. */
+/** The state of a topic's layout. */
 type Layout =
-  /** Kafka had named the number. */
+  /** Version 1 had the number from Kafka. */
   | { readonly kind: 'known'; readonly partitions: number }
-  /** The number was only assumed. */
+  /** Version 1 assumed the number. */
   | { readonly kind: 'guessed' }
-  /** It is one of version 2. */
+  /** The layout is of version 2. */
   | { readonly kind: 'settled' }
-  /** There is none, or it is damaged. */
+  /** The layout is missing or damaged. */
   | { readonly kind: 'missing' };
 
 const SEGMENT = /^\d{20}\.log$/;
@@ -61,12 +62,12 @@ const DONE = 'done';
 const OLD_REMOVED = 'old-removed';
 
 /**
- * Call it under the lock, before anything else is opened there. On a directory of the newest version it only looks,
- * because a program of version 1 may have been started again in between.
+ * Call it under the lock, before anything else is opened in the directory. A directory of the newest version is checked
+ * too, because a program of version 1 may have run there in between.
  * @throws SpoolFormatError if the directory or a part in it has a newer version, the system's error if a step fails
  */
 export async function upgradeSpool(directory: string): Promise<SpoolUpgrade> {
-  // Before anything is changed: it concerns the dead letters of this part as well, and in SPOOL_DIR all parts.
+  // Before anything is changed. It includes the dead letters of this part, and in SPOOL_DIR all parts.
   await refuseNewerFormats(directory);
   const found = await readFormat(directory);
   const upgrade = new Upgrade(directory);
@@ -91,7 +92,7 @@ class Upgrade {
       const isPlaced = await this.#finishRewriting(topic);
       if (!isPlaced) await this.#settleLayout(topic, found === 1);
     }
-    // First, because it makes room for the file.
+    // Before the file `format` is written, because this frees space for it.
     await this.#removeOld();
     if (found !== 2) await this.#writeFormat();
   }
@@ -104,7 +105,7 @@ class Upgrade {
       );
   }
 
-  /** All that version 1 left something of. */
+  /** Topics with a log or a file of version 1. */
   async #topics(): Promise<Set<string>> {
     const topics = new Set((await logsIn(this.#directory)).map(({ topic }) => topic));
     for (const name of await readdir(this.#directory)) {
@@ -114,7 +115,7 @@ class Upgrade {
     return topics;
   }
 
-  // Version 1 called the logs of a topic `process` like the parts of other processes.
+  // Version 1 named the logs of a topic `process` like the parts of processes.
   async #renameLogsOfProcess(): Promise<void> {
     for (const name of await readdir(this.#directory)) {
       const number = numberIn(name, 'process');
@@ -128,16 +129,16 @@ class Upgrade {
       for (const file of files) await rename(join(from, file), join(to, file));
       await syncDirectory(to);
       await syncDirectory(from);
-      // It stays if it is a part as well.
+      // The folder stays if it is a part as well.
       await rmdir(from).catch(() => undefined);
     }
   }
 
-  /** True if a second set took the place of the first: it was written for the number that Kafka named. */
+  /** True if the second set replaced the first. It was written for the number of partitions from Kafka. */
   async #finishRewriting(topic: string): Promise<boolean> {
     const placing = this.#placing(topic);
     if (!(await isDirectory(placing))) return false;
-    // The old program synced none of its renames: what is decided by must not be taken back by a power cut.
+    // Version 1 synced none of its renames. A power cut must not undo what the next lines decide by.
     await this.#sync();
     await syncDirectory(placing);
     const names = await readdir(placing);
@@ -150,7 +151,7 @@ class Upgrade {
     } else {
       if (!isRemoved && inside.length > 0) await this.#removeFirstSet(topic);
       await this.#moveOut(topic, inside);
-      // It names the number of partitions that the first set was for.
+      // The layout has the number of partitions of the first set.
       await this.#unlink(layoutOf(topic));
       this.#info(`a rewriting of topic ${topic} that a crash had interrupted was completed; nothing is lost`);
     }
@@ -174,7 +175,7 @@ class Upgrade {
       );
       return;
     }
-    // Later ones count as older records.
+    // The sources that are made last count as the oldest records.
     for (const log of outside) await this.#makeSource(topic, this.#path(log));
     for (const path of inside) await this.#makeSource(topic, path);
     this.#warn(
@@ -184,12 +185,7 @@ class Upgrade {
 
   async #removeFirstSet(topic: string): Promise<void> {
     for (const log of await this.#partitionsOf(topic)) await this.#clear(topic, log);
-    const marker = await open(join(this.#placing(topic), OLD_REMOVED), 'w', FILE_MODE);
-    try {
-      await marker.sync();
-    } finally {
-      await marker.close();
-    }
+    await withFile(join(this.#placing(topic), OLD_REMOVED), 'w', (marker) => marker.sync());
     await syncDirectory(this.#placing(topic));
   }
 
@@ -199,12 +195,12 @@ class Upgrade {
       await this.#clear(topic, log);
       await rename(join(this.#placing(topic), `${topic}-${number}`), this.#path(log));
     }
-    // The new names before the loss of the old ones.
+    // The new names must be durable before the old ones are gone.
     await this.#sync();
     await syncDirectory(this.#placing(topic));
   }
 
-  /** Gets a log of the first set out of the way. */
+  /** Moves a log of the first set out of the way. */
   async #clear(topic: string, log: LogName): Promise<void> {
     const path = this.#path(log);
     if (!(await isDirectory(path))) return;
@@ -216,7 +212,7 @@ class Upgrade {
     } else await this.#putAside(path);
   }
 
-  /** When the rewriting began. On a file system that does not know it, no log counts as written afterwards. */
+  /** When the rewriting began. If the file system does not store that, no log counts as written afterwards. */
   async #beginOf(topic: string): Promise<number> {
     return (await stat(this.#placing(topic))).birthtimeMs || Infinity;
   }
@@ -250,14 +246,14 @@ class Upgrade {
 
   async #writeLayout(topic: string, partitions: number): Promise<void> {
     const name = layoutName(topic);
-    // A full disk must not keep the gateway from starting; a layout of version 1 that names the number is as good.
+    // A full disk must not prevent the start. A layout of version 1 with the number serves as well.
     await writeLayout(join(this.#directory, name), partitions).then(
       () => (name === layoutOf(topic) ? undefined : this.#unlink(layoutOf(topic))),
       () => undefined,
     );
   }
 
-  /** Something of version 2 is there already, so a missing layout says nothing. */
+  /** Version 2 has run here already, so a missing layout does not mean an assumed number. */
   async #isUsed(topic: string): Promise<boolean> {
     const logs = await this.#logsOf(topic);
     return logs.some(({ kind }) => kind === 'unplaced') || (await this.#isFile(planName(topic)));
@@ -291,7 +287,7 @@ class Upgrade {
   async #removeOld(): Promise<void> {
     const names = (await readdir(this.#directory)).filter((name) => OLD.test(name));
     for (const name of names) {
-      // What cannot be deleted now is deleted by a later start, and nothing reads it.
+      // Nothing reads these folders. A later start deletes what cannot be deleted now.
       await rm(join(this.#directory, name), { recursive: true, force: true }).catch(() => undefined);
     }
   }
@@ -300,8 +296,8 @@ class Upgrade {
     try {
       await writeFormat(this.#directory);
     } catch (error) {
-      // A full disk must not keep the gateway from starting. Without the file the next start upgrades again, which
-      // changes nothing in what this version has written.
+      // A full disk must not prevent the start. Without the file the next start upgrades again, which does not change
+      // files of this version.
       const { code, message } = error as NodeJS.ErrnoException;
       this.#warn(`the file \`format\` cannot be written (${code ?? message}): the next start tries again`);
     }
@@ -358,12 +354,12 @@ class Upgrade {
   }
 }
 
-/** What version 1 called it. */
+/** The name of a layout in version 1. */
 function layoutOf(topic: string): string {
   return `${topic}.layout`;
 }
 
-/** The partition of a log that version 1 named. */
+/** The partition of a log with a name of version 1. */
 function numberIn(name: string, topic: string): number | undefined {
   const digits = name.startsWith(`${topic}-`) ? name.slice(topic.length + 1) : '';
   return /^(?:0|[1-9]\d{0,5})$/.test(digits) ? Number(digits) : undefined;
@@ -390,7 +386,7 @@ async function wasWrittenAfter(log: string, timeMs: number): Promise<boolean> {
   return times.some((writtenMs) => writtenMs > timeMs);
 }
 
-/** Kafka has been sent records of this log, or of the batches in it before they came to the disk. */
+/** Whether records of this log were sent to Kafka, from the log or before they were spooled. */
 async function wasSentFrom(log: string): Promise<boolean> {
   const state = await readCursor(join(log, 'cursor')).catch(() => undefined);
   const isFresh =
@@ -399,7 +395,7 @@ async function wasSentFrom(log: string): Promise<boolean> {
   if (!isFresh) return true;
   for (const path of await segmentsIn(log)) {
     const first = await firstBatch(path);
-    // Batches that were in flight are written first.
+    // Batches that were in flight come first in a log, and they have a producer.
     if (first !== undefined) return first.baseOffset > 0 || first.producerId !== -1n;
   }
   return false;
@@ -409,7 +405,7 @@ async function firstBatch(path: string): Promise<BatchHeader | undefined> {
   try {
     for await (const found of scanSegment(path)) if (found.kind === 'batch') return found.header;
   } catch {
-    // The disk does not give it back: recovery sees to that.
+    // The disk failed to read it. Recovery deals with that.
   }
   return undefined;
 }

@@ -11,17 +11,17 @@ function youngBytes(): number {
   return getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? 0;
 }
 
-/** As connections do: objects that stay. */
+/** Objects that stay, like those of connections. */
 function keepObjects(): object[] {
   return Array.from({ length: OBJECTS }, (_, index) => ({ index }));
 }
 
-test('the young generation keeps its size while many objects stay, and grows where it is used up all the time', async () => {
+test('the young generation keeps its size while many objects stay, and grows if it is used up all the time', async () => {
   keepYoungGenerationSmall();
   const kept = keepObjects();
   assert.equal(kept.length, OBJECTS);
   const bytes = youngBytes();
-  // Both halves; without the call it is 32 MiB or more.
+  // Both halves. Without the call it would be 32 MiB or more.
   assert.ok(bytes > 0 && bytes <= 4 * MIB, `${bytes} bytes`);
 
   const recent = new Array<object>(20_000);
@@ -30,7 +30,7 @@ test('the young generation keeps its size while many objects stay, and grows whe
     for (let n = 0; n < 40_000; n++) recent[n % recent.length] = { n: [n] };
   }
 
-  // Not for good: the next look ends it.
+  // The next look ends the growth.
   await sleep(1500);
   const grown = youngBytes();
   assert.equal(keepObjects().length, OBJECTS);

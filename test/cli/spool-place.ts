@@ -1,4 +1,4 @@
-// A spool directory, gateways that fill it and the `sluice spool` commands run on it, all as real processes.
+// Helpers of the tests of `sluice spool`: a spool directory, gateways that fill it, and the commands, as real processes.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -61,20 +61,20 @@ export class Place {
     return Gateway.start(t, this.env);
   }
 
-  /** Runs a gateway that has nowhere to send to, and stops it when `count` readings of each zipcode are confirmed. */
+  /** Runs a gateway without Kafka and stops it once `count` readings of each zipcode are confirmed. */
   async fill(t: TestContext, zipcodes: readonly string[], count: number): Promise<void> {
     const gateway = await this.gateway(t);
     for (const zipcode of zipcodes) await gateway.send(zipcode, count);
     await gateway.stop();
   }
 
-  /** Kafka has named the number of partitions before, so readings have their partitions from the beginning. */
+  /** Stores the number of partitions, so that readings go to partitions from the beginning. */
   knowPartitions(): void {
     mkdirSync(this.directory, { recursive: true });
     writeFileSync(join(this.directory, layoutName(TOPIC)), '{"partitions":10}\n');
   }
 
-  /** The only segment there is. */
+  /** The only segment. */
   get segment(): string {
     const found = readdirSync(this.directory, { recursive: true, encoding: 'utf8' }).filter((name) =>
       name.endsWith('.log'),
@@ -123,7 +123,7 @@ export class Gateway {
     return new Gateway(child, port);
   }
 
-  /** Resolves once all of them are confirmed; each reading says which it is. */
+  /** Sends numbered readings. Resolves once all are confirmed. */
   send(zipcode: string, count: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const socket = connect(this.#port, '127.0.0.1');
@@ -142,7 +142,7 @@ export class Gateway {
     });
   }
 
-  /** Sends lines that are refused; resolves once each was answered. */
+  /** Sends lines that are refused. Resolves once each is answered. */
   sendRefused(lines: readonly string[]): Promise<void> {
     return new Promise((resolve, reject) => {
       const socket = connect(this.#port, '127.0.0.1');

@@ -1,4 +1,4 @@
-// `sluice spool ...` as an operator meets it: real processes beside a real gateway that cannot reach its Kafka.
+// `sluice spool ...` as an operator runs it: real processes beside a real gateway that cannot reach its Kafka.
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import {
@@ -57,7 +57,7 @@ describe('beside a running gateway', () => {
     assert.equal(printed((await place.spool('cat')).out).length, 35);
   });
 
-  it('ls, verify and cat find nothing wrong while records are being written', async (t) => {
+  it('ls, verify and cat report no damage while records are being written', async (t) => {
     const place = new Place(t, { KAFKA_BATCH_SIZE: '1000', SPOOL_SEGMENT_BYTES: '64KiB' });
     const gateway = await place.gateway(t);
     await gateway.send('90210', 10);
@@ -80,8 +80,8 @@ describe('beside a running gateway', () => {
   });
 });
 
-describe('logs of records that are in no partition yet, and several topics', () => {
-  /** One batch in each log: the number of its records. */
+describe('logs of records without a partition, and of several topics', () => {
+  /** The number of records in each log's one batch. */
   const LOGS = { 'a-2': 1, 'a~unplaced': 2, 'a~gone-3': 3, 'b.c-0': 4 };
 
   async function withLogs(t: TestContext): Promise<Place> {
@@ -91,12 +91,12 @@ describe('logs of records that are in no partition yet, and several topics', () 
       await log.append([await makeBatch(name, count)]);
       await log.close();
     }
-    // A foreign folder, which once counted as a second partition 2.
+    // A foreign folder that was once taken for partition 2.
     mkdirSync(join(place.directory, 'a-02'));
     return place;
   }
 
-  it('are shown by ls and verify under their topic, each by what it is', async (t) => {
+  it('are shown by ls and verify under their topic, with their kind', async (t) => {
     const place = await withLogs(t);
     const rows = [
       ['a', '2', 1],
@@ -140,7 +140,7 @@ describe('logs of records that are in no partition yet, and several topics', () 
     );
   });
 
-  it('are printed by cat, which says of each record where it is', async (t) => {
+  it('are printed by cat with the place of each record', async (t) => {
     const place = await withLogs(t);
     const lines = printed((await place.spool('cat')).out);
     assert.deepEqual(
@@ -185,7 +185,7 @@ describe('spool cat', () => {
     );
   });
 
-  it('can be narrowed by partition, offset and count', async (t) => {
+  it('can be limited by partition, offset and count', async (t) => {
     const place = new Place(t);
     place.knowPartitions();
     await place.fill(t, ['90210', '10001'], 30);
@@ -206,7 +206,7 @@ describe('spool cat', () => {
     assert.equal((await place.spool('cat', '--topic', 'another')).code, 1);
   });
 
-  it('leaves out what Kafka has, unless --all is said', async (t) => {
+  it('leaves out records that Kafka has, unless --all is given', async (t) => {
     const place = new Place(t);
     await place.fill(t, ['90210'], 30);
     const [partition] = await listLogs(place.directory);
@@ -225,7 +225,7 @@ describe('spool cat', () => {
     assert.equal(total.records, 10);
   });
 
-  it('ends quietly when its reader has seen enough', async (t) => {
+  it('ends without an error if its reader ends', async (t) => {
     const place = new Place(t, { KAFKA_BATCH_SIZE: '1000' });
     await place.fill(t, ['90210'], 20_000);
     const child = start(['spool', 'cat'], place.env);
@@ -237,7 +237,7 @@ describe('spool cat', () => {
 });
 
 describe('a damaged spool', () => {
-  it('is found by verify, passed over by cat, and set aside by the next start, which rm then removes', async (t) => {
+  it('is found by verify, skipped by cat, and set aside by the next start, and rm removes the damage', async (t) => {
     const place = new Place(t);
     place.knowPartitions();
     await place.fill(t, ['90210'], 40);
@@ -253,7 +253,7 @@ describe('a damaged spool', () => {
     const cat = await place.spool('cat');
     assert.equal(cat.code, 0);
     assert.deepEqual(printed(cat.out).map(numberOf), [...upTo(10), ...upTo(40).slice(20)]);
-    assert.match(cat.err, /^sluice: .*damaged from byte \d+ on, \d+ bytes passed over\n$/);
+    assert.match(cat.err, /^sluice: .*damaged from byte \d+ on, skipped \d+ bytes\n$/);
 
     assert.match((await place.spool('rm', '--yes')).out, /^nothing was set aside/);
     await place.fill(t, [], 0);
@@ -261,7 +261,7 @@ describe('a damaged spool', () => {
     const refused = await place.spool('rm');
     assert.equal(refused.code, 64);
     assert.match(refused.out, /\.bad {2}/);
-    assert.match(refused.err, /nothing was removed; say --yes/);
+    assert.match(refused.err, /nothing was removed: .*--yes/);
     const removed = await place.spool('rm', '--yes');
     assert.equal(removed.code, 0);
     assert.match(removed.out, /removed 1 file,/);
@@ -269,7 +269,7 @@ describe('a damaged spool', () => {
     assert.ok(existsSync(place.segment));
   });
 
-  it('whose last write was never finished is torn, and cat shows what is before it', async (t) => {
+  it('whose last write was never finished is torn, and cat shows the records before it', async (t) => {
     const place = new Place(t);
     await place.fill(t, ['90210'], 20);
     appendFileSync(place.segment, readFileSync(place.segment).subarray(0, 80 + randomInt(100)));
@@ -284,7 +284,7 @@ describe('a damaged spool', () => {
 });
 
 describe('spool drain', () => {
-  it('that cannot reach Kafka in time leaves everything in place and exits 1', async (t) => {
+  it('leaves everything in place and exits with 1 if it cannot reach Kafka in time', async (t) => {
     const place = new Place(t);
     await place.fill(t, ['90210'], 20);
     const before = readFileSync(place.segment);
@@ -329,7 +329,7 @@ describe('dead letters', () => {
     assert.match(verify.out, /^dead letters +unplaced +\d+ +2 /m);
   });
 
-  it('without a topic stay where they are, and drain says so', async (t) => {
+  it('stay on disk without a topic, and drain says so', async (t) => {
     const place = await withLetters(t);
     const env = { ...place.env, KAFKA_TOPIC_DEAD_LETTERS: '' };
     const drain = collect(start(['spool', 'drain', '--brokers', NOBODY, '--timeout', '500ms'], env));
@@ -339,7 +339,7 @@ describe('dead letters', () => {
 });
 
 describe('the command line', () => {
-  it('a directory that is not there is said in one line, exit code 1', async (t) => {
+  it('a missing directory is reported in one line, with exit code 1', async (t) => {
     const place = new Place(t);
     for (const args of [['ls'], ['verify'], ['cat'], ['rm', '--yes'], ['drain', '--brokers', NOBODY]]) {
       const { code, out, err } = await place.spool(...args);
@@ -361,13 +361,13 @@ describe('the command line', () => {
         assert.equal(code, 78, err);
         assert.equal(out, '');
         assert.ok(err.startsWith(`sluice: the spool in ${newer} has format version 3, `), err);
-        assert.match(err, /start the newer program again/);
+        assert.match(err, /Start the newer program again/);
       }
       assert.deepEqual(readdirSync(newer), ['format']);
     }
   });
 
-  it('--dir is looked at instead of SPOOL_DIR', async (t) => {
+  it('--dir is used instead of SPOOL_DIR', async (t) => {
     const place = new Place(t);
     const { code, err } = await place.spool('ls', '--dir', '/nowhere/else');
     assert.equal(code, 1);
@@ -390,7 +390,7 @@ describe('the command line', () => {
   }
 });
 
-it('the cursor is read as the gateway writes it, and passed over where it is damaged', async (t) => {
+it('the cursor is read as the gateway writes it, and ignored if it is damaged', async (t) => {
   const place = new Place(t);
   await place.fill(t, ['90210'], 1);
   const [partition] = await listLogs(place.directory);

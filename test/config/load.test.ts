@@ -29,8 +29,8 @@ function problems(env: Env, dotenvPath?: string): readonly string[] {
   return loaded.problems;
 }
 
-describe('where a value comes from', () => {
-  it('nothing set gives the defaults of the contract, without a warning', () => {
+describe('the source of a value', () => {
+  it('without any setting all are defaults, without a warning', () => {
     const { settings, origins, warnings } = accepted({});
     assert.equal(settings.TCP_PORT, 8080);
     assert.equal(settings.TCP_INACTIVITY_TIMEOUT, 120_000);
@@ -59,17 +59,17 @@ describe('where a value comes from', () => {
     assert.deepEqual({ ...process.env }, before);
   });
 
-  it('a missing .env is none; one that cannot be read is a problem', () => {
+  it('a missing .env is fine; one that cannot be read is a problem', () => {
     accepted({}, join(directory, 'absent'));
     assert.match(problems({}, directory)[0] ?? '', /cannot be read \(EISDIR\)/);
   });
 
-  it('an empty or blank value is as good as none, so the next source counts', () => {
+  it('an empty or blank value counts as not set', () => {
     const path = file('empty.env', 'TCP_PORT=1234\n');
     assert.equal(accepted({ TCP_PORT: '', TCP_HOST: '  ' }, path).settings.TCP_PORT, 1234);
   });
 
-  it('an empty value counts where empty has a meaning', () => {
+  it('an empty value counts if empty has a meaning', () => {
     const path = file('meaning.env', 'KAFKA_BROKERS=kafka:9092\nHTTP_PORT=1\n');
     const { settings } = accepted({ KAFKA_BROKERS: '', KAFKA_TOPIC_DEAD_LETTERS: '', HTTP_PORT: '' }, path);
     assert.deepEqual(settings.KAFKA_BROKERS, []);
@@ -89,14 +89,14 @@ describe('where a value comes from', () => {
   });
 
   for (const profile of PROFILE_NAMES) {
-    it(`the profile ${profile} alone is without a problem`, () => {
+    it(`the profile ${profile} alone has no problem`, () => {
       assert.deepEqual(accepted({ PROFILE: profile }).warnings, []);
     });
   }
 });
 
 describe('problems', () => {
-  it('are all reported at once, each with variable, value, origin and what is allowed', () => {
+  it('are all reported at once, each with variable, value, origin and allowed values', () => {
     const path = file('wrong.env', 'TCP_USE_WORKER_POOL=maybe\n');
     const found = problems(
       { TCP_PORT: '99999', KAFKA_COMPRESSION: 'brotli', KAFKA_BROKER: 'a:1', PROFILE: 'huge' },
@@ -111,7 +111,7 @@ describe('problems', () => {
     ]);
   });
 
-  it('never show a secret, neither refused nor misspelt', () => {
+  it('never show a secret, whether its value is refused or its name misspelt', () => {
     const found = problems({
       KAFKA_SASL_PASSWORD: 'geheim\0',
       HTTP_TOKEN: 'ge heim',
@@ -122,7 +122,7 @@ describe('problems', () => {
     assert.doesNotMatch(found, /heim/);
   });
 
-  it('show a value without its control characters and not at any length', () => {
+  it('show a value shortened and without control characters', () => {
     const [found = ''] = problems({ TCP_PORT: `\u001b[31m\n\u202e${'9'.repeat(5000)}` });
     assert.match(found, /TCP_PORT="\\u001b\[31m\\u000a\\u202e9+\.\.\."/);
     assert.ok(found.length < 300);
@@ -148,13 +148,13 @@ describe('problems', () => {
     assert.match(found, /^KAFKA_TOPIC_DEAD_LETTERS="weather.alarms" is the topic of KAFKA_TOPIC_ALARMS too/);
   });
 
-  it('one port for two listeners is refused where their addresses meet', () => {
+  it('one port for two listeners is refused if their addresses overlap', () => {
     problems({ TCP_PORT: '9000', HTTP_PORT: '9000' });
     accepted({ TCP_PORT: '9000', HTTP_PORT: '9000', TCP_HOST: '127.0.0.2' });
     accepted({ TCP_PORT: '0', HTTP_PORT: '0' });
   });
 
-  it('a login is whole or not there', () => {
+  it('a login is complete or absent', () => {
     const both = { KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' };
     accepted({ KAFKA_SASL_MECHANISM: 'scram-sha-512', ...both });
     assert.equal(problems({ KAFKA_SASL_MECHANISM: 'plain' }).length, 2);
@@ -165,7 +165,7 @@ describe('problems', () => {
     assert.match(problems(both)[0] ?? '', /^KAFKA_SASL_MECHANISM is not set/);
   });
 
-  it('certificate and key belong together, and to KAFKA_SSL=true', () => {
+  it('certificate and key need each other and KAFKA_SSL=true', () => {
     const pem = file('some.pem', 'x');
     accepted({ KAFKA_SSL: 'true', KAFKA_SSL_CERT: pem, KAFKA_SSL_KEY: pem, KAFKA_SSL_CA: pem });
     assert.match(problems({ KAFKA_SSL: 'true', KAFKA_SSL_CERT: pem })[0] ?? '', /^KAFKA_SSL_KEY is not set/);
@@ -214,12 +214,12 @@ describe('names', () => {
     ['LOG_DIR', '/var/log'],
     ['PATH', '/bin'],
   ] as const) {
-    it(`${name} of other software is left alone`, () => {
+    it(`${name} of other software is ignored`, () => {
       accepted({ [name]: value });
     });
   }
 
-  it('KAFKA_PORT with a plain port is not a service link but a mistake', () => {
+  it('KAFKA_PORT with a plain port is a mistake and no service link', () => {
     assert.equal(problems({ KAFKA_PORT: '9092' }).length, 1);
   });
 
@@ -235,7 +235,7 @@ describe('warnings', () => {
     }
   });
 
-  it('say that a password would travel in clear', () => {
+  it('say that a password would be sent unencrypted', () => {
     const env = { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' };
     assert.match(accepted(env).warnings[0] ?? '', /without KAFKA_SSL=true/);
     assert.deepEqual(accepted({ ...env, KAFKA_SSL: 'true' }).warnings, []);
@@ -253,7 +253,7 @@ describe('warnings', () => {
     ]);
   });
 
-  it('keep quiet where what is asked for is what happens', () => {
+  it('are absent if every setting has its effect', () => {
     assert.deepEqual(
       accepted({ TCP_PROCESSES: '2', TCP_PROXY_PROTOCOL: 'off', SPOOL_SYNC: 'batch' }).warnings,
       [],

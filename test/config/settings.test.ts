@@ -11,7 +11,7 @@ import {
   settingsSchema,
 } from '../../src/config/settings.ts';
 
-/** The parsed value, or undefined where the text is refused. */
+/** The parsed value, or undefined if the text is refused. */
 function parse(name: SettingName, text: string): unknown {
   return settingsSchema.shape[name].safeParse(text).data;
 }
@@ -34,7 +34,7 @@ describe('durations', () => {
     it(`reads ${text} as ${ms} ms`, () => assert.equal(parseDuration(text), ms));
   }
 
-  it('rounds a part of a millisecond up, so that it never becomes 0 and thereby off', () => {
+  it('are rounded up to milliseconds, so that none becomes 0, which means off', () => {
     assert.equal(parseDuration('1ns'), 1);
     assert.equal(parseDuration('1500us'), 2);
   });
@@ -107,6 +107,8 @@ describe('each limit, from both sides', () => {
     ['SHUTDOWN_TIMEOUT', '100ms', '99ms', '1h', '1h1ms'],
     ['KAFKA_CLIENT_ID', 'a', '', 'a'.repeat(249), 'a'.repeat(250)],
     ['KAFKA_TOPIC_METRICS', 'a', '', 'a'.repeat(249), 'a'.repeat(250)],
+    ['KAFKA_TOPIC_ALARMS', 'a', '', 'a'.repeat(249), 'a'.repeat(250)],
+    ['KAFKA_TOPIC_DEAD_LETTERS', 'a', '.', 'a'.repeat(249), 'a'.repeat(250)],
     ['KAFKA_SASL_USERNAME', 'a', '\0', 'a'.repeat(256), 'a'.repeat(257)],
     ['KAFKA_SASL_PASSWORD', 'a', '\0', 'a'.repeat(1024), 'a'.repeat(1025)],
     ['HTTP_TOKEN', 'a', ' ', 'a'.repeat(1024), 'a'.repeat(1025)],
@@ -118,13 +120,22 @@ describe('each limit, from both sides', () => {
     });
   }
 
-  it('no number is taken that is not written as a plain whole number', () => {
+  it('has a row for every setting with limits', () => {
+    const hasLimits = (name: SettingName) => /\bfrom .+ to |\b1-\d+\b/.test(aboutSetting(name).allowed);
+    const tested = limits.map(([name]) => name);
+    assert.deepEqual(
+      SETTING_NAMES.filter((name) => hasLimits(name) && !tested.includes(name)),
+      [],
+    );
+  });
+
+  it('only plain whole numbers are accepted', () => {
     for (const text of ['1.5', '1e3', '0x10', ' 1', '1_000', 'NaN', 'Infinity', '٣']) {
       assert.equal(parse('TCP_JOB_QUEUE_SIZE', text), undefined, text);
     }
   });
 
-  it('a replication factor of 0 lies between the two that have a meaning and is refused', () => {
+  it('a replication factor of 0, between -1 and 1, is refused', () => {
     assert.equal(parse('KAFKA_REPLICATION_FACTOR', '0'), undefined);
     assert.equal(parse('KAFKA_REPLICATION_FACTOR', '1'), 1);
   });
@@ -136,7 +147,7 @@ describe('each limit, from both sides', () => {
 });
 
 describe('values', () => {
-  it('yes and no are understood as Go wrote them and as people write them', () => {
+  it('flags are accepted as Go writes them and as people write them', () => {
     for (const text of ['true', 'TRUE', 'True', 't', '1', 'yes', 'on'])
       assert.equal(parse('KAFKA_ASYNC', text), true, text);
     for (const text of ['false', 'F', '0', 'no', 'OFF'])
@@ -144,18 +155,18 @@ describe('values', () => {
     for (const text of ['2', 'y', 'ja', 'truee']) assert.equal(parse('KAFKA_ASYNC', text), undefined, text);
   });
 
-  it('a choice is taken in capitals too', () => {
+  it('a choice is accepted in capitals too', () => {
     assert.equal(parse('KAFKA_COMPRESSION', 'Snappy'), 'snappy');
     assert.equal(parse('KAFKA_COMPRESSION', 'brotli'), undefined);
   });
 
-  it('timestamps of records are when the line came in, unless somebody asks for the time of sending', () => {
+  it('timestamps of records are the time of receipt by default', () => {
     assert.equal(aboutSetting('KAFKA_TIMESTAMP').default, 'received');
     assert.equal(parse('KAFKA_TIMESTAMP', 'SENT'), 'sent');
     assert.equal(parse('KAFKA_TIMESTAMP', 'stored'), undefined);
   });
 
-  it('acks become the number Kafka uses', () => {
+  it('acks become the number that Kafka uses', () => {
     assert.deepEqual(
       ['all', 'ALL', '-1', '1', '0'].map((text) => parse('KAFKA_REQUIRED_ACKS', text)),
       [-1, -1, -1, 1, 0],
@@ -163,12 +174,12 @@ describe('values', () => {
     assert.equal(parse('KAFKA_REQUIRED_ACKS', '2'), undefined);
   });
 
-  it('0 workers are 4 a core', () => {
+  it('0 workers mean 4 per core', () => {
     assert.equal(parse('TCP_WORKER_COUNT', '0'), 4 * availableParallelism());
     assert.equal(parse('TCP_WORKER_COUNT', '1'), 1);
   });
 
-  it('brokers become a list, each once', () => {
+  it('brokers become a list without duplicates', () => {
     assert.deepEqual(parse('KAFKA_BROKERS', 'a:9092, b_1.local:1 ,10.0.0.1:65535,[::1]:9092,a:9092'), [
       'a:9092',
       'b_1.local:1',
@@ -197,7 +208,7 @@ describe('values', () => {
       assert.equal(parse('KAFKA_BROKERS', text), undefined));
   }
 
-  it('at most 100 brokers are taken', () => {
+  it('at most 100 brokers are accepted', () => {
     const list = (count: number) => Array.from({ length: count }, (_, index) => `k${index}:9092`).join(',');
     assert.equal((parse('KAFKA_BROKERS', list(100)) as string[]).length, 100);
     assert.equal(parse('KAFKA_BROKERS', list(101)), undefined);
@@ -210,7 +221,7 @@ describe('values', () => {
       assert.equal(parse('TCP_HOST', text), undefined, text);
   });
 
-  it('topics keep to what Kafka allows', () => {
+  it('topics have names that Kafka allows', () => {
     for (const text of ['.', '..', 'a/b', 'a b', 'ä'])
       assert.equal(parse('KAFKA_TOPIC_ALARMS', text), undefined, text);
     assert.equal(parse('KAFKA_TOPIC_DEAD_LETTERS', ''), null);
@@ -229,14 +240,14 @@ describe('values', () => {
 
 describe('the table of settings', () => {
   for (const name of SETTING_NAMES) {
-    it(`${name} has a description, and a default it accepts itself`, () => {
+    it(`${name} has a description and a valid default`, () => {
       assert.ok(aboutSetting(name).description.length > 3);
       assert.ok(settingsSchema.shape[name].safeParse(undefined).success);
     });
   }
 
   for (const profile of PROFILE_NAMES) {
-    it(`every value of the profile ${profile} is accepted and says why`, () => {
+    it(`every value of the profile ${profile} is valid and has a reason`, () => {
       for (const [name, { value, why }] of Object.entries(PROFILES[profile].values)) {
         assert.notEqual(parse(name as SettingName, value), undefined, `${name}=${value}`);
         assert.ok(why.length > 3);

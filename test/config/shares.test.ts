@@ -29,7 +29,7 @@ describe('processes and their share of KAFKA_BUFFER_BYTES', () => {
     { title: 'the defaults', env: {}, most: 29 },
     { title: 'lines of up to 1 MiB', env: { TCP_MAX_LINE_BYTES: '1MiB' }, most: 12 },
   ]) {
-    it(`${title}: up to ${most} are started as asked for, beyond it ${most}, and it is said`, () => {
+    it(`${title}: at most ${most} are started, with a warning if more were asked for`, () => {
       const settings = settingsOf(env);
       for (const asked of [1, most]) {
         assert.deepEqual(processesFor(settings, asked), { started: asked, limit: undefined });
@@ -47,7 +47,7 @@ describe('processes and their share of KAFKA_BUFFER_BYTES', () => {
       }
     });
 
-    it(`${title}: every process that is started has room for a message beside two batches`, () => {
+    it(`${title}: every started process has room for a message and two batches`, () => {
       const settings = settingsOf(env);
       for (let asked = 1; asked <= 256; asked++) {
         const { started } = processesFor(settings, asked);
@@ -60,10 +60,10 @@ describe('processes and their share of KAFKA_BUFFER_BYTES', () => {
       }
     });
 
-    it(`${title}: what the start says to set is enough`, () => {
+    it(`${title}: the value in the warning is enough`, () => {
       for (const asked of [most + 1, 55, 256]) {
         let raised: Record<string, string> = env;
-        // One setting at a time is named, the one that allows the fewest.
+        // The warning names one setting, the one that allows the fewest processes.
         for (let step = 0; step < 3 && processesFor(settingsOf(raised), asked).started < asked; step++) {
           const text = fewerProcessesText(asked, processesFor(settingsOf(raised), asked)) ?? '';
           const said = /set (\w+) to at least (\w+), or TCP_PROCESSES=(\d+)$/.exec(text);
@@ -75,7 +75,7 @@ describe('processes and their share of KAFKA_BUFFER_BYTES', () => {
     });
   }
 
-  it('a buffer below what one process needs is refused, and what the problem allows is accepted', () => {
+  it('a buffer that is too small for one process is refused, and the size in the problem is accepted', () => {
     const env = { TCP_MAX_LINE_BYTES: '1MiB' };
     const need = bytesOf(settingsOf(env), 'KAFKA_BUFFER_BYTES');
     assert.deepEqual(problemsOf({ ...env, KAFKA_BUFFER_BYTES: String(need) }), []);
@@ -89,7 +89,7 @@ describe('processes and their share of KAFKA_BUFFER_BYTES', () => {
 });
 
 describe('processes and their share of SPOOL_MAX_BYTES', () => {
-  it('so many are started that two of the largest batches fit into each part', () => {
+  it('as many are started as have room for two of the largest batches each', () => {
     const settings = settingsOf({ SPOOL_MAX_BYTES: '3MiB' });
     assert.equal(bytesOf(settings, 'SPOOL_MAX_BYTES'), 2 ** 20);
     assert.equal(processesFor(settings, 3).started, 3);
@@ -112,14 +112,14 @@ describe('processes and their share of SPOOL_MAX_BYTES', () => {
 });
 
 describe('a buffer', () => {
-  it('that could never have room is a bug, not a wait for ever', () => {
+  it('that could never have room for a message throws instead of waiting for ever', () => {
     assert.throws(() => new BufferBudget(99, 100), RangeError);
     assert.ok(new BufferBudget(100, 100).hasRoom());
   });
 });
 
 describe('settings', () => {
-  it('pass through the message to a server process unchanged', () => {
+  it('arrive unchanged in a message to a server process', () => {
     const settings = settingsOf({
       KAFKA_SASL_MECHANISM: 'plain',
       KAFKA_SASL_USERNAME: 'u',

@@ -1,13 +1,12 @@
-// What a disk may hold after a crash, by the rules that POSIX leaves a file system:
+// Models which states a disk may have after a crash, by the rules of POSIX. It knows files and directories by numbers;
+// fs-journal.ts maps paths to them.
 //
-// - What was written to a file is durable once the file is synced, and its name once the directory is.
-// - Until then any of it may be lost. A change of a directory is lost as a whole, a rename included, so a name is never
-//   missing on both sides.
-// - What a failed sync covered may be lost for ever: a later sync of the file does not make it durable.
-//
-// It knows files and directories by numbers. Which paths a program used is the concern of fs-journal.ts.
+// - Writes to a file are durable once the file is synced, and its name once the directory is synced.
+// - Until then any of them may be lost. A change of a directory is lost as a whole. This includes renames, so a renamed
+//   file never loses both names.
+// - Writes that a failed sync covered may be lost for ever: a later sync of the file does not make them durable.
 
-/** The directory that the model begins with. It is durable. */
+/** The root directory. It is durable. */
 export const ROOT = 0;
 
 /** One change to the file system, or a sync. */
@@ -27,17 +26,17 @@ export type Change =
       readonly newName: string;
     }
   | { readonly kind: 'sync'; readonly node: number; readonly failed: boolean }
-  /** The machine died, and nothing was kept but what had to be. */
+  /** The machine died, and only durable changes remained. */
   | { readonly kind: 'power-cut' };
 
-/** Path to content; null is a directory. Parents come before what is in them. */
+/** Path to content; null for a directory. Parents come before their children. */
 export type Tree = ReadonlyMap<string, Buffer | null>;
 
 export interface DiskState {
-  /** For people: what of the changes before the crash is on the disk. */
+  /** Which of the changes before the crash are on the disk, for people. */
   readonly name: string;
   readonly tree: Tree;
-  /** Some of what was not synced is on the disk, and some is not. */
+  /** Some unsynced changes are on the disk and some are not. */
   readonly isPartial?: boolean;
 }
 
@@ -47,9 +46,9 @@ type Names = readonly (readonly [name: string, node: number | undefined])[];
 
 interface Pending<T> {
   readonly change: T;
-  /** The other directory of a rename from one to another: it is durable with either, and lost with either. */
+  /** The other directory of a rename between two: the rename is durable, or lost, with either of them. */
   readonly other?: Directory;
-  /** A sync that covered it has failed. */
+  /** A sync that covered the change has failed. */
   isDoomed: boolean;
 }
 
@@ -97,7 +96,7 @@ class Directory {
     this.current = names;
   }
 
-  /** Its pending changes may still name other directories of the disk that this one is of. */
+  /** The copy's pending changes still refer to directories of the original disk. */
   copy(): Directory {
     const copy = new Directory(this.durable);
     copy.current = this.current;
@@ -115,12 +114,12 @@ class Directory {
     this.pending = this.pending.filter(({ isDoomed }) => isDoomed);
     for (const { change, other } of synced) {
       this.durable = renamed(this.durable, change);
-      // What the other directory had to do before cannot be told apart from it.
+      // Earlier changes of the other directory become durable with the rename.
       if (other?.pending.some((one) => one.other === this)) other.sync();
     }
   }
 
-  /** What is left if the changes of these directories are lost. */
+  /** The names that are left if the changes of these directories are lost. */
   without(isLost: (directory: Directory) => boolean): ReadonlyMap<string, number> {
     return this.pending
       .filter(({ other }) => !isLost(this) && !(other !== undefined && isLost(other)))
@@ -133,7 +132,7 @@ class Directory {
   }
 }
 
-/** What of a file or directory is on the disk, if it is not what was written last. */
+/** The contents of files and directories on the disk that differ from the latest ones. */
 type View = ReadonlyMap<number, Buffer | ReadonlyMap<string, number>>;
 
 export class Disk {
@@ -141,7 +140,7 @@ export class Disk {
   nextNode = ROOT + 1;
   readonly #nodes = new Map<number, File | Directory>([[ROOT, new Directory(new Map())]]);
 
-  /** A disk with all of this on it, durable. */
+  /** A disk with this tree, durable. */
   static holding(tree: Tree): Disk {
     const disk = new Disk();
     const nodes = new Map([['', ROOT]]);
@@ -177,7 +176,7 @@ export class Disk {
     return copy;
   }
 
-  /** Nothing is left to be synced. */
+  /** Whether every change is durable. */
   get isSettled(): boolean {
     return [...this.#nodes.values()].every(({ pending }) => pending.length === 0);
   }
@@ -218,7 +217,7 @@ export class Disk {
     }
   }
 
-  /** Everything that is there now is durable from here on: what a crash has left, for what comes after it. */
+  /** Makes the current state durable, as the base for a start after a crash. */
   settle(): void {
     for (const node of this.#nodes.values()) {
       node.durable = node.current;
@@ -246,17 +245,17 @@ export class Disk {
     return this.#file(node).current.length;
   }
 
-  /** What every process sees, and what is left if only the process dies. */
+  /** The state that every process sees, and that is left if only the process dies. */
   get tree(): Tree {
     return this.#tree(new Map());
   }
 
-  /** What is left if the machine dies and nothing is on the disk but what had to be. */
+  /** The state that is left if the machine dies and only durable changes remain. */
   get durableTree(): Tree {
     return this.#tree(this.#durable(() => true));
   }
 
-  /** Everything that may be left of what was changed before this moment. */
+  /** The states that a crash at this moment may leave. */
   states(): DiskState[] {
     const states: DiskState[] = [
       { name: 'everything applied', tree: this.tree },
@@ -278,7 +277,7 @@ export class Disk {
     return states;
   }
 
-  /** What may be left if the machine dies within a write: before it all of `this` was applied. */
+  /** The states that a crash during this write may leave, with all earlier changes applied. */
   torn({ node, position, bytes }: Extract<Change, { kind: 'write' }>): DiskState[] {
     const { current } = this.#file(node);
     const states = [Math.floor(bytes.length / 2), bytes.length - 1]
@@ -287,7 +286,7 @@ export class Disk {
         name: `${length} of ${bytes.length} bytes written`,
         content: edited(current, { kind: 'write', node, position, bytes: bytes.subarray(0, length) }),
       }));
-    // The file's new length reached the disk, and its bytes did not.
+    // The file's new length reached the disk, but its bytes did not.
     if (position >= current.length) {
       const zeros = Buffer.alloc(bytes.length);
       states.push({
@@ -301,7 +300,7 @@ export class Disk {
     }));
   }
 
-  /** What may be left if a change is on the disk that was begun and has not ended. Undefined if it cannot be yet. */
+  /** The state with a change that has begun and not ended. Undefined if the change cannot be on the disk yet. */
   early(change: Change): DiskState | undefined {
     switch (change.kind) {
       case 'write':
@@ -321,7 +320,7 @@ export class Disk {
     }
   }
 
-  /** Each of a directory's changes lost by itself. */
+  /** The states in which one change of the directory is lost. */
   #withoutOne(node: number, { durable, pending }: Directory, path: string): DiskState[] {
     const alone = pending.filter(({ other }) => other === undefined);
     return alone.map((one) => {
@@ -388,7 +387,7 @@ export class Disk {
     return tree;
   }
 
-  /** The path of each node, or the last one of a node that has none any more. */
+  /** The path of each node, or its last path if it was deleted. */
   #paths(): Map<number, string> {
     const paths = new Map<number, string>([[ROOT, '.']]);
     const visit = (node: number, path: string): void => {

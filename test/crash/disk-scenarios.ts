@@ -1,5 +1,5 @@
-// Short lives of a gateway on a disk that works, fails, fills up or is damaged. Each is made of few and small batches,
-// because the number of its crash points is the time that its test takes.
+// Scenarios of a gateway on a disk that works, fails, fills up or is damaged. Each has few and small batches, because its
+// test takes time for each crash point.
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rm } from '../../src/cli/spool/rm.ts';
@@ -13,7 +13,7 @@ const BATCH_HEAD_BYTES = 12;
 
 export const diskScenarios: readonly Scenario[] = [
   {
-    name: 'a new spool takes readings and is drained, and others go on from memory',
+    name: 'a new spool takes readings and is drained, and later readings go through memory',
     minPoints: 360,
     before: 'nothing',
     async play(scene) {
@@ -28,7 +28,7 @@ export const diskScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'the spool rolls through several segments and is drained while more comes in',
+    name: 'the spool uses several segments and is drained while more readings come',
     minPoints: 120,
     ...ONE_PARTITION,
     async play(scene) {
@@ -45,7 +45,7 @@ export const diskScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'batches whose answers were lost go to the disk with their sequence',
+    name: 'batches whose answers were lost are spooled with their sequence',
     minPoints: 96,
     ...ONE_PARTITION,
     async play(scene) {
@@ -65,7 +65,7 @@ export const diskScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'a gateway crashes with a spool, and the next one drains it and crashes in the middle',
+    name: 'a gateway crashes with a spool, and the next one crashes while it drains the spool',
     minPoints: 120,
     ...ONE_PARTITION,
     async play(scene) {
@@ -75,7 +75,7 @@ export const diskScenarios: readonly Scenario[] = [
       let requests = 0;
       scene.cluster.fate = () => (++requests === 1 ? TAKEN : ANSWER_LOST);
       scene.cluster.isReachable = true;
-      // A batch of two records is as large as a batch may be, so that there are several.
+      // Batches have at most two records, so that there are several.
       await scene.start({ KAFKA_BATCH_SIZE: 2 });
       await until(() => requests === 2, 'the second batch is sent');
       await scene.crash();
@@ -122,7 +122,7 @@ export const diskScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'the disk is full, and has room again once Kafka takes readings',
+    name: 'the disk is full, and gets room again once Kafka takes readings',
     minPoints: 120,
     ...ONE_PARTITION,
     async play(scene) {
@@ -141,7 +141,7 @@ export const diskScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'the spool is as full as it may be',
+    name: 'the spool reaches its cap',
     minPoints: 52,
     ...ONE_PARTITION,
     async play(scene) {
@@ -208,7 +208,7 @@ export const diskScenarios: readonly Scenario[] = [
   },
 ];
 
-/** Bytes of a batch, one of them wrong, at the end of the newest segment: nobody was told that they are stored. */
+/** Adds a batch with a wrong byte to the newest segment. No device was told that it is stored. */
 async function addDamage(directory: string): Promise<void> {
   const [name] = (await readdir(directory))
     .filter((one) => one.endsWith('.log'))

@@ -1,4 +1,4 @@
-// Every crash point of a gateway's way to the disk and back.
+// Every crash point of a gateway that writes to the disk and reads it back.
 import { diskScenarios } from './disk-scenarios.ts';
 import { testCrashPoints } from './run-scenarios.ts';
 

@@ -1,11 +1,10 @@
-// Starts a gateway on everything that a crash may leave: after each entry of a recording, on each state that the disk may
-// have then, in front of the cluster as it was then. Each start is first broken off once it has repaired what it found,
-// and what a crash within that repair may leave is started on as well: all that the repair changed, none of it that was
-// not synced, and the last write torn.
+// Starts a gateway on every state that a crash may leave: after each entry of a recording, with each possible state of
+// the disk and the cluster of that moment. Each start is first interrupted after its repair, and the states that a crash
+// in that repair may leave are started on as well: all changes of the repair, none that was not synced, and the last
+// write torn.
 //
-// With SLUICE_CRASH_KEEP set to a directory, the states that break the promise are laid out there.
-//
-// Nothing is sampled. States that are byte by byte the same, in front of the same cluster, are started on once.
+// Nothing is sampled. Equal states of the disk with the same cluster are started on once. If SLUICE_CRASH_KEEP names a
+// directory, states that break the promise are written there.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,42 +26,42 @@ import {
 } from './scene.ts';
 import { treeKey, writeTree } from './trees.ts';
 
-/** Thousands of small directories are made and deleted, which is quick in memory. */
+/** In memory, because thousands of small directories are created and deleted. */
 const IN_MEMORY = '/dev/shm';
-/** Starts at the same time. Some of them wait for seconds, until an answer of Kafka is no longer doubted. */
+/** Starts at the same time. Some wait for seconds before they believe an answer of Kafka. */
 const PARALLEL = 64;
 const MAX_VIOLATIONS = 10;
 
 export interface Recording {
-  /** The disk as it was at first. */
+  /** The disk at the beginning. */
   readonly disk: Disk;
   readonly entries: readonly Entry<Happening>[];
   readonly devices: readonly Device[];
   readonly atFault: ReadonlySet<number>;
-  /** Settings of the starts, beside the directory. */
+  /** Settings of the starts, besides the directory. */
   readonly settings?: Partial<Settings>;
-  /** The topics that readings were sent to. */
+  /** The topics to which readings were sent. */
   readonly topics: readonly string[];
 }
 
 export interface Violation {
   readonly kind: 'lost' | 'late' | 'twice' | 'failed';
-  /** What was broken and when, for people. */
+  /** The broken promise and its moment, for people. */
   readonly text: string;
 }
 
 export interface Explored {
-  /** States of the disk at all points of the recording. */
+  /** The number of disk states at all points of the recording. */
   readonly points: number;
-  /** States at all points of the starts on them. */
+  /** The number of disk states at all points of the starts on them. */
   readonly restartPoints: number;
-  /** States that a gateway was started on, because no other one was the same. */
+  /** The number of different states, each of which a gateway was started on. */
   readonly starts: number;
-  /** The first ones. */
+  /** At most the first few. */
   readonly violations: readonly Violation[];
 }
 
-/** What devices had been told at a point: everything up to these ids is stored. */
+/** For each device the id up to which it was told that its records are stored. */
 type Told = ReadonlyMap<string, number>;
 
 interface Point {
@@ -71,7 +70,7 @@ interface Point {
   readonly told: Told;
 }
 
-/** What became of a start: the ids that the cluster has, in the order of their coming, or why it did not come so far. */
+/** The result of a start: the ids in the cluster in the order of their arrival, or the reason of a failure. */
 type Outcome =
   | {
       readonly kind: 'delivered';
@@ -80,21 +79,21 @@ type Outcome =
     }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** What a crash may leave. */
+/** A state that a crash may leave. */
 interface State extends DiskState {
-  /** If only the process died: what the kernel has and the disk may not have yet. */
+  /** If only the process died: the disk with the changes that are not durable yet. */
   readonly disk?: Disk;
 }
 
 interface DiskAtPoint {
   readonly disk: Disk;
-  /** The last point at which the disk is like this, where devices had been told most. */
+  /** The last point with this disk, at which devices were told most. */
   readonly point: Point;
 }
 
 interface Start {
   readonly tree: Tree;
-  /** With what may not be durable of the tree: each is started on once more, to be broken off. None behind such a start. */
+  /** Disks with this tree and different durable parts. Each gets an interrupted start. States after one have none. */
   readonly disks: Map<string, DiskAtPoint>;
   readonly cluster: ModelCluster;
   readonly clusterNumber: number;
@@ -113,7 +112,7 @@ export async function explore(recording: Recording): Promise<Explored> {
   }
 }
 
-/** Nothing is synced until the function that it gives is called: syncs are most of a start, and here nothing crashes. */
+/** Turns syncs off until the returned function is called. They take most of a start, and no real crash comes. */
 async function withoutSync(): Promise<() => void> {
   const file = await open(tmpdir(), 'r');
   const prototype = Object.getPrototypeOf(file) as typeof file;
@@ -130,7 +129,7 @@ class Exploration {
   readonly #recording: Recording;
   readonly #directory: string;
   readonly #starts = new Map<string, Start>();
-  /** Not started on yet. */
+  /** States that are not started on yet. */
   readonly #queue: Start[] = [];
   #running = 0;
   #number = 0;
@@ -168,7 +167,7 @@ class Exploration {
     if (this.#running === 0) done();
   }
 
-  /** Every state at every point of the recording. */
+  /** Adds every state at every point of the recording. */
   #addAll(): number {
     let told: Told = new Map();
     let cluster: ModelCluster | undefined;
@@ -184,7 +183,7 @@ class Exploration {
           clusterNumber++;
         }
       }
-      // Before that no gateway has started.
+      // No gateway has started yet.
       if (cluster === undefined) continue;
       for (const state of states) {
         const point = { text: `after ${index} (${text}), ${state.name}`, told };
@@ -257,7 +256,7 @@ class Exploration {
     return directory;
   }
 
-  /** A start that crashes when it has repaired what it found, and has sent nothing. Adds what a crash before may leave. */
+  /** A start that crashes after its repair and before it sends. Adds the states that a crash in it may leave. */
   async #breakOff(
     { cluster, clusterNumber }: Start,
     { disk, point }: DiskAtPoint,
@@ -283,7 +282,7 @@ class Exploration {
     }
   }
 
-  /** Notes why the outcome breaks the promise at one of the points, if it does. */
+  /** Adds a violation if the outcome breaks the promise at one of the points. */
   #judge({ tree }: Start, outcome: Outcome, points: readonly Point[]): void {
     for (const { text, told } of points) {
       const broken = whatIsBroken(outcome, told, this.#recording);
@@ -300,7 +299,7 @@ class Exploration {
   }
 }
 
-/** What the disk may hold within and after each change of a recording. */
+/** The possible states of the disk during and after each change of a recording. */
 function* statesOf<T>(entries: readonly Entry<T>[], before: Disk) {
   const disk = before.copy();
   let states: readonly State[] = [];
@@ -322,7 +321,7 @@ function* statesOf<T>(entries: readonly Entry<T>[], before: Disk) {
   }
 }
 
-/** A change that was asked for before a point, and made after it, may be there already. */
+/** A change that was requested before a point and made after it may already be on the disk. */
 function earlyStates<T>(entries: readonly Entry<T>[], index: number, disk: Disk): DiskState[] {
   return entries.slice(index + 1).flatMap(({ askedAt, change }) => {
     if (askedAt > index || change.kind === 'mark') return [];

@@ -1,4 +1,4 @@
-// The journal and the model of a disk, held against the real file system and against the rules of POSIX.
+// Checks the journal against the real file system, and the model of a disk against the rules of POSIX.
 import assert from 'node:assert/strict';
 import fs, {
   createWriteStream,
@@ -36,7 +36,7 @@ const named = (states: readonly DiskState[], name: string) => {
   return texts(found.tree);
 };
 
-test('every way of changing a file is recorded as the kernel makes it', async (t) => {
+test('every kind of change is recorded as the kernel makes it', async (t) => {
   const journal = record(t);
   const at = (name: string) => join(journal.root, name);
   await mkdir(at('a/b'), { recursive: true });
@@ -67,7 +67,7 @@ test('every way of changing a file is recorded as the kernel makes it', async (t
   assert.ok(journal.entries.length > 20, journal.entries.map(({ text }) => text).join('\n'));
 });
 
-test('changes elsewhere are not recorded, and one that cannot be recorded is refused', async (t) => {
+test('changes elsewhere are not recorded, and a change that cannot be recorded is refused', async (t) => {
   const journal = record(t);
   const elsewhere = mkdtempSync(join(tmpdir(), 'sluice-elsewhere-'));
   t.after(() => rmSync(elsewhere, { recursive: true, force: true }));
@@ -91,7 +91,7 @@ test('node:fs is as it was once the journal stops', async () => {
   rmSync(root, { recursive: true });
 });
 
-test('a file that was not synced may lose its bytes, and one whose directory was not synced its name', async (t) => {
+test('an unsynced file may lose its bytes, and a file in an unsynced directory its name', async (t) => {
   const journal = record(t);
   const file = await open(join(journal.root, 'a'), 'w');
   await file.write('one');
@@ -128,7 +128,7 @@ test('a rename is lost or kept as a whole', async (t) => {
   assert.deepEqual(named(journal.disk.states(), 'everything applied'), { a: 'new' });
 });
 
-test('each of several changes of a directory may be lost by itself', async (t) => {
+test('each of several changes of a directory may be lost alone', async (t) => {
   const journal = record(t);
   await writeFile(join(journal.root, 'a'), 'a');
   await writeFile(join(journal.root, 'b'), 'b');
@@ -139,7 +139,7 @@ test('each of several changes of a directory may be lost by itself', async (t) =
   assert.deepEqual(named(journal.disk.states(), 'lost alone: -b in .'), { b: 'b' });
 });
 
-test('the last write may be there in part, or as zeros', async (t) => {
+test('the last write may be on the disk in part, or as zeros', async (t) => {
   const journal = record(t);
   const file = await open(join(journal.root, 'a'), 'w');
   await file.write('1234');
@@ -160,7 +160,7 @@ async function recordEmptyFile(t: TestContext): Promise<FsJournal<string>> {
   return journal;
 }
 
-test('after a sync that failed, a later one does not make the bytes durable', async (t) => {
+test('after a failed sync, a later sync does not make the bytes durable', async (t) => {
   const journal = record(t);
   const file = await open(join(journal.root, 'a'), 'w');
   journal.disk.settle();
@@ -173,7 +173,7 @@ test('after a sync that failed, a later one does not make the bytes durable', as
   await file.close();
 });
 
-test('a disk that is full takes a part of a write, and then none', async (t) => {
+test('a full disk takes a part of a write, and then none', async (t) => {
   const journal = record(t);
   const file = await open(join(journal.root, 'a'), 'w');
   journal.capacityBytes = 4;
@@ -185,7 +185,7 @@ test('a disk that is full takes a part of a write, and then none', async (t) => 
   assert.equal(readFileSync(join(journal.root, 'a'), 'utf8'), 'ABcd');
 });
 
-test('a process that has crashed changes nothing any more', async (t) => {
+test('a process that has crashed makes no more changes', async (t) => {
   const journal = record(t);
   const path = join(journal.root, 'a');
   const file = await open(path, 'w');
@@ -201,7 +201,7 @@ test('a process that has crashed changes nothing any more', async (t) => {
   assert.deepEqual(readdirSync(journal.root), []);
 });
 
-test('a tree is laid out as it was read', (t) => {
+test('a tree is written as it was read', (t) => {
   const from = mkdtempSync(join(tmpdir(), 'sluice-tree-'));
   const to = mkdtempSync(join(tmpdir(), 'sluice-tree-'));
   t.after(() => {

@@ -1,13 +1,13 @@
-// Records every change that this process makes to the file system below one directory, in the order in which the
-// changes end. Changes are made one after the other, which is one of the orders in which the kernel may make those that
-// are asked for at the same time. How it hears of them is the concern of fs-patches.ts.
+// Records every change that this process makes below one directory, in the order in which the changes end. Changes are made
+// one after the other, which is one of the orders in which a kernel may make concurrent ones. fs-patches.ts intercepts
+// the calls.
 import fs from 'node:fs';
 import { join, sep } from 'node:path';
 import { type Change, Disk, ROOT } from './disk-model.ts';
 import { bitsOf, crashed, failure, patchedFor } from './fs-patches.ts';
 import { writeTree } from './trees.ts';
 
-/** Something that happened between two changes, said by the test. */
+/** An event between two changes, added by the test. */
 export interface Mark<T> {
   readonly kind: 'mark';
   readonly mark: T;
@@ -17,16 +17,16 @@ export interface Entry<T> {
   readonly change: Change | Mark<T>;
   /** For people. */
   readonly text: string;
-  /** How many entries there were when the change was asked for. */
+  /** The number of entries when the change was requested. */
   readonly askedAt: number;
 }
 
 export type FaultyStep = 'create' | 'mkdir' | 'write' | 'truncate' | 'sync' | 'unlink' | 'rename';
 
 export interface JournalOptions {
-  /** What the directory holds. Left out: nothing. */
+  /** The content of the directory. Left out, it is empty. */
   readonly disk?: Disk;
-  /** Files whose bytes nobody reads, by their paths below the root: no change of them is recorded. */
+  /** Files whose content nobody reads, by their paths below the root. Changes of their content are not recorded. */
   readonly unread?: (path: string) => boolean;
 }
 
@@ -34,14 +34,14 @@ export interface OpenFile {
   readonly node: number;
   readonly path: string;
   readonly appends: boolean;
-  /** Where the next write goes that names no place. */
+  /** Where the next write without a position goes. */
   position: number;
   readonly generation: number;
 }
 
 export interface Write {
   readonly bytes: Buffer;
-  /** Null: behind the last one. */
+  /** Null = behind the last write. */
   readonly position: number | null;
 }
 
@@ -50,24 +50,24 @@ const { O_CREAT, O_TRUNC, O_APPEND } = fs.constants;
 export class FsJournal<T = never> {
   readonly root: string;
   readonly entries: Entry<T>[] = [];
-  /** The disk as it was at first. */
+  /** The disk at the beginning. */
   readonly before: Disk;
-  /** The disk as it is now. */
+  /** The disk now. */
   readonly disk: Disk;
-  /** Bytes that all files together may have; beyond that a write is cut short and then fails. */
+  /** Most bytes of all files together. Beyond that a write is cut short, and the next one fails. */
   capacityBytes = Infinity;
-  /** The code of the error that a step fails with, if it does. */
+  /** The error code with which a step fails, undefined if it succeeds. */
   fault: (step: FaultyStep, path: string) => string | undefined = () => undefined;
-  /** Whether a sync is asked of the kernel as well, which takes most of the time. */
+  /** Whether the kernel syncs too, which takes most of the time. */
   isSyncing = true;
 
   #last: Promise<unknown> = Promise.resolve();
-  // The process whose changes are recorded: those of one that has crashed are not made any more.
+  // Number of the process whose changes are recorded. A process that has crashed makes no more changes.
   #generation = 0;
   #nextGeneration = 1;
   #crashesAfter: ((text: string) => boolean) | undefined;
   #isPaused = false;
-  // Files whose names are recorded and not what is in them.
+  // Files of which only the names are recorded.
   readonly #unread: (path: string) => boolean;
   readonly #forget: () => void;
 
@@ -93,8 +93,7 @@ export class FsJournal<T = never> {
   }
 
   /**
-   * The process dies: from here on no change of it is made, whatever it still tries. Those that `end` makes (closing
-   * what is open) are not made either.
+   * The process dies: none of its later changes is made, including those of `end`, which closes its files.
    */
   async crash(end: () => Promise<void>): Promise<void> {
     await this.#last;
@@ -104,7 +103,7 @@ export class FsJournal<T = never> {
     this.#generation = this.#nextGeneration;
   }
 
-  /** The process makes no change any more behind the first one whose text is like this. crash() is still to be called. */
+  /** The process makes no change after the first one whose text matches. The caller must still call crash(). */
   crashAfter(isIt: (text: string) => boolean): void {
     this.#crashesAfter = isIt;
   }
@@ -113,7 +112,7 @@ export class FsJournal<T = never> {
     return Number.isNaN(this.#generation);
   }
 
-  /** After crash(): the machine died as well. The disk has only what had to be there. */
+  /** After crash(): the machine died as well. Only durable changes are on the disk. */
   powerCut(): void {
     this.#add({ kind: 'power-cut' }, 'power cut', this.entries.length);
     this.#isPaused = true;
@@ -125,12 +124,12 @@ export class FsJournal<T = never> {
 
   // --- for fs-patches.ts ---
 
-  /** The path is the directory, or below it. */
+  /** Whether the path is the directory or below it. */
   covers(path: string): boolean {
     return !this.#isPaused && (path === this.root || path.startsWith(this.root + sep));
   }
 
-  /** One change after the other. Those of a process that has crashed fail. */
+  /** Makes one change after the other. Changes of a process that has crashed fail. */
   one<R>(step: (asked: number) => Promise<R>, file?: OpenFile): Promise<R> {
     const generation = this.#generation;
     const asked = this.entries.length;
@@ -150,7 +149,7 @@ export class FsJournal<T = never> {
     return asked;
   }
 
-  /** What opening the file changes, to be recorded once it is open. */
+  /** Returns a function that records the changes of opening the file, to be called once it is open. */
   opening(path: string, flags: unknown): (asked: number) => void {
     const bits = bitsOf(flags);
     const node = this.#node(path);
@@ -172,19 +171,19 @@ export class FsJournal<T = never> {
     return { node, path, appends, position: 0, generation: this.#generation };
   }
 
-  /** How much of the write fits, and to which place it goes. @throws if the disk is full */
+  /** The part of the write that fits, and its position. @throws if the disk is full */
   writing(file: OpenFile, { bytes, position }: Write): { at: number; part: Buffer } {
     this.#check('write', file.path);
     const size = this.disk.sizeOf(file.node);
     const at = file.appends ? size : (position ?? file.position);
     const room = this.capacityBytes - this.#usedBytes() + Math.max(0, size - at);
     if (bytes.length > 0 && room <= 0) throw failure('ENOSPC');
-    // The caller may use the memory again.
+    // A copy, because the caller may reuse the memory.
     return { at, part: Buffer.from(bytes.subarray(0, Math.min(bytes.length, room))) };
   }
 
   written(file: OpenFile, { at, part }: { at: number; part: Buffer }, write: Write, asked: number): void {
-    // A write to a given place leaves the file's own position as it is.
+    // A write with a position does not move the file's own position.
     if (write.position === null) file.position = at + part.length;
     if (this.#unread(this.#name(file.path))) return;
     const text = `write ${part.length} bytes at ${at} of ${this.#name(file.path)}`;
@@ -201,7 +200,7 @@ export class FsJournal<T = never> {
     this.#add({ kind: 'truncate', node: file.node, length }, text, asked);
   }
 
-  /** @throws if the sync is to fail */
+  /** @throws if the sync must fail */
   synced(file: OpenFile, asked: number): void {
     const code = this.fault('sync', this.#name(file.path));
     const failed = code !== undefined;
@@ -213,7 +212,7 @@ export class FsJournal<T = never> {
     if (failed) throw failure(code);
   }
 
-  /** The directories on the way to the path that are not there, outermost first. */
+  /** The missing directories on the way to the path, outermost first. */
   missing(path: string): string[] {
     this.#check('mkdir', path);
     const place = this.#place(path);
@@ -233,7 +232,7 @@ export class FsJournal<T = never> {
     this.#add({ kind, ...this.#at(path) }, `${kind} ${this.#name(path)}`, asked);
   }
 
-  /** What the renaming changes, to be recorded once it is done. */
+  /** Returns a function that records the rename, to be called once it is done. */
   renaming(from: string, to: string): (asked: number) => void {
     this.#check('rename', from);
     const { parent, name } = this.#at(from);
@@ -248,7 +247,7 @@ export class FsJournal<T = never> {
     this.#add({ kind: 'link', ...this.#at(to), node }, `link ${this.#name(to)}`, asked);
   }
 
-  /** The names in a directory; undefined if the path is none. */
+  /** The names in a directory; undefined if the path is no directory. */
   namesIn(path: string): string[] | undefined {
     const node = this.#node(path);
     return node !== undefined && this.disk.isDirectory(node) ? this.disk.namesIn(node) : undefined;
@@ -273,14 +272,14 @@ export class FsJournal<T = never> {
     this.#freeze();
   }
 
-  /** The process makes no change any more. */
+  /** From now on the process makes no changes. */
   #freeze(): void {
     if (Number.isNaN(this.#generation)) return;
     this.#nextGeneration = this.#generation + 1;
     this.#generation = Number.NaN;
   }
 
-  /** What statfs() says of the disk; undefined if it is as large as the real one. */
+  /** The result of statfs(); undefined without a capacity of its own. */
   get space(): { readonly bsize: number; readonly blocks: number; readonly bavail: number } | undefined {
     const { capacityBytes: blocks } = this;
     if (blocks === Infinity) return undefined;

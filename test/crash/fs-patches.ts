@@ -1,5 +1,5 @@
-// Takes the place of node:fs and tells journals (fs-journal.ts) of each change below their directories. What it does not
-// know how to record there is refused, so that a test does not pass because a change was overlooked.
+// Replaces functions of node:fs to tell journals (fs-journal.ts) of each change below their directories. Calls that it
+// cannot record there are refused, so that no test passes because a change was missed.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join, resolve } from 'node:path';
@@ -7,7 +7,7 @@ import type { FsJournal, OpenFile, Write } from './fs-journal.ts';
 
 type Call = (this: unknown, ...args: unknown[]) => unknown;
 type Callback = (error: unknown, ...results: unknown[]) => void;
-// A journal's marks do not matter here.
+// The type of a journal's marks does not matter here.
 type Journal = FsJournal<never>;
 
 interface Recorded {
@@ -42,7 +42,7 @@ const handles = new WeakMap<object, Recorded>();
 const descriptors = new Map<number, Recorded>();
 const originals: (() => void)[] = [];
 
-/** Tells the journal of changes, until the function that it gives is called. */
+/** Tells the journal of changes until the returned function is called. */
 export function patchedFor<T>(journal: FsJournal<T>): () => void {
   const added = journal as unknown as Journal;
   if (journals.size === 0) patchAll();
@@ -72,7 +72,6 @@ export function notRecorded(what: string): Error {
 }
 
 function patchAll(): void {
-  // A prototype that is not to be had without a file.
   patchHandles(fileHandlePrototype());
   patchPromises();
   patchCallbacks();
@@ -177,7 +176,7 @@ function patchPromises(): void {
   });
 }
 
-/** As rm does it, one step after the other. */
+/** Removes like rm, one step after the other. */
 async function remove(journal: Journal, path: string, options: fs.RmOptions = {}): Promise<void> {
   if (!journal.isThere(path) && options.force) return;
   const names = journal.namesIn(path);
@@ -227,7 +226,7 @@ function patchHandles(prototype: object): void {
     });
 }
 
-// --- the functions with a callback that streams use ---
+// --- functions with a callback, which streams use ---
 
 function patchCallbacks(): void {
   patch(fs, 'open', (original) => (path, ...rest) => {
@@ -273,7 +272,7 @@ function patchCallbacks(): void {
   });
 }
 
-// --- the functions that block ---
+// --- synchronous functions ---
 
 function patchSync(): void {
   patch(fs, 'openSync', (original) => (path, flags = 'r', ...rest) => {
@@ -375,7 +374,7 @@ function removeSync(journal: Journal, path: string, options: fs.RmOptions = {}):
   fs.rmdirSync(path);
 }
 
-// --- one function in the place of another ---
+// --- replacing functions ---
 
 function patch(target: object, name: string, make: (original: Call) => Call): void {
   const table = target as Record<string, Call>;
@@ -416,7 +415,7 @@ function refuse(target: object, name: string): void {
   });
 }
 
-/** The journal of the path, if it has one. */
+/** The journal that covers the path, if any. */
 function placeOf(path: unknown): { readonly journal: Journal; readonly path: string } | undefined {
   if (typeof path !== 'string') return undefined;
   const full = resolve(path);

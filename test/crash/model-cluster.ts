@@ -1,5 +1,5 @@
-// A cluster made of memory in the place of KafkaClient: a model broker for each topic, which keeps what it took and the
-// producers it knows, so that a copy of it can be set before a gateway that starts again.
+// A cluster in memory that takes the place of the gateway's client: a model broker for each topic, which keeps its records
+// and producers, so that a gateway that starts again can get a copy of it.
 import {
   ClusterError,
   type KafkaClient,
@@ -16,22 +16,22 @@ import {
 } from '../kafka/delivery/model-broker.ts';
 
 const UNKNOWN_TOPIC = 3;
-/** Between a recording and a copy made within it: an id that was handed out later must not be handed out again. */
+/** Gap between a cluster's producer ids and its copy's, so that the copy assigns none that the cluster assigns later. */
 const IDS_BETWEEN = 1000n;
-/** There is one broker, so what it says is never doubted for long. */
+/** There is only one broker, so its answer is soon believed. */
 const ANSWER = { clusterId: 'model', from: 1, brokers: [1] };
 
 export class ModelCluster {
   readonly topics = new Map<string, { readonly broker: ModelBroker; partitions: number }>();
   isReachable = true;
   fate: (topic: string, request: ModelRequest) => Fate | Promise<Fate> = () => ({ kind: 'taken' });
-  /** The error code that the cluster's own checks give a record, 0 if it takes it. */
+  /** The error code of a record, 0 if the cluster takes it. */
   check: (topic: string, record: ModelRecord) => number = () => 0;
-  /** Told when a broker has taken records. */
+  /** Called after a broker has taken records. */
   onTaken: () => void = () => undefined;
   #nextId = 1n;
 
-  /** Creates a topic, or creates it again with nothing in it. What had arrived before is remembered. */
+  /** Creates a topic, or creates it again. Records that arrived before are remembered. */
   create(topic: string, partitions: number): void {
     const broker = new ModelBroker();
     broker.arrived.push(...this.arrivedIn(topic));
@@ -45,7 +45,7 @@ export class ModelCluster {
     if (found !== undefined) found.partitions = partitions;
   }
 
-  /** What a gateway finds that starts again: the same records and producers, and no faults. */
+  /** The cluster for a gateway that starts again: the same records and producers, without faults. */
   copy(): ModelCluster {
     const copy = new ModelCluster();
     copy.#nextId = this.#nextId + IDS_BETWEEN;
@@ -58,12 +58,12 @@ export class ModelCluster {
     return copy;
   }
 
-  /** The records of a topic, in the order of their coming. */
+  /** The records of a topic in the order of their arrival. */
   arrivedIn(topic: string): readonly ModelRecord[] {
     return this.topics.get(topic)?.broker.arrived ?? [];
   }
 
-  /** This cluster where the gateway expects a connection to one. */
+  /** This cluster in the type that the gateway expects. */
   asKafkaClient(): KafkaClient {
     const model = this;
     const cluster = {

@@ -1,11 +1,11 @@
-// Short lives of a gateway that has records without a certain partition and places them. Each is made of few and small
-// batches, because the number of its crash points is the time that its test takes.
+// Scenarios of a gateway that places records without a certain partition. Each has few and small batches, because its test
+// takes time for each crash point.
 import type { Scenario } from './run-scenarios.ts';
 import { type Device, type Scene, until, untilDelivered, usedBytes } from './scene.ts';
 
 export const placingScenarios: readonly Scenario[] = [
   {
-    name: 'the partitions are unknown, and records are placed while more come in',
+    name: 'the partitions are unknown, and records are placed while more come',
     minPoints: 296,
     async play(scene) {
       const [, two] = await storeUnplaced(scene, 1);
@@ -16,7 +16,7 @@ export const placingScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'records are placed, and crashes break the copying off again and again',
+    name: 'records are placed, and several crashes interrupt the copy',
     minPoints: 600,
     async play(scene) {
       await storeUnplaced(scene, 2);
@@ -35,7 +35,7 @@ export const placingScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'records are placed, and the power fails in the middle of the copying and of its repair',
+    name: 'records are placed, and the power fails during the copy and during its repair',
     minPoints: 424,
     async play(scene) {
       await storeUnplaced(scene, 2);
@@ -51,19 +51,19 @@ export const placingScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'the disk is full before Kafka is first seen, and nothing on it has a partition',
+    name: 'the disk is full before Kafka is first reached, and no record on it has a partition',
     minPoints: 100,
     async play(scene) {
       const [, two] = await storeUnplaced(scene, 2);
       scene.journal.capacityBytes = usedBytes(scene) + 2500;
-      // The last eighth of the disk is left for copies.
+      // The last eighth of the disk is kept for copies.
       const { delivery } = scene.kafka;
       for (let sent = 0; delivery.spoolTrouble === null; sent++) {
         if (sent > 50) throw new Error('the disk is never full');
         scene.send(two, 2);
         await until(
           () => delivery.inFlightRecords === 0 || delivery.spoolTrouble !== null,
-          'it is on disk, or the disk is full',
+          'the batch is on disk, or the disk is full',
         );
       }
       scene.find();

@@ -1,4 +1,4 @@
-// Every crash point of a gateway that places records whose partition it did not know.
+// Every crash point of a gateway that places records without a certain partition.
 import { placingScenarios } from './placing-scenarios.ts';
 import { testCrashPoints } from './run-scenarios.ts';
 

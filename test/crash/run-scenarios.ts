@@ -1,4 +1,4 @@
-// Records scenarios and starts a gateway on everything that a crash may leave at any moment of them. Every record that a
+// Records scenarios and starts a gateway on every state that a crash may leave at any moment of them. Every record that a
 // device was told is stored must be delivered, once and in order.
 import assert from 'node:assert/strict';
 import childProcess from 'node:child_process';
@@ -9,25 +9,25 @@ import { type Explored, explore } from './explore.ts';
 import { READINGS, Scene, type SceneOptions } from './scene.ts';
 
 export interface Scenario extends SceneOptions {
-  /** To be read after "a crash while". */
+  /** Read after "a crash while". */
   readonly name: string;
-  /** Fewer points than these mean that the scenario does not do what it is there for. */
+  /** With fewer crash points the scenario does not do what it is for. */
   readonly minPoints: number;
-  /** Of the starts on what a crash leaves, beside the number of partitions. */
+  /** Settings of the starts after a crash, besides the number of partitions. */
   readonly settings?: Partial<Settings>;
-  /** Topics that readings are sent to. */
+  /** Topics to which readings are sent. */
   readonly topics?: readonly string[];
   play(scene: Scene): Promise<void>;
 }
 
 const { spawnSync } = childProcess;
 
-/** A test for each scenario, and the number of all crash points at the end. */
+/** Makes a test for each scenario, and prints the number of all crash points at the end. */
 export function testCrashPoints(scenarios: readonly Scenario[]): void {
   const sum = { points: 0, restartPoints: 0, starts: 0 };
 
   before(() => {
-    // A child process takes the lock, which is most of the time of a start. Nobody else is here.
+    // Taking the lock with a child process would be most of the time of a start, and nobody else uses the directory.
     childProcess.spawnSync = ((command: string, ...rest: never[]) =>
       command === 'flock'
         ? { status: 0 }
@@ -46,7 +46,7 @@ export function testCrashPoints(scenarios: readonly Scenario[]): void {
 
   for (const scenario of scenarios) {
     const { name, minPoints } = scenario;
-    test(`nothing that was stored is lost, doubled or turned around by a crash while ${name}`, async (t) => {
+    test(`no stored record is lost, duplicated or reordered by a crash while ${name}`, async (t) => {
       const began = performance.now();
       const { changes, explored } = await record(scenario);
       const { points, restartPoints, starts, violations } = explored;
@@ -85,5 +85,5 @@ async function record(scenario: Scenario): Promise<{ changes: number; explored: 
   return { changes: entries.length, explored };
 }
 
-/** Two of them tell enough. */
+/** The first two are enough. */
 const textsOf = (violations: Explored['violations']) => violations.slice(0, 2).map(({ text }) => text);

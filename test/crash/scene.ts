@@ -1,5 +1,5 @@
-// A gateway without its sockets, on a directory whose changes are recorded, in front of a cluster made of memory: what
-// a scenario of crash-points.test.ts is played with.
+// The stage of a crash scenario: a gateway without its sockets, on a directory whose changes are recorded, with a model
+// cluster in memory.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,11 +24,11 @@ export const TAKEN = { kind: 'taken' } as const;
 const DEADLINE_MS = 30_000;
 const MAX_POLL_MS = 20;
 
-/** What happens between two changes of the disk. */
+/** An event between two changes of the disk. */
 export type Happening =
-  /** The device was told that everything up to this id is stored. */
+  /** The device was told that its records up to this id are stored. */
   | { readonly kind: 'stored'; readonly device: string; readonly id: number }
-  /** The cluster as it is from now on. */
+  /** The state of the cluster from now on. */
   | { readonly kind: 'cluster'; readonly cluster: ModelCluster };
 
 export interface Device {
@@ -40,7 +40,7 @@ export interface Device {
 
 const BASE = baseSettings();
 
-/** The settings of a gateway on this directory: small segments, batches as the scenario closes them. */
+/** The settings of a gateway on this directory, with small segments. */
 export function settingsFor(directory: string, changes: Partial<Settings> = {}): Settings {
   return { ...BASE, SPOOL_DIR: directory, ...changes };
 }
@@ -60,7 +60,7 @@ function baseSettings(): Settings {
   return { ...loaded.settings, SPOOL_SEGMENT_BYTES: 700 };
 }
 
-/** The Kafka side of a gateway, wired up as the gateway does it. */
+/** The Kafka side of a gateway, wired as the gateway wires it. */
 export function kafkaOn(settings: Settings, cluster: ModelCluster): Kafka {
   const kafka: Kafka = new Kafka(settings, {
     recordRefused: (record, reason) =>
@@ -71,12 +71,12 @@ export function kafkaOn(settings: Settings, cluster: ModelCluster): Kafka {
   return kafka;
 }
 
-/** Starts it with what former processes left. */
+/** Starts it with the orphaned parts of former processes. */
 export function startKafka(kafka: Kafka, directory: string): Promise<void> {
   return kafka.start({ orphanedParts: orphanedPartsFor(0, { root: directory, processes: 1 }) });
 }
 
-/** What waits, in memory and on disk. */
+/** The records that wait, in memory and on disk. */
 export function waitingIn({ delivery, orphans, deadLetters, batcher }: Kafka) {
   return {
     open: batcher.openRecords,
@@ -118,14 +118,14 @@ export async function until(condition: () => boolean, what: string, deadlineMs =
 }
 
 export interface SceneOptions {
-  /** Partitions that the topic of the readings has, and is set to have. */
+  /** Partitions of the readings topic and in the settings. */
   readonly partitions?: number;
   /**
-   * What is there before: nothing; a spool without records, of a gateway that never saw Kafka; or of one that did and
-   * knows the partitions.
+   * The directory before the recording: empty; an empty spool of a gateway that never reached Kafka; or an empty spool
+   * with the number of partitions.
    */
   readonly before?: 'nothing' | 'spool' | 'partitions';
-  /** Puts something else there instead. */
+  /** Writes another content into the directory instead. */
   readonly layOut?: (directory: string) => void;
 }
 
@@ -147,7 +147,7 @@ export class Scene {
     this.cluster.onTaken = () => this.#markCluster();
   }
 
-  /** Begins to record. The cluster has the topics. */
+  /** Begins the recording. The cluster has the topics. */
   static async begin({ partitions = 2, before = 'spool', layOut }: SceneOptions = {}): Promise<Scene> {
     const directory = mkdtempSync(join(tmpdir(), 'sluice-crash-'));
     if (layOut !== undefined) layOut(directory);
@@ -171,7 +171,7 @@ export class Scene {
     return this.#kafka;
   }
 
-  /** Starts a gateway on the directory. Settings that were changed once stay so. */
+  /** Starts a gateway on the directory. Changed settings stay changed. */
   async start(changes: Partial<Settings> = {}): Promise<void> {
     this.#changes = { ...this.#changes, ...changes };
     this.#isDead = false;
@@ -193,7 +193,7 @@ export class Scene {
     return [this.device('10001'), this.device('10002')];
   }
 
-  /** Kafka is out of reach. What is sent from now on goes to the disk. */
+  /** Kafka is out of reach. Readings that are sent from now on go to the disk. */
   lose(): void {
     this.cluster.isReachable = false;
   }
@@ -224,7 +224,7 @@ export class Scene {
     return zipcodes.map((zipcode) => this.device(zipcode)) as [Device, Device, Device];
   }
 
-  /** The device sends so many readings, which make one batch. */
+  /** The device sends this many readings, which make one batch. */
   send(device: Device, count: number, { atFault = [] as readonly number[], padding = 0 } = {}): void {
     for (let index = 0; index < count; index++) {
       const id = this.#nextId++;
@@ -240,13 +240,13 @@ export class Scene {
     return session.storedSeqs.at(-1) === sent.at(-1);
   }
 
-  /** Sends, and waits until the device is told that all of it is stored. */
+  /** Sends readings and waits until the device is told that they are stored. */
   async store(device: Device, count: number, options: Parameters<Scene['send']>[2] = {}): Promise<void> {
     this.send(device, count, options);
     await until(() => this.isStored(device), `${device.name} is told`);
   }
 
-  /** The gateway has written down how many partitions Kafka has named. */
+  /** Waits until the gateway has stored the number of partitions. */
   async isRemembered(partitions: number): Promise<void> {
     const layout = () => this.journal.disk.tree.get(`${READINGS}.layout`)?.toString() ?? '';
     await until(() => layout().includes(`:${partitions}`), `${partitions} partitions are remembered`);
@@ -260,7 +260,7 @@ export class Scene {
     return untilDelivered(this.kafka);
   }
 
-  /** The process dies and leaves what the kernel has. */
+  /** The process dies. The kernel keeps its writes. */
   async crash(): Promise<void> {
     this.#isDead = true;
     const { kafka } = this;
@@ -268,7 +268,7 @@ export class Scene {
     this.#kafka = undefined;
   }
 
-  /** The process dies right behind the first change whose text is like this. */
+  /** The process dies right after the first change whose text matches. */
   async crashAfter(isIt: RegExp, what: () => void): Promise<void> {
     this.journal.crashAfter((text) => isIt.test(text));
     what();
@@ -276,7 +276,7 @@ export class Scene {
     await this.crash();
   }
 
-  /** The machine dies: the disk has only what had to be there. */
+  /** The machine dies. Only durable changes are on the disk. */
   async powerCut(): Promise<void> {
     await this.crash();
     this.journal.powerCut();
@@ -289,13 +289,13 @@ export class Scene {
     this.#kafka = undefined;
   }
 
-  /** Ends the recording. What it says must be what is on the disk. */
+  /** Ends the recording, which must agree with the real disk. */
   async end(): Promise<void> {
     if (this.#kafka !== undefined) await this.crash();
     this.journal.stop();
     const isSame = treeKey(readTree(this.directory), isLock) === treeKey(this.journal.disk.tree, isLock);
     rmSync(this.directory, { recursive: true, force: true });
-    if (!isSame) throw new Error('the disk holds something else than was recorded');
+    if (!isSame) throw new Error('the disk differs from the recording');
   }
 
   #addFault(id: number): void {
@@ -304,21 +304,21 @@ export class Scene {
     this.cluster.check = (topic, { value }) => (topic === READINGS && atFault.has(idIn(value)) ? 87 : 0);
   }
 
-  // Also when the gateway is dead: what it had sent arrives.
+  // Also after the gateway has died: its last requests arrive.
   #markCluster(): void {
     const cluster = this.cluster.copy();
     this.journal.mark({ kind: 'cluster', cluster }, 'the cluster took records');
   }
 }
 
-/** What all files of the spool have now. */
+/** The size of all files of the spool. */
 export function usedBytes({ journal }: Scene): number {
   let bytes = 0;
   for (const content of journal.disk.tree.values()) bytes += content?.length ?? 0;
   return bytes;
 }
 
-/** A gateway starts there and stops, without a record. */
+/** Starts and stops a gateway on the directory, without a record. */
 async function useOnce(directory: string, partitions: number, isReachable: boolean): Promise<void> {
   const cluster = new ModelCluster();
   cluster.isReachable = isReachable;
@@ -330,12 +330,12 @@ async function useOnce(directory: string, partitions: number, isReachable: boole
   await kafka.close();
 }
 
-/** A lock file says who has the lock, and after a crash nobody has. */
+/** The content of a lock file is only the owner, and after a crash there is none. */
 export function isLock(path: string): boolean {
   return /(^|\/)lock$/.test(path);
 }
 
-/** The id of a reading, or of the reading in a letter. Those of old spools (version-1.ts) are numbered for each key. */
+/** The id of a reading, or of the reading in a dead letter. Old spools (version-1.ts) number readings by key. */
 export function idIn(value: string): number {
   const id = /"id":(\d+)/.exec(value)?.[1];
   if (id !== undefined) return Number(id);

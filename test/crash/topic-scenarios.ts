@@ -1,11 +1,11 @@
-// Short lives of a gateway whose topic is not what it was, and of gateways that find what others left. Each is made of
-// few and small batches, because the number of its crash points is the time that its test takes.
+// Scenarios of a gateway whose topic changes, and of gateways that find the spool of another one. Each has few and small
+// batches, because its test takes time for each crash point.
 import { partDirectory } from '../../src/spool/parts.ts';
 import { oldSpools } from '../spool/version-1.ts';
 import type { Scenario } from './run-scenarios.ts';
 import { type Device, LOST, oldId, READINGS, type Scene, TAKEN } from './scene.ts';
 
-/** What KAFKA_TOPIC_METRICS is changed to. */
+/** The new KAFKA_TOPIC_METRICS. */
 const OTHER = 'measurements';
 
 export const topicScenarios: readonly Scenario[] = [
@@ -48,7 +48,7 @@ export const topicScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'the topic has shrunk while no gateway ran, and shrinks again before the next one has placed all',
+    name: 'the topic shrinks while no gateway runs, and again before the next gateway has placed all records',
     minPoints: 472,
     before: 'partitions',
     partitions: 3,
@@ -67,7 +67,7 @@ export const topicScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'the setting of the topic is changed with readings of the former one on disk',
+    name: 'KAFKA_TOPIC_METRICS is changed with readings of the former topic on disk',
     minPoints: 480,
     partitions: 1,
     topics: [READINGS, OTHER],
@@ -85,7 +85,7 @@ export const topicScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'the part of a former process is taken up, sent and removed',
+    name: 'an orphaned part is sent and removed',
     minPoints: 376,
     partitions: 1,
     async play(scene) {
@@ -100,7 +100,7 @@ export const topicScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'a spool of version 1 with an assumed number of partitions is brought to version 2',
+    name: 'a spool of version 1 with an assumed number of partitions is upgraded',
     minPoints: 512,
     partitions: 6,
     layOut: (directory) => lastOf('guessed').layOut(directory),
@@ -127,7 +127,7 @@ function lastOf(name: string) {
   return last;
 }
 
-/** What the old spool has not sent yet was told to its devices. */
+/** Devices were told that the unsent records of the old spool are stored. */
 function remember(scene: Scene, name: string): void {
   for (const [key, { from, to }] of lastOf(name).expected) {
     const device = scene.device(key);

@@ -1,4 +1,4 @@
-// Every crash point of a gateway whose topic is not what it was: grown, shrunk, renamed, or left by others.
+// Every crash point of a gateway whose topic grows, shrinks or is renamed, or that finds the spool of another gateway.
 import { testCrashPoints } from './run-scenarios.ts';
 import { topicScenarios } from './topic-scenarios.ts';
 

@@ -1,4 +1,4 @@
-// Directories with all they hold as values: read, laid out on the real disk, and named by their content.
+// Reads directories as values, writes them to the real disk, and gives them keys by their content.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -19,7 +19,7 @@ export function readTree(root: string): Tree {
   return tree;
 }
 
-/** Lays the tree out in a directory that is empty, or not there yet. Only the owner may read it, as a spool has it. */
+/** Writes the tree into a directory that is empty or missing, with the modes of a spool. */
 export function writeTree(root: string, tree: Tree): void {
   mkdirSync(root, { recursive: true, mode: 0o700 });
   for (const [path, content] of tree) {
@@ -30,14 +30,14 @@ export function writeTree(root: string, tree: Tree): void {
 
 const hashes = new WeakMap<Buffer, string>();
 
-/** The same for trees that are byte by byte the same. @param isUnread files whose bytes do not matter */
+/** Equal trees have equal keys. @param isUnread files whose bytes do not matter */
 export function treeKey(tree: Tree, isUnread: (path: string) => boolean = () => false): string {
   const hash = createHash('sha1');
   for (const [path, content] of tree) hash.update(`${path} ${isUnread(path) ? '' : contentKey(content)}\n`);
   return hash.digest('base64');
 }
 
-// The same bytes are in many trees.
+// Cached, because many trees share their buffers.
 function contentKey(content: Buffer | null): string {
   if (content === null) return 'directory';
   const known = hashes.get(content);

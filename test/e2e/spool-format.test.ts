@@ -55,7 +55,7 @@ describe('a gateway whose spool was written by a newer program', () => {
         .filter((line) => line.code === 'SPOOL_FORMAT');
       assert.equal(said.length, 1, out);
       assert.ok(said[0]?.msg.includes(`the spool in ${newer} has format version 3`), said[0]?.msg);
-      assert.match(said[0]?.msg ?? '', /start the newer program again, or empty the spool/);
+      assert.match(said[0]?.msg ?? '', /Start the newer program again, or empty the spool/);
       assert.deepEqual(
         readdirSync(newer).filter((name) => !/^(lock|process-\d)$/.test(name)),
         ['format'],

@@ -1,4 +1,4 @@
-// What is written is checked in process; what a dead or stopped reader does, with real processes and a real pipe.
+// The logger's output is checked in process, the effect of a dead or stopped reader with real processes and a real pipe.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -26,13 +26,13 @@ function logged(settings: LogSettings, use: (log: ReturnType<typeof createLogger
   return text;
 }
 
-/** Every character that is not printable, but for the line feeds that end lines. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+/** Every character that is not printable, except the line feeds that end lines. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for these characters
 const NOT_PRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\ufeff]/;
 
 describe('hostile text in a log', () => {
   for (const format of ['json', 'pretty'] as const) {
-    it(`forges no line and no colour as ${format}, wherever it stands`, () => {
+    it(`forges no line and no colour as ${format}, in any field`, () => {
       const settings: LogSettings = { LOG_LEVEL: 'info', LOG_FORMAT: format };
       const text = logged(settings, (log) => {
         log.info({ id: HOSTILE, [HOSTILE]: [{ deep: HOSTILE }] }, HOSTILE);
@@ -43,7 +43,7 @@ describe('hostile text in a log', () => {
       assert.match(text, /INFO forged\\u001b\[31m/);
     });
 
-    it(`cannot stand at the beginning of a line as ${format}, by way of an error`, () => {
+    it(`cannot begin a line as ${format} through an error's message`, () => {
       const settings: LogSettings = { LOG_LEVEL: 'info', LOG_FORMAT: format };
       const err = new Error(HOSTILE, { cause: new Error(HOSTILE) });
       const text = logged(settings, (log) => log.error({ err }, 'failed'));
@@ -52,14 +52,14 @@ describe('hostile text in a log', () => {
     });
   }
 
-  it('is still the same text for a reader of the JSON', () => {
+  it('is the same text again once the JSON is parsed', () => {
     const text = logged({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, (log) => log.info({ id: HOSTILE }, 'x'));
     assert.equal(JSON.parse(text).id, HOSTILE);
   });
 });
 
 describe('the format', () => {
-  it('auto is JSON where standard output is no terminal', () => {
+  it('auto is JSON if standard output is no terminal', () => {
     const text = logged({ LOG_LEVEL: 'info', LOG_FORMAT: 'auto' }, (log) => log.info('x'));
     assert.equal(JSON.parse(text).level, 'info');
   });
@@ -73,9 +73,9 @@ describe('the format', () => {
   });
 });
 
-/** Writes 2 MB of log for each line on its standard input and answers on standard error; ends when that ends. */
+/** Writes 2 MB of log for each line of its standard input and answers on standard error. Ends with its input. */
 const PROGRAM = `
-import { createLogger } from ${JSON.stringify(new URL('../../src/config/logger.js', import.meta.url).href)};
+import { createLogger } from ${JSON.stringify(new URL('../../src/log/logger.js', import.meta.url).href)};
 import { writeSync } from 'node:fs';
 const log = createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' });
 let n = 0;
@@ -101,7 +101,7 @@ describe('the reader of standard output', () => {
     assert.equal(await pipeline.exitCode(), 7);
   });
 
-  it('may be stopped: the process neither blocks nor grows, and ends within its second', {
+  it('may be stopped: the process neither blocks nor grows, and ends within a second', {
     timeout: 20_000,
   }, async () => {
     pipeline = await Pipeline.start(join(directory, 'stopped'));
@@ -113,7 +113,7 @@ describe('the reader of standard output', () => {
     assert.equal(await pipeline.programExit(), 7);
   });
 
-  it('that goes on after a stop hears how many lines it missed', { timeout: 20_000 }, async () => {
+  it('that goes on after a stop gets the number of lost lines', { timeout: 20_000 }, async () => {
     const path = join(directory, 'resumed');
     pipeline = await Pipeline.start(path);
     pipeline.signalReader('SIGSTOP');
@@ -131,7 +131,7 @@ describe('the reader of standard output', () => {
   });
 });
 
-/** `program | reader`, with a real pipe between them; Node's own pipes to children are sockets. */
+/** `program | reader` with a real pipe, because Node's pipes to children are sockets. */
 class Pipeline {
   readonly #shell: ChildProcess;
   #heard = '';
@@ -157,7 +157,7 @@ class Pipeline {
     process.kill(Number(/reader (\d+)/.exec(this.#heard)?.[1]), signal);
   }
 
-  /** Has 2000 lines written; resolves with the bytes that wait for the reader, once the program answers. */
+  /** Makes the program write 2000 lines. Resolves with the bytes that wait for the reader once it answers. */
   async burst(): Promise<number> {
     this.#bursts += 1;
     this.#shell.stdin?.write('go\n');
@@ -183,7 +183,7 @@ class Pipeline {
     try {
       this.signalReader('SIGKILL');
     } catch {
-      // It has ended by itself.
+      // The process has already ended.
     }
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it, mock } from 'node:test';
 import { type RateLimited, rateLimited } from '../../src/log/rate-limited-log.ts';
 
-/** Timers and clock move together. */
+/** Mocked timers and a clock that move together. */
 function withClock(check: (warn: RateLimited, said: number[], pass: (ms: number) => void) => void): void {
   mock.timers.enable({ apis: ['setTimeout'] });
   let nowMs = 1000;
@@ -18,7 +18,7 @@ function withClock(check: (warn: RateLimited, said: number[], pass: (ms: number)
   }
 }
 
-it('the first is said at once, the others of the interval together at its end', () => {
+it('the first event is reported at once, the others of the interval together at its end', () => {
   withClock((warn, said, pass) => {
     for (let call = 0; call < 5; call += 1) warn();
     assert.deepEqual(said, [1]);
@@ -29,7 +29,7 @@ it('the first is said at once, the others of the interval together at its end', 
   });
 });
 
-it('each line stands for its count and none is lost or said twice', () => {
+it('every event is reported exactly once', () => {
   withClock((warn, said, pass) => {
     for (let call = 0; call < 1000; call += 1) {
       warn();
@@ -44,7 +44,7 @@ it('each line stands for its count and none is lost or said twice', () => {
   });
 });
 
-it('after a quiet interval the next is said at once again', () => {
+it('after a quiet interval the next event is reported at once again', () => {
   withClock((warn, said, pass) => {
     warn();
     pass(100);
@@ -53,7 +53,7 @@ it('after a quiet interval the next is said at once again', () => {
   });
 });
 
-it('flush says what is counted, and nothing where nothing is', () => {
+it('flush reports counted events, and nothing if there are none', () => {
   withClock((warn, said, pass) => {
     warn.flush();
     warn();

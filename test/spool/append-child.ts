@@ -1,8 +1,11 @@
-// A process that tests trace, kill and take the disk away from. `append` adds batches `0`, `1`, ... to a log one
-// after the other and says `stored <id>` for each that is durable; `group` does so through a PartitionSpool;
-// `recover` opens a log and says what that took; `lock` takes the lock and waits; `write` opens a directory again and
-// again and puts a file there for a moment, `remove` deletes the directory whenever it can, until its input ends;
-// `drain` opens a log, waits for a line of input, and reads it to its end, trying again what cannot be read.
+// A child process for tests that trace it, kill it or take its disk away.
+// - `append`: adds batches `0`, `1`, ... to a log and prints `stored <id>` for each durable one
+// - `group`: the same through a PartitionSpool
+// - `recover`: opens a log and prints the cost
+// - `lock`: takes the lock and waits
+// - `write`: opens a directory again and again and writes a file there for a moment, until its input ends
+// - `remove`: deletes the directory whenever it can, until its input ends
+// - `drain`: opens a log, waits for a line of input, and reads to the end; failed reads are tried again
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +17,7 @@ import { idOf, makeBatch } from './support.ts';
 
 const [job, directory = '', count = '0', recordBytes = '0'] = process.argv.slice(2);
 
-// Straight to the descriptor, so that a trace shows it where it happens.
+// Synchronously, so that a trace shows it at the right place.
 const say = (line: string): void => void writeSync(1, `${line}\n`);
 
 if (job === 'lock') {
@@ -85,7 +88,7 @@ async function lockedAlone(): Promise<ReturnType<typeof lockSpool>> {
   }
 }
 
-// What it writes must be there until it deletes it, and nobody else may be at work meanwhile.
+// The file must stay until this process deletes it, and nobody else may use the directory meanwhile.
 async function writeOnce(): Promise<void> {
   const lock = await lockedAlone();
   const path = join(directory, 'a-0', '00000000000000000000.log');
@@ -157,7 +160,7 @@ async function group(log: SpoolLog): Promise<void> {
   });
 }
 
-/** So that all batches are of one size. */
+/** Fixed width, so that all batches have the same size. */
 function pad(id: number): string {
   return String(id).padStart(6, '0');
 }

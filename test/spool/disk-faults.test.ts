@@ -1,4 +1,4 @@
-// The disk refuses: really full (a small tmpfs), or failing (strace makes system calls fail).
+// The spool on a disk that is full (a small tmpfs) or fails (strace makes system calls fail).
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ import {
 
 const RECORD_BYTES = 10_000;
 
-/** A file that takes all the space there is; deleting it gives it back. */
+/** A file that takes all free space until it is deleted. */
 function fill(directory: string): string {
   const path = join(directory, 'ballast');
   const fd = openSync(path, 'a');
@@ -49,7 +49,7 @@ const smallDisk = (t: TestContext): string | undefined =>
   mount(t, ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs']);
 
 describe('on a full disk', () => {
-  it('an append is refused and cut back, and the same batch is taken when there is space', async (t) => {
+  it('an append fails and is cut back, and the same batch is taken once there is space', async (t) => {
     const disk = smallDisk(t);
     if (disk === undefined) return;
     const directory = join(disk, 'log');
@@ -57,7 +57,7 @@ describe('on a full disk', () => {
     const ids: string[] = [];
     let refused: Buffer[] = [];
     for (let id = 0; refused.length === 0; id++) {
-      // Two at a time, so that a write can be taken in part.
+      // Two at a time, so that a part of a write can succeed.
       const group = [await makeBatch(`${id}a`, 1, RECORD_BYTES), await makeBatch(`${id}b`, 1, RECORD_BYTES)];
       await log.append(group).then(
         () => ids.push(`${id}a`, `${id}b`),
@@ -72,7 +72,7 @@ describe('on a full disk', () => {
     assert.equal(held(), log.bytes);
     assert.ok(ids.length > 20);
 
-    // A drain needs no space, and makes some.
+    // A drain needs no space and frees some.
     const ballast = fill(disk);
     const first = await log.next();
     assert.ok(first);
@@ -87,7 +87,7 @@ describe('on a full disk', () => {
     await log.close();
   });
 
-  it('what is all acknowledged is deleted even while appends are being refused', async (t) => {
+  it('an acknowledged segment is deleted even while appends fail', async (t) => {
     const disk = smallDisk(t);
     if (disk === undefined) return;
     const directory = join(disk, 'log');
@@ -96,7 +96,7 @@ describe('on a full disk', () => {
     const batch = await log.next();
     assert.ok(batch);
     const next = await makeBatch('new', 1, 300_000);
-    // The acknowledgement comes while a write is under way that has no room beside what it sets free.
+    // The acknowledgement comes during a write that only has room once the acknowledged segment is deleted.
     await Promise.all([
       assert.rejects(log.append([next]), { code: 'ENOSPC' }),
       log.acknowledge(batch.offset + batch.count),
@@ -106,7 +106,7 @@ describe('on a full disk', () => {
     await log.close();
   });
 
-  it('the spool opens, gives back what it has and deletes it', async (t) => {
+  it('the spool opens, returns its batches and deletes them', async (t) => {
     const disk = smallDisk(t);
     if (disk === undefined) return;
     const directory = subdirectory(disk, 'spool');
@@ -123,7 +123,7 @@ describe('on a full disk', () => {
       await (await topic.log(0)).append([await makeBatch(id, 1, RECORD_BYTES)]);
     }
     await first.spool.close();
-    // The worst of cases: there is no room for a cursor either, nor for the lock's owner.
+    // The worst case: there is not even room for a cursor or for the lock's owner.
     unlinkSync(join(directory, 'metrics-0', 'cursor'));
     fill(disk);
     const { spool, report } = await Spool.open(options);
@@ -143,7 +143,7 @@ describe('on a full disk', () => {
     await spool.close();
   });
 
-  it('a partition says so, tries on in order, and says when it is over', async (t) => {
+  it('a partition reports it, retries in order, and reports its end', async (t) => {
     const disk = smallDisk(t);
     if (disk === undefined) return;
     const { log } = await openLog(join(disk, 'log'), { sync: 'batch' });
@@ -172,7 +172,7 @@ describe('on a full disk', () => {
   });
 });
 
-it('batches taken back from a full disk are as Kafka wants them, whatever offsets a try gave them', async (t) => {
+it('batches taken back from a full disk have base offset zero, as Kafka wants it', async (t) => {
   const disk = smallDisk(t);
   if (disk === undefined) return;
   const { log } = await openLog(join(disk, 'log'), { sync: 'batch' });
@@ -192,7 +192,7 @@ it('batches taken back from a full disk are as Kafka wants them, whatever offset
   await log.close();
 });
 
-describe('where the disk fails', () => {
+describe('if the disk fails', () => {
   // One thread, because strace counts calls by thread. Opening writes and syncs the cursor first.
   const env = { UV_THREADPOOL_SIZE: '1' };
   const faults: Record<string, string[]> = {
@@ -207,7 +207,7 @@ describe('where the disk fails', () => {
     ],
   };
   for (const [where, inject] of Object.entries(faults)) {
-    it(`${where}, the batch is not confirmed, goes to a new segment and is there once`, async (t) => {
+    it(`${where}, the batch is not confirmed, goes to a new segment and is stored once`, async (t) => {
       if (!hasStrace(t)) return;
       const directory = temporaryDirectory(t);
       const trace = ['strace', '-f', '-o', '/dev/null', '-e', 'trace=pwrite64,pwritev,fdatasync,ftruncate'];
@@ -226,7 +226,7 @@ describe('where the disk fails', () => {
     });
   }
 
-  it('and the process dies before the batch is written again, what was confirmed is all there', async (t) => {
+  it('and the process dies before it writes the batch again, every confirmed batch is there', async (t) => {
     if (!hasStrace(t)) return;
     const directory = temporaryDirectory(t);
     const inject = ['-e', 'trace=fdatasync', '-e', 'inject=fdatasync:error=EIO:when=4+'];
@@ -235,7 +235,7 @@ describe('where the disk fails', () => {
       env,
     });
     await child.line('refused 2');
-    // Not strace: what it traces would run on without the fault.
+    // Kill the child and not strace, without which the child would go on without the fault.
     process.kill(Number((await child.line('open')).slice('open '.length)), 'SIGKILL');
     await child.ended;
     const { log } = await openLog(directory);
@@ -257,7 +257,7 @@ describe('a segment that cannot be read while it is drained', () => {
     return names;
   }
 
-  /** A process that drains the log, for which each read of the file fails from now on as `when` says. */
+  /** A process that drains the log. Its reads of the file fail from now on as `when` says. */
   async function drainWithFaults(
     t: TestContext,
     directory: string,
@@ -280,7 +280,7 @@ describe('a segment that cannot be read while it is drained', () => {
   const numbers = (child: Child, start: string): string[] =>
     child.lines.filter((line) => line.startsWith(start)).map((line) => line.slice(start.length));
 
-  it('is tried again for a while, and then passed over, counted, named and put away whole', async (t) => {
+  it('is retried for a while, and then skipped, counted, reported and moved aside whole', async (t) => {
     if (!hasStrace(t)) return;
     const directory = temporaryDirectory(t);
     const [, second = ''] = await threeSegments(directory);
@@ -301,7 +301,7 @@ describe('a segment that cannot be read while it is drained', () => {
     assert.deepEqual(readFileSync(`${second}.bad`), bytes);
   });
 
-  it('for a moment only loses nothing', async (t) => {
+  it('only for a moment loses nothing', async (t) => {
     if (!hasStrace(t)) return;
     const directory = temporaryDirectory(t);
     const [, second = ''] = await threeSegments(directory);

@@ -1,5 +1,4 @@
-// `stored` follows durability: seen from outside, in the order of a process's system calls and in what a power
-// cut leaves.
+// `stored` comes after durability: checked by the order of a process's system calls, and after a power cut.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,12 +19,12 @@ import {
 } from './support.ts';
 
 interface Traced {
-  /** Batches whose bytes had been written and synced when `stored` was said, less those said so far. */
+  /** For each `stored`: batches written and synced by then, minus batches confirmed by then. */
   readonly margins: number[];
   readonly syncs: number;
 }
 
-/** Reads a trace of `strace -f -y`: a sync covers what was written before it began, and counts when it ended. */
+/** Parses a trace of `strace -f -y`. A sync covers writes before its start and counts from its end on. */
 function readTrace(text: string, batchBytes: number): Traced {
   let written = 0;
   let durable = 0;
@@ -57,12 +56,12 @@ function readTrace(text: string, batchBytes: number): Traced {
   return { margins, syncs };
 }
 
-describe('what strace sees', () => {
+describe('a trace of system calls', () => {
   for (const [job, count, how] of [
     ['append', 50, 'one sync for each append'],
     ['group', 1000, 'one sync for many batches'],
   ] as const) {
-    it(`is no stored before the sync of its bytes, with ${how}`, { timeout: 60_000 }, async (t) => {
+    it(`has no stored before the sync of its bytes, with ${how}`, { timeout: 60_000 }, async (t) => {
       if (!hasStrace(t)) return;
       const directory = temporaryDirectory(t);
       const trace = join(directory, 'trace');
@@ -74,7 +73,7 @@ describe('what strace sees', () => {
       const { log } = await openLog(join(directory, 'log'));
       const { margins, syncs } = readTrace(readFileSync(trace, 'latin1'), log.bytes / count);
       assert.equal(margins.length, count);
-      assert.ok(Math.min(...margins) >= 0, 'stored was said too early');
+      assert.ok(Math.min(...margins) >= 0, 'stored was printed too early');
       if (job === 'append') assert.equal(syncs, count);
       else assert.ok(syncs < count / 10, `${syncs} syncs for ${count} batches`);
       assert.equal((await drain(log)).length, count);
@@ -84,7 +83,7 @@ describe('what strace sees', () => {
 });
 
 describe('a power cut', () => {
-  it('leaves everything that was confirmed before it', { timeout: 60_000 }, async (t) => {
+  it('loses no batch that was confirmed before it', { timeout: 60_000 }, async (t) => {
     const directory = temporaryDirectory(t);
     const image = join(directory, 'disk');
     const made =
@@ -98,7 +97,7 @@ describe('a power cut', () => {
     const cuts: { image: string; stored: number }[] = [];
     for (let cut = 0; cut < 4; cut++) {
       await waitFor('more to be stored', () => storedCount() >= cut * 700 + 100);
-      // Nothing but the copying stands still: what no sync has written is not in the image.
+      // Only the copying is atomic. Writes that were not synced are not in the image.
       child.process.kill('SIGSTOP');
       const stored = storedCount();
       const copy = join(directory, `cut-${cut}`);

@@ -1,4 +1,4 @@
-// The version of a spool's format, read and written.
+// Reading and writing the version of a spool's format.
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ describe("the format of a spool's directory", () => {
     assert.deepEqual(readdirSync(directory), ['format']);
   });
 
-  it('is believed without a checksum, as somebody would write it by hand', async (t) => {
+  it('is accepted without a checksum, as a person would write it', async (t) => {
     const directory = temporaryDirectory(t);
     for (const version of [1, 2] as const) {
       writeFileSync(join(directory, 'format'), `{"version":${version}}`);
@@ -23,19 +23,19 @@ describe("the format of a spool's directory", () => {
     }
   });
 
-  it('that is newer is refused with exit code 78 and a message that says where, which and what to do', async (t) => {
+  it('is refused if it is newer, with exit code 78 and a message with directory, version and advice', async (t) => {
     const directory = temporaryDirectory(t);
     writeFileSync(join(directory, 'format'), '{"version":3}');
     await assert.rejects(readFormat(directory), (error) => {
       assert.ok(error instanceof SpoolFormatError);
       assert.deepEqual([error.code, error.exitCode, error.version], ['SPOOL_FORMAT', 78, 3]);
       assert.ok(error.message.includes(directory));
-      assert.match(error.message, /version 3.* up to 2.*start the newer program again.*drain/);
+      assert.match(error.message, /version 3.* up to 2.*Start the newer program again.*drain/);
       return true;
     });
   });
 
-  it('is damaged, and never newer, whichever bit of the file is flipped', async (t) => {
+  it('counts as damaged and never as newer if any bit of the file is flipped', async (t) => {
     const directory = temporaryDirectory(t);
     await writeFormat(directory);
     const path = join(directory, 'format');
@@ -52,7 +52,7 @@ describe("the format of a spool's directory", () => {
     }
   });
 
-  it('is looked for in every part and in its dead letters', async (t) => {
+  it('is checked in every part and its dead letters', async (t) => {
     for (const place of ['.', 'dead-letters', 'process-2', 'process-2/dead-letters']) {
       const root = temporaryDirectory(t);
       mkdirSync(join(root, 'process-2', 'dead-letters'), { recursive: true });

@@ -27,11 +27,11 @@ for (const [how, env] of [
       const second = await started(t, directory, env);
       assert.deepEqual(second.lines, ['refused SPOOL_LOCKED']);
       assert.equal(await second.ended, 78);
-      // The second one's failure takes nothing from the first.
+      // The failure of the second process leaves the first one's lock as it is.
       assert.equal(await (await started(t, directory, env)).ended, 78);
     });
 
-    it('is free as soon as its process was killed', async (t) => {
+    it('is free as soon as its process is killed', async (t) => {
       const directory = temporaryDirectory(t);
       const first = await started(t, directory, env);
       first.process.kill('SIGKILL');
@@ -41,7 +41,7 @@ for (const [how, env] of [
   });
 }
 
-it('a process without flock respects one that has it', async (t) => {
+it('a process without flock respects the lock of one with flock', async (t) => {
   const directory = temporaryDirectory(t);
   await started(t, directory, {});
   assert.equal(await (await started(t, directory, { PATH: '' })).ended, 78);
@@ -72,7 +72,7 @@ describe('the directory of an empty spool', () => {
     assert.equal(await lock.removeDirectory(), true);
     assert.equal(existsSync(directory), false);
     const again = lockSpool(directory);
-    // The lock of the directory that is gone lets nothing go that is not its own.
+    // Releasing the lock of the deleted directory does not affect the new one.
     lock.release();
     assert.equal(await lock.removeDirectory(), false);
     assert.equal(await (await started(t, directory, {})).ended, 78);
@@ -87,7 +87,7 @@ describe('the directory of an empty spool', () => {
     'a foreign folder': 'a-02/cursor',
     'a foreign file': 'notes.txt',
   })) {
-    it(`stays whole, and locked, with ${what} in it`, async (t) => {
+    it(`stays whole and locked if it holds ${what}`, async (t) => {
       const directory = temporaryDirectory(t);
       const lock = lockSpool(directory);
       withLog(directory, { ...remains, [path]: 'something' });
@@ -99,9 +99,9 @@ describe('the directory of an empty spool', () => {
     });
   }
 
-  it('is never taken from a process that has just opened it, in a race of two', async (t) => {
+  it('is never deleted under a process that has just opened it', async (t) => {
     const directory = join(temporaryDirectory(t), 'process-1');
-    // Enough for hundreds of meetings; each of them ends the child with a failure if it goes wrong.
+    // Long enough for hundreds of collisions. A wrong one makes the child fail.
     const [remover, writer] = [
       startChild(t, ['remove', directory]),
       startChild(t, ['write', directory, '150']),
@@ -129,7 +129,7 @@ describe('a start that waits for the lock', () => {
     return { lock, asked, abort, ms: () => performance.now() - beganMs };
   };
 
-  it('gets it as soon as the process that has it ends, and says once for whom it waits', async (t) => {
+  it('gets it as soon as its owner ends, and reports the owner once', async (t) => {
     const directory = temporaryDirectory(t);
     const holder = await started(t, directory, {});
     const { lock, asked, ms } = waiting(directory, 60_000);
@@ -141,7 +141,7 @@ describe('a start that waits for the lock', () => {
     assert.equal(asked.length, 1);
   });
 
-  it('does not wait for nobody, and gives up in time with the error of a lock that is taken', async (t) => {
+  it('does not wait for a free lock, and gives up in time with SPOOL_LOCKED', async (t) => {
     const directory = temporaryDirectory(t);
     const free = waiting(directory, 60_000);
     (await free.lock).release();
@@ -155,7 +155,7 @@ describe('a start that waits for the lock', () => {
     assert.deepEqual(atOnce.asked, []);
   });
 
-  it('ends at once when the gateway is told to stop', async (t) => {
+  it('ends at once if the gateway must stop', async (t) => {
     const directory = temporaryDirectory(t);
     await started(t, directory, {});
     const { lock, asked, abort } = waiting(directory, 60_000);
@@ -175,7 +175,7 @@ describe('a spool', () => {
       partitions: 4,
     }) as const;
 
-  it('tells who has its directory', async (t) => {
+  it('reports the owner of its directory', async (t) => {
     const directory = temporaryDirectory(t);
     const { spool } = await Spool.open(options(directory));
     await assert.rejects(
@@ -186,7 +186,7 @@ describe('a spool', () => {
     await (await Spool.open(options(directory))).spool.close();
   });
 
-  it('shares its cap among topics and partitions, and reports what it found, whatever else lies there', async (t) => {
+  it('shares its cap among topics and partitions, reports what it found and ignores foreign files', async (t) => {
     const directory = temporaryDirectory(t);
     const first = await Spool.open(options(directory));
     const metrics = await first.spool.topic('metrics');
@@ -228,7 +228,7 @@ describe('a spool', () => {
       { topic: 'metrics', partitions: [0, 3], partitionCount: undefined },
       { topic: 'other', partitions: [0], partitionCount: undefined },
     ]);
-    // A cap that was full at the start has room again for whatever leaves the disk, of any topic.
+    // A cap that was full at the start gets room for any bytes that are deleted, of any topic.
     const log = await (await spool.topic('metrics')).log(0);
     const late = await (await spool.topic('other')).log(7);
     await assert.rejects(late.append([await makeBatch('c', 2, 2000)]), { code: 'SPOOL_FULL' });

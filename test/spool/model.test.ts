@@ -1,5 +1,5 @@
-// The log against a model of it: random appends, reads, acknowledgements, crashes and damage. The model knows
-// which batches were confirmed and which were damaged, and every batch that comes back is held against it.
+// Checks the log against a model with random appends, reads, acknowledgements, crashes and damage. The model knows which
+// batches were confirmed and which were damaged, and checks every batch that the log returns.
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
@@ -35,7 +35,7 @@ type Command =
   | { kind: 'loseCursor'; how: 'missing' | 'older' | 'garbage' };
 
 const counts = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 5 });
-// Not fc.double, most of whose values lie close to zero.
+// Not fc.double: most of its values are close to zero.
 const fraction = fc.nat({ max: 9999 }).map((n) => n / 10_000);
 const command = fc.oneof(
   {
@@ -68,9 +68,9 @@ const command = fc.oneof(
 interface Known {
   readonly bytes: Buffer;
   readonly count: number;
-  /** Its bytes were damaged or cut off: it may be missing. */
+  /** Its bytes were damaged or cut off, so it may be missing. */
   damaged: boolean;
-  /** Cut off as by a power cut, before the kernel had written it. */
+  /** Lost as by a power cut, before the kernel had written it. */
   cut: boolean;
 }
 
@@ -81,7 +81,7 @@ class Model {
   readonly #given: { index: number; batch: SpooledBatch }[] = [];
   #next = 0;
   #acknowledged = 0;
-  /** Batches may come again: the cursor was lost, or points where nothing is. */
+  /** Batches may come again, because the cursor was lost or points outside of the log. */
   #replays = false;
   #older: Buffer | undefined;
   #full = false;
@@ -139,7 +139,7 @@ class Model {
     }
   }
 
-  /** Drops the log as a killed process would, and opens it anew. */
+  /** Drops the log as a killed process would, and opens it again. */
   async reopen(): Promise<void> {
     this.#opened.push(
       await openLog(this.#directory, { segmentBytes: 1500, sync: 'batch', reserve: () => !this.#full }),
@@ -150,7 +150,7 @@ class Model {
     assert.ok(this.log.records >= 0 && this.log.acknowledged <= this.log.nextOffset);
   }
 
-  /** All that is left comes, and then nothing is left. */
+  /** Reads all that is left and checks that nothing remains. */
   async finish(): Promise<void> {
     await this.reopen();
     while (await this.#read()) await this.#acknowledge(0);
@@ -195,7 +195,7 @@ class Model {
     if (this.#replays && this.#given.length === 0 && index < this.#next) {
       this.seen.again += this.#next - index;
       this.#next = index;
-      // The log's own cursor went back: from here on it is the one to hold against.
+      // The log's cursor went back. From here on the model follows it.
       this.#acknowledged = index;
     }
     this.#replays = false;
@@ -220,7 +220,7 @@ class Model {
     this.#acknowledged = last.index + 1;
   }
 
-  // A write that a crash broke off: at the end of the file that is written, or in a new one.
+  // A write that a crash interrupted, at the end of the active file or in a new one.
   async #tear(part: number): Promise<void> {
     const bytes = await makeBatch('torn', 3, 60);
     bytes.writeBigInt64BE(BigInt(this.log.nextOffset), 0);
@@ -229,7 +229,7 @@ class Model {
     appendFileSync(join(this.#directory, name), bytes.subarray(0, Math.floor(part * bytes.length)));
   }
 
-  /** True where a batch that is still to be sent was hit. */
+  /** True if a batch that is still to be sent was hit. */
   #flip(where: number, bit: number): boolean {
     const names = filesIn(this.#directory, '.log');
     const name = names[Math.floor(where * names.length)];
@@ -238,7 +238,7 @@ class Model {
     const bytes = readFileSync(path);
     const at = Math.floor(((where * 7919) % 1) * bytes.length);
     const owner = this.#ownerOf(bytes, at);
-    // Two damaged batches side by side, of which one's place is all that tells the other's, are not one flip.
+    // No second flip in a batch, and none in fields without a checksum: behind damage the base offset is believed.
     if (owner === undefined || owner.at < 8 || (owner.at >= 12 && owner.at < 16)) return false;
     bytes[at] = (bytes[at] as number) ^ (1 << bit);
     writeFileSync(path, bytes);
@@ -255,7 +255,7 @@ class Model {
     return undefined;
   }
 
-  // What no sync had made durable is gone: the end of the last file, with or without zeros in its place.
+  // Unsynced bytes at the end of the last file are gone, or zeros are in their place.
   #cut(where: number): void {
     const name = filesIn(this.#directory, '.log').at(-1);
     if (name === undefined) return;
@@ -283,7 +283,7 @@ class Model {
   }
 }
 
-it('whatever happens to it, a log gives back every confirmed batch in order, and again only after a replay', async () => {
+it('a log returns every confirmed batch in order, and again only after a replay', async () => {
   const total: Record<string, number> = {};
   console.error(`spool model: SPOOL_MODEL_SEED=${SEED}, ${RUNS} runs`);
   const parent = mkdtempSync(join(tmpdir(), 'sluice-model-'));

@@ -12,7 +12,7 @@ const KINDS = ['partition', 'unplaced', 'gone'] as const;
 const topics = ['a', 'weather.metrics.raw', 'a-1', 'a-b_c', 'process', 'process-1', 'letters', LONGEST];
 
 describe("a log's name", () => {
-  it('is read back as it was built, for each topic and kind', () => {
+  it('is parsed as it was built, for each topic and kind', () => {
     for (const topic of topics) {
       for (const kind of KINDS) {
         for (const number of kind === 'unplaced' ? [0] : [0, 1, 12, 9999]) {
@@ -23,7 +23,7 @@ describe("a log's name", () => {
     }
   });
 
-  it('is plain for a topic of usual length', () => {
+  it('has the long ending for a topic of usual length', () => {
     assert.equal(logName({ topic: 'a-b', kind: 'partition', number: 12 }), 'a-b-12');
     assert.equal(logName({ topic: 'a-b', kind: 'unplaced', number: 0 }), 'a-b~unplaced');
     assert.equal(logName({ topic: 'a-b', kind: 'gone', number: 3 }), 'a-b~gone-3');
@@ -31,7 +31,7 @@ describe("a log's name", () => {
     assert.equal(planName('a-b'), 'a-b.placing');
   });
 
-  it('fits into 255 bytes for the longest topic, as do the files beside it and their temporary names', () => {
+  it('fits into 255 bytes for the longest topic, and so do the topic’s files and their temporary names', () => {
     const names = KINDS.map((kind) => logName({ topic: LONGEST, kind, number: kind === 'gone' ? 9999 : 0 }));
     for (let length = 230; length <= 249; length++) {
       const topic = 'x'.repeat(length);
@@ -44,7 +44,7 @@ describe("a log's name", () => {
     );
   });
 
-  it('of no other form is taken for a log', () => {
+  it('is of no other form', () => {
     const foreign = ['a-02', 'a-00', 'a-', '-1', 'a', 'a~gone-01', 'a~gone-', 'a~unplaced-1', 'a~1', 'a~g1'];
     const impossible = [
       '.-0',
@@ -62,7 +62,7 @@ describe("a log's name", () => {
 });
 
 describe('the logs in a directory', () => {
-  it('are found by topic, kind and number, and nothing else is', async (t) => {
+  it('are found in the order of topic, kind and number, and nothing else is found', async (t) => {
     const directory = temporaryDirectory(t);
     const folders = [
       'a-10',

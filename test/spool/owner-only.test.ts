@@ -1,4 +1,4 @@
-// Only the owner may read a spool, also if the umask would let others.
+// Only the owner may read a spool, whatever the umask.
 import assert from 'node:assert/strict';
 import fs, { chmodSync, lstatSync, readdirSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -9,7 +9,7 @@ import { upgradeSpool } from '../../src/spool/upgrade.ts';
 import { filesIn, makeBatch, openLog, temporaryDirectory } from './support.ts';
 import { oldSpools } from './version-1.ts';
 
-/** Everything below the directory, and itself, that others have any right to. */
+/** The directory and everything below it to which others have any right. */
 function wideIn(directory: string): string[] {
   const paths = readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((path) =>
     join(directory, path),
@@ -17,7 +17,7 @@ function wideIn(directory: string): string[] {
   return [directory, ...paths].filter((path) => (lstatSync(path).mode & 0o077) !== 0);
 }
 
-/** A spool as the old program leaves it without a umask. */
+/** A spool as an older version leaves it without a umask. */
 function oldSpool(t: TestContext): string {
   const directory = temporaryDirectory(t);
   chmodSync(directory, 0o755);
@@ -31,7 +31,7 @@ describe('without a umask', () => {
     process.umask(0);
   });
 
-  it('what a spool writes is readable by its owner only, damage that is set aside included', async (t) => {
+  it('files of a spool are readable by its owner only, those with damaged bytes included', async (t) => {
     const directory = join(temporaryDirectory(t), 'above', 'spool');
     const lock = lockSpool(directory);
     await upgradeSpool(directory);
@@ -46,11 +46,11 @@ describe('without a umask', () => {
     lock.release();
     assert.equal(filesIn(join(directory, 'a-0'), '.bad').length, 1);
     assert.deepEqual(wideIn(directory), []);
-    // It is not the spool's alone.
+    // The folder above is not the spool's alone.
     assert.equal(lstatSync(join(directory, '..')).mode & 0o777, 0o777);
   });
 
-  it('what an older version left is narrowed, but nothing that is not the spool’s', async (t) => {
+  it('wider modes of an older version are narrowed, but not those of foreign files', async (t) => {
     const directory = oldSpool(t);
     assert.ok(wideIn(directory).length > 10);
     fs.mkdirSync(join(directory, 'foreign'));
@@ -63,14 +63,14 @@ describe('without a umask', () => {
     assert.deepEqual(wideIn(directory), [join(directory, 'foreign'), join(directory, 'notes.txt')]);
   });
 
-  it('a folder of everybody’s stays one', async (t) => {
+  it('a shared folder with the sticky bit stays as it is', async (t) => {
     const directory = oldSpool(t);
     chmodSync(directory, 0o1777);
     await upgradeSpool(directory);
     assert.deepEqual(wideIn(directory), [directory]);
   });
 
-  it('a mode that cannot be changed is said once, and stops no start', async (t) => {
+  it('a mode that cannot be changed is reported once and stops no start', async (t) => {
     const directory = oldSpool(t);
     const { chmod } = fs.promises;
     fs.promises.chmod = () => Promise.reject(Object.assign(new Error('no'), { code: 'EPERM' }));

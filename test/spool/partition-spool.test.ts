@@ -10,7 +10,7 @@ interface Item {
 }
 
 async function partitionSpool(t: TestContext) {
-  // The cap stands for any refusal of the disk.
+  // The cap stands for any error of the disk.
   const state = { full: false, maxWrite: Infinity };
   const { log } = await openLog(temporaryDirectory(t), {
     sync: 'batch',
@@ -35,8 +35,8 @@ async function partitionSpool(t: TestContext) {
   return { log, spool, groups, troubles, abort, state, add };
 }
 
-describe('a partition’s way to the disk', () => {
-  it('writes what came during one sync with the next one, in order', async (t) => {
+describe('the writes of a partition', () => {
+  it('collect batches during a sync and write them with the next one, in order', async (t) => {
     const { log, spool, groups } = await partitionSpool(t);
     const items = await Promise.all(
       Array.from({ length: 1000 }, async (_, n) => ({ id: `${n}`, bytes: await makeBatch(n) })),
@@ -53,7 +53,7 @@ describe('a partition’s way to the disk', () => {
     );
   });
 
-  it('puts no more than 4 MiB under one sync, but any single batch', async (t) => {
+  it('have at most 4 MiB in one sync, except for a single larger batch', async (t) => {
     const { spool, groups } = await partitionSpool(t);
     const items = await Promise.all(
       [5e6, 3e6, 2e6, 1e6, 5e6].map(async (bytes, n) => ({
@@ -66,7 +66,7 @@ describe('a partition’s way to the disk', () => {
     assert.deepEqual(groups, [['0'], ['1'], ['2', '3'], ['4']]);
   });
 
-  it('writes batch by batch if there is no room for all that waits', async (t) => {
+  it('go batch by batch if there is no room for the whole group', async (t) => {
     const { groups, state, add, spool } = await partitionSpool(t);
     state.full = true;
     for (const id of ['a', 'b', 'c']) await add(id, 1000);
@@ -76,7 +76,7 @@ describe('a partition’s way to the disk', () => {
     assert.deepEqual(groups.flat(), ['a', 'b', 'c']);
   });
 
-  it('tries on after a refusal, in order, and tells of the trouble’s beginning and end', async (t) => {
+  it('are retried in order after a failure, and its beginning and end are reported', async (t) => {
     const { log, groups, troubles, state, add, spool } = await partitionSpool(t);
     state.full = true;
     await add('a');
@@ -89,7 +89,7 @@ describe('a partition’s way to the disk', () => {
     assert.deepEqual(await drain(log), ['a', 'b']);
   });
 
-  it('gives back what is not being written, and the trouble is over', async (t) => {
+  it('can be taken back while nothing is being written, which ends the trouble', async (t) => {
     const { log, spool, groups, troubles, state, add } = await partitionSpool(t);
     await add('first');
     await waitFor('the first to be durable', () => groups.length === 1);
@@ -110,14 +110,14 @@ describe('a partition’s way to the disk', () => {
     assert.deepEqual(await drain(log), ['first', 'c']);
   });
 
-  it('gives nothing back while it is being written', async (t) => {
+  it('cannot be taken back while a group is being written', async (t) => {
     const { spool, groups, add } = await partitionSpool(t);
     await add('a', 100_000);
     assert.deepEqual(spool.takeBack(), []);
     await waitFor('it to be durable', () => groups.length === 1);
   });
 
-  it('ends at once when it is told to, though the disk refuses', async (t) => {
+  it('end at once on abort, although the disk fails', async (t) => {
     const { groups, troubles, abort, state, add } = await partitionSpool(t);
     state.full = true;
     await add('a');

@@ -1,4 +1,4 @@
-// How fast a start reads a large spool, and in how much memory.
+// Measures how fast a start reads a large spool, and in how much memory.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { makeBatch, openLog, startChild, temporaryDirectory } from './support.ts';

@@ -29,10 +29,10 @@ import {
 
 const FIRST = `${'0'.repeat(20)}.log`;
 const IDS = ['a', 'b', 'c'];
-/** Fields of a batch no checksum covers and nothing depends on: base offset and leader epoch. */
+/** Fields of a batch that no checksum covers and nothing depends on: base offset and leader epoch. */
 const isHarmless = (at: number): boolean => at < 8 || (at >= 12 && at < 16);
 
-/** A log of the batches a (2 records), b (3) and c (4) in one segment; where each begins, and the end. */
+/** A log with the batches a (2 records), b (3) and c (4) in one segment, the start of each, and the end. */
 async function threeBatches(directory: string): Promise<{ file: string; bytes: Buffer; starts: number[] }> {
   const { log } = await openLog(directory);
   const starts = [0];
@@ -45,7 +45,7 @@ async function threeBatches(directory: string): Promise<{ file: string; bytes: B
   return { file, bytes: readFileSync(file), starts };
 }
 
-/** The log as it was after `threeBatches`, with other bytes in its segment. */
+/** The log of `threeBatches` with other bytes in its segment. */
 function restore(directory: string, file: string, bytes: Buffer): void {
   rmSync(directory, { recursive: true });
   mkdirSync(directory);
@@ -66,7 +66,7 @@ async function drainAndCheckEmpty(log: SpoolLog, directory: string): Promise<str
 }
 
 describe('a log that was cut off', () => {
-  it('at any byte of its last batch loses that one only, and goes on behind the others', async (t) => {
+  it('at any byte of its last batch loses only that batch, and continues behind the others', async (t) => {
     const directory = join(temporaryDirectory(t), 'log');
     const { file, bytes, starts } = await threeBatches(directory);
     const [, , lastStart = 0] = starts;
@@ -87,7 +87,7 @@ describe('a log that was cut off', () => {
     }
   });
 
-  it('and filled up with zeros, by little or by much, loses nothing that was before', async (t) => {
+  it('and filled up with any number of zeros loses no earlier batch', async (t) => {
     const directory = join(temporaryDirectory(t), 'log');
     const { file, bytes, starts } = await threeBatches(directory);
     const [, , lastStart = 0] = starts;
@@ -108,13 +108,13 @@ describe('a log with one flipped bit', () => {
     [1, 'middle'],
     [2, 'last'],
   ] as const) {
-    it(`anywhere in its ${name} batch loses that one at most, counts it and sets it aside`, async (t) => {
+    it(`anywhere in its ${name} batch loses at most that batch, counts it and sets it aside`, async (t) => {
       const directory = join(temporaryDirectory(t), 'log');
       const { file, bytes, starts } = await threeBatches(directory);
       const [start, end] = starts.slice(index) as [number, number];
       const offsets: Record<string, number> = { a: 0, b: 2, c: 5 };
       for (let at = start; at < end; at++) {
-        // All bits of the header, one of each byte behind it.
+        // Every bit of the header, and one bit of each byte behind it.
         for (const bit of at - start < 61 ? [0, 1, 2, 3, 4, 5, 6, 7] : [at % 8]) {
           const where = `bit ${bit} of byte ${at - start}`;
           restore(directory, file, flipped(bytes, at, bit));
@@ -138,7 +138,7 @@ describe('a log with one flipped bit', () => {
       }
     });
 
-    it(`in its ${name} batch while it is open counts what is missing and comes to its end`, async (t) => {
+    it(`in its ${name} batch while it is open counts the missing records and reads to the end`, async (t) => {
       const directory = join(temporaryDirectory(t), 'log');
       const { file, bytes, starts } = await threeBatches(directory);
       const start = starts[index] as number;
@@ -154,14 +154,14 @@ describe('a log with one flipped bit', () => {
     });
   }
 
-  it('in one of many segments keeps all the others, in order', async (t) => {
+  it('in one of many segments keeps all other batches in order', async (t) => {
     const directory = temporaryDirectory(t);
     const { log } = await openLog(directory, { segmentBytes: 500 });
     const ids = Array.from({ length: 40 }, (_, id) => `${id}`);
     for (const id of ids) await log.append([await makeBatch(id, 2, 50)]);
     await log.close();
     const victim = filesIn(directory, '.log')[7] as string;
-    // The last batch of a finished segment: what it held is missed from the next one's name on.
+    // The last batch of a finished segment. The name of the next segment shows what is missing.
     const bytes = readFileSync(join(directory, victim));
     writeFileSync(join(directory, victim), flipped(bytes, bytes.length - 20, 3));
     const again = await openLog(directory);
@@ -197,7 +197,7 @@ describe('a cursor', () => {
     return ids;
   }
 
-  it('that is whole is followed', async (t) => {
+  it('that is intact is followed', async (t) => {
     const directory = temporaryDirectory(t);
     await acknowledgedTo4(directory);
     assert.equal(await readAgain(directory), '456789');
@@ -216,7 +216,7 @@ describe('a cursor', () => {
     },
   };
   for (const [what, damageIt] of Object.entries(damage)) {
-    it(`that is ${what} replays, and skips nothing`, async (t) => {
+    it(`that is ${what} replays the log and skips nothing`, async (t) => {
       const directory = temporaryDirectory(t);
       const { cursor, older } = await acknowledgedTo4(directory);
       damageIt(cursor, older);
@@ -225,7 +225,7 @@ describe('a cursor', () => {
     });
   }
 
-  it('with a flip anywhere falls back one step at most', async (t) => {
+  it('with a flipped bit falls back at most one step', async (t) => {
     const directory = temporaryDirectory(t);
     const { cursor } = await acknowledgedTo4(directory);
     const whole = readFileSync(cursor);
@@ -236,7 +236,7 @@ describe('a cursor', () => {
     }
   });
 
-  it('ahead of what is there replays all of it, and keeps doing so until it is acknowledged', async (t) => {
+  it('beyond the end replays the whole log, until the log is acknowledged', async (t) => {
     const directory = temporaryDirectory(t);
     const { log } = await openLog(directory);
     for (let id = 0; id < 4; id++) await log.append([await makeBatch(id)]);
@@ -246,7 +246,7 @@ describe('a cursor', () => {
     truncateSync(join(directory, FIRST), bytes.length / 2);
     const second = await openLog(directory);
     assert.deepEqual([second.log.acknowledged, second.log.nextOffset], [0, 2]);
-    // New records get the offsets the old cursor had passed.
+    // New records get offsets that the old cursor had passed.
     for (const id of ['x', 'y', 'z']) await second.log.append([await makeBatch(id)]);
     const third = await openLog(directory);
     assert.deepEqual(await drain(third.log), ['0', '1', 'x', 'y', 'z']);
@@ -254,7 +254,7 @@ describe('a cursor', () => {
     await second.log.close();
   });
 
-  it('behind a segment that is gone already begins with the next one', async (t) => {
+  it('in a segment that was deleted begins with the next segment', async (t) => {
     const directory = temporaryDirectory(t);
     await acknowledgedTo4(directory);
     const cursor = readFileSync(join(directory, 'cursor'));
@@ -265,7 +265,7 @@ describe('a cursor', () => {
     assert.ok('6789'.endsWith(await readAgain(directory)));
   });
 
-  it('before a segment that should have been deleted deletes it at the next start', async (t) => {
+  it('behind a segment that should have been deleted deletes it at the next start', async (t) => {
     const directory = temporaryDirectory(t);
     const { log } = await openLog(directory, { segmentBytes: 200 });
     for (let id = 0; id < 6; id++) await log.append([await makeBatch(id, 1, 50)]);
@@ -283,8 +283,8 @@ describe('a cursor', () => {
   });
 });
 
-describe('what does not belong into a log’s directory', () => {
-  it('does not keep it from starting, and costs no batch', async (t) => {
+describe('in a log’s directory', () => {
+  it('foreign files neither prevent the start nor cost a batch', async (t) => {
     const directory = temporaryDirectory(t);
     await threeBatches(directory);
     const segment = (offset: number): string => join(directory, `${String(offset).padStart(20, '0')}.log`);
@@ -303,7 +303,7 @@ describe('what does not belong into a log’s directory', () => {
     assert.deepEqual(await drainAndCheckEmpty(log, directory), [...IDS, 'd']);
   });
 
-  it('does not keep a log from starting that is nothing but damage', async (t) => {
+  it('a segment of nothing but damage does not prevent the start', async (t) => {
     const directory = temporaryDirectory(t);
     writeFileSync(join(directory, FIRST), Buffer.alloc(5 * 2 ** 20, 0xff));
     const { log, recovered } = await openLog(directory);
@@ -312,7 +312,7 @@ describe('what does not belong into a log’s directory', () => {
     assert.deepEqual(await drainAndCheckEmpty(log, directory), ['d']);
   });
 
-  it('a second copy of a batch, left by a sync that failed, is not sent twice', async (t) => {
+  it('a second copy of a batch that a failed sync left is not sent twice', async (t) => {
     const directory = temporaryDirectory(t);
     const { log } = await openLog(directory, { segmentBytes: 150 });
     for (const id of ['a', 'b', 'c']) await log.append([await makeBatch(id, 1, 50)]);
@@ -322,7 +322,7 @@ describe('what does not belong into a log’s directory', () => {
     const [first, second, third] = names as [string, string, string];
     appendFileSync(first, readFileSync(second));
     appendFileSync(first, readFileSync(third));
-    // And one whose group was never finished.
+    // And a copy whose group is incomplete.
     appendFileSync(second, readFileSync(third).subarray(0, 30));
     copyFileSync(first, `${first}.copy`);
     const again = await openLog(directory);
@@ -333,7 +333,7 @@ describe('what does not belong into a log’s directory', () => {
 });
 
 describe('recovery', () => {
-  it('reads on where the disk does not give a part back, and deletes nothing of it', async (t) => {
+  it('continues behind a part that the disk cannot read, and deletes nothing of it', async (t) => {
     if (!hasStrace(t)) return;
     const directory = temporaryDirectory(t);
     const { log } = await openLog(directory, { segmentBytes: 12 * 2 ** 20 });
@@ -351,13 +351,13 @@ describe('recovery', () => {
     assert.equal(await child.ended, 0);
     assert.equal(badBatches, 1);
     assert.ok(existsSync(first) && existsSync(second));
-    // The disk is well again: everything is there.
+    // The disk works again, and everything is there.
     const again = await openLog(directory);
     assert.equal((await drain(again.log)).length, 80);
     await again.log.close();
   });
 
-  it('has set damage aside durably before it cuts it off', async (t) => {
+  it('sets damage aside durably before it cuts it off', async (t) => {
     if (!hasStrace(t)) return;
     const directory = join(temporaryDirectory(t), 'log');
     const { file, bytes, starts } = await threeBatches(directory);
@@ -377,7 +377,7 @@ describe('recovery', () => {
     assert.ok(named >= 0 && named < cut, calls.join('\n'));
   });
 
-  it('keeps a segment whose damage has no room beside it, and puts it away when it is drained', async (t) => {
+  it('keeps a segment if there is no room to copy its damage, and moves it aside once it is drained', async (t) => {
     const disk = mount(t, ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs']);
     if (disk === undefined) return;
     const directory = join(disk, 'log');

@@ -1,4 +1,4 @@
-// What has no records left is removed: a topic from a part of the spool, and the part of a process that is no more.
+// Removal of topics without records, and of empty orphaned parts.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ async function open(t: TestContext, directory: string, cap = new SpoolCap(2 ** 2
   return spool;
 }
 
-/** A topic with a log of each kind that the plain interface makes, and the number of partitions. */
+/** A topic with partition logs, an unplaced log and a number of partitions. */
 async function fill(spool: Spool, name: string): Promise<void> {
   const topic = await spool.topic(name);
   for (const log of [await topic.log(0), await topic.log(1), await topic.unplaced()])
@@ -33,7 +33,7 @@ async function acknowledge(spool: Spool, name: string): Promise<void> {
 
 const namesIn = (directory: string) => readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort();
 
-test('a topic without records leaves nothing behind, and other topics are not touched', async (t) => {
+test('a topic without records leaves nothing behind, and other topics stay', async (t) => {
   const directory = temporaryDirectory(t);
   const cap = new SpoolCap(2 ** 24);
   const spool = await open(t, directory, cap);
@@ -58,14 +58,14 @@ test('a topic without records leaves nothing behind, and other topics are not to
   );
 });
 
-test('a topic of which a crash left only a part has no records at the next start, and is removed then', async (t) => {
+test('a topic whose removal a crash interrupted has no records at the next start, and is then removed', async (t) => {
   const whole = temporaryDirectory(t);
   const paths = async (directory: string) => {
     const spool = await open(t, directory);
     await fill(spool, 'former');
     await acknowledge(spool, 'former');
     await spool.close();
-    // As it is removed: the number of partitions, then folder by folder what is in it and the folder itself.
+    // In the order of the removal: the number of partitions, then the content of each folder and the folder.
     const names = namesIn(directory).filter((name) => name.includes('former'));
     return names.sort((a, b) => rank(a) - rank(b) || (a < b ? 1 : -1));
   };
@@ -108,7 +108,7 @@ test('an empty part is removed while its lock is held', async (t) => {
   const spool = await open(t, directory, cap);
   await fill(spool, 'former');
   await acknowledge(spool, 'former');
-  // A topic that was never on disk: only its number of partitions is remembered.
+  // A topic that was never on disk, with only its number of partitions.
   await (await spool.topic('other')).setPartitionCount(3);
   await spool.close();
 

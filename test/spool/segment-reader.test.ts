@@ -1,4 +1,4 @@
-// Reading past what the disk does not give back.
+// Reading past segments that the disk fails to read.
 import assert from 'node:assert/strict';
 import fs, { readFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -9,7 +9,7 @@ import type { Unreadable } from '../../src/spool/read-errors.ts';
 import type { SpoolLog } from '../../src/spool/spool-log.ts';
 import { filesIn, idOf, makeBatch, openFilesIn, openLog, temporaryDirectory } from './support.ts';
 
-/** Runs `work` while no segment can be opened for reading whose name ends so. */
+/** Runs `work` while segments whose names end like this cannot be opened for reading. */
 async function withoutReading<T>(code: string, ending: string, work: () => Promise<T>): Promise<T> {
   const { open } = fs.promises;
   fs.promises.open = (path, flags, ...rest) =>
@@ -30,7 +30,7 @@ async function nextId(log: SpoolLog): Promise<string | undefined> {
   return batch && idOf(batch.bytes);
 }
 
-it('a segment that is being written is given up as far as it was written, and put away', async (t) => {
+it('an active segment is given up as far as it was written, and moved aside', async (t) => {
   const directory = temporaryDirectory(t);
   const lost: Unreadable[] = [];
   const { log } = await openLog(directory, {
@@ -42,7 +42,7 @@ it('a segment that is being written is given up as far as it was written, and pu
   const bytes = readFileSync(path);
   await withoutReading('EIO', '.log', async () => {
     await assert.rejects(log.next(), { code: 'EIO' });
-    // A try beside the drain: the segment grows while its end is passed over.
+    // The segment grows while its end is skipped.
     const [given] = await Promise.all([nextId(log), log.append([await makeBatch('d', 2)])]);
     assert.equal(given, undefined);
   });
@@ -51,12 +51,12 @@ it('a segment that is being written is given up as far as it was written, and pu
   await log.acknowledge(8);
   assert.deepEqual([log.badBatches, log.badRecords], [1, 6]);
   assert.deepEqual([filesIn(directory, '.log'), filesIn(directory, '.bad')], [[], [`${name}.bad`]]);
-  // It may be readable again one day.
+  // It may become readable again.
   assert.deepEqual(readFileSync(`${path}.bad`).subarray(0, bytes.length), bytes);
   await log.close();
 });
 
-it('what lies behind a segment that cannot be opened any more can be copied', async (t) => {
+it('records behind a segment that can no longer be opened can be copied', async (t) => {
   const directory = temporaryDirectory(t);
   const { log } = await openLog(directory, {
     segmentBytes: 1,
@@ -65,7 +65,7 @@ it('what lies behind a segment that cannot be opened any more can be copied', as
   for (const id of ['a', 'b']) await log.append([await makeBatch(id)]);
   const [first = ''] = filesIn(directory, '.log');
   await withoutReading('EIO', first, async () => {
-    // Nobody has given the segment up yet: it may hold records that have to be synced.
+    // The segment was not given up yet, so it may hold records that must be synced.
     await assert.rejects(log.syncUpTo(2), { code: 'EIO' });
     assert.equal(await nextId(log), 'b');
     await log.syncUpTo(2);
@@ -76,7 +76,7 @@ it('what lies behind a segment that cannot be opened any more can be copied', as
   await log.close();
 });
 
-it('a process that has run out of files never takes that for an unreadable segment', async (t) => {
+it('a process that has run out of descriptors does not take a segment for unreadable', async (t) => {
   const directory = temporaryDirectory(t);
   const { log } = await openLog(directory, { reading: { patience: { tries: 1, ms: 0 } } });
   await log.append([await makeBatch('a')]);
@@ -87,7 +87,7 @@ it('a process that has run out of files never takes that for an unreadable segme
   await log.close();
 });
 
-it('a start says which records the disk does not give back, and puts their file away', async (t) => {
+it('a start reports which records the disk fails to read, and moves their file aside', async (t) => {
   const directory = temporaryDirectory(t);
   const { log } = await openLog(directory, { segmentBytes: 100 });
   for (const id of ['a', 'b']) await log.append([await makeBatch(id, 2)]);
@@ -112,7 +112,7 @@ it('a start says which records the disk does not give back, and puts their file 
   );
 });
 
-it('a start that has run out of files fails, and puts nothing away', async (t) => {
+it('a start that has run out of descriptors fails, and moves nothing aside', async (t) => {
   const directory = temporaryDirectory(t);
   const { log } = await openLog(directory);
   await log.append([await makeBatch('a')]);
@@ -123,7 +123,7 @@ it('a start that has run out of files fails, and puts nothing away', async (t) =
   await again.log.close();
 });
 
-it('a log that is closed while it is being read leaves no file open', async (t) => {
+it('a log that is closed during a read leaves no file open', async (t) => {
   for (let ticks = 0; ticks < 40; ticks++) {
     const directory = temporaryDirectory(t);
     const { log } = await openLog(directory, { segmentBytes: 1 });

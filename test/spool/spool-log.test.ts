@@ -4,7 +4,7 @@ import { SpoolFullError } from '../../src/spool/spool-log.ts';
 import { drain, filesIn, makeBatch, namesIn, openLog, readAll, temporaryDirectory } from './support.ts';
 
 describe('a spool log', () => {
-  it('gives batches back in the order they came, with rising offsets and their own bytes', async (t) => {
+  it('returns batches in their order, with rising offsets and unchanged bytes', async (t) => {
     const { log } = await openLog(temporaryDirectory(t), { sync: 'batch' });
     const sent = await Promise.all([3, 1, 2].map((count, id) => makeBatch(id, count)));
     for (const batch of sent) await log.append([Buffer.from(batch)]);
@@ -34,7 +34,7 @@ describe('a spool log', () => {
     await log.close();
   });
 
-  it('begins a new segment at the size and deletes those that are acknowledged', async (t) => {
+  it('begins a new segment at the size limit and deletes acknowledged ones', async (t) => {
     const directory = temporaryDirectory(t);
     const { log, held } = await openLog(directory, { segmentBytes: 1000 });
     for (let id = 0; id < 6; id++) await log.append([await makeBatch(id, 1, 400)]);
@@ -53,7 +53,7 @@ describe('a spool log', () => {
     await log.close();
   });
 
-  it('takes no space once everything is acknowledged, and counts on from there, restarts included', async (t) => {
+  it('takes no space once everything is acknowledged, and continues its offsets, also after restarts', async (t) => {
     const directory = temporaryDirectory(t);
     const first = await openLog(directory);
     for (let id = 0; id < 3; id++) await first.log.append([await makeBatch(id, 2)]);
@@ -73,7 +73,7 @@ describe('a spool log', () => {
     await second.log.close();
   });
 
-  it('refuses at the cap, having written nothing, and takes batches again when space is free', async (t) => {
+  it('refuses at the cap without writing, and takes batches again once space is free', async (t) => {
     const directory = temporaryDirectory(t);
     const batch = await makeBatch(0, 1, 400);
     const { log, held } = await openLog(directory, { maxBytes: 2 * batch.length });
@@ -88,7 +88,7 @@ describe('a spool log', () => {
     await log.close();
   });
 
-  it('has caught up only while everything written has been read', async (t) => {
+  it('is fully read only while every batch has been read', async (t) => {
     const { log } = await openLog(temporaryDirectory(t));
     assert.equal(log.isFullyRead, true);
     await log.append([await makeBatch(0)]);
@@ -101,7 +101,7 @@ describe('a spool log', () => {
     await log.close();
   });
 
-  it('rewinds to what is not acknowledged', async (t) => {
+  it('rewinds to the first batch that is not acknowledged', async (t) => {
     const { log } = await openLog(temporaryDirectory(t), { segmentBytes: 300 });
     for (let id = 0; id < 5; id++) await log.append([await makeBatch(id, 1, 100)]);
     await readAll(log);
@@ -114,7 +114,7 @@ describe('a spool log', () => {
     await log.close();
   });
 
-  it('keeps what is appended while everything before it is acknowledged and deleted', async (t) => {
+  it('keeps a batch that is appended while everything before it is acknowledged and deleted', async (t) => {
     for (const sync of ['batch', 'os'] as const) {
       const directory = temporaryDirectory(t);
       const { log, held } = await openLog(directory, { sync });
@@ -124,7 +124,7 @@ describe('a spool log', () => {
         const batch = await log.next();
         assert.ok(batch);
         got.push(namesIn(batch.bytes)[0] ?? '');
-        // The live batch is being written while the acknowledgement of the one before empties the file.
+        // The live batch is being written while the acknowledgement of the batch before empties the log.
         await Promise.all([
           log.append([await makeBatch(`${id}b`, 1, 3000)]),
           log.acknowledge(batch.offset + batch.count),
@@ -140,7 +140,7 @@ describe('a spool log', () => {
     }
   });
 
-  it('closes after the append that is under way', async (t) => {
+  it('closes after the append in progress', async (t) => {
     const directory = temporaryDirectory(t);
     const { log } = await openLog(directory, { sync: 'batch' });
     const appended = log.append([await makeBatch('last', 1, 100_000)]);
@@ -151,7 +151,7 @@ describe('a spool log', () => {
     await again.close();
   });
 
-  it('remembers as which producer it is sent, but not for what a later process adds', async (t) => {
+  it('remembers its producer, but not for batches that a later process adds', async (t) => {
     const directory = temporaryDirectory(t);
     const assignment = { fromOffset: 0, producerId: 2n ** 60n, producerEpoch: 3, firstSequence: 2 ** 31 - 1 };
     const first = await openLog(directory);

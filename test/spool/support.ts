@@ -1,5 +1,5 @@
-// What the spool's tests share: batches whose records say who they are, logs on throw-away directories, and
-// children, mounts and strace where this machine permits them.
+// Helpers of the spool's tests: batches with named records, logs in temporary directories, child processes, and mounts and
+// strace if this machine permits them.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,7 +35,7 @@ export function namesIn(batch: Buffer): string[] {
   return names;
 }
 
-/** The id makeBatch was given. */
+/** The id that was given to makeBatch. */
 export const idOf = (batch: Buffer): string => (namesIn(batch)[0] ?? '').replace(/\/0$/, '');
 
 export function temporaryDirectory(t: TestContext): string {
@@ -51,7 +51,7 @@ export function openFilesIn(directory: string): string[] {
       try {
         return [readlinkSync(join('/proc/self/fd', fd))];
       } catch {
-        // The one that the listing itself needed.
+        // The descriptor of the listing itself.
         return [];
       }
     })
@@ -61,11 +61,11 @@ export function openFilesIn(directory: string): string[] {
 export interface OpenedLog {
   readonly log: SpoolLog;
   readonly recovered: Recovered;
-  /** Bytes the log says it holds. */
+  /** Bytes that the log has reserved of its cap. */
   readonly held: () => number;
 }
 
-/** Opens a log under a cap of its own, as Spool does. */
+/** Opens a log with a cap of its own. */
 export async function openLog(
   directory: string,
   { maxBytes = Infinity, ...options }: Partial<SpoolLogOptions> & { maxBytes?: number } = {},
@@ -91,7 +91,7 @@ export async function openLog(
   return { log, recovered, held: () => bytes };
 }
 
-/** Reads to the end, acknowledging each batch as a drain does; answers the batches' ids. */
+/** Reads to the end and acknowledges each batch, as a drain does. Returns the batches' ids. */
 export async function drain(log: SpoolLog): Promise<string[]> {
   const ids: string[] = [];
   for (let batch = await log.next(); batch !== undefined; batch = await log.next()) {
@@ -101,7 +101,7 @@ export async function drain(log: SpoolLog): Promise<string[]> {
   return ids;
 }
 
-/** Reads to the end without acknowledging; answers ids and offsets. */
+/** Reads to the end without acknowledging. Returns ids and offsets. */
 export async function readAll(log: SpoolLog): Promise<{ id: string; offset: number }[]> {
   const found: { id: string; offset: number }[] = [];
   for (let batch = await log.next(); batch !== undefined; batch = await log.next()) {
@@ -123,12 +123,12 @@ export interface Child {
   readonly process: ChildProcess;
   /** The lines of its standard output so far. */
   readonly lines: string[];
-  /** Resolves with the first line that begins so. */
+  /** Resolves with the first line that begins like this. */
   line(start: string): Promise<string>;
   readonly ended: Promise<number | null>;
 }
 
-/** Starts append-child.ts, by way of `before` if given (strace and its arguments). */
+/** Starts append-child.ts, under `before` if given (strace and its arguments). */
 export function startChild(
   t: TestContext,
   args: readonly string[],
@@ -174,7 +174,7 @@ export function skipLoudly(t: TestContext, why: string): void {
   t.skip(why);
 }
 
-/** Mounts a file system for the test; undefined, and skipped loudly, where that is not permitted. */
+/** Mounts a file system for the test. Undefined, and the test is skipped, if that is not permitted. */
 export function mount(t: TestContext, args: readonly string[]): string | undefined {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-mount-'));
   const { status, stderr, error } = spawnSync('mount', [...args, directory], { encoding: 'utf8' });
@@ -190,7 +190,7 @@ export function mount(t: TestContext, args: readonly string[]): string | undefin
 export function unmount(directory: string): void {
   const isMounted = () => readFileSync('/proc/mounts', 'utf8').includes(` ${directory} `);
   if (isMounted()) spawnSync('umount', [directory]);
-  // A handle still open somewhere: let go of it now, and of the rest when it closes.
+  // If a file is still open, detach now and unmount once the file is closed.
   if (isMounted()) spawnSync('umount', ['-l', directory]);
 }
 

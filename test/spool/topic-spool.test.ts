@@ -1,5 +1,5 @@
-// The logs of one topic: where a record counts while it is copied from one log into others, and what a start makes of a
-// copy that a crash has interrupted.
+// The logs of one topic: where a record counts while it is copied from one log into others, and how a start treats a copy
+// that a crash interrupted.
 import assert from 'node:assert/strict';
 import {
   cpSync,
@@ -32,7 +32,7 @@ interface Options {
   readonly maxBytes?: number;
 }
 
-/** The topic's spool; `close` also lets the directory go. */
+/** The topic's spool. `close` also releases the directory's lock. */
 async function open(t: TestContext, { directory = temporaryDirectory(t), maxBytes = 2 ** 24 }: Options = {}) {
   const { spool, report } = await Spool.open({
     directory,
@@ -50,14 +50,14 @@ async function open(t: TestContext, { directory = temporaryDirectory(t), maxByte
   return { directory, spool, topic: await spool.topic('metrics'), report, close };
 }
 
-/** The directory as it is now, as a crash leaves it. */
+/** A copy of the directory as a crash would leave it now. */
 function copyOf(t: TestContext, directory: string): string {
   const copy = temporaryDirectory(t);
   cpSync(directory, copy, { recursive: true });
   return copy;
 }
 
-/** The names of all records that are not acknowledged. Nothing is acknowledged by it. */
+/** The names of all records that are not acknowledged. It acknowledges nothing. */
 async function recordsOf(log: SpoolLog): Promise<string[]> {
   await log.rewind();
   const names: string[] = [];
@@ -68,7 +68,7 @@ async function recordsOf(log: SpoolLog): Promise<string[]> {
   return names;
 }
 
-/** What each log has, by the name of its folder. Logs without records are left out. */
+/** The records of each log by the name of its folder, without empty logs. */
 async function contents(topic: TopicSpool): Promise<Record<string, string[]>> {
   const all: Record<string, string[]> = {};
   const logs = [...topic.pending.map(({ log }) => log), ...topic.sources];
@@ -76,7 +76,7 @@ async function contents(topic: TopicSpool): Promise<Record<string, string[]>> {
   return all;
 }
 
-/** A topic with old records in partition 0, and six records of an unplaced log of which the chunk takes four. */
+/** A topic with an old record in partition 0, and six records in the unplaced log, of which the chunk takes four. */
 async function withChunk(t: TestContext, options: Options = {}) {
   const opened = await open(t, options);
   const { topic } = opened;
@@ -99,14 +99,14 @@ const BEFORE = {
   'metrics-0': ['old/0'],
   'metrics~unplaced': ['a/0', 'a/1', 'b/0', 'b/1', 'c/0', 'c/1'],
 };
-// In these tests 'A/0' and 'B/0' stand for a/1 and b/1, so that a copy can be told from what it was copied from.
+// In these tests 'A/0' and 'B/0' stand for a/1 and b/1, so that a copy differs from its original.
 const AFTER = {
   'metrics-0': ['old/0', 'a/0', 'b/0'],
   'metrics-2': ['A/0', 'B/0'],
   'metrics~unplaced': ['c/0', 'c/1'],
 };
 
-/** Calls `happens` before the method's call number `nth` (from 1), and lets it fail if that throws. */
+/** Calls `happens` before each call of the method, with the call's number (from 1). If it throws, the call fails. */
 function before<T extends object>(
   t: TestContext,
   prototype: T,
@@ -125,8 +125,8 @@ function before<T extends object>(
   );
 }
 
-describe('a chunk of records that is copied', () => {
-  it('is in the partitions’ logs, behind what they have, and no longer in the source', async (t) => {
+describe('a copied chunk of records', () => {
+  it('is at the end of the partitions’ logs, and no longer in the source', async (t) => {
     const { topic, chunk, spool } = await withChunk(t);
     await topic.copy(chunk).run();
     assert.deepEqual(await contents(topic), AFTER);
@@ -134,7 +134,7 @@ describe('a chunk of records that is copied', () => {
     assert.equal(spool.bytes, topic.bytes);
   });
 
-  it('counts once in every turn: its copies show when the source no longer has it', async (t) => {
+  it('counts once in every turn: its copies become visible when the source no longer has it', async (t) => {
     const { topic, chunk } = await withChunk(t);
     const seen = new Set<number>();
     let isDone = false;
@@ -153,7 +153,7 @@ describe('a chunk of records that is copied', () => {
     assert.deepEqual([...seen], [7]);
   });
 
-  it('is not read from a partition’s log before it is complete, while what was there before can be sent', async (t) => {
+  it('is not read from a partition’s log before it is complete, while earlier batches can be sent', async (t) => {
     const { topic, chunk } = await withChunk(t);
     const log = await topic.log(0);
     let isChecked = false;
@@ -179,7 +179,7 @@ describe('a chunk of records that is copied', () => {
     assert.deepEqual(await contents(topic), { ...AFTER, 'metrics-0': ['a/0', 'b/0'] });
   });
 
-  it('is not read early either behind damage at the end of what was there before', async (t) => {
+  it('is not read early behind damage at the end of the log either', async (t) => {
     const { topic, chunk } = await withChunk(t);
     const log = await topic.log(0);
     let isChecked = false;
@@ -198,7 +198,7 @@ describe('a chunk of records that is copied', () => {
     assert.deepEqual((await contents(topic))['metrics-0'], ['a/0', 'b/0']);
   });
 
-  it('is not held up by the cap, which counts it', async (t) => {
+  it('may exceed the cap, but counts', async (t) => {
     const { topic, spool, chunk } = await withChunk(t, { maxBytes: 800 });
     const unplaced = await topic.unplaced();
     while (
@@ -218,7 +218,7 @@ describe('a chunk of records that is copied', () => {
     ['the second copy cannot be written', SpoolLog.prototype, 'appendCopies', 2],
     ['the source’s cursor cannot be written', Cursor.prototype, 'commit', 1],
   ] as const) {
-    it(`is where it was if ${what}, and goes on there when the disk works again`, async (t) => {
+    it(`stays in the source if ${what}, and the copy goes on once the disk works again`, async (t) => {
       const { topic, chunk, directory } = await withChunk(t);
       before(t, prototype as object, method as never, (call) => {
         if (call === failing) throw Object.assign(new Error('the disk fails'), { code: 'EIO' });
@@ -227,7 +227,7 @@ describe('a chunk of records that is copied', () => {
       await assert.rejects(copy.run(), { code: 'EIO' });
       assert.deepEqual(await contents(topic), BEFORE);
       assert.equal(topic.records, 7);
-      // A crash now, and then the copy is made from the beginning.
+      // After a crash now the copy is made from the beginning.
       const crashed = await open(t, { directory: copyOf(t, directory) });
       assert.deepEqual(await contents(crashed.topic), BEFORE);
       await copy.run();
@@ -237,7 +237,7 @@ describe('a chunk of records that is copied', () => {
     });
   }
 
-  it('counts once if a crash interrupts the copying before or after any of its steps', async (t) => {
+  it('counts once if a crash comes before or after any step of the copy', async (t) => {
     const { topic, chunk, directory } = await withChunk(t);
     const crashes: { readonly directory: string; readonly at: string }[] = [];
     const crash = (at: string) => crashes.push({ directory: copyOf(t, directory), at });
@@ -268,7 +268,7 @@ describe('a chunk of records that is copied', () => {
     }
   });
 
-  it('is cut off at the next start wherever a crash has torn its copies', async (t) => {
+  it('is cut off at the next start if a crash has torn its copies anywhere', async (t) => {
     const { topic, chunk, directory } = await withChunk(t);
     let crashed = '';
     before(t, SpoolLog.prototype, 'acknowledgeCopied', () => {
@@ -297,7 +297,7 @@ describe('a chunk of records that is copied', () => {
     }
   });
 
-  it('has its source synced before its plan, which says up to where the source goes', async (t) => {
+  it('has its source synced before its plan', async (t) => {
     const { topic, chunk } = await withChunk(t);
     const steps: string[] = [];
     before(t, SpoolLog.prototype, 'syncUpTo', () => void steps.push('the source'));
@@ -306,7 +306,7 @@ describe('a chunk of records that is copied', () => {
     assert.deepEqual(steps, ['the source', 'the plan']);
   });
 
-  it('is copied once more after a crash also if the partition has drained its log meanwhile', async (t) => {
+  it('is copied again after a crash even if the partition has drained its log meanwhile', async (t) => {
     const { topic, chunk, directory } = await withChunk(t);
     let crashed = '';
     before(t, SpoolLog.prototype, 'acknowledgeCopied', async () => {
@@ -317,7 +317,7 @@ describe('a chunk of records that is copied', () => {
     t.mock.restoreAll();
     const opened = await open(t, { directory: crashed });
     assert.deepEqual(await contents(opened.topic), { 'metrics~unplaced': BEFORE['metrics~unplaced'] });
-    // What is written from now on gets the offsets of what was cut off.
+    // New batches get the offsets of the batches that were cut off.
     await (await opened.topic.log(0)).append([await makeBatch('new')]);
     assert.deepEqual((await contents(opened.topic))['metrics-0'], ['new/0']);
     await opened.close();
@@ -325,7 +325,7 @@ describe('a chunk of records that is copied', () => {
     assert.deepEqual((await contents(later.topic))['metrics-0'], ['new/0']);
   });
 
-  it('from a partly acknowledged batch is the rest of it', async (t) => {
+  it('from a partly acknowledged batch is the rest of that batch', async (t) => {
     const { topic, chunk, source } = await withChunk(t);
     await topic.copy({ ...chunk, to: 1, batches: new Map([[0, [await makeBatch('a')]]]) }).run();
     assert.deepEqual(await contents(topic), {
@@ -337,7 +337,7 @@ describe('a chunk of records that is copied', () => {
 });
 
 describe('the plan of a copy', () => {
-  /** The directory in the middle of a copy: the plan and both copies are there, the source has everything. */
+  /** The directory in the middle of a copy: the plan and both copies exist, and the source has everything. */
   async function inTheMiddle(t: TestContext) {
     const { topic, chunk, directory } = await withChunk(t);
     let crashed = '';
@@ -349,7 +349,7 @@ describe('the plan of a copy', () => {
     return crashed;
   }
 
-  it('says which offsets are copied, and where the partitions’ logs ended', async (t) => {
+  it('has the offsets that are copied, and the ends of the partitions’ logs', async (t) => {
     const crashed = await inTheMiddle(t);
     assert.deepEqual(await readPlan(join(crashed, PLAN)), {
       source: 'metrics~unplaced',
@@ -364,7 +364,7 @@ describe('the plan of a copy', () => {
     assert.equal(statSync(join(crashed, PLAN)).mode & 0o777, 0o600);
   });
 
-  it('that is torn anywhere, or damaged, is none', async (t) => {
+  it('is ignored if it is torn or damaged', async (t) => {
     const { topic, chunk, directory } = await withChunk(t);
     let crashed = '';
     before(t, SpoolLog.prototype, 'appendCopies', (call) => {
@@ -389,7 +389,7 @@ describe('the plan of a copy', () => {
     assert.ok(!existsSync(join(crashed, PLAN)));
   });
 
-  it('that is followed by the rest of a longer one counts', async (t) => {
+  it('counts if the rest of a longer plan follows it', async (t) => {
     const path = join(temporaryDirectory(t), PLAN);
     const file = new PlanFile(path);
     const long = { source: 'a'.repeat(100), from: 0, to: 9, partitions: 3, targets: [[0, 1]] as const };
@@ -414,7 +414,7 @@ describe('the plan of a copy', () => {
       },
     ],
   ] as const satisfies readonly (readonly [string, (directory: string) => void])[]) {
-    it(`${what} cuts nothing off, because the copies are all there is`, async (t) => {
+    it(`${what} cuts nothing off, because only the copies are left`, async (t) => {
       const crashed = await inTheMiddle(t);
       change(crashed);
       const opened = await open(t, { directory: crashed });
@@ -423,7 +423,7 @@ describe('the plan of a copy', () => {
     });
   }
 
-  it('that was finished cuts nothing off, whatever was written since', async (t) => {
+  it('cuts nothing off if it was finished, whatever was written since', async (t) => {
     const { topic, chunk, directory, close } = await withChunk(t);
     await topic.copy(chunk).run();
     await (await topic.log(0)).append([await makeBatch('later')]);
@@ -438,7 +438,7 @@ describe('the plan of a copy', () => {
     });
   });
 
-  it('is gone after a start, so that what is written then is never taken for a part of that copy', async (t) => {
+  it('is removed by a start, so that later batches are not taken for a part of that copy', async (t) => {
     const crashed = await inTheMiddle(t);
     const opened = await open(t, { directory: crashed });
     await (await opened.topic.log(2)).append([await makeBatch('new')]);
@@ -447,14 +447,14 @@ describe('the plan of a copy', () => {
     assert.deepEqual(await contents(later.topic), { ...BEFORE, 'metrics-2': ['new/0'] });
   });
 
-  it('is gone once every record has its partition, with the logs of gone partitions', async (t) => {
+  it('is removed with the logs of gone partitions once every record is placed', async (t) => {
     const { topic, chunk, directory } = await withChunk(t);
     await topic.markGone(0);
     await topic.copy({ ...chunk, to: 6 }).run();
     const [gone] = topic.sources;
     assert.ok(gone);
     await topic.endPlacing();
-    // One that has a record stays.
+    // A log with a record stays.
     assert.deepEqual(
       readdirSync(directory).filter((name) => name.includes('gone')),
       ['metrics~gone-1'],
@@ -471,7 +471,7 @@ describe('the plan of a copy', () => {
 });
 
 describe('the sources of records without a partition', () => {
-  it('are the logs of gone partitions, the last one first, and then the unplaced log', async (t) => {
+  it('are the logs of gone partitions, the latest first, and then the unplaced log', async (t) => {
     const { topic, directory, close } = await open(t);
     for (const partition of [1, 2, 3]) {
       await (await topic.log(partition)).append([await makeBatch(`partition ${partition}`)]);
@@ -489,7 +489,7 @@ describe('the sources of records without a partition', () => {
     );
     await close();
     const opened = await open(t, { directory });
-    // Those of an earlier process come after those that become sources now: their records are younger.
+    // Sources of an earlier process come after those that are made now, because their records are younger.
     await opened.topic.markGone(1);
     assert.deepEqual(await contents(opened.topic), {
       'metrics~gone-3': ['partition 1/0'],
@@ -504,7 +504,7 @@ describe('the sources of records without a partition', () => {
     assert.equal(opened.topic.records, 4);
   });
 
-  it('have none that is empty', async (t) => {
+  it('do not include an empty log', async (t) => {
     const { topic } = await open(t);
     await topic.unplaced();
     const log = await topic.log(1);
@@ -515,7 +515,7 @@ describe('the sources of records without a partition', () => {
     assert.deepEqual(topic.sources, []);
   });
 
-  it('keep what was acknowledged, and are read and written on under their new name', async (t) => {
+  it('keep their cursor, and are read and written under their new name', async (t) => {
     const { topic, directory } = await open(t);
     const log = await topic.log(1);
     await log.append([await makeBatch('a', 2), await makeBatch('b', 2)]);
@@ -529,14 +529,14 @@ describe('the sources of records without a partition', () => {
     assert.deepEqual(await contents(topic), { 'metrics~gone-1': ['b/0', 'b/1', 'c/0'] });
     const crashed = await open(t, { directory: copyOf(t, directory) });
     assert.deepEqual(await contents(crashed.topic), { 'metrics~gone-1': ['b/0', 'b/1', 'c/0'] });
-    // The topic has grown again: that partition begins with nothing.
+    // The topic has grown again, and the partition begins empty.
     const next = await topic.log(1);
     assert.deepEqual([next.records, next.name], [0, 'metrics-1']);
     await next.append([await makeBatch('new')]);
     assert.deepEqual((await contents(topic))['metrics-1'], ['new/0']);
   });
 
-  it('give what was damaged in a removed one to the count', async (t) => {
+  it('stay in the count of damage after they are removed', async (t) => {
     const { topic, directory, close } = await open(t);
     await (await topic.log(1)).append([await makeBatch('a', 3), await makeBatch('b')]);
     await topic.markGone(1);
@@ -559,8 +559,8 @@ describe('the sources of records without a partition', () => {
   });
 });
 
-describe('the number of partitions that a spool remembers', () => {
-  it('is the one that Kafka named last, also for the next process', async (t) => {
+describe('the stored number of partitions', () => {
+  it('is the one that Kafka reported last, also for the next process', async (t) => {
     const { topic, directory, close } = await open(t);
     assert.equal(topic.partitionCount, undefined);
     await topic.setPartitionCount(3);
@@ -572,7 +572,7 @@ describe('the number of partitions that a spool remembers', () => {
     assert.equal((await open(t, { directory })).topic.partitionCount, 5);
   });
 
-  it('is none if the file is damaged, missing or says nothing sensible', async (t) => {
+  it('is undefined if the file is damaged, missing or invalid', async (t) => {
     const { topic, directory, close } = await open(t);
     await topic.setPartitionCount(3);
     await (await topic.log(0)).append([await makeBatch('a')]);
@@ -596,7 +596,7 @@ describe('the number of partitions that a spool remembers', () => {
     assert.equal((await open(t, { directory })).topic.partitionCount, undefined);
   });
 
-  it('is none while there are records of partitions beyond it', async (t) => {
+  it('is undefined while there are records of partitions beyond it', async (t) => {
     const { topic } = await open(t);
     await topic.setPartitionCount(3);
     const log = await topic.log(3);
@@ -607,10 +607,10 @@ describe('the number of partitions that a spool remembers', () => {
     assert.equal(topic.partitionCount, 3);
   });
 
-  it('is the former one if the new one cannot be written, and a later try writes it', async (t) => {
+  it('stays if the new one cannot be written, and a later call writes it', async (t) => {
     const { topic, directory, close } = await open(t);
     await topic.setPartitionCount(3);
-    // Nothing can be renamed over a directory.
+    // A file cannot be renamed over a directory.
     rmSync(join(directory, LAYOUT));
     mkdirSync(join(directory, LAYOUT, 'in-the-way'), { recursive: true });
     await assert.rejects(topic.setPartitionCount(4));
@@ -622,7 +622,7 @@ describe('the number of partitions that a spool remembers', () => {
     assert.equal((await open(t, { directory })).topic.partitionCount, 4);
   });
 
-  it('is the one that was set last if it is set several times at once', async (t) => {
+  it('is the last one of several that are set at once', async (t) => {
     const { topic, directory } = await open(t);
     await Promise.all([topic.setPartitionCount(4), topic.setPartitionCount(50), topic.setPartitionCount(6)]);
     const crashed = copyOf(t, directory);
@@ -633,14 +633,14 @@ describe('the number of partitions that a spool remembers', () => {
 });
 
 describe('a topic’s logs', () => {
-  it('are opened once, however many ask at the same time', async (t) => {
+  it('are opened once if several callers ask at the same time', async (t) => {
     const { topic } = await open(t);
     const logs = await Promise.all([topic.log(1), topic.log(1), topic.unplaced(), topic.unplaced()]);
     assert.equal(logs[0], logs[1]);
     assert.equal(logs[2], logs[3]);
   });
 
-  it('are closed also if the topic is closed while one is being opened, and none is opened afterwards', async (t) => {
+  it('are closed even if the topic is closed while one is being opened, and none is opened afterwards', async (t) => {
     for (let ticks = 0; ticks < 12; ticks++) {
       const { directory, topic, close } = await open(t);
       const opening = topic.log(1).catch(() => undefined);
@@ -652,7 +652,7 @@ describe('a topic’s logs', () => {
     }
   });
 
-  it('have no file open after a start before they are used, however many there are', async (t) => {
+  it('have no file open after a start until they are used', async (t) => {
     const { directory, topic, close } = await open(t);
     for (let p = 0; p < 20; p++) await (await topic.log(p)).append([await makeBatch(`p${p}`)]);
     await close();
@@ -668,7 +668,7 @@ describe('a topic’s logs', () => {
     assert.deepEqual([last.topic.records, (await last.topic.log(7)).records], [19, 0]);
   });
 
-  it('let one partition’s work go beyond the cap, whose batches may be unplaced, until it is done', async (t) => {
+  it('let one partition’s work exceed the cap until it is done, also in the unplaced log', async (t) => {
     const { topic } = await open(t, { maxBytes: 10 });
     const [one, other, unplaced] = [await topic.log(1), await topic.log(2), await topic.unplaced()];
     const full = { code: 'SPOOL_FULL' };

@@ -1,4 +1,4 @@
-// What a spool of version 1 becomes, for each step at which a crash may have left it.
+// Upgrades of spools of version 1, one for each step at which a crash may have left them.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -27,7 +27,7 @@ async function recordsOf(directory: string): Promise<{ key: string; n: number }[
   return records;
 }
 
-/** In the order in which they reach their partitions: those in place, then the sources, the oldest first. */
+/** In the order in which records reach their partitions: logs in place, then the sources, the oldest first. */
 const rank = ({ kind, number }: LogName): number => (kind === 'partition' ? -Infinity : -number);
 
 async function byKey(directory: string): Promise<Map<string, number[]>> {
@@ -52,13 +52,13 @@ async function assertComplete(directory: string, { step, expected }: OldSpool): 
   assert.match(fs.readFileSync(join(directory, 'format'), 'utf8'), /^\{"version":2,/);
 }
 
-/** Where the logs of the fixture are. */
+/** The folders of the fixture's logs. */
 const within = (name: string, directory: string): string =>
   name === DEAD_LETTERS_NAME ? deadLettersDirectory(directory) : directory;
 
 const MUTATIONS = ['open', 'rename', 'unlink', 'rm', 'rmdir', 'mkdir'] as const;
 
-/** From its `steps`th change of the file system on, whatever `work` tries fails, as if the process were gone. */
+/** Runs `work`. From change number `steps` of the file system on, every change fails as after a crash. */
 async function cutOffAfter(steps: number, work: () => Promise<unknown>): Promise<{ wasCut: boolean }> {
   const real = { ...fs.promises };
   let done = 0;
@@ -81,7 +81,7 @@ async function cutOffAfter(steps: number, work: () => Promise<unknown>): Promise
 
 describe('a spool of version 1', () => {
   for (const name of oldSpoolNames()) {
-    it(`(${name}) has each record once and in order, whatever step a crash interrupted`, async (t) => {
+    it(`(${name}) has each record once and in order`, async (t) => {
       for (const old of oldSpools(name)) {
         const directory = temporaryDirectory(t);
         old.layOut(directory);
@@ -111,7 +111,7 @@ describe('a spool of version 1', () => {
     });
   }
 
-  it('keeps what was being sent, and as which producer', async (t) => {
+  it('keeps the batch that was being sent and its producer', async (t) => {
     const old = oldSpools('known-in-flight').at(-1);
     assert.ok(old);
     const directory = temporaryDirectory(t);
@@ -151,7 +151,7 @@ describe('a spool of version 1', () => {
     });
   }
 
-  it('loses nothing that was written to the old logs while they were being rewritten, and says so', async (t) => {
+  it('keeps records that were written to the old logs while they were being rewritten, and reports it', async (t) => {
     const old = oldSpools('guessed').find(({ step }) => step === 'open done');
     assert.ok(old);
     const directory = temporaryDirectory(t);
@@ -176,7 +176,7 @@ describe('a spool of version 1', () => {
 });
 
 describe('a spool of version 2', () => {
-  it('is not changed by another start, also if its format file is damaged', async (t) => {
+  it('is not changed by another start, even if its format file is damaged', async (t) => {
     for (const name of ['guessed', 'known-in-flight']) {
       const directory = temporaryDirectory(t);
       first(name, directory);
@@ -197,7 +197,7 @@ describe('a spool of version 2', () => {
     }
   });
 
-  it('keeps its logs and its plan where they are if there is no format file, for it may have been lost', async (t) => {
+  it('keeps its logs and its plan if the format file is missing, because the file may have been lost', async (t) => {
     const directory = temporaryDirectory(t);
     for (const name of ['a-0', 'a~unplaced']) {
       const { log } = await openLog(join(directory, name));
@@ -210,7 +210,7 @@ describe('a spool of version 2', () => {
   });
 });
 
-/** The first of each kind of state: by its markers, and by what is inside the second set's folder and outside. */
+/** The first spool of each kind of state, by its markers and the logs inside and outside of the second set's folder. */
 function differing(spools: readonly OldSpool[], t: TestContext): OldSpool[] {
   const seen = new Set<string>();
   return spools.filter((old) => {

@@ -1,15 +1,15 @@
-// Spools as the program wrote them at commit 2676aa6, before they had a version: fixtures/make.mjs says how.
+// Spools of version 1, written by the program at commit 2676aa6; fixtures/make.mjs says how.
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What a crash of the old program left in its directory. */
+/** The directory of the old program after a crash. */
 export interface OldSpool {
-  /** The step after which it happened. */
+  /** The step after which the crash came. */
   readonly step: string;
-  /** What each key has there that Kafka has not acknowledged: the first and the number after the last. */
+  /** The unacknowledged records of each key: the first number, and the one after the last. */
   readonly expected: ReadonlyMap<string, { readonly from: number; readonly to: number }>;
-  /** Lays it out in an empty directory. */
+  /** Writes the spool into an empty directory. */
   layOut(directory: string): void;
 }
 

@@ -1,4 +1,4 @@
-// `sluice spool cat`: the records themselves, or the dead letters, a batch in memory at a time.
+// `sluice spool cat`: prints the records or the dead letters of a spool, with one batch in memory at a time.
 import { printable } from '../../config/printable.ts';
 import { CodecUnavailableError } from '../../kafka/batches/compression.ts';
 import { recordHeaders, recordParts } from '../../kafka/batches/record-body.ts';
@@ -17,7 +17,7 @@ export async function cat(directory: string, options: CatOptions): Promise<numbe
       (partition === undefined || (place.log === 'partition' && place.number === partition)),
   );
   if (places.length === 0 && (topic !== undefined || partition !== undefined)) {
-    say(`nothing of that topic or partition in ${directory}`);
+    say(`${directory} has nothing of that topic or partition`);
     return 1;
   }
   const output = new Output(process.stdout);
@@ -27,7 +27,7 @@ export async function cat(directory: string, options: CatOptions): Promise<numbe
       if (left <= 0) return 0;
       const wanted = lines.slice(0, left);
       left -= wanted.length;
-      // The reader has seen enough (`| head`): that is no failure.
+      // The reader has ended (`| head`). That is no failure.
       if (!(await output.write(wanted))) return 0;
     }
   }
@@ -42,9 +42,9 @@ async function* linesOf(place: LogPlace, options: CatOptions): AsyncGenerator<Bu
     if (segment.nextBase <= from) continue;
     for await (const found of readSegment(segment)) {
       if (found.kind !== 'batch') {
-        // An unfinished end is nothing that was ever confirmed, and perhaps a write under way.
+        // An unfinished end is not reported: it was never confirmed, and it may be a write in progress.
         if (found.kind === 'bad' || found.complete)
-          say(`${segment.path}: damaged from byte ${found.position} on, ${found.bytes} bytes passed over`);
+          say(`${segment.path}: damaged from byte ${found.position} on, skipped ${found.bytes} bytes`);
         continue;
       }
       if (found.header.baseOffset + found.header.count <= from) continue;
@@ -72,7 +72,7 @@ async function render(
     const { key, value } = recordParts(body);
     if (valueOnly) return process.stdout.isTTY ? Buffer.from(printable(value.toString())) : value;
     const line = {
-      // Offsets are each process's own.
+      // Each process counts offsets of its own.
       ...(of > 0 && { process: of }),
       ...(kind === 'readings' && { topic }),
       partition: log === 'partition' ? number : null,
@@ -83,7 +83,7 @@ async function render(
       ...(kind === 'readings' ? { key: Buffer.from(key).toString() } : { headers: recordHeaders(body) }),
       value: value.toString(),
     };
-    // JSON leaves C1 and bidirectional characters as they are; a terminal would obey them.
+    // JSON does not escape C1 and bidirectional characters, which a terminal would obey.
     return Buffer.from(printable(JSON.stringify(line)));
   });
 }

@@ -1,4 +1,4 @@
-// The cells of the tables of `sluice spool`: sizes, ages, topics, partitions. No I/O.
+// Formats the cells in the tables of `sluice spool`: sizes, ages, topics and partitions. No I/O.
 import type { LogKind } from '../../spool/names.ts';
 
 export function bytesText(bytes: number): string {
@@ -27,12 +27,12 @@ export function ageText(ms: number): string {
     .join(' ');
 }
 
-/** The topic of a row; all dead letters have one topic, which is not in their logs' names. */
+/** The topic of a log. Dead letters have no topic in their logs' names. */
 export function topicText({ kind, topic }: { kind: 'readings' | 'dead letters'; topic: string }): string {
   return kind === 'readings' ? topic : kind;
 }
 
-/** The partition's number or the kind of log, with the process whose part of the spool holds it unless it is the first. */
+/** The partition or the kind of log, followed by the process unless it is the first. */
 export function partitionText({
   log,
   number,

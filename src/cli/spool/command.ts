@@ -1,4 +1,4 @@
-// The grammar of `sluice spool ...`: five commands and their options, checked here, run elsewhere.
+// Defines the `sluice spool` commands and checks their options. run.ts runs them.
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../../config/kinds.ts';
 import { settingsSchema } from '../../config/settings.ts';
@@ -7,7 +7,7 @@ import { settingsSchema } from '../../config/settings.ts';
 export const EXIT_USAGE = 64;
 
 interface DirectoryOption {
-  /** Instead of SPOOL_DIR. */
+  /** Used instead of SPOOL_DIR. */
   readonly dir?: string;
 }
 
@@ -48,7 +48,7 @@ const DRAIN_TIMEOUT_MS = 600_000;
 export function addSpoolCommands(program: Command, chosen: (command: SpoolCommand) => void): void {
   const spool = program
     .command('spool')
-    .description('what waits on disk for Kafka: look at it, check it, send it')
+    .description('look at, check or send the records that wait on disk for Kafka')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .allowExcessArguments(false);
@@ -60,44 +60,48 @@ export function addSpoolCommands(program: Command, chosen: (command: SpoolComman
       .allowExcessArguments(false)
       .option('--dir <directory>', 'the spool, instead of SPOOL_DIR');
 
-  add('ls', 'what is there, by partition; safe beside a running gateway')
-    .option('--json', 'for programs')
+  add('ls', 'list the logs of the spool; safe beside a running gateway')
+    .option('--json', 'print JSON for programs')
     .action((options: LsOptions) => chosen({ name: 'ls', options }));
 
-  add('verify', 'check every checksum; exit code 1 where damage was found; safe beside a running gateway')
-    // What it prints is a table; the exit code is what programs need.
-    .action((options: DirectoryOption) => chosen({ name: 'verify', options }));
+  add('verify', 'check every checksum; exit code 1 if there is damage; safe beside a running gateway').action(
+    (options: DirectoryOption) => chosen({ name: 'verify', options }),
+  );
 
   add('cat', 'print records as lines of JSON; safe beside a running gateway')
-    .option('--topic <name>', 'only of this topic')
-    .option('--dead-letters', 'the dead letters with their headers, instead of the readings')
-    .option('--partition <number>', 'only of this partition', wholeNumber)
-    .option('--from <offset>', "only from this offset of the spool on, which is not Kafka's", wholeNumber)
-    .option('--limit <count>', 'at most so many', wholeNumber)
-    .option('--all', 'also those that Kafka has and that are still on disk')
-    .option('--value-only', 'the values alone, one a line')
+    .option('--topic <name>', 'only records of this topic')
+    .option('--dead-letters', 'dead letters with their headers, instead of readings')
+    .option('--partition <number>', 'only records of this partition', wholeNumber)
+    .option(
+      '--from <offset>',
+      "only records from this offset of the spool on; Kafka's offsets differ",
+      wholeNumber,
+    )
+    .option('--limit <count>', 'print at most this many', wholeNumber)
+    .option('--all', 'also records that Kafka has and that are still on disk')
+    .option('--value-only', 'only the values, one per line')
     .action((options: CatOptions) => chosen({ name: 'cat', options }));
 
-  add('drain', 'send everything to a Kafka, as the gateway would; refused beside a running gateway')
-    .requiredOption('--brokers <host:port,...>', 'the Kafka to send to', brokerList)
+  add('drain', 'send the spool to Kafka, as the gateway would; refused beside a running gateway')
+    .requiredOption('--brokers <host:port,...>', 'brokers to send to', brokerList)
     .option(
       '--topic <name>',
-      'only what was meant for this topic; dead letters if KAFKA_TOPIC_DEAD_LETTERS is named',
+      'only records of this topic; the one of KAFKA_TOPIC_DEAD_LETTERS selects the dead letters',
     )
     .option(
       '--timeout <duration>',
-      'give up after this long; the rest stays (default: 10m)',
+      'stop after this time; the rest stays on disk (default: 10m)',
       duration,
       DRAIN_TIMEOUT_MS,
     )
     .action((options: DrainOptions) => chosen({ name: 'drain', options }));
 
-  add('rm', 'remove the damaged bytes that were set aside, never records; refused beside a running gateway')
-    .option('--yes', 'without asking')
+  add('rm', 'remove damaged bytes that were set aside, never records; refused beside a running gateway')
+    .option('--yes', 'do not ask')
     .action((options: RmOptions) => chosen({ name: 'rm', options }));
 }
 
-/** What the options say in place of the environment. */
+/** Settings from the options, which take precedence over the environment. */
 export function settingsFrom({ name, options }: SpoolCommand): Record<string, string> {
   return {
     ...(options.dir === undefined ? {} : { SPOOL_DIR: options.dir }),
@@ -113,7 +117,7 @@ function wholeNumber(text: string): number {
 function brokerList(text: string): string {
   const parsed = settingsSchema.shape.KAFKA_BROKERS.safeParse(text);
   if (!parsed.success || parsed.data.length === 0)
-    throw new InvalidArgumentError('allowed: host:port divided by commas.');
+    throw new InvalidArgumentError('allowed: host:port, separated by commas.');
   return text;
 }
 

@@ -1,5 +1,5 @@
-// `sluice spool drain`: the gateway without its devices. Same locks, same delivery, same files; what Kafka did not
-// confirm stays where it is. Readings first, then the dead letters, which draining readings can make more of.
+// `sluice spool drain`: sends the spool to Kafka with the gateway's own locks, delivery and files. Records that Kafka does
+// not confirm stay on disk. Readings go first, because they can become dead letters.
 import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { durationText } from '../../config/kinds.ts';
@@ -21,24 +21,24 @@ const POLL_MS = 50;
 const PROGRESS_EVERY_MS = 500;
 const EXIT_MS = 500;
 
-/** A process's part of the spool, locked until the end. */
+/** A process's part of the spool. Its lock is held until the end. */
 interface Part {
   readonly directory: string;
   readonly spool: Spool;
-  /** Behind a topic's name, for people. */
+  /** Follows a topic's name in messages. */
   readonly suffix: string;
 }
 
-/** How long to go on. */
+/** When the drain ends. */
 interface Until {
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
 }
 
-interface Drained {
-  /** There was something of the topic, if only a folder. */
+interface DrainResult {
+  /** The spool has the topic, perhaps without records. */
   readonly found: boolean;
-  /** What is left and why; null if all of it is in Kafka. */
+  /** What is left and why; null if Kafka has all of it. */
   readonly reason: string | null;
 }
 
@@ -58,7 +58,7 @@ export async function drain(settings: Settings, { topic, timeout }: DrainOptions
   } finally {
     await drainer.close();
     stop.dispose();
-    // As in serve.ts: a connection someone forgot must not hold the process.
+    // As in serve.ts: a handle that someone forgot to close must not keep the process alive.
     setTimeout(() => process.exit(), EXIT_MS).unref();
   }
 }
@@ -89,10 +89,10 @@ class Drainer {
   }
 
   /**
-   * @param topic null = all of them
-   * @throws SpoolLockedError beside a gateway, also if there is nothing to send yet
+   * @param topic null = all topics
+   * @throws SpoolLockedError while a gateway runs, even if there is nothing to send
    */
-  async run(topic: string | null): Promise<Drained> {
+  async run(topic: string | null): Promise<DrainResult> {
     const { SPOOL_DIR: root, KAFKA_TOPIC_DEAD_LETTERS: lettersTopic } = this.#settings;
     const options = spoolOptions(this.#settings, readingsCap(this.#settings), this.#context.log);
     for (const { index, directory } of [{ index: 0, directory: root }, ...partsIn(root)]) {
@@ -123,7 +123,7 @@ class Drainer {
 
   async #drainReadings(part: Part, topics: readonly TopicSpool[]): Promise<string | null> {
     const { cap } = this.#lettersSpool;
-    // The letters of refused records stay on disk: they are sent afterwards, if that is wanted.
+    // Letters of refused records stay on disk. They are sent afterwards, if dead letters are to be drained.
     const pipeline = createDeadLetterPipeline({ ...this.#context, cluster: undefined });
     const letters = new DeadLetters(pipeline, { hasTopic: false, cap }, this.#context.log);
     const spool = await this.#openLetters(part);
@@ -145,7 +145,7 @@ class Drainer {
     topic: TopicSpool,
     { title, letters }: { title: string; letters: DeadLetters },
   ): Promise<string | null> {
-    // As the gateway does (refused-record.ts), without a device to tell.
+    // As refused-record.ts does it, but there is no device to tell.
     const sender = new SpooledTopic(topic, () =>
       createDiskPipeline(this.#context, topic.topic, (record, reason) =>
         letters.record({ ...letterOf(record, reason).letter, remoteAddress: '' }),
@@ -189,7 +189,7 @@ class Drainer {
     return (await Spool.open({ ...this.#lettersSpool, directory: deadLettersDirectory(directory) })).spool;
   }
 
-  /** Waits until nothing is left, or it is time to end. Returns how many records are left. */
+  /** Waits until nothing is left, the deadline or a signal. Returns the number of records that are left. */
   async #untilSent(sender: SpooledTopic, title: string): Promise<number> {
     const { deadlineMs, signal } = this.#until;
     const left = () => sender.records.spooled;
@@ -207,7 +207,8 @@ class Drainer {
 function inBrackets(problem: string | null): string {
   return problem === null ? '' : ` (${problem})`;
 }
-/** One line that is written over, on a terminal only. */
+
+/** A line of progress that overwrites itself. Only on a terminal. */
 class Progress {
   readonly #title: string;
   readonly #all: number;
@@ -233,7 +234,7 @@ class Progress {
   }
 }
 
-/** A first signal ends the drain in order, a second one the process. */
+/** The first signal ends the drain in order, a second one ends the process. */
 function stopOnSignals(): { signal: AbortSignal; dispose: () => void } {
   const abort = new AbortController();
   const stop = () => abort.abort();

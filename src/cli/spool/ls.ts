@@ -1,5 +1,5 @@
-// `sluice spool ls`: how much each log on disk holds, readings and dead letters apart. It reads only the ends of the logs,
-// so it is quick.
+// `sluice spool ls`: lists the logs of a spool with their sizes, readings and dead letters apart. It is quick because it
+// reads only the first and the last segment of a log.
 import {
   bytesOf,
   type LogPlace,
@@ -15,23 +15,16 @@ import { table } from '../text-table.ts';
 import { ageText, bytesText, partitionText, topicText } from './cells.ts';
 import type { LsOptions } from './command.ts';
 
-export interface LogSummary {
-  /** Index of the process whose part of the spool it is. */
-  readonly process: number;
-  readonly kind: LogPlace['kind'];
-  readonly topic: string;
-  readonly log: LogPlace['log'];
-  /** The partition, or which of the gone logs it is. */
-  readonly number: number;
+export interface LogSummary extends Omit<LogPlace, 'directory'> {
   readonly segments: number;
-  /** Not yet acknowledged by Kafka, damaged ones included. */
+  /** Records that Kafka has not acknowledged, damaged ones included. */
   readonly records: number;
   readonly bytes: number;
-  /** When the oldest of them came, milliseconds since 1970. */
+  /** When the oldest of these records came, milliseconds since 1970. */
   readonly oldestMs: number | null;
-  /** Damaged places in files of their own. */
+  /** Files with damaged bytes that were set aside. */
   readonly setAside: number;
-  /** Everything below this offset is in Kafka; null if the cursor is missing or damaged. */
+  /** The offset up to which Kafka has the records; null if the cursor is missing or damaged. */
   readonly cursor: number | null;
   /** The offset after the last record. */
   readonly end: number;
@@ -49,7 +42,7 @@ export async function ls(directory: string, { json }: LsOptions): Promise<number
 }
 
 export async function summarize(place: LogPlace): Promise<LogSummary> {
-  // The cursor first: it only rises, and what it leaves behind is deleted.
+  // The cursor is read first: it only rises, and a gateway deletes the segments below it.
   const cursor = await readAcknowledged(place);
   const segments: SegmentFile[] = [];
   let bytes = 0;
@@ -62,12 +55,9 @@ export async function summarize(place: LogPlace): Promise<LogSummary> {
   const first = segments[0]?.base ?? cursor ?? 0;
   const end = await endOf(segments.at(-1), first);
   const from = sendingFrom(cursor, first, end);
+  const { directory: _, ...named } = place;
   return {
-    process: place.process,
-    kind: place.kind,
-    topic: place.topic,
-    log: place.log,
-    number: place.number,
+    ...named,
     segments: segments.length,
     records: end - from,
     bytes,
@@ -145,7 +135,7 @@ function asJson(directory: string, { readings, letters }: FoundOnDisk): string {
 }
 
 function asText(directory: string, { readings, letters }: FoundOnDisk): string {
-  if (readings.length + letters.length === 0) return `nothing is waiting in ${directory}\n`;
+  if (readings.length + letters.length === 0) return `nothing waits in ${directory}\n`;
   const tables = [readings, letters].filter((logs) => logs.length > 0).map(asTable);
   return tables.join('\n');
 }

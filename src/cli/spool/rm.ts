@@ -1,5 +1,5 @@
-// `sluice spool rm`: deletes `*.bad`, the damaged bytes that recovery copied aside. Never a segment: what Kafka
-// has not acknowledged is nobody's to remove, and the rest goes by itself.
+// `sluice spool rm`: deletes the files `*.bad` with damaged bytes that were set aside. It never deletes a segment: the
+// gateway does that once Kafka has acknowledged the records.
 import { unlink } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { listLogs, listSetAside, type SetAside } from '../../spool/inspect.ts';
@@ -10,7 +10,7 @@ import { bytesText } from './cells.ts';
 import { EXIT_USAGE, type RmOptions } from './command.ts';
 
 export async function rm(directory: string, { yes }: RmOptions): Promise<number> {
-  // Not held while a question waits for its answer: a gateway must be able to start meanwhile.
+  // The locks are not held while the question waits: a gateway must be able to start meanwhile.
   for (const lock of lockAll(directory)) lock.release();
   const files: SetAside[] = [];
   for (const place of await listLogs(directory)) files.push(...(await listSetAside(place)));
@@ -23,7 +23,7 @@ export async function rm(directory: string, { yes }: RmOptions): Promise<number>
   for (const file of files) process.stdout.write(`${file.path}  ${bytesText(file.bytes)}\n`);
   if (!yes) {
     if (!process.stdin.isTTY) {
-      say('no terminal to ask on: nothing was removed; say --yes');
+      say('nothing was removed: there is no terminal to ask on. Use --yes');
       return EXIT_USAGE;
     }
     if (!(await confirm(`Remove ${what}? [y/N] `))) {
@@ -48,7 +48,7 @@ function lockAll(directory: string): SpoolLock[] {
 async function confirm(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
-    // Ctrl-C and Ctrl-D are an answer too.
+    // Ctrl-C and Ctrl-D mean no.
     const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
     const answer = await Promise.race([terminal.question(question), closed]);
     return /^y(es)?$/i.test(answer.trim());

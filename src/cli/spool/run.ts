@@ -1,4 +1,4 @@
-// Runs one `sluice spool` command: finds the directory, and turns what can go wrong into a line and an exit code.
+// Runs a `sluice spool` command and turns expected errors into a message and an exit code.
 import { existsSync } from 'node:fs';
 import type { Settings } from '../../config/settings.ts';
 import { refuseNewerFormats } from '../../spool/format.ts';
@@ -11,7 +11,7 @@ import { ls } from './ls.ts';
 import { rm } from './rm.ts';
 import { verify } from './verify.ts';
 
-/** Returns the exit code. */
+/** Resolves with the exit code. */
 export async function runSpool(command: SpoolCommand, settings: Settings): Promise<number> {
   const directory = settings.SPOOL_DIR;
   if (!existsSync(directory)) {
@@ -38,7 +38,7 @@ export async function runSpool(command: SpoolCommand, settings: Settings): Promi
       return error.exitCode;
     }
     const { code, exitCode, message } = error as { code?: unknown; exitCode?: unknown; message: string };
-    // Without a code it is nothing that was to be expected: a bug, and its stack is wanted.
+    // An error without a code is a bug, and its stack is wanted.
     if (typeof code !== 'string') throw error;
     say(message);
     return typeof exitCode === 'number' ? exitCode : 1;

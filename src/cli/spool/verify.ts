@@ -1,4 +1,4 @@
-// `sluice spool verify`: every checksum of every segment. Repairs nothing; the gateway's next start does.
+// `sluice spool verify`: checks the checksum of every batch. It repairs nothing; the gateway's next start does.
 import { setTimeout as pause } from 'node:timers/promises';
 import { type LogPlace, listLogs, listSegments, readSegment, type SegmentFile } from '../../spool/inspect.ts';
 import type { Found } from '../../spool/segment-scan.ts';
@@ -12,11 +12,11 @@ interface Verdict {
   bytes: number;
   bad: number;
   torn: number;
-  /** Offsets that no intact batch has. */
+  /** Offsets without an intact batch. */
   missing: number;
 }
 
-/** A write under way takes milliseconds: an end that stands still for so long was left unfinished. */
+/** A write takes milliseconds. An unfinished end that has not changed after this time was left by a crash. */
 const SECOND_LOOK_MS = 1000;
 
 export async function verify(directory: string): Promise<number> {
@@ -39,9 +39,8 @@ export async function verify(directory: string): Promise<number> {
     ]);
   }
   process.stdout.write(table(rows, ['TOPIC']));
-  if (damaged > 0)
-    say('damage was found: the gateway passes over it, sets it aside at its next start and goes on');
-  if (torn > 0) say('unfinished writes were found: what was never confirmed; the next start cuts them off');
+  if (damaged > 0) say('damage was found: the gateway skips it, and sets it aside at its next start');
+  if (torn > 0) say('unfinished writes were found, which were never confirmed: the next start cuts them off');
   return damaged + torn > 0 ? 1 : 0;
 }
 
@@ -61,7 +60,7 @@ async function check(place: LogPlace): Promise<Verdict> {
         verdict.bytes += bytes;
       } else if (found.kind === 'bad') {
         report(verdict, segment, found);
-      } else if (segment.nextBase !== Infinity || (await standsStill(segment, found))) {
+      } else if (segment.nextBase !== Infinity || (await isUnchanged(segment, found))) {
         report(verdict, segment, found);
       }
     }
@@ -78,7 +77,7 @@ function report(verdict: Verdict, { path }: SegmentFile, found: Exclude<Found, {
   );
 }
 
-async function standsStill(segment: SegmentFile, tail: Found & { kind: 'tail' }): Promise<boolean> {
+async function isUnchanged(segment: SegmentFile, tail: Found & { kind: 'tail' }): Promise<boolean> {
   await pause(SECOND_LOOK_MS);
   for await (const found of readSegment(segment, tail.position)) {
     return found.kind === 'tail' && found.bytes === tail.bytes;
