@@ -38,7 +38,7 @@ export interface BatchSink {
 }
 
 const FIRST_BUFFER_BYTES = 16 * 1024;
-const MORE_THAN_LAST = 1.125;
+const NEXT_BUFFER_FACTOR = 1.125;
 /** A batch grows by this part of its usual size before the growth factor is looked up again. */
 const GROWTH_STEP = 0.1;
 /** Upper bound of the growth factor. */
@@ -221,7 +221,7 @@ export class Batcher implements RecordSink {
       this.#close(current);
     }
     // Batches of a partition resemble each other, so the next one begins with a bit more memory than the last one used.
-    const initialBytes = MORE_THAN_LAST * (this.#lastBytes.get(partition) ?? FIRST_BUFFER_BYTES);
+    const initialBytes = NEXT_BUFFER_FACTOR * (this.#lastBytes.get(partition) ?? FIRST_BUFFER_BYTES);
     const room = { initialBytes, records: this.#options.maxRecords, bytes: this.#maxBytes };
     const batch = new Batch(partition, performance.now(), room);
     this.#open.set(partition, batch);

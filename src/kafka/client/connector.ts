@@ -1,7 +1,7 @@
 // Opens connections to brokers, for control and for produce: connects, logs in and asks for the API versions, within time
 // limits. Both kinds share one back-off for refused logins, because they log in as the same user.
 import type { Logger } from 'pino';
-import { type BrokerVersions, chooseVersion } from '../wire/api-versions.ts';
+import { type BrokerVersions, chooseVersion } from './api-versions.ts';
 import { ClusterError, within } from './cluster-error.ts';
 import { asClusterError, ControlConnection } from './control-connection.ts';
 import {

@@ -1,6 +1,6 @@
 // One connection to a broker for all requests except Produce. It is a connection of kafkajs with our time limits. A
 // timeout never cuts off the other requests on the connection: its owner retires it, and it closes after them.
-import { type BrokerVersions, chooseVersion } from '../wire/api-versions.ts';
+import { type BrokerVersions, chooseVersion } from './api-versions.ts';
 import { AnswerError, ClusterError, within } from './cluster-error.ts';
 import {
   askBroker,

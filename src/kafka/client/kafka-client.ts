@@ -2,7 +2,6 @@
 // the choice of a broker belong to brokers.ts; Produce requests are never tried again here.
 import type { Logger } from 'pino';
 import { backoffMs, pause } from '../../time/backoff.ts';
-import { TOPIC_LIMIT_NAMES, type TopicLimits, topicLimits } from '../topics/topic-limits.ts';
 import { kafkaError } from '../wire/errors.ts';
 import type { ProduceAnswer, ProduceRequest } from '../wire/produce-request.ts';
 import { Brokers } from './brokers.ts';
@@ -10,9 +9,10 @@ import { AnswerError, ClusterError } from './cluster-error.ts';
 import { addressText } from './connector.ts';
 import type { ControlConnection } from './control-connection.ts';
 import type { KafkaClientOptions, MetadataAnswer } from './kafkajs.ts';
+import { TOPIC_LIMIT_NAMES, type TopicLimits, topicLimits } from './topic-limits.ts';
 
-export type { TopicLimits } from '../topics/topic-limits.ts';
 export { ClusterError } from './cluster-error.ts';
+export type { TopicLimits } from './topic-limits.ts';
 
 /** A broker's answer about one topic. */
 export interface TopicMetadata {

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Logger } from 'pino';
-import type { ApiName, BrokerVersions } from '../wire/api-versions.ts';
+import type { ApiName, BrokerVersions } from './api-versions.ts';
 
 export interface KafkaClientOptions {
   /** host:port of the brokers to begin with. */

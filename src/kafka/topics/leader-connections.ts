@@ -1,15 +1,15 @@
-// Whether the leaders of a topic's partitions can be connected to. A broker that answers metadata names the others by
-// their advertised.listeners; only a connection shows that these addresses work from here.
+// Connects to the leaders of a topic's partitions and tells which of them cannot be reached. Metadata names brokers by
+// their advertised.listeners, and only a connection shows that these addresses work from here. It never asks for leaders.
 import { pause } from '../../time/backoff.ts';
 
-/** KafkaClient has shorter limits of its own; this one holds whatever it does. */
+/** A safety net. KafkaClient has shorter time limits. */
 const CONNECT_LIMIT_MS = 15_000;
-/** Messages in one sentence; a cluster of 50 unreachable brokers is not listed. */
+/** Broker errors in one log line, so that 50 unreachable brokers do not fill it. */
 const MAX_MESSAGES = 3;
 
 export interface LeaderTrouble {
   readonly message: string;
-  /** Some partitions have a leader that was connected to. */
+  /** The leaders of other partitions are connected. */
   readonly isPartial: boolean;
 }
 
@@ -17,13 +17,13 @@ export class LeaderConnections {
   readonly #connectTo: (nodeId: number) => Promise<void>;
   readonly #signal: AbortSignal;
   readonly #limitMs: number;
-  /** Partitions by the node id of their leader. */
+  /** Number of partitions by node id of their leader. */
   #leads = new Map<number, number>();
   readonly #attempts = new Map<number, Promise<void>>();
-  /** By node id, why the last attempt failed. It stays until one succeeds. */
+  /** Error of the last attempt by node id. It stays until an attempt succeeds. */
   readonly #failures = new Map<number, string>();
 
-  /** @param signal ends the waits; what the connections came to is not said any more */
+  /** @param signal ends the waits. The outcomes do not count after that */
   constructor(
     connectTo: (nodeId: number) => Promise<void>,
     { signal, limitMs = CONNECT_LIMIT_MS }: { signal: AbortSignal; limitMs?: number },
@@ -33,7 +33,7 @@ export class LeaderConnections {
     this.#limitMs = limitMs;
   }
 
-  /** Connects to all leaders at the same time. An attempt that is still under way is not made twice. */
+  /** Connects to all leaders at the same time. A broker has at most one attempt under way. */
   connect(leaders: readonly number[]): void {
     this.#leads = new Map();
     for (const leader of leaders) {
@@ -45,12 +45,12 @@ export class LeaderConnections {
     }
   }
 
-  /** Every leader's last attempt has succeeded. */
+  /** True if the last attempt of each leader has succeeded. */
   get isComplete(): boolean {
     return this.#failures.size === 0 && ![...this.#leads.keys()].some((id) => this.#attempts.has(id));
   }
 
-  /** Leaders that the last attempt did not reach, or null. An attempt that is under way changes nothing yet. */
+  /** The leaders whose last attempt failed, or null. Attempts under way do not count yet. */
   get trouble(): LeaderTrouble | null {
     if (this.#failures.size === 0) return null;
     const count = (nodes: Iterable<number>) =>

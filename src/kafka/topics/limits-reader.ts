@@ -1,5 +1,5 @@
-// When a topic's limits are read, and what is warned of. Limits that cannot be read hold nothing up: Kafka refuses a
-// batch that breaks them, and then they are read again.
+// Reads a topic's limits from time to time, and logs warnings about them. Delivery never waits for limits that cannot be
+// read: Kafka refuses a batch that breaks them, and then they are read again.
 import type { Logger } from 'pino';
 import type { TopicLimits } from '../client/kafka-client.ts';
 import type { MetadataSource } from './metadata-source.ts';
@@ -7,7 +7,7 @@ import { limitWarnings } from './topic-warnings.ts';
 
 export interface LimitsTiming {
   readonly everyMs: number;
-  /** Readings that somebody asks for are at least so far apart. */
+  /** Limits that were read less than this before are not read again. */
   readonly notWithinMs: number;
 }
 
@@ -17,11 +17,11 @@ export interface LimitsReaderOptions extends LimitsTiming {
   readonly timestamp: 'received' | 'sent';
 }
 
-/** Warnings that were said, by cluster: the spools of former processes have readers of the same topic. */
+/** Logged warnings by cluster. Orphaned spools of the same topic have readers, too, and must not repeat them. */
 const SAID = new WeakMap<MetadataSource, Set<string>>();
 
 export class LimitsReader {
-  /** As last read, undefined before that and if the broker does not let us read them. */
+  /** The limits as last read. Undefined before that, or if the broker does not let us read them. */
   current: TopicLimits | undefined;
 
   readonly #options: LimitsReaderOptions;
@@ -54,7 +54,7 @@ export class LimitsReader {
     return performance.now() >= this.#dueAtMs;
   }
 
-  /** Resolves when they are read, or cannot be read now. If they have only just been read, they are due again instead. */
+  /** Reads the limits, or marks them as due if they have just been read. Never rejects. */
   async read(): Promise<void> {
     if (performance.now() - this.#readAtMs < this.#options.notWithinMs) {
       this.#dueAtMs = 0;

@@ -1,6 +1,5 @@
-// Keeps a topic's metadata up to date: asks for the leaders until some broker answers, hands them to delivery and the
-// batcher, creates the topic if it is missing, reads its limits, and says in plain words why Kafka cannot be used.
-// It never touches a record.
+// Keeps a topic's metadata up to date: asks for the leaders until a broker answers, hands them to delivery and the
+// batcher, creates the topic if it is missing, and has its limits read. It never touches a record.
 import type { Logger } from 'pino';
 import { backoffMs, pause } from '../../time/backoff.ts';
 import type { BatchLimits } from '../batches/batch-merger.ts';
@@ -17,31 +16,31 @@ import { asTrouble, mayPass, refused, type Trouble, TroubleLog } from './trouble
 
 export interface MetadataRefresherOptions {
   readonly brokers: readonly string[];
-  /** The topic records go to, created if it is missing. */
+  /** The topic of the records. It is created if it is missing. */
   readonly topic: TopicToCreate;
-  /** Created if they are missing, not written to by delivery. */
+  /** Topics that are created if they are missing, and which this delivery does not write to. */
   readonly others: readonly TopicToCreate[];
   readonly idempotent: boolean;
   /** KAFKA_TIMESTAMP. */
   readonly timestamp: 'received' | 'sent';
-  /** Another refresher of the same cluster says how it is. */
+  /** Another refresher of the same cluster logs its state. */
   readonly quiet: boolean;
   readonly timing?: Partial<RefresherTiming>;
 }
 
 export interface RefresherTiming extends DoubtTiming {
-  /** Up to the second failure this is quick; after that under one attempt a second. */
+  /** Back-off after failures. */
   readonly retry: { readonly firstMs: number; readonly maxMs: number };
-  /** The leaders are asked for so often even when nothing fails, so that new partitions are found. */
+  /** Interval of routine refreshes, which find new partitions. */
   readonly refreshEveryMs: number;
   readonly limits: LimitsTiming;
 }
 
-/** The calls that the refresher makes on Delivery. */
+/** The part of Delivery that the refresher uses. */
 export interface MetadataDelivery {
-  /** Time of the oldest record on disk, milliseconds since 1970; undefined if there is none. */
+  /** Timestamp of the oldest record on disk, milliseconds since 1970; undefined if there is none. */
   readonly oldestSpooledMs: number | undefined;
-  /** The number that batches are to be gathered for; undefined if it stays as it is for now. */
+  /** Returns the number of partitions to gather batches for; undefined if it does not change for now. */
   adoptPartitions(partitions: number, limits: BatchLimits): number | undefined;
   setLeaders(
     leaders: readonly number[],
@@ -51,7 +50,7 @@ export interface MetadataDelivery {
   unreachable(): void;
 }
 
-/** And on Batcher. */
+/** The part of Batcher that the refresher uses. */
 export interface MetadataBatcher {
   /** Undefined if it is not known. */
   readonly partitions: number | undefined;
@@ -64,12 +63,12 @@ const TIMING: RefresherTiming = {
   retry: { firstMs: 200, maxMs: 2000 },
   refreshEveryMs: 60_000,
   limits: { everyMs: 60 * 60_000, notWithinMs: 1_000 },
-  // Whoever deletes a topic to create it again with other settings gets the time to do so.
+  // Enough for an operator who deletes a topic and creates it again with other settings.
   goneAfter: { times: 3, forMs: 5_000 },
   fewerAfter: { times: 3, forMs: 1_000 },
   fromOneForMs: 30_000,
 };
-/** Failures in a row that are kept quiet while a broker answers: about a second. */
+/** This many failures in a row are not reported if a broker answers. They take about a second. */
 const PATIENCE = 3;
 
 export class MetadataRefresher {
@@ -85,18 +84,18 @@ export class MetadataRefresher {
   readonly #doubt: TopicDoubt;
   readonly #trouble: TroubleLog;
   #refreshing = false;
-  /** Ends the wait for the leaders' connections, while there is one. */
+  /** Ends the wait for the leaders' connections. Undefined if there is none. */
   #interrupt: (() => void) | undefined;
-  /** Partitions of the topic, undefined until it was seen. */
+  /** The topic's number of partitions, undefined until a broker has named it. */
   #partitions: number | undefined;
-  /** As delivery has them, and the cluster whose they are. */
+  /** The leaders that delivery has, and their cluster. */
   #leaders: readonly number[] = [];
   #leadersOf: string | undefined;
-  // Created, but no broker has named it yet.
+  /** The topic was created, and no broker has named it yet. */
   #isCreated = false;
-  /** The last one that a broker told. */
+  /** The cluster id that a broker told last. */
   #clusterId: string | undefined;
-  /** Of that cluster. */
+  /** Producer id of that cluster. */
   #identity: ProducerIdentity | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -129,22 +128,22 @@ export class MetadataRefresher {
     );
   }
 
-  /** Why records cannot be delivered now, or null: the leaders are known and each has been connected to. */
+  /** Why records cannot be delivered now. Null if the leaders are known and each has been connected to. */
   get problem(): string | null {
     return this.#trouble.current?.message ?? null;
   }
 
-  /** The problem is one of some partitions only; the others are delivered. */
+  /** The problem concerns only some partitions. The others are delivered. */
   get isPartial(): boolean {
     return this.#trouble.current?.isPartial ?? false;
   }
 
-  /** The topic's partitions are known. */
+  /** The topic's number of partitions is known. */
   get known(): boolean {
     return this.#partitions !== undefined;
   }
 
-  /** As last read, undefined before that and if the broker does not let us read them. */
+  /** The topic's limits as last read. Undefined before that, or if the broker does not let us read them. */
   get limits(): TopicLimits | undefined {
     return this.#limits.current;
   }
@@ -155,10 +154,10 @@ export class MetadataRefresher {
     this.#timer.unref();
   }
 
-  /** Asks for the leaders again, once however often it is called, and until there is an answer. */
+  /** Asks for the leaders until there is an answer. Calls in the meantime only end its wait for connections. */
   refresh(reason: string): void {
     if (this.#abort.signal.aborted) return;
-    // A leader that does not answer must not delay the news that another one has moved.
+    // A leader that cannot be reached must not delay the news that another partition has moved.
     this.#interrupt?.();
     if (this.#refreshing) return;
     this.#refreshing = true;
@@ -168,7 +167,7 @@ export class MetadataRefresher {
     });
   }
 
-  /** Reads the topic's limits again, as after MESSAGE_TOO_LARGE. Resolves when they are read, or cannot be read now. */
+  /** Reads the topic's limits again, for example after MESSAGE_TOO_LARGE. Never rejects. */
   refreshLimits(): Promise<void> {
     return this.#limits.read();
   }
@@ -196,7 +195,7 @@ export class MetadataRefresher {
     }
   }
 
-  /** Null if the leaders are known and connected to; 'connecting' if somebody wants newer metadata before that. */
+  /** Null if the leaders are known and connected; 'connecting' if a call of refresh() ended the wait for connections. */
   async #refreshOnce(): Promise<Trouble | 'connecting' | null> {
     const { topic } = this.#options;
     let metadata = await this.#ask();
@@ -214,7 +213,7 @@ export class MetadataRefresher {
     return this.#take(metadata);
   }
 
-  /** Hands the leaders over, those of fewer partitions only if the answer is believed. */
+  /** Hands the leaders over. An answer with fewer partitions must be believed first (topic-doubt.ts). */
   async #take(metadata: TopicMetadata): Promise<Trouble | 'connecting' | null> {
     const before = this.#before;
     const isFewer = this.#takesAway(metadata);
@@ -236,7 +235,7 @@ export class MetadataRefresher {
     return this.#connect(metadata);
   }
 
-  /** While an answer is doubted, brokers that have not given it are asked before those that have. */
+  /** While an answer is doubted, the brokers that gave it are asked last. */
   #ask(): Promise<TopicMetadata> {
     return this.#source.topicMetadata(this.#options.topic.topic, {
       askLast: this.#doubt.heardFrom,
@@ -244,17 +243,20 @@ export class MetadataRefresher {
     });
   }
 
-  /** Partitions of the topic as Kafka named them last, to this process or to an earlier one; 0 if they are not known. */
+  /** The last known number of partitions, from this process or an earlier one; 0 if unknown. */
   get #before(): number {
     return this.#partitions ?? this.#batcher.partitions ?? 0;
   }
 
-  /** It may be old. Within a cluster, partitions become fewer only if the topic was deleted and created again. */
+  /**
+   * True if the answer has fewer partitions. It may be old: within a cluster, a topic only loses partitions if it is
+   * deleted and created again.
+   */
   #takesAway({ leaders, clusterId }: TopicMetadata): boolean {
     return leaders.length < this.#before && !areDifferent(clusterId, this.#leadersOf);
   }
 
-  /** What one broker alone says about the partitions that it names, and the others as they were. */
+  /** The answer, with the former leaders for the partitions that it does not name. */
   #withFormerPartitions(metadata: TopicMetadata): TopicMetadata {
     const length = this.#before;
     const leaders = Array.from({ length }, (_, p) => metadata.leaders[p] ?? this.#leaders[p] ?? -1);
@@ -270,12 +272,12 @@ export class MetadataRefresher {
     );
   }
 
-  /** Creates the topic if it was never seen, or has been gone for a while. Null if it exists afterwards. */
+  /** Creates the topic if no broker ever named it, or if it is believed to be gone. Null if it exists afterwards. */
   async #create(missing: TopicMetadata): Promise<Trouble | null> {
     const { partitions } = this.#options.topic;
     const verdict = this.known ? this.#doubt.ofMissing(missing) : 'believed';
     if (verdict !== 'believed') return mayPass(this.#doubt.missing(missing, verdict));
-    // With the number it had, so that keys stay in their partitions.
+    // The former number of partitions keeps keys in their partitions.
     const wanted = { ...this.#options.topic, partitions: this.#partitions ?? partitions };
     const refusal = await this.#source.createTopic(wanted);
     if (refusal !== null) {
@@ -293,11 +295,11 @@ export class MetadataRefresher {
     this.#log.info({ topic, partitions }, `Topic ${topic} created${again}`);
   }
 
-  /** What the leaders are used with. */
+  /** Gets a producer id and the limits, which delivery needs with the leaders. */
   async #prepare(metadata: TopicMetadata): Promise<void> {
     const { clusterId = this.#clusterId } = metadata;
     if (areDifferent(clusterId, this.#clusterId)) {
-      // It may have given the same id to somebody else.
+      // The other cluster may give our producer id to another producer.
       this.#identity = undefined;
       this.#log.warn(
         { clusterId, before: this.#clusterId },
@@ -308,13 +310,13 @@ export class MetadataRefresher {
     if (this.#options.idempotent) this.#identity ??= await this.#source.initProducerId();
     if (!this.#limits.isDue) return;
     const reading = this.#limits.read();
-    // Only the first batches have to wait for the limits; later the leaders are more urgent.
+    // Only the first batches wait for the limits. Later the leaders are more urgent.
     if (!this.known) await reading;
   }
 
   #apply({ leaders }: TopicMetadata): void {
     const isFirst = !this.known;
-    // In one turn: batches of the former partitions must not be delivered as batches of these.
+    // All in one turn: batches of the former partitions must not be delivered as batches of the new ones.
     const adopted = this.#delivery.adoptPartitions(leaders.length, this.#batcher.batchLimits);
     if (adopted !== undefined) this.#batcher.setPartitions(adopted);
     this.#delivery.setLeaders(leaders, this.#identity, this.#clusterId);
@@ -354,6 +356,6 @@ export class MetadataRefresher {
 const isMissing = ({ errorCode }: TopicMetadata) =>
   kafkaError(errorCode).name === 'UNKNOWN_TOPIC_OR_PARTITION';
 
-/** A broker may not tell its cluster: then it is taken for the same. */
+/** A broker that does not tell its cluster id counts as one of the same cluster. */
 const areDifferent = (one: string | undefined, other: string | undefined) =>
   one !== undefined && other !== undefined && one !== other;

@@ -1,4 +1,4 @@
-// Topics that the gateway creates for others and does not write to. Nothing waits for them.
+// Creates topics that the gateway does not write to itself. Nothing ever waits for them.
 import type { Logger } from 'pino';
 import { backoffMs, pause } from '../../time/backoff.ts';
 import type { TopicToCreate } from '../client/kafka-client.ts';
@@ -6,11 +6,11 @@ import { kafkaError } from '../wire/errors.ts';
 import type { MetadataSource } from './metadata-source.ts';
 import { creationRefusal } from './topic-creation.ts';
 
-/** About an hour in all: a Kafka that starts needs minutes, and a right that is missing is not worth more. */
+/** About an hour in all. A starting Kafka needs minutes, and a missing right is not worth more tries. */
 const MAX_TRIES = 40;
 const RETRY = { firstMs: 1000, maxMs: 120_000 };
 
-/** Resolves when each topic exists, or was given up, or the signal is aborted. */
+/** Resolves when each topic exists or is given up, or when the signal is aborted. */
 export async function createOtherTopics(
   topics: readonly TopicToCreate[],
   { source, signal, log, retry = RETRY }: Deps,
@@ -39,7 +39,7 @@ interface Deps {
   readonly retry?: typeof RETRY;
 }
 
-/** Null when the topic exists; otherwise one message for each kind of trouble. */
+/** Null if the topic exists afterwards. */
 async function createOne(
   topic: TopicToCreate,
   source: MetadataSource,

@@ -1,19 +1,18 @@
-// Whether an answer that takes something away from a topic (it is gone, its partitions are fewer) is believed. A broker
-// with old metadata gives such an answer too, as often as it is asked, so it takes several answers in a row, over some
-// time, and from different brokers. Topic ids would settle it at once, but kafkajs 2.2.4 does not read them
-// (docs/decisions/0022).
+// Decides whether to believe an answer by which a topic is gone or has lost partitions. A broker with old metadata gives
+// such answers as often as it is asked. So there must be several in a row, over some time and from different brokers.
+// Topic ids would settle it at once, but kafkajs 2.2.4 does not read them (docs/decisions/0022).
 
-/** What is enough to believe an answer. */
+/** The evidence that is needed to believe an answer. */
 export interface Proof {
-  /** The same answer has to come so many times in a row. */
+  /** Number of equal answers in a row. */
   readonly times: number;
-  /** And for so long, milliseconds. */
+  /** Milliseconds from the first of them to the last. */
   readonly forMs: number;
-  /** So long if it comes from one broker alone, milliseconds; Infinity = one broker is never enough. */
+  /** The same if only one broker gives the answer; Infinity = one broker is never enough. */
   readonly fromOneForMs: number;
 }
 
-/** `one-broker`: it would be believed if a second broker said the same. */
+/** `one-broker`: the answer would be believed if a second broker gave it. */
 export type Verdict = 'doubted' | 'one-broker' | 'believed';
 
 export class RepeatedAnswer {
@@ -28,14 +27,14 @@ export class RepeatedAnswer {
     this.#now = now;
   }
 
-  /** Node ids of the brokers that have given the latest answer; empty if no answer is doubted. */
+  /** Node ids of the brokers that gave the doubted answer; empty if there is none. */
   get from(): ReadonlySet<number> {
     return this.#from;
   }
 
   /**
    * Counts an answer.
-   * @param from node id of the broker that gave it. Undefined = not known, so it is no second broker
+   * @param from node id of the broker that gave it. An unknown one (undefined) does not count as a second broker
    */
   hear(answer: string, from: number | undefined, { times, forMs, fromOneForMs }: Proof): Verdict {
     if (answer !== this.#answer) {
@@ -50,7 +49,7 @@ export class RepeatedAnswer {
     return this.#from.size > 1 || heardForMs >= fromOneForMs ? 'believed' : 'one-broker';
   }
 
-  /** Another answer came. */
+  /** Forgets the doubted answer: another one came. */
   clear(): void {
     this.#answer = undefined;
     this.#times = 0;

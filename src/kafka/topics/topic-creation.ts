@@ -1,8 +1,8 @@
-// What is said when Kafka does not create a topic for us.
+// The messages for a topic that Kafka does not let the gateway create. It never creates one.
 import type { TopicToCreate } from '../client/kafka-client.ts';
 import { KAFKA_ERRORS } from '../wire/errors.ts';
 
-/** How to let the gateway create it, for errors that do not go away by themselves. */
+/** How to let the gateway create the topic, by the name of an error that does not go away by itself. */
 const HOW_TO_ALLOW: Readonly<Record<string, string>> = {
   TOPIC_AUTHORIZATION_FAILED: 'give the login of the gateway the right Create on the topic',
   CLUSTER_AUTHORIZATION_FAILED: 'give the login of the gateway the right Create on the cluster',
@@ -12,14 +12,14 @@ const HOW_TO_ALLOW: Readonly<Record<string, string>> = {
   INVALID_TOPIC_EXCEPTION: 'choose another name',
 };
 
-/** The refusal goes away without anybody's help: a controller that is being elected, a timeout. */
+/** True if the refusal goes away by itself, as while a controller is elected. @param refusal see creationRefusal */
 export function isRefusedForNow(refusal: string): boolean {
   for (const { name, outcome } of KAFKA_ERRORS.values())
     if (name === nameOf(refusal)) return outcome !== 'topic';
   return false;
 }
 
-/** @param refusal the name of Kafka's error, and a colon and the broker's own words if it said more */
+/** @param refusal the name of Kafka's error, with a colon and the broker's message if it sent one */
 export function creationRefusal({ topic, partitions }: TopicToCreate, refusal: string): string {
   if (isRefusedForNow(refusal))
     return `Topic ${topic} does not exist and could not be created yet (${refusal})`;

@@ -1,16 +1,16 @@
-// Which answers about a topic are doubted, what is enough to believe them, and what is said until then. An answer of
-// another cluster is not one of them: it is not old, it is about another topic.
+// Which metadata answers are doubted, what evidence is needed to believe them, and the messages until then. Answers of
+// another cluster are never doubted: they are not old, but about another topic.
 import type { TopicMetadata } from '../client/kafka-client.ts';
 import { RepeatedAnswer, type Verdict } from './repeated-answer.ts';
 
 export interface DoubtTiming {
-  /** A topic that was there is believed to be gone after so many answers in a row, over so long a time. */
+  /** Evidence that a topic is gone: equal answers in a row, and the time from the first to the last. */
   readonly goneAfter: { readonly times: number; readonly forMs: number };
-  /** The same for fewer partitions than before. */
+  /** Evidence that a topic has lost partitions. */
   readonly fewerAfter: { readonly times: number; readonly forMs: number };
   /**
-   * So long the answer has to come if the broker is alone, although there were others: one that has just started has
-   * heard of them by then.
+   * How long a single broker must give the answer, milliseconds, if the cluster has or had several. A broker that has
+   * just started has heard of the others by then.
    */
   readonly fromOneForMs: number;
 }
@@ -21,7 +21,7 @@ export class TopicDoubt {
   readonly #topic: string;
   readonly #timing: DoubtTiming;
   readonly #repeated: RepeatedAnswer;
-  /** Brokers that the last answer named which was not doubted. */
+  /** Number of brokers in the last answer that was not doubted. */
   #brokers = 0;
 
   /** @param now monotonic milliseconds */
@@ -31,23 +31,23 @@ export class TopicDoubt {
     this.#repeated = new RepeatedAnswer(now);
   }
 
-  /** Node ids of the brokers that gave the doubted answer: they are asked last. */
+  /** Node ids of the brokers that gave the doubted answer. Ask them last. */
   get heardFrom(): ReadonlySet<number> {
     return this.#repeated.from;
   }
 
-  /** The topic was there, and this answer does not know it. */
+  /** Counts an answer by which a known topic does not exist. */
   ofMissing(answer: TopicMetadata): Verdict {
-    // One broker is enough in the end: whether the topic is created is decided by the controller, which knows.
+    // In the end one broker is enough: the controller creates the topic, and it knows whether the topic exists.
     const fromOneForMs = this.#isClusterOfOne(answer) ? 0 : this.#timing.fromOneForMs;
     return this.#repeated.hear('missing', answer.from, { ...this.#timing.goneAfter, fromOneForMs });
   }
 
   /**
-   * This answer names fewer partitions than there were. If the cluster has several brokers and only one of them
-   * answers, it is not believed however often it says so. To wait loses nothing: the records of these partitions are
-   * on disk, the others are delivered, and a second broker's answer ends it. To believe an old answer would move the
-   * connections of these partitions and copy their records, and move them back later.
+   * Counts an answer with fewer partitions than before. If the cluster has several brokers, a single one is never
+   * believed. Waiting loses nothing: the records of the missing partitions are on disk, the others are delivered, and a
+   * second broker's answer ends the wait. Believing an old answer would move connections and copy records, and later
+   * move them back.
    */
   ofFewer(answer: TopicMetadata): Verdict {
     const { fewerAfter, fromOneForMs: aloneForMs } = this.#timing;
@@ -57,13 +57,13 @@ export class TopicDoubt {
     return this.#repeated.hear(`${length} partitions`, answer.from, { ...fewerAfter, fromOneForMs });
   }
 
-  /** This answer takes nothing away. */
+  /** Ends the doubt: this answer takes no partitions away. */
   settle(answer: TopicMetadata): void {
     this.#brokers = answer.brokers.length;
     this.#repeated.clear();
   }
 
-  /** An answer that says nothing about the topic's partitions came in between. */
+  /** An answer without the topic's partitions came in between. */
   interrupt(): void {
     this.#repeated.clear();
   }
@@ -84,7 +84,7 @@ export class TopicDoubt {
     );
   }
 
-  /** Neither this answer nor the last one before it that was not doubted names a second broker. */
+  /** Neither this answer nor the last undoubted one names a second broker. */
   #isClusterOfOne({ brokers }: TopicMetadata): boolean {
     return brokers.length <= 1 && this.#brokers <= 1;
   }

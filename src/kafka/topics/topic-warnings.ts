@@ -1,27 +1,26 @@
-// What an operator should know about a topic's settings before they bite: which records Kafka will refuse after an
-// outage, or delete.
+// The warnings about a topic's settings: which records Kafka will refuse after an outage, or delete. It never logs them.
 import { durationText } from '../../config/kinds.ts';
-import { AFTER_MAX, BEFORE_MAX, DIFFERENCE_MAX, type TopicLimits } from './topic-limits.ts';
+import { AFTER_MAX, BEFORE_MAX, DIFFERENCE_MAX, type TopicLimits } from '../client/topic-limits.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** An outage over a long weekend, and a day to notice it. */
+/** Long enough for an outage over a long weekend, and a day to notice it. */
 const ENOUGH_BEFORE_MS = 5 * DAY_MS;
-/** Clocks of machines with NTP differ by less. */
+/** Clocks that are kept by NTP differ by less. */
 const ENOUGH_AFTER_MS = MINUTE_MS;
 
-/** What the gateway sends, for limitWarnings. */
-export interface WhatIsSent {
+/** The timestamps that the gateway sends. */
+export interface SentTimestamps {
   /** KAFKA_TIMESTAMP. */
   readonly timestamp: 'received' | 'sent';
-  /** Time of the oldest record that waits on disk, by the gateway's clock, milliseconds since 1970. */
+  /** Timestamp of the oldest record on disk, by the gateway's clock, milliseconds since 1970. */
   readonly oldestWaitingMs: number | undefined;
   /** The gateway's clock now. */
   readonly nowMs: number;
 }
 
-/** Sentences for the log; none if the topic takes and keeps whatever the gateway sends. */
-export function limitWarnings(topic: string, limits: TopicLimits, sent: WhatIsSent): readonly string[] {
+/** Sentences for the log; none if the topic accepts and keeps all records of the gateway. */
+export function limitWarnings(topic: string, limits: TopicLimits, sent: SentTimestamps): readonly string[] {
   return [
     ...timestampWarnings(topic, limits, sent.timestamp),
     ...waitingWarnings(topic, limits, sent),
@@ -29,8 +28,8 @@ export function limitWarnings(topic: string, limits: TopicLimits, sent: WhatIsSe
   ];
 }
 
-/** What waits on disk is too old already. */
-function waitingWarnings(topic: string, limits: TopicLimits, sent: WhatIsSent): string[] {
+/** Warns if records on disk are too old already. */
+function waitingWarnings(topic: string, limits: TopicLimits, sent: SentTimestamps): string[] {
   const { timestampBeforeMaxMs: before, timestampType, hasOneTimestampLimit } = limits;
   const { timestamp, oldestWaitingMs, nowMs } = sent;
   if (timestampType === 'LogAppendTime' || timestamp === 'sent') return [];
@@ -42,9 +41,9 @@ function waitingWarnings(topic: string, limits: TopicLimits, sent: WhatIsSent): 
   ];
 }
 
-/** Kafka refuses a record (INVALID_TIMESTAMP) whose timestamp lies too far from the clock of the broker. */
+/** Kafka refuses a record (INVALID_TIMESTAMP) if its timestamp lies too far from the broker's clock. */
 function timestampWarnings(topic: string, limits: TopicLimits, timestamp: 'received' | 'sent'): string[] {
-  // The broker stamps the records itself.
+  // The broker sets the timestamps itself.
   if (limits.timestampType === 'LogAppendTime') return [];
   const { timestampBeforeMaxMs: before, timestampAfterMaxMs: after } = limits;
   const [beforeName, afterName] = limits.hasOneTimestampLimit

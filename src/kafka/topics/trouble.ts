@@ -1,11 +1,11 @@
-// Why records cannot be delivered now, and how often the log says so. It never decides whether something is a trouble.
+// Holds why records cannot be delivered now, and decides how often the log repeats it.
 import type { Logger } from 'pino';
 import { AnswerError, ClusterError } from '../client/cluster-error.ts';
 import { kafkaError } from '../wire/errors.ts';
 
 export interface Trouble {
   readonly message: string;
-  /** The log has each kind at once, and then again after REMIND_EVERY_MS at the earliest. */
+  /** Each kind is logged at once, and again after REMIND_EVERY_MS at the earliest. */
   readonly kind: string;
   /** A broker answers, so the trouble may pass within a second: it is reported only after several tries. */
   readonly mayPass: boolean;
@@ -15,7 +15,7 @@ export interface Trouble {
 
 export interface TroubleLogOptions {
   readonly brokers: readonly string[];
-  /** Writes at level debug: another refresher of the same cluster has told people already. */
+  /** Log at level debug, because another refresher of the same cluster logs its state. */
   readonly quiet: boolean;
   readonly log: Logger;
 }
@@ -67,7 +67,7 @@ export class TroubleLog {
   }
 }
 
-/** A trouble that a broker's answer tells of. */
+/** A broker has answered, so this may pass within a second. */
 export function mayPass(message: string): Trouble {
   return { message, kind: 'ANSWER', mayPass: true, isPartial: false };
 }
@@ -78,7 +78,7 @@ export function refused(what: string, errorCode: number): Trouble {
   return { ...mayPass(`${what}: ${name}${advice}`), kind: name };
 }
 
-/** @param error of a request that no broker answered, or that one refused */
+/** @param error of a request that a broker refused or that no broker answered */
 export function asTrouble(error: unknown): Trouble {
   if (error instanceof AnswerError) return refused('Kafka refuses a request', error.errorCode);
   const { message } = error as Error;

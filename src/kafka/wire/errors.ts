@@ -1,12 +1,12 @@
-// What each of Kafka's error codes means for a batch. The table names every code that Kafka defines
-// (https://kafka.apache.org/protocol#protocol_error_codes), so that each class was chosen and none is a guess.
-// A newer broker may send a code that is not here. It is tried again: waiting is better than losing a batch.
+// What delivery does after each of Kafka's error codes. The table has every code that Kafka 4.1 defines
+// (https://kafka.apache.org/protocol#protocol_error_codes). After any other code, which a newer broker may send, the batch
+// is sent again, because waiting is better than losing it.
 
-/** What delivery does with a batch, by the class of the broker's error code. Generated into docs/delivery-guarantees.md. */
+/** The classes of error codes, and what delivery does in each. docs/delivery-guarantees.md is generated from them. */
 export const OUTCOMES = {
-  stored: 'The batch is in the topic. It is confirmed.',
+  stored: 'The batch is in the topic. Its records are confirmed.',
   leader:
-    'The broker does not lead the partition. The leaders are asked for, and the same bytes are sent again.',
+    'The broker does not lead the partition. The gateway asks for the leaders and sends the same bytes again.',
   retry: 'The broker cannot take the batch now. The same bytes are sent again after a pause.',
   sequence:
     'The broker does not know the sequence number of this producer. The batch is sent again under a new producer id.',
@@ -21,14 +21,14 @@ export const OUTCOMES = {
 export type Outcome = keyof typeof OUTCOMES;
 
 export interface KafkaError {
-  /** As in Kafka's own list of errors. */
+  /** The name in Kafka's list of errors. */
   readonly name: string;
   readonly outcome: Outcome;
-  /** What somebody has to do, in one sentence without a full stop. Each code of class `topic` has one. */
+  /** What an operator has to do, in one sentence without a full stop. Every code of class `topic` has a remedy. */
   readonly remedy: string | undefined;
 }
 
-/** A name alone, or with the remedy. */
+/** A name, alone or with a remedy. */
 type Entry = string | readonly [name: string, remedy: string];
 
 const RIGHTS = 'give the login of the gateway';
@@ -65,7 +65,7 @@ const LEADER: Readonly<Record<number, Entry>> = {
 
 const RETRY: Readonly<Record<number, Entry>> = {
   [-1]: 'UNKNOWN_SERVER_ERROR',
-  // The checksum did not survive the way: the next sending may.
+  // The batch was damaged on the way. The next sending may arrive intact.
   2: 'CORRUPT_MESSAGE',
   7: 'REQUEST_TIMED_OUT',
   14: 'COORDINATOR_LOAD_IN_PROGRESS',
@@ -107,14 +107,14 @@ const TOO_LARGE: Readonly<Record<number, Entry>> = {
 };
 
 const TOPIC: Readonly<Record<number, Entry>> = {
-  // The login may not do it.
+  // The login lacks a right.
   29: ['TOPIC_AUTHORIZATION_FAILED', `${RIGHTS} the rights Write and Describe on the topic`],
   31: [
     'CLUSTER_AUTHORIZATION_FAILED',
     `${RIGHTS} the right IdempotentWrite on the cluster (Create, if the topic is missing)`,
   ],
   53: ['TRANSACTIONAL_ID_AUTHORIZATION_FAILED', `${RIGHTS} the right Write on the transactional id`],
-  // The login itself.
+  // The login is wrong.
   33: [
     'UNSUPPORTED_SASL_MECHANISM',
     'set KAFKA_SASL_MECHANISM to one that the listener of the broker offers',
@@ -128,12 +128,12 @@ const TOPIC: Readonly<Record<number, Entry>> = {
     'PRINCIPAL_DESERIALIZATION_FAILURE',
     'set the same principal.builder.class on all brokers; their logs have the error',
   ],
-  // Broker and gateway do not fit.
+  // Broker and gateway do not fit together.
   21: ['INVALID_REQUIRED_ACKS', 'set KAFKA_REQUIRED_ACKS=all'],
   35: ['UNSUPPORTED_VERSION', OLD_BROKER],
   42: [
     'INVALID_REQUEST',
-    "see the broker's log for what it misses in the request, and use a broker that speaks Kafka's protocol in full",
+    "see the broker's log for the reason, and use a broker that supports Kafka's whole protocol",
   ],
   43: [
     'UNSUPPORTED_FOR_MESSAGE_FORMAT',
@@ -141,15 +141,15 @@ const TOPIC: Readonly<Record<number, Entry>> = {
   ],
   76: [
     'UNSUPPORTED_COMPRESSION_TYPE',
-    'set KAFKA_COMPRESSION to a codec that the broker and the topic take (zstd needs Kafka 2.1), for example gzip',
+    'set KAFKA_COMPRESSION to a codec that the broker and the topic accept (zstd needs Kafka 2.1), for example gzip',
   ],
   104: ['INCONSISTENT_CLUSTER_ID', 'check that all addresses in KAFKA_BROKERS belong to one cluster'],
   114: ['MISMATCHED_ENDPOINT_TYPE', 'name brokers in KAFKA_BROKERS, not controllers'],
   115: ['UNSUPPORTED_ENDPOINT_TYPE', 'name brokers in KAFKA_BROKERS, not controllers'],
-  // The topic cannot be as it is asked for.
+  // The topic cannot be created as requested.
   17: [
     'INVALID_TOPIC_EXCEPTION',
-    'choose another topic name: Kafka takes 1 to 249 of A-Za-z0-9._-, and some names are its own',
+    'choose another topic name: 1 to 249 characters of A-Za-z0-9._-, and none that Kafka uses itself',
   ],
   37: ['INVALID_PARTITIONS', `set KAFKA_NUM_PARTITIONS to what the cluster allows, or ${CREATE_YOURSELF}`],
   38: [
@@ -160,13 +160,13 @@ const TOPIC: Readonly<Record<number, Entry>> = {
   40: ['INVALID_CONFIG', `${CREATE_YOURSELF}: the cluster refuses a setting it is created with`],
   44: [
     'POLICY_VIOLATION',
-    `${CREATE_YOURSELF} as the policy of the cluster wants it, or change the policy (create.topic.policy.class.name)`,
+    `${CREATE_YOURSELF} as the policy of the cluster requires, or change the policy (create.topic.policy.class.name)`,
   ],
 };
 
 /**
- * Answers to requests that the gateway never sends: consumer groups, transactions of others, quorum, tokens, share
- * groups, telemetry. Should a broker answer a batch with one of them after all, waiting loses nothing.
+ * Answers to requests that the gateway never sends: consumer groups, transactions, quorum, tokens, share groups,
+ * telemetry. If a broker answers a batch with one of them all the same, trying again loses nothing.
  */
 const NOT_OURS_RETRY: Readonly<Record<number, Entry>> = {
   1: 'OFFSET_OUT_OF_RANGE',
@@ -231,7 +231,7 @@ const NOT_OURS_RETRY: Readonly<Record<number, Entry>> = {
   133: 'SHARE_SESSION_LIMIT_REACHED',
 };
 
-/** Answers to requests that the gateway never sends, of the kind that does not go away by itself. */
+/** Answers to requests that the gateway never sends, and which do not go away by themselves. */
 const NOT_OURS_TOPIC: Readonly<Record<number, Entry>> = {
   30: ['GROUP_AUTHORIZATION_FAILED', `${RIGHTS} the right Read on the consumer group`],
   54: [
@@ -261,7 +261,7 @@ const GROUPS: readonly (readonly [Outcome, Readonly<Record<number, Entry>>])[] =
   ['topic', NOT_OURS_TOPIC],
 ];
 
-/** By code: all errors that Kafka 4.1 defines. */
+/** All errors of Kafka 4.1, by code. */
 export const KAFKA_ERRORS: ReadonlyMap<number, KafkaError> = new Map(
   GROUPS.flatMap(([outcome, group]) =>
     Object.entries(group).map(([code, entry]) => {
@@ -271,12 +271,12 @@ export const KAFKA_ERRORS: ReadonlyMap<number, KafkaError> = new Map(
   ),
 );
 
-/** The code can answer a request of the gateway. */
+/** True if the code can answer a request that the gateway sends. */
 export function isOurs(code: number): boolean {
   return KAFKA_ERRORS.has(code) && !(code in NOT_OURS_RETRY) && !(code in NOT_OURS_TOPIC);
 }
 
-/** Never undefined: a code that this table does not know is tried again. */
+/** The class of an unknown code is `retry`. */
 export function kafkaError(code: number): KafkaError {
   return (
     KAFKA_ERRORS.get(code) ?? { name: `unknown error code ${code}`, outcome: 'retry', remedy: undefined }

@@ -1,6 +1,6 @@
-// Cuts a broker's byte stream into frames: a size in four bytes, then that many bytes
-// (https://kafka.apache.org/protocol#protocol_common). It holds at most one unfinished frame, and no frame may be
-// larger than the limit.
+// Cuts a broker's byte stream into frames: four bytes with the size, then so many bytes of body
+// (https://kafka.apache.org/protocol#protocol_common). It holds at most one unfinished frame, and refuses frames above
+// its limit.
 
 const SIZE_BYTES = 4;
 
@@ -16,15 +16,15 @@ export class FrameReader {
   }
 
   /**
-   * Calls `onFrame` with the body of each frame that ends in this chunk. The body is only valid during the call.
-   * Stops when `onFrame` returns false.
-   * @returns the size of a frame that is larger than the limit, or negative; nothing can be read after that
+   * Calls `onFrame` with the body of each frame that ends in this chunk, until it returns false. A body is valid only
+   * during the call.
+   * @returns the announced size if it is above the limit or negative; nothing can be read after that
    */
   push(chunk: Buffer, onFrame: (body: Buffer) => boolean): number | undefined {
     let at = 0;
     while (at < chunk.length) {
       if (this.#sizeBytesRead < SIZE_BYTES) {
-        // `|` keeps it a signed 32-bit number, as the protocol has it.
+        // `|` makes a signed 32-bit number, which is what the protocol has.
         this.#size = (this.#size << 8) | (chunk[at++] ?? 0);
         if (++this.#sizeBytesRead < SIZE_BYTES) continue;
         if (this.#size < 0 || this.#size > this.#maxBytes) return this.#size;
@@ -39,7 +39,7 @@ export class FrameReader {
     return undefined;
   }
 
-  // A frame that lies in one chunk, as nearly all do, is not copied.
+  // Nearly all frames lie in one chunk; those are not copied.
   #take(chunk: Buffer, at: number): { bytesTaken: number; whole: Buffer | undefined } {
     const missing = this.#size - this.#filled;
     const bytesTaken = Math.min(missing, chunk.length - at);

@@ -1,16 +1,17 @@
-// The Produce request, versions 3 to 7 (https://kafka.apache.org/protocol#The_Messages_Produce): several partitions'
-// batches of one topic in one frame, as a list of buffers so that no large batch is copied; and its response.
+// Encodes Produce requests and decodes their responses, versions 3 to 7
+// (https://kafka.apache.org/protocol#The_Messages_Produce). A request carries batches of several partitions of one topic.
+// Its frame is a list of buffers, so that large batches are not copied.
 
 const PRODUCE_API_KEY = 0;
-/** The first version whose response holds the log's start offset. */
+/** The first version whose response has the log's start offset. */
 const LOG_START_OFFSET_SINCE = 5;
 /**
- * The first version that a broker answers before it mutes the connection (KIP-219). Until then it delays the answer,
- * so when `throttleMs` is read the time is over.
+ * From this version on, a broker answers before it stops reading from the connection (KIP-219). In older versions it
+ * delays the answer, so the time of `throttleMs` is over when we read it.
  */
 export const THROTTLE_AFTER_ANSWER_SINCE = 6;
 
-/** Smaller frames are one buffer: to write it is cheaper than to write its parts. */
+/** Smaller frames are copied into one buffer, which costs less than writing several. */
 const MIN_BYTES_IN_PARTS = 64 * 1024;
 
 export interface ProduceRequest {
@@ -21,7 +22,7 @@ export interface ProduceRequest {
   readonly batches: readonly { readonly partition: number; readonly bytes: Buffer }[];
 }
 
-/** The broker's word on one partition's batch. */
+/** The broker's answer for one partition's batch. */
 export interface PartitionAnswer {
   readonly partition: number;
   readonly errorCode: number;
@@ -39,7 +40,7 @@ export interface ProduceHeader {
   readonly clientId: string;
 }
 
-/** The whole frame, size field included, to be written in this order. */
+/** The frame with its size field, as the parts of one byte sequence. */
 export function encodeProduceRequest(request: ProduceRequest, header: ProduceHeader): Buffer[] {
   const topic = Buffer.from(request.topic);
   const client = Buffer.from(header.clientId);
@@ -72,7 +73,7 @@ export function encodeProduceRequest(request: ProduceRequest, header: ProduceHea
 }
 
 /**
- * Decodes a response's body, after the correlation id; partitions of another topic than the one asked are left out.
+ * Decodes a response's body, which follows the correlation id. Partitions of other topics are left out.
  * @throws RangeError if the body is shorter than it says
  */
 export function decodeProduceResponse(body: Buffer, topic: string, version: number): ProduceAnswer {
@@ -86,7 +87,7 @@ export function decodeProduceResponse(body: Buffer, topic: string, version: numb
     let count = body.readInt32BE(at);
     at += 4;
     for (; count > 0; count--) {
-      // Read in any case: a count that is wrong then ends with the body and not after 2^31 rounds.
+      // Read for other topics, too: then a wrong count ends at the end of the body, and not after 2^31 iterations.
       const answer = {
         partition: body.readInt32BE(at),
         errorCode: body.readInt16BE(at + 4),

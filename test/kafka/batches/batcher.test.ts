@@ -342,7 +342,7 @@ test('batches stay below max.message.bytes once it is known', (t) => {
   for (const { writer } of delivered) assert.ok(writer.bytes <= 3000, `${writer.bytes} bytes`);
 });
 
-test('during a round no batch is closed by time; at its end those due before the next round are', async (t) => {
+test('during a read window no batch is closed by time; at its end those due before the next window are', async (t) => {
   const { batcher, delivered, busy } = setUp(t, { lingerMs: 20 });
   const early = fakeSession('10001');
   const late = fakeSession('10002');
@@ -374,7 +374,7 @@ test('during a round no batch is closed by time; at its end those due before the
   assert.equal(delivered.length, 4);
 });
 
-test('the end of a round tells once that a full batch has to wait for an earlier one', (t) => {
+test('the end of a read window tells once that a full batch has to wait for an earlier one', (t) => {
   const { batcher, busy } = setUp(t, { maxRecords: 2 });
   const session = fakeSession();
   const fill = () => {

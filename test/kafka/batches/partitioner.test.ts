@@ -1,4 +1,4 @@
-// The partitioner against the Java client: known hashes, and hundreds of keys hashed by Java itself.
+// Hashes of keys and the partitions for them. test/kafka/java compares many more keys with the Java client.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { murmur2, partitionOf } from '../../../src/kafka/batches/partitioner.ts';

@@ -1,4 +1,4 @@
-// What the cluster is asked beside Produce: whom it asks, and what it makes of the answers.
+// The requests of KafkaClient other than Produce: which broker gets them, and what the client makes of the answers.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { waitFor } from '../../support/wait.ts';
 import {
   asUser,
   CREATE_TOPICS,
-  clusterOf,
+  clientOf,
   INIT_PRODUCER_ID,
   METADATA,
   PRODUCE,
@@ -34,7 +34,7 @@ const rejectsWith = (work: Promise<unknown>, code: string, text = /./) =>
     return true;
   });
 
-/** Two brokers of one cluster; the first is asked for metadata. */
+/** Two brokers of one cluster. */
 async function two(t: Parameters<typeof ScriptedBroker.start>[0], script: Partial<Script> = {}) {
   const one = await ScriptedBroker.start(t, { ...script, nodeId: 1 });
   const other = await ScriptedBroker.start(t, { ...script, nodeId: 2 });
@@ -44,10 +44,10 @@ async function two(t: Parameters<typeof ScriptedBroker.start>[0], script: Partia
   return { one, other };
 }
 
-test('a topic’s leaders come with the cluster’s id', async (t) => {
+test('topicMetadata returns the leaders and the cluster id', async (t) => {
   const broker = await ScriptedBroker.start(t, { nodeId: 7 });
-  const cluster = await clusterOf(t, broker);
-  assert.deepEqual(await cluster.topicMetadata('readings'), {
+  const client = await clientOf(t, broker);
+  assert.deepEqual(await client.topicMetadata('readings'), {
     errorCode: 0,
     leaders: [7, 7, 7, 7],
     clusterId: 'cluster-one',
@@ -55,35 +55,35 @@ test('a topic’s leaders come with the cluster’s id', async (t) => {
     brokers: [7],
   });
   broker.script.clusterId = null;
-  assert.equal((await cluster.topicMetadata('readings')).clusterId, undefined);
+  assert.equal((await client.topicMetadata('readings')).clusterId, undefined);
 });
 
-test('an answer says which broker gave it, if that can be known', async (t) => {
+test('topicMetadata tells which broker answered, if that can be known', async (t) => {
   const { one, other } = await two(t);
-  const first = await clusterOf(t, other, { knows: false });
-  // Over the configured address, which is the one that broker 2 advertises.
+  const first = await clientOf(t, other, { knows: false });
+  // Broker 2 advertises the configured address.
   const { from, brokers } = await first.topicMetadata('readings');
   assert.deepEqual({ from, brokers }, { from: 2, brokers: [1, 2] });
-  // As over a load balancer: nobody advertises this address.
-  const alias = await clusterOf(t, one, { knows: false, brokers: [`localhost:${one.port}`] });
+  // No broker advertises this address, as with a load balancer.
+  const alias = await clientOf(t, one, { knows: false, brokers: [`localhost:${one.port}`] });
   assert.equal((await alias.topicMetadata('readings')).from, undefined);
-  // From here on it is connected to the brokers themselves.
+  // From now on the client connects to the brokers themselves.
   assert.ok([1, 2].includes((await alias.topicMetadata('readings')).from ?? 0));
 });
 
-test('of a cluster with one broker an answer is always that broker’s', async (t) => {
+test('in a cluster of one broker each answer is from that broker', async (t) => {
   const broker = await ScriptedBroker.start(t, { nodeId: 5 });
   const brokers = [`localhost:${broker.port}`];
-  const cluster = await clusterOf(t, broker, { knows: false, brokers });
-  assert.equal((await cluster.topicMetadata('readings')).from, 5);
+  const client = await clientOf(t, broker, { knows: false, brokers });
+  assert.equal((await client.topicMetadata('readings')).from, 5);
 });
 
-test('brokers that are to be asked last are asked only if the others do not answer', async (t) => {
+test('the brokers of askLast are asked only if the others do not answer', async (t) => {
   const { one, other } = await two(t);
-  const cluster = await clusterOf(t, one);
+  const client = await clientOf(t, one);
   const from = async (...askLast: number[]) =>
-    (await cluster.topicMetadata('readings', { askLast: new Set(askLast) })).from;
-  // More often than chance would find it.
+    (await client.topicMetadata('readings', { askLast: new Set(askLast) })).from;
+  // Ten times, since a broker is chosen at random.
   for (let i = 0; i < 10; i++) assert.equal(await from(1), 2);
   for (let i = 0; i < 10; i++) assert.equal(await from(2), 1);
   assert.ok([1, 2].includes((await from(1, 2)) ?? 0));
@@ -91,31 +91,31 @@ test('brokers that are to be asked last are asked only if the others do not answ
   assert.equal(await from(1), 1);
 });
 
-test('a broker that has just failed is not waited for again at each question', async (t) => {
+test('a broker that has just failed does not delay every request by its timeout', async (t) => {
   const { one, other } = await two(t);
-  const cluster = await clusterOf(t, one);
+  const client = await clientOf(t, one);
   let asked = 0;
   other.script.isSilent = ({ apiKey }) => {
     if (apiKey === METADATA) asked++;
     return apiKey === METADATA;
   };
   const askLast = new Set([1]);
-  for (let i = 0; i < 5; i++) assert.equal((await cluster.topicMetadata('readings', { askLast })).from, 1);
+  for (let i = 0; i < 5; i++) assert.equal((await client.topicMetadata('readings', { askLast })).from, 1);
   assert.equal(asked, 1);
 });
 
 for (const [what, isDoubted, connections] of [
-  ['stay while the answer is doubted', true, 1],
-  ['are dropped otherwise', false, 2],
+  ['stay open while the answer is doubted', true, 1],
+  ['are dropped if the answer is believed', false, 2],
 ] as const) {
   test(`connections to a broker that an answer does not name ${what}`, async (t) => {
     const { one, other } = await two(t);
-    const cluster = await clusterOf(t, one);
-    await cluster.produce(2, requestFor([0]));
+    const client = await clientOf(t, one);
+    await client.produce(2, requestFor([0]));
     const all = one.script.brokers;
     one.script.brokers = () => all().slice(0, 1);
     const doubts: number[][] = [];
-    const answer = await cluster.topicMetadata('readings', {
+    const answer = await client.topicMetadata('readings', {
       askLast: new Set([2]),
       isDoubted: ({ brokers }) => {
         doubts.push([...brokers]);
@@ -123,182 +123,182 @@ for (const [what, isDoubted, connections] of [
       },
     });
     assert.deepEqual([answer.from, answer.brokers, doubts], [1, [1], [[1]]]);
-    if (isDoubted) assert.equal((await cluster.topicMetadata('readings', { askLast: new Set([1]) })).from, 2);
+    if (isDoubted) assert.equal((await client.topicMetadata('readings', { askLast: new Set([1]) })).from, 2);
     one.script.brokers = all;
-    await cluster.topicMetadata('readings');
-    await cluster.produce(2, requestFor([0]));
+    await client.topicMetadata('readings');
+    await client.produce(2, requestFor([0]));
     assert.equal(other.produceConnections.length, connections);
   });
 }
 
-test('a broker that has only just started and names no brokers is passed over', async (t) => {
+test('a broker that has just started and names no brokers is skipped', async (t) => {
   const { one, other } = await two(t);
-  const cluster = await clusterOf(t, one);
+  const client = await clientOf(t, one);
   one.script.brokers = () => [];
   const askLast = new Set([2]);
-  assert.equal((await cluster.topicMetadata('readings', { askLast })).from, 2);
+  assert.equal((await client.topicMetadata('readings', { askLast })).from, 2);
   other.script.brokers = () => [];
-  await rejectsWith(cluster.topicMetadata('readings'), 'UNREACHABLE', /names no brokers/);
-  await cluster.produce(2, requestFor([0]));
+  await rejectsWith(client.topicMetadata('readings'), 'UNREACHABLE', /names no brokers/);
+  await client.produce(2, requestFor([0]));
 });
 
-test('when another cluster answers, the connections to the old one are left', async (t) => {
+test('when another cluster answers, the connections to the old one are closed', async (t) => {
   const broker = await ScriptedBroker.start(t);
-  const cluster = await clusterOf(t, broker);
-  await cluster.produce(1, requestFor([0]));
+  const client = await clientOf(t, broker);
+  await client.produce(1, requestFor([0]));
   broker.script.clusterId = 'cluster-two';
-  await cluster.topicMetadata('readings');
+  await client.topicMetadata('readings');
   const [old = 0] = broker.produceConnections;
   await waitFor('the old connection is closed', () => !broker.open.has(old));
-  await cluster.produce(1, requestFor([0]));
+  await client.produce(1, requestFor([0]));
   assert.equal(broker.produceConnections.length, 2);
 });
 
-test('a new connection that leads to another cluster carries no batch before its leaders were asked for', async (t) => {
+test('a new connection to another cluster carries no batch before its leaders are known', async (t) => {
   const broker = await ScriptedBroker.start(t);
-  const cluster = await clusterOf(t, broker);
-  await cluster.topicMetadata('readings');
-  await cluster.produce(1, requestFor([0]));
+  const client = await clientOf(t, broker);
+  await client.topicMetadata('readings');
+  await client.produce(1, requestFor([0]));
   broker.script.clusterId = 'cluster-two';
   broker.script.onProduce = () => 'close';
-  await assert.rejects(cluster.produce(1, requestFor([0])), { code: 'CLOSED' });
+  await assert.rejects(client.produce(1, requestFor([0])), { code: 'CLOSED' });
   const before = broker.produced.length;
-  await assert.rejects(cluster.produce(1, requestFor([0])), {
+  await assert.rejects(client.produce(1, requestFor([0])), {
     code: 'PROTOCOL',
     message: /belongs to the cluster cluster-two now and not to cluster-one/,
   });
   assert.equal(broker.produced.length, before);
   broker.script.onProduce = (request) => producedAnswer(request);
-  assert.equal((await cluster.topicMetadata('readings')).clusterId, 'cluster-two');
-  await cluster.produce(1, requestFor([0]));
+  assert.equal((await client.topicMetadata('readings')).clusterId, 'cluster-two');
+  await client.produce(1, requestFor([0]));
   assert.equal(broker.produced.length, before + 1);
 });
 
-test('topics are created by the controller, with the settings they are given', async (t) => {
+test('createTopic asks the controller and passes on the settings', async (t) => {
   const { one, other } = await two(t, { controllerId: 2 });
-  const cluster = await clusterOf(t, one);
+  const client = await clientOf(t, one);
   const config = { 'message.timestamp.type': 'LogAppendTime', 'cleanup.policy': 'delete' };
-  assert.equal(await cluster.createTopic({ ...TOPIC, config }), null);
+  assert.equal(await client.createTopic({ ...TOPIC, config }), null);
   assert.deepEqual(other.created, [{ nodeId: 2, topic: 'letters', config }]);
-  // More often than chance would find it.
-  for (let i = 0; i < 9; i++) assert.equal(await cluster.createTopic(TOPIC), null);
+  // Ten times in all, since other requests go to a random broker.
+  for (let i = 0; i < 9; i++) assert.equal(await client.createTopic(TOPIC), null);
   assert.deepEqual([one.created.length, other.created.length], [0, 10]);
 });
 
-test('a broker that is not the controller any more is no refusal: the new one is looked for', async (t) => {
+test('if a broker is not the controller any more, the new controller is asked', async (t) => {
   const { one, other } = await two(t, { controllerId: 1 });
   one.script.onCreate = () => {
     one.script.controllerId = 2;
     other.script.controllerId = 2;
     return { code: NOT_CONTROLLER };
   };
-  const cluster = await clusterOf(t, one);
-  assert.equal(await cluster.createTopic(TOPIC), null);
+  const client = await clientOf(t, one);
+  assert.equal(await client.createTopic(TOPIC), null);
   assert.deepEqual([one.created.length, other.created.length], [1, 1]);
 });
 
-test('if nobody is the controller, the search ends', async (t) => {
+test('createTopic gives up if no broker is the controller', async (t) => {
   const broker = await ScriptedBroker.start(t, { onCreate: () => ({ code: NOT_CONTROLLER }) });
-  const cluster = await clusterOf(t, broker);
-  await rejectsWith(cluster.createTopic(TOPIC), 'UNREACHABLE', /letters could not be created/);
+  const client = await clientOf(t, broker);
+  await rejectsWith(client.createTopic(TOPIC), 'UNREACHABLE', /letters could not be created/);
   assert.ok(broker.created.length > 1 && broker.created.length < 10, `${broker.created.length} tries`);
 });
 
-test('a controller that is not known or cannot be reached is looked for as well', async (t) => {
+test('createTopic looks for a controller that is unknown or unreachable', async (t) => {
   const { one, other } = await two(t, { controllerId: -1 });
-  const cluster = await clusterOf(t, one);
-  assert.equal(await cluster.createTopic(TOPIC), null);
+  const client = await clientOf(t, one);
+  assert.equal(await client.createTopic(TOPIC), null);
   one.script.controllerId = 2;
-  await cluster.topicMetadata('readings');
+  await client.topicMetadata('readings');
   other.stop();
   one.script.onCreate = () => ({ code: 0 });
   setTimeout(() => {
     one.script.controllerId = 1;
   }, 50).unref();
-  assert.equal(await cluster.createTopic({ ...TOPIC, topic: 'second' }), null);
+  assert.equal(await client.createTopic({ ...TOPIC, topic: 'second' }), null);
 });
 
-test('a topic that exists is fine, and a refusal is told with the broker’s own words', async (t) => {
+test('createTopic accepts a topic that exists, and a refusal has the message of the broker', async (t) => {
   let answer: { code: number; message?: string } = { code: 36 };
   const broker = await ScriptedBroker.start(t, { onCreate: () => answer });
-  const cluster = await clusterOf(t, broker);
-  assert.equal(await cluster.createTopic(TOPIC), null);
+  const client = await clientOf(t, broker);
+  assert.equal(await client.createTopic(TOPIC), null);
   answer = { code: TOPIC_AUTHORIZATION_FAILED };
-  assert.equal(await cluster.createTopic(TOPIC), 'TOPIC_AUTHORIZATION_FAILED');
+  assert.equal(await client.createTopic(TOPIC), 'TOPIC_AUTHORIZATION_FAILED');
   answer = { code: TOPIC_AUTHORIZATION_FAILED, message: 'ask your administrator' };
-  assert.equal(await cluster.createTopic(TOPIC), 'TOPIC_AUTHORIZATION_FAILED: ask your administrator');
+  assert.equal(await client.createTopic(TOPIC), 'TOPIC_AUTHORIZATION_FAILED: ask your administrator');
   assert.equal(broker.created.length, 3);
 });
 
-test('a topic’s limits are read, unless the broker does not let us', async (t) => {
+test('topicLimits is undefined if the broker does not let us read the settings', async (t) => {
   const broker = await ScriptedBroker.start(t, {
     configs: [
       ['message.timestamp.before.max.ms', '9223372036854775807'],
       ['max.message.bytes', '4000'],
     ],
   });
-  const cluster = await clusterOf(t, broker);
-  const limits = await cluster.topicLimits('readings');
+  const client = await clientOf(t, broker);
+  const limits = await client.topicLimits('readings');
   assert.equal(limits?.maxMessageBytes, 4000);
   assert.equal(limits?.timestampBeforeMaxMs, undefined);
   broker.script.configs = TOPIC_AUTHORIZATION_FAILED;
-  assert.equal(await cluster.topicLimits('readings'), undefined);
+  assert.equal(await client.topicLimits('readings'), undefined);
 });
 
-test('a broker that has no producer id to give now answered, and keeps its connection', async (t) => {
+test('a broker that cannot give a producer id now keeps its connection', async (t) => {
   const broker = await ScriptedBroker.start(t, { initProducerIdCode: 14 });
-  const cluster = await clusterOf(t, broker);
-  await rejectsWith(cluster.initProducerId(), 'ANSWER', /InitProducerId/);
+  const client = await clientOf(t, broker);
+  await rejectsWith(client.initProducerId(), 'ANSWER', /InitProducerId/);
   broker.script.initProducerIdCode = 0;
-  assert.equal(typeof (await cluster.initProducerId()).producerId, 'bigint');
+  assert.equal(typeof (await client.initProducerId()).producerId, 'bigint');
   const asked = [...broker.apis.values()].filter((keys) => keys.includes(INIT_PRODUCER_ID));
   assert.equal(asked.length, 1);
 });
 
-test('each Kafka release that is still in use is spoken to in versions it has', async (t) => {
+test('the client works with the API versions of each Kafka release in use', async (t) => {
   for (const release of ['2.8', '3.9', '4.1'] as const) {
     const broker = await ScriptedBroker.start(t, { versions: rangesOf(release) });
-    const cluster = await clusterOf(t, broker);
-    assert.ok(await cluster.topicLimits('readings'));
-    assert.equal(await cluster.createTopic(TOPIC), null);
-    await cluster.initProducerId();
-    await cluster.produce(1, requestFor([0]));
+    const client = await clientOf(t, broker);
+    assert.ok(await client.topicLimits('readings'));
+    assert.equal(await client.createTopic(TOPIC), null);
+    await client.initProducerId();
+    await client.produce(1, requestFor([0]));
   }
 });
 
-test('a broker that lacks a request says which, and is not disconnected over it', async (t) => {
+test('the error names the request that a broker does not support', async (t) => {
   const broker = await ScriptedBroker.start(t);
   broker.script.versions.set(METADATA, [0, 3]);
-  const cluster = await clusterOf(t, broker, { knows: false });
+  const client = await clientOf(t, broker, { knows: false });
   const text = new RegExp(
     `${broker.address} speaks Metadata in the versions 0 to 3; Sluice needs one of 4 to 6`,
   );
-  await rejectsWith(cluster.topicMetadata('readings'), 'UNSUPPORTED', text);
+  await rejectsWith(client.topicMetadata('readings'), 'UNSUPPORTED', text);
   broker.script.versions.set(METADATA, [0, 12]);
   broker.script.versions.delete(CREATE_TOPICS);
-  const second = await clusterOf(t, broker);
+  const second = await clientOf(t, broker);
   await rejectsWith(second.createTopic(TOPIC), 'UNSUPPORTED', /does not know the request CreateTopics/);
 });
 
-test('a broker that is not where it says is named with its address and the setting that is wrong', async (t) => {
+test('the error of an unreachable broker names its address and advertised.listeners', async (t) => {
   const port = await freePort();
   const broker = await ScriptedBroker.start(t);
-  const cluster = await clusterOf(t, broker);
-  await cluster.connectTo(1);
+  const client = await clientOf(t, broker);
+  await client.connectTo(1);
   assert.equal(broker.produced.length, 0);
   broker.script.brokers = () => [{ nodeId: 1, host: '127.0.0.1', port }];
-  await cluster.topicMetadata('readings');
+  await client.topicMetadata('readings');
   const text = new RegExp(
     `broker 1 cannot be reached at 127.0.0.1:${port} .*ECONNREFUSED.*advertised\\.listeners`,
   );
-  await rejectsWith(cluster.connectTo(1), 'UNREACHABLE', text);
-  await rejectsWith(cluster.produce(1, requestFor([0])), 'UNREACHABLE', text);
-  await rejectsWith(cluster.connectTo(9), 'UNREACHABLE', /broker 9 is not known/);
+  await rejectsWith(client.connectTo(1), 'UNREACHABLE', text);
+  await rejectsWith(client.produce(1, requestFor([0])), 'UNREACHABLE', text);
+  await rejectsWith(client.connectTo(9), 'UNREACHABLE', /broker 9 is not known/);
 });
 
-test('while logins are refused, control and produce together try less than once a second', async (t) => {
+test('while logins are refused, all connections together try less than once a second', async (t) => {
   const broker = await ScriptedBroker.start(t, { password: 'secret' });
-  const cluster = await clusterOf(t, broker, asUser('secret'));
+  const client = await clientOf(t, broker, asUser('secret'));
   broker.script.password = 'another';
   for (const connection of broker.open) broker.end(connection);
   await waitFor('both connections are gone', () => broker.open.size === 0);
@@ -306,57 +306,57 @@ test('while logins are refused, control and produce together try less than once 
   const startedAtMs = performance.now();
   while (performance.now() - startedAtMs < 4500) {
     await Promise.allSettled([
-      cluster.topicMetadata('readings'),
-      cluster.produce(1, requestFor([0])),
-      cluster.connectTo(1),
+      client.topicMetadata('readings'),
+      client.produce(1, requestFor([0])),
+      client.connectTo(1),
     ]);
     await sleep(20);
   }
   const atMs = broker.loginsAtMs.slice(before);
-  // Both connections had been lost: until the first refusal each may try.
+  // Both connections were lost, and each may try until the first refusal.
   const gaps = atMs.slice(2).map((ms, i) => ms - (atMs[i + 1] ?? 0));
   assert.ok(gaps.length >= 1 && gaps.every((ms) => ms > 1000), `${gaps.map(Math.round).join(' ')} ms`);
   broker.script.password = 'secret';
-  await waitFor('it works again', async () => {
-    await cluster.topicMetadata('readings').catch(() => undefined);
-    return await cluster.produce(1, requestFor([0])).catch(() => undefined);
+  await waitFor('the client works again', async () => {
+    await client.topicMetadata('readings').catch(() => undefined);
+    return await client.produce(1, requestFor([0])).catch(() => undefined);
   });
 });
 
-test('with a login that ends, control requests in flight are not lost either', async (t) => {
+test('no control request is lost when a login ends', async (t) => {
   const broker = await ScriptedBroker.start(t, { password: 'secret', sessionLifetimeMs: 800 });
-  const cluster = await clusterOf(t, broker, asUser('secret'));
+  const client = await clientOf(t, broker, asUser('secret'));
   const until = performance.now() + 2000;
   let asked = 0;
   const load = async () => {
-    for (; performance.now() < until; asked++) await cluster.topicMetadata('readings');
+    for (; performance.now() < until; asked++) await client.topicMetadata('readings');
   };
   await Promise.all([load(), load(), load()]);
   const metadata = [...broker.apis.values()].flat().filter((key) => key === METADATA);
-  // One more made the client know the leaders.
+  // clientOf has asked once.
   assert.equal(metadata.length, asked + 1);
 });
 
-test('over TLS the connection for produce is taken over as well', async (t) => {
+test('the connection for Produce works over TLS', async (t) => {
   const tls = certificate(t);
   if (tls === undefined) {
     t.skip('openssl is not installed');
     return;
   }
   const broker = await ScriptedBroker.start(t, { password: 'secret' }, tls);
-  const cluster = await clusterOf(t, broker, { ...asUser('secret'), ssl: { ca: tls.cert } });
+  const client = await clientOf(t, broker, { ...asUser('secret'), ssl: { ca: tls.cert } });
   for (const bytes of [100, 3_000_000]) {
-    await cluster.produce(1, requestFor([0, 1], { bytes }));
+    await client.produce(1, requestFor([0, 1], { bytes }));
     assert.deepEqual(broker.produced.at(-1)?.batches, [Buffer.alloc(bytes, 0), Buffer.alloc(bytes, 1)]);
   }
   broker.script.onProduce = () => 'close';
-  await rejectsWith(cluster.produce(1, requestFor([0])), 'CLOSED');
+  await rejectsWith(client.produce(1, requestFor([0])), 'CLOSED');
   broker.script.onProduce = () => 'reset';
-  await rejectsWith(cluster.produce(1, requestFor([0])), 'CLOSED');
+  await rejectsWith(client.produce(1, requestFor([0])), 'CLOSED');
   assert.ok([...broker.apis.values()].some((keys) => keys.includes(PRODUCE)));
 });
 
-/** Of 127.0.0.1, made for this test. */
+/** A certificate for 127.0.0.1. */
 function certificate(t: { after(fn: () => void): void }): { key: Buffer; cert: Buffer } | undefined {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-tls-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));

@@ -1,69 +1,69 @@
-// How often a login that is refused is tried again.
+// How often a refused login is tried again.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LoginBackoff } from '../../../src/kafka/client/login-backoff.ts';
 
-/** A gate whose login was refused at 0 ms, and its clock. */
-function refusedGate() {
+/** A back-off whose login was refused at 0 ms, and its clock. */
+function afterRefusal() {
   const clock = { ms: 0 };
-  const gate = new LoginBackoff(() => clock.ms);
-  gate.enter(true);
-  gate.refused(new Error('refused'));
-  return { gate, clock };
+  const backoff = new LoginBackoff(() => clock.ms);
+  backoff.enter(true);
+  backoff.refused(new Error('refused'));
+  return { backoff, clock };
 }
 
-test('logins that work are not held back', () => {
-  const gate = new LoginBackoff(() => 0);
+test('logins that work are never delayed', () => {
+  const backoff = new LoginBackoff(() => 0);
   for (let i = 0; i < 100; i++) {
-    gate.enter(false);
-    gate.accepted();
+    backoff.enter(false);
+    backoff.accepted();
   }
-  assert.equal(gate.isRefused, false);
+  assert.equal(backoff.isRefused, false);
 });
 
-test('however many ask, refused logins are tried less than once a second, and at least every three', () => {
-  const { gate, clock } = refusedGate();
+test('refused logins are tried less than once a second, and at least every three seconds', () => {
+  const { backoff, clock } = afterRefusal();
   const tries: number[] = [];
   for (; clock.ms < 60_000; clock.ms += 10) {
-    for (let asking = 0; asking < 50; asking++) {
+    for (let caller = 0; caller < 50; caller++) {
       try {
-        gate.enter(true);
+        backoff.enter(true);
       } catch {
         continue;
       }
       tries.push(clock.ms);
-      gate.refused(new Error('refused'));
+      backoff.refused(new Error('refused'));
     }
   }
   const gaps = tries.map((ms, i) => ms - (tries[i - 1] ?? 0));
   assert.ok(Math.min(...gaps) > 1000 && Math.max(...gaps) <= 3010, gaps.join(' '));
 });
 
-test('while one tries to log in again, others get the refusal', () => {
-  const { gate, clock } = refusedGate();
+test('while one connection tries to log in again, the others get the refusal', () => {
+  const { backoff, clock } = afterRefusal();
   clock.ms = 3000;
-  gate.enter(true);
-  assert.throws(() => gate.enter(true), /refused/);
-  gate.accepted();
-  gate.enter(true);
+  backoff.enter(true);
+  assert.throws(() => backoff.enter(true), /refused/);
+  backoff.accepted();
+  backoff.enter(true);
 });
 
-test('a try that met no broker leaves its turn to the next, and does not shorten a pause', () => {
-  const { gate, clock } = refusedGate();
+test('a try that reached no broker lets the next one try, and does not shorten a pause', () => {
+  const { backoff, clock } = afterRefusal();
   clock.ms = 3000;
-  gate.enter(true);
-  gate.notTried();
-  gate.enter(true);
-  gate.refused(new Error('refused again'));
-  gate.notTried();
-  assert.throws(() => gate.enter(true), /refused again/);
+  backoff.enter(true);
+  backoff.notTried();
+  backoff.enter(true);
+  backoff.refused(new Error('refused again'));
+  backoff.notTried();
+  assert.throws(() => backoff.enter(true), /refused again/);
 });
 
-test('who may not retry waits for somebody else’s success', () => {
-  const { gate, clock } = refusedGate();
+test('a caller that may not retry waits for the success of another', () => {
+  const { backoff, clock } = afterRefusal();
   clock.ms = 3000;
-  assert.throws(() => gate.enter(false), /refused/);
-  gate.enter(true);
-  gate.accepted();
-  gate.enter(false);
+  assert.throws(() => backoff.enter(false), /refused/);
+  backoff.enter(true);
+  backoff.accepted();
+  backoff.enter(false);
 });

@@ -1,3 +1,4 @@
+// When a connection is replaced because its login ends.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { saslSession } from '../../../src/kafka/client/sasl-session.ts';
@@ -12,12 +13,12 @@ test('a login without end is never renewed', () => {
   }
 });
 
-test('a long login is renewed after 80 to 90 % of it, and nothing is sent in its last 5 %', () => {
+test('a long login is renewed after 80 to 90 % of its time, and nothing is sent in the last 5 %', () => {
   assert.deepEqual(session(HOUR_MS, 0), { renewAtMs: 1000 + 0.9 * HOUR_MS, endsAtMs: 1000 + 0.95 * HOUR_MS });
   assert.equal(session(HOUR_MS, 1).renewAtMs, 1000 + 0.8 * HOUR_MS);
 });
 
-test('a short login is renewed a request’s time limit before its end, but not before half of it', () => {
+test('a short login is renewed one request timeout before its end, but not before half of its time', () => {
   assert.equal(session(60_000, 0, 20_000).renewAtMs, 41_000);
   assert.equal(session(60_000, 0, 40_000).renewAtMs, 31_000);
 });

@@ -1,5 +1,5 @@
-// A broker that does what a test tells it to, on a real socket: for answers that a real Kafka gives only by chance or
-// never. As a real one it handles the requests of a connection one after the other.
+// A broker on a real socket that answers as a test tells it, for answers that a real Kafka gives rarely or never. Like a
+// real broker it handles the requests of a connection one after the other.
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +16,7 @@ const SASL_HANDSHAKE = 17;
 const API_VERSIONS = 18;
 export const CREATE_TOPICS = 19;
 export const INIT_PRODUCER_ID = 22;
-export const DESCRIBE_CONFIGS = 32;
+const DESCRIBE_CONFIGS = 32;
 const SASL_AUTHENTICATE = 36;
 const SASL_AUTHENTICATION_FAILED = 58;
 const ILLEGAL_SASL_STATE = 34;
@@ -25,9 +25,9 @@ export interface Request {
   readonly apiKey: number;
   readonly version: number;
   readonly correlationId: number;
-  /** Number of the connection, from 1. */
+  /** Number of the connection, counted from 1. */
   readonly connection: number;
-  /** After the header. */
+  /** The bytes after the header. */
   readonly body: Buffer;
 }
 
@@ -44,41 +44,41 @@ export interface CreateReceived {
   readonly config: Readonly<Record<string, string>>;
 }
 
-/** What a request is answered with. */
+/** The answer to a request. */
 export type Reply =
   /** A body after the correlation id. */
   | Buffer
-  /** Bytes as they are, in place of a frame. */
+  /** Bytes in place of a frame. */
   | { readonly raw: Buffer }
   | 'nothing'
   | 'close'
   | 'reset';
 
 export interface Script {
-  /** By API key; what is missing the broker does not know. */
+  /** Version range by API key. The broker does not know other requests. */
   versions: Map<number, readonly [number, number]>;
   nodeId: number;
   controllerId: number;
   clusterId: string | null;
   brokers: () => readonly { readonly nodeId: number; readonly host: string; readonly port: number }[];
   partitions: number;
-  /** Called for each Produce request; while its promise is pending the connection is mute, replies included. */
+  /** Called for each Produce request. While its promise is pending, the connection neither reads nor replies. */
   onProduce: (request: ProduceReceived) => Reply | Promise<Reply>;
-  /** True for any other request that gets no answer. */
+  /** True if another request than Produce gets no answer. */
   isSilent: (request: Request) => boolean;
-  /** After a Produce answer was written, nothing is read for so long. */
+  /** Milliseconds in which nothing is read after a Produce answer. */
   muteMs: (request: ProduceReceived) => number;
   onCreate: (request: CreateReceived) => { readonly code: number; readonly message?: string };
-  /** Of the topic, in this order; or an error code. */
+  /** Settings of the topic in this order, or an error code. */
   configs: readonly (readonly [string, string])[] | number;
   initProducerIdCode: number;
-  /** The password that PLAIN wants; undefined = no login. */
+  /** The password for PLAIN; undefined = no login. */
   password: string | undefined;
   /** Milliseconds; 0 = without end. */
   sessionLifetimeMs: number;
 }
 
-/** The ranges that the client library of each Kafka release has (ApiKeys of kafka-clients). */
+/** Version ranges of Kafka releases, from ApiKeys of their kafka-clients. */
 export const RELEASES = {
   '2.8': { 0: [0, 9], 3: [0, 11], 17: [0, 1], 18: [0, 3], 19: [0, 7], 22: [0, 4], 32: [0, 4], 36: [0, 2] },
   '3.9': { 0: [0, 11], 3: [0, 12], 17: [0, 1], 18: [0, 4], 19: [0, 7], 22: [0, 5], 32: [0, 4], 36: [0, 2] },
@@ -92,7 +92,7 @@ export class ScriptedBroker {
   readonly script: Script;
   readonly produced: ProduceReceived[] = [];
   readonly created: CreateReceived[] = [];
-  /** API keys by connection, from 1. */
+  /** API keys of the requests, by connection. */
   readonly apis = new Map<number, number[]>();
   readonly open = new Set<number>();
   /** Monotonic milliseconds of each attempt to log in. */
@@ -146,7 +146,7 @@ export class ScriptedBroker {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** The connections that Produce requests came on, in their order. */
+  /** The connections with Produce requests, in the order of their first. */
   get produceConnections(): number[] {
     return [...new Set(this.produced.map(({ connection }) => connection))];
   }
@@ -156,7 +156,7 @@ export class ScriptedBroker {
     for (const socket of this.#sockets.values()) socket.destroy();
   }
 
-  /** Stops or goes on reading from all connections, as a frozen broker would. */
+  /** False stops reading from all connections, like a frozen broker. */
   set reads(reads: boolean) {
     for (const socket of this.#sockets.values()) {
       if (reads) socket.resume();
@@ -164,15 +164,11 @@ export class ScriptedBroker {
     }
   }
 
-  /** From the broker's side, in order or not. */
+  /** Ends a connection from the broker's side, in order or with a reset. */
   end(connection: number, way: 'close' | 'reset' = 'close'): void {
     const socket = this.#sockets.get(connection);
     if (way === 'close') socket?.end();
     else socket?.resetAndDestroy();
-  }
-
-  write(connection: number, bytes: Buffer): void {
-    this.#sockets.get(connection)?.write(bytes);
   }
 
   #take(socket: Socket): void {
@@ -339,8 +335,8 @@ export class ScriptedBroker {
   }
 }
 
-/** A client of the broker, closed after the test. It has asked for the leaders, unless `options` says otherwise. */
-export async function clusterOf(
+/** A client of the broker, closed after the test. With `knows` it has asked for the leaders. */
+export async function clientOf(
   t: TestContext,
   broker: ScriptedBroker,
   {
@@ -349,7 +345,7 @@ export async function clusterOf(
     ...options
   }: Partial<KafkaClientOptions> & { knows?: boolean; log?: Logger } = {},
 ): Promise<KafkaClient> {
-  const cluster = new KafkaClient(
+  const client = new KafkaClient(
     {
       brokers: [broker.address],
       clientId: 'test',
@@ -360,9 +356,9 @@ export async function clusterOf(
     },
     log,
   );
-  t.after(() => cluster.close());
-  if (knows) await cluster.topicMetadata('readings');
-  return cluster;
+  t.after(() => client.close());
+  if (knows) await client.topicMetadata('readings');
+  return client;
 }
 
 export const asUser = (password: string) =>
@@ -377,7 +373,7 @@ export function requestFor(
   return { topic: 'readings', acks, timeoutMs: 1000, batches };
 }
 
-/** Holds whoever waits for `opened` until `open` is called. */
+/** `opened` resolves when open() is called. */
 export class Gate {
   open: () => void = () => undefined;
   readonly opened = new Promise<void>((resolve) => {
@@ -422,7 +418,7 @@ function produceOf(request: Request): ProduceReceived {
   };
 }
 
-/** The body of a Produce answer that has one code for all partitions of the request. */
+/** The body of a Produce answer with one code for all partitions of the request. */
 export function producedAnswer(
   { topic, partitions, version }: ProduceReceived,
   { code = 0, throttleMs = 0 }: { code?: number; throttleMs?: number } = {},

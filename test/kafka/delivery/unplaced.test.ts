@@ -17,7 +17,7 @@ import { Spool } from '../../../src/spool/spool.ts';
 import { SpoolCap } from '../../../src/spool/spool-cap.ts';
 import { SpoolLog } from '../../../src/spool/spool-log.ts';
 import { mount } from '../../spool/support.ts';
-import { gate } from '../topics/fake-metadata.ts';
+import { Gate } from '../client/scripted-broker.ts';
 import { crashCopy, idOf, temporaryDirectory } from './delivery-stage.ts';
 import { type FakeSession, fakeSession, reading, silent, turns, until } from './fakes.ts';
 import { ModelBroker } from './model-broker.ts';
@@ -472,7 +472,7 @@ test('a topic that shrinks with batches in flight, in memory and on disk loses a
   });
   const { fate } = broker;
   // Half of the partitions go to the disk. The others wait for an answer.
-  const answers = gate();
+  const answers = new Gate();
   broker.fate = async (request) => {
     if (request.partitions.every((partition) => partition % 2 === 0))
       return { kind: 'refused', errorCode: 6 };
@@ -505,7 +505,7 @@ test('a topic that shrinks with batches in flight, in memory and on disk loses a
 
 test('a connection does not hear of a record on disk while an earlier one is in memory', async (t) => {
   const { broker, devices, spool, send, connect, delivered } = await connected(t, 4);
-  const answers = gate();
+  const answers = new Gate();
   const { fate } = broker;
   broker.fate = async () => {
     await answers.opened;
@@ -743,7 +743,7 @@ function holdCopies(
 ): { isHeld(): boolean; release(): void } {
   const original = (prototype as Record<string, (...args: unknown[]) => Promise<unknown>>)[method];
   let isHeld = false;
-  const { opened, open } = gate();
+  const { opened, open } = new Gate();
   t.mock.method(
     prototype,
     method as never,
@@ -790,7 +790,7 @@ const STATES: Record<string, (t: TestContext) => Promise<{ made: Gateway; releas
   'while the partitions of a topic that shrank still have batches in memory': async (t) => {
     const made = await connected(t, 4);
     const { fate } = made.broker;
-    const answers = gate();
+    const answers = new Gate();
     made.broker.fate = async () => {
       await answers.opened;
       return { kind: 'taken' };

@@ -1,4 +1,4 @@
-// A cluster made of scripted answers, a delivery and a batcher that remember what they were given, and a log.
+// A metadata refresher on a stage: a cluster of scripted answers, and a delivery, a batcher and a log that keep their input.
 
 import { pino } from 'pino';
 import type {
@@ -18,31 +18,31 @@ import type { MetadataSource } from '../../../src/kafka/topics/metadata-source.t
 export const UNKNOWN_TOPIC = 3;
 export const TOPIC = 'readings';
 
-/** What a broker says; who it is and which others there are is added to it. */
+/** An answer; the source adds the broker that gave it and the brokers of the cluster. */
 export type Answer = Omit<TopicMetadata, 'from' | 'brokers'>;
 
-/** Answers from one broker, unless a test names more. */
+/** A cluster of one broker, unless a test sets more. */
 export class FakeSource implements MetadataSource {
-  /** What each topic is answered with. A function is asked each time, with the id of the broker that answers. */
+  /** The answer for each topic. A function gets the id of the broker that answers. */
   readonly topics = new Map<string, Answer | ((from: number | undefined) => Answer)>();
   readonly asked: string[] = [];
-  /** Who answered each of these questions. */
+  /** The broker that answered, for each entry of `asked`. */
   readonly answeredBy: (number | undefined)[] = [];
-  /** The brokers of the cluster, as each answer names them. */
+  /** The brokers that each answer names. */
   brokers: readonly number[] = [1];
-  /** Those that answer, in the order in which they are asked. Undefined: one whose id is not known. */
+  /** The brokers that answer, in the order of asking; undefined = a broker with an unknown id. */
   answering: readonly (number | undefined)[] = [1];
-  /** Of the latest answer: it was doubted. */
+  /** The latest answer was doubted. */
   wasDoubted = false;
   readonly created: TopicToCreate[] = [];
   readonly connectedTo: number[] = [];
-  /** Of topicLimits. */
+  /** Calls of topicLimits. */
   limitReads = 0;
   limits: TopicLimits | undefined;
   clusterId: string | undefined = 'cluster-a';
-  /** By node id; others can be connected to at once. */
+  /** What connecting does, by node id. All others connect at once. */
   readonly unreachable = new Map<number, () => Promise<void>>();
-  /** Answers a creation; without it the topic exists afterwards. */
+  /** The answer to a creation. Without this function the topic exists afterwards. */
   onCreate: ((topic: TopicToCreate) => string | null | Promise<string | null>) | undefined;
   ids = 0;
 
@@ -105,9 +105,9 @@ export interface LogLine {
 export interface Stage<S extends MetadataSource = FakeSource> {
   readonly source: S;
   readonly refresher: MetadataRefresher;
-  /** What delivery was given, in order. */
+  /** The calls of setLeaders, in order. */
   readonly handed: Handed[];
-  /** Numbers of partitions that delivery was told to adopt. */
+  /** Numbers of partitions that delivery has adopted. */
   readonly adopted: number[];
   /** Numbers of partitions that delivery cannot adopt yet. */
   readonly refused: Set<number>;
@@ -191,13 +191,4 @@ export function stage<S extends MetadataSource>(
     unreachableCalls: () => unreachableCalls,
     messages: (level = 0) => lines.filter((line) => line.level >= level).map(({ msg }) => msg),
   };
-}
-
-/** A promise that a test keeps. */
-export function gate(): { readonly opened: Promise<void>; open(): void } {
-  let open: () => void = () => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
 }

@@ -1,5 +1,5 @@
-// A topic that comes back with fewer partitions in a real cluster of three brokers, of which only one can be reached at
-// first.
+// A topic that is created again with fewer partitions, in a real cluster of three brokers. At first only one broker can be
+// reached.
 import assert from 'node:assert/strict';
 import { BrokerProxy } from '../../../scripts/kafka/broker-proxy.ts';
 import { withAdmin } from '../../../scripts/kafka/client.ts';
@@ -12,7 +12,7 @@ import { stage } from './fake-metadata.ts';
 const BELIEVED_MS = 40_000;
 
 clusterTest(
-  'fewer partitions that one of three brokers names are believed when a second broker can be asked',
+  'fewer partitions named by one of three brokers are believed when a second broker can be asked',
   async (t) => {
     const kafka = await startCluster({ brokers: 3 });
     t.after(() => kafka.stop());
@@ -21,7 +21,7 @@ clusterTest(
     const topic = uniqueTopic('fewer');
     await createTopic(kafka.bootstrap, topic, { partitions: 6, replicationFactor: 3 });
 
-    const cluster = new KafkaClient(
+    const client = new KafkaClient(
       {
         brokers: proxies.map(({ address }) => address),
         clientId: 'test',
@@ -31,8 +31,8 @@ clusterTest(
       },
       silent,
     );
-    t.after(() => cluster.close());
-    const made = stage(cluster, {
+    t.after(() => client.close());
+    const made = stage(client, {
       topic: { topic, partitions: 6, replicationFactor: 3 },
       timing: {
         retry: { firstMs: 200, maxMs: 2_000 },
@@ -52,14 +52,14 @@ clusterTest(
     );
     await createTopic(kafka.bootstrap, topic, { partitions: 2, replicationFactor: 3 });
     made.refresher.refresh('test');
-    const said =
+    const message =
       /broker 1 names only 2 of the 6 partitions of fewer\.\w+, and no other broker \(2, 3\) answers/;
-    await waitFor('it is said', () => said.test(made.refresher.problem ?? ''), BELIEVED_MS);
+    await waitFor('the doubt is reported', () => message.test(made.refresher.problem ?? ''), BELIEVED_MS);
     assert.equal(made.batcher.partitions, 6);
     assert.deepEqual([...new Set(made.handed.map(({ leaders }) => leaders.length))], [6]);
 
     await others[1]?.accept();
-    await waitFor('it is believed', () => made.batcher.partitions === 2, BELIEVED_MS);
+    await waitFor('the answer is believed', () => made.batcher.partitions === 2, BELIEVED_MS);
     const line = made.log.find(({ msg }) => msg.includes('2 partitions now and had 6'));
     assert.deepEqual((line as unknown as { brokers: number[] } | undefined)?.brokers, [1, 3]);
   },

@@ -1,12 +1,13 @@
-// The metadata refresher against a cluster of scripted answers: what it believes, what it creates, what it says.
+// The metadata refresher against scripted answers of a cluster: what it hands over, creates and logs.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { AnswerError, ClusterError } from '../../../src/kafka/client/cluster-error.ts';
 import type { TopicLimits } from '../../../src/kafka/client/kafka-client.ts';
 import { createOtherTopics } from '../../../src/kafka/topics/other-topics.ts';
 import { waitFor } from '../../support/wait.ts';
+import { Gate } from '../client/scripted-broker.ts';
 import { silent } from '../delivery/fakes.ts';
-import { FakeSource, gate, type Stage, stage, TOPIC, UNKNOWN_TOPIC } from './fake-metadata.ts';
+import { FakeSource, type Stage, stage, TOPIC, UNKNOWN_TOPIC } from './fake-metadata.ts';
 
 const WARNING = 40;
 const never = () => new Promise<never>(() => undefined);
@@ -41,13 +42,13 @@ function limits(values: Partial<TopicLimits>): TopicLimits {
 
 // --- leaders ---
 
-test('Kafka counts as reachable only when each leader has been connected to', async (t) => {
+test('the refresher has a problem until each leader has been connected to', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 2, 1]);
-  const { opened, open } = gate();
+  const { opened, open } = new Gate();
   source.unreachable.set(2, () => opened);
   const made = startStage(t, source);
-  await waitFor('the first leader is connected to', () => source.connectedTo.includes(1));
+  await waitFor('the first leader is connected', () => source.connectedTo.includes(1));
   assert.notEqual(made.refresher.problem, null);
   assert.deepEqual(
     made.messages().filter((msg) => msg.includes('reachable')),
@@ -59,7 +60,7 @@ test('Kafka counts as reachable only when each leader has been connected to', as
   assert.equal(made.messages().filter((msg) => msg.includes('Kafka is reachable')).length, 1);
 });
 
-test('a leader that cannot be connected to is named with its address, and what to look at', async (t) => {
+test('the warning about an unreachable leader names its address and advertised.listeners', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 2, 1]);
   let attempts = 0;
@@ -73,15 +74,15 @@ test('a leader that cannot be connected to is named with its address, and what t
   assert.match(warning, /10\.0\.0\.9:9092.*advertised\.listeners/);
   assert.match(made.refresher.problem ?? '', /10\.0\.0\.9:9092.*advertised\.listeners/);
   assert.equal(made.refresher.isPartial, true);
-  // It is tried again without anybody's asking, and is well when it works.
+  // The refresher tries again by itself.
   await waitFor('more attempts', () => attempts > 5);
   source.unreachable.clear();
   await isResolved(made);
-  // Said once and not with each attempt.
+  // The log has one warning, not one for each attempt.
   assert.equal(made.messages(WARNING).length, 1);
 });
 
-test('delivery has its leaders before the connections to them are made, and newer ones while a leader is frozen', async (t) => {
+test('delivery gets leaders before they are connected, and newer leaders while one is frozen', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 2]);
   source.unreachable.set(2, never);
@@ -90,17 +91,17 @@ test('delivery has its leaders before the connections to them are made, and newe
   assert.deepEqual(made.handed[0]?.leaders, [1, 2]);
   assert.deepEqual(made.refresher.problem, 'not connected to Kafka yet');
 
-  // The frozen one still answers nothing when another partition moves.
+  // The leader is still frozen when another partition moves.
   source.has(TOPIC, [3, 2]);
   await refreshed(made);
   assert.deepEqual(made.handed.at(-1)?.leaders, [3, 2]);
-  // And then its own.
+  // Then its own partition moves.
   source.has(TOPIC, [3, 3]);
   await refreshed(made);
   await isResolved(made);
 });
 
-test('the batcher gets a number of partitions only once delivery has adopted it, and the leaders are given before', async (t) => {
+test('the batcher gets a new number of partitions after delivery has adopted it, which may be after the leaders', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 2]);
   const made = startStage(t, source);
@@ -115,11 +116,11 @@ test('the batcher gets a number of partitions only once delivery has adopted it,
   assert.deepEqual([made.adopted, made.batcher.partitions], [[2, 3], 3]);
 });
 
-test('leaders are connected to at the same time', async (t) => {
+test('all leaders are connected at the same time', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 2, 3, 4]);
   let waiting = 0;
-  const { opened, open } = gate();
+  const { opened, open } = new Gate();
   for (const node of [1, 2, 3, 4]) {
     source.unreachable.set(node, () => {
       if (++waiting === 4) open();
@@ -129,11 +130,11 @@ test('leaders are connected to at the same time', async (t) => {
   await isResolved(startStage(t, source));
 });
 
-test('a partition without a leader is said, and does not keep the others from their leaders', async (t) => {
+test('a partition without a leader is reported, and the others get their leaders', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, -1]);
   const made = startStage(t, source);
-  await waitFor('a problem is said', () => made.refresher.problem?.includes('no leader'));
+  await waitFor('the problem is reported', () => made.refresher.problem?.includes('no leader'));
   assert.match(made.refresher.problem ?? '', /1 of 2 partitions of readings have no leader/);
   assert.equal(made.refresher.isPartial, true);
   assert.deepEqual(made.handed[0]?.leaders, [1, -1]);
@@ -143,7 +144,7 @@ test('a partition without a leader is said, and does not keep the others from th
 
 // --- a topic that is missing or has vanished ---
 
-test('a topic that was never seen is created at once, with its settings', async (t) => {
+test('a topic that no broker ever named is created at once, with its settings', async (t) => {
   const source = new FakeSource();
   const topic = {
     topic: TOPIC,
@@ -158,12 +159,12 @@ test('a topic that was never seen is created at once, with its settings', async 
   assert.equal(made.messages().filter((msg) => msg === 'Topic readings created').length, 1);
 });
 
-test('one broker that does not know the topic creates nothing', async (t) => {
+test('two answers in a row without the topic are not enough to create it', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   const made = startStage(t, source);
   await isResolved(made);
-  // Two answers in a row are missing, then the topic is there, and again.
+  // Each third answer has the topic.
   let answers = 0;
   source.topics.set(TOPIC, () =>
     ++answers % 3 === 0
@@ -177,7 +178,7 @@ test('one broker that does not know the topic creates nothing', async (t) => {
   assert.deepEqual(source.created, []);
 });
 
-test('a topic that has vanished is created again, with the partitions it had', async (t) => {
+test('a topic that has vanished is created again with its former number of partitions', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1, 1]);
   const made = startStage(t, source);
@@ -191,7 +192,7 @@ test('a topic that has vanished is created again, with the partitions it had', a
   assert.ok(made.messages().includes('Topic readings created again'));
 });
 
-test('a topic that has vanished is given time to come back by itself', async (t) => {
+test('a topic that has vanished gets time to come back by itself', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   const made = startStage(t, source, { timing: { goneAfter: { times: 3, forMs: 200 } } });
@@ -200,12 +201,12 @@ test('a topic that has vanished is given time to come back by itself', async (t)
   const asked = source.asked.length;
   const startedMs = performance.now();
   made.refresher.refresh('test');
-  await waitFor('it is created', () => source.created.length > 0);
+  await waitFor('the topic is created', () => source.created.length > 0);
   assert.ok(performance.now() - startedMs >= 200);
   assert.ok(source.asked.length - asked > 3);
 });
 
-test('a topic that has vanished and may not be created is named with what to do', async (t) => {
+test('the problem of a topic that may not be created again says what to do', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1, 1]);
   const made = startStage(t, source);
@@ -213,7 +214,7 @@ test('a topic that has vanished and may not be created is named with what to do'
   source.onCreate = () => 'TOPIC_AUTHORIZATION_FAILED: not allowed to do it';
   source.topics.delete(TOPIC);
   made.refresher.refresh('test');
-  const problem = await waitFor('the problem is said', () => {
+  const problem = await waitFor('the problem is reported', () => {
     const { problem } = made.refresher;
     return problem?.includes('create it') && problem;
   });
@@ -224,7 +225,7 @@ test('a topic that has vanished and may not be created is named with what to do'
   assert.ok(made.messages(WARNING).some((msg) => msg.includes(problem)));
 });
 
-test('a creation while the deletion is under way is repeated until the topic is there', async (t) => {
+test('the creation is repeated until a deletion under way has ended', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   const made = startStage(t, source);
@@ -232,7 +233,7 @@ test('a creation while the deletion is under way is repeated until the topic is 
   source.topics.delete(TOPIC);
   let creations = 0;
   source.onCreate = ({ topic }) => {
-    // TOPIC_ALREADY_EXISTS comes as null, too, and the deletion goes on.
+    // null may mean TOPIC_ALREADY_EXISTS, while the deletion goes on.
     if (++creations === 3) source.has(topic, [1, 1]);
     return null;
   };
@@ -241,11 +242,11 @@ test('a creation while the deletion is under way is repeated until the topic is 
   assert.equal(made.messages().filter((msg) => msg.startsWith('Topic readings created')).length, 1);
 });
 
-test('a refusal that passes by itself is not taken for a missing right', async (t) => {
+test('a refusal that passes by itself is not reported as a missing right', async (t) => {
   const source = new FakeSource();
   source.onCreate = () => 'NOT_CONTROLLER';
   const made = startStage(t, source);
-  const problem = await waitFor('the problem is said', () => {
+  const problem = await waitFor('the problem is reported', () => {
     const { problem } = made.refresher;
     return problem?.includes('NOT_CONTROLLER') && problem;
   });
@@ -254,7 +255,7 @@ test('a refusal that passes by itself is not taken for a missing right', async (
   await isResolved(made);
 });
 
-test('an error of the topic that does not go away by itself is said with what to do', async (t) => {
+test('the warning about a lasting error of the topic says what to do', async (t) => {
   const source = new FakeSource();
   source.topics.set(TOPIC, { errorCode: 29, leaders: [], clusterId: 'cluster-a' });
   const made = startStage(t, source);
@@ -263,7 +264,7 @@ test('an error of the topic that does not go away by itself is said with what to
   assert.ok(made.unreachableCalls() > 0);
 });
 
-test('a request that a broker refuses with an error of its own is said with what to do', async (t) => {
+test('the warning about a refused request says what to do', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1]);
   source.initProducerId = async () => {
@@ -276,7 +277,7 @@ test('a request that a broker refuses with an error of its own is said with what
 
 // --- partitions ---
 
-test('more partitions are taken at once', async (t) => {
+test('more partitions are adopted at once', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   const made = startStage(t, source);
@@ -286,7 +287,7 @@ test('more partitions are taken at once', async (t) => {
   assert.deepEqual(made.adopted, [2, 3]);
 });
 
-test('fewer partitions in the answer of one broker change nothing', async (t) => {
+test('two answers in a row with fewer partitions change nothing', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1, 1]);
   const made = startStage(t, source);
@@ -303,7 +304,7 @@ test('fewer partitions in the answer of one broker change nothing', async (t) =>
   assert.equal(made.handed.at(-1)?.leaders.length, 3);
 });
 
-test('fewer partitions are believed when the answer comes again and again', async (t) => {
+test('fewer partitions are believed after several equal answers', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1, 1]);
   const made = startStage(t, source);
@@ -314,9 +315,9 @@ test('fewer partitions are believed when the answer comes again and again', asyn
   assert.equal(made.batcher.partitions, 1);
 });
 
-// --- the producer's identity ---
+// --- producer id ---
 
-test('the identity is kept while the cluster is the same, and is a new one in another cluster', async (t) => {
+test('the producer id is kept within a cluster and renewed in another cluster', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   const made = startStage(t, source);
@@ -336,7 +337,7 @@ test('the identity is kept while the cluster is the same, and is a new one in an
   assert.ok(made.messages(WARNING).some((msg) => msg.includes('Another Kafka cluster')));
 });
 
-test('fewer partitions in another cluster are believed at once, so that nothing goes there under the old identity', async (t) => {
+test('fewer partitions in another cluster are believed at once, with a new producer id', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1, 1]);
   const made = startStage(t, source);
@@ -350,7 +351,7 @@ test('fewer partitions in another cluster are believed at once, so that nothing 
   assert.equal(made.handed.at(-1)?.producerId, 2n);
 });
 
-test('a broker that does not tell its cluster does not change the identity', async (t) => {
+test('a broker that does not tell its cluster id does not change the producer id', async (t) => {
   const source = new FakeSource();
   source.clusterId = undefined;
   source.has(TOPIC, [1, 1]);
@@ -371,7 +372,7 @@ test('a broker that does not tell its cluster does not change the identity', asy
 
 // --- limits ---
 
-test('the limits are read at the start, then each hour and when somebody asks', async (t) => {
+test('the limits are read at the start and by refreshLimits', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   source.limits = limits({ maxMessageBytes: 5000 });
@@ -387,18 +388,18 @@ test('the limits are read at the start, then each hour and when somebody asks', 
   assert.equal(made.batcher.maxMessageBytes, 3000);
 });
 
-test('the limits are read again after an hour', async (t) => {
+test('the limits are read again after their interval', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   const made = startStage(t, source, { timing: { limits: { everyMs: 1, notWithinMs: 0 } } });
   await isResolved(made);
   const due = performance.now() + 1;
-  await waitFor('they are due', () => performance.now() > due);
+  await waitFor('the limits are due', () => performance.now() > due);
   await refreshed(made);
-  await waitFor('they are read again', () => source.limitReads >= 2);
+  await waitFor('the limits are read again', () => source.limitReads >= 2);
 });
 
-test('a stream of refused batches does not read the limits each time', async (t) => {
+test('refreshLimits does not read limits that have just been read', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   const made = startStage(t, source, { timing: { limits: { everyMs: 3_600_000, notWithinMs: 60_000 } } });
@@ -407,7 +408,7 @@ test('a stream of refused batches does not read the limits each time', async (t)
   assert.equal(source.limitReads, 1);
 });
 
-test('limits that cannot be read do not keep the leaders back, and are asked for again', async (t) => {
+test('limits that cannot be read do not delay the leaders, and are read again', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   let reads = 0;
@@ -423,7 +424,7 @@ test('limits that cannot be read do not keep the leaders back, and are asked for
 
 const HOUR_MS = 3_600_000;
 
-test('a topic that would refuse what waits through an outage is warned of once, with what to do', async (t) => {
+test('there is one warning about a topic that would refuse records after an outage, with what to do', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   source.limits = limits({ timestampType: 'CreateTime', timestampBeforeMaxMs: HOUR_MS });
@@ -451,7 +452,7 @@ for (const [age, count] of [
   [HOUR_MS - 60_000, 1],
   [HOUR_MS + 60_000, 2],
 ] as const) {
-  test(`records that have waited ${age} ms for a topic that takes ${HOUR_MS} ms are warned of, if they are too old`, async (t) => {
+  test(`with spooled records of ${age} ms and a limit of ${HOUR_MS} ms there are ${count} warnings`, async (t) => {
     const source = new FakeSource();
     source.has(TOPIC, [1, 1]);
     source.limits = limits({ timestampType: 'CreateTime', timestampBeforeMaxMs: HOUR_MS });
@@ -470,15 +471,15 @@ const SILENT_LIMITS: readonly (readonly [string, Partial<TopicLimits>, 'received
     'received',
   ],
   [
-    'a topic that stamps the records itself',
+    'a topic whose broker sets the timestamps',
     { timestampType: 'LogAppendTime', timestampBeforeMaxMs: 1000 },
     'received',
   ],
-  ['the time of sending', { timestampType: 'CreateTime', timestampBeforeMaxMs: 1000 }, 'sent'],
-  ['a broker that does not tell', {}, 'received'],
+  ['KAFKA_TIMESTAMP=sent', { timestampType: 'CreateTime', timestampBeforeMaxMs: 1000 }, 'sent'],
+  ['a broker that does not tell the limits', {}, 'received'],
 ];
 for (const [what, values, timestamp] of SILENT_LIMITS) {
-  test(`nothing is warned of with ${what}`, async (t) => {
+  test(`there is no warning with ${what}`, async (t) => {
     const source = new FakeSource();
     source.has(TOPIC, [1, 1]);
     source.limits = limits(values);
@@ -488,7 +489,7 @@ for (const [what, values, timestamp] of SILENT_LIMITS) {
   });
 }
 
-test('a topic that takes no timestamp from a clock that is a little fast is warned of', async (t) => {
+test('there is a warning about a topic that refuses timestamps of a slightly fast clock', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   source.limits = limits({ timestampType: 'CreateTime', timestampAfterMaxMs: 1000 });
@@ -497,7 +498,7 @@ test('a topic that takes no timestamp from a clock that is a little fast is warn
   assert.match(made.messages(WARNING).join(), /1s ahead.*message\.timestamp\.after\.max\.ms/);
 });
 
-test('a topic that is compacted is warned of', async (t) => {
+test('there is a warning about a compacted topic', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   source.limits = limits({ cleanupPolicy: 'compact,delete' });
@@ -506,7 +507,7 @@ test('a topic that is compacted is warned of', async (t) => {
   assert.match(made.messages(WARNING).join(), /readings is compacted.*cleanup\.policy=delete/);
 });
 
-test('of two refreshers of one cluster only one warns of the topic', async (t) => {
+test('of two refreshers of one cluster only one warns about the topic', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 1]);
   source.limits = limits({ timestampBeforeMaxMs: 1000, maxMessageBytes: 4000 });
@@ -517,11 +518,11 @@ test('of two refreshers of one cluster only one warns of the topic', async (t) =
   assert.equal(second.batcher.maxMessageBytes, 4000);
 });
 
-// --- topics for others ---
+// --- other topics ---
 
 const ALARMS = { topic: 'alarms', partitions: 1, replicationFactor: -1 };
 
-test('a topic for others is created once Kafka is there, also if it was not ready at first', async (t) => {
+test('another topic is created when Kafka can be reached', async (t) => {
   const source = new FakeSource();
   const abort = new AbortController();
   t.after(() => abort.abort());
@@ -539,7 +540,7 @@ test('a topic for others is created once Kafka is there, also if it was not read
   assert.deepEqual(source.created, [ALARMS]);
 });
 
-test('a topic for others that may not be created is said once and given up in the end', async (t) => {
+test('another topic that may not be created is reported once and given up in the end', async (t) => {
   const source = new FakeSource();
   source.onCreate = () => 'POLICY_VIOLATION';
   const abort = new AbortController();
@@ -552,7 +553,7 @@ test('a topic for others that may not be created is said once and given up in th
   assert.ok(source.created.length > 10 && source.created.length < 100);
 });
 
-test('nothing is asked for after close', async () => {
+test('nothing is asked after close', async () => {
   const source = new FakeSource();
   source.has(TOPIC, [1, 2]);
   source.unreachable.set(2, never);

@@ -1,4 +1,4 @@
-// Answers that take something away from a topic: which of them are believed, when, and what goes on until then.
+// Answers by which a topic is gone or has lost partitions: when they are believed, and what happens until then.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ClusterError, type TopicMetadata } from '../../../src/kafka/client/kafka-client.ts';
@@ -21,7 +21,7 @@ const answer = (partitions: number, from: number | undefined, brokers: readonly 
   brokers,
 });
 
-/** A doubt with a clock of its own, after an answer of six partitions that named these brokers. */
+/** A TopicDoubt with its own clock, after an answer with six partitions and these brokers. */
 function doubtAfter(brokers: readonly number[]) {
   let now = 0;
   const doubt = new TopicDoubt(TOPIC, TIMING, () => now);
@@ -39,7 +39,7 @@ function doubtAfter(brokers: readonly number[]) {
   };
 }
 
-// --- what is enough ---
+// --- evidence ---
 
 test('fewer partitions are believed at the third answer in a row, if a second broker gave one of them', () => {
   const { fewer } = doubtAfter([1, 2, 3]);
@@ -52,33 +52,33 @@ test('three answers within a second are not enough', () => {
   assert.equal(fewer(1_000, 1), 'believed');
 });
 
-test('what one of several brokers says of fewer partitions is never believed, until a second one says it too', () => {
+test('fewer partitions named by one of several brokers are believed only after a second broker names them', () => {
   const { fewer } = doubtAfter([1, 2, 3]);
   for (const atMs of [0, 500]) assert.equal(fewer(atMs, 1), 'doubted');
   for (const atMs of [1_000, 60_000, 24 * 3_600_000]) assert.equal(fewer(atMs, 1), 'one-broker');
   assert.equal(fewer(25 * 3_600_000, 3), 'believed');
 });
 
-test('a broker that cannot be told from the others is no second one', () => {
+test('an unknown broker does not count as a second one', () => {
   const { fewer } = doubtAfter([1, 2]);
   assert.deepEqual([fewer(0, 1), fewer(600, undefined), fewer(5_000, undefined)].at(-1), 'one-broker');
   assert.equal(fewer(6_000, 2), 'believed');
 });
 
-test('the only broker of a cluster is believed after three answers over a second', () => {
+test('the only broker of a cluster is believed after three answers within one second or more', () => {
   const { fewer } = doubtAfter([1]);
   assert.deepEqual([fewer(0, 1), fewer(999, 1), fewer(999, 1)], ['doubted', 'doubted', 'doubted']);
   assert.equal(fewer(1_000, 1), 'believed');
 });
 
-test('a broker that names only itself, though there were others, is believed after 30 s', () => {
+test('a broker that names only itself, although there were others, is believed after 30 s', () => {
   const { fewer } = doubtAfter([1, 2]);
   for (const atMs of [0, 500]) fewer(atMs, 1, [1]);
   assert.equal(fewer(29_999, 1, [1]), 'one-broker');
   assert.equal(fewer(30_000, 1, [1]), 'believed');
 });
 
-test('an answer with the former number in between begins the count again, and so does another number', () => {
+test('an answer with the former number of partitions starts the count again, and so does a third number', () => {
   const { doubt, fewer } = doubtAfter([1, 2]);
   for (const [atMs, from] of [
     [0, 1],
@@ -96,7 +96,7 @@ test('an answer with the former number in between begins the count again, and so
   assert.equal(fewer(3_500, 1), 'doubted');
 });
 
-test('a topic is taken for gone after 5 s if two brokers say so, and after 30 s if one does', () => {
+test('a topic is believed to be gone after 5 s of answers of two brokers, or 30 s of one', () => {
   const two = doubtAfter([1, 2]);
   assert.deepEqual([two.missing(0, 1), two.missing(4_999, 2), two.missing(5_000, 1)].at(-1), 'believed');
   const one = doubtAfter([1, 2]);
@@ -104,7 +104,7 @@ test('a topic is taken for gone after 5 s if two brokers say so, and after 30 s 
   assert.equal(one.missing(30_000, 1), 'believed');
 });
 
-// --- what the refresher makes of it ---
+// --- the refresher meanwhile ---
 
 /** A topic of six partitions on brokers 1 to 3. */
 function threeBrokers(): FakeSource {
@@ -129,19 +129,19 @@ const isResolved = ({ refresher }: Stage) =>
 const isAsked = (source: FakeSource, times: number) =>
   waitFor(`Kafka is asked ${times} times`, () => source.asked.length >= times);
 
-/** These brokers answer as if the topic had the leaders [1, 1]. */
+/** Lets these brokers answer with two partitions. */
 function namesTwo(source: FakeSource, who: (broker: number | undefined) => boolean): void {
   const leaders = (from: number | undefined) => (who(from) ? [1, 1] : [1, 2, 3, 1, 2, 3]);
   source.topics.set(TOPIC, (from) => ({ errorCode: 0, leaders: leaders(from), clusterId: 'cluster-a' }));
 }
 
-test('brokers that have not named fewer partitions are asked next, and the log names those that did', async (t) => {
+test('brokers that have not given the doubted answer are asked next, and the log names those that have', async (t) => {
   const source = threeBrokers();
   const made = await resolved(t, source);
   namesTwo(source, () => true);
   const before = source.answeredBy.length;
   made.refresher.refresh('test');
-  await waitFor('they are believed', () => made.batcher.partitions === 2);
+  await waitFor('the answers are believed', () => made.batcher.partitions === 2);
   assert.deepEqual(source.answeredBy.slice(before), [1, 2, 3]);
   assert.equal(source.wasDoubted, true);
   assert.deepEqual(made.adopted, [6, 2]);
@@ -150,7 +150,7 @@ test('brokers that have not named fewer partitions are asked next, and the log n
   assert.deepEqual((said as unknown as { brokers: number[] }).brokers, [1, 2, 3]);
 });
 
-test('one broker with old metadata changes nothing: the next one is asked, and takes the doubt away', async (t) => {
+test('one broker with old metadata changes nothing: the next broker is asked, and ends the doubt', async (t) => {
   const source = threeBrokers();
   const made = await resolved(t, source);
   namesTwo(source, (from) => from === 1);
@@ -166,7 +166,7 @@ test('one broker with old metadata changes nothing: the next one is asked, and t
   assert.deepEqual(made.messages(WARNING), []);
 });
 
-test('if only one of three brokers answers, its partitions are delivered, the others are kept, and it is said', async (t) => {
+test('if only one of three brokers answers, its partitions are delivered, and the others are kept and reported', async (t) => {
   const source = threeBrokers();
   const made = await resolved(t, source);
   source.answering = [2];
@@ -174,7 +174,7 @@ test('if only one of three brokers answers, its partitions are delivered, the ot
     /broker 2 names only 2 of the 6 partitions of readings, and no other broker \(1, 3\) answers.* from 2 on are kept/;
   source.topics.set(TOPIC, { errorCode: 0, leaders: [2, 2], clusterId: 'cluster-a' });
   made.refresher.refresh('test');
-  await waitFor('it is said', () => message.test(made.refresher.problem ?? ''));
+  await waitFor('the doubt is reported', () => message.test(made.refresher.problem ?? ''));
   assert.equal(made.refresher.isPartial, true);
   await isAsked(source, source.asked.length + 10);
   assert.deepEqual([...new Set(made.adopted)], [6]);
@@ -183,27 +183,27 @@ test('if only one of three brokers answers, its partitions are delivered, the ot
   assert.equal(warnings.length, 1);
   assert.match(warnings[0] ?? '', /^Kafka cannot be used in full: .*make another broker reachable from here/);
 
-  // A second broker is back, and says the same.
+  // A second broker is back and gives the same answer.
   source.answering = [2, 3];
-  await waitFor('it is believed', () => made.batcher.partitions === 2);
+  await waitFor('the answer is believed', () => made.batcher.partitions === 2);
   await isResolved(made);
   assert.deepEqual(made.handed.at(-1)?.leaders, [2, 2]);
 });
 
-test('if the second broker does not say the same, nothing has changed', async (t) => {
+test('if the second broker names all partitions, nothing has changed', async (t) => {
   const source = threeBrokers();
   const made = await resolved(t, source);
   source.answering = [2];
   namesTwo(source, (from) => from === 2);
   made.refresher.refresh('test');
-  await waitFor('it is said', () => made.refresher.isPartial);
+  await waitFor('the doubt is reported', () => made.refresher.isPartial);
   source.answering = [2, 3];
   await isResolved(made);
   assert.deepEqual([...new Set(made.adopted)], [6]);
   assert.deepEqual(made.handed.at(-1)?.leaders, [1, 2, 3, 1, 2, 3]);
 });
 
-test('fewer partitions than an earlier process was told are doubted, and if it was told none, nothing is', async (t) => {
+test('fewer partitions than an earlier process knew are doubted; if it knew none, nothing is doubted', async (t) => {
   const leaders = [1, 1];
   for (const [partitionsBefore, asked] of [
     [6, 3],
@@ -222,7 +222,7 @@ test('fewer partitions than an earlier process was told are doubted, and if it w
   }
 });
 
-test('another cluster is believed at once, also if it has no producer id to give at first', async (t) => {
+test('another cluster is believed at once, even if it gives no producer id at first', async (t) => {
   const source = threeBrokers();
   const made = await resolved(t, source);
   const { initProducerId } = source;
@@ -236,7 +236,7 @@ test('another cluster is believed at once, also if it has no producer id to give
   source.answering = [1];
   source.has(TOPIC, [1, 1]);
   made.refresher.refresh('test');
-  await waitFor('it is believed', () => made.batcher.partitions === 2);
+  await waitFor('the answer is believed', () => made.batcher.partitions === 2);
   assert.deepEqual([tries, made.adopted], [2, [6, 2]]);
   assert.deepEqual(
     made.messages(WARNING).filter((msg) => msg.includes('deleted it')),
@@ -245,39 +245,39 @@ test('another cluster is believed at once, also if it has no producer id to give
   assert.equal(source.wasDoubted, false);
 });
 
-test('a topic without partitions is not taken for one', async (t) => {
+test('a topic without partitions is not adopted', async (t) => {
   const source = new FakeSource();
   source.has(TOPIC, []);
   const made = stage(source);
   t.after(() => made.refresher.close());
   made.refresher.start();
-  await waitFor('it is said', () => made.refresher.problem?.includes('has no partitions yet'));
+  await waitFor('the problem is reported', () => made.refresher.problem?.includes('has no partitions yet'));
   assert.deepEqual(made.adopted, []);
   source.has(TOPIC, [1]);
   await isResolved(made);
 });
 
-test('a topic that only one of three brokers misses is not created', async (t) => {
+test('a topic that only one of three brokers does not know is not created', async (t) => {
   const source = threeBrokers();
   const made = await resolved(t, source);
   source.answering = [3];
   const gone = { errorCode: UNKNOWN_TOPIC, leaders: [], clusterId: 'cluster-a' };
   source.topics.set(TOPIC, gone);
   made.refresher.refresh('test');
-  await waitFor('it is said', () =>
+  await waitFor('the doubt is reported', () =>
     made.refresher.problem?.includes('vanished (UNKNOWN_TOPIC_OR_PARTITION), says broker 3, and no other'),
   );
   await isAsked(source, source.asked.length + 10);
   assert.deepEqual(source.created, []);
-  // Brokers that still answer know it.
+  // Another broker knows the topic.
   source.topics.set(TOPIC, (from) =>
     from === 3 ? gone : { errorCode: 0, leaders: [1, 2, 3, 1, 2, 3], clusterId: 'cluster-a' },
   );
   source.answering = [3, 1];
   await isResolved(made);
   assert.deepEqual(source.created, []);
-  // And when a second one misses it as well, it is gone.
+  // When a second broker does not know it either, the topic is gone.
   source.topics.delete(TOPIC);
   made.refresher.refresh('test');
-  await waitFor('it is created', () => source.created.length === 1);
+  await waitFor('the topic is created', () => source.created.length === 1);
 });

@@ -1,13 +1,14 @@
+// The table of error codes: names, remedies and classes. test/kafka/java compares it with the Java client.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KAFKA_ERRORS, kafkaError, type Outcome } from '../../../src/kafka/wire/errors.ts';
 
-test('no two codes have one name, so no row was copied and left', () => {
+test('no two codes have the same name', () => {
   const names = [...KAFKA_ERRORS.values()].map(({ name }) => name);
   assert.equal(new Set(names).size, names.length);
 });
 
-test('a code that will not go away by itself says what to do, in one sentence', () => {
+test('every code of class topic has a remedy, and each remedy is one sentence', () => {
   for (const { name, outcome, remedy } of KAFKA_ERRORS.values()) {
     if (outcome === 'topic') assert.ok(remedy, name);
     if (remedy === undefined) continue;
@@ -49,7 +50,7 @@ for (const [outcome, names] of CHOSEN) {
   });
 }
 
-test('a code that no table knows yet is tried again and named by its number', () => {
+test('an unknown code is of class retry and named by its number', () => {
   for (const code of [134, 999, 32_767, -2]) {
     const { name, outcome, remedy } = kafkaError(code);
     assert.equal(outcome, 'retry');

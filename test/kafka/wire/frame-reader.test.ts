@@ -1,3 +1,4 @@
+// Frames from a byte stream that is cut anywhere, and frames that are too large.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FrameReader } from '../../../src/kafka/wire/frame-reader.ts';
@@ -22,7 +23,7 @@ function read(chunks: readonly Buffer[], maxFrames = Infinity) {
   return { bodies, tooLarge: tooLarge.filter((size) => size !== undefined) };
 }
 
-test('frames are the same however the bytes are cut', () => {
+test('frames are the same wherever the byte stream is cut', () => {
   const expected = ['first', '', 'x', 'second one', 'y'.repeat(LIMIT), ''];
   const stream = Buffer.concat([...expected, 'last'].map(frameOf));
   for (const step of [1, 2, 3, 4, 5, 7, 64, stream.length]) {
@@ -40,7 +41,7 @@ test('a frame that lies in one chunk is not copied', () => {
   });
 });
 
-test('a frame as large as the limit is read, a larger one is not waited for', () => {
+test('a frame of the limit is read, a larger one is refused at its size', () => {
   assert.equal(read([frameOf('z'.repeat(LIMIT))]).bodies.length, 1);
   const larger = frameOf('z'.repeat(LIMIT + 1));
   assert.deepEqual(read([frameOf('good'), larger.subarray(0, 4)]), {
@@ -51,6 +52,6 @@ test('a frame as large as the limit is read, a larger one is not waited for', ()
   assert.deepEqual(read([negative]), { bodies: [], tooLarge: [-2] });
 });
 
-test('nothing is read after a frame that ended the connection', () => {
+test('nothing is read after onFrame has returned false', () => {
   assert.deepEqual(read([Buffer.concat([frameOf('bad'), frameOf('next')])], 1).bodies, ['bad']);
 });

@@ -1,8 +1,10 @@
+// The bytes of Produce requests and responses, written out by hand.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeProduceResponse, encodeProduceRequest } from '../../../src/kafka/wire/produce-request.ts';
+import { int16, int32, int64, text } from '../client/scripted-broker.ts';
 
-test('a produce request is the frame of version 7', () => {
+test('a Produce request is encoded as version 7', () => {
   const batches = [
     { partition: 3, bytes: Buffer.from('first batch') },
     { partition: 0, bytes: Buffer.from('second') },
@@ -16,12 +18,10 @@ test('a produce request is the frame of version 7', () => {
     int32(frame.length - 4),
     int16(0, 7),
     int32(77),
-    int16(2),
-    Buffer.from('me'),
+    text('me'),
     int16(-1, -1),
     int32(1500, 1),
-    int16(3),
-    Buffer.from('tö'),
+    text('tö'),
     int32(2),
     int32(3, 11),
     Buffer.from('first batch'),
@@ -31,7 +31,7 @@ test('a produce request is the frame of version 7', () => {
   assert.deepEqual(frame, expected);
 });
 
-test('a small request is one buffer; a large one has the batches’ own in it, and the same bytes', () => {
+test('a small request is one buffer, and a large one contains the buffers of its batches', () => {
   const requestOf = (...sizes: readonly number[]) => {
     const batches = sizes.map((size, partition) => ({ partition, bytes: Buffer.alloc(size, partition + 1) }));
     return {
@@ -57,16 +57,11 @@ test('a small request is one buffer; a large one has the batches’ own in it, a
   }
 });
 
-test('an answer is taken apart by partition, and what it says of other topics is not ours', () => {
+test('a response is decoded by partition, without other topics', () => {
   const partition = (index: number, code: number, offset: bigint) =>
     Buffer.concat([int32(index), int16(code), int64(offset), int64(-1n), int64(0n)]);
   const topic = (name: string, ...partitions: Buffer[]) =>
-    Buffer.concat([
-      int16(Buffer.byteLength(name)),
-      Buffer.from(name),
-      int32(partitions.length),
-      ...partitions,
-    ]);
+    Buffer.concat([text(name), int32(partitions.length), ...partitions]);
   const body = Buffer.concat([
     int32(2),
     topic('other', partition(0, 0, 5n), partition(1, 0, 6n)),
@@ -82,21 +77,3 @@ test('an answer is taken apart by partition, and what it says of other topics is
   });
   assert.deepEqual(decodeProduceResponse(body, 'absent', 7).partitions, []);
 });
-
-function int16(...values: number[]): Buffer {
-  const bytes = Buffer.alloc(2 * values.length);
-  for (const [i, value] of values.entries()) bytes.writeInt16BE(value, 2 * i);
-  return bytes;
-}
-
-function int32(...values: number[]): Buffer {
-  const bytes = Buffer.alloc(4 * values.length);
-  for (const [i, value] of values.entries()) bytes.writeInt32BE(value, 4 * i);
-  return bytes;
-}
-
-function int64(value: bigint): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigInt64BE(value);
-  return bytes;
-}

@@ -1,12 +1,12 @@
-// What a topic takes, out of its settings (https://kafka.apache.org/documentation/#topicconfigs).
+// Reads a topic's limits out of its settings (https://kafka.apache.org/documentation/#topicconfigs). It asks no broker.
 
 export interface TopicLimits {
   readonly maxMessageBytes: number | undefined;
   readonly timestampType: 'CreateTime' | 'LogAppendTime' | undefined;
-  /** How far a record's time may lie before the broker's, milliseconds; undefined = no limit. */
+  /** How far a record's timestamp may lie before the broker's clock, milliseconds; undefined = no limit. */
   readonly timestampBeforeMaxMs: number | undefined;
   readonly timestampAfterMaxMs: number | undefined;
-  /** Brokers before 3.6 have one setting for both directions, message.timestamp.difference.max.ms. */
+  /** Brokers before 3.6 have one setting for both directions. */
   readonly hasOneTimestampLimit: boolean;
   readonly cleanupPolicy: string | undefined;
 }
@@ -15,7 +15,7 @@ const MAX_MESSAGE_BYTES = 'max.message.bytes';
 const TIMESTAMP_TYPE = 'message.timestamp.type';
 export const BEFORE_MAX = 'message.timestamp.before.max.ms';
 export const AFTER_MAX = 'message.timestamp.after.max.ms';
-/** Both directions; the only one before Kafka 3.6, gone with 4.0. */
+/** Limit for both directions: the only one before Kafka 3.6, removed in 4.0. */
 export const DIFFERENCE_MAX = 'message.timestamp.difference.max.ms';
 const CLEANUP_POLICY = 'cleanup.policy';
 
@@ -28,7 +28,7 @@ export const TOPIC_LIMIT_NAMES = [
   CLEANUP_POLICY,
 ] as const;
 
-/** By name: a broker may answer in any order, and leaves out what it does not know. */
+/** @param entries in any order. A broker leaves out settings that it does not know */
 export function topicLimits(
   entries: readonly { readonly configName: string; readonly configValue: string | null }[],
 ): TopicLimits {
@@ -47,7 +47,7 @@ export function topicLimits(
   };
 }
 
-/** Kafka says "no limit" with the largest 64-bit number. */
+/** Kafka's largest 64-bit number means "no limit". */
 function limit(value: string | undefined): number | undefined {
   const number = value === undefined || value === '' ? Number.NaN : Number(value);
   return Number.isSafeInteger(number) ? number : undefined;

@@ -1,8 +1,9 @@
+// The version that is chosen for each request, with brokers of several releases.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type ApiName, chooseVersion } from '../../../src/kafka/client/api-versions.ts';
 import { ClusterError } from '../../../src/kafka/client/cluster-error.ts';
-import { type ApiName, chooseVersion } from '../../../src/kafka/wire/api-versions.ts';
-import { RELEASES } from '../client/scripted-broker.ts';
+import { RELEASES } from './scripted-broker.ts';
 
 const versions = (ranges: Readonly<Record<number, readonly [number, number]>>) =>
   Object.fromEntries(
@@ -12,7 +13,7 @@ const choose = (ranges: Readonly<Record<number, readonly [number, number]>>, api
   chooseVersion(versions(ranges), api, '10.0.0.1:9092');
 
 for (const [release, ranges] of Object.entries(RELEASES)) {
-  test(`with Kafka ${release} every request has a version, the newest that both sides have`, () => {
+  test(`with Kafka ${release} every request gets the newest version that both sides support`, () => {
     const chosen = (
       ['Produce', 'Metadata', 'CreateTopics', 'InitProducerId', 'DescribeConfigs'] as const
     ).map((api) => choose(ranges, api));
@@ -20,13 +21,13 @@ for (const [release, ranges] of Object.entries(RELEASES)) {
   });
 }
 
-test('an older broker gets the newest version that it has, down to the first with today’s record batches', () => {
+test('an older broker gets its newest version of Produce, down to the first with record batches of magic 2', () => {
   assert.equal(choose({ 0: [0, 5] }, 'Produce'), 5);
   assert.equal(choose({ 0: [0, 3] }, 'Produce'), 3);
   assert.equal(choose({ 0: [7, 20] }, 'Produce'), 7);
 });
 
-test('a broker without a version that we have is told apart, with what it has, what we need and what to do', () => {
+test('the error of a broker without a common version names its versions, ours and what to do', () => {
   const refusal = (ranges: Readonly<Record<number, readonly [number, number]>>, text: RegExp) =>
     assert.throws(
       () => choose(ranges, 'Produce'),

@@ -1,8 +1,8 @@
-// Which version of each request we speak with a broker: the newest one that both sides have. The broker's
-// ApiVersions answer says what it has (https://kafka.apache.org/protocol#The_Messages_ApiVersions).
-import { ClusterError } from '../client/cluster-error.ts';
+// Chooses the version of each request to a broker: the newest that both sides support. The broker's ApiVersions answer
+// lists its versions (https://kafka.apache.org/protocol#The_Messages_ApiVersions).
+import { ClusterError } from './cluster-error.ts';
 
-/** By API key, as the broker's ApiVersions answer has it. */
+/** By API key, from the broker's ApiVersions answer. */
 export type BrokerVersions = Readonly<
   Record<number, { readonly minVersion: number; readonly maxVersion: number } | undefined>
 >;
@@ -14,9 +14,9 @@ interface Api {
 }
 
 /**
- * Our range of each request. The lower ends are those of Kafka 0.11: Produce 3 is the first that carries today's
- * record batches, Metadata 4 the first that can forbid a broker to create the topic by itself. The upper ends are
- * kafkajs's, except for Produce: 7 is the first that may carry zstd, and what later versions add is not used.
+ * Our range for each request. The lower ends are those of Kafka 0.11: Produce 3 is the first version with record batches
+ * of magic 2, and Metadata 4 the first that can forbid a broker to create the topic by itself. The upper ends are those
+ * of kafkajs, except for Produce: 7 is the first version that may carry zstd, and we need nothing that came later.
  */
 const APIS = {
   Produce: { key: 0, min: 3, max: 7 },
@@ -29,7 +29,6 @@ const APIS = {
 export type ApiName = keyof typeof APIS;
 
 /**
- * The version of this request to use with the broker.
  * @param address host:port, for the message
  * @throws ClusterError UNSUPPORTED if the broker and we have no version in common
  */

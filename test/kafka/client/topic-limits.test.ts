@@ -1,13 +1,14 @@
+// Reading a topic's limits out of its settings, for brokers before and after Kafka 3.6.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { topicLimits } from '../../../src/kafka/topics/topic-limits.ts';
+import { topicLimits } from '../../../src/kafka/client/topic-limits.ts';
 import { limitWarnings } from '../../../src/kafka/topics/topic-warnings.ts';
 
 const NO_LIMIT = '9223372036854775807';
 const limits = (entries: Readonly<Record<string, string | null>>) =>
   topicLimits(Object.entries(entries).map(([configName, configValue]) => ({ configName, configValue })));
 
-test('a topic’s limits are found by their names, in whatever order the broker names them', () => {
+test('limits are found by their names, in any order', () => {
   const expected = {
     maxMessageBytes: 2000,
     timestampType: 'LogAppendTime',
@@ -28,7 +29,7 @@ test('a topic’s limits are found by their names, in whatever order the broker 
   assert.deepEqual(limits(Object.fromEntries(entries.toReversed())), expected);
 });
 
-test('the largest 64-bit number is no limit, nor is a value that is missing or kept from us', () => {
+test('the largest 64-bit number, a missing value and a hidden one mean no limit', () => {
   const unlimited = limits({
     'message.timestamp.before.max.ms': NO_LIMIT,
     'message.timestamp.after.max.ms': '',
@@ -44,7 +45,7 @@ test('the largest 64-bit number is no limit, nor is a value that is missing or k
   });
 });
 
-test('before Kafka 3.6 one setting limits a record’s time in both directions', () => {
+test('before Kafka 3.6 one setting limits timestamps in both directions', () => {
   const old = limits({ 'message.timestamp.difference.max.ms': '5000' });
   assert.deepEqual([old.timestampBeforeMaxMs, old.timestampAfterMaxMs], [5000, 5000]);
   const [warning] = limitWarnings(
