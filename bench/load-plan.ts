@@ -1,4 +1,4 @@
-// The plan of an ordinary load, as `sluice load` would make it of its defaults, for scripts that run one.
+// Makes the plan of a load with the defaults of `sluice load`, for the commands of the bench that run one.
 import type { LoadPlan } from '../load/plan.ts';
 
 const MAX_DEFAULT_ZIPCODES = 1000;
@@ -6,7 +6,7 @@ const MAX_DEFAULT_ZIPCODES = 1000;
 export type PlanOptions = Pick<LoadPlan, 'target' | 'connections' | 'rate' | 'durationMs'> &
   Partial<LoadPlan>;
 
-/** Devices that ask for confirmations; nothing is read back unless `readBack` says so. */
+/** The devices ask for confirmations. The topic is read only if `readBack` is given. */
 export function ordinaryPlan(options: PlanOptions): LoadPlan {
   return {
     processes: 1,
@@ -33,7 +33,7 @@ export function ordinaryPlan(options: PlanOptions): LoadPlan {
   };
 }
 
-/** Read while the load runs, from a Kafka without encryption or login. */
+/** Reads the topic during the load, from a Kafka without encryption or login. */
 export const readLive = (bootstrap: string, topic: string): NonNullable<LoadPlan['readBack']> => ({
   brokers: bootstrap.split(','),
   topic,

@@ -1,14 +1,13 @@
-// npm run bench: what the built server takes and what a message costs it, against a real Kafka.
+// The command `npm run bench`: measures throughput and CPU cost of the built server against a real Kafka.
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { ownOrGivenKafka } from '../scripts/kafka/own-or-given.ts';
 import { KafkaUnavailableError } from '../scripts/kafka/runtime.ts';
 import { CODEC_NAMES } from '../src/kafka/batches/compression.ts';
 import { positive, setting } from './command/options.ts';
-import { runCommand } from './command/run-command.ts';
+import { runCommand, withKafka } from './command/run-command.ts';
 import { packageVersion } from './report/circumstances.ts';
 import type { Figures, ScenarioResult } from './report/columns.ts';
 import { type Comparison, compare } from './report/compare.ts';
@@ -47,7 +46,7 @@ interface CommandOptions {
 
 const EXIT_USAGE = 64;
 const MIN_REPORT_RUNS = 5;
-/** What `npm run docs` writes the pages from. */
+/** `npm run docs` writes the pages from this file. */
 const REPORT = new URL('../../docs/benchmarks.json', import.meta.url);
 const names = SCENARIOS.map(({ name }) => name);
 const kinds = new Map(SCENARIOS.map(({ name, kind }) => [name, kind]));
@@ -59,30 +58,30 @@ const program = new Command('npm run bench --')
       .argParser(scenarioName)
       .default([], 'all'),
   )
-  .option('--seconds <number>', 'about how long to measure each', positive, 5)
-  .option('--runs <number>', 'how often; the median counts', count, 1)
+  .option('--seconds <number>', 'approximate length of each measurement', positive, 5)
+  .option('--runs <number>', 'runs of each scenario; the median counts', count, 1)
   .option('--connections <number>', 'devices', count, 100)
   .addOption(new Option('--compression <codec>', 'KAFKA_COMPRESSION of the server').choices(CODEC_NAMES))
   .option('--env <NAME=VALUE>', 'a setting of the server; can be repeated', setting)
   .option('--seq', 'ask for the confirmation of every message, and wait for it', false)
-  .option('--profile', 'show where the CPU time goes; the costs are then too high', false)
+  .option('--profile', 'show where the CPU time goes; this raises the costs', false)
   .addOption(limitOption('--max', 'above'))
   .addOption(limitOption('--min', 'below'))
-  .option('--targets', 'fail where one of the targets of docs/benchmarks.md is missed', false)
+  .option('--targets', 'fail if a target of docs/benchmarks.md is missed', false)
   .option(
     '--compare <file>',
-    'fail if a figure is worse than in that file of --json, beyond noise; measures as that file was',
+    'fail if a figure is worse than in this file of --json, beyond noise; measures with the settings of the file',
   )
-  .option('--json <file>', 'write all figures there too')
-  .option('--from <file>', 'measure nothing: take the figures from that file of --json')
+  .option('--json <file>', 'also write all figures to this file')
+  .option('--from <file>', 'measure nothing; take the figures from this file of --json')
   .option(
     '--report',
-    'put what was measured into docs/benchmarks.json, from which `npm run docs` writes the pages',
+    'put the figures into docs/benchmarks.json, from which `npm run docs` writes the pages',
     false,
   )
   .addHelpText(
     'after',
-    `\nScenarios:\n${SCENARIOS.map((s) => `  ${s.name.padEnd(12)}${s.about}`).join('\n')}\nSpools lie below TMPDIR: a disk, where the figures are to mean one.`,
+    `\nScenarios:\n${SCENARIOS.map((s) => `  ${s.name.padEnd(12)}${s.about}`).join('\n')}\nSpools are written below TMPDIR. For figures of a disk, TMPDIR must be on a disk.`,
   )
   .action(bench);
 
@@ -96,7 +95,7 @@ await runCommand(program, interrupt.signal, [
 
 async function bench(given: CommandOptions): Promise<void> {
   if (given.report && given.from === undefined) checkReportable(given);
-  // Read first: a wrong name is to be known before minutes of measuring.
+  // Read first, so that a wrong name fails before minutes of measuring.
   const before = given.compare === undefined ? undefined : await readBenchFile(given.compare);
   const options = before === undefined ? given : measuredAs(before, given);
   const file = options.from === undefined ? await measureAll(options) : await readBenchFile(options.from);
@@ -115,7 +114,7 @@ async function bench(given: CommandOptions): Promise<void> {
   if (options.report) await report(file);
 }
 
-/** Figures can only be compared if they were measured in the same way, so the file decides how unless it is said. */
+/** Only figures with the same settings can be compared, so settings of the file replace the defaults. */
 function measuredAs({ settings }: BenchFile, options: CommandOptions): CommandOptions {
   const isDefault = (name: keyof CommandOptions) => program.getOptionValueSource(name) === 'default';
   return {
@@ -128,11 +127,11 @@ function measuredAs({ settings }: BenchFile, options: CommandOptions): CommandOp
 function checkReportable({ runs, profile }: CommandOptions): void {
   if (runs >= MIN_REPORT_RUNS && !profile) return;
   throw new BenchFileError(
-    `a report is of at least ${MIN_REPORT_RUNS} runs of each scenario, and not profiled`,
+    `a report needs at least ${MIN_REPORT_RUNS} runs of each scenario, without --profile`,
   );
 }
 
-/** What was measured takes the place of the same scenarios; the others stay where they were measured alike. */
+/** Replaces the measured scenarios in the file. The others stay if they were measured with the same settings. */
 async function report(file: BenchFile): Promise<void> {
   const all = names.every((name) => file.results.some((result) => result.name === name));
   const merged = all ? file : mergeFiles(await readBenchFile(fileURLToPath(REPORT)), file);
@@ -141,31 +140,27 @@ async function report(file: BenchFile): Promise<void> {
 }
 
 function tell({ regressions, compared, ratiosOnly }: Comparison, name: string): readonly string[] {
-  const which = ratiosOnly ? 'another machine, so of ratios alone' : 'the same machine';
+  const which = ratiosOnly ? 'another machine, so only ratios' : 'the same machine';
   console.log(`compared with ${name} (${which}): ${compared} figures, ${regressions.length} worse`);
   for (const regression of regressions) console.error(`REGRESSION  ${regression}`);
   return regressions;
 }
 
-async function measureAll(options: CommandOptions): Promise<BenchFile> {
+function measureAll(options: CommandOptions): Promise<BenchFile> {
   const at = new Date().toISOString();
-  const { bootstrap, about, stop } = await ownOrGivenKafka();
-  try {
-    interrupt.signal.throwIfAborted();
+  return withKafka(interrupt.signal, async ({ bootstrap, about }) => {
     const results = await runAll(options, bootstrap);
     const { seconds, runs, connections, seq } = options;
     const settings = { seconds, runs, connections, seq, env: serverSettings(options) };
     return { at, version: packageVersion(), kafka: about, machine: thisMachine(), settings, results };
-  } finally {
-    await stop();
-  }
+  });
 }
 
 function serverSettings({ env, compression }: CommandOptions): Record<string, string> {
   return { ...env, ...(compression !== undefined && { KAFKA_COMPRESSION: compression }) };
 }
 
-/** A run of each scenario, then the next of each, so that a slow minute of the machine meets all alike. */
+/** The scenarios take turns, so that a slow minute of the machine affects all of them. */
 async function runAll(options: CommandOptions, bootstrap: string): Promise<ScenarioResult[]> {
   const { scenario: chosen, seconds, runs, connections, seq, profile } = options;
   const wanted = SCENARIOS.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
@@ -195,7 +190,7 @@ async function runAll(options: CommandOptions, bootstrap: string): Promise<Scena
 }
 
 function limitOption(flag: '--max' | '--min', side: string): Option {
-  const about = `fail where the median is ${side}, such as batch.multiple=5; can be repeated`;
+  const about = `fail if the median is ${side} it, such as batch.multiple=5; can be repeated`;
   return new Option(`${flag} <scenario.figure=number>`, about)
     .argParser((text: string, before: readonly Limit[]) => {
       try {
@@ -208,12 +203,12 @@ function limitOption(flag: '--max' | '--min', side: string): Option {
 }
 
 function scenarioName(name: string, before: readonly string[]): string[] {
-  if (!names.includes(name)) throw new InvalidArgumentError(`It is one of ${names.join(', ')}.`);
+  if (!names.includes(name)) throw new InvalidArgumentError(`allowed: ${names.join(', ')}.`);
   return [...before, name];
 }
 
 function count(text: string): number {
   const value = positive(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError('It is a whole number.');
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('allowed: a whole number.');
   return value;
 }

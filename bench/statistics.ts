@@ -1,4 +1,4 @@
-// The small statistics of the bench.
+// Median and percentiles for the bench.
 
 export interface LatencySummary {
   /** All in milliseconds. */
@@ -14,12 +14,12 @@ export function latencySummary(values: readonly number[]): LatencySummary {
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
 }
 
-/** Nearest rank: a value that was measured, never one between two. NaN where there is none. */
+/** The nearest rank, so always a measured value. NaN without values. */
 export function percentile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
-/** The middle value, or the mean of the two in the middle. NaN where there is none. */
+/** The middle value, or the mean of the two middle ones. NaN without values. */
 export function median(values: readonly number[]): number {
   const sorted = Float64Array.from(values).sort();
   const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;

@@ -1,6 +1,6 @@
-// Chance with a seed, so that a run can be repeated.
+// A seeded random generator, so that a run can be repeated.
 
-/** mulberry32 (public domain): from 0 to below 1. */
+/** Numbers from 0 to below 1, by mulberry32 (public domain). */
 export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {

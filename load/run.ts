@@ -1,5 +1,5 @@
-// One run of the load from its plan to its result: processes, connections, one phase of load or several steps,
-// confirmations, the topic read back.
+// One run of the load, from its plan to its result: starts the processes, opens the connections, loads, waits for the
+// confirmations and reads the topic back.
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { type LoadPlan, readingsOf, type Target } from './plan.ts';
@@ -12,33 +12,33 @@ import type { Verdict } from './verification/verifier.ts';
 
 export type Stage = 'connecting' | 'ramp' | 'load' | 'confirming' | 'closing' | 'reading back';
 
-/** What a display needs; asked for whenever it likes. */
+/** The state of a run, for a display. */
 export interface Progress {
   readonly stage: Stage;
-  /** Of the present phase of load, 0 to 1. */
+  /** How much of the phase of load has passed, from 0 to 1. */
   readonly share: number;
-  /** Messages a second that are asked for now. */
+  /** Messages a second; 0 = at full speed. */
   readonly rate: number;
   readonly totals: Totals;
 }
 
 export interface LoadHooks {
-  /** Called once, before the processes start. */
+  /** Called once, before the load begins. */
   started(progress: () => Progress): void;
   stepDone?(step: StepResult): void;
 }
 
-/** The load could not be begun; the text is for people. */
+/** The load could not begin. The message is for people. */
 export class LoadError extends Error {}
 
 const PROBE_TIMEOUT_MS = 5_000;
-/** So that all processes have heard of a phase when it begins. */
+/** A phase begins so much later, so that every process knows of it in time. */
 const LEAD_US = 50_000;
 const MAX_STEPS = 200;
-/** A step that fails is tried again: one hiccup of the machine is not the gateway's limit. */
+/** A failed step is tried again: one hiccup of the machine is not the gateway's limit. */
 const TRIES = 2;
 
-/** Ends early when `signal` is aborted, and judges what was sent until then. */
+/** If `signal` is aborted, the load ends early, and the result is about the messages sent so far. */
 export async function runLoad(plan: LoadPlan, hooks: LoadHooks, signal: AbortSignal): Promise<LoadResult> {
   await probe(plan.target);
   const run = new LoadRun(plan, signal);
@@ -50,7 +50,7 @@ class LoadRun {
   readonly #plan: LoadPlan;
   readonly #signal: AbortSignal;
   readonly #clock = new Clock();
-  // A letter first: `name=value` text would otherwise take some names for numbers.
+  // Begins with a letter: in `name=value` text the gateway would take some hexadecimal names for numbers.
   readonly #name = `r${randomBytes(4).toString('hex')}`;
   readonly #processes: LoadProcesses;
   #stage: Stage = 'connecting';
@@ -81,7 +81,7 @@ class LoadRun {
     const startedAt = new Date().toISOString();
     try {
       await this.#processes.setUp(this.#name, this.#clock);
-      // There was nothing to stop when it was aborted.
+      // Aborted before there was anything to stop.
       if (this.#signal.aborted) await this.#processes.stopEarly();
       if (this.#plan.rampMs === 0) await this.#processes.open();
       const outcome = this.#plan.step === undefined ? await this.#single() : await this.#steps(hooks);
@@ -197,7 +197,7 @@ interface Outcome {
   readonly highestRate?: number;
 }
 
-/** Rejects with LoadError where nobody listens. */
+/** Rejects with LoadError if nothing listens. */
 function probe({ host, port }: Target): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, timeout: PROBE_TIMEOUT_MS });

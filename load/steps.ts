@@ -1,18 +1,18 @@
-// Step until it breaks: the next rate, and whether a step passed.
+// Raising the rate in steps: the next rate, and whether a step passed.
 
 import type { LoadPlan, Step } from './plan.ts';
 import type { Counts } from './report/counters.ts';
 import { decisiveP99, type Latencies, lossUnknown, type StepResult } from './report/result.ts';
 import type { Verdict } from './verification/verifier.ts';
 
-/** Of what was due, so much must have been sent for the rate to be reached. */
+/** A step reaches its rate if so much of the due messages was sent. */
 const SENT_SHARE = 0.99;
 
 export interface StepFigures {
   readonly latencyMs: Latencies;
   readonly counts: Counts;
   readonly countsBefore: Counts;
-  /** Of all steps so far, and of all before this one; undefined where nothing is read back. */
+  /** Of all steps so far, and of all steps before this one. Undefined if the topic is not read. */
   readonly verdict: Verdict | undefined;
   readonly before: Verdict | undefined;
 }

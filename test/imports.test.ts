@@ -86,7 +86,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'load/command/options.ts',
   ],
   // It decompresses batches because it reads the topic back like any consumer.
-  load: ['protocol', 'config', 'kafka/batches/compression.ts', 'spool/crc32c.ts'],
+  load: ['protocol', 'config', 'kafka/batches/compression.ts', 'spool/crc32c.ts', 'server/limits.ts'],
 };
 
 /** The folders of src/kafka, and what each may import of the others. */

@@ -1,15 +1,16 @@
-// The end of every command that measures: an interrupt and what can be expected to go wrong are no stack traces.
+// Runs a measuring command and chooses its exit code. Interrupts and expected errors end without a stack trace.
 import type { Command } from 'commander';
+import { ownOrGivenKafka } from '../../scripts/kafka/own-or-given.ts';
 
 const EXIT_INTERRUPTED = 130;
 
-/** An error that the caller can do something about, its message all there is to tell. */
+/** An error that the user can correct. Its message is enough. */
 type Expected = new (...args: never[]) => Error;
 
 /**
- * Parses the command line and runs what it asks for.
- * @param interrupt aborted by a signal: whatever is thrown afterwards is its consequence
- * @param expected exit code by error; the rest are bugs or a broker that would not start, where the whole error helps
+ * Parses the command line and runs its action.
+ * @param interrupt aborted by a signal; an error after that is its consequence
+ * @param expected exit codes of expected errors; any other error is thrown with its stack
  */
 export async function runCommand(
   program: Command,
@@ -27,5 +28,18 @@ export async function runCommand(
     if (known === undefined) throw error;
     console.error((error as Error).message);
     process.exitCode = known[1];
+  }
+}
+
+type Kafka = Awaited<ReturnType<typeof ownOrGivenKafka>>;
+
+/** Runs `work` with the Kafka of KAFKA_BROKERS, or with a local one that ends afterwards. */
+export async function withKafka<T>(interrupt: AbortSignal, work: (kafka: Kafka) => Promise<T>): Promise<T> {
+  const kafka = await ownOrGivenKafka();
+  try {
+    interrupt.throwIfAborted();
+    return await work(kafka);
+  } finally {
+    await kafka.stop();
   }
 }

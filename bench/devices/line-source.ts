@@ -1,5 +1,5 @@
-// Where the load takes its lines from: encoded once, and afterwards only copied, with a line's own figures written over
-// the digits of the pool's. What the load costs is taken from the server here.
+// The source of the bench's lines. The pool is encoded once, and a line is a copy with its own digits: the load shares
+// the machine with the server, so it must use little CPU.
 import {
   linePool,
   POOL_LINES,
@@ -13,7 +13,7 @@ import {
 
 export class LineSource {
   readonly #bytes: Buffer;
-  /** Where each line begins, and where the last one ends. */
+  /** The start of each line, and the end of the last. */
   readonly #starts: readonly number[];
   readonly #seq: boolean;
   #next = 0;
@@ -28,18 +28,18 @@ export class LineSource {
 
   /**
    * The next lines, LF included. Without `seq` they are the pool's own bytes.
-   * @param firstSeq of the first of them, where they have one
+   * @param firstSeq the seq of the first line, if lines have one
    */
   take(lines: number, firstSeq: number): Buffer {
     const { block, first } = this.#take(lines);
     if (!this.#seq) return block;
-    // A copy, since the pool's bytes may still wait in another socket.
+    // A copy, because the pool's bytes may still wait in another socket.
     const own = Buffer.from(block);
     for (let index = 0; index < lines; index++) this.#writeSeq(own, first, index, firstSeq + index);
     return own;
   }
 
-  /** The next line of a pool that is stamped. @param seq where it has one */
+  /** The next line of a stamped pool. @param seq used if lines have one */
   takeStamped({ n, sentMs }: Stamp, seq: number): Buffer {
     const { block, first } = this.#take(1);
     const own = Buffer.from(block);
@@ -68,7 +68,7 @@ export class LineSource {
   }
 }
 
-/** @param value below 2 ** 31, which divides twice as fast */
+/** @param value below 2 ** 31: 32-bit division is twice as fast */
 function writeDigits(bytes: Buffer, offset: number, digits: number, value: number): void {
   let rest = value | 0;
   for (let at = offset + digits - 1; at >= offset; at--) {

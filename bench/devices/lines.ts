@@ -1,27 +1,27 @@
-// The lines that the bench sends: weather readings of about 170 bytes whose figures vary. The same seed gives
-// the same lines in every process, so that JSON.parse is measured on what the server gets.
+// The lines of the bench: weather readings of about 170 bytes with varying values. Every process makes the same lines,
+// so that JSON.parse is measured on the lines that the server gets.
 import { seededRandom } from '../../load/random.ts';
 
-/** Enough that a record batch rarely holds a line twice: repeats would flatter the compression. */
+/** So many that a record batch rarely holds a line twice. Repeats would compress too well. */
 export const POOL_LINES = 20_000;
-/** Ten digits from the first to the last, so that a number can be written over another in place. */
+/** Every seq has ten digits, so one can be written over another. */
 export const FIRST_SEQ = 1_000_000_000;
-/** Where the digits of `seq` begin in a line that has one. */
+/** Offset of the digits of `seq`. */
 export const SEQ_OFFSET = '{"type":"metrics","seq":'.length;
 export const SEQ_DIGITS = 10;
 
-/** A stamp's figures, by where their digits begin before the end of a line without LF. */
+/** Offsets of a stamp's digits, from the end of a line without LF. */
 export const STAMP_N_FROM_END = '0000000000,"sent_ms":0000000000000.000}}'.length;
 export const STAMP_MS_FROM_END = '0000000000000.000}}'.length;
 
 const SEED = 20_261_121;
 const FIRST_TIMESTAMP = Date.UTC(2026, 10, 21);
 
-/** What a line of the latency scenario carries to the consumer. */
+/** A line of the latency scenario carries this to the consumer. */
 export interface Stamp {
-  /** Number of the message over all connections; ten digits, from FIRST_SEQ. */
+  /** Number of the message over all connections, from FIRST_SEQ. */
   readonly n: number;
-  /** When it was due, in milliseconds since 1970 with fractions. */
+  /** When the message was due: milliseconds since 1970, with fractions. */
   readonly sentMs: number;
 }
 
@@ -39,7 +39,7 @@ export function linePool({ seq, stamped }: PoolOptions): string[] {
   });
 }
 
-/** One line without LF. `random` answers from 0 to below 1. */
+/** One line without LF. */
 function weatherLine(random: () => number, seq?: number, stamp?: Stamp): string {
   const figure = (low: number, high: number, digits: number) =>
     Number((low + random() * (high - low)).toFixed(digits));
@@ -55,6 +55,6 @@ function weatherLine(random: () => number, seq?: number, stamp?: Stamp): string 
     stamp === undefined ? { wind_direction: figure(0, 359, 0), rainfall: figure(0, 20, 1) } : { n: stamp.n };
   const head = seq === undefined ? { type: 'metrics' } : { type: 'metrics', seq };
   const line = JSON.stringify({ ...head, data: { ...common, ...rest } });
-  // Always three decimals, so that another time can be written over it in place.
+  // Always three decimals, so that another time can be written over it.
   return stamp === undefined ? line : `${line.slice(0, -2)},"sent_ms":${stamp.sentMs.toFixed(3)}}}`;
 }

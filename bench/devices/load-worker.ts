@@ -1,5 +1,5 @@
-// The load, in a process of its own: so many devices that write precomputed lines as fast as the server takes
-// them, or lines at a given rate. Every count it is asked for is sent exactly.
+// The process with the bench's devices. They send exactly the requested number of precomputed lines, at full speed or
+// at a rate.
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { serveCalls } from '../../load/processes/child.ts';
 import { type LatencySummary, latencySummary } from '../statistics.ts';
@@ -11,36 +11,36 @@ export interface LoadOptions {
   readonly port: number;
   readonly connections: number;
   readonly linesPerWrite: number;
-  /** Ask for confirmations; then `send` also waits for them. */
+  /** Ask for confirmations. Then `send` waits for them. */
   readonly seq: boolean;
-  /** With `seq`: a device has at most so many lines unconfirmed, at full speed. Absent: what its socket takes. */
+  /** With `seq`, at full speed: unconfirmed lines that a device may have. Absent: no limit but the socket's. */
   readonly window?: number | undefined;
-  /** False: the devices only connect, until `identify`. */
+  /** False: the devices stay silent until `identify`. */
   readonly identify?: boolean | undefined;
 }
 
 export interface SendOptions {
   readonly count: number;
-  /** Absent: as fast as taken. */
+  /** Absent: at full speed. */
   readonly perSecond?: number | undefined;
-  /** With a rate: each line carries the time at which it was due, for a consumer. */
+  /** With a rate: each line carries its due time, for a consumer. */
   readonly stamped?: boolean | undefined;
 }
 
 export interface SendResult {
   readonly count: number;
-  /** User and system, of this process. */
+  /** User and system time of this process. */
   readonly cpuSeconds: number;
-  /** With `seq` and a rate: from the time a line was due to its `stored`. */
+  /** With `seq` and a rate: from the due time of a line to its `stored`. */
   readonly storedMs?: LatencySummary;
 }
 
 export interface LoadCalls {
   connect(options: LoadOptions): Promise<void>;
-  /** Where `connect` left that out. */
+  /** After `connect` with `identify: false`. */
   identify(args: null): Promise<void>;
   send(options: SendOptions): Promise<SendResult>;
-  /** Begins to send at a rate, until `finishPaced`. */
+  /** Sends at a rate until `finishPaced`. */
   startPaced(options: { readonly perSecond: number }): Promise<void>;
   finishPaced(options: Record<string, never>): Promise<SendResult>;
 }
@@ -51,20 +51,20 @@ const TICK_MS = 1;
 const LOWEST_ZIPCODE = 10_000;
 const ZIPCODES = 90_000;
 const ZIPCODE_STEP = 37;
-/** Far below the ports that an address has for connections going out. */
+/** Far below the number of source ports of an address. */
 const CONNECTIONS_PER_ADDRESS = 4_000;
-/** Devices that connect or identify at the same time. */
+/** Devices that connect or identify concurrently. */
 const AT_ONCE = 64;
 
 const devices: Device[] = [];
 let options: LoadOptions;
-/** Made when they are first needed, which is before the load counts. */
+/** Made at their first use, which is before the measured part. */
 const sources: { plain?: LineSource; stamped?: LineSource } = {};
 let nextDevice = 0;
 let sentBefore = 0;
 let onRoom = (): void => {};
 let endless: { readonly sent: Promise<SendResult>; stop(): void } | undefined;
-/** When each line with a `seq` was due, while lines are sent at a rate. */
+/** Due times of the lines with a `seq`, while lines are sent at a rate. */
 const due = new Map<Device, { readonly firstSeq: number; readonly atMs: number[] }>();
 let storedMs: number[] = [];
 let fail = (_: Error): void => {};
@@ -115,7 +115,7 @@ serveCalls<LoadCalls>({
   },
 });
 
-/** Resolves when it is done for each; rejects when it failed for one. */
+/** Resolves when `work` is done for every device. Rejects with the first failure. */
 async function eachDevice(count: number, work: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
   const one = async (): Promise<void> => {
@@ -140,7 +140,7 @@ async function sendAll(send: () => Promise<number>): Promise<SendResult> {
   return { count, cpuSeconds, ...(storedMs.length > 0 && { storedMs: latencySummary(storedMs) }) };
 }
 
-/** A write for each device in turn, from where the last call left off, passing over those that are full. */
+/** The devices write in turn, beginning after the last device of the previous call. Skips devices that are full. */
 async function sendFast(count: number): Promise<number> {
   const { seq, window = Number.POSITIVE_INFINITY, linesPerWrite } = options;
   const source = sourceOf({ stamped: false });
@@ -173,15 +173,15 @@ function sourceOf({ stamped }: { readonly stamped: boolean }): LineSource {
 }
 
 interface Pace {
-  /** How many in all, asked again and again. */
+  /** The total count, read before each round. */
   readonly until: () => number;
   readonly perSecond: number;
   readonly stamped: boolean;
 }
 
 /**
- * Each message has its due time, kept however late the writes are, so that a server that stalls is charged for
- * every message it would have got meanwhile (no coordinated omission).
+ * Each message keeps its due time, however late it is written. So a stall counts for every message that was due during
+ * the stall (no coordinated omission).
  */
 async function sendPaced({ until, perSecond, stamped }: Pace): Promise<number> {
   const lines = sourceOf({ stamped });
@@ -220,7 +220,7 @@ function onStored(device: Device, before: number): void {
   }
 }
 
-/** Milliseconds since 1970 with fractions, as in the consumer's process. */
+/** Milliseconds since 1970 with fractions, comparable with the consumer's process. */
 function now(): number {
   return performance.timeOrigin + performance.now();
 }
@@ -230,7 +230,8 @@ async function allStored(): Promise<void> {
   for (;;) {
     const behind = devices.filter(({ unconfirmed }) => unconfirmed !== 0);
     if (behind.length === 0) return;
-    if (performance.now() > deadline) throw new Error(`${behind.length} devices wait for their confirmation`);
+    if (performance.now() > deadline)
+      throw new Error(`${behind.length} devices still wait for confirmations`);
     await sleep(STORED_POLL_MS);
   }
 }

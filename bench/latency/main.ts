@@ -1,5 +1,5 @@
-// npm run latency-test: round trips of keepalives and of confirmed messages, at rest and under load, against a
-// gateway that runs or one of its own with its own Kafka.
+// The command `npm run latency-test`: measures round trips of keepalives and of confirmed messages, at rest and under
+// load, against a running gateway or one of its own.
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { Command } from 'commander';
@@ -7,11 +7,10 @@ import { count, duration, rate, target } from '../../load/command/parsers.ts';
 import type { Target } from '../../load/plan.ts';
 import type { LatencySummary } from '../../load/report/histogram.ts';
 import { runLoad } from '../../load/run.ts';
-import { ownOrGivenKafka } from '../../scripts/kafka/own-or-given.ts';
-import { runCommand } from '../command/run-command.ts';
+import { runCommand, withKafka } from '../command/run-command.ts';
 import { ordinaryPlan } from '../load-plan.ts';
 import { table } from '../report/report.ts';
-import { startOwnGateway } from '../servers/own-gateway.ts';
+import { withOwnGateway } from '../servers/own-gateway.ts';
 import { type ProbeKind, probe } from './probe.ts';
 
 interface Options {
@@ -30,7 +29,7 @@ interface Row {
 }
 
 const KINDS: readonly ProbeKind[] = ['keepalive', 'confirmed'];
-/** So that compiled code and filled caches are measured, not the first steps. */
+/** Before the measurement, so that compiled code is measured. */
 const WARM_UP_COUNT = 200;
 const LOAD_WARM_UP_MS = 3_000;
 const LOAD_SPARE_MS = 5_000;
@@ -40,31 +39,34 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => in
 
 const program = new Command('npm run latency-test --')
   .description('Round trips of keepalives and confirmed messages of one device, at rest and under load.')
-  .option('--target <host:port>', 'a gateway that runs (default: one of its own, with its own Kafka)', target)
+  .option('--target <host:port>', 'a running gateway (default: its own, with its own Kafka)', target)
   .option('--count <count>', 'round trips of each kind', count, 1000)
-  .option('--interval <duration>', 'from one to the next', duration, 10)
+  .option('--interval <duration>', 'between two round trips', duration, 10)
   .option('--rate <messages/s>', 'of the load', rate, 20_000)
   .option('--connections <count>', 'of the load', count, 100)
-  .option('--json <file>', 'write the figures there too')
+  .option('--json <file>', 'also write the figures to this file')
   .action(main);
 
 await runCommand(program, interrupt.signal, []);
 
 async function main(options: Options): Promise<void> {
-  const own = options.target === undefined ? await ownGateway() : undefined;
-  try {
-    const at = options.target ?? { host: '127.0.0.1', port: own?.port ?? 0 };
-    const rows = [...(await atRest(at, options)), ...(await underLoad(at, options))];
-    const machine = `${cpus().length} cores, Node ${process.version}, ${process.platform}`;
-    const load = `${options.rate} messages/s over ${options.connections} connections`;
-    console.log(`${machine}; load: ${load}\n\n${rowsText(rows)}`);
-    if (options.json !== undefined) {
-      const file = { at: new Date().toISOString(), machine, load, rows };
-      await writeFile(options.json, `${JSON.stringify(file, null, 2)}\n`);
-    }
-  } finally {
-    await own?.stop();
-  }
+  if (options.target !== undefined) return measure(options.target, options);
+  console.error('Starting a gateway ...');
+  await withKafka(interrupt.signal, ({ bootstrap }) =>
+    withOwnGateway({ bootstrap, name: 'latency' }, ({ server }) =>
+      measure({ host: '127.0.0.1', port: server.tcpPort }, options),
+    ),
+  );
+}
+
+async function measure(at: Target, options: Options): Promise<void> {
+  const rows = [...(await atRest(at, options)), ...(await underLoad(at, options))];
+  const machine = `${cpus().length} cores, Node ${process.version}, ${process.platform}`;
+  const load = `${options.rate} messages/s over ${options.connections} connections`;
+  console.log(`${machine}; load: ${load}\n\n${rowsText(rows)}`);
+  if (options.json === undefined) return;
+  const file = { at: new Date().toISOString(), machine, load, rows };
+  await writeFile(options.json, `${JSON.stringify(file, null, 2)}\n`);
 }
 
 async function atRest(at: Target, options: Options): Promise<Row[]> {
@@ -82,7 +84,7 @@ async function underLoad(at: Target, options: Options): Promise<Row[]> {
   const loading = runLoad(plan, { started: () => {} }, signal);
   try {
     const warm = new Promise((resolve) => setTimeout(resolve, LOAD_WARM_UP_MS));
-    // A load that cannot begin rejects before.
+    // If the load cannot begin, it rejects earlier.
     await Promise.race([warm, loading]);
     return await probeAll(at, options, 'under load');
   } finally {
@@ -101,28 +103,6 @@ async function probeAll(at: Target, { count, interval }: Options, when: Row['whe
     rows.push({ what, when, ms: await probe({ ...at, kind: what, count, intervalMs: interval }) });
   }
   return rows;
-}
-
-async function ownGateway(): Promise<{ port: number; stop(): Promise<void> }> {
-  console.error('Starting a gateway ...');
-  const kafka = await ownOrGivenKafka();
-  try {
-    const { bootstrap } = kafka;
-    const { server, stop } = await startOwnGateway({ bootstrap, name: 'latency' });
-    return {
-      port: server.tcpPort,
-      stop: async () => {
-        try {
-          await stop();
-        } finally {
-          await kafka.stop();
-        }
-      },
-    };
-  } catch (error) {
-    await kafka.stop();
-    throw error;
-  }
 }
 
 function rowsText(rows: readonly Row[]): string {

@@ -1,5 +1,5 @@
-// What the docs say about speed, written from docs/benchmarks.json: the section `bench` of docs/benchmarks.md and
-// the table of the README. Pure functions; `npm run docs` writes them and `npm run check` holds the files to them.
+// Makes the text about speed in the docs from docs/benchmarks.json: the section `bench` of docs/benchmarks.md and the table
+// of the README. No I/O: `npm run docs` writes them, and `npm run check` compares them.
 import { markdownTable } from '../../scripts/docs/markdown.ts';
 import { median } from '../statistics.ts';
 import { COLUMNS, columnOf, EXPLANATIONS, type Kind, type ScenarioResult, valuesOf } from './columns.ts';
@@ -22,13 +22,13 @@ export function benchSection(file: BenchFile): string {
   );
   return [
     howMeasured(file),
-    '## What was to be reached',
+    '## Targets',
     targetsTable(file),
     ...kinds.flatMap((kind) => kindSection(kind, file)),
   ].join('\n\n');
 }
 
-/** The headline targets with the rate and the CPU of the same runs. A scenario that has no such figure has an empty cell. */
+/** The headline targets with rate and CPU of the same runs. A cell is empty if the scenario has no such figure. */
 export function readmeTable(file: BenchFile): string {
   const rows = TARGETS.filter(({ headline }) => headline !== undefined).map((target) => [
     target.headline ?? '',
@@ -49,7 +49,7 @@ function medianText(file: BenchFile, { scenario }: Target, keys: readonly string
 function howMeasured({ at, version, kafka, machine, settings }: BenchFile): string {
   const { runs, seconds, connections, env } = settings;
   const changed = Object.entries(env).map(([name, value]) => ` ${name}=${value}.`);
-  return `Measured ${at.slice(0, 10)} with Sluice ${version} on ${machineText(machine)}, with ${kafka}. Server, Kafka and load share the machine. ${connections} connections where nothing else is said, lines of about 170 bytes, windows of about ${seconds} s; the server has its defaults, with one process.${changed.join('')} Each figure is the median of ${runs} runs, in brackets the lowest and the highest. The runs of all scenarios take turns, so that a slow minute of the machine meets all alike. A run counts only where every message was confirmed and the topic holds each once.`;
+  return `Measured ${at.slice(0, 10)} with Sluice ${version} on ${machineText(machine)}, with ${kafka}. Server, Kafka and load share the machine. ${connections} connections unless stated otherwise, lines of about 170 bytes, windows of about ${seconds} s. The server has its default settings and one process.${changed.join('')} Each figure is the median of ${runs} runs, with the lowest and the highest in brackets. The scenarios take turns, so that a slow minute of the machine affects all of them. A run counts only if every message was confirmed and is in the topic once.`;
 }
 
 function targetsTable(file: BenchFile): string {
@@ -60,7 +60,7 @@ function targetsTable(file: BenchFile): string {
     reachedText(file, target),
     `\`npm run bench -- --scenario ${target.scenario}\``,
   ]);
-  return markdownTable(['what', 'to reach', 'measured', 'reached', 'again'], rows);
+  return markdownTable(['what', 'target', 'measured', 'reached', 'command'], rows);
 }
 
 function measuredText(file: BenchFile, { scenario, figure }: Target): string {

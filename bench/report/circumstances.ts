@@ -1,4 +1,4 @@
-// Under which circumstances something was measured, as a report states them. Neither paths nor names of machines.
+// The circumstances of a measurement, as a report states them. Never holds paths or names of machines.
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 
@@ -10,7 +10,7 @@ export interface Circumstances {
   readonly versions: string;
 }
 
-/** Options of the commands that name files, which are the caller's own business. */
+/** Options whose file names do not belong in a report. */
 const FILE_OPTIONS = ['--json', '--report', '--from'];
 
 /** @param kafka in words, such as `Kafka 4.1.0` */
@@ -23,7 +23,7 @@ export function circumstances(script: string, args: readonly string[], kafka: st
   };
 }
 
-/** The command line as it was given, without the names of files. */
+/** The command line without the names of files. */
 export function commandText(script: string, args: readonly string[]): string {
   const shown: string[] = [];
   for (let index = 0; index < args.length; index++) {
@@ -64,14 +64,14 @@ function versions(kafka: string): string {
   return `Sluice ${packageVersion()}, Node ${process.version}, ${kafka}`;
 }
 
-/** This package's, of package.json. */
+/** The version in package.json. */
 export function packageVersion(): string {
   // From dist/bench/report.
   const file = new URL('../../../package.json', import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
-/** As lines of a page: what was measured when, on what, and how to do it again. */
+/** As text of a page: date, machine, versions, and the command to repeat the measurement. */
 export function circumstancesText({ at, command, machine, versions }: Circumstances): string {
   return `Measured on ${at.slice(0, 10)}: ${machine}; ${versions}.\n\`\`\`\n${command}\n\`\`\``;
 }

@@ -1,5 +1,5 @@
-// Every figure of the bench: how it is called on the command line and in files, how it is shown, and which way is
-// better. Tables, limits and comparisons all read this.
+// The table of all figures of the bench: name, heading, digits, and whether more or less is better. Result tables, limits
+// and comparisons read it.
 import type { DrainFigures } from '../scenarios/drain.ts';
 import type { Measurement } from '../scenarios/measure.ts';
 import type { MemoryFigures } from '../scenarios/memory.ts';
@@ -14,21 +14,21 @@ export interface ScenarioResult {
   readonly name: string;
   readonly about: string;
   readonly kind: Kind;
-  /** The runs that succeeded. */
+  /** The successful runs. */
   readonly runs: readonly Figures[];
   readonly failures: readonly string[];
 }
 
 export interface Column {
-  /** Its name after that of the scenario: `batch.multiple`. */
+  /** The name after that of the scenario: `multiple` in `batch.multiple`. */
   readonly key: string;
   readonly head: string;
   readonly digits: number;
-  /** Undefined where such a run has no such figure. */
+  /** Undefined if the run has no such figure. */
   readonly value: (run: Figures) => number | undefined;
-  /** Undefined where neither is, or where a single figure says too little. */
+  /** Absent if neither is better, or if one figure says too little. */
   readonly better?: 'more' | 'less';
-  /** True where another machine gives about the same. */
+  /** True if another machine gives about the same value. */
   readonly isRatio?: boolean;
 }
 
@@ -100,25 +100,27 @@ export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
 };
 
 export const EXPLANATIONS: Readonly<Record<Kind, string>> = {
-  load: `CPU: user and system of the whole process, a message. multiple: server CPU in units of JSON.parse of the same
-lines on the quiet machine, just before and after; multiple busy: in units of JSON.parse within the same seconds,
-beside the running server (docs/decisions/0017).`,
-  pair: `Two servers in turns, each with a load of its own. ratio: messages a second of the first in units of those of the
-second; CPU: of all processes of a server, user and system, a message; CPU ratio: of the first in units of the second.`,
-  memory: `KB: 1,000 bytes a connection of the server's resident size above that without connections, after 15 s or more of
-rest; no collection is forced. idle: connected and silent; after a line: each has identified and sent one.`,
-  spool: `up, down: confirmed messages with Kafka and without it; ratio: down of up. CPU: of the server, user and system, a
-message. ms: from the time a line was due to its \`stored\`, at the paced rate.`,
-  drain: `drained: confirmed by Kafka, those out of the spool and those that arrive, until the spool is empty; times: in units
-of what arrives. wait: from Kafka's return to its first confirmation. ms: from due to \`stored\` of what arrives.`,
+  load: `CPU: user and system time of the whole process, a message. multiple: server CPU in units of JSON.parse of the same
+lines on the quiet machine, just before and after; multiple busy: in units of JSON.parse during the same seconds, beside
+the running server (docs/decisions/0017).`,
+  pair: `Two servers in turns, each with its own load. ratio: messages a second of the first in units of the second; CPU: user
+and system time of all processes of a server, a message; CPU ratio: of the first in units of the second.`,
+  memory: `KB: resident memory of the server for each connection, in 1,000 bytes, less that without connections, after at
+least 15 s of rest; no garbage collection is forced. idle: connected and silent; after a line: each has identified and
+sent one line.`,
+  spool: `up, down: confirmed messages with Kafka and without it; ratio: down in units of up. CPU: user and system time of
+the server, a message. ms: from the due time of a line to its \`stored\`, at the paced rate.`,
+  drain: `drained: confirmed by Kafka, from the spool and from arriving messages, until the spool is empty; times: drained in
+units of arriving. wait: from Kafka's return to its first confirmation. ms: from the due time of an arriving line to
+its \`stored\`.`,
 };
 
-/** What the runs have of it, one value a run. */
+/** The values of the runs that have this figure. */
 export function valuesOf({ value }: Column, runs: readonly Figures[]): number[] {
   return runs.flatMap((run) => value(run) ?? []);
 }
 
-/** @throws RangeError where figures of this kind have no such name */
+/** @throws RangeError if this kind has no figure of that name */
 export function columnOf(kind: Kind, key: string): Column {
   const found = COLUMNS[kind].find((column) => column.key === key);
   if (found === undefined) {

@@ -1,35 +1,33 @@
-// Two files of the bench against each other: what has become worse beyond noise.
+// Compares two files of the bench and finds the figures that became worse beyond noise.
 
 import { median } from '../statistics.ts';
 import { COLUMNS, type Column, type ScenarioResult, valuesOf } from './columns.ts';
 import { type BenchFile, BenchFileError, machineText } from './results-file.ts';
 
-/** Share by which a median may be worse where the runs hardly differ. */
+/** Share by which a median may be worse even if the runs hardly differ. */
 export const MIN_NOISE = 0.1;
-/** The same where one of the files has a single run, which says nothing about its spread. */
+/** The same if a file has a single run, whose spread is unknown. */
 export const SINGLE_RUN_NOISE = 0.3;
 
 export interface Comparison {
-  /** In words, one each. */
+  /** One text for each regression. */
   readonly regressions: readonly string[];
-  /** Figures that were held against each other. */
+  /** Number of compared figures. */
   readonly compared: number;
-  /** True where the files are of different machines, so that only ratios were compared. */
+  /** True if the machines differ, so that only ratios were compared. */
   readonly ratiosOnly: boolean;
 }
 
 /**
- * The medians of `now` against those of `before`. Worse is what exceeds the spread of the runs of either, and
- * MIN_NOISE. A scenario that failed is a regression; one that is in one file only is not compared.
- * @throws BenchFileError where they were measured in different ways
+ * Compares the medians. A regression exceeds MIN_NOISE and the spread of the runs in both files. A failed scenario is a
+ * regression too; a scenario in one file only is not compared.
+ * @throws BenchFileError if the settings differ
  */
 export function compare(before: BenchFile, now: BenchFile): Comparison {
   const { runs: _, ...how } = before.settings;
   const { runs: __, ...howNow } = now.settings;
   if (JSON.stringify(how) !== JSON.stringify(howNow)) {
-    throw new BenchFileError(
-      `they were measured in different ways: ${JSON.stringify(how)} and ${JSON.stringify(howNow)}`,
-    );
+    throw new BenchFileError(`the settings differ: ${JSON.stringify(how)} and ${JSON.stringify(howNow)}`);
   }
   const ratiosOnly = machineText(before.machine) !== machineText(now.machine);
   const regressions: string[] = [];
@@ -52,7 +50,7 @@ export function compare(before: BenchFile, now: BenchFile): Comparison {
 interface Change {
   readonly before: number;
   readonly now: number;
-  /** Share of the figure before by which it is worse now; below 0 where it is better. */
+  /** By how much the figure is worse, as a share of the old one; negative if it is better. */
   readonly worse: number;
   readonly noise: number;
 }

@@ -1,4 +1,4 @@
-// Limits for figures, as --min and --max state them and as the project's own targets do; the medians count.
+// Limits for figures: those of --min and --max, and the targets of the project. They apply to medians.
 
 import { median } from '../statistics.ts';
 import { columnOf, type Kind, type ScenarioResult, valuesOf } from './columns.ts';
@@ -12,21 +12,21 @@ export interface Limit {
 
 /**
  * `<scenario>.<figure>=<number>` as a limit.
- * @throws RangeError where it is not that, or the bench has no such figure
+ * @throws RangeError if it has another form, or names no figure of the bench
  */
 export function parseLimit(text: string, side: Limit['side'], kinds: ReadonlyMap<string, Kind>): Limit {
   const [, scenario = '', figure = '', number = ''] = /^([a-z-]+)\.(\w+)=(\S+)$/.exec(text) ?? [];
   const value = Number(number);
   if (scenario === '' || !Number.isFinite(value)) {
-    throw new RangeError('It is <scenario>.<figure>=<number>, such as batch.multiple=5.');
+    throw new RangeError('allowed: <scenario>.<figure>=<number>, such as batch.multiple=5.');
   }
   const kind = kinds.get(scenario);
-  if (kind === undefined) throw new RangeError(`There is no scenario ${scenario}.`);
+  if (kind === undefined) throw new RangeError(`there is no scenario ${scenario}.`);
   columnOf(kind, figure);
   return { scenario, figure, side, value };
 }
 
-/** Which limits are missed, in words. One whose scenario has no such figure is missed too. */
+/** One text for each missed limit. A limit on a figure that was not measured is missed. */
 export function missed(results: readonly ScenarioResult[], limits: readonly Limit[]): string[] {
   return limits.flatMap((limit) => {
     const { scenario, figure, side, value } = limit;
@@ -34,7 +34,7 @@ export function missed(results: readonly ScenarioResult[], limits: readonly Limi
     if (measured === undefined) return [`${scenario}: ${figure} was not measured`];
     if (isReached(limit, measured)) return [];
     const bound = side === 'min' ? 'at least' : 'at most';
-    return [`${scenario}: ${figure} is ${figureText(measured)}, to be ${bound} ${value}`];
+    return [`${scenario}: ${figure} is ${figureText(measured)}, must be ${bound} ${value}`];
   });
 }
 
@@ -42,7 +42,7 @@ export function isReached({ side, value }: Pick<Limit, 'side' | 'value'>, measur
   return side === 'min' ? measured >= value : measured <= value;
 }
 
-/** The median of what a limit is about, undefined where it was not measured. */
+/** The median of a limit's figure; undefined if it was not measured. */
 export function figureOf(
   results: readonly ScenarioResult[],
   { scenario, figure }: Limit,
@@ -53,5 +53,5 @@ export function figureOf(
   return values.length === 0 ? undefined : median(values);
 }
 
-/** Enough digits that a missed limit never looks like a kept one. */
+/** Enough digits to tell a missed limit from a kept one. */
 const figureText = (figure: number): string => String(Number(figure.toPrecision(4)));

@@ -1,5 +1,4 @@
-// What the bench prints: a table for each kind of figures, in it one row a scenario, the median of its runs and
-// their spread.
+// Prints the results of the bench: a table for each kind of figures, with a row for each scenario.
 
 import { median } from '../statistics.ts';
 import {
@@ -12,7 +11,7 @@ import {
   valuesOf,
 } from './columns.ts';
 
-const MEDIANS = 'Medians, in brackets the lowest and highest run.';
+const MEDIANS = 'Medians, with the lowest and highest run in brackets.';
 
 export function resultTable(results: readonly ScenarioResult[]): string {
   const tables = (Object.keys(COLUMNS) as Kind[]).flatMap((kind) => {
@@ -28,7 +27,7 @@ function tableOf(kind: Kind, results: readonly ScenarioResult[]): string {
   return [table(head, rows), ...legend, EXPLANATIONS[kind]].join('\n');
 }
 
-/** A row a scenario, without columns that none of them has. */
+/** One row for each scenario, without columns that are empty in all rows. */
 export function cellsOf(kind: Kind, results: readonly ScenarioResult[]) {
   const shown = COLUMNS[kind].filter((column) =>
     results.some(({ runs }) => valuesOf(column, runs).length > 0),
@@ -49,7 +48,7 @@ export function runLine(run: Figures): string {
     .join(', ');
 }
 
-/** Text left, figures right: a column is figures where its first cell begins with a digit. */
+/** Aligns figures right: columns in which a cell begins with a digit. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
@@ -66,7 +65,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), rule, ...rows.map(line)].join('\n');
 }
 
-/** The median, and the spread where there are several. */
+/** The median; with several runs also the spread. */
 export function cell({ digits }: Pick<Column, 'digits'>, values: readonly number[]): string {
   if (values.length === 0) return '';
   const text = (figure: number) =>

@@ -1,11 +1,11 @@
-// What a call of the bench measured, as a file: `--json` writes it, `--compare` and `--from` read it, and
-// docs/benchmarks.json is one.
+// Reads and writes the results file of the bench: `--json` writes it, `--compare` and `--from` read it.
+// docs/benchmarks.json is such a file.
 import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { machineText as hardwareText, thisMachine as thisHardware } from './circumstances.ts';
 import { COLUMNS, type Figures, type Kind, type ScenarioResult } from './columns.ts';
 
-/** What was asked for; two files with different ones say nothing about each other. */
+/** Files with different settings cannot be compared. */
 const settingsSchema = z.object({
   seconds: z.number(),
   runs: z.number(),
@@ -26,7 +26,7 @@ const fileSchema = z.object({
   /** ISO 8601. */
   at: z.string(),
   version: z.string(),
-  /** What Kafka it was, in words. */
+  /** Version of Kafka, as text. */
   kafka: z.string(),
   machine: machineSchema,
   settings: settingsSchema,
@@ -35,7 +35,7 @@ const fileSchema = z.object({
       name: z.string(),
       about: z.string(),
       kind: z.enum(Object.keys(COLUMNS) as [Kind, ...Kind[]]),
-      // Written by this very program; the columns read what they know of it.
+      // Written by this program, so not checked further. The columns read the figures that they know.
       runs: z.array(z.looseObject({ kind: z.string() })),
       failures: z.array(z.string()),
     }),
@@ -54,13 +54,13 @@ export class BenchFileError extends Error {}
 /** Names of scenarios in older files, and their present names. */
 const RENAMED: Readonly<Record<string, string>> = { 'old-way': 'one-at-a-time' };
 
-/** @throws BenchFileError where it is not what this bench wrote */
+/** @throws BenchFileError if this bench did not write it */
 export function parseBenchFile(text: string, name: string): BenchFile {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    throw new BenchFileError(`${name} is no JSON`);
+    throw new BenchFileError(`${name} is not JSON`);
   }
   const { success, data, error } = fileSchema.safeParse(json);
   if (!success) throw new BenchFileError(`${name} was not written by this bench: ${z.prettifyError(error)}`);
@@ -72,7 +72,7 @@ export function parseBenchFile(text: string, name: string): BenchFile {
   return { ...data, results };
 }
 
-/** @throws BenchFileError where there is no such file, or it is something else */
+/** @throws BenchFileError if the file is missing, or this bench did not write it */
 export async function readBenchFile(name: string): Promise<BenchFile> {
   let text: string;
   try {
@@ -88,14 +88,14 @@ export async function writeBenchFile(name: string | URL, file: BenchFile): Promi
 }
 
 /**
- * The scenarios of `now` in place of the same ones of `before`.
- * @throws BenchFileError where the two were measured in different ways or on different machines
+ * Replaces scenarios of `before` by those of `now`.
+ * @throws BenchFileError if the settings, machines or versions differ
  */
 export function mergeFiles(before: BenchFile, now: BenchFile): BenchFile {
   const how = ({ settings, machine, kafka, version }: BenchFile) =>
     JSON.stringify([settings, machineText(machine), kafka, version]);
   if (how(before) !== how(now))
-    throw new BenchFileError(`not to be put together: ${how(before)} and ${how(now)}`);
+    throw new BenchFileError(`these files cannot be merged: ${how(before)} and ${how(now)}`);
   const results = before.results.map((old) => now.results.find(({ name }) => name === old.name) ?? old);
   return { ...before, results };
 }

@@ -1,11 +1,10 @@
-// The chart of a scaling run as SVG text, the same for the same result: a panel for each dimension, in it a bar and a
-// point for each of its values. Written by hand, because the libraries that draw without a browser are either as
-// large as the gateway or not kept.
+// Draws the chart of a scaling run as SVG text: a panel for each dimension, with a bar and a point for each value. Equal
+// results give equal text. Without a library: those that draw without a browser are huge or no longer maintained.
 //
-// - bars: throughput, left axis, one scale for all panels
-// - points: p99, right axis, a scale for each panel; joined where the values are numbers
+// - bars: throughput, left axis, the same scale in all panels
+// - points: p99, right axis, each panel with its own scale; joined if the values are numbers
 // - whiskers: lowest and highest run
-// - it has its own background, so that it can be read on light and dark pages
+// - the chart has its own background, so it is readable on light and dark pages
 import type { DimensionResult, PointResult, ScalingResult, Spread } from './result.ts';
 import { spreadOf } from './result.ts';
 
@@ -14,7 +13,7 @@ const PANEL = { width: 400, height: 250, left: 52, right: 64, top: 44, bottom: 4
 const HEADER = 58;
 const MARGIN = 12;
 const TICKS = 5;
-/** Where in its slot a value's bar begins and ends, and where its point is. */
+/** Position of a value's bar and point, as shares of its slot. */
 const BAR = { from: 0.14, to: 0.58 };
 const POINT_AT = 0.76;
 const CAP = 4;
@@ -36,7 +35,7 @@ interface Scale {
   readonly ticks: readonly number[];
 }
 
-/** A place and a size in the picture. */
+/** Position and size in the picture. */
 interface Area {
   readonly x: number;
   readonly y: number;
@@ -162,7 +161,7 @@ function pointOf(point: PointResult, slot: Area, scale: Scale): string {
   ].join('');
 }
 
-/** Between neighbours that were both measured. */
+/** Lines between neighbours that were both measured. */
 function lines(
   slots: readonly { readonly point: PointResult; readonly x: number; readonly slot: number }[],
   area: Area,
@@ -206,11 +205,11 @@ function text({ x, y, css, anchor }: TextPlace, content: string): string {
   return `<text ${attributes.join(' ')}>${escaped(content)}</text>`;
 }
 
-/** From 0 to a round figure at or above `highest`, in at most five steps. */
+/** From 0 to a round number at or above `highest`, in at most five steps. */
 export function scaleTo(highest: number): Scale {
-  const least = (highest > 0 ? highest : 1) / TICKS;
-  const power = 10 ** Math.floor(Math.log10(least));
-  const step = power * ([1, 2, 2.5, 5].find((factor) => factor * power >= least) ?? 10);
+  const minStep = (highest > 0 ? highest : 1) / TICKS;
+  const power = 10 ** Math.floor(Math.log10(minStep));
+  const step = power * ([1, 2, 2.5, 5].find((factor) => factor * power >= minStep) ?? 10);
   const steps = Math.ceil((highest > 0 ? highest : 1) / step);
   // Multiplied, not added up: 0.1 + 0.2 is not 0.3.
   const ticks = Array.from({ length: steps + 1 }, (_, index) => Number((index * step).toPrecision(12)));
@@ -223,7 +222,7 @@ function highestOf(points: readonly PointResult[], value: Parameters<typeof spre
 
 const yOf = (value: number, { top }: Scale, { y, height }: Area): number => y + height * (1 - value / top);
 
-/** A tenth of a pixel is enough, and reads the same everywhere. */
+/** Rounds to a tenth of a pixel. */
 const n = (value: number): string => String(Number(value.toFixed(1)));
 
 const valueText = ({ value }: PointResult): string =>

@@ -1,11 +1,11 @@
-// The table of what `npm run scaling` varies: one thing at a time, from one base point. A new value or dimension is a
-// new entry.
+// The table of the dimensions of `npm run scaling`. Each is varied alone, from one base point. A new value or dimension is
+// a new entry.
 
 import { descriptorProblem } from '../../load/devices/sources.ts';
 import { CODEC_NAMES, CodecUnavailableError, createCodec } from '../../src/kafka/batches/compression.ts';
 import { connectionCap, openFilesLimit, RESERVED_DESCRIPTORS } from '../../src/server/limits.ts';
 
-/** One gateway and the devices before it. */
+/** Settings of one gateway and its devices. */
 export interface Point {
   readonly workers: number;
   readonly processes: number;
@@ -19,7 +19,7 @@ export type DimensionName = keyof Point;
 export interface Dimension {
   readonly name: DimensionName;
   readonly title: string;
-  /** The setting; absent where it is the devices that vary. */
+  /** The varied setting. Absent if the devices vary. */
   readonly setting?: string;
   readonly values: readonly (number | string)[];
 }
@@ -39,16 +39,16 @@ export function settingsOf(point: Point): Record<string, string> {
   const settings = DIMENSIONS.flatMap(({ name, setting }) =>
     setting === undefined ? [] : [[setting, String(point[name])]],
   );
-  // So that the most connections do not meet the cap; the same for every point.
+  // Above the highest number of connections, and equal for every point.
   return { ...Object.fromEntries(settings), TCP_MAX_CONNECTIONS: '15000' };
 }
 
 export const pointAt = ({ name }: Dimension, value: number | string): Point => ({ ...BASE, [name]: value });
 
-/** The same for equal points: the base is measured once for all dimensions. */
+/** Equal for equal points, so the base is measured once for all dimensions. */
 export const keyOf = (point: Point): string => DIMENSIONS.map(({ name }) => point[name]).join(' ');
 
-/** Why a point cannot be measured here, in words, or undefined. */
+/** Why a point cannot be measured here, or undefined. */
 export function obstacleTo({ codec, connections }: Point): string | undefined {
   const limit = openFilesLimit();
   if (connectionCap(connections, limit) < connections)
@@ -60,7 +60,7 @@ export function obstacleTo({ codec, connections }: Point): string | undefined {
     return undefined;
   } catch (error) {
     if (!(error instanceof CodecUnavailableError)) throw error;
-    // What follows says what to use instead.
+    // The rest of the message names an alternative.
     return error.message.split(';')[0];
   }
 }

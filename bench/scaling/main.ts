@@ -1,14 +1,13 @@
-// npm run scaling: throughput, CPU a message and p99 over workers, processes, connections, batch sizes and codecs.
+// The command `npm run scaling`: measures throughput, CPU a message and p99 while one setting at a time is varied.
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { count } from '../../load/command/parsers.ts';
 import { SectionError, writeSection } from '../../scripts/docs/section.ts';
-import { ownOrGivenKafka } from '../../scripts/kafka/own-or-given.ts';
 import { KafkaUnavailableError } from '../../scripts/kafka/runtime.ts';
 import { positive, setting } from '../command/options.ts';
-import { runCommand } from '../command/run-command.ts';
+import { runCommand, withKafka } from '../command/run-command.ts';
 import { circumstances } from '../report/circumstances.ts';
 import { chartSvg } from './chart.ts';
 import { DIMENSIONS, type DimensionName } from './dimensions.ts';
@@ -28,7 +27,7 @@ interface Options {
   readonly from?: string;
 }
 
-// From dist/scripts.
+// From dist/bench/scaling.
 const PAGE = fileURLToPath(new URL('../../../docs/benchmarks.md', import.meta.url));
 const CHART = 'scaling.svg';
 const names = DIMENSIONS.map(({ name }) => name);
@@ -36,16 +35,16 @@ const names = DIMENSIONS.map(({ name }) => name);
 const interrupt = new AbortController();
 
 const program = new Command('npm run scaling --')
-  .description('Throughput, CPU a message and p99 of the gateway, one thing varied at a time.')
-  .option('--only <names>', `of ${names.join(', ')}, divided by commas (default: all)`, dimensions, names)
-  .option('--runs <count>', 'of each point; medians count', count, 3)
-  .option('--seconds <number>', 'of each measured window, of which a run has two', positive, 4)
+  .description('Throughput, CPU a message and p99 of the gateway, with one setting varied at a time.')
+  .option('--only <names>', `of ${names.join(', ')}, separated by commas (default: all)`, dimensions, names)
+  .option('--runs <count>', 'of each point; the medians count', count, 3)
+  .option('--seconds <number>', 'of each measured window; a run has two', positive, 4)
   .option('--rate <messages/s>', 'at which p99 is measured', count, 5000)
-  .option('--per-write <count>', 'lines that a device writes at once at full speed', count, 10)
+  .option('--per-write <count>', 'lines in one write of a device, at full speed', count, 10)
   .option('--env <NAME=VALUE>', 'a setting of every gateway; can be repeated', setting)
-  .option('--json <file>', 'write all figures there too')
-  .option('--report [file]', 'write its section of the page, and its chart (default: docs/benchmarks.md)')
-  .option('--from <file>', 'a former --json: report that, measure nothing')
+  .option('--json <file>', 'also write all figures to this file')
+  .option('--report [file]', 'write the section of this page, and the chart (default: docs/benchmarks.md)')
+  .option('--from <file>', 'measure nothing; report this file of --json')
   .action(scaling);
 
 await runCommand(program, interrupt.signal, [
@@ -70,25 +69,20 @@ async function scaling(options: Options): Promise<void> {
   }
 }
 
-async function measured(options: Options): Promise<ScalingResult> {
+function measured(options: Options): Promise<ScalingResult> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort());
   const { only, runs, seconds, rate, perWrite: linesPerWrite, env: settings = {} } = options;
-  const kafka = await ownOrGivenKafka();
-  try {
-    interrupt.signal.throwIfAborted();
-    const { bootstrap } = kafka;
+  return withKafka(interrupt.signal, async ({ bootstrap, about }) => {
     const measure = { bootstrap, seconds, rate, linesPerWrite, settings, signal: interrupt.signal };
     const dimensions = await measureAll(only, runs, measure);
-    const described = circumstances('scaling', process.argv.slice(2), kafka.about);
+    const described = circumstances('scaling', process.argv.slice(2), about);
     return { kind: 'scaling', circumstances: described, runs, seconds, rate, linesPerWrite, dimensions };
-  } finally {
-    await kafka.stop();
-  }
+  });
 }
 
 async function saved(file: string): Promise<ScalingResult> {
   const result = JSON.parse(await readFile(file, 'utf8')) as ScalingResult;
-  if (result.kind !== 'scaling') program.error(`error: --from ${file} is no file of npm run scaling`);
+  if (result.kind !== 'scaling') program.error(`error: --from ${file} is not a file of npm run scaling`);
   return result;
 }
 

@@ -1,4 +1,4 @@
-// One run of one point on a fresh gateway: at full speed, then at the paced rate, then the proof that everything
+// Measures one point once, on a fresh gateway: at full speed, then at the paced rate. Then proves that every message
 // arrived.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadPlan } from '../../load/plan.ts';
@@ -29,16 +29,16 @@ interface Mark {
   readonly cpuSeconds: number;
 }
 
-/** Longer where the measured window is, so that short trials stay short. */
+/** Share of the measured window, so that short trials stay short. */
 const WARM_UP_SHARE = 0.5;
 const PACED_WARM_UP_MS = 1_000;
-/** The load is ended by the second mark, long before. */
+/** The second mark ends the load long before. */
 const MAX_LOAD_MS = 600_000;
 const POLL_MS = 5;
-/** Unconfirmed messages of all devices together, however many they are: enough to keep every stage full. */
+/** Unconfirmed messages of all devices together: enough to keep every stage full. */
 const UNCONFIRMED = 100_000;
 
-/** Rejects where anything is lost, refused or twice, with the end of the gateway's log. */
+/** Rejects if a message is lost, refused or duplicated, with the end of the gateway's log. */
 export function measurePoint(point: Point, options: MeasureOptions): Promise<PointRun> {
   const { bootstrap } = options;
   const settings = { ...settingsOf(point), ...options.settings };
@@ -51,7 +51,7 @@ export function measurePoint(point: Point, options: MeasureOptions): Promise<Poi
   });
 }
 
-/** Between two marks within the load: neither connecting nor emptying the queues counts. */
+/** Measures between two marks during the load, so connecting and draining do not count. */
 async function fullSpeed({ server }: OwnGateway, point: Point, options: MeasureOptions) {
   const { seconds, linesPerWrite, signal } = options;
   const windowMs = seconds * 1000;
@@ -111,14 +111,14 @@ const common = (
   connections,
 });
 
-/** Ends early with `end`. Rejects where the load finds a fault, or `signal` is aborted. */
+/** Ends early with `end`. Rejects if the load finds a fault or `signal` is aborted. */
 async function loaded(
   plan: LoadPlan,
   { signal, end }: { readonly signal: AbortSignal; readonly end?: AbortSignal },
   started: (progress: () => Progress) => void,
 ): Promise<LoadResult> {
   signal.throwIfAborted();
-  // A signal of its own, which takes its listeners along.
+  // A new signal, so that the listeners of the load are dropped with it.
   const either = AbortSignal.any(end === undefined ? [signal] : [signal, end]);
   const result = await runLoad(plan, { started }, either);
   signal.throwIfAborted();
@@ -138,7 +138,7 @@ async function marksWithin(
   return [from, await mark(server)];
 }
 
-/** By the gateway's own clock, as its answer may wait for its turn. */
+/** Uses the gateway's clock, because its answer may be late. */
 async function mark(server: ServerProcess): Promise<Mark> {
   const { at, records } = await server.stats();
   return { confirmed: records.confirmed, atMs: Date.parse(at), cpuSeconds: server.cpuSeconds() };

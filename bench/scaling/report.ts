@@ -1,4 +1,4 @@
-// A scaling run for people: a table for each dimension, the median of its runs and their spread. No I/O.
+// The report of a scaling run as text: a table for each dimension. No I/O.
 
 import { markdownTable } from '../../scripts/docs/markdown.ts';
 import { circumstancesText } from '../report/circumstances.ts';
@@ -56,8 +56,8 @@ function cell(point: PointResult, digits: number, value: (run: PointRun) => numb
 }
 
 function legendOf({ runs, seconds, rate, linesPerWrite }: ScalingResult): string {
-  const of = runs === 1 ? 'One run' : `Medians of ${runs} runs, in brackets the lowest and highest`;
-  return `${of}. messages/s: confirmed, at full speed, ${linesPerWrite} lines a write, over ${seconds} s. CPU us: of the gateway, user and system of all its processes, a message, meanwhile. p50, p99: from the time a message was due to a consumer that has it, at ${rate.toLocaleString('en-US')} messages/s, 1 line a write. Gateway, Kafka and load share the machine. Only runs count in which everything that was sent arrived, by the gateway's balance and the topic's offsets.`;
+  const of = runs === 1 ? 'One run' : `Medians of ${runs} runs, with the lowest and highest in brackets`;
+  return `${of}. messages/s: confirmed, at full speed, ${linesPerWrite} lines a write, over ${seconds} s. CPU us: user and system time of all processes of the gateway at full speed, a message. p50, p99: from the due time of a message to its arrival at a consumer, at ${rate.toLocaleString('en-US')} messages/s, 1 line a write. Gateway, Kafka and load share the machine. A run counts only if every message arrived, by the gateway's balance and the topic's offsets.`;
 }
 
 function baseText(): string {

@@ -1,4 +1,4 @@
-// What a scaling run found out, as its JSON file has it.
+// The result of a scaling run, as in its JSON file.
 
 import type { Circumstances } from '../report/circumstances.ts';
 import { median } from '../statistics.ts';
@@ -8,24 +8,24 @@ import type { DimensionName } from './dimensions.ts';
 export interface PointRun {
   /** Confirmed messages a second at full speed, after the warm-up. */
   readonly perSecond: number;
-  /** Microseconds of the gateway's CPU, user and system of all processes, a message, meanwhile. */
+  /** CPU microseconds a message at full speed: user and system time of all processes of the gateway. */
   readonly cpuUs: number;
-  /** Milliseconds from when a message was due to a consumer that has it, at the paced rate. */
+  /** Milliseconds from the due time of a message to its arrival at a consumer, at the paced rate. */
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Confirmed messages a second at the paced rate, from the first that was due to the last confirmation. */
+  /** Confirmed messages a second at the paced rate, from the first due message to the last confirmation. */
   readonly pacedPerSecond: number;
-  /** Messages of both, each proved to be in the topic. */
+  /** Messages of both parts. All were proved to be in the topic. */
   readonly messages: number;
 }
 
 export interface PointResult {
   readonly value: number | string;
-  /** The point that all dimensions share. */
+  /** True for the point that all dimensions share. */
   readonly base: boolean;
   /** Why it was not measured. */
   readonly skipped?: string;
-  /** Those that succeeded. */
+  /** The successful runs. */
   readonly runs: readonly PointRun[];
   readonly failures: readonly string[];
 }
@@ -54,17 +54,17 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Undefined where there is no run. */
+/** Undefined without runs. */
 export function spreadOf({ runs }: PointResult, value: (run: PointRun) => number): Spread | undefined {
   const values = runs.map(value);
   if (values.length === 0) return undefined;
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
-/** A point that confirms less of the paced rate works off a queue: its latency says how long the load was. */
+/** Below this share a point builds up a queue, and its latency only shows how long the load was. */
 const PACED_SHARE = 0.9;
 
-/** What is to be said of a point besides its figures; empty where nothing. */
+/** A remark beside the figures of a point; may be empty. */
 export function remarkOn(point: PointResult, { rate }: Pick<ScalingResult, 'rate'>): string {
   if (point.skipped !== undefined) return `not measured: ${point.skipped}`;
   const remarks: string[] = [];

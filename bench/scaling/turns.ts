@@ -1,4 +1,4 @@
-// All points in turns: a run of each, then the next of each, so that a slow minute of the machine meets all alike.
+// Measures all points in turns, so that a slow minute of the machine affects all of them.
 import {
   BASE,
   DIMENSIONS,
@@ -20,7 +20,7 @@ interface Measured {
   readonly failures: string[];
 }
 
-/** Rejects only when the signal is aborted; what fails is told and kept with its point. */
+/** Rejects only if the signal is aborted. Other failures are printed and kept with their point. */
 export async function measureAll(
   only: readonly DimensionName[],
   runs: number,
@@ -37,7 +37,7 @@ export async function measureAll(
   return wanted.map((dimension) => resultOf(dimension, points));
 }
 
-/** Each point once, whichever dimensions it belongs to. */
+/** Each point once, even if several dimensions share it. */
 function pointsOf(dimensions: readonly Dimension[]): ReadonlyMap<string, Measured> {
   const points = new Map<string, Measured>();
   for (const dimension of dimensions) {

@@ -1,9 +1,9 @@
-// Reads what `node --cpu-prof` wrote and says in which functions the CPU time of a window went.
+// Reads a profile of `node --cpu-prof` and lists the functions that used the CPU time of the measured window.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { table } from '../report/report.ts';
 
-/** The part of the .cpuprofile format that counts here; times in microseconds of the monotonic clock. */
+/** The used part of the .cpuprofile format. Times are microseconds on the monotonic clock. */
 export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
@@ -24,7 +24,7 @@ const TOP = 30;
 const IDLE = new Set(['(idle)', '(root)']);
 const MODULE_PATH = /^.*\/(dist|node_modules)\//;
 
-/** The table of the newest profile in `dir`, and its path. */
+/** The table of the profile in `dir`, and its path. */
 export async function profileReport(dir: string, windowUs: readonly [number, number]): Promise<string> {
   const [name] = (await readdir(dir)).filter((file) => file.endsWith('.cpuprofile')).sort();
   if (name === undefined) return `no CPU profile in ${dir}`;
@@ -37,7 +37,7 @@ export async function profileReport(dir: string, windowUs: readonly [number, num
   return `${table(['self', 'function', 'where'], rows)}\nOpen it in DevTools: ${path}`;
 }
 
-/** The main thread's self time by function, the most first, without idling. */
+/** Self time of each function on the main thread, highest first, without idle time. */
 export function selfTimes(profile: CpuProfile, [from, to]: readonly [number, number]): SelfTime[] {
   const byNode = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
   const byFunction = new Map<string, SelfTime>();

@@ -1,5 +1,5 @@
-// How fast the spool empties: filled while Kafka cannot be reached, then Kafka is there while devices go on
-// sending at a steady rate.
+// Measures how fast the spool drains: it is filled while Kafka cannot be reached, then Kafka comes back while devices send
+// at a steady rate.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LateBootstrap } from '../servers/late-bootstrap.ts';
 import { type BenchOptions, type Gateway, mark, withGateways } from '../servers/loaded-gateways.ts';
@@ -9,25 +9,25 @@ import type { LatencySummary } from '../statistics.ts';
 import { SPOOL_SETTINGS } from './spool.ts';
 
 export interface DrainShape {
-  /** How the spool was filled: absent, as fast as taken; with a rate, in the smaller batches of that rate. */
+  /** Messages a second while the spool is filled, which makes smaller batches. Absent: at full speed. */
   readonly fillPerSecond?: number;
 }
 
 export interface DrainFigures {
   readonly kind: 'drain';
-  /** Records on the disk when the first of them left. */
+  /** Records on the disk at the first confirmation. */
   readonly backlog: number;
-  /** From the first confirmation to an empty spool. */
+  /** From the first confirmation to the empty spool. */
   readonly seconds: number;
-  /** Confirmed by Kafka: out of the spool, and what arrives. */
+  /** Confirmed by Kafka, from the spool and from arriving messages. */
   readonly perSecond: number;
   readonly arrivingPerSecond: number;
   /** perSecond in units of arrivingPerSecond. */
   readonly times: number;
-  /** From the moment Kafka can be reached to the first confirmation. */
+  /** From Kafka's return to the first confirmation. */
   readonly waitMs: number;
   readonly serverCpuUs: number;
-  /** Of what arrived since Kafka is there, from the time a line was due to its `stored`. */
+  /** Of messages since Kafka's return: from the due time of a line to its `stored`. */
   readonly storedMs: LatencySummary;
   readonly residentMiB: number;
   readonly windowUs: readonly [from: number, to: number];
@@ -36,13 +36,13 @@ export interface DrainFigures {
 const ARRIVING_PER_SECOND = 10_000;
 const FILL_LINES_PER_WRITE = 50;
 const FILL_LINES = 20_000;
-/** Steady arriving before Kafka is there, so that it does not meet a cold path. */
+/** The steady rate begins before Kafka is back, so that its code is compiled. */
 const LEAD_MS = 500;
 const POLL_MS = 10;
-/** So long without one more confirmed record is a failure. */
+/** Without a newly confirmed record for so long, the run fails. */
 const STALL_TIMEOUT_MS = 20_000;
 
-/** Rejects where anything is lost, refused or twice, with the end of the server's log. */
+/** Rejects if a message is lost, refused or duplicated, with the end of the server's log. */
 export async function measureDrain(options: BenchOptions, shape: DrainShape): Promise<DrainFigures> {
   const kafka = await LateBootstrap.before(options.bootstrap);
   const plan = { settings: SPOOL_SETTINGS, unreachable: kafka.address, profileDir: options.profileDir };
@@ -101,7 +101,7 @@ async function fillAndDrain(
   };
 }
 
-/** For so long, all of it on the disk. Resolves with how many. */
+/** Sends for `seconds` and resolves with the number of messages. All go to the disk. */
 async function fillFast({ load }: Gateway, seconds: number): Promise<number> {
   const endMs = performance.now() + seconds * 1000;
   let filled = 0;
@@ -114,16 +114,16 @@ async function fillFast({ load }: Gateway, seconds: number): Promise<number> {
 
 type Records = Awaited<ReturnType<ServerProcess['stats']>>['records'];
 
-/** Resolves with the figures and the time at which they were as wanted; rejects when no more is confirmed. */
+/** Resolves when the records are as wanted. Rejects if nothing is confirmed any more. */
 async function until(server: ServerProcess, signal: AbortSignal, wanted: (records: Records) => boolean) {
-  let most = -1;
+  let highest = -1;
   let progressMs = performance.now();
   for (;;) {
     const { records } = await server.stats();
     const at = mark(server);
     if (wanted(records)) return { records, at };
-    if (records.confirmed > most) progressMs = performance.now();
-    most = records.confirmed;
+    if (records.confirmed > highest) progressMs = performance.now();
+    highest = records.confirmed;
     if (performance.now() - progressMs > STALL_TIMEOUT_MS) {
       const { confirmed, spooled } = records;
       throw new Error(

@@ -1,10 +1,10 @@
-// What JSON.parse of the bench's lines costs here and now: the unit in which the server's cost is stated.
+// Measures the cost of JSON.parse for the bench's lines: the unit for the server's cost.
 
 import { Child } from '../../load/processes/child.ts';
 import type { PoolOptions } from '../devices/lines.ts';
 import type { JsonParseCalls } from './json-parse-worker.ts';
 
-/** CPU microseconds a line, several rounds of one fresh process. */
+/** CPU microseconds a line, one value for each round in a fresh process. */
 export async function jsonParseCost(lines: PoolOptions, signal: AbortSignal): Promise<number[]> {
   const worker = parser(signal);
   try {
@@ -15,8 +15,8 @@ export async function jsonParseCost(lines: PoolOptions, signal: AbortSignal): Pr
 }
 
 /**
- * Does `work` and samples meanwhile what JSON.parse costs beside it. Where two busy cores share something, as
- * virtual ones do, it is more than on the quiet machine, and so is everything the server does.
+ * Runs `work` and samples the cost of JSON.parse meanwhile. Busy cores that share hardware, as virtual ones do, are
+ * slower than on a quiet machine, for JSON.parse as for the server.
  */
 export async function jsonParseCostDuring<T>(
   lines: PoolOptions,

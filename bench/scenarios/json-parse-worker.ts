@@ -1,14 +1,14 @@
-// Measures JSON.parse in a fresh process: nothing else has shaped its heap or its compiled code.
+// The process that measures JSON.parse. It is fresh, so no other code has shaped its heap or its compiled code.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serveCalls } from '../../load/processes/child.ts';
 import { linePool, type PoolOptions } from '../devices/lines.ts';
 
 export interface JsonParseCalls {
-  /** CPU microseconds a line, one figure a round, all at once. */
+  /** CPU microseconds a line, one value for each round. */
   measure(options: PoolOptions): number[];
-  /** Begins to measure in short bursts, a few percent of a core. */
+  /** Begins to measure in short bursts that take a few percent of a core. */
   begin(options: PoolOptions): void;
-  /** The mean of the bursts since: the server's own cost is a mean over fast and slow moments as well. */
+  /** The mean of the bursts since begin(). The server's cost is a mean too, over fast and slow moments. */
   end(args: null): number;
 }
 
@@ -48,13 +48,13 @@ async function burst(lines: readonly string[]): Promise<void> {
   }
 }
 
-/** CPU and not wall time: what others run on this machine must not count, nor does it for the server. */
+/** CPU time, not wall time: other programs on this machine must not count. */
 function parseAll(lines: readonly string[]): number {
   const before = process.cpuUsage();
   let length = 0;
   for (const line of lines) length += (JSON.parse(line) as { type: string }).type.length;
   const { user, system } = process.cpuUsage(before);
-  // Uses the results, so that none of the work can be left out.
+  // Uses the results, so that the compiler cannot remove the work.
   if (length === 0) throw new Error('the lines hold nothing');
   return (user + system) / lines.length;
 }

@@ -1,5 +1,5 @@
-// One run of the load against one fresh server: warm-up, the measured window between two measurements of
-// JSON.parse, and the proof that every message arrived, once.
+// Measures one fresh server under load: warm-up, the window between two measurements of JSON.parse, and the proof that
+// every message arrived once.
 
 import { Child } from '../../load/processes/child.ts';
 import {
@@ -17,7 +17,7 @@ import { jsonParseCost, jsonParseCostDuring } from './json-parse-cost.ts';
 
 export interface LoadShape {
   readonly linesPerWrite: number;
-  /** Absent: as fast as taken. With it the latency to a consumer is measured too. */
+  /** Absent: at full speed. With a rate, the latency to a consumer is measured too. */
   readonly perSecond?: number;
 }
 
@@ -27,18 +27,18 @@ export interface Measurement {
   /** From before the first write to the last confirmation. */
   readonly seconds: number;
   readonly perSecond: number;
-  /** Microseconds of CPU, user and system, a message. */
+  /** CPU microseconds a message, user and system time. */
   readonly serverCpuUs: number;
   readonly loadCpuUs: number;
-  /** CPU microseconds a line on the quiet machine, right before and after the window. */
+  /** CPU microseconds a line on the quiet machine, just before and after the window. */
   readonly jsonParseUs: number;
   /** serverCpuUs in units of jsonParseUs. */
   readonly multiple: number;
-  /** The same within the window, beside the server, Kafka and the load. */
+  /** The same during the window, beside the server, Kafka and the load. */
   readonly busyJsonParseUs: number;
   readonly busyMultiple: number;
   readonly residentMiB: number;
-  /** Milliseconds from the time a line was due to a consumer that has it. */
+  /** Milliseconds from the due time of a line to its arrival at a consumer. */
   readonly latencyMs?: LatencySummary;
   /** The measured window on the clock of CPU profiles. */
   readonly windowUs: readonly [from: number, to: number];
@@ -47,17 +47,17 @@ export interface Measurement {
 const CONSUMER = new URL('../verification/consumer-worker.js', import.meta.url);
 
 interface Parts extends Gateway {
-  /** Where latency is measured. */
+  /** Undefined if latency is not measured. */
   readonly consumer: Child<ConsumerCalls> | undefined;
 }
 
 /**
- * Seconds of the paced load before it counts. At a hundred rounds a second their code takes that long to be compiled:
- * after 10 s that still took 7 % of the server's CPU time, after 28 s 1 %.
+ * Seconds of the paced load before the window. At a hundred fetches a second, code is compiled late: compiling took 7 %
+ * of the server's CPU time after 10 s, and 1 % after 28 s.
  */
 const PACED_WARM_UP_SECONDS = 20;
 
-/** Rejects where anything is lost, refused or twice, with the end of the server's log. */
+/** Rejects if a message is lost, refused or duplicated, with the end of the server's log. */
 export function measure(options: BenchOptions, shape: LoadShape): Promise<Measurement> {
   return withGateways(options, [{ profileDir: options.profileDir }], async ([gateway]) => {
     const consumer =
@@ -127,18 +127,18 @@ async function warmUpPaced(parts: Parts, perSecond: number): Promise<Warm> {
 }
 
 interface Messages {
-  /** How many were sent before. */
+  /** Number of messages sent before. */
   readonly first: number;
   readonly count: number;
   readonly perSecond?: number;
 }
 
-/** Resolves when all are confirmed and, where there is a consumer, read. */
+/** Resolves when all are confirmed and, with a consumer, read. */
 async function sendAll({ server, load, consumer }: Parts, { first, count, perSecond }: Messages) {
   const [sent, latencyMs] = await Promise.all([
     load.call('send', { count, perSecond, stamped: perSecond !== undefined }),
     consumer?.call('collect', { first, count }),
-    // Asking costs the server some CPU. What a consumer has is confirmed, or is so any moment.
+    // Asking costs the server CPU. With a consumer it is not needed: a message that was read is about to be confirmed.
     consumer === undefined && server.untilConfirmed(first + count),
   ]);
   if (consumer !== undefined) await server.untilConfirmed(first + count);

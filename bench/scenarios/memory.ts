@@ -1,5 +1,5 @@
-// What connections take of the server's memory: its resident size without any, with all of them silent, and after
-// each has identified and sent one line.
+// Measures the memory of connections: the server's resident size without any, with 10,000 silent ones, and after each has
+// identified and sent a line.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BenchOptions, type Gateway, withGateways } from '../servers/loaded-gateways.ts';
 import { proveAllThere } from '../servers/own-gateway.ts';
@@ -8,7 +8,7 @@ import type { ServerProcess } from '../servers/server-process.ts';
 export interface MemoryFigures {
   readonly kind: 'memory';
   readonly connections: number;
-  /** Resident bytes a connection above none, in units of 1,000. */
+  /** Resident memory for each connection, in 1,000 bytes. */
   readonly idleKb: number;
   readonly afterLineKb: number;
   readonly noneMiB: number;
@@ -20,19 +20,19 @@ export interface MemoryFigures {
 const CONNECTIONS = 10_000;
 const SETTINGS = {
   TCP_PROCESSES: '1',
-  // Nobody is to be closed for the silence that is measured.
+  // A silent connection must not be closed.
   TCP_IDENTIFY_TIMEOUT: '30m',
   TCP_INACTIVITY_TIMEOUT: '30m',
 } as const;
-/** A quiet Node gives garbage back some eight seconds after the last of the work (V8's memory reducer). */
+/** V8's memory reducer frees garbage about eight seconds after the last work. */
 const MIN_SETTLE_MS = 15_000;
 const MAX_SETTLE_MS = 60_000;
 const SETTLE_POLL_MS = 1_000;
-/** At rest once so many looks in a row differ by less than a hundredth. */
+/** The size is steady once so many values in a row differ by less than a hundredth. */
 const STEADY_LOOKS = 5;
 const STEADY_SHARE = 0.01;
 
-/** Rejects where a connection is refused or a line lost, with the end of the server's log. */
+/** Rejects if a connection is refused or a line is lost, with the end of the server's log. */
 export function measureMemory(options: BenchOptions): Promise<MemoryFigures> {
   const plan = { settings: SETTINGS, profileDir: options.profileDir };
   return withGateways(options, [plan], ([gateway]) => measureWith(gateway, options));
@@ -69,7 +69,7 @@ async function measureWith(gateway: Gateway, options: BenchOptions): Promise<Mem
   };
 }
 
-/** The resident size once it no longer changes, or after a minute. */
+/** The resident size once it is steady, or after a minute. */
 async function settledBytes(server: ServerProcess, signal: AbortSignal): Promise<number> {
   const startMs = performance.now();
   const looks: number[] = [];

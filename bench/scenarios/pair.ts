@@ -1,5 +1,5 @@
-// Two ways side by side in one run: each has a server and a load of its own, they take turns at full speed, and what
-// counts is the one in units of the other.
+// Compares two servers in one run: each has its own load, they take turns at full speed, and the result is the ratio of
+// the first to the second.
 
 import { Child } from '../../load/processes/child.ts';
 import { localBrokers } from '../servers/brokers.ts';
@@ -18,23 +18,23 @@ export interface SideShape {
   readonly name: string;
   /** Over the server's defaults. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Another server than the built one: a compiled module beside this one. */
+  /** Path of another compiled server. Absent: the gateway. */
   readonly main?: string;
-  /** Absent: as many as the bench was asked for. */
+  /** Absent: as in the options of the bench. */
   readonly connections?: number;
   /** Absent: 50. */
   readonly linesPerWrite?: number;
-  /** Ask for confirmations and wait for them. Absent: as the bench was asked for. */
+  /** Ask for confirmations and wait for them. Absent: as in the options of the bench. */
   readonly seq?: boolean;
-  /** With `seq`: lines of a device that may wait for their confirmation. Absent: any number. */
+  /** With `seq`: unconfirmed lines that a device may have. Absent: no limit. */
   readonly window?: number;
-  /** A way so long between devices and server. Absent: none. */
+  /** Round trip between devices and server. Absent: no delay. */
   readonly deviceRoundTripMs?: number;
-  /** Through the proxy of the brokers, with so much delay. Absent: not through it. */
+  /** Round trip to Kafka through a proxy; 0 = a proxy without delay. Absent: no proxy. */
   readonly kafkaRoundTripMs?: number;
 }
 
-/** The first is what is judged, in units of the second; a third is only shown. */
+/** The first is measured in units of the second. A third is only shown. */
 export type PairShape = readonly [ours: SideShape, against: SideShape, beside?: SideShape];
 
 export interface SideFigures extends FullSpeed {
@@ -47,18 +47,18 @@ export interface PairFigures {
   readonly ours: SideFigures;
   readonly against: SideFigures;
   readonly beside?: SideFigures;
-  /** Messages a second, ours of the other's. */
+  /** Messages a second: ours in units of the other. */
   readonly ratio: number;
-  /** CPU a message, ours of the other's. */
+  /** CPU a message: ours in units of the other. */
   readonly cpuRatio: number;
-  /** On the clock of CPU profiles, which are of ours. */
+  /** On the clock of CPU profiles. Our server is profiled. */
   readonly windowUs: readonly [from: number, to: number];
 }
 
 const PROXY = new URL('../servers/proxy-worker.js', import.meta.url);
 const LINES_PER_WRITE = 50;
 
-/** Rejects where anything is lost, refused or twice, with the end of the servers' logs. */
+/** Rejects if a message is lost, refused or duplicated, with the end of the servers' logs. */
 export async function measurePair(options: BenchOptions, shape: PairShape): Promise<PairFigures> {
   const shapes = shape.filter((side) => side !== undefined);
   const proxies = new Child<ProxyCalls>(PROXY, { signal: options.signal });

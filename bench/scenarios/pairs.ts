@@ -1,40 +1,41 @@
-// The table of what is measured side by side in one run, as a ratio.
+// The table of the scenarios that compare two servers. A new comparison is a new entry.
 import { fileURLToPath } from 'node:url';
 import type { PairShape } from './pair.ts';
 
 export interface Pair {
   readonly name: string;
-  /** What is in units of what. */
+  /** First and second server, in words. */
   readonly about: string;
   readonly shape: PairShape;
-  /** How many times as long as others it is measured. Absent: as long. */
+  /** Factor for the measured time. Absent: 1. */
   readonly times?: number;
 }
 
-/** How the system that this one replaces worked: a message at a time, each in a request of its own. */
+/** One message at a time, each in its own request, like the system that Sluice replaces. */
 const ONE_AT_A_TIME = { TCP_USE_WORKER_POOL: 'false', KAFKA_ASYNC: 'false', KAFKA_BATCH_SIZE: '1' } as const;
 const KAFKAJS_SERVER = fileURLToPath(new URL('../servers/baseline-kafkajs.js', import.meta.url));
 const FAR_MS = 100;
 const NEAR_MS = 1;
-/** A turn ends with a round trip in which nothing is sent: it is to be a small part of the turn. */
+/** Longer, because a turn ends with a round trip in which nothing is sent. */
 const FAR_DEVICE_TIMES = 2;
-/** To Kafka it ends with several, until the partition with the most devices has sent what waits. */
+/** Much longer: here a turn ends with several, until the fullest partition is empty. */
 const FAR_KAFKA_TIMES = 8;
 
 export const PAIRS: readonly Pair[] = [
   {
     name: 'kafkajs',
-    about: 'as built, against the same server with kafkajs `send()` in place of its own batches',
+    about: 'the gateway, against the same server with kafkajs `send()` instead of its own batches',
     shape: [{ name: 'own batches' }, { name: 'kafkajs send()', main: KAFKAJS_SERVER }],
   },
   {
     name: 'one-at-a-time',
-    about: 'as built, against one message at a time (no worker pool, KAFKA_ASYNC=false, KAFKA_BATCH_SIZE=1)',
+    about:
+      'the gateway, against one message at a time (no worker pool, KAFKA_ASYNC=false, KAFKA_BATCH_SIZE=1)',
     shape: [{ name: 'worker pool' }, { name: 'one at a time', settings: ONE_AT_A_TIME }],
   },
   {
     name: 'confirmed',
-    about: '`seq` in every line and `stored` waited for, against unconfirmed',
+    about: 'every line with `seq` and confirmed with `stored`, against unconfirmed',
     shape: [
       { name: 'confirmed', seq: true },
       { name: 'unconfirmed', seq: false },
@@ -50,7 +51,7 @@ export const PAIRS: readonly Pair[] = [
   },
   {
     name: 'processes',
-    about: 'TCP_PROCESSES=2, against 1; what counts is CPU a message, the first process included',
+    about: 'TCP_PROCESSES=2, against 1: CPU a message, with the first process',
     shape: [
       { name: 'two processes', settings: { TCP_PROCESSES: '2' } },
       { name: 'one process', settings: { TCP_PROCESSES: '1' } },
@@ -59,7 +60,7 @@ export const PAIRS: readonly Pair[] = [
   {
     name: 'far-device',
     times: FAR_DEVICE_TIMES,
-    about: `one connection, confirmed, ${FAR_MS} ms round trip to the gateway, against ${NEAR_MS} ms; beside: a message a round trip`,
+    about: `one connection, confirmed, ${FAR_MS} ms round trip to the gateway, against ${NEAR_MS} ms; beside: one message a round trip`,
     shape: [
       { name: '100 ms', connections: 1, seq: true, deviceRoundTripMs: FAR_MS },
       { name: '1 ms', connections: 1, seq: true, deviceRoundTripMs: NEAR_MS },

@@ -1,4 +1,4 @@
-// The table of what `npm run bench` can measure. A new scenario is a new entry.
+// The table of the scenarios of `npm run bench`. A new scenario is a new entry.
 import type { Figures, Kind } from '../report/columns.ts';
 import type { BenchOptions } from '../servers/loaded-gateways.ts';
 import { measureDrain } from './drain.ts';
@@ -16,8 +16,8 @@ export interface Scenario {
 }
 
 export const SCENARIOS: readonly Scenario[] = [
-  load('batch', '50 lines a write, as fast as taken', { linesPerWrite: 50 }),
-  load('single', '1 line a write, as fast as taken', { linesPerWrite: 1 }),
+  load('batch', '50 lines a write, at full speed', { linesPerWrite: 50 }),
+  load('single', '1 line a write, at full speed', { linesPerWrite: 1 }),
   load('steady', '20,000 messages a second, 1 line a write, to the consumer', {
     linesPerWrite: 1,
     perSecond: 20_000,
@@ -39,19 +39,19 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'spool',
-    about: 'as batch, all confirmed, with Kafka and without it in turn; then the latency of `stored`',
+    about: 'like batch, all confirmed, with and without Kafka in turn; then the latency of `stored`',
     kind: 'spool',
     run: measureSpool,
   },
   {
     name: 'drain',
-    about: 'a spool filled as fast as taken, to Kafka, while 10,000 messages a second arrive',
+    about: 'drains a spool that was filled at full speed, while 10,000 messages a second arrive',
     kind: 'drain',
     run: (options) => measureDrain(options, {}),
   },
   {
     name: 'drain-slow',
-    about: 'the same of a spool filled at 10,000 messages a second, which is of smaller batches',
+    about: 'the same for a spool filled at 10,000 messages a second, with smaller batches',
     kind: 'drain',
     run: (options) => measureDrain(options, { fillPerSecond: 10_000 }),
   },

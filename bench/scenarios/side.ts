@@ -1,5 +1,5 @@
-// One of several servers that are measured in turns, so that a slow minute of the machine meets all alike: its
-// load, and what its turns came to.
+// One of several servers that take turns at full speed, so that a slow minute of the machine affects all of them. Adds up
+// the figures of its turns.
 
 import type { LoadOptions, SendOptions, SendResult } from '../devices/load-worker.ts';
 import { type BenchOptions, type Gateway, mark, warmUpFast } from '../servers/loaded-gateways.ts';
@@ -8,7 +8,7 @@ export interface FullSpeed {
   readonly messages: number;
   /** From before the first write to the last confirmation. */
   readonly perSecond: number;
-  /** Microseconds of CPU, user and system, a message. */
+  /** CPU microseconds a message, user and system time. */
   readonly serverCpuUs: number;
 }
 
@@ -43,7 +43,7 @@ export class Side {
   async warmUp(): Promise<void> {
     const { connections, linesPerWrite } = this.#load;
     await this.#gateway.load.call('connect', this.#load);
-    // At least a write of each device: none of them is new in the measured window.
+    // At least one write of each device, so that none begins in the measured window.
     const first = connections * linesPerWrite;
     const { perSecond } = await warmUpFast(({ count }) => this.send({ count }), first);
     this.#turnMessages = Math.ceil((perSecond * this.#seconds) / TURNS);
@@ -59,7 +59,7 @@ export class Side {
     this.#cpuSeconds += to.cpuSeconds - from.cpuSeconds;
   }
 
-  /** Resolves when all of it is confirmed: to the devices where they ask for it, else by the server's figures. */
+  /** Resolves when all is confirmed: to the devices if they ask for it, otherwise by the server's figures. */
   async send(messages: SendOptions): Promise<SendResult> {
     this.sent += messages.count;
     const { server, load } = this.#gateway;

@@ -1,5 +1,5 @@
-// What the spool costs: the same load, every message confirmed, on a server that has Kafka and on one that cannot
-// reach it and confirms from its disk. The two take turns, so that a slow minute of the machine meets both.
+// Measures the cost of the spool: the same confirmed load on a server with Kafka and on one without, which confirms from
+// its disk. The two take turns.
 import { freePort } from '../../scripts/kafka/ports.ts';
 import { type BenchOptions, type Gateway, mark, withGateways } from '../servers/loaded-gateways.ts';
 import { proveAllSpooled, proveAllThere } from '../servers/own-gateway.ts';
@@ -10,29 +10,29 @@ export interface SpoolFigures {
   readonly kind: 'spool';
   readonly up: SpoolSideFigures;
   readonly down: SpoolSideFigures;
-  /** Confirmed messages a second without Kafka, of those with it. */
+  /** Confirmed messages a second without Kafka, in units of those with it. */
   readonly ratio: number;
-  /** The rate at which latency is measured. */
+  /** Messages a second while latency is measured. */
   readonly pacedPerSecond: number;
-  /** On the clock of CPU profiles, which are of the server without Kafka. */
+  /** On the clock of CPU profiles. The server without Kafka is profiled. */
   readonly windowUs: readonly [from: number, to: number];
 }
 
 export interface SpoolSideFigures extends FullSpeed {
-  /** Milliseconds from the time a line was due to its `stored`, well below saturation. */
+  /** Milliseconds from the due time of a line to its `stored`, well below full speed. */
   readonly storedMs: LatencySummary;
   readonly residentMiB: number;
 }
 
 const LINES_PER_WRITE = 50;
-/** Lines of a device that wait for their confirmation: enough that never the devices are what is waited for. */
+/** Unconfirmed lines of a device: so many that the devices never limit the rate. */
 const WINDOW_LINES = 1_000;
 const PACED_PER_SECOND = 20_000;
 const PACED_WARM_UP_SECONDS = 1;
-/** The disk holds all of the run; who sets another cap or sync sees what that costs. */
+/** Large enough for the whole run. --env can set another cap or sync. */
 export const SPOOL_SETTINGS = { SPOOL_MAX_BYTES: '8GiB', SPOOL_SYNC: 'batch' } as const;
 
-/** Rejects where anything is lost, refused or twice, with the end of the servers' logs. */
+/** Rejects if a message is lost, refused or duplicated, with the end of the servers' logs. */
 export async function measureSpool(options: BenchOptions): Promise<SpoolFigures> {
   const unreachable = `127.0.0.1:${await freePort()}`;
   const plans = [
@@ -70,7 +70,7 @@ export async function measureSpool(options: BenchOptions): Promise<SpoolFigures>
   });
 }
 
-/** Full speed in turns, then latency at a rate. */
+/** A side that also measures latency at a rate. */
 class SpoolSide extends Side {
   readonly #seconds: number;
   #storedMs: LatencySummary | undefined;

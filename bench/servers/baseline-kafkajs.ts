@@ -1,5 +1,5 @@
-// The same server with kafkajs `send()` in place of its own batches: port, connections, queue and workers are those
-// of src, what follows is what a Node program would write. For the bench alone, as the other side of a ratio.
+// A server for comparison: the gateway's port, connections, queue and workers, but kafkajs `send()` instead of its own
+// batches, as a Node program would use it. For the bench only.
 
 import { createTopic } from '../../scripts/kafka/client.ts';
 import { createAdminServer } from '../../src/admin/admin-server.ts';

@@ -1,5 +1,5 @@
-// The baseline's figures in the shape in which every server of the bench is asked for them. What it does not have,
-// such as a spool, is zero.
+// The figures of the kafkajs baseline, in the format of the gateway's /stats. Parts that the baseline lacks, such as the
+// spool, are zero.
 import { emptyFigures } from '../../src/admin/figures.ts';
 import type { ProcessStats } from '../../src/admin/process-stats.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';

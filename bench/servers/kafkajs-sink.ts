@@ -1,6 +1,6 @@
-// Records through kafkajs, as favourably to it as its interface allows: the value is built without a second parse,
-// batches are as large as Sluice's and gathered for as long, one `send()` carries those of all partitions, and the
-// codec is Sluice's own. Its documentation allows an idempotent producer one request in flight.
+// Sends records with kafkajs, as well as its interface allows: values are built without a second parse, batches have
+// Sluice's size and linger, one `send()` carries all partitions, and the codec is Sluice's. As its documentation says, the
+// idempotent producer has one request in flight.
 import kafkajs from 'kafkajs';
 import type { Settings } from '../../src/config/settings.ts';
 import { BufferBudget } from '../../src/kafka/batches/buffer-budget.ts';
@@ -41,7 +41,7 @@ export class KafkajsSink implements RecordSink {
   readonly #settings: Settings;
   readonly #producer: kafkajs.Producer;
   readonly #compression: kafkajs.CompressionTypes;
-  /** By partition, the oldest first; the last of each is open. */
+  /** Batches of each partition, oldest first. The last one is open. */
   readonly #batches = new Map<number, OpenBatch[]>();
   #sending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -72,7 +72,7 @@ export class KafkajsSink implements RecordSink {
     await this.#producer.connect();
   }
 
-  /** Sends what is left. */
+  /** Sends the remaining batches. */
   async close(): Promise<void> {
     this.#closing = true;
     while (this.#batches.size > 0) await (this.#sending ?? this.#send());
@@ -108,10 +108,10 @@ export class KafkajsSink implements RecordSink {
   }
 
   #openFor(partition: number, valueBytes: number): OpenBatch {
-    const { KAFKA_BATCH_BYTES: mostBytes, KAFKA_BATCH_SIZE: mostRecords } = this.#settings;
+    const { KAFKA_BATCH_BYTES: maxBytes, KAFKA_BATCH_SIZE: maxRecords } = this.#settings;
     const waiting = this.#batches.get(partition) ?? [];
     const last = waiting.at(-1);
-    if (last && last.messages.length < mostRecords && last.bytes + valueBytes <= mostBytes) return last;
+    if (last && last.messages.length < maxRecords && last.bytes + valueBytes <= maxBytes) return last;
     const batch = new OpenBatch();
     waiting.push(batch);
     this.#batches.set(partition, waiting);
@@ -134,9 +134,9 @@ export class KafkajsSink implements RecordSink {
     this.#sending ??= this.#send();
   }
 
-  /** A batch of each partition that has one that is due or full, again and again until there is none. */
+  /** Sends the oldest due batch of each partition, until no batch is due. */
   async #send(): Promise<void> {
-    // A turn later: what a read brings is appended first.
+    // One turn later, so that all records of the current read are appended first.
     await new Promise(setImmediate);
     for (;;) {
       const batches = this.#takeDue();
@@ -175,7 +175,7 @@ function recordValue({ frame }: Session, { bytes, start, end, receivedAtMs }: Re
   return Buffer.concat([frame.head(receivedAtMs), bytes.subarray(start, end)]);
 }
 
-/** Puts Sluice's codec in the place of that of kafkajs, which has none but gzip. */
+/** Registers Sluice's codec with kafkajs, which has only gzip. */
 function useCodec(name: Settings['KAFKA_COMPRESSION']): kafkajs.CompressionTypes {
   const codec = createCodec(name);
   if (codec.id !== kafkajs.CompressionTypes.None)

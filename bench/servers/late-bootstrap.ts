@@ -1,5 +1,5 @@
-// A way to the first broker of the list that does not exist until it is opened: connections are refused before.
-// Only the bootstrap goes through it, since brokers tell clients their own addresses.
+// An address that leads to the first broker once it is opened, and refuses connections before. Only the bootstrap uses it,
+// because brokers tell clients their own addresses.
 import { connect, createServer, type Server } from 'node:net';
 import { freePort } from '../../scripts/kafka/ports.ts';
 
@@ -32,7 +32,7 @@ export class LateBootstrap {
     });
   }
 
-  /** From here on it leads to the broker. */
+  /** From now on connections reach the broker. */
   open(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
@@ -40,7 +40,7 @@ export class LateBootstrap {
     });
   }
 
-  /** Connections end with their other side. */
+  /** Open connections stay until one side closes them. */
   close(): void {
     this.#server.close();
     this.#server.unref();

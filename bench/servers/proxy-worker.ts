@@ -1,15 +1,15 @@
-// The long ways of the bench, in a process of their own: their CPU is neither the server's nor the load's.
+// The process with the delaying proxies of the bench, so that their CPU does not count as the server's or the load's.
 
 import { serveCalls } from '../../load/processes/child.ts';
 import { BrokerProxy } from '../../scripts/kafka/broker-proxy.ts';
 import { DelayProxy } from '../../scripts/kafka/delay-proxy.ts';
 
 export interface ProxyCalls {
-  /** Resolves with the port from which a device is so far from the gateway behind `port`. */
+  /** Resolves with a port that leads to the gateway at `port` with this round trip. */
   toGateway(options: { readonly port: number; readonly roundTripMs: number }): Promise<number>;
   /**
-   * Resolves with the bootstrap from which a client is so far from each of these brokers. They have to be on this
-   * machine: answers about them are changed in their ports only.
+   * Resolves with a bootstrap that leads to these brokers with this round trip. They must be on this machine: in answers
+   * about brokers only the ports are replaced.
    */
   toBrokers(options: { readonly brokers: readonly string[]; readonly roundTripMs: number }): Promise<string>;
 }

@@ -14,7 +14,7 @@ import { layoutName } from '../../src/spool/names.ts';
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 20_000;
 const POLL_MS = 50;
-/** So long without one more confirmed record is a failure. */
+/** Without a newly confirmed record for so long, the run fails. */
 const STALL_TIMEOUT_MS = 20_000;
 const FASTEST_POLL_MS = 10;
 const SLOWEST_POLL_MS = 500;
@@ -25,11 +25,11 @@ const SPOOL = 'spool';
 export interface ServerOptions {
   readonly settings: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** Another server: a compiled module beside this one. Absent: the built one. */
+  /** Path of another compiled server. Absent: the gateway. */
   readonly main?: string | undefined;
-  /** Where a CPU profile goes at the end. */
+  /** Directory for a CPU profile. Absent: no profile. */
   readonly profileDir?: string | undefined;
-  /** Serve while Kafka is away, as in an outage: its topic's partitions are known from before. */
+  /** Start while Kafka is away. The partitions of the topic are known, as in an outage. */
   readonly withoutKafka?: boolean | undefined;
 }
 
@@ -41,9 +41,9 @@ export class ServerProcess {
   readonly #withoutKafka: boolean;
   readonly #log: string[] = [];
 
-  /** Resolves once the server serves and, unless `withoutKafka`, has its topics. Rejects with the end of its log. */
+  /** Resolves once the server is ready, or with `withoutKafka` once it listens. Rejects with the end of its log. */
   static async start(options: ServerOptions): Promise<ServerProcess> {
-    // Empty, so that no .env counts and what it writes there, the spool too, goes with it.
+    // Empty, so that no .env counts. Spool and profile data in it are removed with it.
     const directory = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
     if (options.withoutKafka === true) await rememberPartitions(directory, options.settings);
     const server = new ServerProcess(options, directory);
@@ -85,22 +85,22 @@ export class ServerProcess {
     return (await response.json()) as Snapshot;
   }
 
-  /** Resident memory of the first process; asking costs the server nothing. */
+  /** Resident memory of the first process. Asking costs the server nothing. */
   residentBytes(): number {
     return residentBytesOf(this.#pid);
   }
 
-  /** Of the first process and of its server processes. */
+  /** The first process and its server processes. */
   get pids(): number[] {
     return [this.#pid, ...childrenOf(this.#pid)];
   }
 
-  /** User and system time so far, all threads and processes, in steps of 10 ms. */
+  /** User and system time of all threads and processes so far, in steps of 10 ms. */
   cpuSeconds(): number {
     return this.pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
   }
 
-  /** Waits until `total` records since the start are confirmed. Rejects when they no longer become more, or too many. */
+  /** Waits until `total` records are confirmed. Rejects if there are more, or if none is confirmed for 20 s. */
   async untilConfirmed(total: number): Promise<void> {
     let last = { confirmed: (await this.stats()).records.confirmed, atMs: performance.now() };
     let progressMs = last.atMs;
@@ -113,7 +113,7 @@ export class ServerProcess {
       if (nowMs - progressMs > STALL_TIMEOUT_MS) {
         throw new Error(`${confirmed} of ${total} records are confirmed, none for ${STALL_TIMEOUT_MS} ms`);
       }
-      // Seldom, since each look costs the server some CPU, and often when the end is near.
+      // Each look costs the server CPU, so looks are rare until the end is near.
       const perMs = (confirmed - last.confirmed) / (nowMs - last.atMs || 1);
       last = { confirmed, atMs: nowMs };
       const waitMs = Math.min(SLOWEST_POLL_MS, Math.max(FASTEST_POLL_MS, (total - confirmed) / perMs / 2));
@@ -121,7 +121,7 @@ export class ServerProcess {
     }
   }
 
-  /** Rejects where the server did not end in order. */
+  /** Rejects if the server did not end in order. */
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
@@ -174,7 +174,7 @@ export class ServerProcess {
   }
 }
 
-/** A gateway that has never seen Kafka would keep its records without partitions, and copy them before it sends them. */
+/** Without known partitions, the gateway would keep its records unplaced and copy them before sending. */
 async function rememberPartitions(
   directory: string,
   { KAFKA_TOPIC_METRICS: topic = '', KAFKA_NUM_PARTITIONS: partitions = '10' }: ServerOptions['settings'],

@@ -1,4 +1,4 @@
-// What a sustained run looks like while it lasts: redrawn on a terminal, a line for each sample elsewhere.
+// Shows the progress of a sustained run: redrawn on a terminal, one line for each sample elsewhere.
 import { LiveText } from '../../load/command/live-text.ts';
 import { plainLine, screen } from '../../load/command/progress.ts';
 import { Histogram } from '../../load/report/histogram.ts';
@@ -40,7 +40,7 @@ export class Display {
     this.#text.line(`${when}: ${plainLine(this.#progress(), recent)}, ${this.#held}`);
   }
 
-  /** A line that stays. */
+  /** Prints a line that stays. */
   note(text: string): void {
     this.#text.line(text);
   }

@@ -1,22 +1,22 @@
-// Whether a gateway under a steady load stays as it is. The rule: of the samples after the warm-up, the median of the
-// last third is held against that of the first third. Medians, so that one hiccup of the machine decides nothing.
+// Decides whether the figures of a gateway under a steady load are flat: of the samples after the warm-up, it compares the
+// median of the last third with that of the first. Medians, so that one hiccup of the machine decides nothing.
 import { median } from '../statistics.ts';
 import type { Sample } from './sample.ts';
 
 export interface FlatnessLimits {
-  /** RSS may grow by so much of the first third, and so many MiB. */
+  /** RSS may grow by this share of the first third, plus `rssMib`. */
   readonly rssPercent: number;
   readonly rssMib: number;
-  /** So many more or fewer. */
+  /** Allowed difference, up and down. */
   readonly descriptors: number;
-  /** p99 may become so many times that of the first third, and so many ms. */
+  /** p99 may grow to this multiple of the first third, plus `p99Ms`. */
   readonly p99Times: number;
   readonly p99Ms: number;
 }
 
 export interface Judgement {
   readonly what: 'RSS MiB' | 'descriptors' | 'p99 to confirmation ms' | 'p99 to consumer ms';
-  /** Medians; null where an interval without any message is in the middle. */
+  /** Medians. Null if the median is an interval without messages. */
   readonly first: number | null;
   readonly last: number | null;
   readonly lowest: number;
@@ -24,10 +24,10 @@ export interface Judgement {
   readonly flat: boolean;
 }
 
-/** Two a third: the least that has a median worth the name. */
+/** Two for each third. */
 export const MIN_SAMPLES = 6;
 
-/** Undefined where there are fewer than MIN_SAMPLES after the warm-up. */
+/** Undefined with fewer than MIN_SAMPLES samples after the warm-up. */
 export function judgeFlatness(all: readonly Sample[], limits: FlatnessLimits): Judgement[] | undefined {
   const samples = all.filter(({ warmUp }) => !warmUp);
   if (samples.length < MIN_SAMPLES) return undefined;
@@ -54,7 +54,7 @@ export function judgeFlatness(all: readonly Sample[], limits: FlatnessLimits): J
       (sample) => sample.descriptors,
       (first) => [first - descriptors, first + descriptors],
     ),
-    // An interval in which nothing arrived is not a fast one.
+    // An interval without messages must not count as a fast one.
     judge('p99 to confirmation ms', (sample) => sample.confirmedMs?.p99 ?? Infinity, p99),
     judge('p99 to consumer ms', (sample) => sample.consumerMs?.p99 ?? Infinity, p99),
   ];

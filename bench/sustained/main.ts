@@ -1,5 +1,5 @@
-// npm run sustained: minutes of a steady load on a gateway of its own, and whether memory, descriptors and latency
-// stay flat.
+// The command `npm run sustained`: loads a gateway of its own for minutes at a steady rate, and checks that memory,
+// descriptors and latency stay flat.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
@@ -7,10 +7,9 @@ import { count, duration, rate, whole } from '../../load/command/parsers.ts';
 import { ChildError } from '../../load/processes/child.ts';
 import { LoadError } from '../../load/run.ts';
 import { SectionError, writeSection } from '../../scripts/docs/section.ts';
-import { ownOrGivenKafka } from '../../scripts/kafka/own-or-given.ts';
 import { KafkaUnavailableError } from '../../scripts/kafka/runtime.ts';
 import { positive, setting } from '../command/options.ts';
-import { runCommand } from '../command/run-command.ts';
+import { runCommand, withKafka } from '../command/run-command.ts';
 import { circumstances } from '../report/circumstances.ts';
 import { Display } from './display.ts';
 import { type FlatnessLimits, MIN_SAMPLES } from './flatness.ts';
@@ -31,7 +30,7 @@ interface Options extends FlatnessLimits {
 }
 
 const EXIT_INTERRUPTED = 130;
-// From dist/scripts.
+// From dist/bench/sustained.
 const PAGE = fileURLToPath(new URL('../../../docs/benchmarks.md', import.meta.url));
 
 const interrupt = new AbortController();
@@ -39,22 +38,22 @@ const display = new Display(process.stderr);
 
 const program = new Command('npm run sustained --')
   .description(
-    'A steady load for minutes, and whether RSS, descriptors and latency of the gateway stay flat.',
+    'A steady load for minutes. Fails unless RSS, descriptors and latency of the gateway stay flat.',
   )
-  .option('--minutes <number>', 'of load', positive, 10)
+  .option('--minutes <number>', 'of the load', positive, 10)
   .option('-r, --rate <messages/s>', 'over all connections', steadyRate, 5000)
   .option('-c, --connections <count>', 'devices', count, 100)
   .option('--every <duration>', 'between two samples', duration, 5_000)
-  .option('--warm-up <duration>', 'of the load: not judged', duration, 60_000)
+  .option('--warm-up <duration>', 'start of the load that is not judged', duration, 60_000)
   .option('--env <NAME=VALUE>', 'a setting of the gateway; can be repeated', setting)
-  .option('--rss-percent <number>', 'by which RSS may grow', positive, 10)
-  .option('--rss-mib <number>', 'and MiB', positive, 10)
-  .option('--descriptors <count>', 'more or fewer that may be open', whole, 5)
-  .option('--p99-times <number>', 'that p99 may become', positive, 1.5)
-  .option('--p99-ms <number>', 'and milliseconds', positive, 5)
-  .option('--json <file>', 'write all samples and figures there too')
-  .option('--report [file]', 'write its section of the page (default: docs/benchmarks.md)')
-  .option('--from <file>', 'a former --json: judge and report that, measure nothing')
+  .option('--rss-percent <number>', 'of growth that RSS may have', positive, 10)
+  .option('--rss-mib <number>', 'of growth that RSS may have in addition', positive, 10)
+  .option('--descriptors <count>', 'difference in open descriptors that is allowed', whole, 5)
+  .option('--p99-times <number>', 'factor by which p99 may grow', positive, 1.5)
+  .option('--p99-ms <number>', 'milliseconds by which p99 may grow in addition', positive, 5)
+  .option('--json <file>', 'also write all samples and figures to this file')
+  .option('--report [file]', 'write the section of this page (default: docs/benchmarks.md)')
+  .option('--from <file>', 'measure nothing; judge and report this file of --json')
   .action(sustained);
 
 await runCommand(program, interrupt.signal, [
@@ -68,7 +67,7 @@ async function sustained(options: Options): Promise<void> {
   const samples = Math.floor((options.minutes * 60_000 - options.warmUp) / Math.max(1, options.every)) - 1;
   if (options.from === undefined && !(options.every > 0 && samples >= MIN_SAMPLES))
     program.error(
-      `error: --minutes, --warm-up and --every leave ${Math.max(0, samples)} whole samples after the warm-up, and ${MIN_SAMPLES} are needed`,
+      `error: --minutes, --warm-up and --every leave ${Math.max(0, samples)} whole samples after the warm-up, but ${MIN_SAMPLES} are needed`,
     );
   const result = options.from === undefined ? await measured(options) : await saved(options.from, options);
   process.stdout.write(`\n${resultText(result)}`);
@@ -80,13 +79,10 @@ async function sustained(options: Options): Promise<void> {
   if (result.faults.length > 0) process.exitCode = 1;
 }
 
-async function measured(options: Options): Promise<SustainedResult> {
+function measured(options: Options): Promise<SustainedResult> {
   const { rate, connections, minutes, warmUp, every, env = {} } = options;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupted);
-  const kafka = await ownOrGivenKafka();
-  try {
-    interrupt.signal.throwIfAborted();
-    const { bootstrap, about } = kafka;
+  return withKafka(interrupt.signal, async ({ bootstrap, about }) => {
     const durationMs = minutes * 60_000;
     const run = await runSustained(
       { bootstrap, rate, connections, durationMs, warmUpMs: warmUp, everyMs: every, settings: env },
@@ -95,15 +91,13 @@ async function measured(options: Options): Promise<SustainedResult> {
     );
     const described = circumstances('sustained', process.argv.slice(2), about);
     return resultOf({ circumstances: described, limits: limitsOf(options), everyMs: every, ...run });
-  } finally {
-    await kafka.stop();
-  }
+  });
 }
 
-/** Judged anew, by the limits of now. */
+/** Judges a saved run again, with the present limits. */
 async function saved(file: string, options: Options): Promise<SustainedResult> {
   const result = JSON.parse(await readFile(file, 'utf8')) as SustainedResult;
-  if (result.kind !== 'sustained') program.error(`error: --from ${file} is no file of npm run sustained`);
+  if (result.kind !== 'sustained') program.error(`error: --from ${file} is not a file of npm run sustained`);
   return resultOf({ ...result, limits: limitsOf(options) });
 }
 
@@ -111,11 +105,11 @@ function limitsOf({ rssPercent, rssMib, descriptors, p99Times, p99Ms }: Options)
   return { rssPercent, rssMib, descriptors, p99Times, p99Ms };
 }
 
-/** The first signal ends the load, and what was until then is judged; the second one ends all at once. */
+/** The first signal ends the load, and the samples so far are judged. The second one ends everything at once. */
 function interrupted(): void {
-  // What we started goes with us.
+  // The gateway and Kafka end with this process.
   if (interrupt.signal.aborted) process.exit(EXIT_INTERRUPTED);
-  display.note('ending early; once more ends at once');
+  display.note('ending early; a second Ctrl-C ends at once');
   interrupt.abort();
 }
 

@@ -1,4 +1,4 @@
-// A sustained run for people: a row for each part of its time, what was judged, the verdict. No I/O.
+// The report of a sustained run as text: a row for each part of its time, the judged figures, the verdict. No I/O.
 
 import { markdownTable } from '../../scripts/docs/markdown.ts';
 import { circumstancesText } from '../report/circumstances.ts';
@@ -9,16 +9,7 @@ import type { SustainedResult } from './result.ts';
 import type { Sample } from './sample.ts';
 
 const BUCKETS = 10;
-const HEAD = [
-  'm:ss',
-  'RSS MiB',
-  'descriptors',
-  'sent/s',
-  'p99 confirmed ms',
-  'max',
-  'p99 consumer ms',
-  'max',
-];
+const HEAD = 'm:ss,RSS MiB,descriptors,sent/s,p99 confirmed ms,max,p99 consumer ms,max'.split(',');
 const LEGEND = 'RSS and p99: the median of the samples; descriptors and max: the highest; sent/s: the mean.';
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
@@ -58,7 +49,7 @@ export function sectionText(result: SustainedResult): string {
   ].join('\n');
 }
 
-/** The warm-up in one row, then the rest in up to ten. */
+/** One row for the warm-up, then up to ten for the rest. */
 export function bucketRows(samples: readonly Sample[]): string[][] {
   const warmUp = samples.filter((sample) => sample.warmUp);
   const judged = samples.filter((sample) => !sample.warmUp);
@@ -99,22 +90,21 @@ function judgedText({ flatness, limits }: SustainedResult, draw: typeof table): 
 
 function judgedRow({ what, first, last, lowest, highest, flat }: Judgement): string[] {
   const allowed = lowest > 0 ? `${whole(lowest)} to ${whole(highest)}` : `up to ${tenth(highest)}`;
-  // A median of two may be a half.
+  // The median of two descriptors may be a half.
   const shown = (value: number | null) =>
     what === 'descriptors' && value !== null ? String(value) : tenth(value);
   return [what, shown(first), shown(last), allowed, flat ? 'flat' : 'NOT FLAT'];
 }
 
 function ruleText({ rssPercent, rssMib, descriptors, p99Times, p99Ms }: FlatnessLimits): string {
-  return `Flat: after the warm-up the median of the last third of the samples is, against that of the first third, in RSS at most ${rssPercent} % + ${rssMib} MiB higher, in descriptors at most ${descriptors} away, in p99 at most ${p99Times} times + ${p99Ms} ms.`;
+  return `Flat: after the warm-up, the median of the last third of the samples differs from that of the first third by at most +${rssPercent} % + ${rssMib} MiB for RSS, by ${descriptors} for descriptors, and is at most ${p99Times} times + ${p99Ms} ms for p99.`;
 }
 
 function readBackText({ load, imbalances }: SustainedResult): string {
   const { readBack, counts } = load;
   if (readBack === undefined) return 'Nothing was read back.';
   const { delivered, lost, duplicated, reordered, corrupted } = readBack;
-  const balance =
-    imbalances.length === 0 ? "The gateway's balance and the topic's offsets say the same." : '';
+  const balance = imbalances.length === 0 ? "The gateway's balance and the topic's offsets agree." : '';
   return `${whole(counts.messages)} sent, ${whole(counts.confirmed)} confirmed, ${whole(delivered)} read back: ${whole(lost)} lost, ${whole(duplicated)} duplicated, ${whole(reordered)} reordered, ${whole(corrupted)} corrupted. ${balance}`.trimEnd();
 }
 

@@ -1,4 +1,4 @@
-// What a sustained run found out, as its JSON file has it, and what of it is a fault.
+// The result of a sustained run, as in its JSON file, and the faults in it.
 import type { LoadResult } from '../../load/report/result.ts';
 import type { Circumstances } from '../report/circumstances.ts';
 import { type FlatnessLimits, type Judgement, judgeFlatness } from './flatness.ts';
@@ -10,19 +10,19 @@ export interface Measured {
   readonly everyMs: number;
   readonly samples: readonly Sample[];
   readonly load: LoadResult;
-  /** What the gateway's own balance or the topic's offsets say against it; empty where nothing. */
+  /** Differences in the gateway's balance or the topic's offsets; empty if there are none. */
   readonly imbalances: readonly string[];
 }
 
 export interface SustainedResult extends Measured {
   readonly kind: 'sustained';
-  /** Absent where the run was too short to be judged. */
+  /** Absent if the run was too short to be judged. */
   readonly flatness?: readonly Judgement[];
-  /** Why the exit code is 1; empty where it is 0. */
+  /** Why the exit code is 1; empty if it is 0. */
   readonly faults: readonly string[];
 }
 
-/** Of what was due, so much must have been sent: what is not written in time has no latency. */
+/** Share of due messages that must have been sent. A message that was not sent has no latency. */
 const SENT_SHARE = 0.99;
 
 export function resultOf(measured: Measured): SustainedResult {
@@ -33,11 +33,12 @@ export function resultOf(measured: Measured): SustainedResult {
 
 function faultsOf({ load, samples, imbalances }: Measured, flatness: readonly Judgement[] | undefined) {
   const faults = [...load.faults, ...imbalances];
-  if (flatness === undefined) faults.push('too few samples to say whether it is flat');
+  if (flatness === undefined) faults.push('too few samples to judge');
   for (const { what, flat } of flatness ?? []) if (!flat) faults.push(`${what} not flat`);
   const { lines, unsent } = load.counts;
   const share = lines / Math.max(1, lines + unsent);
-  if (share < SENT_SHARE) faults.push(`only ${(100 * share).toFixed(1)} % of what was due was sent in time`);
+  if (share < SENT_SHARE)
+    faults.push(`only ${(100 * share).toFixed(1)} % of the due lines were sent in time`);
   const restarts = samples.at(-1)?.restarts ?? 0;
   if (restarts > 0) faults.push(`${restarts} server processes crashed`);
   return faults;

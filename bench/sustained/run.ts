@@ -1,4 +1,4 @@
-// One sustained run: a gateway of our own with its defaults, a steady load on it, samples, the balance.
+// Runs a sustained load on a gateway of its own with default settings, takes samples, and proves that nothing was lost.
 import type { LoadPlan } from '../../load/plan.ts';
 import type { LoadResult } from '../../load/report/result.ts';
 import { runLoad } from '../../load/run.ts';
@@ -24,10 +24,10 @@ export interface SustainedRun {
   readonly imbalances: readonly string[];
 }
 
-// As many server processes as the gateway starts by itself, one a core.
+// As many server processes as the gateway starts by default: one for each core.
 const SETTINGS = { TCP_PROCESSES: '0' };
 
-/** Ends early when `signal` is aborted. Rejects where the gateway ends before it is told to. */
+/** Ends early if `signal` is aborted. Rejects if the gateway ends by itself. */
 export function runSustained(
   options: SustainedOptions,
   display: Display,
@@ -36,7 +36,7 @@ export function runSustained(
   const { bootstrap, settings } = options;
   const own = { bootstrap, name: 'sustained', settings: { ...SETTINGS, ...settings } };
   return withOwnGateway(own, async (gateway) => {
-    // The load would not hear of it any more.
+    // Aborted during the start: the load would not notice.
     signal.throwIfAborted();
     const { load, samples } = await loadAndSample(gateway, { options, display, signal });
     const imbalances = await imbalancesOf(gateway, bootstrap, load.counts.messages);

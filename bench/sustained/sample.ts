@@ -1,4 +1,4 @@
-// What the gateway's processes hold and how late its messages are, looked at from outside every few seconds.
+// Takes a sample every few seconds: memory and descriptors of the gateway's processes, rates and latencies of the load.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LatencySummary } from '../../load/report/histogram.ts';
 import type { Recent } from '../../load/report/totals.ts';
@@ -6,21 +6,21 @@ import type { Progress } from '../../load/run.ts';
 import { descriptorsOf, residentBytesOf } from '../../scripts/lib/proc.ts';
 import type { ServerProcess } from '../servers/server-process.ts';
 
-/** The interval that ended at `seconds` after the load began; what is held is as of its end. */
+/** The interval that ends `seconds` after the start of the load. Memory and descriptors are those at its end. */
 export interface Sample {
   readonly seconds: number;
-  /** Not judged, and without latencies: compilers and caches get ready. */
+  /** Not judged, and without latencies. */
   readonly warmUp: boolean;
-  /** Of all processes of the gateway. */
+  /** Sums over all processes of the gateway. */
   readonly residentMiB: number;
   readonly descriptors: number;
   readonly processes: number;
   readonly sentPerSecond: number;
   readonly confirmedPerSecond: number;
-  /** Milliseconds from when a message was due; absent where none was confirmed, or read, in the interval. */
+  /** Milliseconds from the due time of a message. Absent if none was confirmed, or read, in the interval. */
   readonly confirmedMs?: LatencySummary;
   readonly consumerMs?: LatencySummary;
-  /** As the gateway's /stats have them. */
+  /** From the gateway's /stats. */
   readonly connections: number;
   readonly spooled: number;
   readonly eventLoopLagP99Ms: number;
@@ -31,14 +31,14 @@ export interface SamplerOptions {
   readonly server: ServerProcess;
   readonly everyMs: number;
   readonly warmUpMs: number;
-  /** Called after each. */
+  /** Called with each sample. */
   readonly taken: (sample: Sample, recent: Recent) => void;
 }
 
 const POLL_MS = 20;
 const MIB = 2 ** 20;
 
-/** Takes samples from the begin of the load to its end; a last interval that is not whole is left out. */
+/** Takes samples during the load. A last interval that is not whole is left out. */
 export async function takeSamples(
   progress: () => Progress,
   { server, everyMs, warmUpMs, taken }: SamplerOptions,
@@ -71,7 +71,7 @@ async function held(server: ServerProcess) {
   const { pids } = server;
   const sum = (of: (pid: number) => number) => pids.reduce((total, pid) => total + of(pid), 0);
   const own = { residentMiB: sum(residentBytesOf) / MIB, descriptors: sum(descriptorsOf) };
-  // Only then asked for its figures, which takes a descriptor for a while.
+  // Asked afterwards, because the request opens a descriptor.
   const { connections, records, process, processes } = await server.stats();
   return {
     ...own,

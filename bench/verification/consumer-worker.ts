@@ -1,26 +1,25 @@
-// Reads the topic back, in a process of its own, and takes the time from when a line was due on its socket to
-// when a consumer has it. Notices what comes twice.
-import { createRequire } from 'node:module';
+// The process with the bench's consumer: measures the time from a line's due time to its arrival at the consumer. A
+// duplicate is an error.
 import { setTimeout as sleep } from 'node:timers/promises';
-import kafkajs from 'kafkajs';
 import { serveCalls } from '../../load/processes/child.ts';
+import { registerCodecs } from '../../load/verification/codecs.ts';
 import { kafkaClient } from '../../scripts/kafka/client.ts';
 import { FIRST_SEQ } from '../devices/lines.ts';
 import { type LatencySummary, latencySummary } from '../statistics.ts';
 
 export interface ConsumerCalls {
   start(options: { readonly bootstrap: string; readonly topic: string }): Promise<void>;
-  /** Waits for all messages below `first + count` and tells of those from `first`. */
+  /** Waits for all messages below `first + count`. Resolves with the latencies from `first` on. */
   collect(options: { readonly first: number; readonly count: number }): Promise<LatencySummary>;
 }
 
-/** The end of a stamped line's record; to parse all of it would take a core's time from those that are measured. */
+/** The end of a stamped record. Parsing whole records would take CPU from the server on the same machine. */
 const STAMP = /"n":(\d+),"sent_ms":([\d.]+)}}$/;
 const STAMP_BYTES = 64;
 
 const STALL_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
-/** How long the broker may hold a fetch that finds nothing; it answers at once when something comes. */
+/** How long the broker may hold a fetch that finds nothing. It answers at once when a record arrives. */
 const MAX_WAIT_MS = 100;
 
 const latenciesMs: number[] = [];
@@ -33,7 +32,7 @@ serveCalls<ConsumerCalls>({
     const options = { groupId: topic, minBytes: 1, maxWaitTimeInMs: MAX_WAIT_MS };
     const consumer = kafkaClient(bootstrap, 5).consumer(options);
     consumer.on('consumer.crash', ({ payload }) => {
-      // A coordinator that is still loading is met with another try.
+      // kafkajs tries again while the coordinator is still loading.
       if (!payload.restart) problem = payload.error;
     });
     await consumer.connect();
@@ -76,17 +75,4 @@ function see(value: Buffer | null, nowMs: number): void {
   }
   latenciesMs[n] = nowMs - Number(stamp[2]);
   seen++;
-}
-
-/** kafkajs itself knows gzip only. */
-function registerCodecs(): void {
-  const { CompressionCodecs, CompressionTypes } = kafkajs;
-  const require = createRequire(import.meta.url);
-  CompressionCodecs[CompressionTypes.Snappy] = require('kafkajs-snappy');
-  CompressionCodecs[CompressionTypes.LZ4] = () => ({
-    decompress: async (bytes: Buffer) => require('lz4-napi').decompressFrameSync(bytes),
-  });
-  CompressionCodecs[CompressionTypes.ZSTD] = () => ({
-    decompress: async (bytes: Buffer) => require('node:zlib').zstdDecompressSync(bytes),
-  });
 }

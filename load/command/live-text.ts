@@ -1,4 +1,4 @@
-// Text about what is going on: redrawn in place on a terminal, a line now and then elsewhere.
+// Shows the progress of a run: redrawn in place on a terminal, one line from time to time elsewhere.
 import { createLogUpdate } from 'log-update';
 import { printable } from '../../src/config/printable.ts';
 
@@ -12,17 +12,17 @@ export class LiveText {
     this.#redraw = stream.isTTY ? createLogUpdate(stream) : undefined;
   }
 
-  /** It is a terminal. */
+  /** True on a terminal. */
   get redraws(): boolean {
     return this.#redraw !== undefined;
   }
 
-  /** Shows `text()` every so often until stop(), in the place of the last one where it can. */
+  /** Shows `text()` every `ms` until stop(). On a terminal it replaces the previous text. */
   every(ms: number, text: () => string): void {
     this.#timer = setInterval(() => (this.#redraw ? this.#redraw(text()) : this.line(text())), ms);
   }
 
-  /** A line that stays. */
+  /** Prints a line that stays. */
   line(text: string): void {
     this.#redraw?.clear();
     this.#stream.write(`${printable(text)}\n`);

@@ -1,4 +1,4 @@
-// What a run looks like while it lasts: a few lines redrawn on a terminal, a line now and then elsewhere.
+// The progress of a run as text: a few lines for a terminal, one line for anything else.
 import { printable } from '../../src/config/printable.ts';
 import type { LatencySummary } from '../report/histogram.ts';
 import type { Recent } from '../report/totals.ts';
@@ -11,7 +11,7 @@ const BAR_WIDTH = 24;
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
 
-/** Shows how the run stands, until the text is stopped. */
+/** Shows the progress until `text` is stopped. */
 export function showProgress(text: LiveText, progress: () => Progress): void {
   text.every(text.redraws ? REDRAW_MS : LINE_MS, () => {
     const now = progress();
@@ -24,7 +24,7 @@ export function screen({ stage, share, rate, totals }: Progress, recent: Recent)
   const { counts } = totals;
   const filled = Math.round(share * BAR_WIDTH);
   const bar = `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)}`;
-  const asked = rate > 0 ? `${whole(rate)}/s` : 'as fast as taken';
+  const asked = rate > 0 ? `${whole(rate)}/s` : 'full speed';
   const rows = [
     `${bar} ${Math.round(share * 100)} %  ${stage}, ${asked}, ${whole(counts.open)} open`,
     row('sent', counts.messages, recent.sentPerSecond),
@@ -54,7 +54,7 @@ export function plainLine({ stage, totals }: Progress, recent: Recent): string {
   ].join(', ');
 }
 
-/** Codes and how often. Those of bad lines that were refused as they should are no errors. */
+/** Each code with its count. If only bad lines were refused, and with the right code, there is no error. */
 function errorsOf({ codes, errors, counts }: Progress['totals']): string {
   const answers = Object.values(codes).reduce((sum, times) => sum + times, 0);
   const shown = { ...(answers > counts.badRefused && codes), ...errors };

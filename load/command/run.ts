@@ -1,4 +1,4 @@
-// `sluice load` as a process: plan, display, Ctrl-C, report, exit code.
+// Runs `sluice load`: makes the plan, shows the progress, handles Ctrl-C, prints the report, chooses the exit code.
 import { writeFile } from 'node:fs/promises';
 import type { Loaded } from '../../src/config/load.ts';
 import { printable } from '../../src/config/printable.ts';
@@ -12,7 +12,7 @@ import type { LoadOptions } from './options.ts';
 import { planOf } from './plan-from-options.ts';
 import { showProgress } from './progress.ts';
 
-/** sysexits.h EX_USAGE: also for settings that the load cannot use. */
+/** EX_USAGE of sysexits.h. Also if the settings are wrong. */
 export const EXIT_USAGE = 64;
 /** No fault was found, but Kafka could not be read. */
 const EXIT_UNKNOWN = 2;
@@ -42,7 +42,7 @@ export async function load(options: LoadOptions, loaded: Loaded): Promise<number
 async function run(plan: LoadPlan, jsonFile: string | undefined): Promise<number> {
   announce(plan);
   const live = new LiveText(process.stderr);
-  const interrupt = interrupted(() => live.line('ending early; once more ends at once'));
+  const interrupt = interrupted(() => live.line('ending early; a second Ctrl-C ends at once'));
   try {
     const hooks = {
       started: (progress: () => Progress) => showProgress(live, progress),
@@ -64,7 +64,7 @@ function announce({ target, connections, processes, readBack }: LoadPlan): void 
   say(`${connections} devices from ${from} to ${target.host}:${target.port}`);
   if (readBack === undefined)
     say(
-      'NOTHING IS READ BACK: what arrived in Kafka is not looked at, so no loss, copy or damage can be found.',
+      'NOTHING IS READ BACK: the topic is not read, so lost, duplicated or damaged readings cannot be found.',
     );
   else
     say(
@@ -72,7 +72,7 @@ function announce({ target, connections, processes, readBack }: LoadPlan): void 
     );
 }
 
-/** Aborted by the first signal; the second one ends the process. Its children end with it. */
+/** Aborted by the first signal. The second one ends the process, and its children end with it. */
 function interrupted(first: () => void): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -85,7 +85,7 @@ function interrupted(first: () => void): AbortSignal {
   return controller.signal;
 }
 
-/** The JSON file, or one of the settings' certificates. */
+/** An error of the JSON file, or of a certificate in the settings. */
 const isFileError = (error: unknown): boolean =>
   error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
 

@@ -1,5 +1,4 @@
-// Lines that a gateway must refuse, each with the code it must refuse them with, and the book of what is still
-// to be answered.
+// Lines that a gateway must refuse, each with the code of the refusal, and which of the sent ones still wait for it.
 import type { Code } from '../../src/protocol/codes.ts';
 
 interface BadLine {
@@ -7,7 +6,7 @@ interface BadLine {
   readonly bytes: Buffer;
 }
 
-/** None of them closes the connection. */
+/** No code of these closes the connection. */
 export const BAD_LINES: readonly BadLine[] = [
   { code: 'invalid_json', bytes: Buffer.from('{"type":"metrics","data":{"temperature":21.5\n') },
   {
@@ -21,11 +20,11 @@ export const BAD_LINES: readonly BadLine[] = [
   },
 ];
 
-/** Answers come in the order of the lines, so the oldest line with that code is the one that is meant. */
+/** Replies come in the order of the lines, so a code always belongs to the oldest line with that code. */
 export class BadLineBook {
   #open: Code[] = [];
 
-  /** Bad lines that wait for their answer. */
+  /** Bad lines that wait for their reply. */
   get open(): number {
     return this.#open.length;
   }
@@ -34,7 +33,7 @@ export class BadLineBook {
     this.#open.push(code);
   }
 
-  /** How many older ones this answer passed over, or undefined where no bad line waits for it. */
+  /** How many older bad lines got no reply before this one; undefined if no bad line waits for this code. */
   answered(code: string): number | undefined {
     const at = this.#open.indexOf(code as Code);
     if (at < 0) return undefined;
@@ -42,7 +41,7 @@ export class BadLineBook {
     return at;
   }
 
-  /** The connection is gone. Answers how many never got their answer. */
+  /** The connection is closed. Returns how many bad lines got no reply. */
   clear(): number {
     return this.#open.splice(0).length;
   }

@@ -1,4 +1,4 @@
-// What a device writes at once: so many lines in one buffer, some of them bad where that is wanted.
+// Builds one write of a device: a buffer with several lines, some of them bad if the plan says so.
 
 import type { DeviceStats } from '../report/counters.ts';
 import type { DeviceLedger } from '../verification/ledger.ts';
@@ -22,7 +22,7 @@ export class BlockWriter {
     this.#options = options;
   }
 
-  /** The next lines, due at that time; the ledger's next message is then the one after them. */
+  /** The next lines, due at `dueUs`. Advances the ledger by their messages. */
   next(dueUs: number): { bytes: Buffer; messages: number } {
     const { lines, ledger, bad, stats, random, linesPerWrite, badShare } = this.#options;
     const block = Buffer.allocUnsafe(linesPerWrite * lines.maxBytes);

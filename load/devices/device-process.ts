@@ -1,4 +1,4 @@
-// The entry of a process of devices: calls in, a report now and then out.
+// The entry of a process with devices. Serves the calls of LoadProcesses and reports every 250 ms.
 
 import { shareOf } from '../plan.ts';
 import { serveCalls } from '../processes/child.ts';
@@ -7,14 +7,14 @@ import { Fleet, type FleetOptions, type Phase } from './fleet.ts';
 import { descriptorProblem } from './sources.ts';
 
 export interface DeviceCalls {
-  /** Rejects where this process may not open so many files. */
+  /** Rejects if this process may not open enough files. */
   setUp(options: FleetOptions): void;
   open(options: { readonly timeoutMs: number }): Promise<void>;
   run(options: { readonly phase: Phase; readonly rampMs: number }): Promise<void>;
-  /** Also tells the ledgers as they then are. */
+  /** Resolves with the accounts after it. */
   drain(options: { readonly settleMs: number }): Promise<DeviceAccount[]>;
   close(options: { readonly timeoutMs: number }): Promise<DeviceAccount[]>;
-  /** Ends the load early, as if its time were up. */
+  /** Ends the load as if its time were over. */
   stopEarly(options: Record<string, never>): void;
 }
 
@@ -27,7 +27,7 @@ const theFleet = (): Fleet => {
   return fleet;
 };
 
-/** What is measured up to an answer is told before it. */
+/** Sends a report before the result, so that no count of `work` is missing from the totals. */
 async function reported<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

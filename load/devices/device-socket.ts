@@ -1,11 +1,11 @@
-// One connection of a device: bytes out, replies in, and whether its socket takes more.
+// One connection of a device: sends bytes, reads replies, and says whether the socket is full. Knows no schedule.
 import { createConnection, type Socket } from 'node:net';
 import { type Reply, ReplyReader, SlowReads } from './replies.ts';
 
 export interface DeviceSocketOptions {
   readonly host: string;
   readonly port: number;
-  /** Undefined: the system chooses. */
+  /** Undefined = the system chooses. */
   readonly localAddress: string | undefined;
   /** Reads replies slowly until readFast(). */
   readonly slow: boolean;
@@ -14,9 +14,9 @@ export interface DeviceSocketOptions {
 export interface DeviceSocketEvents {
   connected(): void;
   reply(reply: Reply): void;
-  /** It was full and takes bytes again. */
+  /** The socket was full and takes bytes again. */
   room(): void;
-  /** A socket error's code; `closed` follows. */
+  /** The code of a socket error. `closed` follows. */
   failed(code: string): void;
   closed(): void;
 }
@@ -32,9 +32,9 @@ export class DeviceSocket {
     const socket = createConnection({
       host,
       port,
-      // Without Nagle a write is a packet, as from devices that are apart.
+      // Without Nagle's algorithm a write is a packet, as it is from separate devices.
       noDelay: true,
-      // Answers still come after our FIN.
+      // The last replies come after our FIN.
       allowHalfOpen: true,
       ...(localAddress !== undefined && { localAddress }),
       ...this.#slowReads?.socketOptions,
@@ -55,12 +55,12 @@ export class DeviceSocket {
     });
   }
 
-  /** More than this is kept in memory: who writes waits for `room`. */
+  /** True while the socket's buffer is full. The writer waits for `room`. */
   get full(): boolean {
     return this.#full;
   }
 
-  /** The bytes must stay unchanged. */
+  /** The bytes must stay unchanged until they are sent. */
   write(bytes: Uint8Array | string): void {
     this.#full = !this.#socket.write(bytes);
   }

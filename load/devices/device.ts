@@ -1,5 +1,5 @@
-// One device: its connection, again and again, what it writes when, and the answers to it. What is due is told
-// from outside (schedule), or by itself where the load has no rate.
+// One device: keeps its connection open, writes its lines and counts the replies. With a rate, schedule() makes writes
+// due; without one, the device writes as much as it may.
 
 import type { Clock } from '../processes/clock.ts';
 import type { DeviceStats } from '../report/counters.ts';
@@ -11,7 +11,7 @@ import { type LineTexts, LineWriter } from './line-writer.ts';
 import { PendingWrites } from './pending.ts';
 import type { Reply } from './replies.ts';
 
-/** What all devices of a process share. */
+/** Shared by all devices of a process. */
 export interface DeviceHost {
   readonly host: string;
   readonly port: number;
@@ -24,14 +24,14 @@ export interface DeviceHost {
   readonly window: number;
   readonly badShare: number;
   readonly thinkMs: number | undefined;
-  /** True while devices without a rate are to write. */
+  /** True while devices without a rate must write. */
   readonly writing: boolean;
-  /** True while broken connections are to be opened again. */
+  /** True while broken connections must be opened again. */
   readonly staying: boolean;
 }
 
 export interface DeviceOptions {
-  /** In the records. */
+  /** Its name in the records. */
   readonly name: string;
   readonly zipcode: string;
   readonly token: string | undefined;
@@ -39,10 +39,10 @@ export interface DeviceOptions {
   readonly slow: boolean;
 }
 
-/** Of one device: a server that keeps up with it would never let the others have their turn, nor the clock. */
+/** Writes of one device in one turn. More, and a fast server would keep the other devices and the clock waiting. */
 const WRITES_AT_ONCE = 16;
 const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 2_000;
+const MAX_RETRY_MS = 2_000;
 
 export class Device {
   readonly ledger = new DeviceLedger();
@@ -59,12 +59,12 @@ export class Device {
   #connected = false;
   #identified = false;
   #leaving = false;
-  #awayAsPlanned = true;
+  #isAwayAsPlanned = true;
   #thinking = false;
-  #goingOn = false;
+  #isResuming = false;
   #retryMs = FIRST_RETRY_MS;
   #timer: NodeJS.Timeout | undefined;
-  /** Writes that are due, and when the first of them was. */
+  /** Writes that are due, and the time of the first. */
   #dueWrites = 0;
   #nextDueUs = 0;
   #periodUs = 0;
@@ -85,17 +85,17 @@ export class Device {
     return this.#identified && !this.#leaving;
   }
 
-  /** Messages become due: it is connected, or would be were its connection not broken. */
+  /** Messages become due. Also while a broken connection is opened again, but not after leave(). */
   get takesPart(): boolean {
-    return !this.#awayAsPlanned;
+    return !this.#isAwayAsPlanned;
   }
 
-  /** It has no connection and opens none. */
+  /** Without a connection, and opens none. */
   get gone(): boolean {
     return this.#socket === undefined && this.#timer === undefined;
   }
 
-  /** Messages on the present connection that have no answer yet. */
+  /** Messages of this connection without a reply. */
   get unconfirmed(): number {
     return this.#shared.seq ? this.#pending.unconfirmed : 0;
   }
@@ -116,7 +116,7 @@ export class Device {
     );
   }
 
-  /** One more write is due at that time, the next ones each a period later. Kept however long it cannot be sent. */
+  /** One more write is due at `dueUs`, `periodUs` after the previous one. It stays due until it can be sent. */
   schedule(dueUs: number, periodUs: number): void {
     if (this.#dueWrites === 0) this.#nextDueUs = dueUs;
     this.#dueWrites++;
@@ -124,14 +124,14 @@ export class Device {
     this.pump();
   }
 
-  /** What is due is no more. Answers how many lines that is. */
+  /** Drops all due writes and returns how many lines they were. */
   forget(): number {
     const lines = this.#dueWrites * this.#shared.linesPerWrite;
     this.#dueWrites = 0;
     return lines;
   }
 
-  /** Writes what is due, or without a rate as long as the socket takes it. */
+  /** Writes all due writes, or without a rate as much as the socket and the window allow. */
   pump(): void {
     while (this.#dueWrites > 0 && this.#hasRoom) {
       const dueUs = this.#nextDueUs;
@@ -139,16 +139,16 @@ export class Device {
       this.#nextDueUs += this.#periodUs;
       this.#write(dueUs);
     }
-    if (!this.#goingOn) this.#writeFast();
+    if (!this.#isResuming) this.#writeFast();
   }
 
   #writeFast(): void {
     const { writing, clock, thinkMs } = this.#shared;
     for (let writes = 0; writing && this.#hasRoom && !this.#thinking; writes++) {
       if (writes === WRITES_AT_ONCE) {
-        this.#goingOn = true;
+        this.#isResuming = true;
         setImmediate(() => {
-          this.#goingOn = false;
+          this.#isResuming = false;
           this.pump();
         });
         return;
@@ -158,28 +158,28 @@ export class Device {
     }
   }
 
-  /** Ends the connection in order, once everything on it is answered. */
+  /** Closes the connection in order, once every message has its reply. */
   leave(): void {
     this.#leaving = true;
-    this.#awayAsPlanned = true;
+    this.#isAwayAsPlanned = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (!this.#identified) this.#socket?.destroy();
     else if (this.unconfirmed === 0) this.#socket?.end();
   }
 
-  /** The connection is closed at once, whatever is unanswered. */
+  /** Closes the connection at once. */
   destroy(): void {
     this.#leaving = true;
     this.#socket?.destroy();
   }
 
-  /** Reads answers as fast as they come from now on, also where it was slow. */
+  /** From now on a slow reader reads at full speed. */
   readFast(): void {
     this.#socket?.readFast();
   }
 
-  /** What stands at the end without an answer is counted as such. */
+  /** Counts the messages and bad lines that have no reply at the end. */
   settle(): void {
     const { counts } = this.#shared.stats;
     if (this.#shared.seq) counts.unconfirmed += this.#leaveUnanswered();
@@ -204,7 +204,7 @@ export class Device {
 
   #think(thinkMs: number): void {
     this.#thinking = true;
-    // Otherwise the answer to come begins the pause.
+    // Otherwise the next reply begins the pause.
     if (this.unconfirmed === 0) this.#thinkFor(thinkMs);
   }
 
@@ -236,7 +236,7 @@ export class Device {
 
   #onIdentified(): void {
     this.#identified = true;
-    this.#awayAsPlanned = this.#leaving;
+    this.#isAwayAsPlanned = this.#leaving;
     this.#retryMs = FIRST_RETRY_MS;
     this.#shared.stats.counts.open++;
     if (this.#leaving) this.leave();
@@ -258,7 +258,7 @@ export class Device {
     if (seq !== undefined && asks) {
       if (!this.ledger.refuse(seq)) return;
       stats.counts.refused++;
-      // Refused after it was called stored: Kafka would not have it.
+      // Refused after `stored`: Kafka rejected the record later.
       if (seq <= this.#pending.confirmed) stats.counts.confirmed--;
       else this.#pending.refuse(seq);
       this.#afterAnswer(thinkMs);
@@ -302,10 +302,10 @@ export class Device {
       return;
     }
     this.#timer = setTimeout(() => this.connect(), this.#retryMs * (0.5 + random()));
-    this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
+    this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2);
   }
 
-  /** Answers how many messages never get theirs. */
+  /** Returns how many messages will never get a reply. */
   #leaveUnanswered(): number {
     const count = this.ledger.leaveUnanswered(this.#pending.confirmed + 1);
     this.#pending = new PendingWrites(this.ledger.next);

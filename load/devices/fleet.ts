@@ -1,4 +1,4 @@
-// The devices of one process: opened, paced, churned, drained and closed together.
+// All devices of one process: opens, paces, reconnects, drains and closes them.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSlow, type LoadPlan, shareOf } from '../plan.ts';
 import { Clock } from '../processes/clock.ts';
@@ -15,23 +15,23 @@ export interface FleetOptions {
   readonly plan: LoadPlan;
   /** The name of the run. */
   readonly run: string;
-  /** Which of the plan's processes this is, from 0. */
+  /** The number of this process, from 0. */
   readonly process: number;
-  /** Of the first process's clock. */
+  /** Of the clock of the first process. */
   readonly clockOffsetUs: number;
 }
 
-/** A phase of load; microseconds on the run's clock. */
+/** One phase of the load. Times are microseconds on the run's clock. */
 export interface Phase {
   readonly startUs: number;
   readonly endUs: number;
-  /** Messages due before do not count in the latencies. */
+  /** Latencies of messages due earlier do not count. */
   readonly measureFromUs: number;
-  /** Messages a second over all processes; 0 = as fast as they are taken. */
+  /** Messages a second over all processes; 0 = at full speed. */
   readonly rate: number;
 }
 
-/** Handshakes under way at the same time. */
+/** Connections that are opened at the same time. */
 const MAX_OPENING = 200;
 const POLL_MS = 5;
 const CHURN_TICK_MS = 100;
@@ -45,7 +45,7 @@ export class Fleet {
   readonly #host: DeviceHost & { writing: boolean; staying: boolean };
   readonly #first: number;
   #stopped = false;
-  /** Reconnects that are due, with the part of the next one. */
+  /** Reconnects owed; the fraction is carried over. */
   #churned = 0;
 
   constructor(options: FleetOptions) {
@@ -71,7 +71,7 @@ export class Fleet {
     this.#devices = Array.from({ length: end - first }, (_, offset) => this.#device(first + offset));
   }
 
-  /** Connects all, as fast as the server takes them. Resolves when all are identified; rejects after `timeoutMs`. */
+  /** Connects all devices. Resolves when all are identified; rejects after `timeoutMs`. */
   async open(timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     let next = 0;
@@ -86,7 +86,7 @@ export class Fleet {
     }
   }
 
-  /** Runs until the end of the phase, or of the load. With a ramp the connections are opened on the way. */
+  /** Runs until the end of the phase, or until stop(). With a ramp the connections are opened meanwhile. */
   async run({ startUs, endUs, measureFromUs, rate }: Phase, rampMs: number): Promise<void> {
     this.stats.measureFromUs = measureFromUs;
     if (rampMs > 0) this.#ramp(startUs, rampMs);
@@ -102,7 +102,7 @@ export class Fleet {
     counts.away = this.#devices.filter(({ open, takesPart }) => takesPart && !open).length;
   }
 
-  /** Waits until everything is answered, or nothing has been for that long. */
+  /** Waits until every message has its reply, or for `settleMs` no reply came. */
   async drain(settleMs: number): Promise<void> {
     for (const device of this.#devices) device.readFast();
     const { counts } = this.stats;
@@ -117,7 +117,7 @@ export class Fleet {
     }
   }
 
-  /** Closes all in order, by force after that long. */
+  /** Closes all connections in order, and after `timeoutMs` by force. */
   async close(timeoutMs: number): Promise<void> {
     this.#host.staying = false;
     for (const device of this.#devices) device.leave();
@@ -142,7 +142,7 @@ export class Fleet {
     const { plan, process } = this.#options;
     const ownRate = (rate * this.#devices.length) / plan.connections;
     const slotUs = (1e6 * plan.linesPerWrite) / ownRate;
-    // So that the processes' writes fall between each other.
+    // Writes of one process fall between those of the others.
     const offsetUs = (slotUs * process) / plan.processes;
     const pace = new Pace(this.#devices, { startUs: startUs + offsetUs, endUs, slotUs });
     while (!this.#stopped) {

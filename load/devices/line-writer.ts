@@ -1,5 +1,5 @@
-// The lines of one device, written into a buffer that the caller sends. Nothing is built twice: what is constant
-// for a connection is copied, only the digits are new.
+// Writes the lines of one device into a buffer. The constant parts of a connection are copied; only digits are written
+// for each line, so that the load costs little CPU.
 import { crc32c } from '../../src/spool/crc32c.ts';
 import { readingsOf, type Shape } from '../plan.ts';
 import {
@@ -14,7 +14,7 @@ import {
 export interface LineFormat {
   readonly shape: Shape;
   readonly seq: boolean;
-  /** Of a line, with its LF. */
+  /** Length of a line with its LF. */
   readonly sizeBytes: number;
 }
 
@@ -27,12 +27,12 @@ const BRACKETS = {
   batch: ['[', ']}\n'],
 } as const;
 
-/** What all devices of a process share. */
+/** Shared by all devices of a process. */
 export class LineTexts {
   readonly format: LineFormat;
   readonly json: ReadingTexts;
   readonly pairs: ReadingTexts | undefined;
-  /** For the JSON of a reading that is sent as pairs. */
+  /** Holds the JSON of a reading that is sent as pairs, for its checksum. */
   readonly scratch: Buffer;
 
   constructor(format: LineFormat, seed: number) {
@@ -45,7 +45,7 @@ export class LineTexts {
 
 type Head = ReturnType<ReadingTexts['head']>;
 
-/** How a reading begins, for each number of digits that its `n` may have. */
+/** The start of a reading whose `n` has a given number of digits. */
 interface Heads {
   readonly json: Head;
   readonly sent: Head;
@@ -56,12 +56,12 @@ export class LineWriter {
   readonly #device: string;
   readonly #readings: number;
   #connection = 0;
-  /** From this message on the numbers have more digits and the heads are made anew. */
+  /** From this message on, numbers have more digits, so the constant parts are built again. */
   #limit = 0;
   #seqAt = 0;
   #seqDigits = 0;
   #nDigits = 0;
-  /** Readings from this `n` on have #nDigits; those before it in the same message have fewer. */
+  /** Readings from this `n` on have #nDigits digits; earlier ones in the same message have fewer. */
   #nLow = 0;
   #lineHead = Buffer.alloc(0);
   #lineTail = Buffer.alloc(0);
@@ -75,18 +75,18 @@ export class LineWriter {
     this.#readings = readingsOf(texts.format.shape);
   }
 
-  /** A new connection of the device begins, numbered from 1. */
+  /** @param connection number of the device's new connection, from 1 */
   connected(connection: number): void {
     this.#connection = connection;
     this.#limit = 0;
   }
 
-  /** Upper limit for what one line takes. */
+  /** Upper limit for the length of a line. */
   get maxBytes(): number {
     return this.#texts.format.sizeBytes + 64;
   }
 
-  /** Writes message `number` (from 0), due at that time. Answers where it ends. */
+  /** Writes message `number`, counted from 0, due at `dueUs`. Returns where it ends. */
   write(out: Buffer, from: number, number: number, dueUs: number): number {
     if (number >= this.#limit) this.#widen(number);
     let at = from + this.#lineHead.copy(out, from);
@@ -113,7 +113,7 @@ export class LineWriter {
       const end = json.writeBody(out, at, layout, n);
       return json.writeCrc(out, end, crc32c(out.subarray(from, end)));
     }
-    // The checksum is of the JSON that the gateway makes of it.
+    // The checksum covers the JSON that the gateway makes of the pairs.
     const opened = writeOpen(scratch, 0, heads.json, { digits, n, dueUs });
     const crc = crc32c(scratch.subarray(0, json.writeBody(scratch, opened, layout, n)));
     const at = writeOpen(out, from, heads.sent, { digits, n, dueUs });
@@ -129,7 +129,7 @@ export class LineWriter {
     return made;
   }
 
-  /** Makes the constant parts for as many digits as `number` needs. */
+  /** Builds the constant parts for the digits of `number`. */
   #widen(number: number): void {
     const { json, pairs, format } = this.#texts;
     this.#heads = [];
@@ -146,7 +146,7 @@ export class LineWriter {
     this.#layouts = this.#fit(pairs ?? json, this.#headsOf(this.#nDigits).sent.bytes.length);
   }
 
-  /** What is left of the line's size, shared among its readings, the last one with the rest. */
+  /** Divides the remaining size among the readings; the last one gets the rest. */
   #fit(texts: ReadingTexts, headBytes: number): Layout[] {
     const commas = this.#readings - 1;
     const around = this.#lineHead.length + this.#lineTail.length + commas;

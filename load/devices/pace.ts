@@ -1,7 +1,7 @@
-// The schedule of an open loop: writes are due at fixed times, whatever the server does. A server that stalls is
-// charged for every message it would have got meanwhile (no coordinated omission).
+// The schedule of an open loop: writes are due at fixed times, however slow the server is. So a stall counts for every
+// message that was due during the stall (no coordinated omission).
 
-/** What has something due; a device, for the schedule. */
+/** A device, as the schedule sees it. */
 export interface Paced {
   readonly takesPart: boolean;
   schedule(dueUs: number, periodUs: number): void;
@@ -10,15 +10,15 @@ export interface Paced {
 export interface PaceOptions {
   /** When the first write is due, microseconds. */
   readonly startUs: number;
-  /** No write is due from then on. */
+  /** No write is due at or after this time. */
   readonly endUs: number;
-  /** Microseconds between two writes of all. */
+  /** Microseconds from one write to the next, over all devices. */
   readonly slotUs: number;
 }
 
 /**
- * Each device has its slot in every round; those that take no part leave theirs empty. Slots that follow each other
- * belong to devices far apart, so that with half of the devices open half of the slots are used at any time.
+ * Each device has one slot in every round. Slots of devices that take no part stay empty. Neighbouring slots belong to
+ * devices that are far apart, so if half of the devices are open, half of the slots are used at any time.
  */
 export class Pace {
   readonly #options: PaceOptions;
@@ -33,7 +33,7 @@ export class Pace {
     this.#stride = strideFor(devices.length);
   }
 
-  /** Tells the devices what has become due. Answers when the next write is, undefined after the last. */
+  /** Schedules all writes that are due by `nowUs`. Returns the time of the next write, or undefined after the last. */
   advance(nowUs: number): number | undefined {
     const { startUs, endUs, slotUs } = this.#options;
     const periodUs = slotUs * this.#devices.length;
@@ -49,7 +49,7 @@ export class Pace {
   }
 }
 
-/** Near the golden section and without a common divisor, so that a round meets everybody once. */
+/** Near the golden section. Without a common divisor with `count`, so each round has every device once. */
 function strideFor(count: number): number {
   const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
   let stride = Math.max(1, Math.round(count * 0.618));

@@ -1,5 +1,5 @@
-// A connection's messages that wait for their confirmation, and when they were due: a ring with an entry for each
-// write, so that 50 lines a write cost one entry.
+// The messages of a connection that wait for their confirmation, and when they were due. A ring with one entry for each
+// write, however many lines it has.
 
 const FIRST_CAPACITY = 16;
 
@@ -8,10 +8,10 @@ export class PendingWrites {
   #due = new Float64Array(FIRST_CAPACITY);
   #head = 0;
   #size = 0;
-  /** The highest message that is confirmed; one below the first where none is. */
+  /** The highest confirmed message; at first one below the first message. */
   #confirmed: number;
   #sent: number;
-  /** Refused ones above #confirmed. */
+  /** Refused messages above #confirmed. */
   readonly #refused = new Set<number>();
 
   /** @param next the number of the first message of this connection */
@@ -24,12 +24,12 @@ export class PendingWrites {
     return this.#confirmed;
   }
 
-  /** Messages without an answer. */
+  /** Messages without a reply. */
   get unconfirmed(): number {
     return this.#sent - this.#confirmed - this.#refused.size;
   }
 
-  /** A write with the messages up to `last`, due at that time. */
+  /** Adds a write with the messages up to `last`, due at `dueUs`. */
   push(last: number, dueUs: number): void {
     if (this.#size === this.#last.length) this.#grow();
     const at = (this.#head + this.#size) % this.#last.length;
@@ -44,8 +44,8 @@ export class PendingWrites {
   }
 
   /**
-   * All up to `seq` are confirmed. Tells of each write that this ends or begins how many of its messages are new,
-   * and answers how many they are together.
+   * Confirms all messages up to `seq`. Calls `confirmed` for each write with newly confirmed messages, and returns
+   * their total.
    */
   confirm(seq: number, confirmed: (dueUs: number, messages: number) => void): number {
     const upTo = Math.min(seq, this.#sent);

@@ -1,14 +1,14 @@
-// The text of one reading, as JSON and as `name=value` text, which the gateway turns into that JSON:
+// The text of one reading. It is JSON, or `name=value` text that the gateway turns into the same JSON.
 //
 //   {"device":"r3f9a2c1.17","conn":1,"n":41,"due_us":1763712000123456,"temperature":21.53,"pad":"kfp","crc":"x0a1b2c3d"}
 //
-// - `n` counts the readings of a device from 0, over all its connections; `conn` counts those from 1
+// - `n` counts the readings of a device from 0, over all its connections; `conn` counts the connections from 1
 // - `due_us` is when the reading was due, microseconds since 1970 on the run's clock
-// - `crc` is the CRC-32C of the JSON text from the first byte to before `,"crc"`; the x keeps it a string
-// - the names and their order are the same in each, so that a reader needs no JSON parser
+// - `crc` is the CRC-32C of the JSON text before `,"crc"`; the x keeps the value a string
+// - names and their order never change, so the reader needs no JSON parser
 import { seededRandom } from '../random.ts';
 
-/** How many of the weather fields and how long each padding, so that a reading has a given length. */
+/** The number of weather fields and the lengths of the paddings that give a reading its length. */
 export interface Layout {
   readonly fields: number;
   readonly pads: readonly number[];
@@ -17,7 +17,7 @@ export interface Layout {
 interface Style {
   /** Before the device's name. */
   readonly open: string;
-  /** Around a value that is a number, or a string. */
+  /** Before a number, and before a string. */
   number(name: string): string;
   string(name: string): string;
   readonly stringEnd: string;
@@ -42,13 +42,13 @@ export const PAIRS_STYLE: Style = {
 
 export const DUE_DIGITS = 16;
 export const CRC_DIGITS = 8;
-/** What follows the bytes that the checksum is of: `,"crc":"x0a1b2c3d"}`. */
+/** Length of the text after the checked bytes: `,"crc":"x0a1b2c3d"}`. */
 export const CRC_TAIL_BYTES = ',"crc":"x'.length + CRC_DIGITS + '"}'.length;
 
-/** Enough that a record batch rarely holds the same figures twice: repeats would flatter the compression. */
+/** So many that a record batch rarely holds the same values twice. Repeats would compress too well. */
 const VARIANTS = 4096;
 const NAMES = ['temperature', 'humidity', 'pressure', 'wind_speed'] as const;
-/** Always the same number of digits, so that a layout fits every variant. */
+/** Lowest, highest, decimals. All values of a field have the same length, so a layout fits every variant. */
 const RANGES = {
   temperature: [10, 40, 2],
   humidity: [10, 99, 1],
@@ -62,7 +62,7 @@ const LETTERS = 'abcdefghijklmnop';
 const zeros = (count: number): string => '0'.repeat(count);
 const padName = (index: number): string => (index === 0 ? 'pad' : `pad${index + 1}`);
 
-/** One style's texts for all devices of a process. */
+/** The texts of one style, for all devices of a process. */
 export class ReadingTexts {
   readonly #style: Style;
   /** By number of fields. */
@@ -73,7 +73,7 @@ export class ReadingTexts {
   readonly #crc: Buffer;
   readonly #layouts = new Map<number, Layout>();
 
-  /** The same seed gives both styles the same figures. */
+  /** The same seed gives both styles the same values. */
   constructor(style: Style, seed: number) {
     this.#style = style;
     const random = seededRandom(seed);
@@ -86,7 +86,7 @@ export class ReadingTexts {
     this.#crc = Buffer.from(`${style.string('crc')}x${zeros(CRC_DIGITS)}${style.stringEnd}${style.close}`);
   }
 
-  /** A device's constant start, with room for the digits of `n` and of the time. */
+  /** The constant start of a device's readings, with room for the digits of `n` and of the time. */
   head(device: string, connection: number, digits: number): { bytes: Buffer; nAt: number; dueAt: number } {
     const { open, number, stringEnd } = this.#style;
     const before = `${open}${device}${stringEnd}${number('conn')}${connection}${number('n')}`;
@@ -99,7 +99,7 @@ export class ReadingTexts {
     return this.#crc.length;
   }
 
-  /** As many fields as fit into so many bytes, the rest padding; at least nothing. */
+  /** As many fields as fit into `bytes`; padding fills the rest. */
   fit(bytes: number): Layout {
     let layout = this.#layouts.get(bytes);
     if (layout === undefined) {
@@ -109,7 +109,7 @@ export class ReadingTexts {
     return layout;
   }
 
-  /** Writes fields and padding of that layout. `pick` chooses the variant. Answers where it ends. */
+  /** Writes fields and padding. `pick` chooses the variant. Returns where the body ends. */
   writeBody(out: Buffer, from: number, { fields, pads }: Layout, pick: number): number {
     let at = from;
     at += this.#variant(fields, pick).copy(out, at);
@@ -122,7 +122,7 @@ export class ReadingTexts {
     return at;
   }
 
-  /** Writes the end of the reading with its checksum. Answers where it ends. */
+  /** Writes the checksum and the end of the reading. Returns where the reading ends. */
   writeCrc(out: Buffer, at: number, crc: number): number {
     this.#crc.copy(out, at);
     const digitsEnd = at + this.#crc.length - (this.#style.stringEnd + this.#style.close).length;
@@ -148,14 +148,14 @@ export class ReadingTexts {
     return { fields: 0, pads: this.#pads(bytes) };
   }
 
-  /** Together so many bytes with names and quotes, or none where that is too few. */
+  /** Lengths of paddings that take `bytes` with their names and quotes; none if `bytes` is too small. */
   #pads(bytes: number): number[] {
     const pads: number[] = [];
     for (let left = bytes; ; ) {
       const around = (index: number) => (this.#padOpens[index]?.length ?? Infinity) + this.#stringEnd.length;
       const own = around(pads.length);
       if (left < own) return pads;
-      // What remains must be nothing, or enough for one more.
+      // The rest must be 0, or enough for one more padding.
       let length = Math.min(MAX_PAD, left - own);
       const after = left - own - length;
       if (after > 0 && after < around(pads.length + 1)) length -= around(pads.length + 1);
@@ -171,7 +171,7 @@ function variants(style: Style, random: () => number): Buffer[][] {
     let text = '';
     for (const [index, name] of NAMES.entries()) {
       const [low, high, digits] = RANGES[name] as [number, number, number];
-      // Two decimals of 39.999 would be a digit more before the point than of 10.
+      // Below the upper bound, so that rounding never adds a digit.
       const figure = low + random() * (high - low) * 0.99;
       text += `${style.number(name)}${figure.toFixed(digits)}`;
       byFields[index]?.push(Buffer.from(text));
@@ -180,7 +180,7 @@ function variants(style: Style, random: () => number): Buffer[][] {
   return [Array.from({ length: VARIANTS }, () => Buffer.alloc(0)), ...byFields];
 }
 
-/** Decimal digits of a whole number over what is there. */
+/** Overwrites `digits` bytes with the decimal digits of a whole number. */
 export function writeDigits(out: Buffer, at: number, digits: number, value: number): void {
   let rest = value;
   for (let digit = at + digits - 1; digit >= at; digit--) {

@@ -1,4 +1,4 @@
-// The server's lines as a device reads them: at once, or slowly.
+// Reads the server's replies, at full speed or slowly.
 import type { Socket } from 'node:net';
 
 export interface Reply {
@@ -9,7 +9,7 @@ export interface Reply {
 }
 
 const STORED = '{"type":"ack","status":"stored","seq":';
-/** A peer that sends no line end must not fill the memory. */
+/** A peer that never sends a line end must not fill the memory. */
 const MAX_LINE = 65_536;
 const UNREADABLE: Reply = { status: 'error', code: 'unreadable_reply' };
 
@@ -29,7 +29,7 @@ export class ReplyReader {
 }
 
 function parse(line: string): Reply {
-  // Nearly all of them.
+  // Nearly all replies are confirmations.
   if (line.startsWith(STORED))
     return { status: 'stored', seq: Number.parseInt(line.slice(STORED.length), 10) };
   try {
@@ -42,7 +42,7 @@ function parse(line: string): Reply {
 const CHUNK_BYTES = 256;
 const PAUSE_MS = 250;
 
-/** Reads 1 KiB a second, until it is told to stop being slow. */
+/** Reads 1 KiB a second until stop(). */
 export class SlowReads {
   readonly socketOptions;
   #socket: Socket | undefined;

@@ -1,14 +1,14 @@
-// One clock for all processes of a run: microseconds since 1970 that never jump. The kernel's monotonic clock is
-// the same in every process of a machine; only the offset to 1970 is noted once and handed on.
+// One clock for all processes of a run: microseconds since 1970, without jumps. It adds an offset to the kernel's
+// monotonic clock, which all processes of a machine share. The first process takes the offset; the others get it.
 
-/** Microseconds from the monotonic clock's zero to this process's performance.now() zero. */
+/** Where performance.now() of this process begins on the monotonic clock, microseconds. */
 const ORIGIN_US = Number(process.hrtime.bigint() / 1000n) - performance.now() * 1000;
 
 export class Clock {
-  /** What is to be added to the monotonic clock, microseconds. */
+  /** Microseconds between the monotonic clock and 1970. */
   readonly offsetUs: number;
 
-  /** @param offsetUs another process's, so that both tell the same time; absent: this is the first */
+  /** @param offsetUs that of the first process; absent in the first process */
   constructor(offsetUs = Date.now() * 1000 - (ORIGIN_US + performance.now() * 1000)) {
     this.offsetUs = offsetUs;
   }

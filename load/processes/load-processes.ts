@@ -1,4 +1,4 @@
-// All processes of a run behind one face: what is asked of one is asked of each.
+// All processes of a run: the ones with devices, and the one that reads the topic back.
 
 import type { DeviceCalls } from '../devices/device-process.ts';
 import type { Phase } from '../devices/fleet.ts';
@@ -39,7 +39,7 @@ export class LoadProcesses {
       });
   }
 
-  /** Rejects with ChildError where Kafka cannot be read, or files or connections cannot be opened. */
+  /** Rejects with ChildError if Kafka cannot be read, or if a process may not open enough files. */
   async setUp(run: string, clock: Clock): Promise<void> {
     const plan = this.#plan;
     const clockOffsetUs = clock.offsetUs;
@@ -67,13 +67,13 @@ export class LoadProcesses {
     return (await this.#each((child) => child.call('close', { timeoutMs: CLOSE_TIMEOUT_MS }))).flat();
   }
 
-  /** Undefined where nothing is read back. */
+  /** Undefined if the topic is not read. */
   async settle(accounts: readonly DeviceAccount[]): Promise<Verdict | undefined> {
     const { settleMs, reconnectMs } = this.#plan;
     return this.#reader?.call('settle', { accounts, settleMs, reconnectMs });
   }
 
-  /** Ends the load early, as if its time were up. */
+  /** Ends the load as if its time were over. */
   async stopEarly(): Promise<void> {
     await this.#each((child) => child.call('stopEarly', {})).catch(() => {});
   }

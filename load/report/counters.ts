@@ -1,52 +1,36 @@
-// What a process of devices counts, and how the processes' counts become one.
+// The counters of one process of devices, and their sum over all processes.
 import { Histogram, type PackedHistogram } from './histogram.ts';
 
-/** All since the start, `open` now. */
-export interface Counts {
-  /** Lines, bad ones included, and their bytes. */
-  lines: number;
-  bytes: number;
-  /** Messages, which are the good lines. */
-  messages: number;
-  /** Of these: called stored; refused. */
-  confirmed: number;
-  refused: number;
-  /** Of these: cut off without an answer by the end of their connection. */
-  unanswered: number;
-  /** Of these: no answer at the end, although the connection stood. */
-  unconfirmed: number;
-  /** Due and not sent until the end of the load. */
-  unsent: number;
-  bad: number;
-  /** Bad lines refused with the code that they must be refused with. */
-  badRefused: number;
-  /** Bad lines with another answer or none; those whose connection broke do not count. */
-  badWrong: number;
-  open: number;
-  connects: number;
-  /** Devices that had no connection when the load ended, and not by plan. */
-  away: number;
-  /** Connections that ended without being asked to. */
-  breaks: number;
-}
-
-const NO_COUNTS: Counts = {
+/** Counts since the start of the run, except `open` and `away`. */
+const NO_COUNTS = {
+  /** Lines with bad ones, and their bytes. */
   lines: 0,
   bytes: 0,
+  /** The good lines. */
   messages: 0,
+  /** Of the messages: confirmed with `stored`, and refused. */
   confirmed: 0,
   refused: 0,
+  /** Of the messages: without a reply when their connection ended. */
   unanswered: 0,
+  /** Of the messages: without a reply at the end of the run, on an open connection. */
   unconfirmed: 0,
+  /** Due, but not sent before the end of the load. */
   unsent: 0,
   bad: 0,
+  /** Bad lines refused with the right code. */
   badRefused: 0,
+  /** Bad lines with a wrong reply or none. If the connection broke, they do not count. */
   badWrong: 0,
   open: 0,
   connects: 0,
+  /** Devices without a connection at the end of the load, except those that left as planned. */
   away: 0,
+  /** Connections that ended although the device did not close them. */
   breaks: 0,
 };
+
+export type Counts = typeof NO_COUNTS;
 
 export const noCounts = (): Counts => ({ ...NO_COUNTS });
 
@@ -54,7 +38,7 @@ export function addCounts(sum: Counts, more: Counts): void {
   for (const name of Object.keys(NO_COUNTS) as (keyof Counts)[]) sum[name] += more[name];
 }
 
-/** A text from outside and how often; the number of different ones is bounded. */
+/** Counts texts from outside. The number of different texts is bounded. */
 export class Tally {
   static readonly #MAX_NAMES = 50;
   readonly all: Record<string, number> = {};
@@ -70,29 +54,29 @@ export class Tally {
   }
 }
 
-/** What a process of devices tells now and then: counts since the start, latencies since it last told. */
+/** What a process of devices reports: counts since the start, latencies since its last report. */
 export interface DeviceReport {
   readonly counts: Counts;
-  /** Codes of refusals and closings. */
+  /** Codes of `error` and `closing` replies. */
   readonly codes: Readonly<Record<string, number>>;
   /** Codes of socket errors. */
   readonly errors: Readonly<Record<string, number>>;
   readonly confirmed: PackedHistogram;
   readonly written: PackedHistogram;
-  /** User and system, since the process began. */
+  /** User and system time of the process so far. */
   readonly cpuSeconds: number;
 }
 
-/** The same while it is being made. */
+/** The counters of a running process of devices. */
 export class DeviceStats {
   readonly counts = noCounts();
   readonly codes = new Tally();
   readonly errors = new Tally();
-  /** From when a message was due to its `stored`. */
+  /** From the time a message was due to its `stored`. */
   readonly confirmed = new Histogram();
-  /** From when it was due to when it was handed to its socket: the load's own delay and that of a full socket. */
+  /** From the time a message was due to its write: the delay by the load itself and by a full socket. */
   readonly written = new Histogram();
-  /** Messages that were due before do not count in the latencies; microseconds on the run's clock. */
+  /** Latencies of messages that were due before this time do not count; microseconds on the run's clock. */
   measureFromUs = 0;
 
   report(): DeviceReport {

@@ -1,9 +1,9 @@
-// Latencies in bounded memory, after HdrHistogram (hdrhistogram.org): counters whose width grows with the value.
+// A histogram of latencies in bounded memory, after HdrHistogram (hdrhistogram.org).
 //
-// - values are whole microseconds; below 256 each has a counter of its own
-// - above, every power of two is cut into 128 counters, so a figure is at most 1/128 (0.8 %) above what was measured
-// - the highest counter holds everything from 71 minutes on; the maximum itself is kept exactly
-// - two of them add up without loss, which is how processes are merged
+// - values are whole microseconds; each value below 256 has its own counter
+// - above, each power of two is split into 128 counters, so a percentile is at most 1/128 (0.8 %) too high
+// - the highest counter holds everything from 71 minutes on; the maximum is exact
+// - histograms of several processes add up without loss
 
 const SUB_BITS = 7;
 const SUB_COUNT = 2 ** SUB_BITS;
@@ -12,7 +12,7 @@ const HIGHEST = 2 ** 32 - 1;
 /** 256 exact counters and 128 for each of the 24 powers of two up to 2^32. */
 const COUNTERS = EXACT_BELOW + (32 - SUB_BITS - 1) * SUB_COUNT;
 
-/** Milliseconds, as they are reported. All are 0 where nothing was measured. */
+/** Milliseconds, for reports. All are 0 if nothing was measured. */
 export interface LatencySummary {
   readonly count: number;
   readonly p50: number;
@@ -22,7 +22,7 @@ export interface LatencySummary {
   readonly max: number;
 }
 
-/** A histogram on its way to another process: counters that are not 0, each with its place before it. */
+/** A histogram for another process: index and value of each counter that is not 0. */
 export interface PackedHistogram {
   readonly pairs: readonly number[];
   readonly maxUs: number;
@@ -37,7 +37,7 @@ export class Histogram {
     return this.#count;
   }
 
-  /** A clock that was read too early is 0, not an error. */
+  /** A negative value, of two clocks that differ slightly, counts as 0. */
   record(valueUs: number, times = 1): void {
     const value = Math.min(HIGHEST, Math.max(0, Math.round(valueUs)));
     const at = placeOf(value);
@@ -47,8 +47,8 @@ export class Histogram {
   }
 
   /**
-   * Microseconds by nearest rank: at least this share of the values are not above it. The upper end of a counter,
-   * never above the maximum; 0 where there are no values.
+   * Microseconds by nearest rank: at least this share of the values is not higher. Rounded up to the end of the
+   * counter, but never above the maximum. 0 without values.
    */
   percentile(share: number): number {
     const rank = Math.max(1, Math.ceil(this.#count * share));
@@ -66,7 +66,7 @@ export class Histogram {
     return { count: this.#count, p50: ms(0.5), p95: ms(0.95), p99: ms(0.99), p999: ms(0.999), max };
   }
 
-  /** What it holds, which is then gone from it. */
+  /** Empties the histogram and returns its content. */
   take(): PackedHistogram {
     const pairs: number[] = [];
     if (this.#count > 0)

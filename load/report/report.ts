@@ -1,4 +1,4 @@
-// The end of a run for people: tables and a verdict. No I/O.
+// The report of a run as text: tables and a verdict. No I/O.
 
 import { printable } from '../../src/config/printable.ts';
 import type { LatencySummary } from './histogram.ts';
@@ -22,7 +22,7 @@ export function reportText(result: LoadResult): string {
   return `\n${parts.filter((part) => part !== '').join('\n')}`;
 }
 
-/** One step in a line. */
+/** One step as one line. */
 export function stepLine({ rate, latencyMs, why }: StepResult): string {
   const p99 = `p99 ${ms(latencyMs.confirmed?.p99)} ms confirmed, ${ms(latencyMs.consumed?.p99)} ms consumed`;
   return `${whole(rate)}/s: ${p99}: ${why.length === 0 ? 'passed' : why.join('; ')}`;
@@ -40,17 +40,7 @@ function stepsText(steps: readonly StepResult[], { highestRate = 0, plan }: Load
     whole(wrong),
     why.length === 0 ? 'passed' : why.join('; '),
   ]);
-  const head = [
-    'asked/s',
-    'sent/s',
-    'confirmed p50',
-    'p99',
-    'consumed p50',
-    'p99 ms',
-    'lost',
-    'wrong',
-    'step',
-  ];
+  const head = 'asked/s,sent/s,confirmed p50,p99,consumed p50,p99 ms,lost,wrong,step'.split(',');
   const stated =
     highestRate > 0
       ? `Highest rate with p99 within ${plan.maxP99Ms} ms and nothing lost: ${whole(highestRate)} messages/s. Its latencies are those below.`
@@ -68,13 +58,13 @@ function countsText(result: LoadResult): string {
     rows.push(['confirmed', whole(counts.confirmed), `${whole(result.confirmedPerSecond)}/s`]);
     if (counts.unconfirmed > 0) rows.push(['never confirmed', whole(counts.unconfirmed), '']);
     if (counts.unanswered > 0)
-      rows.push(['cut off', whole(counts.unanswered), 'by the end of their connection, before an answer']);
+      rows.push(['cut off', whole(counts.unanswered), 'their connection ended before a reply']);
   }
   if (counts.refused > 0) rows.push(['refused', whole(counts.refused), '']);
   if (counts.unsent > 0)
-    rows.push(['not sent in time', whole(counts.unsent), 'due, but not taken by the sockets']);
+    rows.push(['not sent in time', whole(counts.unsent), 'due, but not sent before the end of the load']);
   if (counts.bad > 0)
-    rows.push(['bad lines', whole(counts.bad), `${whole(counts.badRefused)} refused as they should`]);
+    rows.push(['bad lines', whole(counts.bad), `${whole(counts.badRefused)} refused with the right code`]);
   rows.push(['bytes', whole(counts.bytes), `load CPU ${cpuUs.toFixed(2)} us a line`]);
   rows.push(['connections', whole(counts.connects), `${whole(counts.breaks)} broken`]);
   const early = interrupted ? 'Ended early.\n' : '';
@@ -93,7 +83,7 @@ function latencyText({ confirmed, consumed, written }: Latencies): string {
 }
 
 function readBackText({ readBack, readings, plan }: LoadResult): string {
-  if (readBack === undefined) return 'NOTHING WAS READ BACK: what arrived in Kafka is not known.\n';
+  if (readBack === undefined) return 'NOTHING WAS READ BACK: it is not known which readings are in Kafka.\n';
   const { delivered, lost, duplicated, reordered, corrupted, invented, foreign } = readBack;
   const rows: string[][] = Object.entries({
     delivered,
@@ -105,7 +95,7 @@ function readBackText({ readBack, readings, plan }: LoadResult): string {
   }).map(([kind, count]) => [kind, whole(count), (readBack.examples[kind] ?? []).map(printable).join('; ')]);
   if (readBack.unread !== undefined) rows[1] = ['not read', whole(lost), 'perhaps in Kafka, perhaps lost'];
   if (readBack.unansweredMissing > 0)
-    rows.push(['cut off', whole(readBack.unansweredMissing), 'not there, and never promised']);
+    rows.push(['cut off', whole(readBack.unansweredMissing), 'not in Kafka, and never confirmed']);
   if (foreign > 0) rows.push(['of others', whole(foreign), '']);
   const title = `${whole(readings)} readings sent, ${plan.topic} read back`;
   return `${title}\n${table([['readings', 'count', ''], ...rows], ['readings', ''])}`;
@@ -124,6 +114,6 @@ function verdictText(result: LoadResult): string {
   if (isUnknown(result)) return `LOSS UNKNOWN: Kafka could not be read: ${readBack?.unread}.\n`;
   if (faults.length > 0) return `FAILED: ${faults.join('; ')}.\n`;
   return readBack === undefined
-    ? 'No fault seen by the devices; nothing was read back.\n'
+    ? 'The devices saw no fault. The topic was not read back.\n'
     : 'OK: nothing lost, duplicated, reordered or corrupted.\n';
 }

@@ -1,4 +1,4 @@
-// What a run found out, as the JSON file has it, and what of it is a fault.
+// The result of a run, as in its JSON file, and the faults in it.
 
 import type { LoadPlan } from '../plan.ts';
 import type { Verdict } from '../verification/verifier.ts';
@@ -6,37 +6,37 @@ import type { Counts } from './counters.ts';
 import type { LatencySummary } from './histogram.ts';
 
 export interface Latencies {
-  /** Milliseconds from when a message was due to its `stored`; absent without `seq`. */
+  /** From the time a message was due to its `stored`; absent without `seq`. */
   readonly confirmed?: LatencySummary;
-  /** To a consumer that has it; absent where the topic was not read live. */
+  /** To its arrival at a consumer; absent if the topic was not read live. */
   readonly consumed?: LatencySummary;
-  /** To its socket: the load's own delay, and that of a socket that was full. */
+  /** To its write: the delay by the load itself, and by a full socket. */
   readonly written: LatencySummary;
 }
 
 export interface StepResult {
-  /** Messages a second: asked for, and sent. */
+  /** Messages a second: planned, and sent. */
   readonly rate: number;
   readonly sentPerSecond: number;
   readonly latencyMs: Latencies;
   readonly lost: number;
   /** Duplicated, reordered, corrupted or invented. */
   readonly wrong: number;
-  /** Why it did not pass; empty where it did. */
+  /** Why the step failed; empty if it passed. */
   readonly why: readonly string[];
 }
 
 export interface LoadResult {
-  /** The name in the records. */
+  /** The name of the run in its records. */
   readonly run: string;
   readonly startedAt: string;
-  /** The user ended it before its time. */
+  /** The user ended the load early. */
   readonly interrupted: boolean;
   readonly plan: Omit<LoadPlan, 'readBack' | 'token'> & {
     readonly brokers: readonly string[];
     readonly topic: string | undefined;
   };
-  /** From the first message that was due to the last confirmation. */
+  /** From the first due message to the last confirmation. */
   readonly seconds: number;
   readonly counts: Counts;
   readonly readings: number;
@@ -45,14 +45,14 @@ export interface LoadResult {
   readonly codes: Readonly<Record<string, number>>;
   readonly errors: Readonly<Record<string, number>>;
   readonly latencyMs: Latencies;
-  /** User and system time of the processes of devices. */
+  /** User and system time of the processes with devices. */
   readonly loadCpuSeconds: number;
-  /** Absent where nothing was read back. */
+  /** Absent if the topic was not read. */
   readonly readBack?: Verdict;
   readonly steps?: readonly StepResult[];
-  /** Messages a second of the highest step that passed; 0 where none did. */
+  /** Messages a second of the highest step that passed; 0 if none did. */
   readonly highestRate?: number;
-  /** Why the exit code is 1; empty where it is 0. */
+  /** Why the exit code is not 0; empty if it is 0. */
   readonly faults: readonly string[];
 }
 
@@ -70,20 +70,20 @@ export function faultsOf(result: Omit<LoadResult, 'faults'>): string[] {
   }
   add(counts.away, 'devices without a connection at the end');
   add(counts.unconfirmed, 'never confirmed');
-  add(counts.badWrong, 'bad lines not refused as they should');
+  add(counts.badWrong, 'bad lines not refused with the right code');
   const p99 = decisiveP99(latencyMs);
   if (plan.step === undefined && p99 !== undefined && p99 > plan.maxP99Ms)
-    faults.push(`p99 is ${p99.toFixed(1)} ms, allowed are ${plan.maxP99Ms}`);
+    faults.push(`p99 is ${p99.toFixed(1)} ms, above ${plan.maxP99Ms}`);
   return faults;
 }
 
 export const lossUnknown = (why: string): string => `loss unknown, because Kafka could not be read (${why})`;
 
-/** The run found no fault, only that loss is unknown. */
+/** The only fault is that loss is unknown. */
 export const isUnknown = ({ faults, readBack }: LoadResult): boolean =>
   readBack?.unread !== undefined && faults.length === 1;
 
-/** Milliseconds to the confirmation where there is one, otherwise to the consumer. */
+/** The p99 that limits apply to: to the confirmation, or without confirmations to the consumer. */
 export function decisiveP99({ confirmed, consumed }: Latencies): number | undefined {
   return confirmed?.p99 ?? consumed?.p99;
 }

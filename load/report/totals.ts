@@ -1,11 +1,11 @@
-// The sums over all processes of a run, and what they were a moment ago, for the display.
+// The sums over all processes of a run, and the rates and latencies since the last look at them.
 
 import type { ReaderReport } from '../verification/reader-process.ts';
 import { addCounts, type Counts, type DeviceReport, noCounts, Tally } from './counters.ts';
 import { Histogram, type LatencySummary } from './histogram.ts';
 import type { Latencies } from './result.ts';
 
-/** Of the last moment: since this was last asked. */
+/** Since the last takeRecent(). */
 export interface Recent {
   readonly sentPerSecond: number;
   readonly confirmedPerSecond: number;
@@ -55,7 +55,7 @@ export class Totals {
     return this.#tally(({ errors }) => errors);
   }
 
-  /** Since this was last asked. */
+  /** Latencies since the last call. */
   takeLatencies(): Latencies {
     const taken = {
       ...(this.#confirmed.all.count > 0 && { confirmed: this.#confirmed.all.summary() }),

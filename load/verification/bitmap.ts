@@ -1,4 +1,4 @@
-// A set of whole numbers from 0 on, one bit each: 10 million messages are 1.25 MB.
+// A set of whole numbers from 0, with one bit for each: 10 million messages take 1.25 MB.
 
 const FIRST_BYTES = 64;
 
@@ -11,17 +11,17 @@ export class Bitmap {
     for (const byte of bytes) for (let rest = byte; rest > 0; rest &= rest - 1) this.#count++;
   }
 
-  /** How many numbers are in it. */
+  /** How many numbers the set holds. */
   get count(): number {
     return this.#count;
   }
 
-  /** For another process; not a copy. */
+  /** The set itself, not a copy. */
   get bytes(): Uint8Array {
     return this.#bytes;
   }
 
-  /** False where it was in already. */
+  /** False if the set already held `number`. */
   add(number: number): boolean {
     const at = Math.floor(number / 8);
     if (at >= this.#bytes.length) this.#grow(at + 1);
@@ -38,7 +38,7 @@ export class Bitmap {
     return (byte & (1 << (number % 8))) !== 0;
   }
 
-  /** Numbers from `from` on that are in it. */
+  /** The numbers of the set from `from` on. */
   *present(from: number): Generator<number> {
     const end = this.#bytes.length * 8;
     for (let number = from; number < end; number++) {
@@ -47,7 +47,7 @@ export class Bitmap {
     }
   }
 
-  /** Numbers below `end` that are not in it. */
+  /** The numbers below `end` that the set does not hold. */
   *missing(end: number): Generator<number> {
     for (let number = 0; number < end; number++) {
       if (number % 8 === 0 && this.#bytes[number / 8] === 0xff) number += 7;

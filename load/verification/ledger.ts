@@ -1,4 +1,4 @@
-// What one device sent and what it was told, in bounded memory: the word that the topic is held against.
+// Which messages one device sent and how each was answered, in bounded memory. The verifier compares the topic with it.
 import { Bitmap } from './bitmap.ts';
 
 /** Message numbers from `from` to before `end`. */
@@ -7,19 +7,19 @@ export interface Range {
   readonly end: number;
 }
 
-/** A device's ledger on its way to the verifier. Everything is counted in messages. */
+/** A ledger, as the verifier gets it. All counts are messages. */
 export interface DeviceAccount {
   readonly device: number;
   readonly sent: number;
-  /** A bitmap of those refused by their `seq`. */
+  /** A bitmap of the messages that were refused by their `seq`. */
   readonly refused: Uint8Array;
-  /** Refused without a `seq`: nobody knows which. */
+  /** Refused without a `seq`: it is not known which. */
   readonly refusedUnknown: number;
-  /** Sent with `seq` on connections that broke before their answer: a device would send these again. */
+  /** Sent with `seq`, but the connection broke before the reply. A real device would send them again. */
   readonly unanswered: readonly Range[];
 }
 
-/** Breaks of one device that are told apart; beyond, the last range grows over what was confirmed in between. */
+/** More ranges are merged into the last one, with the confirmed messages in between. */
 const MAX_RANGES = 10_000;
 
 export class DeviceLedger {
@@ -29,12 +29,12 @@ export class DeviceLedger {
   readonly #refused = new Bitmap();
   readonly #unanswered: Range[] = [];
 
-  /** False where it was refused before. */
+  /** False if the message was refused before. */
   refuse(message: number): boolean {
     return this.#refused.add(message);
   }
 
-  /** The connection broke, and these had no answer; refused ones among them are not counted. */
+  /** The connection broke before the replies from `from` on. Returns how many of these messages were not refused. */
   leaveUnanswered(from: number): number {
     if (from >= this.next) return 0;
     const last = this.#unanswered.at(-1);

@@ -1,4 +1,4 @@
-// The entry of the process that reads the topic back and judges it.
+// The entry of the process that reads the topic back and verifies it. Serves the calls of LoadProcesses.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type LoadPlan, readingsOf } from '../plan.ts';
 import { serveCalls } from '../processes/child.ts';
@@ -16,13 +16,13 @@ export interface ReaderReport {
 }
 
 export interface ReaderCalls {
-  /** Notes where the topic ends and, where it is to be read live, begins. */
+  /** Notes where the topic ends. If the topic is read live, begins to read. */
   start(options: {
     readonly plan: LoadPlan;
     readonly run: string;
     readonly clockOffsetUs: number;
   }): Promise<void>;
-  /** Readings that were due before do not count in the latencies. */
+  /** Latencies of readings that were due earlier do not count. */
   measureFrom(options: { readonly us: number }): void;
   /**
    * Reads until nothing is missing, or for `settleMs` nothing new came although Kafka answered. Gives up once

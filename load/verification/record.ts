@@ -1,9 +1,9 @@
-// A record's value read back: device, number, time and checksum of its reading, found by place and not by a JSON
-// parser, since it is done for every record of the topic.
+// Reads device, number, time and checksum out of the value of a record. Finds them by their place: a JSON parser would
+// be too slow for every record of the topic.
 import { crc32c } from '../../src/spool/crc32c.ts';
 import { CRC_DIGITS, CRC_TAIL_BYTES } from '../devices/reading-text.ts';
 
-/** `foreign`: not of this run. `corrupted`: of this run, and not as it was sent. */
+/** `foreign`: not of this run. `corrupted`: of this run, but not as sent. */
 export type Seen =
   | { readonly kind: 'foreign' | 'corrupted' }
   | {
@@ -27,7 +27,7 @@ export const deviceName = (run: string, index: number): string => `${run}.${inde
 export class RecordReader {
   readonly #open: Buffer;
 
-  /** @param run the name of the run, which its devices' names begin with */
+  /** @param run the name of the run */
   constructor(run: string) {
     this.#open = Buffer.from(`{"device":"${run}.`);
   }
@@ -36,7 +36,7 @@ export class RecordReader {
     const data = value.indexOf(DATA);
     const from = data + DATA.length;
     if (data < 0 || !startsWith(value, from, this.#open)) return FOREIGN;
-    // The reading's checksum and ends, then the record's own brace.
+    // Checksum and end of the reading, then the brace of the record.
     const crcAt = value.length - 1 - CRC_TAIL_BYTES;
     if (crcAt <= from) return CORRUPTED;
     const crc = crc32c(value.subarray(from, crcAt)).toString(16).padStart(CRC_DIGITS, '0');
@@ -55,7 +55,7 @@ export class RecordReader {
   }
 }
 
-/** The digits at the cursor, which then is behind what must follow them; -1 where that is not so. */
+/** The number at the cursor; -1 if there is none or `then` does not follow. Moves the cursor behind `then`. */
 function number(value: Buffer, cursor: { at: number }, then: Buffer | undefined): number {
   let result = 0;
   const from = cursor.at;

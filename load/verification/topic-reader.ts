@@ -2,8 +2,8 @@
 // away. Uses only the public interface of kafkajs.
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
-import { decompress } from '../../src/kafka/batches/compression.ts';
 import type { ReadBack } from '../plan.ts';
+import { registerCodecs } from './codecs.ts';
 import { Patience } from './patience.ts';
 
 type Offsets = ReadonlyMap<number, number>;
@@ -45,7 +45,7 @@ export class TopicReader {
   #joined = false;
   #problem = 'the end of the topic was not reached';
 
-  /** @param group what the names of its consumer groups begin with */
+  /** @param group prefix of its consumer groups */
   constructor(options: ReadBack, group: string, events: TopicReaderEvents) {
     this.#options = options;
     this.#group = group;
@@ -97,8 +97,8 @@ export class TopicReader {
   }
 
   /**
-   * Reads everything that the topic holds now. Answers undefined, or why it gave up: no record could be read for
-   * `giveUpMs`.
+   * Reads everything that the topic holds now. Resolves with undefined, or with the reason if no record could be read
+   * for `giveUpMs`.
    */
   async readToEnd(giveUpMs: number): Promise<string | undefined> {
     const patience = new Patience(giveUpMs);
@@ -216,16 +216,5 @@ export class TopicReader {
   #interrupted(error: unknown): void {
     this.interruptions++;
     this.#problem = error instanceof Error ? error.message : String(error);
-  }
-}
-
-/** kafkajs itself knows gzip only. The ids are those of the record batch's attributes. */
-function registerCodecs(): void {
-  const { CompressionCodecs, CompressionTypes } = kafkajs;
-  for (const id of [CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD] as const) {
-    CompressionCodecs[id] = () => ({
-      compress: () => Promise.reject(new Error('only reads')),
-      decompress: (bytes: Buffer) => decompress(id, bytes),
-    });
   }
 }

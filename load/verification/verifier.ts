@@ -1,28 +1,28 @@
-// Holds the topic against what the devices sent. A bit for each reading, so that tens of millions fit.
+// Compares the topic with the accounts of the devices. Keeps one bit for each reading, so tens of millions fit.
 //
-// - lost: sent, neither refused nor cut off before its answer, and not in the topic
-// - duplicated: a copy beyond the first
-// - reordered: after a later one of the same connection (across connections no order is promised)
-// - corrupted: of this run by its name, and not as its checksum says; what it was meant to be is lost as well
-// - invented: never sent, or refused and there all the same
+// - lost: sent, neither refused nor cut off before its reply, and not in the topic
+// - duplicated: each further copy of a reading
+// - reordered: behind a later reading of the same connection (order holds within a connection only)
+// - corrupted: has the name of this run, but a wrong checksum; the original reading then counts as lost too
+// - invented: never sent, or in the topic although it was refused
 import { Bitmap } from './bitmap.ts';
 import type { DeviceAccount } from './ledger.ts';
 import { RecordReader } from './record.ts';
 
-/** All counts are readings, of which a record holds one. */
+/** All counts are readings. A record holds one reading. */
 export interface Verdict {
-  /** In the topic, each counted once. */
+  /** Different readings in the topic. */
   readonly delivered: number;
   readonly lost: number;
   readonly duplicated: number;
   readonly reordered: number;
   readonly corrupted: number;
   readonly invented: number;
-  /** Unanswered ones that are not there: nobody promised them. */
+  /** Readings without a reply that are not in the topic. They were never confirmed, so they are not lost. */
   readonly unansweredMissing: number;
   /** Why the topic could not be read to its end. Then nobody knows whether the `lost` readings are in it. */
   readonly unread?: string;
-  /** Records of others. */
+  /** Records of other senders. */
   readonly foreign: number;
   /** The first few of each kind, as `device 17, n 41`. */
   readonly examples: Readonly<Record<string, readonly string[]>>;
@@ -60,7 +60,7 @@ export class TopicVerifier {
     return this.#delivered;
   }
 
-  /** The next record of its partition. Answers when its reading was due, where that is to be believed. */
+  /** Takes the next record of its partition. Returns when its reading was due; undefined if it is not a new reading. */
   add(value: Buffer): number | undefined {
     const seen = this.#reader.read(value);
     if (seen.kind !== 'reading') {
@@ -88,9 +88,9 @@ export class TopicVerifier {
     return dueUs;
   }
 
-  /** As things stand: what may still come counts as lost. */
+  /** The verdict on the records so far. Readings that still arrive later count as lost. */
   verdict(accounts: readonly DeviceAccount[]): Verdict {
-    // Those of earlier verdicts must not stay.
+    // A copy, so that examples of lost readings do not stay for the next verdict.
     const examples = this.#examples.copy();
     let lost = 0;
     let invented = this.#invented;
@@ -101,7 +101,7 @@ export class TopicVerifier {
       const missing = this.#missing(account, numbers, refused, examples);
       lost += missing.lost;
       unansweredMissing += missing.unanswered;
-      invented += this.#wrongly(account, numbers, refused, examples);
+      invented += this.#countInvented(account, numbers, refused, examples);
     }
     return {
       delivered: this.#delivered,
@@ -158,14 +158,19 @@ export class TopicVerifier {
     return { lost: Math.max(0, lost - refusedUnknown * this.#readings), unanswered: cutOff };
   }
 
-  /** What is there and should not be. */
-  #wrongly({ device, sent }: DeviceAccount, numbers: Bitmap, refused: Bitmap, examples: Examples): number {
+  /** Readings in the topic that must not be there. */
+  #countInvented(
+    { device, sent }: DeviceAccount,
+    numbers: Bitmap,
+    refused: Bitmap,
+    examples: Examples,
+  ): number {
     let wrong = 0;
     for (const n of numbers.present(sent * this.#readings)) {
       wrong++;
       examples.add('invented', `${nameOf(device, n)}, never sent`);
     }
-    // Of a message with several readings Kafka may have taken the others.
+    // Of a refused message with several readings, some may be in Kafka.
     if (refused.count === 0 || this.#readings > 1) return wrong;
     for (const message of refused.present(0)) {
       if (!numbers.has(message)) continue;

@@ -1,4 +1,4 @@
-// The chart of a scaling run: well-formed, the same for the same result, everything where its value says.
+// The chart of a scaling run: well-formed, reproducible, and with every bar and point at the right place.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { chartSvg, scaleTo } from '../../bench/scaling/chart.ts';
@@ -59,7 +59,7 @@ const bars = (text: string) =>
 const points = (text: string) =>
   all(text, /<circle class="p99" cx="(?<x>[^"]+)" cy="(?<y>[^"]+)" r="3.5"><title>/g);
 
-/** Throws where a tag is not closed in order, or an attribute or a text is not as XML wants it. */
+/** Throws if tags are not closed in order, or an attribute or a text is not valid XML. */
 function assertWellFormed(xml: string): void {
   const open: string[] = [];
   const rest = xml.replace(
@@ -75,16 +75,16 @@ function assertWellFormed(xml: string): void {
 }
 
 describe('the chart', () => {
-  it('is well-formed, with odd characters in what it is told', () => {
+  it('is well-formed, with special characters in its texts', () => {
     assertWellFormed(svg);
     assert.match(svg, /needs &quot;Node&quot; &lt;22\.15&gt; &amp; later/);
   });
 
-  it('is the same for the same result, also out of a file', () => {
+  it('is the same for the same result, also from a file', () => {
     assert.equal(chartSvg(JSON.parse(JSON.stringify(RESULT)) as ScalingResult), svg);
   });
 
-  it('has a panel for each dimension, a bar and a point for each value that was measured', () => {
+  it('has a panel for each dimension, and a bar and a point for each measured value', () => {
     assert.deepEqual(
       panels.map((panel) => /data-name="([a-z]+)"/.exec(panel)?.[1]),
       ['workers', 'codec'],
@@ -102,7 +102,7 @@ describe('the chart', () => {
     for (const label of ['>compression<', '>none<', '>zstd<']) assert.ok(panels[1]?.includes(label));
   });
 
-  it('draws medians: bars on one scale for all panels, points on one for each', () => {
+  it('draws medians: bars on one scale for all panels, points on one for each panel', () => {
     const heights = panels.flatMap(bars).map(({ height }) => Number(height));
     const [first = 0, second = 0, third = 0] = heights;
     // 110,000, 200,000 and 50,000, to a tenth of a pixel.
@@ -119,7 +119,7 @@ describe('the chart', () => {
     assert.match(panels[0] ?? '', /4: 110,000 \(100,000-120,000\) messages\/s/);
   });
 
-  it('has whiskers from the lowest to the highest run, where they differ', () => {
+  it('has whiskers from the lowest to the highest run, if they differ', () => {
     const whiskers = all(svg, /<path class="range" d="M\S+ (?<low>[\d.]+)V(?<high>[\d.]+)/g);
     assert.equal(whiskers.length, 1);
     const height = Number(bars(panels[0] ?? '')[1]?.height);
@@ -127,7 +127,7 @@ describe('the chart', () => {
     assert.ok(Math.abs(length / height - 0.1) < 0.002);
   });
 
-  it('joins points over numbers, not over names', () => {
+  it('joins points of numbers, but not of names', () => {
     assert.deepEqual(
       panels.map((panel) => panel.split('<polyline').length - 1),
       [1, 0],
@@ -135,7 +135,7 @@ describe('the chart', () => {
   });
 });
 
-it('a scale goes from 0 in up to five round steps to the highest value or above', () => {
+it('a scale goes from 0 in at most five round steps to the highest value or above', () => {
   assert.deepEqual(scaleTo(97), { top: 100, ticks: [0, 20, 40, 60, 80, 100] });
   assert.deepEqual(scaleTo(0.55), { top: 0.6, ticks: [0, 0.2, 0.4, 0.6] });
   for (const highest of [0, 1, 3, 12, 99.9, 100, 100.1, 434_037]) {
@@ -147,7 +147,7 @@ it('a scale goes from 0 in up to five round steps to the highest value or above'
   }
 });
 
-it('the section names what was not measured, what is overloaded, and the chart', () => {
+it('the section lists unmeasured and overloaded points, and links the chart', () => {
   const text = sectionText(RESULT, 'scaling.svg');
   assert.match(text, /\]\(scaling\.svg\)/);
   assert.match(text, /\| zstd \| - \| - \| - \| - \| not measured: needs "Node" <22\.15> & later \|/);

@@ -5,7 +5,7 @@ import * as zlib from 'node:zlib';
 import { BASE, DIMENSIONS, keyOf, obstacleTo, pointAt, settingsOf } from '../../bench/scaling/dimensions.ts';
 
 describe('the points of a scaling run', () => {
-  it('are one base and, from there, one thing varied at a time', () => {
+  it('are one base point, and points that differ from it in one dimension', () => {
     for (const dimension of DIMENSIONS) {
       assert.ok(dimension.values.includes(BASE[dimension.name]), dimension.name);
       for (const value of dimension.values) {
@@ -18,7 +18,7 @@ describe('the points of a scaling run', () => {
     }
   });
 
-  it('that this machine or runtime cannot take are named with the reason, not left out', () => {
+  it('that this machine or Node cannot run are listed with the reason', () => {
     assert.equal(obstacleTo(BASE), undefined);
     assert.match(obstacleTo({ ...BASE, connections: 1e9 }) ?? '', /1000000300 open files/);
     const zstd = obstacleTo({ ...BASE, codec: 'zstd' });

@@ -1,4 +1,4 @@
-// The bench's own arithmetic: what it would get wrong silently.
+// The arithmetic, limits, comparisons and pages of the bench, whose faults nobody would notice.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FIRST_SEQ, linePool, POOL_LINES, SEQ_DIGITS, SEQ_OFFSET } from '../../bench/devices/lines.ts';
@@ -87,13 +87,13 @@ const scenario = (name: string, ...runs: readonly [Figures, ...Figures[]]): Scen
 });
 
 describe('figures', () => {
-  it('a percentile is a measured value, the nearest rank', () => {
+  it('a percentile is the measured value of the nearest rank', () => {
     const values = Array.from({ length: 200 }, (_, index) => 200 - index);
     assert.deepEqual(latencySummary(values), { p50: 100, p95: 190, p99: 198, max: 200 });
     assert.deepEqual(latencySummary([7]), { p50: 7, p95: 7, p99: 7, max: 7 });
   });
 
-  it('the median of an even count is between the two in the middle', () => {
+  it('the median of an even count is the mean of the two middle values', () => {
     assert.equal(median([10, 1, 3]), 3);
     assert.equal(median([10, 1, 3, 5]), 4);
     assert.ok(Number.isNaN(median([])));
@@ -101,7 +101,7 @@ describe('figures', () => {
 });
 
 describe('lines', () => {
-  it('are about 170 bytes, differ, and are the same each time', () => {
+  it('have about 170 bytes, differ, and are the same in each pool', () => {
     const lines = linePool({ seq: false, stamped: false });
     const bytes = lines.reduce((sum, line) => sum + Buffer.byteLength(line), 0) / POOL_LINES;
     assert.ok(bytes > 160 && bytes < 180, String(bytes));
@@ -109,7 +109,7 @@ describe('lines', () => {
     assert.deepEqual(lines, linePool({ seq: false, stamped: false }));
   });
 
-  it('hold the digits of seq where the load writes others over them', () => {
+  it('have the digits of seq at the place where the load overwrites them', () => {
     for (const [n, line] of linePool({ seq: true, stamped: false }).entries()) {
       assert.equal(line.slice(SEQ_OFFSET, SEQ_OFFSET + SEQ_DIGITS), String(FIRST_SEQ + n));
     }
@@ -120,7 +120,7 @@ const kinds = new Map(SCENARIOS.map(({ name, kind }) => [name, kind]));
 const limit = (side: Limit['side'], text: string) => parseLimit(text, side, kinds);
 
 describe('limits', () => {
-  it('are for the medians of what they name, from above and from below', () => {
+  it('apply to medians, from above and from below', () => {
     const results = [
       scenario('batch', measurement(4), measurement(5), measurement(9)),
       scenario('latency', measurement(90, 30)),
@@ -146,30 +146,30 @@ describe('limits', () => {
       limit('max', 'single.multiple=1'),
     ];
     assert.deepEqual(missed(results, broken), [
-      'batch: multiple is 5, to be at most 4.999',
-      'latency: p99Ms is 30, to be at most 29',
-      'spool: ratio is 0.7, to be at least 0.71',
-      'drain: times is 3, to be at least 3.1',
-      'kafkajs: ratio is 4, to be at least 4.01',
+      'batch: multiple is 5, must be at most 4.999',
+      'latency: p99Ms is 30, must be at most 29',
+      'spool: ratio is 0.7, must be at least 0.71',
+      'drain: times is 3, must be at least 3.1',
+      'kafkajs: ratio is 4, must be at least 4.01',
       'single: multiple was not measured',
     ]);
   });
 
-  it('name a scenario and a figure that there are, and a number', () => {
+  it('must name a known scenario, a known figure and a number', () => {
     for (const text of ['batch.multiple', 'batch.multiple=', 'batch.multiple=x', 'multiple=5'])
       assert.throws(() => limit('max', text), /<scenario>\.<figure>=<number>/, text);
     assert.throws(() => limit('max', 'bath.multiple=5'), /no scenario bath/);
     assert.throws(() => limit('max', 'batch.ratio=5'), /no figure ratio; there are perSecond, /);
   });
 
-  it('of the project are all about figures that are measured', () => {
+  it('of the project name measured figures only', () => {
     for (const { scenario, figure, side, value } of TARGETS)
       assert.deepEqual(limit(side, `${scenario}.${figure}=${value}`), { scenario, figure, side, value });
   });
 });
 
 describe('tables', () => {
-  it('are one for each kind of figures', () => {
+  it('exist for each kind of figures', () => {
     const text = resultTable([
       scenario('spool', spool(0.7, 50)),
       scenario('drain', drain(3)),
@@ -194,7 +194,7 @@ const file = (results: readonly ScenarioResult[], other: Partial<BenchFile> = {}
 describe('a comparison', () => {
   const before = file([scenario('batch', measurement(2), measurement(2.1), measurement(2.2))]);
 
-  it('finds what is worse beyond the spread of either, and nothing else', () => {
+  it('finds the figures that are worse beyond the spread of both files, and no others', () => {
     const better = file([scenario('batch', measurement(1), measurement(1), measurement(1))]);
     assert.deepEqual(compare(before, better).regressions, []);
     const alike = file([scenario('batch', measurement(2.2), measurement(2.3), measurement(2.4))]);
@@ -222,13 +222,13 @@ describe('a comparison', () => {
     assert.deepEqual(compare(slower, pairs).regressions, []);
   });
 
-  it('takes a single run for noisy', () => {
+  it('treats a single run as noisy', () => {
     const once = file([scenario('batch', measurement(2))]);
     assert.deepEqual(compare(once, file([scenario('batch', measurement(2.5))])).regressions, []);
     assert.equal(compare(once, file([scenario('batch', measurement(2.7))])).regressions.length, 3);
   });
 
-  it('with another machine is of ratios alone', () => {
+  it('with another machine compares ratios only', () => {
     const machine = { ...before.machine, cpu: 'Another' };
     const worse = file([scenario('batch', measurement(4), measurement(4))], { machine });
     const { regressions, ratiosOnly } = compare(before, worse);
@@ -239,7 +239,7 @@ describe('a comparison', () => {
     );
   });
 
-  it('takes a failed run for a regression, and refuses what was measured in another way', () => {
+  it('treats a failed run as a regression, and refuses other settings', () => {
     const [batch] = before.results;
     assert.ok(batch);
     const failed = file([{ ...batch, failures: ['of 10 messages 9 were accepted'] }]);
@@ -250,18 +250,18 @@ describe('a comparison', () => {
 });
 
 describe('a file of figures', () => {
-  it('is read as it was written', () => {
+  it('is read back unchanged', () => {
     const written = file([scenario('batch', measurement(2)), scenario('drain', drain(3))]);
     assert.deepEqual(parseBenchFile(JSON.stringify(written), 'a.json'), written);
   });
 
-  it('is refused where it is something else', () => {
-    assert.throws(() => parseBenchFile('', 'a.json'), /a\.json is no JSON$/);
+  it('is refused if the bench did not write it', () => {
+    assert.throws(() => parseBenchFile('', 'a.json'), /a\.json is not JSON$/);
     assert.throws(() => parseBenchFile('{"results":[]}', 'a.json'), /not written by this bench/);
   });
 });
 
-it('a file of before scenarios were renamed has their present names', () => {
+it('a file that is older than the rename of a scenario has the present name', () => {
   const old = file([scenario('old-way', pair(1000, 10))]);
   const [read] = parseBenchFile(JSON.stringify(old), 'a.json').results;
   assert.equal(read?.name, 'one-at-a-time');
@@ -270,12 +270,12 @@ it('a file of before scenarios were renamed has their present names', () => {
 describe('a report of some scenarios', () => {
   const before = file([scenario('batch', measurement(2)), scenario('single', measurement(4))]);
 
-  it('takes the place of these, and of no others', () => {
+  it('replaces these, and no others', () => {
     const merged = mergeFiles(before, file([scenario('single', measurement(3))]));
     assert.deepEqual(merged, file([scenario('batch', measurement(2)), scenario('single', measurement(3))]));
   });
 
-  it('is refused where it was measured in another way, or elsewhere', () => {
+  it('is refused if settings or machine differ', () => {
     const others: Partial<BenchFile>[] = [
       { settings: { ...before.settings, seconds: 1 } },
       { machine: { ...before.machine, node: 'v24.0.0' } },
@@ -293,7 +293,7 @@ describe('the page of benchmarks', () => {
     ]),
   );
 
-  it('says what was reached and what was not, from the figures', () => {
+  it('says which targets the figures reach', () => {
     assert.match(
       page,
       /lines? a write \| at most 2\.5 \| 2\.25 \(2\.00-2\.50\) \| yes \| `npm run bench -- --scenario batch` \|/,
@@ -302,7 +302,7 @@ describe('the page of benchmarks', () => {
     assert.match(page, /kafkajs.* \| at least 4 \| not measured \| {2}\|/);
   });
 
-  it('names machine, versions and how, and what failed', () => {
+  it('names machine, versions, settings and failed runs', () => {
     assert.match(
       page,
       /2026-01-02 with Sluice 1\.2\.3 on A CPU, 2 cores, 8 GiB, linux, Node v20\.0\.0, with Kafka 4\.1\.0/,
@@ -321,7 +321,7 @@ describe('the page of benchmarks', () => {
 });
 
 describe('CPU profiles', () => {
-  it('count the samples within the window by function and leave idling out', () => {
+  it('count the samples within the window by function, without idle time', () => {
     const frame = (functionName: string) => ({ functionName, url: 'file:///x/dist/src/a.js', lineNumber: 4 });
     const profile = {
       nodes: [

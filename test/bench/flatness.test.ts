@@ -1,4 +1,4 @@
-// The rule by which a sustained run is flat, each limit from both sides.
+// The rule that decides whether a sustained run is flat. Each limit is tested from both sides.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type FlatnessLimits, judgeFlatness, MIN_SAMPLES } from '../../bench/sustained/flatness.ts';
@@ -28,7 +28,7 @@ function sample(number: number, figures: Partial<Sample> = {}): Sample {
   };
 }
 
-/** Nine samples, of which the last three have `figures`. */
+/** Nine samples. The last three have `figures`. */
 const endingWith = (figures: Partial<Sample>): Sample[] =>
   Array.from({ length: 9 }, (_, index) => sample(index + 1, index < 6 ? {} : figures));
 
@@ -37,39 +37,39 @@ function notFlat(samples: readonly Sample[]): string[] | undefined {
 }
 
 describe('a run is flat', () => {
-  it('where RSS grows by no more than allowed, or falls', () => {
+  it('if RSS grows by no more than allowed, or falls', () => {
     assert.deepEqual(notFlat(endingWith({ residentMiB: 230 })), []);
     assert.deepEqual(notFlat(endingWith({ residentMiB: 231 })), ['RSS MiB']);
     assert.deepEqual(notFlat(endingWith({ residentMiB: 50 })), []);
   });
 
-  it('where descriptors become neither more nor fewer than allowed', () => {
+  it('if descriptors differ by no more than allowed', () => {
     for (const descriptors of [95, 105]) assert.deepEqual(notFlat(endingWith({ descriptors })), []);
     for (const descriptors of [94, 106])
       assert.deepEqual(notFlat(endingWith({ descriptors })), ['descriptors']);
   });
 
-  it('where either p99 grows by no more than allowed', () => {
+  it('if each p99 grows by no more than allowed', () => {
     assert.deepEqual(notFlat(endingWith({ confirmedMs: latency(35), consumerMs: latency(35) })), []);
     assert.deepEqual(notFlat(endingWith({ confirmedMs: latency(36) })), ['p99 to confirmation ms']);
     assert.deepEqual(notFlat(endingWith({ consumerMs: latency(36) })), ['p99 to consumer ms']);
   });
 
-  it('not where nothing arrived any more', () => {
+  it('but not if messages stopped arriving', () => {
     const { confirmedMs: _, ...silent } = sample(9);
     const samples = [...endingWith({}).slice(0, 6), silent, silent, silent];
     assert.deepEqual(notFlat(samples), ['p99 to confirmation ms']);
     assert.deepEqual(notFlat(Array(9).fill(silent)), ['p99 to confirmation ms']);
   });
 
-  it('by its thirds: neither the middle nor one sample that is off counts', () => {
+  it('by its first and last third, in spite of outliers and of the middle', () => {
     const samples = endingWith({});
     for (const index of [3, 4, 5, 8])
       samples[index] = sample(index, { residentMiB: 900, confirmedMs: latency(900) });
     assert.deepEqual(notFlat(samples), []);
   });
 
-  it('whatever the warm-up was like', () => {
+  it('in spite of any warm-up', () => {
     const warmUp = [1, 2, 3].map((number) =>
       sample(number, { warmUp: true, residentMiB: 20, descriptors: 9 }),
     );
@@ -83,7 +83,7 @@ it('a run with too few samples after the warm-up is not judged', () => {
   assert.equal(judgeFlatness([{ ...sample(0), warmUp: true }, ...samples.slice(1)], LIMITS), undefined);
 });
 
-it('the table has a row for the warm-up and ten for the rest, each sample in one of them', () => {
+it('the table has a row for the warm-up and ten for the rest, with each sample in one of them', () => {
   const samples = Array.from({ length: 47 }, (_, index) =>
     sample(index + 1, { warmUp: index < 5, residentMiB: index }),
   );

@@ -1,4 +1,4 @@
-// The bench's lines: what is written over the digits of a pool's lines reads back as it was meant.
+// The bench's lines: digits that are written over those of the pool read back as the right values.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LineSource } from '../../bench/devices/line-source.ts';
@@ -17,7 +17,7 @@ const parsed = (block: Buffer): Line[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as Line);
 
-test('lines are those of the pool, in turn and from the beginning again', () => {
+test('lines are those of the pool in turn, beginning again at its end', () => {
   const pool = linePool({ seq: false, stamped: false });
   const source = new LineSource({ seq: false, stamped: false });
   for (const first of [0, 6000, 12_000, 0]) {
@@ -25,7 +25,7 @@ test('lines are those of the pool, in turn and from the beginning again', () => 
   }
 });
 
-test('each line has its own seq, and the pool keeps its bytes', () => {
+test('each line has its own seq, and the pool does not change', () => {
   const source = new LineSource({ seq: true, stamped: false });
   const seqs = (first: number) => parsed(source.take(3, first)).map(({ seq }) => seq);
   assert.deepEqual(seqs(FIRST_SEQ + 41), [FIRST_SEQ + 41, FIRST_SEQ + 42, FIRST_SEQ + 43]);

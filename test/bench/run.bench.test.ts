@@ -1,4 +1,4 @@
-// The bench as a command, on so little load that its figures mean nothing.
+// The command `npm run bench`, with little load. The figures mean nothing.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,52 +14,56 @@ const TIMEOUT_MS = 90_000;
 const bench = (bootstrap: string, args: readonly string[]) =>
   run('env', [`KAFKA_BROKERS=${bootstrap}`, process.execPath, BENCH, ...args], TIMEOUT_MS);
 
-kafkaTest('the bench writes what it measured, with confirmations and latency', async ({ bootstrap }, t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-test-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  const json = join(directory, 'bench.json');
-  const args = ['--scenario', 'latency', '--seconds', '0.2', '--connections', '10', '--seq', '--json', json];
-  const { exitCode, stdout, stderr } = await bench(bootstrap, args);
-  assert.equal(exitCode, 0, `${stdout}${stderr}`);
-  const { results } = JSON.parse(readFileSync(json, 'utf8')) as {
-    results: {
-      name: string;
-      runs: { messages: number; serverCpuUs: number; latencyMs: { p99: number } }[];
-    }[];
-  };
-  assert.deepEqual(
-    results.map(({ name }) => name),
-    ['latency'],
-  );
-  const [measured] = results[0]?.runs ?? [];
-  assert.equal(measured?.messages, 400);
-  assert.ok(measured.serverCpuUs > 0 && measured.latencyMs.p99 > 0);
-});
+kafkaTest(
+  'the bench writes its figures into a file, with confirmations and latency',
+  async ({ bootstrap }, t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-test-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const json = join(directory, 'bench.json');
+    const args = [
+      '--scenario',
+      'latency',
+      '--seconds',
+      '0.2',
+      '--connections',
+      '10',
+      '--seq',
+      '--json',
+      json,
+    ];
+    const { exitCode, stdout, stderr } = await bench(bootstrap, args);
+    assert.equal(exitCode, 0, `${stdout}${stderr}`);
+    const { results } = JSON.parse(readFileSync(json, 'utf8')) as {
+      results: {
+        name: string;
+        runs: { messages: number; serverCpuUs: number; latencyMs: { p99: number } }[];
+      }[];
+    };
+    assert.deepEqual(
+      results.map(({ name }) => name),
+      ['latency'],
+    );
+    const [measured] = results[0]?.runs ?? [];
+    assert.equal(measured?.messages, 400);
+    assert.ok(measured.serverCpuUs > 0 && measured.latencyMs.p99 > 0);
+  },
+);
 
-kafkaTest('the bench fails where a limit is passed', async ({ bootstrap }) => {
-  const args = [
-    '--scenario',
-    'batch',
-    '--seconds',
-    '0.2',
-    '--connections',
-    '10',
-    '--max',
-    'batch.multiple=0.01',
-  ];
+kafkaTest('the bench fails if a limit is missed', async ({ bootstrap }) => {
+  const args = '--scenario batch --seconds 0.2 --connections 10 --max batch.multiple=0.01'.split(' ');
   const { exitCode, stderr } = await bench(bootstrap, args);
   assert.equal(exitCode, 1);
-  assert.match(stderr, /^LIMIT MISSED {2}batch: multiple is [\d.]+, to be at most 0\.01$/m);
+  assert.match(stderr, /^LIMIT MISSED {2}batch: multiple is [\d.]+, must be at most 0\.01$/m);
 });
 
 kafkaTest('a message costs at most five times JSON.parse of its line', async ({ bootstrap }) => {
-  // The short form of what docs/benchmarks.md has, for a machine that does other work too.
+  // A short form of the target in docs/benchmarks.md, for a machine that is busy with other work.
   const args = ['--scenario', 'batch', '--seconds', '1', '--max', 'batch.multiple=5'];
   const { exitCode, stdout, stderr } = await bench(bootstrap, args);
   assert.equal(exitCode, 0, `${stdout}${stderr}`);
 });
 
-kafkaTest('the bench compares with a file, and fails where it has become worse', async ({ bootstrap }, t) => {
+kafkaTest('the bench compares with a file, and fails if a figure is worse', async ({ bootstrap }, t) => {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-test-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const [before, now] = [join(directory, 'before.json'), join(directory, 'now.json')];
@@ -79,13 +83,13 @@ kafkaTest('the bench compares with a file, and fails where it has become worse',
   assert.match(worse.stderr, /^REGRESSION {2}kafkajs\.ratio: .*; 50 % worse, noise is 30 %$/m);
 });
 
-test('the bench says what is wrong with its options before it measures', async () => {
+test('the bench refuses wrong options before it measures', async () => {
   for (const [args, said] of [
     [['--compare', '/nowhere/file.json'], /cannot be read/],
-    [['--compare', fileURLToPath(import.meta.url)], /is no JSON/],
-    [['--report', '--runs', '1'], /a report is of at least 5 runs/],
+    [['--compare', fileURLToPath(import.meta.url)], /is not JSON/],
+    [['--report', '--runs', '1'], /a report needs at least 5 runs/],
     [['--max', 'batch.multipel=5'], /no figure multipel/],
-    [['--scenario', 'bath'], /It is one of batch, /],
+    [['--scenario', 'bath'], /allowed: batch, /],
   ] as const) {
     const { exitCode, stderr } = await bench('127.0.0.1:1', args);
     assert.notEqual(exitCode, 0);
@@ -94,7 +98,7 @@ test('the bench says what is wrong with its options before it measures', async (
 });
 
 kafkaTest(
-  'the bench measures the spool and its draining, and holds them to limits',
+  'the bench measures the spool and its draining, and checks limits on them',
   async ({ bootstrap }) => {
     const limits = [
       ['--min', 'spool.ratio=1000'],

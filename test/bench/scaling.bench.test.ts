@@ -1,4 +1,4 @@
-// npm run scaling as a command, on so little load that its figures mean nothing.
+// The command `npm run scaling`, with little load. The figures mean nothing.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
@@ -9,7 +9,7 @@ import { Files, measuringCommand, topicsOf } from './command.ts';
 
 describe('npm run scaling', () => {
   kafkaTest(
-    'measures a dimension, writes it down, and draws it again from its file',
+    'measures a dimension, writes the report, and draws the same chart from its file',
     async ({ bootstrap }, t) => {
       const files = new Files(t);
       writeFileSync(files.at('page.md'), '# Page\n\n<!-- bench: begin -->\nfigures\n<!-- bench: end -->\n');
@@ -34,7 +34,7 @@ describe('npm run scaling', () => {
         assert.deepEqual(failures, []);
         const [run] = runs;
         assert.ok(run && run.perSecond > 500 && run.cpuUs > 0 && run.p99Ms >= run.p50Ms && run.p50Ms > 0);
-        // Both parts: the window at full speed, and 1.5 s of 500 a second.
+        // The window at full speed, and 1.5 s with 500 messages a second.
         assert.ok(run.messages > 0.5 * run.perSecond + 700, `${run.messages}`);
       }
       const page = files.read('page.md');
@@ -53,26 +53,23 @@ describe('npm run scaling', () => {
     },
   );
 
-  kafkaTest(
-    'fails where not everything that was sent arrived, and goes on to the next point',
-    async ({ bootstrap }) => {
-      const short = ['--only', 'processes', '--runs', '1', '--seconds', '0.2', '--rate', '500'];
-      // Most lines are refused at full speed, which a device is told and the load takes for an answer.
-      const dropping = ['--env', 'TCP_JOB_QUEUE_FULL=drop', '--env', 'TCP_JOB_QUEUE_SIZE=1'];
-      const { code, out, err } = await measuringCommand('scaling', [...short, ...dropping], { bootstrap });
-      assert.equal(code, 1, out + err);
-      for (const name of ['base', 'processes 2'])
-        assert.match(
-          err,
-          new RegExp(`^FAILED  ${name}, run 1 of 1: of \\d+ messages .* [1-9]\\d* refused`, 'm'),
-        );
-      assert.match(out, /base; failed runs: 1/);
-    },
-  );
+  kafkaTest('fails if a message did not arrive, and goes on to the next point', async ({ bootstrap }) => {
+    const short = ['--only', 'processes', '--runs', '1', '--seconds', '0.2', '--rate', '500'];
+    // At full speed most lines are refused. The load counts a refusal as a reply.
+    const dropping = ['--env', 'TCP_JOB_QUEUE_FULL=drop', '--env', 'TCP_JOB_QUEUE_SIZE=1'];
+    const { code, out, err } = await measuringCommand('scaling', [...short, ...dropping], { bootstrap });
+    assert.equal(code, 1, out + err);
+    for (const name of ['base', 'processes 2'])
+      assert.match(
+        err,
+        new RegExp(`^FAILED  ${name}, run 1 of 1: of \\d+ messages .* [1-9]\\d* refused`, 'm'),
+      );
+    assert.match(out, /base; failed runs: 1/);
+  });
 
-  kafkaTest('ends with SIGINT, and leaves nothing behind', async ({ bootstrap }) => {
+  kafkaTest('ends with SIGINT and leaves no topic behind', async ({ bootstrap }) => {
     const short = ['--only', 'processes', '--runs', '5', '--seconds', '0.2', '--rate', '500'];
-    // In the midst of the second point.
+    // During the second point.
     const before = () => waitFor('a topic', async () => (await topicsOf(bootstrap, 'scaling')).length > 0);
     const options = { bootstrap, interruptAt: /base, run 1/, before };
     const { code, out, err } = await measuringCommand('scaling', short, options);
@@ -81,7 +78,7 @@ describe('npm run scaling', () => {
     assert.deepEqual(await topicsOf(bootstrap, 'scaling'), []);
   });
 
-  it('refuses what cannot be run, and says why', async () => {
+  it('refuses wrong options and says why', async () => {
     const refused: [args: string[], why: RegExp][] = [
       [['--only', 'workers,colour'], /allowed: workers, processes, connections, batch, codec\./],
       [['--runs', '0'], /'0' is invalid/],

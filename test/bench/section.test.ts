@@ -1,4 +1,4 @@
-// A section of a shared page: only what lies between its own markers changes.
+// A section of a shared page: only the text between its own markers changes.
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -30,19 +30,19 @@ describe('a section of a page', () => {
     );
   });
 
-  it('is written again with the same result', () => {
+  it('is the same when it is written twice', () => {
     const once = withSection(PAGE, 'scaling', 'new');
     assert.equal(withSection(once, 'scaling', 'new'), once);
   });
 
-  it('comes to the end of a page that does not have it', () => {
+  it('is added at the end of a page without its markers', () => {
     assert.equal(
       withSection(PAGE, 'sustained', 'text'),
       `${PAGE}\n<!-- sustained: begin -->\ntext\n<!-- sustained: end -->\n`,
     );
   });
 
-  it('is refused where its markers are not one pair in order', () => {
+  it('is refused unless its markers are one pair in order', () => {
     const [begin, end] = ['<!-- scaling: begin -->', '<!-- scaling: end -->'];
     for (const text of [
       begin,
@@ -54,7 +54,7 @@ describe('a section of a page', () => {
       assert.throws(() => withSection(text, 'scaling', 'new'), SectionError, text);
   });
 
-  it('makes the page where it is missing, and leaves a page with bad markers as it is', async (t) => {
+  it('creates a missing page, and does not change a page with bad markers', async (t) => {
     const directory = await mkdtemp(join(tmpdir(), 'sluice-section-'));
     t.after(() => rm(directory, { recursive: true }));
     const file = join(directory, 'docs', 'page.md');

@@ -1,4 +1,4 @@
-// npm run sustained as a command: ten seconds of load, whose figures mean nothing.
+// The command `npm run sustained`, with ten seconds of load. The figures mean nothing.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
@@ -9,10 +9,10 @@ import { kafkaTest } from '../support/kafka.ts';
 import { Files, measuringCommand, topicsOf } from './command.ts';
 
 const SHORT = ['--minutes', '0.14', '--warm-up', '1s', '--every', '1s', '--rate', '500', '-c', '10'];
-/** What a machine under other tests cannot be held to. */
+/** Limits that a machine busy with other tests keeps. */
 const LAX = ['--rss-mib', '1000', '--p99-times', '1000', '--p99-ms', '10000'];
 
-/** A record that nobody sent, into the topic of the run under way. */
+/** Writes a record that no device sent into the topic of the running command. */
 async function plantRecord(bootstrap: string): Promise<void> {
   const topics = await topicsOf(bootstrap, 'sustained');
   const topic = topics.find((name) => !name.endsWith('.alarms')) ?? '';
@@ -24,7 +24,7 @@ async function plantRecord(bootstrap: string): Promise<void> {
 
 describe('npm run sustained', () => {
   kafkaTest(
-    'judges a steady load, writes it down, and writes it again from its file',
+    'judges a steady load, writes the report, and writes the same report from its file',
     async ({ bootstrap }, t) => {
       const files = new Files(t);
       const outputs = ['--json', files.at('run.json'), '--report', files.at('page.md')];
@@ -45,7 +45,7 @@ describe('npm run sustained', () => {
         confirmedMs,
         consumerMs,
       } of samples) {
-        // The devices' sockets are among them, and more than one process is summed.
+        // The sums include the devices' sockets and more than one process.
         assert.ok(residentMiB > 40 && residentMiB < 4000 && descriptors > 20 && processes > 1);
         assert.equal(connections, 10);
         assert.equal(warmUp, confirmedMs === undefined);
@@ -81,7 +81,7 @@ describe('npm run sustained', () => {
   );
 
   kafkaTest(
-    'ends early with SIGINT, judges what was until then, and finds a record too many',
+    'ends early with SIGINT, judges the samples so far, and finds a surplus record',
     async ({ bootstrap }, t) => {
       const files = new Files(t);
       const args = ['--minutes', '5', '--warm-up', '0', '--every', '500ms', '--rate', '500', '-c', '10'];
@@ -96,18 +96,18 @@ describe('npm run sustained', () => {
       assert.equal(load.readBack?.delivered, messages);
       assert.equal(faults.length, 2, faults.join('; '));
       assert.ok(faults[0]?.endsWith(`; the topic holds ${messages + 1}`), faults[0]);
-      assert.equal(faults[1], 'too few samples to say whether it is flat');
+      assert.equal(faults[1], 'too few samples to judge');
       assert.ok(out.endsWith(`FAILED: ${faults.join('; ')}.\n`));
-      // What was cut short is no report.
+      // A run that was cut short writes no report.
       assert.throws(() => files.read('page.md'), { code: 'ENOENT' });
       assert.deepEqual(await topicsOf(bootstrap, 'sustained'), []);
     },
   );
 
-  it('refuses what cannot be run, and says why', async (t) => {
+  it('refuses wrong options and says why', async (t) => {
     const refused: [args: string[], why: RegExp][] = [
       [['--minutes', '0'], /'0' is invalid.* above 0/],
-      [['--minutes', '1', '--warm-up', '1m'], /leave 0 whole samples after the warm-up, and 6 are needed/],
+      [['--minutes', '1', '--warm-up', '1m'], /leave 0 whole samples after the warm-up, but 6 are needed/],
       [['--every', '0'], /samples after the warm-up/],
       [['--rate', 'max'], /'max' is invalid/],
       [['--env', 'no'], /NAME=VALUE/],
@@ -121,11 +121,11 @@ describe('npm run sustained', () => {
     writeFileSync(files.at('other.json'), '{"kind":"scaling"}');
     const { code, err } = await measuringCommand('sustained', ['--from', files.at('other.json')]);
     assert.equal(code, 1);
-    assert.match(err, /is no file of npm run sustained/);
+    assert.match(err, /is not a file of npm run sustained/);
   });
 });
 
-it('a run fails for what was lost, crashed or not sent in time, however flat it is', () => {
+it('a flat run fails if something was lost, crashed or was not sent in time', () => {
   const counts = { lines: 980, unsent: 20, messages: 980, confirmed: 980 };
   const measured = {
     limits: {},
@@ -136,8 +136,8 @@ it('a run fails for what was lost, crashed or not sent in time, however flat it 
   assert.deepEqual(resultOf(measured).faults, [
     '3 lost',
     'of 980 messages 977 were accepted',
-    'too few samples to say whether it is flat',
-    'only 98.0 % of what was due was sent in time',
+    'too few samples to judge',
+    'only 98.0 % of the due lines were sent in time',
     '2 server processes crashed',
   ]);
 });

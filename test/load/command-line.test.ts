@@ -1,9 +1,12 @@
 // The command line of `sluice load` and `sluice-load`: refused options, and loads that cannot begin.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { loadProgram } from '../../load/command/command.ts';
+import type { LoadOptions } from '../../load/command/options.ts';
+import { planOf } from '../../load/command/plan-from-options.ts';
 import { freePort } from '../../scripts/kafka/ports.ts';
-import { startGateway } from '../support/gateway.ts';
-import { loadProgram, sluiceLoad } from './sluice-load.ts';
+import { startGateway, testSettings } from '../support/gateway.ts';
+import { ownProgram, sluiceLoad } from './sluice-load.ts';
 
 const REFUSED: readonly (readonly [args: string, what: RegExp])[] = [
   ['--rate fast', /--rate .*messages a second, or max/],
@@ -35,15 +38,52 @@ const REFUSED: readonly (readonly [args: string, what: RegExp])[] = [
   ['extra', /too many arguments/],
 ];
 
-describe('sluice load', () => {
-  for (const [args, what] of REFUSED) {
-    it(`${args} is refused with exit code 64`, async () => {
-      const { code, out, err } = await sluiceLoad(args.split(' '));
-      assert.match(err, what);
-      assert.equal(code, 64);
-      assert.equal(out, '');
-    });
+/** Why the load refuses these arguments, without a process for each. */
+function refusalOf(args: readonly string[]): string | undefined {
+  const said: string[] = [];
+  let options: LoadOptions | undefined;
+  const program = loadProgram((chosen) => {
+    options = chosen;
+  });
+  program.exitOverride().configureOutput({ writeErr: (text) => said.push(text) });
+  try {
+    program.parse(args, { from: 'user' });
+  } catch {
+    return said.join('');
   }
+  assert.ok(options);
+  const planned = planOf(options, testSettings({ TCP_PORT: '8080' }));
+  return planned.ok ? undefined : planned.problem;
+}
+
+describe('the command line of the load', () => {
+  for (const [args, what] of REFUSED)
+    it(`refuses ${args}`, () => assert.match(refusalOf(args.split(' ')) ?? 'accepted', what));
+
+  it('accepts no options, and all examples of its help', () => {
+    assert.equal(refusalOf([]), undefined);
+    const help = loadProgram(() => {});
+    let text = '';
+    help.configureOutput({
+      writeOut: (part) => {
+        text += part;
+      },
+    });
+    help.outputHelp();
+    const examples = [...text.matchAll(/^ {2}sluice-load (--.*?) {2}/gm)].map(([, args = '']) => args);
+    assert.equal(examples.length, 4);
+    for (const args of examples) assert.equal(refusalOf(args.split(' ')), undefined, args);
+  });
+});
+
+describe('sluice load', () => {
+  it('refuses a wrong option or plan with exit code 64 and prints nothing on standard output', async () => {
+    for (const args of [['--rate', 'fast'], ['--size', '100'], ['extra']]) {
+      const { code, out } = await sluiceLoad(args);
+      assert.equal(code, 64, args.join(' '));
+      assert.equal(out, '');
+    }
+  });
 
   it('refuses wrong settings with exit code 64', async () => {
     const { code, err } = await sluiceLoad([], { KAFKA_BROKERS: 'nonsense' });
@@ -70,14 +110,14 @@ describe('sluice load', () => {
 
 describe('sluice-load', () => {
   it('prints the same help as sluice load, under its own name', async () => {
-    const [own, command] = await Promise.all([loadProgram(['--help']), sluiceLoad(['--help'])]);
+    const [own, command] = await Promise.all([ownProgram(['--help']), sluiceLoad(['--help'])]);
     assert.equal(own.code, 0);
     assert.match(own.out, /^Usage: sluice-load /);
     assert.equal(own.out.replaceAll('sluice-load', 'sluice load'), command.out);
   });
 
   it('refuses a wrong option with exit code 64', async () => {
-    const { code, err } = await loadProgram(['--rate', 'fast']);
+    const { code, err } = await ownProgram(['--rate', 'fast']);
     assert.equal(code, 64);
     assert.match(err, /messages a second, or max/);
   });

@@ -1,4 +1,4 @@
-// The histogram against a sorted array, which is exact.
+// The histogram of latencies, compared with a sorted array.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -28,13 +28,13 @@ function assertClose(histogram: Histogram, values: readonly number[]): void {
 }
 
 describe('a histogram', () => {
-  it('is at most 1/128 above what a sorted array says, from microseconds to an hour', () => {
+  it('is at most 1/128 above the exact percentile, from microseconds to an hour', () => {
     const random = seededRandom(7);
     const values = Array.from({ length: 50_000 }, () => Math.floor(Math.exp(random() * 22)));
     assertClose(filled(values), values);
   });
 
-  it('holds that for any values', () => {
+  it('is so for any values', () => {
     const values = fc.array(fc.integer({ min: 0, max: 2 ** 32 - 1 }), { minLength: 1, maxLength: 200 });
     fc.assert(fc.property(values, (list) => assertClose(filled(list), list)));
   });
@@ -47,7 +47,7 @@ describe('a histogram', () => {
     assert.equal(histogram.percentile(1), 123_456_789);
   });
 
-  it('counts a value many times as if it came many times', () => {
+  it('counts a value with a weight like as many single values', () => {
     const once = new Histogram();
     once.record(5_000, 99);
     once.record(90_000);
@@ -55,7 +55,7 @@ describe('a histogram', () => {
     assert.equal(once.count, 100);
   });
 
-  it('of two processes adds up to what one would have measured', () => {
+  it('adds up with that of another process as if one had measured everything', () => {
     const random = seededRandom(11);
     const values = Array.from({ length: 10_000 }, () => Math.floor(random() * 3e6));
     const sum = new Histogram();
@@ -64,14 +64,14 @@ describe('a histogram', () => {
     assert.deepEqual(sum.summary(), filled(values).summary());
   });
 
-  it('is empty after it was taken, and empty is all zeros', () => {
+  it('is empty after take(), and all zeros when empty', () => {
     const histogram = filled([1, 2, 3]);
     assert.equal(histogram.take().pairs.length, 6);
     assert.deepEqual(histogram.summary(), { count: 0, p50: 0, p95: 0, p99: 0, p999: 0, max: 0 });
     assert.deepEqual(histogram.take(), { pairs: [], maxUs: 0 });
   });
 
-  it('takes a clock that ran backwards as 0, and more than 71 minutes as the highest', () => {
+  it('counts a negative value as 0, and more than 71 minutes as the highest value', () => {
     const histogram = filled([-5, 2 ** 40]);
     assert.equal(histogram.percentile(0.5), 0);
     assert.equal(histogram.percentile(1), 2 ** 32 - 1);

@@ -1,7 +1,7 @@
-// A proxy between devices and gateway that harms metrics lines: what a broken gateway would do to their records.
+// A proxy between devices and gateway that damages metrics lines, as a broken gateway would damage their records.
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** What becomes of the lines of one connection, by number of the metrics line on it from 0; LF included. */
+/** Returns the lines to send instead of metrics line `number`, counted from 0 on each connection. All with LF. */
 export type Harm = (line: Buffer, number: number) => Buffer[];
 
 export class LineProxy {

@@ -1,4 +1,4 @@
-// The load's lines, held to the gateway's own decoder and to the reader of their records.
+// The lines of the load, checked with the gateway's decoder and with the reader of their records.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BAD_LINES } from '../../load/devices/bad-lines.ts';
@@ -13,7 +13,7 @@ const SHAPES: readonly Shape[] = [
   { kind: 'batch', readings: 2 },
   { kind: 'batch', readings: 30 },
 ];
-// Where numbers get another digit.
+// Numbers around each additional digit.
 const NUMBERS = [0, 1, 9, 10, 11, 99, 100, 101, 3333, 99_999, 100_000, 12_345_678];
 const reader = new RecordReader(RUN);
 
@@ -22,7 +22,7 @@ for (const shape of SHAPES) {
   describe(`a line of shape ${shape.kind} with ${readings} readings`, () => {
     const sizeBytes = 200 * readings;
 
-    it('is accepted, and its records say device, number and time with the right checksum', () => {
+    it('is accepted, and its records have device, number, time and the right checksum', () => {
       const writer = lineWriter({ shape, sizeBytes });
       for (const number of NUMBERS) {
         const { values, seq } = recordsOf(lineOf(writer, number));
@@ -36,12 +36,12 @@ for (const shape of SHAPES) {
       }
     });
 
-    it('has no seq where none is asked for', () => {
+    it('has no seq without --seq', () => {
       const writer = lineWriter({ shape, sizeBytes, seq: false });
       assert.equal(recordsOf(lineOf(writer, 41)).seq, undefined);
     });
 
-    it('has the size that was asked for, from the smallest to the largest', () => {
+    it('has the planned size, from the smallest to the largest', () => {
       for (const size of [
         smallestLine(shape) + 9 * readings,
         sizeBytes,
@@ -57,7 +57,7 @@ for (const shape of SHAPES) {
 }
 
 describe('lines', () => {
-  it('of one device differ in their figures', () => {
+  it('of one device have different values', () => {
     const writer = lineWriter();
     const temperatures = new Set(
       Array.from(
@@ -68,7 +68,7 @@ describe('lines', () => {
     assert.ok(temperatures.size > 150);
   });
 
-  it('tell the connection that they belong to', () => {
+  it('carry the number of their connection', () => {
     const writer = lineWriter();
     writer.connected(12);
     const [value] = recordsOf(lineOf(writer, 5)).values;
@@ -80,7 +80,7 @@ describe('lines', () => {
 it('every bad line is refused with its code and keeps the connection', () => {
   for (const { code, bytes } of BAD_LINES) {
     const decoded = decodeLine(bytes, 0, bytes.length - 1);
-    // A second identify is decoded as one, and refused by the connection.
+    // The decoder accepts a second identify; the connection refuses it.
     const actual = decoded.type === 'refused' ? decoded.code : decoded.type;
     assert.equal(actual, code === 'already_identified' ? 'identify' : code);
   }

@@ -1,4 +1,4 @@
-// Which messages a confirmation is for, and the schedule that they were due by.
+// The messages that a confirmation covers, and the schedule of the writes.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Pace, type Paced } from '../../load/devices/pace.ts';
@@ -15,7 +15,7 @@ function confirmed(pending: PendingWrites, seq: number): [dueUs: number, message
 }
 
 describe('pending writes', () => {
-  it('are confirmed up to a seq, each message once, with the time that its write was due', () => {
+  it('are confirmed up to a seq, each message once, with the due time of its write', () => {
     const pending = new PendingWrites(5);
     pending.push(9, 1000);
     pending.push(10, 2000);
@@ -32,14 +32,14 @@ describe('pending writes', () => {
     assert.equal(pending.confirmed, 12);
   });
 
-  it('are not confirmed beyond what was sent', () => {
+  it('are not confirmed beyond the last sent message', () => {
     const pending = new PendingWrites(0);
     pending.push(3, 1000);
     assert.deepEqual(confirmed(pending, 99), [[1000, 4]]);
     assert.equal(pending.unconfirmed, 0);
   });
 
-  it('leave refused messages out, also where no confirmation passes them', () => {
+  it('leave refused messages out, with and without a later confirmation', () => {
     const pending = new PendingWrites(0);
     pending.push(4, 1000);
     pending.refuse(2);
@@ -75,7 +75,7 @@ class NotingDevice implements Paced {
 const devices = (count: number) => Array.from({ length: count }, () => new NotingDevice());
 
 describe('the schedule', () => {
-  it('makes everything due in time that a long stall kept from being asked for', () => {
+  it('after a long stall makes everything due that the stall delayed', () => {
     const fleet = devices(4);
     const pace = new Pace(fleet, { startUs: 1000, endUs: 1_001_000, slotUs: 100 });
     assert.equal(pace.advance(999), 1000);
@@ -88,7 +88,7 @@ describe('the schedule', () => {
     );
   });
 
-  it('ends, and gives every device the same number', () => {
+  it('ends, and gives every device the same number of writes', () => {
     for (const count of [1, 2, 7, 100, 101]) {
       const fleet = devices(count);
       const pace = new Pace(fleet, { startUs: 0, endUs: 100 * count * 50, slotUs: 100 });
@@ -100,7 +100,7 @@ describe('the schedule', () => {
     }
   });
 
-  it('gives half of the rate while half of the devices take part, all the time', () => {
+  it('has half of the rate at all times while half of the devices take part', () => {
     const fleet = devices(1000);
     for (const device of fleet.slice(500)) device.takesPart = false;
     const pace = new Pace(fleet, { startUs: 0, endUs: 1e6, slotUs: 1000 });

@@ -1,4 +1,4 @@
-// Records as the gateway would write them for the load's lines: decoded by the gateway's own decoder.
+// Makes the records that the gateway would write for the load's lines, with the gateway's own decoder.
 import assert from 'node:assert/strict';
 import { type LineFormat, LineTexts, LineWriter } from '../../load/devices/line-writer.ts';
 import { deviceName } from '../../load/verification/record.ts';
@@ -20,7 +20,7 @@ export function lineOf(writer: LineWriter, number: number, dueUs = DUE_US): Buff
   return out.subarray(0, writer.write(out, 0, number, dueUs));
 }
 
-/** The values of the records that a line becomes, and its `seq`. */
+/** The values of a line's records, and its `seq`. */
 export function recordsOf(line: Buffer): { values: Buffer[]; seq: number | undefined } {
   const decoded = decodeLine(line, 0, line.length - 1);
   assert.equal(decoded.type, 'metrics', `${line}: ${JSON.stringify(decoded)}`);

@@ -1,4 +1,4 @@
-// A run of the load from within: what its command cannot time.
+// A run of the load inside the test's process, for moments that a command line cannot hit.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { it } from 'node:test';
@@ -7,7 +7,7 @@ import { ordinaryPlan } from '../../bench/load-plan.ts';
 import { runLoad } from '../../load/run.ts';
 import { startGateway } from '../support/gateway.ts';
 
-it('a load that is ended before it has begun sends nothing', { timeout: 20_000 }, async (t) => {
+it('a load that is ended before it begins sends nothing', { timeout: 20_000 }, async (t) => {
   const gateway = await startGateway();
   t.after(() => gateway.stop());
   const target = { host: '127.0.0.1', port: gateway.port };
@@ -21,7 +21,7 @@ it('a load that is ended before it has begun sends nothing', { timeout: 20_000 }
   }
 });
 
-/** A gateway that identifies everybody and reads everything at once, on a thread of its own. */
+/** A gateway on a thread of its own that accepts every device and reads everything at once. */
 const EAGER = `
   const { parentPort } = require('node:worker_threads');
   const reply = JSON.stringify({ type: 'ack', status: 'identified', connection_id: 'x' });
@@ -33,7 +33,7 @@ const EAGER = `
   server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
 `;
 
-it('as fast as taken ends in time, however fast that is', { timeout: 30_000 }, async (t) => {
+it('a load at full speed ends in time, however fast the gateway reads', { timeout: 30_000 }, async (t) => {
   const gateway = new Worker(EAGER, { eval: true });
   t.after(() => gateway.terminate());
   const [port] = (await once(gateway, 'message')) as [number];

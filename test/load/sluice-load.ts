@@ -11,15 +11,18 @@ type Env = Readonly<Record<string, string>>;
 export const sluiceLoad = (args: readonly string[], env: Env = {}): Promise<ProgramOutput> =>
   runProgram('src/main.js', ['load', ...args], { env });
 
-export const loadProgram = (args: readonly string[]): Promise<ProgramOutput> =>
+export const ownProgram = (args: readonly string[]): Promise<ProgramOutput> =>
   runProgram('load/main.js', args);
 
-/** `sluice load` and the results in its JSON file. Rejects if it wrote none. */
-export async function measuredLoad(args: readonly string[]): Promise<ProgramOutput & { result: LoadResult }> {
+/** Runs `sluice load` and reads its JSON file. Rejects if there is none. @param more further options, as in a shell */
+export async function measuredLoad(
+  args: readonly string[],
+  more: string,
+): Promise<ProgramOutput & { result: LoadResult }> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-load-'));
   try {
     const file = join(directory, 'result.json');
-    const output = await sluiceLoad([...args, '--json', file]);
+    const output = await sluiceLoad([...args, ...more.split(' '), '--json', file]);
     const text = await readFile(file, 'utf8').catch(() => {
       throw new Error(`no result:\n${output.out}${output.err}`);
     });

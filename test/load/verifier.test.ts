@@ -1,4 +1,4 @@
-// The verifier of the topic with faults planted: each must be found, and nothing else.
+// The verifier on topics with planted faults: it must find each of them and nothing else.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Shape } from '../../load/plan.ts';
@@ -47,11 +47,11 @@ function assertVerdict(verdict: Verdict, expected: Partial<Verdict>): void {
 }
 
 describe('the verifier', () => {
-  it('finds nothing in a topic that has everything once and in order', () => {
+  it('finds no fault in a topic that holds everything once and in order', () => {
     assertVerdict(judged(sentRecords()), { delivered: COUNT });
   });
 
-  it('finds a lost record, wherever it was', () => {
+  it('finds a lost record at any place', () => {
     for (const at of [0, 41, COUNT - 1]) {
       const verdict = judged(sentRecords().toSpliced(at, 1));
       assertVerdict(verdict, { delivered: COUNT - 1, lost: 1 });
@@ -59,11 +59,11 @@ describe('the verifier', () => {
     }
   });
 
-  it('finds that a device lost all', () => {
+  it('finds that every record of a device is lost', () => {
     assertVerdict(judged([]), { delivered: 0, lost: COUNT });
   });
 
-  it('finds a copy, next to its original and at the end', () => {
+  it('finds a copy beside its original and at the end', () => {
     for (const at of [42, COUNT]) {
       const records = sentRecords();
       const verdict = judged(records.toSpliced(at, 0, records[41] as Buffer));
@@ -80,7 +80,7 @@ describe('the verifier', () => {
     assert.deepEqual(verdict.examples, { reordered: [`device ${DEVICE}, n 40 after 41`] });
   });
 
-  it('finds every changed byte of a reading, and misses the reading that it was', () => {
+  it('finds every changed byte of a reading, and counts the original as lost', () => {
     const records = sentRecords();
     const original = records[41] as Buffer;
     const from = original.indexOf(`.${DEVICE}`) + 1;
@@ -91,13 +91,13 @@ describe('the verifier', () => {
     }
   });
 
-  it('finds a record cut short', () => {
+  it('finds a shortened record', () => {
     const records = sentRecords();
     const verdict = judged(records.with(41, (records[41] as Buffer).subarray(0, -20)));
     assertVerdict(verdict, { delivered: COUNT - 1, corrupted: 1, lost: 1 });
   });
 
-  it('finds all four at once, with examples of each', () => {
+  it('finds four kinds of faults at once, with examples of each', () => {
     const records = sentRecords();
     const changed = Buffer.from(records[50] as Buffer);
     changed[changed.length - 40] = (changed[changed.length - 40] as number) ^ 1;
@@ -110,12 +110,12 @@ describe('the verifier', () => {
     assert.deepEqual(Object.keys(verdict.examples).sort(), ['corrupted', 'duplicated', 'lost', 'reordered']);
   });
 
-  it('finds what was never sent', () => {
+  it('finds readings that were never sent', () => {
     const verdict = judged(sentRecords(), account({ sent: COUNT - 3 }));
     assertVerdict(verdict, { delivered: COUNT, invented: 3 });
   });
 
-  it('misses nothing that was refused, and finds a refused one that is there', () => {
+  it('does not miss a refused reading, and finds one that is in the topic', () => {
     const refused = new Bitmap();
     refused.add(41);
     const of = account({ refused: refused.bytes });
@@ -123,13 +123,13 @@ describe('the verifier', () => {
     assertVerdict(judged(sentRecords(), of), { delivered: COUNT, invented: 1 });
   });
 
-  it('forgives as many missing ones as were refused without saying which', () => {
+  it('forgives as many missing readings as were refused without a seq', () => {
     const of = account({ refusedUnknown: 2 });
     assertVerdict(judged(sentRecords().toSpliced(41, 2), of), { delivered: COUNT - 2 });
     assertVerdict(judged(sentRecords().toSpliced(41, 3), of), { delivered: COUNT - 3, lost: 1 });
   });
 
-  it('does not count as lost what was cut off before its answer', () => {
+  it('does not count a reading as lost if its connection broke before the reply', () => {
     const of = account({ unanswered: [{ from: 90, end: 100 }] });
     assertVerdict(judged(sentRecords().slice(0, 94), of), { delivered: 94, unansweredMissing: 6 });
     assertVerdict(judged(sentRecords().slice(0, 89), of), { delivered: 89, unansweredMissing: 10, lost: 1 });
@@ -147,18 +147,18 @@ describe('the verifier', () => {
     assertVerdict(judged([a, b, c, e, d, f], account({ sent: 6 })), { delivered: 6, reordered: 1 });
   });
 
-  it('counts readings of a batch one by one', () => {
+  it('counts the readings of a batch one by one', () => {
     const records = sentRecords({ kind: 'batch', readings: 3 });
     assert.equal(records.length, 300);
     assertVerdict(judged(records.toSpliced(150, 2), account(), 3), { delivered: 298, lost: 2 });
   });
 
-  it('leaves records of others alone', () => {
+  it('counts records of other senders as foreign only', () => {
     const others = ['{}', 'x', '', '{"data":{"device":"rother.1","n":1}}'].map((text) => Buffer.from(text));
     assertVerdict(judged([...others, ...sentRecords()]), { delivered: COUNT, foreign: 4 });
   });
 
-  it('says what is missing as things stand, and again when more has come', () => {
+  it('gives a verdict at any time, and a new one after more records', () => {
     const verifier = new TopicVerifier({ run: RUN, devices: 100, readings: 1 });
     const records = sentRecords();
     for (const value of records.slice(0, 60)) verifier.add(value);
@@ -171,7 +171,7 @@ describe('the verifier', () => {
 });
 
 describe('a ledger', () => {
-  it('tells what it sent, what was refused and what had no answer', () => {
+  it('keeps the sent, the refused and the unanswered messages', () => {
     const ledger = new DeviceLedger();
     ledger.next = 10;
     assert.equal(ledger.refuse(3), true);
@@ -184,7 +184,7 @@ describe('a ledger', () => {
     assert.deepEqual(rest, { device: 4, sent: 10, refusedUnknown: 0, unanswered: [{ from: 7, end: 10 }] });
   });
 
-  it('stays small: ten million messages are judged in a few megabytes', () => {
+  it('takes a few megabytes for ten million messages', () => {
     const numbers = new Bitmap();
     for (let n = 0; n < 10_000_000; n++) if (n !== 7_654_321) numbers.add(n);
     assert.deepEqual([...numbers.missing(10_000_000)], [7_654_321]);
