@@ -101,7 +101,7 @@ async function consume(topic: string, options: { readonly bootstrap: string }): 
     ? ''
     : ' It does not exist yet; Sluice creates its topics when it starts.';
   console.error(`Reading ${topic} from its beginning, key and value, until Ctrl-C.${missing}`);
-  const { command, args } = await toolCommand(bootstrap, CONSOLE_CONSUMER, [
+  const { command, args, ended } = await toolCommand(bootstrap, CONSOLE_CONSUMER, [
     ...['--bootstrap-server', bootstrap, '--topic', topic, '--from-beginning'],
     ...['--property', 'print.key=true', '--property', 'key.separator= '],
     // A topic that appears later is noticed within a second.
@@ -113,6 +113,7 @@ async function consume(topic: string, options: { readonly bootstrap: string }): 
   const stopped = await Promise.race([stopRequest.then(() => true), exited.then(() => false)]);
   child.kill('SIGTERM');
   const code = await exited;
+  await ended();
   process.exitCode = stopped ? 0 : (code ?? 1);
 }
 

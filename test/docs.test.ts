@@ -77,6 +77,12 @@ for (const page of PAGES) {
   });
 }
 
+test('docs/extending.md names tests that exist', () => {
+  const named = [...read('docs/extending.md').matchAll(/`(test\/[\w/.-]+)` \("([^"]+)"\)/g)];
+  assert.ok(named.length >= 3);
+  for (const [, file = '', name = ''] of named) assert.ok(read(file).includes(name), `${file}: ${name}`);
+});
+
 test('docs/architecture.md has at most 150 lines, and every class that it names exists', () => {
   const page = read('docs/architecture.md');
   assert.ok(page.split('\n').length <= 151);

@@ -51,13 +51,13 @@ function parse(file: string): Source {
 
 const shortPath = (path: string) => path.replace(/^src\//, '');
 
-const sources = ['src', 'load', 'bench']
-  .flatMap((folder) =>
-    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
-  )
-  .filter((path) => path.endsWith('.ts'))
-  .sort()
-  .map(parse);
+const sourcesIn = (folder: string): Source[] =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .sort()
+    .map((path) => parse(join(folder, path)));
+
+const sources = ['src', 'load', 'bench'].flatMap(sourcesIn);
 
 /** The areas, or single files, that each area may import besides itself. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -149,12 +149,33 @@ describe('imports', () => {
     assert.deepEqual([...new Set(folders)].sort(), Object.keys(KAFKA_ARROWS).sort());
   });
 
+  it('are never circular, types included', () => {
+    const all = [...sources, ...sourcesIn('scripts')];
+    const edges = all.flatMap(({ path, imports }) => imports.map(({ target }) => ({ path, target })));
+    assert.deepEqual(circlesIn(edges), []);
+  });
+
   it('of Node’s own modules say node:', () => {
     for (const { path, imports } of sources) {
       for (const { target } of imports) assert.ok(!builtinModules.includes(target), `${path}: ${target}`);
     }
   });
 });
+
+/** One file that imports another. */
+interface Edge {
+  readonly path: string;
+  readonly target: string;
+}
+
+/** Drops edges into files that import nothing and edges from files that nobody imports, until only circles are left. */
+function circlesIn(edges: readonly Edge[]): string[] {
+  const importing = new Set(edges.map(({ path }) => path));
+  const imported = new Set(edges.map(({ target }) => target));
+  const left = edges.filter(({ path, target }) => importing.has(target) && imported.has(path));
+  if (left.length < edges.length) return circlesIn(left);
+  return left.map(({ path, target }) => `${path} imports ${target}`);
+}
 
 const gateway = sources.filter(({ area }) => area !== 'load' && area !== 'bench');
 

@@ -67,9 +67,9 @@ function metricsPage(): string {
     type + (label === undefined ? '' : ` by \`${label}\``),
     help,
   ]);
-  return `<!-- Generated from src/admin/metrics.ts by \`npm run docs\`. Do not edit. -->
+  return `<!-- Generated from src/admin/figures.ts and src/admin/metrics.ts by \`npm run docs\`. Do not edit. -->
 # Metrics
-\`/metrics\` on the admin port (\`HTTP_HOST\`, \`HTTP_PORT\`) has these for Prometheus. The number of series does not depend on what devices send. \`/stats\` has the same figures as JSON, and the reasons in words. Which ones to watch: [the quick test guide](quick-test-guide.md#what-to-look-at).
+\`/metrics\` on the admin port (\`HTTP_HOST\`, \`HTTP_PORT\`) exports these to Prometheus. Devices cannot add series. \`/stats\` has the same figures as JSON, with reasons in words. Which ones to watch: [the quick test guide](quick-test-guide.md#what-to-look-at).
 
 ${textTable(['name', 'type', 'meaning'], rows)}
 `;
@@ -92,7 +92,7 @@ function kafkaErrorTables(): string {
   );
   return [
     textTable(['class', 'what the gateway does', 'codes'], classes),
-    'What the log, `/readyz` and `/stats` advise if a code does not go away by itself:',
+    'The advice in the log, `/readyz` and `/stats`, for codes that do not go away by themselves:',
     textTable(['code', 'what to do'], remedies),
   ].join('\n\n');
 }

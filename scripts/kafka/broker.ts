@@ -36,6 +36,11 @@ export class KafkaBroker {
     return this.#node.dataDir;
   }
 
+  /** See BrokerNode. */
+  get endsInOrder(): boolean {
+    return this.#node.endsInOrder;
+  }
+
   isRunning(): Promise<boolean> {
     return this.#node.isRunning();
   }

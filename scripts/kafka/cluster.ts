@@ -61,8 +61,9 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
 
   const stop = async (): Promise<void> => {
     // Nobody will miss the data: then the fast way.
-    const signal = options.dataDir === undefined ? 'SIGKILL' : 'SIGTERM';
-    await Promise.all(brokers.map((broker) => broker.stop(signal)));
+    const isKept = options.dataDir !== undefined;
+    const signal = (broker: KafkaBroker) => (isKept || broker.endsInOrder ? 'SIGTERM' : 'SIGKILL');
+    await Promise.all(brokers.map((broker) => broker.stop(signal(broker))));
     await Promise.all(brokers.map((broker) => broker.remove()));
     await cleanUp();
   };

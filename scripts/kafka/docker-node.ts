@@ -29,6 +29,7 @@ export interface DockerNodeOptions {
 }
 
 export class DockerNode implements BrokerNode {
+  readonly endsInOrder = false;
   readonly id: number;
   readonly address: string;
   readonly dataDir = DATA_DIR;

@@ -6,6 +6,7 @@ import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { classArchive } from './class-archive.ts';
 import { brokerProperties, type SaslListener, toPropertiesFile, ZOOKEEPER_SESSION_MS } from './config.ts';
 import type { BrokerNode } from './node.ts';
 import { exitOf, onParentDeath, run } from './process.ts';
@@ -52,6 +53,7 @@ export class JavaNode implements BrokerNode {
   #clusterId: string;
   #child: ChildProcess | undefined;
   #exited: Promise<unknown> = Promise.resolve();
+  #makesArchive = false;
   /** When a broker under ZooKeeper died without giving its session back. */
   #killedAtMs = -Infinity;
 
@@ -72,9 +74,12 @@ export class JavaNode implements BrokerNode {
     else if (!existsSync(join(this.dataDir, 'meta.properties'))) await this.#format(config);
     const log = await open(this.#logFile, 'w');
     const flags = await serverFlags(this.#runtime, { directory, heap: '512m', quickJit });
+    // The last of three brokers cannot end in order: there is no quorum left.
+    const archive = classArchive(this.#runtime, 'broker', this.#options.controllerPorts.length === 1);
+    this.#makesArchive = archive.isMade;
     const child = spawn(
       this.#runtime.java,
-      [...flags, '-cp', this.#runtime.classPath, 'kafka.Kafka', config],
+      [...flags, ...archive.flags, '-cp', this.#runtime.classPath, 'kafka.Kafka', config],
       {
         cwd: directory,
         stdio: ['ignore', log.fd, log.fd],
@@ -84,12 +89,17 @@ export class JavaNode implements BrokerNode {
     );
     this.#child = child;
     const callOff = child.pid === undefined ? undefined : onParentDeath(['kill', '-9', String(child.pid)]);
-    this.#exited = exitOf(child).then(() => {
+    this.#exited = exitOf(child).then(async () => {
       // Before the pid can belong to anyone else.
       callOff?.();
       if (this.#child === child) this.#child = undefined;
+      await archive.keep();
     });
     await log.close();
+  }
+
+  get endsInOrder(): boolean {
+    return this.#makesArchive;
   }
 
   async signal(signal: NodeJS.Signals): Promise<void> {
@@ -152,8 +162,10 @@ export class JavaNode implements BrokerNode {
 
   async #format(config: string): Promise<void> {
     const tool = ['kafka.tools.StorageTool', 'format', '-t', this.#clusterId, '-c', config];
-    const args = [...TOOL_FLAGS, '-cp', this.#runtime.classPath, ...tool];
+    const archive = classArchive(this.#runtime, 'format');
+    const args = [...TOOL_FLAGS, ...archive.flags, '-cp', this.#runtime.classPath, ...tool];
     const result = await run(this.#runtime.java, args, FORMAT_TIMEOUT_MS);
+    await archive.keep();
     if (result.exitCode === 0) return;
     throw new Error(`Kafka could not format ${this.dataDir}:\n${result.stdout}${result.stderr}`);
   }

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { classArchive } from './class-archive.ts';
 import { containerName, INTERNAL_PORT } from './docker-node.ts';
 import { TOOL_FLAGS } from './java-node.ts';
 import { type RunResult, run } from './process.ts';
@@ -23,6 +24,8 @@ export class KafkaToolError extends Error {
 export interface ToolCommand {
   readonly command: string;
   readonly args: readonly string[];
+  /** To be called after its end. */
+  ended(): Promise<void>;
 }
 
 /** How to run a tool against `bootstrap`. Throws KafkaUnavailableError where there is neither Docker nor Java. */
@@ -35,10 +38,15 @@ export async function toolCommand(
   if (container !== undefined) {
     const inside = args.map((arg) => (arg === bootstrap ? `${container}:${INTERNAL_PORT}` : arg));
     const script = ['/opt/kafka/bin/kafka-run-class.sh', tool, ...inside];
-    return { command: 'docker', args: ['exec', '-i', container, ...script] };
+    return { command: 'docker', args: ['exec', '-i', container, ...script], ended: async () => {} };
   }
-  const { java, classPath } = await javaRuntime();
-  return { command: java, args: [...TOOL_FLAGS, '-cp', classPath, tool, ...args] };
+  const runtime = await javaRuntime();
+  const { flags, keep } = classArchive(runtime, tool.split('.').at(-1) ?? tool);
+  return {
+    command: runtime.java,
+    args: [...TOOL_FLAGS, ...flags, '-cp', runtime.classPath, tool, ...args],
+    ended: keep,
+  };
 }
 
 /** Runs a tool to its end. Throws KafkaToolError, KafkaUnavailableError. */
@@ -50,6 +58,7 @@ export async function runTool(
 ): Promise<RunResult> {
   const command = await toolCommand(bootstrap, tool, args);
   const result = await run(command.command, command.args, timeoutMs);
+  await command.ended();
   if (result.exitCode === 0) return result;
   const why = result.timedOut ? `was killed after ${timeoutMs} ms` : `ended with code ${result.exitCode}`;
   throw new KafkaToolError(`${tool} ${why}:\n${result.stdout.subarray(-4096)}${result.stderr}`);

@@ -6,6 +6,8 @@ export interface BrokerNode {
   readonly address: string;
   /** Where the partitions' directories lie, as the tools of this kind of runtime see it. */
   readonly dataDir: string;
+  /** True if it should not be killed at the end, even if nobody wants its data. */
+  readonly endsInOrder: boolean;
   launch(): Promise<void>;
   signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
   isRunning(): Promise<boolean>;

@@ -18,6 +18,8 @@ export interface JavaRuntime {
   readonly kind: 'java';
   readonly java: string;
   readonly classPath: string;
+  /** How the paths of class archives of this Java and these jars begin. */
+  readonly archives: string;
   readonly version: KafkaVersion;
 }
 export type Runtime = JavaRuntime | { readonly kind: 'docker'; readonly version: KafkaVersion };
@@ -32,7 +34,7 @@ export type Say = (line: string) => void;
 export const sayOnStderr: Say = (line) => console.error(line);
 
 let dockerAnswers: Promise<boolean> | undefined;
-let javaCommand: Promise<string> | undefined;
+let javaCommand: Promise<{ command: string; major: number }> | undefined;
 const java = new Map<KafkaVersion, Promise<JavaRuntime>>();
 
 /** The version that SLUICE_KAFKA_VERSION asks for. Throws KafkaUnavailableError if there is no such version here. */
@@ -70,8 +72,10 @@ export function javaRuntime(say: Say = sayOnStderr, version: KafkaVersion = NEWE
 
 async function findRuntimeFor(version: KafkaVersion, say: Say): Promise<JavaRuntime> {
   javaCommand ??= findJava();
-  const command = await javaCommand;
-  return { kind: 'java', java: command, classPath: join(await kafkaJars(version, say), '*'), version };
+  const { command, major } = await javaCommand;
+  const jars = await kafkaJars(version, say);
+  const archives = `${jars}-java${major}`;
+  return { kind: 'java', java: command, classPath: join(jars, '*'), archives, version };
 }
 
 async function pullImage(version: KafkaVersion, say: Say): Promise<void> {
@@ -84,13 +88,13 @@ async function pullImage(version: KafkaVersion, say: Say): Promise<void> {
   }
 }
 
-async function findJava(): Promise<string> {
+async function findJava(): Promise<{ command: string; major: number }> {
   const home = process.env.JAVA_HOME;
   const candidates = [...(home ? [join(home, 'bin', 'java')] : []), 'java'];
   for (const command of candidates) {
     const { stderr } = await run(command, ['-version'], PROBE_TIMEOUT_MS);
     const major = Number(/version "(\d+)/.exec(stderr)?.[1] ?? 0);
-    if (major >= OLDEST_JAVA) return command;
+    if (major >= OLDEST_JAVA) return { command, major };
   }
   throw new KafkaUnavailableError(
     `A local Kafka needs a running Docker, or Java ${OLDEST_JAVA} or later and Maven ` +

@@ -5,6 +5,7 @@ import { runToEnd } from './command.ts';
 import { longestFirst, readDurations } from './durations.ts';
 import { type TestFile, type TestKind, testFiles } from './files.ts';
 import { runWithKafka } from './kafka.ts';
+import { useMemoryDisk } from './memory-disk.ts';
 import type { RunnerOptions } from './runner.ts';
 
 export type Suite = 'all' | 'unit' | 'bench';
@@ -26,7 +27,7 @@ const RUNNER = fileURLToPath(new URL('runner.js', import.meta.url));
 const DURATIONS = fileURLToPath(new URL('../../../.cache/test-durations.json', import.meta.url));
 
 /** Runs the files to their end. Resolves with the exit code. */
-export function runTests(
+export async function runTests(
   files: readonly TestFile[],
   { suite, namePatterns = [] }: { suite: Suite; namePatterns?: readonly string[] },
 ): Promise<number> {
@@ -38,7 +39,13 @@ export function runTests(
     durationsFile: DURATIONS,
   };
   const command = [process.execPath, RUNNER, JSON.stringify(options)];
-  return files.some(({ needsKafka }) => needsKafka) ? runWithKafka(command) : runToEnd(command);
+  // The measuring tests keep the disk: its speed is part of what they measure.
+  const cleanUp = suite === 'bench' ? () => {} : useMemoryDisk();
+  try {
+    return await (files.some(({ needsKafka }) => needsKafka) ? runWithKafka(command) : runToEnd(command));
+  } finally {
+    cleanUp();
+  }
 }
 
 /** The files of a suite whose path contains one of the filters. With filters, `all` includes the measuring tests. */

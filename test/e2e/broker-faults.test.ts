@@ -4,16 +4,10 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../scripts/kafka/ports.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import {
-  clusterTest,
-  consoleConsumer,
-  type KafkaCluster,
-  startCluster,
-  uniqueTopic,
-} from '../support/kafka.ts';
+import { clusterTest, type KafkaCluster, startCluster, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 import { allStored, assertLedger, connectFleet, disconnect, type FleetDevice, ledgerSize } from './fleet.ts';
-import { assertSequences, dumpTopics } from './judge.ts';
+import { assertSequences, dumpTopics, readByJava } from './judge.ts';
 
 const DOWN_AND_UP_MS = 60_000;
 const ROUND_MS = 40;
@@ -75,10 +69,7 @@ clusterTest(
       );
     }
 
-    const records = await consoleConsumer(cluster.bootstrap, topic, {
-      maxMessages: ledgerSize(fleet) + 1,
-      idleMs: 4000,
-    });
+    const records = await readByJava(cluster.bootstrap, topic, ledgerSize(fleet));
     assertLedger(fleet, records, { partitions: 6 });
     for (const batches of (await dumpTopics(t, cluster.bootstrap, [topic])) ?? []) assertSequences(batches);
   },

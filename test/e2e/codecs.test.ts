@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { codecsHere, hasZstd } from '../kafka/batches/codecs-here.ts';
 import { startGateway } from '../support/gateway.ts';
-import { consoleConsumer, kafkaTest, uniqueTopic } from '../support/kafka.ts';
+import { kafkaTest, uniqueTopic } from '../support/kafka.ts';
 import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
-import { assertSequences, dumpTopics } from './judge.ts';
+import { assertSequences, dumpTopics, readByJava } from './judge.ts';
 
 kafkaTest(
   `Java reads batches of ${codecsHere.join(', ')} byte for byte and finds them valid`,
@@ -27,10 +27,7 @@ kafkaTest(
       await allStored(fleet);
       const after = Date.now();
 
-      const records = await consoleConsumer(bootstrap, topic, {
-        maxMessages: ledgerSize(fleet) + 1,
-        idleMs: 3000,
-      });
+      const records = await readByJava(bootstrap, topic, ledgerSize(fleet));
       assertLedger(fleet, records, { partitions: 1 });
       for (const { timestamp, timestampType, headers } of records) {
         assert.equal(timestampType, 'CreateTime');

@@ -1,11 +1,27 @@
-// Reads batches from the broker's disk with Kafka's own tools. Independent of the decoders of the gateway and the load
-// tool on purpose: a mistake in these must not hide here.
+// Reads topics and batches with Kafka's own Java tools. Independent of the decoders of the gateway and the load tool on
+// purpose: a mistake in these must not hide here.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { type DumpedBatch, dumpLog, runTool } from '../support/kafka.ts';
+import { type ConsoleRecord, consoleConsumer, type DumpedBatch, dumpLog, runTool } from '../support/kafka.ts';
 
 const LOG_DIRS = 'org.apache.kafka.tools.LogDirsCommand';
 const FIRST_SEGMENT = '00000000000000000000.log';
+const IDLE_MS = 4_000;
+const PATIENT_IDLE_MS = 20_000;
+
+/**
+ * The topic's records, and any beyond the expected number. If there are fewer it reads again with more patience: on a
+ * busy machine the consumer may stall for longer than the idle time, which is not a loss.
+ */
+export async function readByJava(
+  bootstrap: string,
+  topic: string,
+  expected: number,
+): Promise<ConsoleRecord[]> {
+  const read = (idleMs: number) => consoleConsumer(bootstrap, topic, { maxMessages: expected + 1, idleMs });
+  const records = await read(IDLE_MS);
+  return records.length < expected ? read(PATIENT_IDLE_MS) : records;
+}
 
 /**
  * The batches of each partition that has any, by topic and number, as DumpLogSegments reads them. Undefined, with a

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { freePort } from '../../scripts/kafka/ports.ts';
 import { startGateway } from '../support/gateway.ts';
-import { clusterTest, consoleConsumer, startCluster, uniqueTopic } from '../support/kafka.ts';
+import { clusterTest, startCluster, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
-import { assertSequences, dumpTopics } from './judge.ts';
+import { assertSequences, dumpTopics, readByJava } from './judge.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 for (const [way, attempts] of [
@@ -54,10 +54,7 @@ for (const [way, attempts] of [
         30_000,
       );
       assert.ok(gateway.snapshot().kafka.retries >= proxy.swallowed);
-      const records = await consoleConsumer(cluster.bootstrap, topic, {
-        maxMessages: ledgerSize(fleet) + 1,
-        idleMs: 4000,
-      });
+      const records = await readByJava(cluster.bootstrap, topic, ledgerSize(fleet));
       assertLedger(fleet, records, { partitions: 4 });
       for (const batches of (await dumpTopics(t, cluster.bootstrap, [topic])) ?? []) assertSequences(batches);
     },

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway } from '../support/gateway.ts';
-import { consoleConsumer, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
+import { kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
-import { assertSequences, dumpTopics } from './judge.ts';
+import { assertSequences, dumpTopics, readByJava } from './judge.ts';
 
 const LINES = 12_000;
 const LINES_PER_SECOND = 12_000;
@@ -49,7 +49,7 @@ kafkaTest(
     const perBatch = records.confirmed / kafka.batchesConfirmed;
     assert.ok(perBatch > 20, `${perBatch} records a batch`);
 
-    const read = await consoleConsumer(bootstrap, topic, { maxMessages: expected + 1, idleMs: 4000 });
+    const read = await readByJava(bootstrap, topic, expected);
     assertLedger(fleet, read, { partitions: 10 });
     const dumped = await dumpTopics(t, bootstrap, [topic]);
     if (dumped !== undefined) {

@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GatewayProcess } from '../support/gateway-process.ts';
-import { consoleConsumer, createTopic, kafkaTest, uniqueTopic } from '../support/kafka.ts';
+import { createTopic, kafkaTest, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 import { assertHonestStored, assertLedger, connectFleet, type FleetDevice } from './fleet.ts';
+import { readByJava } from './judge.ts';
 
 const SHUTDOWN_TIMEOUT_MS = 10_000;
 /** Limit on the unconfirmed messages of a device. */
@@ -54,7 +55,7 @@ kafkaTest(
 
     // Each message has one reading and seq begins at 1, so the last `stored` is the number of the device's records.
     const told = fleet.reduce((sum, { lastStored }) => sum + lastStored, 0);
-    const records = await consoleConsumer(bootstrap, topic, { maxMessages: told + 1, idleMs: 4000 });
+    const records = await readByJava(bootstrap, topic, told);
     assertLedger(fleet, records, { partitions: 10, upTo: ({ lastStored }) => lastStored });
     t.diagnostic(`${told} records, stopped in ${Math.round(tookMs)} ms`);
   },

@@ -1,0 +1,45 @@
+// Holds the files that GitHub and version managers read to package.json.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+// From dist/test/scripts.
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const read = (file: string) => readFileSync(root + file, 'utf8');
+const { scripts, engines } = JSON.parse(read('package.json')) as {
+  scripts: Readonly<Record<string, string>>;
+  engines: { node: string };
+};
+const workflows = readdirSync(`${root}.github/workflows`).map((name) => `.github/workflows/${name}`);
+
+for (const file of [
+  ...workflows,
+  '.ci/run',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  '.github/PULL_REQUEST_TEMPLATE.md',
+]) {
+  test(`every npm script that ${file} names exists`, () => {
+    const named = [...read(file).matchAll(/\bnpm (?:run ([a-z:-]+)|(test)\b)/g)].map(
+      ([, run, test]) => run ?? test,
+    );
+    assert.ok(named.length > 0);
+    for (const name of named) assert.ok(name !== undefined && name in scripts, name);
+  });
+}
+
+test('every npm script is a job of scripts/run.mjs', () => {
+  const jobs = read('scripts/run.mjs');
+  for (const [name, command] of Object.entries(scripts)) {
+    assert.equal(command, `node scripts/run.mjs ${name}`);
+    assert.match(jobs, new RegExp(`^  '?${name}'?[:,]`, 'm'), name);
+  }
+});
+
+test('the recommended Node is the same for developers and the image, and CI has the oldest supported one', () => {
+  const recommended = read('.nvmrc').trim();
+  assert.ok(read('Dockerfile').includes(`FROM node:${recommended}-`));
+  const oldest = /^>=(\d+)\./.exec(engines.node)?.[1];
+  assert.match(read('.github/workflows/ci.yml'), new RegExp(`node: \\[${oldest}, .*${recommended}`));
+});
