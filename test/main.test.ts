@@ -1,65 +1,31 @@
 // Runs the built program as an operator does: a process with arguments, an environment and an exit code.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { parse as parseDotenv } from 'dotenv';
 import { SETTING_NAMES } from '../src/config/settings.ts';
+import type { Env } from './support/gateway.ts';
+import { type ProgramOptions, runProgram } from './support/program.ts';
 
-const MAIN = fileURLToPath(new URL('../src/main.js', import.meta.url));
 const PACKAGE = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 const directory = mkdtempSync(join(tmpdir(), 'sluice-main-'));
 after(() => rmSync(directory, { recursive: true }));
 
-interface Run {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs the program to its end. `onOutput` gets all of standard output so far, and the process to send signals to. */
-function sluice(
-  args: readonly string[],
-  env: Record<string, string> = {},
-  onOutput?: (out: string, kill: (signal: NodeJS.Signals) => void) => void,
-): Promise<Run> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    cwd: directory,
-    env: { PATH: process.env.PATH ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 20_000,
-  });
-  let [out, err] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-    onOutput?.(out, (signal) => child.kill(signal));
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
-}
+/** Runs the program to its end, in the test's directory. */
+const sluice = (args: readonly string[], env: Env = {}, onOutput?: ProgramOptions['onOutput']) =>
+  runProgram('src/main.js', args, { env, cwd: directory, ...(onOutput && { onOutput }) });
 
 describe('commands that start no gateway', () => {
   it('list the groups of settings with --help, and say where they are documented', async () => {
     const { code, out } = await sluice(['--help']);
     assert.equal(code, 0);
-    for (const part of [
-      '--print-config',
-      'serve',
-      'Devices (TCP)',
-      'docs/configuration.md',
-      '.env.example',
-      '78',
-    ]) {
-      assert.ok(out.includes(part), part);
-    }
+    const parts = ['--print-config', 'serve', 'Devices (TCP)', 'docs/configuration.md', '.env.example', '78'];
+    for (const part of parts) assert.ok(out.includes(part), part);
   });
 
   it('print the version of package.json with --version', async () => {
@@ -84,11 +50,8 @@ describe('--print-config', () => {
   const login = { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'geheim' };
 
   it('shows every setting and where it comes from, and no secret', async () => {
-    const { code, out, err } = await sluice(['--print-config'], {
-      ...login,
-      HTTP_TOKEN: 'geheim',
-      PROFILE: 'wan',
-    });
+    const env = { ...login, HTTP_TOKEN: 'geheim', PROFILE: 'wan' };
+    const { code, out, err } = await sluice(['--print-config'], env);
     assert.equal(code, 0);
     for (const name of SETTING_NAMES) assert.ok(out.includes(name), name);
     assert.match(out, /# KAFKA_SASL_PASSWORD is set, hidden \(from the environment\)/);
@@ -98,11 +61,7 @@ describe('--print-config', () => {
   });
 
   it('prints an environment file that gives the same settings', async () => {
-    const env = {
-      KAFKA_SASL_USERNAME: `o'brien #1 \\n`,
-      KAFKA_SASL_MECHANISM: 'plain',
-      KAFKA_SASL_PASSWORD: 'p',
-    };
+    const env = { ...login, KAFKA_SASL_USERNAME: `o'brien #1 \\n` };
     const { out } = await sluice(['--print-config'], { ...env, KAFKA_BROKERS: '', TCP_PORT: '0' });
     const read = parseDotenv(out);
     assert.equal(read.KAFKA_SASL_USERNAME, env.KAFKA_SASL_USERNAME);
@@ -131,14 +90,9 @@ describe('wrong settings', () => {
     assert.equal(code, 78);
     assert.equal(out, '');
     assert.match(err, /4 problems in the settings, nothing was started/);
-    for (const name of [
-      'TCP_PORT="80800"',
-      'nearest real name is KAFKA_BROKERS',
-      'KAFKA_ASYNC="maybe"',
-      'KAFKA_SASL_MECHANISM',
-    ]) {
+    const brokers = 'nearest real name is KAFKA_BROKERS';
+    for (const name of ['TCP_PORT="80800"', brokers, 'KAFKA_ASYNC="maybe"', 'KAFKA_SASL_MECHANISM'])
       assert.ok(err.includes(name), name);
-    }
     assert.doesNotMatch(err, /geheim/);
   });
 
@@ -158,11 +112,10 @@ describe('the running gateway', () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     it(`stops on ${signal} with exit code 0`, async () => {
       let sent = false;
-      const { code, out, err } = await sluice([], anywhere, (text, kill) => {
-        if (!sent && text.includes('TCP server listening on')) {
-          sent = true;
-          kill(signal);
-        }
+      const { code, out, err } = await sluice([], anywhere, (text, child) => {
+        if (sent || !text.includes('TCP server listening on')) return;
+        sent = true;
+        child.kill(signal);
       });
       assert.equal(code, 0, out + err);
       assert.match(out, /"msg":"stopped"/);

@@ -3,83 +3,73 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../scripts/kafka/ports.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { clusterTest, type KafkaCluster, startCluster, uniqueTopic } from '../support/kafka.ts';
+import { type Gateway, gatewayFor } from '../support/gateway.ts';
+import { type KafkaCluster, startCluster, clusterTest as test, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
-import { allStored, assertLedger, connectFleet, disconnect, type FleetDevice, ledgerSize } from './fleet.ts';
+import { allStored, assertLedger, connectFleet, type FleetDevice, ledgerSize } from './fleet.ts';
 import { assertSequences, dumpTopics, readByJava } from './judge.ts';
+import { allConfirmed, isReady, logged, readyz } from './stage.ts';
 
 const DOWN_AND_UP_MS = 60_000;
 const ROUND_MS = 40;
 /** A killed broker is admitted again only after its former session has ended, 9 s by default. */
 const SHORT_SESSION = { 'broker.session.timeout.ms': '4000', 'broker.heartbeat.interval.ms': '1000' };
 
-clusterTest(
-  'Kafka starts late, is killed and restarted, and each reading arrives once and in order',
-  async (t) => {
-    const port = await freePort();
-    const topic = uniqueTopic('faults');
-    const gateway = await startGateway({
-      KAFKA_BROKERS: `127.0.0.1:${port}`,
-      KAFKA_TOPIC_METRICS: topic,
-      KAFKA_NUM_PARTITIONS: '6',
-      HTTP_PORT: '0',
-      SHUTDOWN_TIMEOUT: '10s',
-    });
-    t.after(() => gateway.stop());
-    const fleet = await connectFleet(gateway.port, { devices: 20, zipcodes: 9 });
-    t.after(() => disconnect(fleet));
+test('Kafka starts late, is killed and restarted, and each reading arrives once and in order', async (t) => {
+  const port = await freePort();
+  const topic = uniqueTopic('faults');
+  const gateway = await gatewayFor(t, {
+    KAFKA_BROKERS: `127.0.0.1:${port}`,
+    KAFKA_TOPIC_METRICS: topic,
+    KAFKA_NUM_PARTITIONS: '6',
+    HTTP_PORT: '0',
+    SHUTDOWN_TIMEOUT: '10s',
+  });
+  const fleet = await connectFleet(t, gateway, { devices: 20, zipcodes: 9 });
 
-    await t.test(
-      'without Kafka devices are served, records wait, and the gateway says that it is not ready',
-      async () => {
-        for (const device of fleet) device.sendShaped([1, 5, 1]);
-        await waitFor('the records wait', () => gateway.snapshot().records.accepted === ledgerSize(fleet));
-        const { records, kafka } = gateway.snapshot();
-        assert.equal(records.confirmed, 0);
-        assert.equal(kafka.connected, false);
-        const answer = await waitFor('/readyz says why', async () => {
-          const response = await readyz(gateway);
-          return response.text.includes('ECONNREFUSED') && response;
-        });
-        assert.equal(answer.status, 503);
-        assert.match(answer.text, /Kafka cannot be used: .*127\.0\.0\.1/);
-        const warning = gateway.log.find(({ msg }) => msg.includes('Kafka cannot be used'));
-        assert.match(
-          warning?.msg ?? '',
-          /wait in the spool on disk \(SPOOL_DIR\), nothing is dropped.*npm run kafka/,
-        );
-        // The disk makes readings durable, so devices hear `stored` before Kafka was ever seen.
-        await allStored(fleet);
-        assert.equal(gateway.snapshot().records.spooled, ledgerSize(fleet));
-      },
-    );
-
-    const cluster = await startCluster({ ports: [port], properties: SHORT_SESSION });
-    t.after(() => cluster.stop());
-    await t.test('once Kafka has started, all waiting readings arrive', async () => {
-      await allConfirmed(gateway, fleet);
-      await waitFor('readiness', async () => (await readyz(gateway)).status === 200);
-    });
-
-    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-      await t.test(
-        `a broker that gets ${signal} under load and is started again gets everything that was sent meanwhile`,
-        (t) => restartUnderLoad(t, { gateway, cluster, fleet, signal }),
+  await t.test(
+    'without Kafka devices are served, records wait, and the gateway says that it is not ready',
+    async () => {
+      for (const device of fleet) device.sendShaped([1, 5, 1]);
+      await waitFor('the records wait', () => gateway.snapshot().records.accepted === ledgerSize(fleet));
+      const { records, kafka } = gateway.snapshot();
+      assert.equal(records.confirmed, 0);
+      assert.equal(kafka.connected, false);
+      const answer = await waitFor('/readyz says why', async () => {
+        const response = await readyz(gateway);
+        return response.text.includes('ECONNREFUSED') && response;
+      });
+      assert.equal(answer.status, 503);
+      assert.match(answer.text, /Kafka cannot be used: .*127\.0\.0\.1/);
+      const [warning] = logged(gateway, 'Kafka cannot be used');
+      assert.match(
+        warning?.msg ?? '',
+        /wait in the spool on disk \(SPOOL_DIR\), nothing is dropped.*npm run kafka/,
       );
-    }
+      // The disk makes readings durable, so devices hear `stored` before Kafka was ever seen.
+      await allStored(fleet);
+      assert.equal(gateway.snapshot().records.spooled, ledgerSize(fleet));
+    },
+  );
 
-    const records = await readByJava(cluster.bootstrap, topic, ledgerSize(fleet));
-    assertLedger(fleet, records, { partitions: 6 });
-    for (const batches of (await dumpTopics(t, cluster.bootstrap, [topic])) ?? []) assertSequences(batches);
-  },
-);
+  const cluster = await startCluster({ ports: [port], properties: SHORT_SESSION });
+  t.after(() => cluster.stop());
+  await t.test('once Kafka has started, all waiting readings arrive', async () => {
+    await allConfirmed(gateway, fleet, DOWN_AND_UP_MS);
+    await waitFor('readiness', async () => (await readyz(gateway)).status === 200);
+  });
 
-/** `stored` may mean that readings are on disk. This resolves when Kafka has all of them. */
-async function allConfirmed(gateway: Gateway, fleet: FleetDevice[]): Promise<void> {
-  const expected = ledgerSize(fleet);
-  await waitFor('all is in Kafka', () => gateway.snapshot().records.confirmed === expected, DOWN_AND_UP_MS);
-}
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    await t.test(
+      `a broker that gets ${signal} under load and is started again gets everything that was sent meanwhile`,
+      (t) => restartUnderLoad(t, { gateway, cluster, fleet, signal }),
+    );
+  }
+
+  const records = await readByJava(cluster.bootstrap, topic, ledgerSize(fleet));
+  assertLedger(fleet, records, { partitions: 6 });
+  for (const batches of (await dumpTopics(t, cluster.bootstrap, [topic])) ?? []) assertSequences(batches);
+});
 
 async function restartUnderLoad(
   t: TestContext,
@@ -102,10 +92,8 @@ async function restartUnderLoad(
   await waitFor('records flow again', () => confirmed() > whileDown + 500, DOWN_AND_UP_MS);
   await load.stop();
   await allStored(fleet);
-  await allConfirmed(gateway, fleet);
-
-  await waitFor('the gateway is ready', () => gateway.snapshot().readiness.ready);
-
+  await allConfirmed(gateway, fleet, DOWN_AND_UP_MS);
+  await isReady(gateway);
   const { records, kafka } = gateway.snapshot();
   assert.equal(records.accepted, ledgerSize(fleet));
   assert.equal(records.confirmed, ledgerSize(fleet));
@@ -130,9 +118,4 @@ function startLoad(fleet: readonly FleetDevice[]): { stop(): Promise<void> } {
       return running;
     },
   };
-}
-
-async function readyz(gateway: Gateway): Promise<{ status: number; text: string }> {
-  const response = await fetch(`http://127.0.0.1:${gateway.addresses.http?.port}/readyz`);
-  return { status: response.status, text: await response.text() };
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wantedVersion } from '../../scripts/kafka/runtime.ts';
 import { Device } from '../support/device.ts';
-import { startGateway } from '../support/gateway.ts';
+import { gatewayFor } from '../support/gateway.ts';
 import { clusterTest, startCluster, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -16,14 +16,13 @@ if (wantedVersion().needsZooKeeper)
     t.after(() => cluster.stop());
     for (const { address } of cluster.brokers) {
       const topic = uniqueTopic('controller');
-      const gateway = await startGateway({
+      const gateway = await gatewayFor(t, {
         KAFKA_BROKERS: address,
         KAFKA_TOPIC_METRICS: topic,
         KAFKA_TOPIC_ALARMS: `${topic}.alarms`,
         KAFKA_TOPIC_DEAD_LETTERS: `${topic}.dead`,
         KAFKA_COMPRESSION: 'none',
       });
-      t.after(() => gateway.stop());
       const created = () => gateway.log.filter(({ msg }) => / created$/.test(msg)).length;
       await waitFor(`three topics are created through ${address}`, () => created() === 3).catch((error) => {
         const said = gateway.log.filter(({ level }) => level >= 40).map(({ msg }) => msg);

@@ -4,19 +4,19 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../scripts/kafka/ports.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
+import { type Env, type Gateway, gatewayFor } from '../support/gateway.ts';
 import {
   alterConfig,
-  clusterTest,
   createTopic,
   grant,
-  readTopic,
   revoke,
   startCluster,
+  clusterTest as test,
   uniqueTopic,
 } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
-import { allStored, assertLedger, connectFleet, disconnect, type FleetDevice, ledgerSize } from './fleet.ts';
+import { allStored, connectFleet, type FleetDevice, ledgerSize } from './fleet.ts';
+import { assertDelivered, isReady, logged, readyz } from './stage.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 const PARTITIONS = 4;
@@ -40,7 +40,7 @@ interface Stage {
   readonly proxy: TcpProxy;
 }
 
-clusterTest('a Kafka with logins and rights', async (t) => {
+test('a Kafka with logins and rights', async (t) => {
   const proxy = await TcpProxy.reserve();
   t.after(() => proxy.close());
   await proxy.listen();
@@ -87,13 +87,8 @@ clusterTest('a Kafka with logins and rights', async (t) => {
   );
 });
 
-async function start(
-  t: TestContext,
-  { proxy }: Stage,
-  topic: string,
-  env: Record<string, string> = {},
-): Promise<Gateway> {
-  const gateway = await startGateway({
+function start(t: TestContext, { proxy }: Stage, topic: string, env: Env = {}): Promise<Gateway> {
+  return gatewayFor(t, {
     KAFKA_BROKERS: proxy.address,
     KAFKA_CLIENT_ID: topic,
     KAFKA_SASL_MECHANISM: 'plain',
@@ -107,8 +102,6 @@ async function start(
     HTTP_PORT: '0',
     ...env,
   });
-  t.after(() => gateway.stop());
-  return gateway;
 }
 
 const asAdmin = (mechanism: string) => ({
@@ -117,19 +110,12 @@ const asAdmin = (mechanism: string) => ({
   KAFKA_SASL_PASSWORD: ADMIN.password,
 });
 
-async function fleetOf(t: TestContext, gateway: Gateway, devices = 12): Promise<FleetDevice[]> {
-  const fleet = await connectFleet(gateway.port, { devices, zipcodes: devices });
-  t.after(() => disconnect(fleet));
-  return fleet;
-}
+const fleetOf = (t: TestContext, gateway: Gateway): Promise<FleetDevice[]> =>
+  connectFleet(t, gateway, { devices: 12, zipcodes: 12 });
 
 const reasons = (gateway: Gateway) => gateway.snapshot().readiness.reasons.join();
 const warned = (gateway: Gateway, text: RegExp) =>
   gateway.log.some(({ level, msg }) => level === WARNING && text.test(msg));
-const logged = (gateway: Gateway, text: string) => gateway.log.filter(({ msg }) => msg.includes(text));
-
-const isReady = (gateway: Gateway) =>
-  waitFor('the gateway is ready', () => gateway.snapshot().readiness.ready);
 
 async function allConfirmed(gateway: Gateway, fleet: readonly FleetDevice[]): Promise<void> {
   const expected = ledgerSize(fleet);
@@ -138,16 +124,6 @@ async function allConfirmed(gateway: Gateway, fleet: readonly FleetDevice[]): Pr
     () => gateway.snapshot().records.confirmed === expected && gateway.snapshot().records.spooled === 0,
     BACK_WITHIN_MS,
   );
-}
-
-/** Checks that all readings are there once and in order, over the listener without login. */
-async function assertDelivered(
-  { bootstrap }: Stage,
-  topic: string,
-  fleet: readonly FleetDevice[],
-): Promise<void> {
-  const records = await readTopic(bootstrap, topic, ledgerSize(fleet));
-  assertLedger(fleet, records, { partitions: PARTITIONS });
 }
 
 /** Each device sends two messages. All must hear `stored`, and none may be in Kafka yet. */
@@ -168,7 +144,7 @@ async function logIn(t: TestContext, stage: Stage, mechanism: string): Promise<v
   await allStored(fleet);
   await allConfirmed(gateway, fleet);
   await isReady(gateway);
-  await assertDelivered(stage, topic, fleet);
+  await assertDelivered(stage.bootstrap, topic, { fleet, partitions: PARTITIONS });
 }
 
 async function loseCredentials(t: TestContext, stage: Stage): Promise<void> {
@@ -230,8 +206,8 @@ async function loseCredentials(t: TestContext, stage: Stage): Promise<void> {
   await Promise.all([allConfirmed(gateway, fleet), allConfirmed(second, secondFleet)]);
   t.diagnostic(`all of it in Kafka after ${((performance.now() - restoredMs) / 1000).toFixed(1)} s`);
   await isReady(gateway);
-  await assertDelivered(stage, topic, fleet);
-  await assertDelivered(stage, secondTopic, secondFleet);
+  await assertDelivered(stage.bootstrap, topic, { fleet, partitions: PARTITIONS });
+  await assertDelivered(stage.bootstrap, secondTopic, { fleet: secondFleet, partitions: PARTITIONS });
   for (const { log } of [gateway, second])
     assert.ok(!JSON.stringify(log).includes(ADMIN.password), 'no log line holds the password');
 }
@@ -243,18 +219,15 @@ async function missTopic(t: TestContext, stage: Stage, way: string): Promise<voi
   await grant(bootstrap, { ...right, operation: 'WRITE' });
   const gateway = await start(t, stage, topic);
   const fleet = await fleetOf(t, gateway);
-  const [line] = await waitFor('a line about it', () => {
-    const lines = logged(gateway, `${topic} does not exist`);
-    return lines.length > 0 && lines;
-  });
-  assert.match(line?.msg ?? '', /TOPIC_AUTHORIZATION_FAILED.*create it with 4 partitions, or .*right Create/);
+  const line = await waitFor('a line about it', () => logged(gateway, `${topic} does not exist`)[0]);
+  assert.match(line.msg, /TOPIC_AUTHORIZATION_FAILED.*create it with 4 partitions, or .*right Create/);
   await sendToSpool(gateway, fleet);
   assert.match(reasons(gateway), new RegExp(`${topic} does not exist.*TOPIC_AUTHORIZATION_FAILED`));
 
   if (way === 'it may be created') await grant(bootstrap, { ...right, operation: 'CREATE' });
   else await createTopic(bootstrap, topic, { partitions: PARTITIONS });
   await allConfirmed(gateway, fleet);
-  await assertDelivered(stage, topic, fleet);
+  await assertDelivered(stage.bootstrap, topic, { fleet, partitions: PARTITIONS });
   assert.equal(logged(gateway, `Topic ${topic} created`).length, way === 'it may be created' ? 1 : 0);
   await isReady(gateway);
 }
@@ -277,11 +250,8 @@ async function loseRight(t: TestContext, stage: Stage): Promise<void> {
     return gateway.snapshot().spool.partitions === PARTITIONS;
   });
   assert.equal(gateway.snapshot().kafka.lastError, 'TOPIC_AUTHORIZATION_FAILED');
-  await waitFor('readiness says why', () =>
-    reasons(gateway).includes(
-      '4 partitions are refused by Kafka and wait in the spool: TOPIC_AUTHORIZATION_FAILED',
-    ),
-  );
+  const refusal = '4 partitions are refused by Kafka and wait in the spool: TOPIC_AUTHORIZATION_FAILED';
+  await waitFor('readiness says why', () => reasons(gateway).includes(refusal));
   // The advice must be in all places where an operator looks.
   const advice = /TOPIC_AUTHORIZATION_FAILED: give .* the rights Write and Describe on the topic/;
   assert.match((await readyz(gateway)).text, advice);
@@ -296,7 +266,7 @@ async function loseRight(t: TestContext, stage: Stage): Promise<void> {
   await allConfirmed(gateway, fleet);
   for (const device of fleet) device.send();
   await allConfirmed(gateway, fleet);
-  await assertDelivered(stage, topic, fleet);
+  await assertDelivered(stage.bootstrap, topic, { fleet, partitions: PARTITIONS });
   await waitFor('no partition goes through the disk', () => gateway.snapshot().spool.partitions === 0);
   await isReady(gateway);
   assert.deepEqual(gateway.snapshot().kafka.problems, []);
@@ -317,10 +287,5 @@ async function hideLimit(t: TestContext, stage: Stage): Promise<void> {
   await allConfirmed(gateway, fleet);
   await waitFor('the large one is refused', () => gateway.snapshot().records.deadLettered === 1);
   await allStored(fleet);
-  await assertDelivered(stage, topic, fleet);
-}
-
-async function readyz(gateway: Gateway): Promise<{ status: number; text: string }> {
-  const response = await fetch(`http://127.0.0.1:${gateway.addresses.http?.port}/readyz`);
-  return { status: response.status, text: await response.text() };
+  await assertDelivered(stage.bootstrap, topic, { fleet, partitions: PARTITIONS });
 }

@@ -3,6 +3,7 @@
 // purpose: a mistake there must not hide the same mistake here.
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
 import { partitionOf } from '../../src/kafka/batches/partitioner.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -96,12 +97,14 @@ function reading(deviceId: string, seq: number): string {
   return `{"timestamp":"2026-11-21T08:00:00Z","from":"${deviceId}","big":${big},"t":21.50,"e":-1E+2,"ok":true`;
 }
 
-/** @param zipcodes how many, given to the devices in turn */
+/** Connects devices until the test ends. @param zipcodes how many, given to the devices in turn */
 export async function connectFleet(
-  port: number,
+  t: TestContext,
+  { port }: { readonly port: number },
   { devices, zipcodes }: { devices: number; zipcodes: number },
 ): Promise<FleetDevice[]> {
   const fleet: FleetDevice[] = [];
+  t.after(() => disconnect(fleet));
   while (fleet.length < devices) {
     for (let left = CONNECT_WAVE; left > 0 && fleet.length < devices; left--) {
       const n = fleet.length;

@@ -1,27 +1,22 @@
 // KAFKA_TOPIC_METRICS is changed while readings are in the spool. They are sent to the former topic, the log, `/stats`
 // and `/readyz` name them, and they count against the spool's limit.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { it, type TestContext } from 'node:test';
 import { lockSpool } from '../../src/spool/lock.ts';
 import { Device } from '../support/device.ts';
+import { temporaryDirectory } from '../support/directory.ts';
 import { type Env, type Gateway, startGateway } from '../support/gateway.ts';
-import { GatewayProcess } from '../support/gateway-process.ts';
-import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
+import { type GatewayProcess, runGateway } from '../support/gateway-process.ts';
+import { createTopic, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
-import { allStored, assertLedger, connectFleet, disconnect, type FleetDevice, ledgerSize } from './fleet.ts';
+import { allStored, connectFleet, disconnect, type FleetDevice, ledgerSize } from './fleet.ts';
+import { allConfirmed, assertDelivered, logged, readyz, test } from './stage.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 /** 5,000 bytes in several fields, because a single text may not be so long. */
 const PADDING = Object.fromEntries(Array.from({ length: 5 }, (_, n) => [`pad${n}`, 'x'.repeat(1_000)]));
-
-function temporaryDirectory(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'sluice-other-topics-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 /** A gateway whose balance is checked all the time. */
 async function start(t: TestContext, env: Env): Promise<Gateway> {
@@ -55,169 +50,143 @@ async function leaveInSpool(
   { devices = 12, rounds = 4 } = {},
 ): Promise<FleetDevice[]> {
   const gateway = await start(t, env);
-  const fleet = await connectFleet(gateway.port, { devices, zipcodes: devices });
+  const fleet = await connectFleet(t, gateway, { devices, zipcodes: devices });
   for (let round = 0; round < rounds; round++) for (const device of fleet) device.sendShaped([1, 3]);
   await allStored(fleet);
-  await disconnect(fleet);
+  disconnect(fleet);
   await gateway.stop();
   return fleet;
 }
 
-async function readyz(gateway: Gateway): Promise<{ status: number; body: string }> {
-  const response = await fetch(`http://127.0.0.1:${gateway.addresses.http?.port}/readyz`);
-  return { status: response.status, body: await response.text() };
-}
+/** Everything in the directory with this in its path. */
+const foundIn = (directory: string, text: string) =>
+  readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((path) => path.includes(text));
 
-const logged = (gateway: Gateway, text: string) => gateway.log.filter(({ msg }) => msg.includes(text));
-const foldersOf = (directory: string, topic: string) =>
-  readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes(topic));
+test('while Kafka is away the gateway names waiting readings of the former topic, then sends them there once and in order', async (t, bootstrap) => {
+  const [former, current] = [uniqueTopic('former'), uniqueTopic('current')];
+  const spool = temporaryDirectory(t);
+  const before = await leaveInSpool(t, { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: former });
+  const count = ledgerSize(before);
 
-kafkaTest(
-  'while Kafka is away the gateway names waiting readings of the former topic, then sends them there once and in order',
-  async ({ bootstrap }, t) => {
-    const [former, current] = [uniqueTopic('former'), uniqueTopic('current')];
-    const spool = temporaryDirectory(t);
-    const before = await leaveInSpool(t, { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: former });
-    const count = ledgerSize(before);
+  const proxy = await TcpProxy.reserve(bootstrap);
+  t.after(() => proxy.close());
+  const env = { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: current, KAFKA_BROKERS: proxy.address };
+  const gateway = await start(t, env);
+  const [line] = logged(gateway, `${count} records of ${former} `);
+  assert.deepEqual([line?.topic, line?.records], [former, count]);
+  assert.match(line?.msg ?? '', /KAFKA_TOPIC_METRICS no longer names it.*SPOOL_MAX_BYTES/);
+  const [other] = await waitFor('the figures say why', () => {
+    const { otherTopics } = gateway.snapshot().spool;
+    return /ECONNREFUSED/.test(otherTopics[0]?.problem ?? '') && otherTopics;
+  });
+  assert.deepEqual([other?.topic, other?.records], [former, count]);
+  const { records, spool: figures } = gateway.snapshot();
+  assert.deepEqual([records.recovered, records.spooled, figures.otherRecords], [count, count, count]);
+  assert.equal(figures.bytes, other?.bytes);
+  const answer = await readyz(gateway);
+  assert.equal(answer.status, 503);
+  assert.match(answer.text, new RegExp(`${count} records of ${former}, .*ECONNREFUSED`));
 
-    const proxy = await TcpProxy.reserve(bootstrap);
-    t.after(() => proxy.close());
-    const env = { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: current, KAFKA_BROKERS: proxy.address };
-    const gateway = await start(t, env);
-    const [line] = logged(gateway, `${count} records of ${former} `);
-    assert.deepEqual([line?.topic, line?.records], [former, count]);
-    assert.match(line?.msg ?? '', /KAFKA_TOPIC_METRICS no longer names it.*SPOOL_MAX_BYTES/);
-    const [other] = await waitFor('the figures say why', () => {
-      const { otherTopics } = gateway.snapshot().spool;
-      return /ECONNREFUSED/.test(otherTopics[0]?.problem ?? '') && otherTopics;
-    });
-    assert.deepEqual([other?.topic, other?.records], [former, count]);
-    const { records, spool: figures } = gateway.snapshot();
-    assert.deepEqual([records.recovered, records.spooled, figures.otherRecords], [count, count, count]);
-    assert.equal(figures.bytes, other?.bytes);
-    const answer = await readyz(gateway);
-    assert.equal(answer.status, 503);
-    assert.match(answer.body, new RegExp(`${count} records of ${former}, .*ECONNREFUSED`));
+  const fleet = await connectFleet(t, gateway, { devices: 8, zipcodes: 8 });
+  for (const device of fleet) device.send(3);
+  await allStored(fleet);
+  await proxy.listen();
+  for (const device of fleet) device.send(3);
+  await allStored(fleet);
+  await allConfirmed(gateway, [...before, ...fleet]);
+  await assertDelivered(bootstrap, former, { fleet: before, partitions: 3 });
+  await assertDelivered(bootstrap, current, { fleet, partitions: 3 });
 
-    const fleet = await connectFleet(gateway.port, { devices: 8, zipcodes: 8 });
-    t.after(() => disconnect(fleet));
-    for (const device of fleet) device.send(3);
-    await allStored(fleet);
-    await proxy.listen();
-    for (const device of fleet) device.send(3);
-    await allStored(fleet);
-    const total = count + ledgerSize(fleet);
-    await waitFor('all is in Kafka', () => gateway.snapshot().records.confirmed === total, 20_000);
-    assertLedger(before, await readTopic(bootstrap, former, count), { partitions: 3 });
-    assertLedger(fleet, await readTopic(bootstrap, current, ledgerSize(fleet)), { partitions: 3 });
+  await waitFor('its end is logged', () => logged(gateway, `nothing of ${former}`).length === 1);
+  await waitFor('its folders are gone', () => foundIn(spool, former).length === 0);
+  const after = gateway.snapshot();
+  assert.deepEqual([after.spool.otherTopics, after.spool.otherRecords], [[], 0]);
+  assert.equal((await readyz(gateway)).text, '{\n  "ready": true\n}\n');
+  await gateway.stop();
 
-    await waitFor('its end is logged', () => logged(gateway, `nothing of ${former}`).length === 1);
-    await waitFor('its folders are gone', () => foldersOf(spool, former).length === 0);
-    const after = gateway.snapshot();
-    assert.deepEqual([after.spool.otherTopics, after.spool.otherRecords], [[], 0]);
-    assert.equal((await readyz(gateway)).body, '{\n  "ready": true\n}\n');
-    await gateway.stop();
+  const next = await start(t, { ...env, KAFKA_BROKERS: bootstrap });
+  assert.equal(next.snapshot().records.recovered, 0);
+  assert.deepEqual(logged(next, former), []);
+});
 
-    const next = await start(t, { ...env, KAFKA_BROKERS: bootstrap });
-    assert.equal(next.snapshot().records.recovered, 0);
-    assert.deepEqual(logged(next, former), []);
-  },
-);
+test('if a former topic may not be created, the gateway names it with the remedy, and readings of the current one flow', async (t, bootstrap) => {
+  const [former, current] = [uniqueTopic('former'), uniqueTopic('current')];
+  const spool = temporaryDirectory(t);
+  const before = await leaveInSpool(t, { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: former });
+  await createTopic(bootstrap, current, { partitions: 3 });
+  // A single broker cannot hold fifty replicas, so Kafka refuses to create the topic.
+  const gateway = await start(t, {
+    SPOOL_DIR: spool,
+    KAFKA_TOPIC_METRICS: current,
+    KAFKA_BROKERS: bootstrap,
+    KAFKA_REPLICATION_FACTOR: '50',
+  });
+  const fleet = await connectFleet(t, gateway, { devices: 4, zipcodes: 4 });
+  for (const device of fleet) device.send(3);
+  await allStored(fleet);
+  const line = () => logged(gateway, `records of ${former} wait`).at(-1)?.msg;
+  const said = await waitFor('the log says why', line, 20_000);
+  assert.match(said, new RegExp(`^Spool: ${ledgerSize(before)} .*INVALID_REPLICATION_FACTOR.*create it`));
+  const answer = await readyz(gateway);
+  assert.equal(answer.status, 200);
+  const remedy = new RegExp(`${former}, which KAFKA_TOPIC_METRICS no longer names, .*create it with 3`);
+  assert.match(answer.text, remedy);
+  assert.match(gateway.snapshot().kafka.problems.join(), new RegExp(`${former} does not exist`));
 
-kafkaTest(
-  'if a former topic may not be created, the gateway names it with the remedy, and readings of the current one flow',
-  async ({ bootstrap }, t) => {
-    const [former, current] = [uniqueTopic('former'), uniqueTopic('current')];
-    const spool = temporaryDirectory(t);
-    const before = await leaveInSpool(t, { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: former });
-    await createTopic(bootstrap, current, { partitions: 3 });
-    // A single broker cannot hold fifty replicas, so Kafka refuses to create the topic.
-    const gateway = await start(t, {
-      SPOOL_DIR: spool,
-      KAFKA_TOPIC_METRICS: current,
-      KAFKA_BROKERS: bootstrap,
-      KAFKA_REPLICATION_FACTOR: '50',
-    });
-    const fleet = await connectFleet(gateway.port, { devices: 4, zipcodes: 4 });
-    t.after(() => disconnect(fleet));
-    for (const device of fleet) device.send(3);
-    await allStored(fleet);
-    const said = await waitFor(
-      'the log says why',
-      () => logged(gateway, `records of ${former} wait`).at(-1)?.msg,
-      20_000,
-    );
-    assert.match(said, new RegExp(`^Spool: ${ledgerSize(before)} .*INVALID_REPLICATION_FACTOR.*create it`));
-    const answer = await readyz(gateway);
-    assert.equal(answer.status, 200);
-    assert.match(
-      answer.body,
-      new RegExp(`${former}, which KAFKA_TOPIC_METRICS no longer names, .*create it with 3`),
-    );
-    assert.match(gateway.snapshot().kafka.problems.join(), new RegExp(`${former} does not exist`));
+  await createTopic(bootstrap, former, { partitions: 5 });
+  await waitFor('it is sent', () => gateway.snapshot().spool.otherRecords === 0, 20_000);
+  await assertDelivered(bootstrap, former, { fleet: before, partitions: 5 });
+  await waitFor('nobody misses anything', () => gateway.snapshot().kafka.problems.length === 0);
+});
 
-    await createTopic(bootstrap, former, { partitions: 5 });
-    const count = ledgerSize(before);
-    await waitFor('it is sent', () => gateway.snapshot().spool.otherRecords === 0, 20_000);
-    assertLedger(before, await readTopic(bootstrap, former, count), { partitions: 5 });
-    await waitFor('nobody misses anything', () => gateway.snapshot().kafka.problems.length === 0);
-  },
-);
+test('all former topics are sent, also if there are more than are begun at a time', async (t, bootstrap) => {
+  const spool = temporaryDirectory(t);
+  const left: [string, FleetDevice[]][] = [];
+  for (let n = 0; n < 11; n++) {
+    const topic = uniqueTopic(`former-${n}`);
+    const env = { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: topic };
+    left.push([topic, await leaveInSpool(t, env, { devices: 2, rounds: 1 })]);
+  }
+  const current = uniqueTopic('current');
+  const gateway = await start(t, {
+    SPOOL_DIR: spool,
+    KAFKA_TOPIC_METRICS: current,
+    KAFKA_BROKERS: bootstrap,
+  });
+  assert.equal(gateway.snapshot().spool.otherTopics.length, 11);
+  await waitFor('all are sent', () => gateway.snapshot().spool.otherRecords === 0, 30_000);
+  for (const [topic, fleet] of left) await assertDelivered(bootstrap, topic, { fleet, partitions: 3 });
+  await waitFor('their folders are gone', () => foundIn(spool, 'former').length === 0);
+});
 
-kafkaTest(
-  'all former topics are sent, also if there are more than are begun at a time',
-  async ({ bootstrap }, t) => {
-    const spool = temporaryDirectory(t);
-    const left: [string, FleetDevice[]][] = [];
-    for (let n = 0; n < 11; n++) {
-      const topic = uniqueTopic(`former-${n}`);
-      const env = { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: topic };
-      left.push([topic, await leaveInSpool(t, env, { devices: 2, rounds: 1 })]);
-    }
-    const gateway = await start(t, {
-      SPOOL_DIR: spool,
-      KAFKA_TOPIC_METRICS: uniqueTopic('current'),
-      KAFKA_BROKERS: bootstrap,
-    });
-    assert.equal(gateway.snapshot().spool.otherTopics.length, 11);
-    await waitFor('all are sent', () => gateway.snapshot().spool.otherRecords === 0, 30_000);
-    for (const [topic, fleet] of left)
-      assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: 3 });
-    await waitFor('their folders are gone', () => foldersOf(spool, 'former').length === 0);
-  },
-);
+test('former topics that may not be created do not hold up one that exists', async (t, bootstrap) => {
+  const spool = temporaryDirectory(t);
+  const prefix = uniqueTopic('former');
+  const topics = Array.from({ length: 10 }, (_, n) => `${prefix}.${n}`);
+  const last = `${prefix}.9`;
+  let fleet: FleetDevice[] = [];
+  for (const topic of topics) {
+    const env = { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: topic };
+    fleet = await leaveInSpool(t, env, { devices: 2, rounds: 1 });
+  }
+  const current = uniqueTopic('current');
+  for (const topic of [current, last]) await createTopic(bootstrap, topic, { partitions: 2 });
+  const gateway = await start(t, {
+    SPOOL_DIR: spool,
+    KAFKA_TOPIC_METRICS: current,
+    KAFKA_BROKERS: bootstrap,
+    KAFKA_REPLICATION_FACTOR: '50',
+  });
+  const waiting = () => gateway.snapshot().spool.otherTopics.map(({ topic }) => topic);
+  await waitFor('the one that is there is sent', () => !waiting().includes(last), 20_000);
+  assert.deepEqual(waiting().sort(), topics.slice(0, -1));
+  await assertDelivered(bootstrap, last, { fleet, partitions: 2 });
+  await waitFor('each of the others has its reason', () =>
+    gateway.snapshot().spool.otherTopics.every(({ problem }) => problem?.includes('create it with 3')),
+  );
+});
 
-kafkaTest(
-  'former topics that may not be created do not hold up one that exists',
-  async ({ bootstrap }, t) => {
-    const spool = temporaryDirectory(t);
-    const prefix = uniqueTopic('former');
-    const left: FleetDevice[][] = [];
-    const topics = Array.from({ length: 10 }, (_, n) => `${prefix}.${n}`);
-    for (const topic of topics)
-      left.push(
-        await leaveInSpool(t, { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: topic }, { devices: 2, rounds: 1 }),
-      );
-    const [last = '', fleet = []] = [topics.at(-1), left.at(-1)];
-    const current = uniqueTopic('current');
-    for (const topic of [current, last]) await createTopic(bootstrap, topic, { partitions: 2 });
-    const gateway = await start(t, {
-      SPOOL_DIR: spool,
-      KAFKA_TOPIC_METRICS: current,
-      KAFKA_BROKERS: bootstrap,
-      KAFKA_REPLICATION_FACTOR: '50',
-    });
-    const waiting = () => gateway.snapshot().spool.otherTopics.map(({ topic }) => topic);
-    await waitFor('the one that is there is sent', () => !waiting().includes(last), 20_000);
-    assert.deepEqual(waiting().sort(), topics.slice(0, -1));
-    assertLedger(fleet, await readTopic(bootstrap, last, ledgerSize(fleet)), { partitions: 2 });
-    await waitFor('each of the others has its reason', () =>
-      gateway.snapshot().spool.otherTopics.every(({ problem }) => problem?.includes('create it with 3')),
-    );
-  },
-);
-
-test('readings of a former topic count against SPOOL_MAX_BYTES, and the topic may become the current one again', async (t) => {
+it('readings of a former topic count against SPOOL_MAX_BYTES, and the topic may become the current one again', async (t) => {
   const spool = temporaryDirectory(t);
   const env = { SPOOL_DIR: spool, SPOOL_MAX_BYTES: '1MiB', KAFKA_BUFFER_BYTES: '4MiB' };
   const fill = async (gateway: Gateway, bytes: number) => {
@@ -252,7 +221,7 @@ test('readings of a former topic count against SPOOL_MAX_BYTES, and the topic ma
   assert.equal(found - third.snapshot().spool.otherRecords, 120);
 });
 
-test('the gateway names a part of a former process that is still in use, and counts it once it can be opened', async (t) => {
+it('the gateway names a part of a former process that is still in use, and counts it once it can be opened', async (t) => {
   const spool = temporaryDirectory(t);
   const part = join(spool, 'process-1');
   const fleet = await leaveInSpool(t, { SPOOL_DIR: part, KAFKA_TOPIC_METRICS: 'former' });
@@ -268,75 +237,52 @@ test('the gateway names a part of a former process that is still in use, and cou
   assert.deepEqual(gateway.snapshot().kafka.problems, []);
 });
 
-kafkaTest(
-  'after several processes leave a former topic, fewer of them send all of it and remove the parts of the others',
-  async ({ bootstrap }, t) => {
-    const [former, current] = [uniqueTopic('former'), uniqueTopic('current')];
-    const directory = temporaryDirectory(t);
-    const env = {
-      SPOOL_DIR: join(directory, 'spool'),
-      KAFKA_TOPIC_ALARMS: '',
-      KAFKA_NUM_PARTITIONS: '4',
-      KAFKA_COMPRESSION: 'none',
-    };
-    const run = async (more: Env): Promise<GatewayProcess> => {
-      const gateway = await GatewayProcess.reserve(directory, { ...env, ...more });
-      t.after(async () => {
-        await gateway.close();
-        assert.deepEqual(gateway.imbalances, []);
-      });
-      await gateway.start();
-      return gateway;
-    };
-    const end = async (gateway: GatewayProcess) => {
-      gateway.signal('SIGTERM');
-      assert.equal(await gateway.exited(), 0);
-    };
-    const many = await run({ TCP_PROCESSES: '4', KAFKA_BROKERS: '', KAFKA_TOPIC_METRICS: former });
-    const before = await connectFleet(many.port, { devices: 24, zipcodes: 7 });
-    for (let round = 0; round < 4; round++) for (const device of before) device.sendShaped([1, 2]);
-    await allStored(before);
-    await disconnect(before);
-    await end(many);
+test('after several processes leave a former topic, fewer of them send all of it and remove the parts of the others', async (t, bootstrap) => {
+  const [former, current] = [uniqueTopic('former'), uniqueTopic('current')];
+  const directory = temporaryDirectory(t);
+  const env = {
+    SPOOL_DIR: join(directory, 'spool'),
+    KAFKA_TOPIC_ALARMS: '',
+    KAFKA_NUM_PARTITIONS: '4',
+    KAFKA_COMPRESSION: 'none',
+  };
+  const run = (more: Env) => runGateway(t, directory, { ...env, ...more });
+  const end = async (gateway: GatewayProcess) => {
+    gateway.signal('SIGTERM');
+    assert.equal(await gateway.exited(), 0);
+  };
+  const many = await run({ TCP_PROCESSES: '4', KAFKA_BROKERS: '', KAFKA_TOPIC_METRICS: former });
+  const before = await connectFleet(t, many, { devices: 24, zipcodes: 7 });
+  for (let round = 0; round < 4; round++) for (const device of before) device.sendShaped([1, 2]);
+  await allStored(before);
+  disconnect(before);
+  await end(many);
 
-    const settings = { TCP_PROCESSES: '2', KAFKA_TOPIC_METRICS: current };
-    const away = await run({ ...settings, KAFKA_BROKERS: '' });
-    const count = ledgerSize(before);
-    const { spool, records } = await waitFor(
-      'every process has given its figures',
-      () => away.stats.spool.otherRecords === count && away.stats,
-    );
-    assert.deepEqual(
-      spool.otherTopics.map(({ topic, records }) => [topic, records]),
-      [[former, count]],
-    );
-    assert.equal(records.recovered, count);
-    // Readings in the parts of former processes count as well.
-    assert.equal(spool.bytes, spool.otherTopics[0]?.bytes);
-    const fleet = await connectFleet(away.port, { devices: 8, zipcodes: 5 });
-    for (const device of fleet) device.send(3);
-    await allStored(fleet);
-    await disconnect(fleet);
-    await end(away);
+  const settings = { TCP_PROCESSES: '2', KAFKA_TOPIC_METRICS: current };
+  const away = await run({ ...settings, KAFKA_BROKERS: '' });
+  const count = ledgerSize(before);
+  const known = () => away.stats.spool.otherRecords === count && away.stats;
+  const { spool, records } = await waitFor('every process has given its figures', known);
+  const [other, ...more] = spool.otherTopics;
+  assert.deepEqual([other?.topic, other?.records, more], [former, count, []]);
+  assert.equal(records.recovered, count);
+  // Readings in the parts of former processes count as well.
+  assert.equal(spool.bytes, other?.bytes);
+  const fleet = await connectFleet(t, away, { devices: 8, zipcodes: 5 });
+  for (const device of fleet) device.send(3);
+  await allStored(fleet);
+  disconnect(fleet);
+  await end(away);
 
-    const few = await run({ ...settings, KAFKA_BROKERS: bootstrap });
-    const total = count + ledgerSize(fleet);
-    await waitFor('all is in Kafka', () => few.stats.records.confirmed === total, 20_000);
-    assert.deepEqual([few.stats.records.recovered, few.stats.records.spooled], [total, 0]);
-    assertLedger(before, await readTopic(bootstrap, former, count), { partitions: 4 });
-    assertLedger(fleet, await readTopic(bootstrap, current, ledgerSize(fleet)), { partitions: 4 });
-    const parts = () => readdirSync(env.SPOOL_DIR).filter((name) => name.startsWith('process-'));
-    await waitFor('parts without a process are gone', () => parts().join() === 'process-1');
-    await waitFor(
-      'no folder of the former topic is left',
-      () => foldersOf(env.SPOOL_DIR, former).length === 0,
-    );
-    await end(few);
-    assert.deepEqual(
-      readdirSync(env.SPOOL_DIR, { recursive: true, encoding: 'utf8' }).filter((name) =>
-        name.endsWith('.log'),
-      ),
-      [],
-    );
-  },
-);
+  const few = await run({ ...settings, KAFKA_BROKERS: bootstrap });
+  const total = count + ledgerSize(fleet);
+  await waitFor('all is in Kafka', () => few.stats.records.confirmed === total, 20_000);
+  assert.deepEqual([few.stats.records.recovered, few.stats.records.spooled], [total, 0]);
+  await assertDelivered(bootstrap, former, { fleet: before, partitions: 4 });
+  await assertDelivered(bootstrap, current, { fleet, partitions: 4 });
+  const parts = () => readdirSync(env.SPOOL_DIR).filter((name) => name.startsWith('process-'));
+  await waitFor('parts without a process are gone', () => parts().join() === 'process-1');
+  await waitFor('no folder of the former topic is left', () => foundIn(env.SPOOL_DIR, former).length === 0);
+  await end(few);
+  assert.deepEqual(foundIn(env.SPOOL_DIR, '.log'), []);
+});

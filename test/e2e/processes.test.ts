@@ -1,40 +1,37 @@
 // Several real server processes behind one port: how connections are spread, caps over all of them, crashes, and fewer
 // processes that take over the spool of more.
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { it, type TestContext } from 'node:test';
 import { Device } from '../support/device.ts';
-import { type Env, GatewayProcess } from '../support/gateway-process.ts';
-import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
+import { temporaryDirectory } from '../support/directory.ts';
+import { type Env, GatewayProcess, runGateway } from '../support/gateway-process.ts';
+import { createTopic, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
-import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
+import { allStored, connectFleet, ledgerSize } from './fleet.ts';
+import { assertDelivered, test } from './stage.ts';
 
-async function start(t: TestContext, env: Env = {}, directory?: string): Promise<GatewayProcess> {
-  const own = directory ?? mkdtempSync(join(tmpdir(), 'sluice-processes-'));
-  const gateway = await GatewayProcess.reserve(own, {
-    TCP_PROCESSES: '2',
-    KAFKA_BROKERS: '',
-    SPOOL_DIR: join(own, 'spool'),
-    ...env,
-  });
-  t.after(async () => {
-    await gateway.close();
-    if (directory === undefined) rmSync(own, { recursive: true, force: true });
-    assert.deepEqual(gateway.imbalances, []);
-  });
-  await gateway.start();
-  return gateway;
+function start(t: TestContext, env: Env = {}, directory = temporaryDirectory(t)): Promise<GatewayProcess> {
+  const own = { TCP_PROCESSES: '2', KAFKA_BROKERS: '', SPOOL_DIR: join(directory, 'spool') };
+  return runGateway(t, directory, { ...own, ...env });
+}
+
+/** A second gateway on the spool of the first. The test starts it. */
+async function rivalOf({ env }: GatewayProcess, t: TestContext, more: Env): Promise<GatewayProcess> {
+  const shared = { KAFKA_BROKERS: '', SPOOL_DIR: env.SPOOL_DIR ?? '' };
+  const rival = await GatewayProcess.reserve(temporaryDirectory(t), { ...shared, ...more });
+  t.after(() => rival.close());
+  return rival;
 }
 
 const alive = (pid: number): boolean => existsSync(`/proc/${pid}`);
-const stored = async (device: Device, seq: number): Promise<void> => {
-  device.sendMessages({ type: 'metrics', seq, data: { t: seq } });
+const stored = async (device: Device, seq: number, data: object = { t: seq }): Promise<void> => {
+  device.sendMessages({ type: 'metrics', seq, data });
   assert.deepEqual(await device.read(), { type: 'ack', status: 'stored', seq });
 };
 
-test('connections are spread evenly, and caps hold over all processes together', async (t) => {
+it('connections are spread evenly, and caps hold over all processes together', async (t) => {
   const gateway = await start(t, {
     TCP_MAX_CONNECTIONS: '7',
     TCP_MAX_CONNECTIONS_PER_IP: '4',
@@ -63,7 +60,7 @@ test('connections are spread evenly, and caps hold over all processes together',
   for (const device of devices) device.destroy();
 });
 
-test('half-close, identify and confirmations work through every process; an older connection is replaced across them', async (t) => {
+it('half-close, identify and confirmations work through every process; an older connection is replaced across them', async (t) => {
   const gateway = await start(t);
   for (let n = 0; n < 4; n++) {
     const device = await Device.connect(gateway.port);
@@ -73,19 +70,17 @@ test('half-close, identify and confirmations work through every process; an olde
     assert.equal((await device.read()).status, 'stored');
     device.destroy();
   }
-  const identify = '{"type":"identify","zipcode":"1","city":"x","device_id":"one"}\n';
-  const older = await Device.connect(gateway.port);
-  older.send(identify);
-  assert.equal((await older.read()).status, 'identified');
-  const newer = await Device.connect(gateway.port);
-  newer.send(identify);
-  assert.equal((await newer.read()).status, 'identified');
+  const [older, newer] = [await Device.connect(gateway.port), await Device.connect(gateway.port)];
+  for (const device of [older, newer]) {
+    device.send('{"type":"identify","zipcode":"1","city":"x","device_id":"one"}\n');
+    assert.equal((await device.read()).status, 'identified');
+  }
   assert.equal((await older.read()).code, 'replaced');
   await stored(newer, 1);
   newer.destroy();
 });
 
-test('a killed process is started again, the others go on, and nothing that was stored is lost', async (t) => {
+it('a killed process is started again, the others go on, and nothing that was stored is lost', async (t) => {
   const gateway = await start(t);
   const devices = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
   for (const device of devices) await stored(device, 1);
@@ -107,7 +102,7 @@ test('a killed process is started again, the others go on, and nothing that was 
   for (const device of [survivor, again]) device.destroy();
 });
 
-test('SIGTERM ends every process in order; a second one ends them at once', async (t) => {
+it('SIGTERM ends every process in order; a second one ends them at once', async (t) => {
   const gateway = await start(t);
   const device = await Device.identified(gateway.port);
   await stored(device, 1);
@@ -129,7 +124,7 @@ test('SIGTERM ends every process in order; a second one ends them at once', asyn
   idle.destroy();
 });
 
-test('server processes whose first process is killed end in order, and the next start takes over', async (t) => {
+it('server processes whose first process is killed end in order, and the next start takes over', async (t) => {
   const gateway = await start(t);
   const device = await Device.identified(gateway.port);
   await stored(device, 1);
@@ -140,7 +135,7 @@ test('server processes whose first process is killed end in order, and the next 
   assert.equal(gateway.stats.records.recovered, 1);
 });
 
-test('a process that does not stop in time is killed, and what it held is reported as unknown', async (t) => {
+it('a process that does not stop in time is killed, and what it held is reported as unknown', async (t) => {
   const gateway = await start(t, { SHUTDOWN_TIMEOUT: '500ms' });
   const device = await Device.identified(gateway.port);
   await stored(device, 1);
@@ -158,9 +153,8 @@ test('a process that does not stop in time is killed, and what it held is report
   device.destroy();
 });
 
-test('a process that is started again has the settings of the others, although .env was edited meanwhile', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
+it('a process that is started again has the settings of the others, although .env was edited meanwhile', async (t) => {
+  const directory = temporaryDirectory(t);
   const secret = 'open-sesame';
   const login = `KAFKA_SASL_MECHANISM=plain\nKAFKA_SASL_USERNAME=u\nKAFKA_SASL_PASSWORD=${secret}\n`;
   writeFileSync(join(directory, '.env'), `TCP_MAX_LINE_BYTES=4KiB\n${login}`);
@@ -174,19 +168,15 @@ test('a process that is started again has the settings of the others, although .
   });
   for (let n = 0; n < 2; n++) {
     const device = await Device.identified(gateway.port);
-    device.sendMessages({ type: 'metrics', seq: 1, data: { pad: 'x'.repeat(1000) } });
-    assert.deepEqual(await device.read(), { type: 'ack', status: 'stored', seq: 1 });
     t.after(() => device.destroy());
+    await stored(device, 1, { pad: 'x'.repeat(1000) });
   }
   for (const pid of gateway.children)
-    assert.ok(
-      !readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(secret),
-      'the password is in the arguments',
-    );
+    assert.ok(!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(secret), 'a password in the arguments');
   assert.ok(!JSON.stringify(gateway.log).includes(secret), 'the password is in the log');
 });
 
-test('if the buffer is too small for all processes that were asked for, fewer are started, and each of them works', async (t) => {
+it('if the buffer is too small for all processes that were asked for, fewer are started, and each of them works', async (t) => {
   const gateway = await start(t, { TCP_PROCESSES: '4', KAFKA_BUFFER_BYTES: '5MiB' });
   assert.equal(gateway.children.length, 2);
   const warning = gateway.log.find(({ msg }) => /^KAFKA_BUFFER_BYTES=5MiB is enough for 2 of 4/.test(msg));
@@ -199,17 +189,9 @@ test('if the buffer is too small for all processes that were asked for, fewer ar
 });
 
 for (const processes of ['1', '2']) {
-  test(`a start that waits for the spool of another gateway ends at once on SIGTERM (TCP_PROCESSES=${processes})`, async (t) => {
+  it(`a start that waits for the spool of another gateway ends at once on SIGTERM (TCP_PROCESSES=${processes})`, async (t) => {
     const gateway = await start(t);
-    const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
-    t.after(() => rmSync(directory, { recursive: true, force: true }));
-    const second = await GatewayProcess.reserve(directory, {
-      TCP_PROCESSES: processes,
-      KAFKA_BROKERS: '',
-      SPOOL_DIR: gateway.env.SPOOL_DIR ?? '',
-      SHUTDOWN_TIMEOUT: '1m',
-    });
-    t.after(() => second.close());
+    const second = await rivalOf(gateway, t, { TCP_PROCESSES: processes, SHUTDOWN_TIMEOUT: '1m' });
     const started = assert.rejects(second.start(), /ended at its start/);
     await waitFor('it waits', () => second.said(/^SPOOL_DIR is in use by pid \d+/));
     second.signal('SIGTERM');
@@ -218,45 +200,32 @@ for (const processes of ['1', '2']) {
   });
 }
 
-test('if no process can start with the settings, the gateway ends with their exit code', async (t) => {
+it('if no process can start with the settings, the gateway ends with their exit code', async (t) => {
   const gateway = await start(t);
-  const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
-  const second = await GatewayProcess.reserve(directory, {
-    TCP_PROCESSES: '2',
-    KAFKA_BROKERS: '',
-    SPOOL_DIR: gateway.env.SPOOL_DIR ?? '',
-    // Short, because a start waits this long for the lock.
-    SHUTDOWN_TIMEOUT: '100ms',
-  });
-  t.after(() => second.close());
+  // Short, because a start waits this long for the lock.
+  const second = await rivalOf(gateway, t, { TCP_PROCESSES: '2', SHUTDOWN_TIMEOUT: '100ms' });
   await assert.rejects(second.start(), /ended at its start[\s\S]*in use by another process/);
   assert.equal(await second.exited(), 78);
   assert.ok(second.said(/^SPOOL_DIR is in use by pid \d+: waiting up to 1600ms/), second.logTail());
 });
 
-kafkaTest(
-  'fewer processes send what more processes left on disk, each reading once and in order',
-  async ({ bootstrap }, t) => {
-    const topic = uniqueTopic('processes');
-    await createTopic(bootstrap, topic, { partitions: 4 });
-    const directory = mkdtempSync(join(tmpdir(), 'sluice-processes-'));
-    t.after(() => rmSync(directory, { recursive: true, force: true }));
-    const env = { KAFKA_TOPIC_METRICS: topic, KAFKA_NUM_PARTITIONS: '4', KAFKA_COMPRESSION: 'none' };
-    const many = await start(t, { ...env, TCP_PROCESSES: '4' }, directory);
-    const fleet = await connectFleet(many.port, { devices: 24, zipcodes: 7 });
-    t.after(() => disconnect(fleet));
-    for (let round = 0; round < 5; round++) for (const device of fleet) device.sendShaped([1, 2]);
-    await allStored(fleet);
-    many.signal('SIGTERM');
-    assert.equal(await many.exited(), 0);
-    const parts = () => readdirSync(join(directory, 'spool')).filter((name) => /^process-/.test(name));
-    assert.deepEqual(parts().sort(), ['process-1', 'process-2', 'process-3']);
+test('fewer processes send what more processes left on disk, each reading once and in order', async (t, bootstrap) => {
+  const topic = uniqueTopic('processes');
+  await createTopic(bootstrap, topic, { partitions: 4 });
+  const directory = temporaryDirectory(t);
+  const env = { KAFKA_TOPIC_METRICS: topic, KAFKA_NUM_PARTITIONS: '4', KAFKA_COMPRESSION: 'none' };
+  const many = await start(t, { ...env, TCP_PROCESSES: '4' }, directory);
+  const fleet = await connectFleet(t, many, { devices: 24, zipcodes: 7 });
+  for (let round = 0; round < 5; round++) for (const device of fleet) device.sendShaped([1, 2]);
+  await allStored(fleet);
+  many.signal('SIGTERM');
+  assert.equal(await many.exited(), 0);
+  const parts = () => readdirSync(join(directory, 'spool')).filter((name) => /^process-/.test(name));
+  assert.deepEqual(parts().sort(), ['process-1', 'process-2', 'process-3']);
 
-    const few = await start(t, { ...env, TCP_PROCESSES: '2', KAFKA_BROKERS: bootstrap }, directory);
-    await waitFor('all is in Kafka', () => few.stats.records.confirmed === ledgerSize(fleet));
-    assert.deepEqual([few.stats.records.recovered, few.stats.records.spooled], [ledgerSize(fleet), 0]);
-    await waitFor('parts without a process are gone', () => parts().join() === 'process-1');
-    assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: 4 });
-  },
-);
+  const few = await start(t, { ...env, TCP_PROCESSES: '2', KAFKA_BROKERS: bootstrap }, directory);
+  await waitFor('all is in Kafka', () => few.stats.records.confirmed === ledgerSize(fleet));
+  assert.deepEqual([few.stats.records.recovered, few.stats.records.spooled], [ledgerSize(fleet), 0]);
+  await waitFor('parts without a process are gone', () => parts().join() === 'process-1');
+  await assertDelivered(bootstrap, topic, { fleet, partitions: 4 });
+});

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../scripts/kafka/ports.ts';
-import { startGateway } from '../support/gateway.ts';
-import { clusterTest, readTopic, startCluster, uniqueTopic } from '../support/kafka.ts';
-import { waitFor } from '../support/wait.ts';
-import { allStored, assertLedger, connectFleet, disconnect, ledgerSize } from './fleet.ts';
+import { gatewayFor } from '../support/gateway.ts';
+import { startCluster, clusterTest as test, uniqueTopic } from '../support/kafka.ts';
+import { allStored, connectFleet, ledgerSize } from './fleet.ts';
+import { allConfirmed, assertDelivered, isReady } from './stage.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 const USER = { name: 'sluice', password: 'Wp9-for=seconds' };
@@ -15,7 +15,7 @@ const LOAD_MS = 8000;
 const ROUND_MS = 10;
 const PARTITIONS = 4;
 
-clusterTest('while logins expire every 2 s, no batch fails, is sent twice or is lost', async (t) => {
+test('while logins expire every 2 s, no batch fails, is sent twice or is lost', async (t) => {
   const proxy = await TcpProxy.reserve();
   t.after(() => proxy.close());
   await proxy.listen();
@@ -28,7 +28,7 @@ clusterTest('while logins expire every 2 s, no batch fails, is sent twice or is 
   });
   t.after(() => cluster.stop());
   const topic = uniqueTopic('reauthentication');
-  const gateway = await startGateway({
+  const gateway = await gatewayFor(t, {
     KAFKA_BROKERS: proxy.address,
     KAFKA_CLIENT_ID: topic,
     KAFKA_SASL_MECHANISM: 'plain',
@@ -40,10 +40,8 @@ clusterTest('while logins expire every 2 s, no batch fails, is sent twice or is 
     // A codec that kafkajs can read back.
     KAFKA_COMPRESSION: 'none',
   });
-  t.after(() => gateway.stop());
-  const fleet = await connectFleet(gateway.port, { devices: 12, zipcodes: 12 });
-  t.after(() => disconnect(fleet));
-  await waitFor('the gateway is ready', () => gateway.snapshot().readiness.ready);
+  const fleet = await connectFleet(t, gateway, { devices: 12, zipcodes: 12 });
+  await isReady(gateway);
 
   const until = performance.now() + LOAD_MS;
   while (performance.now() < until) {
@@ -51,14 +49,12 @@ clusterTest('while logins expire every 2 s, no batch fails, is sent twice or is 
     await sleep(ROUND_MS);
   }
   await allStored(fleet);
-  await waitFor('all is in Kafka', () => gateway.snapshot().records.confirmed === ledgerSize(fleet));
+  await allConfirmed(gateway, fleet);
   const { kafka } = gateway.snapshot();
   assert.equal(kafka.retries, 0);
   assert.equal(gateway.snapshot().records.spooled, 0);
   const connections = proxy.connectionsOf(topic);
   t.diagnostic(`${connections} connections, ${ledgerSize(fleet)} records`);
   assert.ok(connections >= LOAD_MS / SESSION_MS, `${connections} connections`);
-  assertLedger(fleet, await readTopic(cluster.bootstrap, topic, ledgerSize(fleet)), {
-    partitions: PARTITIONS,
-  });
+  await assertDelivered(cluster.bootstrap, topic, { fleet, partitions: PARTITIONS });
 });

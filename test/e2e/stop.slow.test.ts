@@ -1,15 +1,14 @@
 // Stops the built program while the broker is frozen and the buffer is full. The disk is fine, so no accepted record
 // may be lost.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type Env, GatewayProcess } from '../support/gateway-process.ts';
+import { temporaryDirectory } from '../support/directory.ts';
+import { type Env, type GatewayProcess, runGateway } from '../support/gateway-process.ts';
 import { type SilentBroker, silentBroker } from '../support/silent-broker.ts';
 import { spoolRecords } from '../support/spool-records.ts';
 import { waitFor } from '../support/wait.ts';
-import { assertHonestStored, assertLedger, connectFleet, disconnect, type FleetDevice } from './fleet.ts';
+import { assertHonestStored, assertLedger, connectFleet, type FleetDevice } from './fleet.ts';
 
 const PARTITIONS = 4;
 const SHUTDOWN_TIMEOUT_MS = 4000;
@@ -24,10 +23,10 @@ interface Stage {
 }
 
 async function start(t: TestContext, env: Env = {}): Promise<Stage> {
-  const directory = mkdtempSync(join(tmpdir(), 'sluice-stop-'));
+  const directory = temporaryDirectory(t);
   const broker = await silentBroker(t, { partitions: PARTITIONS });
   const spool = join(directory, 'spool');
-  const gateway = await GatewayProcess.reserve(directory, {
+  const gateway = await runGateway(t, directory, {
     KAFKA_BROKERS: broker.bootstrap,
     KAFKA_TOPIC_DEAD_LETTERS: '',
     KAFKA_COMPRESSION: 'none',
@@ -39,17 +38,17 @@ async function start(t: TestContext, env: Env = {}): Promise<Stage> {
     SHUTDOWN_TIMEOUT: `${SHUTDOWN_TIMEOUT_MS}ms`,
     ...env,
   });
-  t.after(async () => {
-    await gateway.close();
-    rmSync(directory, { recursive: true, force: true });
-    assert.deepEqual(gateway.imbalances, []);
-  });
-  await gateway.start();
   await waitFor('Kafka is found', () => gateway.said(/^Kafka is reachable/));
   return { gateway, broker, spool };
 }
 
-/** Writes whenever the socket has room, until it ends, whatever the gateway answers. */
+/** Connects devices that write whenever the socket has room, until it ends, whatever the gateway answers. */
+async function writers(t: TestContext, { gateway }: Stage, devices: number, zipcodes = devices) {
+  const fleet = await connectFleet(t, gateway, { devices, zipcodes });
+  fleet.forEach(keepWriting);
+  return fleet;
+}
+
 function keepWriting(device: FleetDevice): void {
   const more = () => {
     while (!device.ended) if (!device.send(LINES_PER_WRITE)) return;
@@ -85,9 +84,7 @@ for (const processes of [1, 2]) {
       TCP_PROCESSES: String(processes),
       KAFKA_BUFFER_BYTES: `${4 * processes}MiB`,
     });
-    const fleet = await connectFleet(stage.gateway.port, { devices: 8, zipcodes: 5 });
-    t.after(() => disconnect(fleet));
-    fleet.forEach(keepWriting);
+    const fleet = await writers(t, stage, 8, 5);
     await bufferIsFull(stage);
     const { accepted } = stage.gateway.stats.records;
     const { code, ms } = await stopped(stage);
@@ -103,9 +100,7 @@ for (const processes of [1, 2]) {
 
 test('SIGTERM with a silent broker and a full spool: exit 1, the log names the reason, and only readings on disk were told `stored`', async (t) => {
   const stage = await start(t, { SPOOL_MAX_BYTES: '1MiB' });
-  const fleet = await connectFleet(stage.gateway.port, { devices: 8, zipcodes: 5 });
-  t.after(() => disconnect(fleet));
-  fleet.forEach(keepWriting);
+  const fleet = await writers(t, stage, 8, 5);
   await bufferIsFull(stage);
   const { code, ms } = await stopped(stage);
   assert.equal(code, 1, stage.gateway.logTail());
@@ -116,9 +111,7 @@ test('SIGTERM with a silent broker and a full spool: exit 1, the log names the r
 
 test('SIGTERM right after the broker froze: readings in flight and readings that still come in are on disk, exit 0', async (t) => {
   const stage = await start(t);
-  const fleet = await connectFleet(stage.gateway.port, { devices: 3, zipcodes: 3 });
-  t.after(() => disconnect(fleet));
-  fleet.forEach(keepWriting);
+  const fleet = await writers(t, stage, 3);
   await waitFor('the first batch is on its way', () => stage.broker.produceRequests > 0);
   const { code } = await stopped(stage);
   assert.equal(code, 0, stage.gateway.logTail());
@@ -135,9 +128,7 @@ for (const { title, env } of [
 ]) {
   test(`SIGTERM with a silent broker and ${title}: the stop is not held up, exit 0`, async (t) => {
     const stage = await start(t, env);
-    const fleet = await connectFleet(stage.gateway.port, { devices: 4, zipcodes: 4 });
-    t.after(() => disconnect(fleet));
-    fleet.forEach(keepWriting);
+    const fleet = await writers(t, stage, 4);
     await waitFor('every device is held back', () => stage.gateway.stats.connections.paused === fleet.length);
     const { code, ms } = await stopped(stage);
     assert.equal(code, 0, stage.gateway.logTail());
@@ -148,9 +139,7 @@ for (const { title, env } of [
 
 test('a process that gets the order to stop late counts its deadlines from the signal', async (t) => {
   const stage = await start(t, { TCP_PROCESSES: '2', KAFKA_BUFFER_BYTES: '8MiB' });
-  const fleet = await connectFleet(stage.gateway.port, { devices: 8, zipcodes: 5 });
-  t.after(() => disconnect(fleet));
-  fleet.forEach(keepWriting);
+  const fleet = await writers(t, stage, 8, 5);
   await bufferIsFull(stage);
   const late = stage.gateway.children[1] as number;
   process.kill(late, 'SIGSTOP');
@@ -174,9 +163,7 @@ test('the first process is killed while the others are busy: they stop in order,
     SHUTDOWN_TIMEOUT: '6s',
   });
   const { gateway } = stage;
-  const fleet = await connectFleet(gateway.port, { devices: 8, zipcodes: 5 });
-  t.after(() => disconnect(fleet));
-  fleet.forEach(keepWriting);
+  const fleet = await writers(t, stage, 8, 5);
   await bufferIsFull(stage);
   const orphans = gateway.children;
   await gateway.kill();
@@ -197,9 +184,7 @@ test('the first process is killed while the others are busy: they stop in order,
 
 test('a second SIGTERM ends the stop at once with exit code 1', async (t) => {
   const stage = await start(t, { SHUTDOWN_TIMEOUT: '60s' });
-  const fleet = await connectFleet(stage.gateway.port, { devices: 2, zipcodes: 2 });
-  t.after(() => disconnect(fleet));
-  fleet.forEach(keepWriting);
+  await writers(t, stage, 2);
   await bufferIsFull(stage);
   stage.gateway.signal('SIGTERM');
   await waitFor('it is stopping', () => stage.gateway.said(/^stopping: no new connections/));

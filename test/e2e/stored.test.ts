@@ -2,19 +2,19 @@
 // compares the order of its system calls with what the devices sent.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { answeredId, FrameSplitter, PRODUCE, requestHead } from '../../scripts/kafka/frames.ts';
 import { freePort } from '../../scripts/kafka/ports.ts';
 import { onParentDeath } from '../../scripts/kafka/process.ts';
 import { childrenOf } from '../../scripts/lib/proc.ts';
-import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
+import { temporaryDirectory } from '../support/directory.ts';
+import { createTopic, uniqueTopic } from '../support/kafka.ts';
 import { canTrace, readTrace, straceCommand, type TracedCall, type TraceEvent } from '../support/trace.ts';
 import { waitFor } from '../support/wait.ts';
-import { allStored, assertLedger, connectFleet, disconnect, type FleetDevice, ledgerSize } from './fleet.ts';
+import { allStored, connectFleet, disconnect, type FleetDevice } from './fleet.ts';
+import { assertDelivered, test } from './stage.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const CALLS = ['read', 'write', 'writev', 'pwrite64', 'pwritev', 'fdatasync', 'fsync'];
@@ -24,7 +24,7 @@ const ROUNDS = 12;
 const DEADLINE_MS = 60_000;
 const PARTITIONS = 3;
 
-test('without Kafka a device hears `stored` only after the sync of the segment that holds its reading', {
+it('without Kafka a device hears `stored` only after the sync of the segment that holds its reading', {
   timeout: 2 * DEADLINE_MS,
 }, async (t) => {
   if (!canTrace(t)) return;
@@ -41,28 +41,25 @@ test('without Kafka a device hears `stored` only after the sync of the segment t
   t.diagnostic(`${verdict.told} messages told stored in ${verdict.replies} replies, ${verdict.syncs} syncs`);
 });
 
-kafkaTest(
-  'with Kafka a device hears `stored` only after the answer to the request that holds its reading was read',
-  async ({ bootstrap }, t) => {
-    if (!canTrace(t)) return;
-    const topic = uniqueTopic('stored');
-    await createTopic(bootstrap, topic, { partitions: PARTITIONS });
-    const brokerPort = Number(bootstrap.split(',')[0]?.split(':').at(-1));
-    const { events, fleet, port } = await traced(t, { topic, brokerPort, isReady: true });
-    const ports = { port, brokerPort };
-    const verdict = judge(events, fleet, ports);
-    assert.deepEqual(verdict.tooEarly, []);
-    assert.equal(verdict.told, fleet.length * ROUNDS * 3);
-    assert.ok(verdict.answers > 0 && verdict.syncs === 0, JSON.stringify(verdict));
-    // The answers were true: all readings are in Kafka, once.
-    assertLedger(fleet, await readTopic(bootstrap, topic, ledgerSize(fleet)), { partitions: PARTITIONS });
-    const withoutAnswers = events.filter(({ call }) => !(call.name === 'read' && isOf(call, brokerPort)));
-    assert.notDeepEqual(judge(withoutAnswers, fleet, ports).tooEarly, []);
-    t.diagnostic(
-      `${verdict.told} messages told stored in ${verdict.replies} replies, ${verdict.answers} answers`,
-    );
-  },
-);
+test('with Kafka a device hears `stored` only after the answer to the request that holds its reading was read', async (t, bootstrap) => {
+  if (!canTrace(t)) return;
+  const topic = uniqueTopic('stored');
+  await createTopic(bootstrap, topic, { partitions: PARTITIONS });
+  const brokerPort = Number(bootstrap.split(',')[0]?.split(':').at(-1));
+  const { events, fleet, port } = await traced(t, { topic, brokerPort, isReady: true });
+  const ports = { port, brokerPort };
+  const verdict = judge(events, fleet, ports);
+  assert.deepEqual(verdict.tooEarly, []);
+  assert.equal(verdict.told, fleet.length * ROUNDS * 3);
+  assert.ok(verdict.answers > 0 && verdict.syncs === 0, JSON.stringify(verdict));
+  // The answers were true: all readings are in Kafka, once.
+  await assertDelivered(bootstrap, topic, { fleet, partitions: PARTITIONS });
+  const withoutAnswers = events.filter(({ call }) => !(call.name === 'read' && isOf(call, brokerPort)));
+  assert.notDeepEqual(judge(withoutAnswers, fleet, ports).tooEarly, []);
+  t.diagnostic(
+    `${verdict.told} messages told stored in ${verdict.replies} replies, ${verdict.answers} answers`,
+  );
+});
 
 interface Run {
   readonly events: readonly TraceEvent[];
@@ -75,8 +72,7 @@ async function traced(
   t: TestContext,
   { topic, brokerPort, isReady = false }: { topic: string; brokerPort: number; isReady?: boolean },
 ): Promise<Run> {
-  const directory = mkdtempSync(join(tmpdir(), 'sluice-stored-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const file = join(directory, 'trace');
   const [command = '', ...args] = straceCommand(file, CALLS);
   const [port, httpPort] = [await freePort(), await freePort()];
@@ -117,7 +113,7 @@ async function traced(
   t.after(onParentDeath(['kill', '-9', String(gateway)]));
   if (isReady) await waitFor('the gateway is ready', () => readyz(httpPort), DEADLINE_MS);
 
-  const fleet = await connectFleet(port, { devices: DEVICES, zipcodes: 5 });
+  const fleet = await connectFleet(t, { port }, { devices: DEVICES, zipcodes: 5 });
   for (let round = 0; round < ROUNDS; round++) {
     for (const device of fleet) device.sendShaped([1, 3, 1]);
     await allStored(fleet, DEADLINE_MS);

@@ -37,63 +37,37 @@ describe('identify', () => {
 
   it('is taken with and without its optional fields', () => {
     assert.deepEqual(decode(identify({})), { type: 'identify', zipcode: '90210', city: 'Beverly Hills' });
-    assert.deepEqual(decode(identify({ device_id: 'a-Z.0_9:', token: 't' })), {
-      type: 'identify',
-      zipcode: '90210',
-      city: 'Beverly Hills',
-      device_id: 'a-Z.0_9:',
-      token: 't',
-    });
+    const more = { device_id: 'a-Z.0_9:', token: 't' };
+    const all = { type: 'identify', zipcode: '90210', city: 'Beverly Hills', ...more };
+    assert.deepEqual(decode(identify(more)), all);
   });
 
   it('ignores fields it does not know', () => {
     assert.equal(decode(identify({ firmware: { version: [1, 2] } })).type, 'identify');
   });
 
-  const ok: [string, unknown][] = [
-    ['zipcode', '1'],
-    ['zipcode', 'A-z0123456789012'],
-    ['city', 'x'],
-    ['city', 'x'.repeat(128)],
-    ['city', '🌧'.repeat(128)],
-    ['city', 'Zürich "Ost" \\ 東京'],
-    ['device_id', 'x'.repeat(64)],
-    ['token', 'x'.repeat(1024)],
-  ];
-  const bad: [string, unknown][] = [
-    ['zipcode', ''],
-    ['zipcode', 'x'.repeat(17)],
-    ['zipcode', '902 10'],
-    ['zipcode', '90210\n'],
-    ['zipcode', '9021０'],
-    ['zipcode', 90210],
-    ['zipcode', null],
-    ['zipcode', undefined],
-    ['city', ''],
-    ['city', 'x'.repeat(129)],
-    ['city', '🌧'.repeat(129)],
-    ['city', 'a\nb'],
-    ['city', 'a\u001b[31mb'],
-    ['city', 'a\u007fb'],
-    ['city', 'a\u0085b'],
-    ['city', 'a\ud800'],
-    ['city', ['x']],
-    ['city', undefined],
-    ['device_id', ''],
-    ['device_id', 'x'.repeat(65)],
-    ['device_id', 'a b'],
-    ['device_id', 'a\r'],
-    ['device_id', null],
-    ['token', 'x'.repeat(1025)],
-    ['token', 7],
-  ];
-  for (const [field, value] of ok) {
+  const ok: Record<string, unknown[]> = {
+    zipcode: ['1', 'A-z0123456789012'],
+    city: ['x', 'x'.repeat(128), '🌧'.repeat(128), 'Zürich "Ost" \\ 東京'],
+    device_id: ['x'.repeat(64)],
+    token: ['x'.repeat(1024)],
+  };
+  const badTexts = ['a\nb', 'a\u001b[31mb', 'a\u007fb', 'a\u0085b', 'a\ud800'];
+  const bad: Record<string, unknown[]> = {
+    zipcode: ['', 'x'.repeat(17), '902 10', '90210\n', '9021０', 90210, null, undefined],
+    city: ['', 'x'.repeat(129), '🌧'.repeat(129), ...badTexts, ['x'], undefined],
+    device_id: ['', 'x'.repeat(65), 'a b', 'a\r', null],
+    token: ['x'.repeat(1025), 7],
+  };
+  const each = (cases: Record<string, unknown[]>) =>
+    Object.entries(cases).flatMap(([field, values]) => values.map((value) => [field, value] as const));
+  for (const [field, value] of each(ok)) {
     it(`takes ${field} ${JSON.stringify(value).slice(0, 30)} (${String(value).length})`, () => {
       const message: object = decode(identify({ [field]: value }));
       assert.equal(new Map(Object.entries(message)).get(field), value);
     });
   }
-  for (const [field, value] of bad) {
+  for (const [field, value] of each(bad)) {
     it(`refuses ${field} ${JSON.stringify(value)?.slice(0, 30)} (${String(value).length}), naming it`, () => {
       const { code, message } = refused(identify({ [field]: value }));
       assert.equal(code, 'invalid_message');
@@ -102,10 +76,8 @@ describe('identify', () => {
   }
 });
 
-describe('keepalive', () => {
-  it('is taken', () => {
-    assert.deepEqual(decode('{"type":"keepalive"}'), { type: 'keepalive' });
-  });
+it('a keepalive is taken', () => {
+  assert.deepEqual(decode('{"type":"keepalive"}'), { type: 'keepalive' });
 });
 
 describe('type', () => {
@@ -164,12 +136,8 @@ describe('bytes that are not UTF-8', () => {
   };
   for (const [name, bytes] of Object.entries(cases)) {
     it(`${name} is invalid_utf8`, () => {
-      const line = Buffer.concat([
-        Buffer.from('{"type":"metrics","data":{"a":"'),
-        Buffer.from(bytes),
-        Buffer.from('"}}'),
-      ]);
-      assert.equal(refused(line).code, 'invalid_utf8');
+      const line = [Buffer.from('{"type":"metrics","data":{"a":"'), Buffer.from(bytes), Buffer.from('"}}')];
+      assert.equal(refused(Buffer.concat(line)).code, 'invalid_utf8');
     });
   }
 });
@@ -180,19 +148,9 @@ describe('a reading', () => {
     assert.deepEqual(readings(data(text)), ['{"t":21.50,"n":null,"y":true,"x":false,"s":"a b"}']);
   });
 
-  const numbers = [
-    '0',
-    '-0',
-    '-0.0',
-    '1.0',
-    '1e400',
-    '-1E+400',
-    '1e-400',
-    '12345678901234567890',
-    '0.1000000000000000055511151231257827',
-    '9'.repeat(1024),
-  ];
-  for (const number of numbers) {
+  const numbers =
+    '0 -0 -0.0 1.0 1e400 -1E+400 1e-400 12345678901234567890 0.1000000000000000055511151231257827';
+  for (const number of [...numbers.split(' '), '9'.repeat(1024)]) {
     it(`keeps ${number.slice(0, 40)} digit for digit`, () => {
       assert.deepEqual(readings(data(`{"a":${number}}`)), [`{"a":${number}}`]);
     });
@@ -203,9 +161,8 @@ describe('a reading', () => {
   });
 
   it('escapes strings again: needless escapes are resolved, the others stay', () => {
-    const escaped = ['u0061', 'u0022', '"', BACKSLASH, '/', 'n', 'u001b', 'u00fc']
-      .map((e) => BACKSLASH + e)
-      .join('');
+    const escapes = ['u0061', 'u0022', '"', BACKSLASH, '/', 'n', 'u001b', 'u00fc'];
+    const escaped = escapes.map((text) => BACKSLASH + text).join('');
     const [reading] = readings(data(`{"a":"${escaped}"}`));
     assert.equal(reading, `{"a":${JSON.stringify('a""\\/\n\u001bü')}}`);
   });
@@ -231,20 +188,8 @@ describe('a reading', () => {
     assert.equal(refused(data('{"__proto__":{"a":1}}')).code, 'invalid_message');
   });
 
-  const nested = ['{"a":{}}', '{"a":[]}', '{"a":{"b":1}}', '{"a":[1]}', '{"a":1,"b":[{"c":[]}]}'];
-  for (const text of [
-    ...nested,
-    'null',
-    '5',
-    'true',
-    '{}',
-    '[]',
-    '[[]]',
-    '[[{"a":1}]]',
-    '[5]',
-    '[null]',
-    '[{}]',
-  ]) {
+  const nested = '{"a":{}} {"a":[]} {"a":{"b":1}} {"a":[1]} {"a":1,"b":[{"c":[]}]}';
+  for (const text of `${nested} null 5 true {} [] [[]] [[{"a":1}]] [5] [null] [{}]`.split(' ')) {
     it(`${text} as data is refused, naming the field`, () => {
       const { code, message } = refused(data(text));
       assert.equal(code, 'invalid_message');
@@ -295,9 +240,8 @@ describe('a reading', () => {
   it('has no control characters in names, and may have them in strings', () => {
     for (const character of ['\u0000', '\n', '\u001b', '\u007f', '\u0085']) {
       assert.equal(refused(data(JSON.stringify({ [`a${character}`]: 1 }))).code, 'invalid_message');
-      assert.deepEqual(JSON.parse(readings(data(JSON.stringify({ a: character })))[0] ?? ''), {
-        a: character,
-      });
+      const [reading = ''] = readings(data(JSON.stringify({ a: character })));
+      assert.deepEqual(JSON.parse(reading), { a: character });
     }
   });
 
@@ -358,19 +302,8 @@ describe("'name=value' strings", () => {
       assert.deepEqual(readings(data(JSON.stringify(text))), [reading]);
     });
   }
-  for (const text of [
-    '',
-    'a',
-    'a=1,',
-    ',a=1',
-    'a=1,,b=2',
-    '=1',
-    ' =1',
-    'a=1,a=2',
-    'a=1, a =2',
-    'a\nb=1',
-    'hello, world',
-  ]) {
+  const unnamed = ['=1', ' =1', 'a\nb=1', 'hello, world'];
+  for (const text of ['', 'a', 'a=1,', ',a=1', 'a=1,,b=2', 'a=1,a=2', 'a=1, a =2', ...unnamed]) {
     it(`${JSON.stringify(text)} is refused`, () => {
       assert.equal(refused(data(JSON.stringify(text))).code, 'invalid_message');
     });
@@ -386,11 +319,8 @@ describe("'name=value' strings", () => {
 
 describe('a batch', () => {
   it('gives its readings in order, objects and strings', () => {
-    assert.deepEqual(readings(data('[ {"a":1} , "b=2" ,{"c": "]},{"}]')), [
-      '{"a":1}',
-      '{"b":2}',
-      '{"c":"]},{"}',
-    ]);
+    const expected = ['{"a":1}', '{"b":2}', '{"c":"]},{"}'];
+    assert.deepEqual(readings(data('[ {"a":1} , "b=2" ,{"c": "]},{"}]')), expected);
   });
 
   it('has 1 to 1000 readings', () => {
@@ -413,20 +343,8 @@ describe('seq', () => {
       assert.deepEqual(seqOf(String(seq)), { type: 'metrics', seq, readings: ['{"a":1}'] });
     });
   }
-  for (const text of [
-    '9007199254740992',
-    '9007199254740993',
-    '-1',
-    '-0',
-    '1.0',
-    '1e2',
-    '1.5',
-    '"1"',
-    'null',
-    'true',
-    '[1]',
-    '1e400',
-  ]) {
+  const wrong = '9007199254740992 9007199254740993 -1 -0 1.0 1e2 1.5 "1" null true [1] 1e400';
+  for (const text of wrong.split(' ')) {
     it(`${text} is refused, and the reply repeats no seq`, () => {
       const { code, message, seq } = refused(`{"type":"metrics","seq":${text},"data":{"a":1}}`);
       assert.equal(code, 'invalid_message');
@@ -445,27 +363,11 @@ describe('seq', () => {
 
 describe('CODES', () => {
   it('are those of the contract, and end the connection as it says', () => {
-    const keep = [
-      'invalid_json',
-      'invalid_utf8',
-      'invalid_message',
-      'already_identified',
-      'record_too_large',
-      'queue_full',
-    ];
-    const close = [
-      'identify_timeout',
-      'not_identified',
-      'unauthorized',
-      'line_too_long',
-      'line_timeout',
-      'inactive',
-      'server_full',
-      'replaced',
-      'slow_reader',
-    ];
-    assert.deepEqual([...CODE_NAMES].sort(), [...keep, ...close].sort());
-    for (const code of CODE_NAMES) assert.equal(isFatal(code), close.includes(code), code);
+    const keep = 'invalid_json invalid_utf8 invalid_message already_identified record_too_large queue_full';
+    const close =
+      'identify_timeout not_identified unauthorized line_too_long line_timeout inactive server_full replaced slow_reader';
+    assert.deepEqual([...CODE_NAMES].sort(), `${keep} ${close}`.split(' ').sort());
+    for (const code of CODE_NAMES) assert.equal(isFatal(code), close.split(' ').includes(code), code);
     assert.ok(Object.values(CODES).every(({ meaning }) => meaning.length > 0));
   });
 });

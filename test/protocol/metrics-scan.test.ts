@@ -166,55 +166,24 @@ describe('MetricsScan and decodeLine', () => {
     .tuple(space, space, space, seq, space, data, space, space)
     .map(([a, b, c, s, d, text, e, f]) => `{${a}"type"${b}:${c}"metrics",${s}"data":${d}${text}${e}}${f}`);
 
+  const EMPTY = Buffer.alloc(0);
   type Mutation = (bytes: Buffer) => Buffer;
   const at = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
   const inserted = fc.oneof(
-    fc.constantFrom(
-      ' ',
-      '"',
-      ',',
-      ':',
-      '{',
-      '}',
-      '[',
-      ']',
-      '\\',
-      '0',
-      '-',
-      '.',
-      'e',
-      '\n',
-      '\r',
-      '\0',
-      '\u007f',
-      'ü',
-      '\u2028',
-    ),
+    fc.constantFrom(...' ",:{}[]\\0-.e\n\r\0\u007fü\u2028'),
     fc.constantFrom('"a":1,', '"data":{"a":1},', '"type":"metrics",', '"seq":1,', '\\u0061'),
   );
+  /** Puts `text` in the place of `count` bytes at a share `where` of the line. */
+  const splice =
+    (where: number, count: number, text: Buffer): Mutation =>
+    (bytes) => {
+      const position = Math.floor(where * (bytes.length + 1 - Math.min(1, count)));
+      return Buffer.concat([bytes.subarray(0, position), text, bytes.subarray(position + count)]);
+    };
   const mutation: fc.Arbitrary<Mutation> = fc.oneof(
-    fc.tuple(at, fc.integer({ min: 0, max: 255 })).map(
-      ([where, byte]): Mutation =>
-        (bytes) => {
-          const copy = Buffer.from(bytes);
-          if (copy.length > 0) copy[Math.floor(where * copy.length)] = byte;
-          return copy;
-        },
-    ),
-    fc.tuple(at, inserted).map(
-      ([where, text]): Mutation =>
-        (bytes) => {
-          const position = Math.floor(where * (bytes.length + 1));
-          return Buffer.concat([bytes.subarray(0, position), Buffer.from(text), bytes.subarray(position)]);
-        },
-    ),
-    fc.tuple(at, fc.integer({ min: 1, max: 4 })).map(
-      ([where, count]): Mutation =>
-        (bytes) => {
-          const position = Math.floor(where * bytes.length);
-          return Buffer.concat([bytes.subarray(0, position), bytes.subarray(position + count)]);
-        },
-    ),
+    fc.tuple(at, fc.integer({ min: 0, max: 255 })).map(([where, byte]) => splice(where, 1, Buffer.of(byte))),
+    fc.tuple(at, inserted).map(([where, text]) => splice(where, 0, Buffer.from(text))),
+    fc.tuple(at, fc.integer({ min: 1, max: 4 })).map(([where, count]) => splice(where, count, EMPTY)),
   );
   const mutations = fc.oneof(
     { weight: 2, arbitrary: fc.constant<Mutation[]>([]) },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Job } from '../../src/queue/job.ts';
 import { SerialSink } from '../../src/queue/serial-sink.ts';
@@ -11,57 +11,55 @@ function controlled() {
   return { sink, handling };
 }
 
-describe('SerialSink', () => {
-  it('handles one job of each connection at a time', () => {
-    const { sink, handling } = controlled();
-    const [one, other] = [new NotingSession(), new NotingSession()];
-    assert.equal(sink.offer(one.job('abc')), true);
-    assert.equal(sink.offer(one.job('d')), false);
-    assert.equal(sink.offer(other.job('ef')), true);
-    assert.equal(handling.length, 2);
-    assert.deepEqual([sink.stats.depth, sink.stats.bytes, sink.stats.capacity], [2, 5, 10]);
-  });
+it('handles one job of each connection at a time', () => {
+  const { sink, handling } = controlled();
+  const [one, other] = [new NotingSession(), new NotingSession()];
+  assert.equal(sink.offer(one.job('abc')), true);
+  assert.equal(sink.offer(one.job('d')), false);
+  assert.equal(sink.offer(other.job('ef')), true);
+  assert.equal(handling.length, 2);
+  assert.deepEqual([sink.stats.depth, sink.stats.bytes, sink.stats.capacity], [2, 5, 10]);
+});
 
-  it('tells a waiting connection when its job is done, and takes the next one', async () => {
-    const { sink, handling } = controlled();
-    const session = new NotingSession();
-    sink.offer(session.job('a'));
-    sink.awaitRoom(session);
-    await nextTurn();
-    assert.equal(session.rooms, 0);
-    handling[0]?.finish();
-    await nextTurn();
-    assert.equal(session.rooms, 1);
-    assert.equal(sink.offer(session.job('b')), true);
-  });
+it('tells a waiting connection when its job is done, and takes the next one', async () => {
+  const { sink, handling } = controlled();
+  const session = new NotingSession();
+  sink.offer(session.job('a'));
+  sink.awaitRoom(session);
+  await nextTurn();
+  assert.equal(session.rooms, 0);
+  handling[0]?.finish();
+  await nextTurn();
+  assert.equal(session.rooms, 1);
+  assert.equal(sink.offer(session.job('b')), true);
+});
 
-  it('does not call a connection that it was told to forget, and calls one without a job at once', async () => {
-    const { sink, handling } = controlled();
-    const [gone, free] = [new NotingSession(), new NotingSession()];
-    sink.offer(gone.job('a'));
-    sink.awaitRoom(gone);
-    sink.forget(gone);
-    handling[0]?.finish();
-    sink.awaitRoom(free);
-    await nextTurn();
-    assert.deepEqual([gone.rooms, free.rooms], [0, 1]);
-  });
+it('does not call a connection that it was told to forget, and calls one without a job at once', async () => {
+  const { sink, handling } = controlled();
+  const [gone, free] = [new NotingSession(), new NotingSession()];
+  sink.offer(gone.job('a'));
+  sink.awaitRoom(gone);
+  sink.forget(gone);
+  handling[0]?.finish();
+  sink.awaitRoom(free);
+  await nextTurn();
+  assert.deepEqual([gone.rooms, free.rooms], [0, 1]);
+});
 
-  it('is idle when it handles no job', async () => {
-    const { sink, handling } = controlled();
-    await sink.idle();
-    let idle = false;
-    sink.offer(new NotingSession().job('a'));
-    sink.offer(new NotingSession().job('b'));
-    void sink.idle().then(() => {
-      idle = true;
-    });
-    handling[0]?.finish();
-    await nextTurn();
-    assert.equal(idle, false);
-    handling[1]?.finish();
-    await nextTurn();
-    assert.equal(idle, true);
-    assert.deepEqual([sink.stats.depth, sink.stats.bytes], [0, 0]);
+it('is idle when it handles no job', async () => {
+  const { sink, handling } = controlled();
+  await sink.idle();
+  let idle = false;
+  sink.offer(new NotingSession().job('a'));
+  sink.offer(new NotingSession().job('b'));
+  void sink.idle().then(() => {
+    idle = true;
   });
+  handling[0]?.finish();
+  await nextTurn();
+  assert.equal(idle, false);
+  handling[1]?.finish();
+  await nextTurn();
+  assert.equal(idle, true);
+  assert.deepEqual([sink.stats.depth, sink.stats.bytes], [0, 0]);
 });

@@ -2,28 +2,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createConnection, createServer, type Socket } from 'node:net';
-import { describe, it, mock, type TestContext } from 'node:test';
+import { describe, it, mock } from 'node:test';
 import { Connection, type ConnectionHost } from '../../src/server/connection.ts';
 import { createServerCounters } from '../../src/server/counters.ts';
 import { TimerWheel } from '../../src/server/timer-wheel.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
-import { type Env, type Gateway, startGateway } from '../support/gateway.ts';
+import { type Gateway, gatewayFor } from '../support/gateway.ts';
 import { waitFor } from '../support/wait.ts';
 import { RUBBISH } from './rubbish.ts';
-import { CONNECTION, sinkOf } from './stage.ts';
+import { assertAlive, assertBalance, CONNECTION, sinkOf } from './stage.ts';
 
 const MIB = 2 ** 20;
-
-async function gatewayFor(t: TestContext, env?: Env): Promise<Gateway> {
-  const gateway = await startGateway(env);
-  t.after(() => gateway.stop());
-  return gateway;
-}
-
-function balance({ lines }: ReturnType<Gateway['snapshot']>): void {
-  assert.equal(lines.received, lines.accepted + lines.refusedLines + lines.waiting);
-  assert.ok(lines.waiting >= 0);
-}
 
 /** Sends `chunk` until the gateway has paused a device and takes no more from this one. Returns how many were sent. */
 async function pushUntilStuck(
@@ -96,7 +85,7 @@ describe('records that nobody takes', () => {
       assert.doesNotMatch(gateway.snapshot().readiness.reasons.join(), /KAFKA_BUFFER_BYTES/);
       const devices = await Promise.all(Array.from({ length: 4 }, () => Device.identified(gateway.port)));
       const block = Array.from({ length: 64 }, (_, index) => reading(index)).join('');
-      const samples = setInterval(() => balance(gateway.snapshot()), 5);
+      const samples = setInterval(() => assertBalance(gateway.snapshot()), 5);
       t.after(() => clearInterval(samples));
       const sent = await Promise.all(
         devices.map((device) => pushUntilStuck(gateway, device, { chunk: block, max: 1000 })),
@@ -109,7 +98,7 @@ describe('records that nobody takes', () => {
       await waitFor('all to be held back at once', () => gateway.snapshot().connections.paused === 4);
 
       const snapshot = gateway.snapshot();
-      balance(snapshot);
+      assertBalance(snapshot);
       assert.equal(snapshot.connections.active, 4);
       assert.equal(snapshot.readiness.ready, false);
       assert.match(snapshot.readiness.reasons.join(), /KAFKA_BUFFER_BYTES/);
@@ -145,8 +134,7 @@ describe('a device that never reads its replies', () => {
     assert.equal(connections.paused, 1);
     const grown = process.memoryUsage().rss - before;
     assert.ok(grown < 64 * MIB, `${Math.round(grown / MIB)} MiB more`);
-    device.send('{"type":"keepalive"}\n');
-    assert.equal((await device.read()).status, 'alive');
+    await assertAlive(device);
     // When the device reads, it gets all replies.
     silent.resume();
     await waitFor('all lines', () => gateway.snapshot().lines.received === sent * 3000 + 2 + 1, 30_000);
@@ -154,7 +142,7 @@ describe('a device that never reads its replies', () => {
     silent.halfClose();
     const replies = await silent.rest(30_000);
     assert.equal(replies.length, sent * 3000 + 1);
-    balance(gateway.snapshot());
+    assertBalance(gateway.snapshot());
   });
 
   it('is closed with slow_reader at once if the replies to its waiting lines are too many', async (t) => {
@@ -164,7 +152,7 @@ describe('a device that never reads its replies', () => {
     silent.send('{}\n'.repeat(400_000));
     await waitFor('slow_reader', () => gateway.snapshot().lines.refused.slow_reader === 1, 30_000);
     await waitFor('its end', () => gateway.snapshot().connections.active === 0, 30_000);
-    balance(gateway.snapshot());
+    assertBalance(gateway.snapshot());
   });
 
   it('is closed with slow_reader after 30 s, also while one of its lines waits for the queue', async (t) => {
@@ -246,11 +234,10 @@ describe('one device among others', () => {
         await bad.rest(30_000);
         const most = turns.stop();
         assert.ok(most < 5000, `${most} lines in one turn of the loop`);
-        good.send('{"type":"keepalive"}\n');
-        assert.equal((await good.read()).status, 'alive');
+        await assertAlive(good);
       }
     }
-    balance(gateway.snapshot());
+    assertBalance(gateway.snapshot());
   });
 
   it('that floods the queue does not make a quiet one wait for long', async (t) => {
@@ -259,8 +246,7 @@ describe('one device among others', () => {
     const line = '{"type":"metrics","data":{"a":1}}\n';
     noisy.send(line.repeat(100_000));
     await waitFor('the flood', () => gateway.snapshot().records.accepted > 1000);
-    quiet.send('{"type":"keepalive"}\n');
-    assert.equal((await quiet.read()).status, 'alive');
+    await assertAlive(quiet);
     const accepted = gateway.snapshot().records.accepted;
     assert.ok(accepted < 90_000, `${accepted} of the flood came before it`);
     await waitFor('the whole flood', () => gateway.snapshot().records.accepted === 100_000, 30_000);

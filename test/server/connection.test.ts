@@ -2,27 +2,21 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { Device, IDENTIFY } from '../support/device.ts';
-import { type Env, type Gateway, startGateway } from '../support/gateway.ts';
+import { Device, IDENTIFY, readings } from '../support/device.ts';
+import { type Gateway, gatewayFor, startGateway } from '../support/gateway.ts';
 import { waitFor } from '../support/wait.ts';
-
-async function gatewayFor(t: TestContext, env?: Env): Promise<Gateway> {
-  const gateway = await startGateway(env);
-  t.after(() => gateway.stop());
-  return gateway;
-}
+import { assertAlive, assertBalance } from './stage.ts';
 
 const METRICS = '{"type":"metrics","data":{"a":1}}\n';
 
 /** Waits until the gateway has accepted so many records. The balance of lines has to hold all the time. */
 async function accepted(gateway: Gateway, records: number): Promise<void> {
   await waitFor(`${records} records, ${gateway.snapshot().records.accepted} so far`, () => {
-    const { lines, records: counts } = gateway.snapshot();
-    assert.equal(lines.received, lines.accepted + lines.refusedLines + lines.waiting);
-    assert.ok(lines.waiting >= 0);
-    return counts.accepted >= records;
+    const snapshot = gateway.snapshot();
+    assertBalance(snapshot);
+    return snapshot.records.accepted >= records;
   });
   assert.equal(gateway.snapshot().records.accepted, records);
 }
@@ -52,11 +46,8 @@ describe('lines', () => {
     const gateway = await gatewayFor(t, { TCP_JOB_QUEUE_SIZE: '3', TCP_WORKER_COUNT: '7' });
     const device = await Device.identified(gateway.port);
     // seq has to rise, so a line out of order would be refused.
-    const count = 5000;
-    device.sendMessages(
-      ...Array.from({ length: count }, (_, seq) => ({ type: 'metrics', seq, data: { a: 1 } })),
-    );
-    await accepted(gateway, count);
+    device.sendMessages(...readings(5000));
+    await accepted(gateway, 5000);
     assert.equal(gateway.snapshot().lines.refusedLines, 0);
     assert.equal(gateway.snapshot().connections.paused, 0);
   });
@@ -86,23 +77,28 @@ describe('a half-close', () => {
     assert.equal(gateway.snapshot().records.accepted, count);
   });
 
-  it('after a line without line feed makes that line count', async (t) => {
-    const gateway = await gatewayFor(t);
-    const device = await Device.identified(gateway.port);
-    device.send(METRICS + METRICS.trim());
-    device.halfClose();
-    assert.deepEqual(await device.rest(), []);
-    assert.equal(gateway.snapshot().records.accepted, 2);
-  });
-
-  it('in the middle of a line makes no record of that line', async (t) => {
-    const gateway = await gatewayFor(t);
-    const device = await Device.identified(gateway.port);
-    device.send(METRICS + METRICS.slice(0, 20));
-    device.halfClose();
-    assert.deepEqual(await device.restCodes(), ['invalid_json']);
-    assert.equal(gateway.snapshot().records.accepted, 1);
-  });
+  for (const { name, last, codes, records } of [
+    {
+      name: 'after a line without line feed makes that line count',
+      last: METRICS.trim(),
+      codes: [],
+      records: 2,
+    },
+    {
+      name: 'in the middle of a line makes no record of that line',
+      last: METRICS.slice(0, 20),
+      codes: ['invalid_json'],
+      records: 1,
+    },
+  ])
+    it(name, async (t) => {
+      const gateway = await gatewayFor(t);
+      const device = await Device.identified(gateway.port);
+      device.send(METRICS + last);
+      device.halfClose();
+      assert.deepEqual(await device.restCodes(), codes);
+      assert.equal(gateway.snapshot().records.accepted, records);
+    });
 
   it('without further lines ends the connection, before and after identify', async (t) => {
     const gateway = await gatewayFor(t);
@@ -227,8 +223,7 @@ describe('stop()', () => {
   it('is complete at once if nothing waits', async () => {
     const gateway = await startGateway({ SHUTDOWN_TIMEOUT: '1h' });
     const device = await Device.identified(gateway.port);
-    device.send('{"type":"keepalive"}\n');
-    await device.read();
+    await assertAlive(device);
     device.socket.on('end', () => device.halfClose());
     assert.deepEqual(await gateway.stop(), { complete: true, unconfirmed: 0 });
   });

@@ -3,12 +3,11 @@ import assert from 'node:assert/strict';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { it } from 'node:test';
 import { Device, IDENTIFY } from '../support/device.ts';
-import { startGateway } from '../support/gateway.ts';
+import { gatewayFor } from '../support/gateway.ts';
 import { RUBBISH } from './rubbish.ts';
 
 it('a device that sends only rubbish never holds up the event loop for a second', async (t) => {
-  const gateway = await startGateway();
-  t.after(() => gateway.stop());
+  const gateway = await gatewayFor(t);
   for (const text of RUBBISH) {
     const bad = await Device.connect(gateway.port);
     const lag = monitorEventLoopDelay({ resolution: 5 });

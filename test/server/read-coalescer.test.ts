@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { ReadCoalescer, type ReadWindow } from '../../src/server/read-coalescer.ts';
 import { Device } from '../support/device.ts';
-import { startGateway } from '../support/gateway.ts';
+import { gatewayFor } from '../support/gateway.ts';
 import { waitFor } from '../support/wait.ts';
 
 const LINE = 170;
@@ -153,8 +153,7 @@ test('while a full batch waits for an earlier one there is no pause, and the nex
 });
 
 test('there is no pause while records go through the spool, where each batch waits for the answer to the one before', async (t) => {
-  const gateway = await startGateway();
-  t.after(() => gateway.stop());
+  const gateway = await gatewayFor(t);
   const devices = await Promise.all(Array.from({ length: 40 }, () => Device.identified(gateway.port)));
   const startMs = performance.now();
   let sent = 0;

@@ -1,9 +1,13 @@
-// A TcpServer behind a real port, with a sink that the test provides in place of queue and workers.
+// A TcpServer behind a real port, with a sink that the test provides in place of queue and workers. And checks that
+// several tests of the server make.
+import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
+import type { Snapshot } from '../../src/admin/snapshot.ts';
 import type { JobSink } from '../../src/queue/job.ts';
 import { Acceptor } from '../../src/server/acceptor.ts';
 import { TcpServer } from '../../src/server/tcp-server.ts';
+import type { Device } from '../support/device.ts';
 
 export const CONNECTION = {
   maxLineBytes: 65_536,
@@ -20,6 +24,17 @@ const log = pino({ level: 'silent' });
 export function sinkOf(offer: JobSink['offer'], others: Partial<JobSink> = {}): JobSink {
   const stats = { depth: 0, capacity: 0, bytes: 0, capacityBytes: 0 };
   return { offer, awaitRoom: () => {}, forget: () => {}, stats, ...others };
+}
+
+export function assertBalance({ lines }: Snapshot): void {
+  assert.equal(lines.received, lines.accepted + lines.refusedLines + lines.waiting);
+  assert.ok(lines.waiting >= 0);
+}
+
+/** Fails if the connection no longer answers. */
+export async function assertAlive(device: Device): Promise<void> {
+  device.send('{"type":"keepalive"}\n');
+  assert.equal((await device.read()).status, 'alive');
 }
 
 /** A server that the test connects sockets to. Its timers run. */

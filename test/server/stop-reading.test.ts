@@ -1,13 +1,13 @@
 // After the stop has begun, devices cannot prolong it.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { TcpServer } from '../../src/server/tcp-server.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
+import { temporaryDirectory } from '../support/directory.ts';
+import { type Gateway, gatewayFor } from '../support/gateway.ts';
 import { silentBroker } from '../support/silent-broker.ts';
 import { waitFor } from '../support/wait.ts';
 import { sinkOf, startServer } from './stage.ts';
@@ -104,7 +104,7 @@ describe('after the stop has begun', () => {
 
   it('a device that begins to read its replies adds no further lines', async (t) => {
     const broker = await silentBroker(t, { partitions: 3 });
-    const gateway = await startGateway({
+    const gateway = await gatewayFor(t, {
       KAFKA_BROKERS: broker.bootstrap,
       KAFKA_TOPIC_DEAD_LETTERS: '',
       KAFKA_NUM_PARTITIONS: '3',
@@ -112,7 +112,6 @@ describe('after the stop has begun', () => {
       TCP_JOB_QUEUE_SIZE: '10',
       KAFKA_REQUEST_TIMEOUT: '60s',
     });
-    t.after(() => gateway.stop());
     const slow = await Device.connect(gateway.port, { reads: false });
     t.after(() => slow.destroy());
     slow.send(IDENTIFY);
@@ -137,16 +136,14 @@ describe('after the stop has begun', () => {
   });
 
   it('lines that neither Kafka nor the disk takes are counted exactly, wherever they wait', async (t) => {
-    const spool = mkdtempSync(join(tmpdir(), 'sluice-stop-'));
-    t.after(() => rmSync(spool, { recursive: true, force: true }));
-    const gateway = await startGateway({
+    const spool = temporaryDirectory(t);
+    const gateway = await gatewayFor(t, {
       SPOOL_DIR: spool,
       SHUTDOWN_TIMEOUT: '500ms',
       KAFKA_BUFFER_BYTES: '4MiB',
       KAFKA_COMPRESSION: 'none',
       TCP_JOB_QUEUE_SIZE: '10',
     });
-    t.after(() => gateway.stop());
     // A file in the place of the log's directory: the spool cannot take anything.
     writeFileSync(join(spool, 'weather.metrics.raw~unplaced'), '');
     const device = await Device.identified(gateway.port);

@@ -5,6 +5,10 @@ import { DEADLINE_MS } from './wait.ts';
 
 export const IDENTIFY = '{"type":"identify","zipcode":"90210","city":"Beverly Hills"}\n';
 
+/** Messages with the seqs from 0, and one reading each. */
+export const readings = (count: number): object[] =>
+  Array.from({ length: count }, (_, seq) => ({ type: 'metrics', seq, data: { a: 1 } }));
+
 export interface DeviceOptions {
   /** Source address, such as 127.0.0.2. */
   readonly localAddress?: string;

@@ -1,5 +1,7 @@
 // The built gateway as a process of its own, so that it can be killed, with its figures looked at from outside.
+import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
+import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../scripts/kafka/ports.ts';
 import { spawnGateway } from '../../scripts/lib/gateway-child.ts';
@@ -191,6 +193,17 @@ export class GatewayProcess {
     if (received !== lines + refusedLines + waiting || waiting < 0)
       this.imbalances.push(`lines: ${JSON.stringify(sample.lines)}`);
   }
+}
+
+/** A gateway that runs until the test ends. The test fails if a sample of the figures did not balance. */
+export async function runGateway(t: TestContext, directory: string, env: Env): Promise<GatewayProcess> {
+  const gateway = await GatewayProcess.reserve(directory, env);
+  t.after(async () => {
+    await gateway.close();
+    assert.deepEqual(gateway.imbalances, []);
+  });
+  await gateway.start();
+  return gateway;
 }
 
 function parseLine(line: string): LogLine {

@@ -4,6 +4,7 @@ import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { type Addresses, createApp, type SingleProcessApp } from '../../src/app.ts';
@@ -47,7 +48,14 @@ export function testSettings(env: Env = {}): Settings {
   return loaded.settings;
 }
 
-/** Its caller stops it, in a `finally` or `t.after`. */
+/** A gateway that is stopped after the test. */
+export async function gatewayFor(t: TestContext, env?: Env): Promise<Gateway> {
+  const gateway = await startGateway(env);
+  t.after(() => gateway.stop());
+  return gateway;
+}
+
+/** The caller has to stop the gateway. */
 export async function startGateway(env: Env = {}): Promise<Gateway> {
   const lines: LogLine[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as LogLine) });
@@ -63,12 +71,5 @@ export async function startGateway(env: Env = {}): Promise<Gateway> {
     stopped ??= app.stop().finally(() => ownSpool && rm(ownSpool, { recursive: true, force: true }));
     return stopped;
   };
-  return {
-    app,
-    addresses,
-    port: addresses.tcp.port,
-    log: lines,
-    snapshot: () => app.snapshot(),
-    stop,
-  };
+  return { app, addresses, port: addresses.tcp.port, log: lines, snapshot: () => app.snapshot(), stop };
 }

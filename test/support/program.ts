@@ -14,6 +14,8 @@ export interface ProgramOutput {
 
 export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** Working directory, by default the one for temporary files. */
+  readonly cwd?: string;
   /** Called with everything printed so far, whenever it grows. */
   readonly onOutput?: (text: string, child: ChildProcess) => void;
 }
@@ -22,10 +24,10 @@ export interface ProgramOptions {
 export async function runProgram(
   file: string,
   args: readonly string[],
-  { env = {}, onOutput }: ProgramOptions = {},
+  { env = {}, cwd = tmpdir(), onOutput }: ProgramOptions = {},
 ): Promise<ProgramOutput> {
   const child = spawn(process.execPath, [fileURLToPath(new URL(file, DIST)), ...args], {
-    cwd: tmpdir(),
+    cwd,
     env: { PATH: process.env.PATH ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: TIMEOUT_MS,

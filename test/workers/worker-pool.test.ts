@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Session } from '../../src/queue/job.ts';
 import { JobQueue } from '../../src/queue/job-queue.ts';
@@ -61,114 +61,112 @@ function start(options: { count?: number; awaitConfirmation?: boolean } = {}) {
 const metrics = (session: NotingSession, seq: number) =>
   session.job(`{"type":"metrics","seq":${seq},"data":{"a":1}}`);
 
-describe('WorkerPool', () => {
-  for (const awaitConfirmation of [false, true]) {
-    it(`handles every job once, each connection’s in order (awaitConfirmation ${awaitConfirmation})`, async () => {
-      const { queue, sink, pool } = start({ count: 8, awaitConfirmation });
-      const sessions = Array.from({ length: 20 }, () => new NotingSession());
-      pool.start();
-      assert.equal(pool.count, 8);
-      for (let seq = 0; seq < 500; seq++) {
-        for (const session of sessions) assert.ok(queue.offer(metrics(session, seq)));
-        if (seq % 50 === 0) await nextTurn();
-      }
-      queue.close();
-      await pool.finished();
-      assert.equal(sink.appended.length, 20 * 500);
-      // seq has to rise, so a line out of order would be refused.
-      for (const session of sessions) {
-        assert.deepEqual([session.accepted, session.finished, session.refused.length], [500, 500, 0]);
-      }
-    });
-  }
-
-  it('takes no job while there is no room for records, and goes on when there is', async () => {
-    const { queue, sink, pool } = start();
-    const session = new NotingSession();
-    sink.roomLeft = 0;
+for (const awaitConfirmation of [false, true]) {
+  it(`handles every job once, each connection’s in order (awaitConfirmation ${awaitConfirmation})`, async () => {
+    const { queue, sink, pool } = start({ count: 8, awaitConfirmation });
+    const sessions = Array.from({ length: 20 }, () => new NotingSession());
     pool.start();
-    for (let seq = 0; seq < 10; seq++) queue.offer(metrics(session, seq));
-    await nextTurn();
-    assert.deepEqual([sink.appended.length, queue.stats.depth], [0, 10]);
-    sink.giveRoom(4);
-    await waitFor('four records', () => sink.appended.length === 4);
-    await nextTurn();
-    assert.deepEqual([sink.appended.length, queue.stats.depth], [4, 6]);
-    sink.giveRoom(100);
+    assert.equal(pool.count, 8);
+    for (let seq = 0; seq < 500; seq++) {
+      for (const session of sessions) assert.ok(queue.offer(metrics(session, seq)));
+      if (seq % 50 === 0) await nextTurn();
+    }
     queue.close();
     await pool.finished();
-    assert.equal(session.accepted, 10);
-  });
-
-  it('with awaitConfirmation takes one slice for each worker until its records are confirmed', async () => {
-    const { queue, sink, pool } = start({ count: 3, awaitConfirmation: true });
-    const session = new NotingSession();
-    sink.confirming = false;
-    pool.start();
-    for (let seq = 0; seq < 1000; seq++) queue.offer(metrics(session, seq));
-    await waitFor('three slices', () => sink.appended.length === 3 * 64);
-    await nextTurn();
-    assert.equal(sink.appended.length, 3 * 64);
-    sink.confirm();
-    await waitFor('three more', () => sink.appended.length === 6 * 64);
-    sink.confirming = true;
-    sink.confirm();
-    queue.close();
-    await pool.finished();
-    assert.equal(session.accepted, 1000);
-  });
-
-  it('gives the event loop a turn between slices, which are smaller if lines are long', async () => {
-    for (const { padding, most } of [
-      { padding: 0, most: 1000 },
-      { padding: 900, most: 300 },
-    ]) {
-      const { queue, sink, pool } = start({ count: 8 });
-      const session = new NotingSession();
-      for (let seq = 0; seq < 5000; seq++) {
-        const line = `{"type":"metrics","seq":${seq},"data":{"a":"${'x'.repeat(padding)}"}}`;
-        queue.offer(session.job(line));
-      }
-      pool.start();
-      let before = 0;
-      while (sink.appended.length < 5000) {
-        await nextTurn();
-        const taken = sink.appended.length - before;
-        // Each worker may begin with a slice.
-        assert.ok(taken <= 8 * most, `${taken} in one turn`);
-        before = sink.appended.length;
-      }
-      queue.close();
-      await pool.finished();
+    assert.equal(sink.appended.length, 20 * 500);
+    // seq has to rise, so a line out of order would be refused.
+    for (const session of sessions) {
+      assert.deepEqual([session.accepted, session.finished, session.refused.length], [500, 500, 0]);
     }
   });
+}
 
-  it('takes the lines that connections hold after the queue is closed, before it finishes', async () => {
-    const queue = new JobQueue({ capacity: 2, capacityBytes: 1e9 });
-    const sink = new ControlledSink();
-    const pool = new WorkerPool(queue, sink, { count: 2, awaitConfirmation: false });
+it('takes no job while there is no room for records, and goes on when there is', async () => {
+  const { queue, sink, pool } = start();
+  const session = new NotingSession();
+  sink.roomLeft = 0;
+  pool.start();
+  for (let seq = 0; seq < 10; seq++) queue.offer(metrics(session, seq));
+  await nextTurn();
+  assert.deepEqual([sink.appended.length, queue.stats.depth], [0, 10]);
+  sink.giveRoom(4);
+  await waitFor('four records', () => sink.appended.length === 4);
+  await nextTurn();
+  assert.deepEqual([sink.appended.length, queue.stats.depth], [4, 6]);
+  sink.giveRoom(100);
+  queue.close();
+  await pool.finished();
+  assert.equal(session.accepted, 10);
+});
+
+it('with awaitConfirmation takes one slice for each worker until its records are confirmed', async () => {
+  const { queue, sink, pool } = start({ count: 3, awaitConfirmation: true });
+  const session = new NotingSession();
+  sink.confirming = false;
+  pool.start();
+  for (let seq = 0; seq < 1000; seq++) queue.offer(metrics(session, seq));
+  await waitFor('three slices', () => sink.appended.length === 3 * 64);
+  await nextTurn();
+  assert.equal(sink.appended.length, 3 * 64);
+  sink.confirm();
+  await waitFor('three more', () => sink.appended.length === 6 * 64);
+  sink.confirming = true;
+  sink.confirm();
+  queue.close();
+  await pool.finished();
+  assert.equal(session.accepted, 1000);
+});
+
+it('gives the event loop a turn between slices, which are smaller if lines are long', async () => {
+  for (const { padding, most } of [
+    { padding: 0, most: 1000 },
+    { padding: 900, most: 300 },
+  ]) {
+    const { queue, sink, pool } = start({ count: 8 });
     const session = new NotingSession();
-    let seq = 0;
-    const push = () => {
-      while (seq < 50 && queue.offer(metrics(session, seq))) seq++;
-      if (seq < 50) queue.awaitRoom(session);
-    };
-    session.whenRoom = push;
-    push();
+    for (let seq = 0; seq < 5000; seq++) {
+      const line = `{"type":"metrics","seq":${seq},"data":{"a":"${'x'.repeat(padding)}"}}`;
+      queue.offer(session.job(line));
+    }
     pool.start();
+    let before = 0;
+    while (sink.appended.length < 5000) {
+      await nextTurn();
+      const taken = sink.appended.length - before;
+      // Each worker may begin with a slice.
+      assert.ok(taken <= 8 * most, `${taken} in one turn`);
+      before = sink.appended.length;
+    }
     queue.close();
     await pool.finished();
-    assert.equal(sink.appended.length, 50);
-  });
+  }
+});
 
-  it('ends if the buffer for records is closed, although jobs are left', async () => {
-    const { queue, sink, pool } = start();
-    sink.roomLeft = 0;
-    pool.start();
-    queue.offer(metrics(new NotingSession(), 0));
-    queue.close();
-    sink.close();
-    await pool.finished();
-    assert.deepEqual([sink.appended.length, queue.stats.depth], [0, 1]);
-  });
+it('takes the lines that connections hold after the queue is closed, before it finishes', async () => {
+  const queue = new JobQueue({ capacity: 2, capacityBytes: 1e9 });
+  const sink = new ControlledSink();
+  const pool = new WorkerPool(queue, sink, { count: 2, awaitConfirmation: false });
+  const session = new NotingSession();
+  let seq = 0;
+  const push = () => {
+    while (seq < 50 && queue.offer(metrics(session, seq))) seq++;
+    if (seq < 50) queue.awaitRoom(session);
+  };
+  session.whenRoom = push;
+  push();
+  pool.start();
+  queue.close();
+  await pool.finished();
+  assert.equal(sink.appended.length, 50);
+});
+
+it('ends if the buffer for records is closed, although jobs are left', async () => {
+  const { queue, sink, pool } = start();
+  sink.roomLeft = 0;
+  pool.start();
+  queue.offer(metrics(new NotingSession(), 0));
+  queue.close();
+  sink.close();
+  await pool.finished();
+  assert.deepEqual([sink.appended.length, queue.stats.depth], [0, 1]);
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { beforeEach, describe, it } from 'node:test';
+import { beforeEach, it } from 'node:test';
 import { createCodec } from '../../src/kafka/batches/compression.ts';
 import { RecordBatchWriter } from '../../src/kafka/batches/record-batch.ts';
 import { unpack } from '../../src/kafka/batches/split-batch.ts';
@@ -72,155 +72,153 @@ function varint(bytes: Buffer, from: number): [value: number, next: number] {
 const FAST = '{"type":"metrics","data":{"t":1.50, "s":"x"}}';
 const SLOW = '{"data":{"t":1.50, "s":"x"},"type":"metrics"}';
 
-describe('Worker', () => {
-  let sink: BatchSink;
-  let worker: Worker;
-  let session: NotingSession;
-  beforeEach(() => {
-    sink = new BatchSink();
-    worker = new Worker(sink);
-    session = new NotingSession();
+let sink: BatchSink;
+let worker: Worker;
+let session: NotingSession;
+beforeEach(() => {
+  sink = new BatchSink();
+  worker = new Worker(sink);
+  session = new NotingSession();
+});
+
+const head = `{"connection_id":"${CONNECTION_ID}","zipcode":"90210","city":"Beverly Hills","received_at":"2026-11-21T08:00:00.123Z"`;
+const one = async () => {
+  const [record, ...more] = await sink.records();
+  assert.ok(record && more.length === 0);
+  return record;
+};
+
+for (const [way, line] of [
+  ['short cut', FAST],
+  ['complete decoder', SLOW],
+] as const) {
+  const withSeq = line.replace('"type":"metrics"', '"type":"metrics","seq":9007199254740');
+
+  it(`writes the record of the contract (${way})`, async () => {
+    assert.equal(worker.handle(session.job(line)), TICKET);
+    assert.deepEqual(await one(), {
+      key: '90210',
+      value: `${head},"data":{"t":1.50,"s":"x"}}`,
+      timestamp: RECEIVED_AT_MS,
+      seq: -1,
+      confirms: true,
+    });
+    assert.deepEqual([session.accepted, session.finished, session.expected], [1, 1, -1]);
   });
 
-  const head = `{"connection_id":"${CONNECTION_ID}","zipcode":"90210","city":"Beverly Hills","received_at":"2026-11-21T08:00:00.123Z"`;
-  const one = async () => {
-    const [record, ...more] = await sink.records();
-    assert.ok(record && more.length === 0);
-    return record;
-  };
+  it(`writes device_id and seq before data (${way})`, async () => {
+    session = new NotingSession({ deviceId: 'dev.1' });
+    worker.handle(session.job(withSeq));
+    assert.equal(
+      (await one()).value,
+      `${head},"device_id":"dev.1","seq":9007199254740,"data":{"t":1.50,"s":"x"}}`,
+    );
+    assert.deepEqual([session.expected, session.lastSeq], [9_007_199_254_740, 9_007_199_254_740]);
+  });
 
-  for (const [way, line] of [
-    ['short cut', FAST],
-    ['complete decoder', SLOW],
-  ] as const) {
-    const withSeq = line.replace('"type":"metrics"', '"type":"metrics","seq":9007199254740');
+  it(`writes device_id without seq, and seq without device_id (${way})`, async () => {
+    worker.handle(session.job(withSeq));
+    worker.handle(new NotingSession({ deviceId: 'd' }).job(line));
+    const [first, second] = await sink.records();
+    assert.equal(first?.value, `${head},"seq":9007199254740,"data":{"t":1.50,"s":"x"}}`);
+    assert.equal(second?.value, `${head},"device_id":"d","data":{"t":1.50,"s":"x"}}`);
+  });
+}
 
-    it(`writes the record of the contract (${way})`, async () => {
-      assert.equal(worker.handle(session.job(line)), TICKET);
-      assert.deepEqual(await one(), {
-        key: '90210',
-        value: `${head},"data":{"t":1.50,"s":"x"}}`,
-        timestamp: RECEIVED_AT_MS,
-        seq: -1,
-        confirms: true,
-      });
-      assert.deepEqual([session.accepted, session.finished, session.expected], [1, 1, -1]);
-    });
+it('writes the largest seq in full', async () => {
+  worker.handle(session.job('{"type":"metrics","seq":9007199254740991,"data":{"a":1}}'));
+  assert.match((await one()).value, /,"seq":9007199254740991,"data":\{"a":1\}\}$/);
+});
 
-    it(`writes device_id and seq before data (${way})`, async () => {
-      session = new NotingSession({ deviceId: 'dev.1' });
-      worker.handle(session.job(withSeq));
-      assert.equal(
-        (await one()).value,
-        `${head},"device_id":"dev.1","seq":9007199254740,"data":{"t":1.50,"s":"x"}}`,
-      );
-      assert.deepEqual([session.expected, session.lastSeq], [9_007_199_254_740, 9_007_199_254_740]);
-    });
+it('escapes a city so that it stays one string of the record', async () => {
+  const city = 'Quote " Backslash \\ ","data":{"x":1},"y":"東京🌧\u2028';
+  session = new NotingSession({ city });
+  worker.handle(session.job(FAST));
+  const value = JSON.parse((await one()).value) as Record<string, unknown>;
+  assert.deepEqual(Object.keys(value), ['connection_id', 'zipcode', 'city', 'received_at', 'data']);
+  assert.equal(value.city, city);
+});
 
-    it(`writes device_id without seq, and seq without device_id (${way})`, async () => {
-      worker.handle(session.job(withSeq));
-      worker.handle(new NotingSession({ deviceId: 'd' }).job(line));
-      const [first, second] = await sink.records();
-      assert.equal(first?.value, `${head},"seq":9007199254740,"data":{"t":1.50,"s":"x"}}`);
-      assert.equal(second?.value, `${head},"device_id":"d","data":{"t":1.50,"s":"x"}}`);
-    });
+it('puts no field of a line beside data into the record', async () => {
+  const smuggled = '"zipcode":"1","connection_id":"x","received_at":"1970","device_id":"y"';
+  worker.handle(session.job(`{"type":"metrics",${smuggled},"data":{${smuggled}}}`));
+  assert.equal((await one()).value, `${head},"data":{${smuggled}}}`);
+});
+
+it('turns a batch into records in order, and the last one confirms the message', async () => {
+  worker.handle(session.job('{"type":"metrics","seq":5,"data":[{"a":1},"a=2",{"a": 3}]}'));
+  assert.deepEqual(
+    (await sink.records()).map(({ value, seq, confirms }) => [value.slice(head.length), seq, confirms]),
+    [
+      [',"seq":5,"data":{"a":1}}', 5, false],
+      [',"seq":5,"data":{"a":2}}', 5, false],
+      [',"seq":5,"data":{"a":3}}', 5, true],
+    ],
+  );
+  assert.deepEqual([session.accepted, session.expected], [1, 5]);
+});
+
+it('takes no reading of a batch if one is wrong', async () => {
+  worker.handle(session.job('{"type":"metrics","seq":5,"data":[{"a":1},{"a":[]},{"a":3}]}'));
+  assert.deepEqual(await sink.records(), []);
+  assert.deepEqual(
+    session.refused.map(({ code, seq }) => [code, seq]),
+    [['invalid_message', 5]],
+  );
+  assert.deepEqual([session.accepted, session.finished, session.lastSeq], [0, 1, -1]);
+});
+
+it('refuses a seq that does not rise above the last accepted one', async () => {
+  const send = (seq: number, data = '{"a":1}') =>
+    worker.handle(session.job(`{"type":"metrics","seq":${seq},"data":${data}}`));
+  send(0);
+  send(0);
+  send(5);
+  send(4, '[{"a":1}]');
+  send(9, '[]');
+  send(6);
+  assert.deepEqual(
+    (await sink.records()).map(({ seq }) => seq),
+    [0, 5, 6],
+  );
+  assert.deepEqual(
+    session.refused.map(({ code, seq }) => [code, seq]),
+    [
+      ['invalid_message', 0],
+      ['invalid_message', 4],
+      ['invalid_message', 9],
+    ],
+  );
+  assert.match(session.refused[0]?.message ?? '', /'seq'/);
+});
+
+it('takes a reading of the largest size and refuses one byte more, alone or in a batch', async () => {
+  const data = (count: number) => `{"a":"${'x'.repeat(count)}"}`;
+  sink.maxReadingBytes = data(100).length;
+  for (const wrap of [(text: string) => text, (text: string) => `[{"b":1},${text}]`]) {
+    worker.handle(session.job(`{"type":"metrics","data":${wrap(data(100))}}`));
+    worker.handle(session.job(`{"type":"metrics","data":${wrap(data(101))}}`));
   }
+  assert.equal((await sink.records()).length, 3);
+  assert.deepEqual(
+    session.refused.map(({ code }) => code),
+    ['record_too_large', 'record_too_large'],
+  );
+});
 
-  it('writes the largest seq in full', async () => {
-    worker.handle(session.job('{"type":"metrics","seq":9007199254740991,"data":{"a":1}}'));
-    assert.match((await one()).value, /,"seq":9007199254740991,"data":\{"a":1\}\}$/);
-  });
+it('measures a reading without its white space', async () => {
+  sink.maxReadingBytes = '{"a":1}'.length;
+  worker.handle(session.job('{"type":"metrics","data":{ "a" : 1 }}'));
+  assert.equal((await sink.records()).length, 1);
+});
 
-  it('escapes a city so that it stays one string of the record', async () => {
-    const city = 'Quote " Backslash \\ ","data":{"x":1},"y":"東京🌧\u2028';
-    session = new NotingSession({ city });
-    worker.handle(session.job(FAST));
-    const value = JSON.parse((await one()).value) as Record<string, unknown>;
-    assert.deepEqual(Object.keys(value), ['connection_id', 'zipcode', 'city', 'received_at', 'data']);
-    assert.equal(value.city, city);
-  });
-
-  it('puts no field of a line beside data into the record', async () => {
-    const smuggled = '"zipcode":"1","connection_id":"x","received_at":"1970","device_id":"y"';
-    worker.handle(session.job(`{"type":"metrics",${smuggled},"data":{${smuggled}}}`));
-    assert.equal((await one()).value, `${head},"data":{${smuggled}}}`);
-  });
-
-  it('turns a batch into records in order, and the last one confirms the message', async () => {
-    worker.handle(session.job('{"type":"metrics","seq":5,"data":[{"a":1},"a=2",{"a": 3}]}'));
-    assert.deepEqual(
-      (await sink.records()).map(({ value, seq, confirms }) => [value.slice(head.length), seq, confirms]),
-      [
-        [',"seq":5,"data":{"a":1}}', 5, false],
-        [',"seq":5,"data":{"a":2}}', 5, false],
-        [',"seq":5,"data":{"a":3}}', 5, true],
-      ],
-    );
-    assert.deepEqual([session.accepted, session.expected], [1, 5]);
-  });
-
-  it('takes no reading of a batch if one is wrong', async () => {
-    worker.handle(session.job('{"type":"metrics","seq":5,"data":[{"a":1},{"a":[]},{"a":3}]}'));
-    assert.deepEqual(await sink.records(), []);
-    assert.deepEqual(
-      session.refused.map(({ code, seq }) => [code, seq]),
-      [['invalid_message', 5]],
-    );
-    assert.deepEqual([session.accepted, session.finished, session.lastSeq], [0, 1, -1]);
-  });
-
-  it('refuses a seq that does not rise above the last accepted one', async () => {
-    const send = (seq: number, data = '{"a":1}') =>
-      worker.handle(session.job(`{"type":"metrics","seq":${seq},"data":${data}}`));
-    send(0);
-    send(0);
-    send(5);
-    send(4, '[{"a":1}]');
-    send(9, '[]');
-    send(6);
-    assert.deepEqual(
-      (await sink.records()).map(({ seq }) => seq),
-      [0, 5, 6],
-    );
-    assert.deepEqual(
-      session.refused.map(({ code, seq }) => [code, seq]),
-      [
-        ['invalid_message', 0],
-        ['invalid_message', 4],
-        ['invalid_message', 9],
-      ],
-    );
-    assert.match(session.refused[0]?.message ?? '', /'seq'/);
-  });
-
-  it('takes a reading of the largest size and refuses one byte more, alone or in a batch', async () => {
-    const data = (count: number) => `{"a":"${'x'.repeat(count)}"}`;
-    sink.maxReadingBytes = data(100).length;
-    for (const wrap of [(text: string) => text, (text: string) => `[{"b":1},${text}]`]) {
-      worker.handle(session.job(`{"type":"metrics","data":${wrap(data(100))}}`));
-      worker.handle(session.job(`{"type":"metrics","data":${wrap(data(101))}}`));
-    }
-    assert.equal((await sink.records()).length, 3);
-    assert.deepEqual(
-      session.refused.map(({ code }) => code),
-      ['record_too_large', 'record_too_large'],
-    );
-  });
-
-  it('measures a reading without its white space', async () => {
-    sink.maxReadingBytes = '{"a":1}'.length;
-    worker.handle(session.job('{"type":"metrics","data":{ "a" : 1 }}'));
-    assert.equal((await sink.records()).length, 1);
-  });
-
-  it('answers keepalives and a second identify', () => {
-    worker.handle(session.job('{"type":"keepalive"}'));
-    worker.handle(session.job('{"type":"identify","zipcode":"1","city":"x"}'));
-    worker.handle(session.job('nonsense'));
-    assert.deepEqual([session.alives, session.accepted, session.finished], [1, 1, 3]);
-    assert.deepEqual(
-      session.refused.map(({ code }) => code),
-      ['already_identified', 'invalid_json'],
-    );
-  });
+it('answers keepalives and a second identify', () => {
+  worker.handle(session.job('{"type":"keepalive"}'));
+  worker.handle(session.job('{"type":"identify","zipcode":"1","city":"x"}'));
+  worker.handle(session.job('nonsense'));
+  assert.deepEqual([session.alives, session.accepted, session.finished], [1, 1, 3]);
+  assert.deepEqual(
+    session.refused.map(({ code }) => code),
+    ['already_identified', 'invalid_json'],
+  );
 });
