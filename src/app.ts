@@ -1,7 +1,7 @@
 // Sluice as one process: the TCP port, the gateway behind it, the admin server, and the order of start and stop.
 // The same parts for several processes are in processes/.
 import type { AddressInfo } from 'node:net';
-import { type AdminServer, createAdminServer } from './admin/admin-server.ts';
+import { createAdminServer } from './admin/admin-server.ts';
 import type { Snapshot } from './admin/snapshot.ts';
 import type { Settings } from './config/settings.ts';
 import { createGateway, type StopResult } from './gateway/gateway.ts';
@@ -42,7 +42,7 @@ export function createApp(
     orphanedParts: orphanedPartsFor(0, { root: settings.SPOOL_DIR, processes: 1 }),
   });
   const snapshot = () => withAcceptor(gateway.snapshot(), acceptor);
-  const admin: AdminServer = createAdminServer(settings, { snapshot, log });
+  const admin = createAdminServer(settings, { snapshot, log });
 
   return {
     snapshot,

@@ -6,7 +6,6 @@ import { type AddressInfo, isIPv4, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { rateLimited } from '../log/rate-limited-log.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
-import type { OtherTopic } from './other-topics.ts';
 import { NotStartedError, type Snapshot } from './snapshot.ts';
 
 export const ADMIN_LIMITS = {
@@ -73,7 +72,10 @@ const ROUTES: Readonly<Record<string, Route>> = {
     reply: async (s) => readiness(await s()),
   },
   '/stats': { about: 'all figures as JSON', reply: async (s) => json(200, await s()) },
-  '/metrics': { about: 'all figures for Prometheus', reply: async (s) => metrics(await s()) },
+  '/metrics': {
+    about: 'all figures for Prometheus',
+    reply: async (s) => ({ status: 200, type: METRICS_CONTENT_TYPE, body: await renderMetrics(await s()) }),
+  },
 };
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
@@ -124,12 +126,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   }
 
   function replyTo(request: IncomingMessage): Reply | Promise<Reply> {
-    if (onLoopback && !isLocalName(request.headers.host, host)) {
+    if (onLoopback && !isLocalName(request.headers.host, host))
       return text(
         403,
         'this Host is not served here; use localhost, 127.0.0.1, [::1] or the value of HTTP_HOST',
       );
-    }
     const path = request.url?.split('?', 1)[0] ?? '';
     const route = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;
     if (route === undefined) return text(404, `no such page; there are ${Object.keys(ROUTES).join(' ')}`);
@@ -161,14 +162,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
 }
 
-function send(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { status, type, body, allow }: Reply,
-): void {
+function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+  const { status, type, body, allow } = reply;
   if (response.destroyed || response.headersSent) return;
-  // The body is never read, so its bytes would be taken for the next request.
-  if (hasBody(request)) response.shouldKeepAlive = false;
+  // The body of a request is never read, so its bytes would be taken for the next request.
+  const { 'transfer-encoding': encoding, 'content-length': length = '0' } = request.headers;
+  if (encoding !== undefined || length !== '0') response.shouldKeepAlive = false;
   response.writeHead(status, {
     'Content-Type': type,
     'Content-Length': Buffer.byteLength(body),
@@ -179,27 +178,16 @@ function send(
   response.end(body);
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
-}
-
 function readiness(snapshot: Snapshot): Reply {
   const { ready, reasons } = snapshot.readiness;
   // Devices are served all the same, so other topics do not change the status.
-  const otherTopics = snapshot.spool.otherTopics.flatMap(otherTopicText);
+  const otherTopics = snapshot.spool.otherTopics.flatMap(({ topic, records, problem }) =>
+    problem === null
+      ? []
+      : `${records} records of ${topic}, which KAFKA_TOPIC_METRICS no longer names, wait in the spool: ${problem}`,
+  );
   const waiting = otherTopics.length > 0 && { otherTopics };
   return ready ? json(200, { ready, ...waiting }) : json(503, { ready, reasons, ...waiting });
-}
-
-function otherTopicText({ topic, records, problem }: OtherTopic): string[] {
-  if (problem === null) return [];
-  return [
-    `${records} records of ${topic}, which KAFKA_TOPIC_METRICS no longer names, wait in the spool: ${problem}`,
-  ];
-}
-
-async function metrics(snapshot: Snapshot): Promise<Reply> {
-  return { status: 200, type: METRICS_CONTENT_TYPE, body: await renderMetrics(snapshot) };
 }
 
 function index(): string {

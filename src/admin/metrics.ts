@@ -80,18 +80,13 @@ function isHistogram(series: Series): series is HistogramValue {
 /** prom-client fills a histogram only by single observations, so its text is replaced. */
 function register(
   config: { name: string; help: string; registers: Registry[] },
-  value: HistogramValue,
+  { buckets, sum }: HistogramValue,
 ): void {
   const { name, help } = config;
-  const buckets = value.buckets.map(([le, count]) => ({
-    metricName: `${name}_bucket`,
-    labels: { le },
-    value: count,
-  }));
   const values = [
-    ...buckets,
-    { metricName: `${name}_sum`, labels: {}, value: value.sum },
-    { metricName: `${name}_count`, labels: {}, value: buckets.at(-1)?.value ?? 0 },
+    ...buckets.map(([le, value]) => ({ metricName: `${name}_bucket`, labels: { le }, value })),
+    { metricName: `${name}_sum`, labels: {}, value: sum },
+    { metricName: `${name}_count`, labels: {}, value: buckets.at(-1)?.[1] ?? 0 },
   ];
   Object.assign(new Histogram(config), {
     getForPromString: () => Promise.resolve({ name, help, type: 'histogram', values }),

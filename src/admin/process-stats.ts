@@ -30,17 +30,14 @@ export function startProcessStats(): ProcessStats {
       residentBytes: residentBytes(),
       // process.memoryUsage() would read /proc for the resident size too, and can throw.
       heapUsedBytes: getHeapStatistics().used_heap_size,
-      cpuSeconds: cpuSeconds(),
+      cpuSeconds: cpuSeconds(process.cpuUsage()),
       eventLoopLagP99Seconds: lag.percentile(0.99) / 1000,
     }),
     stop: () => clearInterval(timer),
   };
 }
 
-function cpuSeconds(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-}
+const cpuSeconds = ({ user, system }: NodeJS.CpuUsage) => (user + system) / 1e6;
 
 /** Gives the last value if `read` throws: rss() reads /proc, which fails with EMFILE when descriptors run out. */
 export function lastKnown(read: () => number): () => number {

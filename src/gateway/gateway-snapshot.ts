@@ -23,7 +23,6 @@ export interface SnapshotSources {
 export function takeSnapshot(sources: SnapshotSources): Snapshot {
   const { server, coalescer, sink, kafka } = sources;
   const { batcher, delivery, budget } = kafka;
-  const queue = sink.stats;
   const orphaned = kafka.orphans.records;
   const oldest = Math.min(batcher.oldestOpenMs ?? Infinity, delivery.oldestMs ?? Infinity);
   return {
@@ -32,13 +31,7 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
     uptimeSeconds: process.uptime(),
     readiness: readiness(sources),
     ...serverFigures(server, coalescer),
-    queue: {
-      depth: queue.depth,
-      capacity: queue.capacity,
-      bytes: queue.bytes,
-      capacityBytes: queue.capacityBytes,
-      workers: sources.workers(),
-    },
+    queue: { ...sink.stats, workers: sources.workers() },
     records: {
       accepted: batcher.accepted,
       recovered: kafka.recovered + orphaned.recovered,
@@ -126,17 +119,11 @@ export function serverFigures(
 
 /** Adds the figures of the port, which all processes share. */
 export function withAcceptor(snapshot: Snapshot, { options, counters }: Acceptor): Snapshot {
+  const { connections, lines } = snapshot;
   return {
     ...snapshot,
-    connections: {
-      ...snapshot.connections,
-      maximum: options.maxConnections,
-      accepted: counters.accepted,
-    },
-    lines: {
-      ...snapshot.lines,
-      refused: { ...snapshot.lines.refused, server_full: counters.refused },
-    },
+    connections: { ...connections, maximum: options.maxConnections, accepted: counters.accepted },
+    lines: { ...lines, refused: { ...lines.refused, server_full: counters.refused } },
   };
 }
 

@@ -77,9 +77,7 @@ export class ConnectionTable {
 
   /** Removes all connections of a crashed process. Returns their addresses. */
   removeAll(process: number): string[] {
-    const numbers = [...this.#entries]
-      .filter(([, entry]) => entry.process === process)
-      .map(([number]) => number);
-    return numbers.flatMap((number) => this.remove(number) ?? []);
+    const own = [...this.#entries].filter(([, entry]) => entry.process === process);
+    return own.flatMap(([number]) => this.remove(number) ?? []);
   }
 }

@@ -76,13 +76,10 @@ export function createPrimary(
   }
 
   async function snapshot(): Promise<Snapshot> {
-    const running = (await Promise.all(handles.map((handle) => handle.snapshot()))).flatMap(
-      (one) => one ?? [],
-    );
-    const all = [...running, ...ended];
-    const sum = all[0] === undefined ? undefined : sumOf([all[0], ...all.slice(1)]);
-    if (sum === undefined) throw new NotStartedError();
-    return withOwn(withAcceptor(sum, acceptor));
+    const running = await Promise.all(handles.map((handle) => handle.snapshot()));
+    const [first, ...others] = [...running.flatMap((one) => one ?? []), ...ended];
+    if (first === undefined) throw new NotStartedError();
+    return withOwn(withAcceptor(sumOf([first, ...others]), acceptor));
   }
 
   function withOwn(sum: Snapshot): Snapshot {

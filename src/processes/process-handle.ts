@@ -189,12 +189,8 @@ export class ProcessHandle {
       if (!this.#stopping && !isFirstStart) this.#crashed(signal ?? code, wasReady, failure?.message);
       else failed(failure ?? new ProcessStartError('a server process ended at its start', { exitCode: 1 }));
     });
-    this.tell({
-      type: 'start',
-      index: this.index,
-      settings: this.#settings,
-      orphanedParts: this.#orphanedParts(),
-    });
+    const orphanedParts = this.#orphanedParts();
+    this.tell({ type: 'start', index: this.index, settings: this.#settings, orphanedParts });
   }
 
   #on(report: Report): void {
@@ -214,9 +210,6 @@ export class ProcessHandle {
       case 'stopped':
         this.#result = report.result;
         break;
-      case 'started':
-      case 'failed':
-        break;
     }
   }
 
@@ -231,10 +224,8 @@ export class ProcessHandle {
     this.#events.crashed(this.#latest, served);
     this.#latest = undefined;
     this.#restartTimer = setTimeout(() => {
-      this.#fork(
-        () => this.#log.info({ process: this.index }, 'The server process is back'),
-        () => {},
-      );
+      const isBack = () => this.#log.info({ process: this.index }, 'The server process is back');
+      this.#fork(isBack, () => {});
     }, delayMs);
   }
 }

@@ -1,6 +1,5 @@
 // A server process from the inside: a gateway that gets its sockets and orders from the first process. It reads no
 // settings of its own and listens on no port.
-
 import type { Socket } from 'node:net';
 import type { Settings } from '../config/settings.ts';
 import { createGateway, type Gateway, type GatewayOptions, type StopResult } from '../gateway/gateway.ts';
@@ -12,13 +11,8 @@ import { machineMs, type Order, type Report } from './messages.ts';
  * Runs until the order `stop`, or until the first process is gone.
  * @param withLogger gets the logger, which needs the settings of the order `start`
  */
-export function runServerProcess({
-  version,
-  withLogger,
-}: {
-  version: string;
-  withLogger: (log: Logger) => void;
-}): void {
+export function runServerProcess(options: { version: string; withLogger: (log: Logger) => void }): void {
+  const { version, withLogger } = options;
   // A terminal's Ctrl-C and a service manager's SIGTERM reach every process. Only the first one acts on them.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => {});
   let running: ServerProcess | undefined;
@@ -101,8 +95,6 @@ class ServerProcess {
         break;
       case 'stop':
         this.#stop(machineMs() - order.givenAtMs);
-        break;
-      case 'start':
         break;
     }
   }

@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import type { Code } from './codes.ts';
 import { duplicateKey, type Member, members } from './json-text.ts';
-import { decodeReadings, hasControlCharacters, isAtMost } from './readings.ts';
+import { decodeReadings, isName } from './readings.ts';
 
 export interface Identify {
   readonly type: 'identify';
@@ -22,10 +22,6 @@ export interface Metrics {
   readonly readings: readonly string[];
 }
 
-export interface Keepalive {
-  readonly type: 'keepalive';
-}
-
 export interface Refusal {
   readonly type: 'refused';
   readonly code: Code;
@@ -34,7 +30,7 @@ export interface Refusal {
   readonly seq: number | undefined;
 }
 
-export type Decoded = Identify | Metrics | Keepalive | Refusal;
+export type Decoded = Identify | Metrics | { readonly type: 'keepalive' } | Refusal;
 
 const ZIPCODE = '1-16 of A-Z a-z 0-9 -';
 const CITY = '1-128 characters, no control characters';
@@ -43,12 +39,7 @@ const DEVICE_ID = '1-64 of A-Z a-z 0-9 . _ : -';
 const identifySchema = z.object({
   type: z.literal('identify'),
   zipcode: z.string(ZIPCODE).regex(/^[A-Za-z0-9-]{1,16}$/, ZIPCODE),
-  city: z
-    .string(CITY)
-    .refine(
-      (city) => city !== '' && isAtMost(city, 128) && !hasControlCharacters(city) && city.isWellFormed(),
-      CITY,
-    ),
+  city: z.string(CITY).refine((city) => isName(city, 128), CITY),
   device_id: z
     .string(DEVICE_ID)
     .regex(/^[A-Za-z0-9._:-]{1,64}$/, DEVICE_ID)
@@ -94,11 +85,8 @@ export function decodeLine(bytes: Uint8Array, start: number, end: number): Decod
   const message = messageSchema.safeParse(value);
   if (!message.success) {
     const issue = message.error.issues[0];
-    return refuse(
-      'invalid_message',
-      `field '${issue?.path.join('.') ?? ''}': ${issue?.message ?? 'invalid'}`,
-      seq,
-    );
+    const problem = `field '${issue?.path.join('.') ?? ''}': ${issue?.message ?? 'invalid'}`;
+    return refuse('invalid_message', problem, seq);
   }
   if (message.data.type !== 'metrics') return message.data;
   // 41.0 and 4.1e1 are parsed as 41, but only plain digits are a sequence number.

@@ -53,7 +53,7 @@ function decodeReading(raw: string): Reading {
 function decodeObject(raw: string): Reading {
   const list = members(raw);
   const twice = duplicateKey(list);
-  if (twice !== undefined) return refused(`field ${quoteName(twice)} of 'data' appears twice`);
+  if (twice !== undefined) return refusedField(twice, ' appears twice');
   return compose(list.map(({ key, raw: value }) => ({ name: key, value: scalarText(value) })));
 }
 
@@ -66,7 +66,7 @@ function decodePairs(text: string): Reading {
     if (equals < 0) return refused("field 'data': each part of the string is name=value");
     const name = pair.slice(0, equals).trim();
     const value = pair.slice(equals + 1).trim();
-    if (names.has(name)) return refused(`field ${quoteName(name)} of 'data' appears twice`);
+    if (names.has(name)) return refusedField(name, ' appears twice');
     names.add(name);
     fields.push({ name, value: scalarText(JSON_NUMBER.test(value) ? value : JSON.stringify(value)) });
   }
@@ -83,18 +83,13 @@ function compose(fields: readonly Field[]): Reading {
   if (fields.length === 0 || fields.length > READING_LIMITS.fields) {
     return refused(`field 'data': a reading holds 1-${READING_LIMITS.fields} fields`);
   }
+  const { nameLength, valueLength } = READING_LIMITS;
   let text = '';
   for (const { name, value } of fields) {
-    if (!isFieldName(name)) {
-      return refused(
-        `field ${quoteName(name)} of 'data': names have 1-${READING_LIMITS.nameLength} characters, no control characters`,
-      );
-    }
-    if (value === null) {
-      return refused(
-        `field ${quoteName(name)} of 'data': a number, boolean, null or string, up to ${READING_LIMITS.valueLength} characters`,
-      );
-    }
+    if (!isName(name, nameLength))
+      return refusedField(name, `: names have 1-${nameLength} characters, no control characters`);
+    if (value === null)
+      return refusedField(name, `: a number, boolean, null or string, up to ${valueLength} characters`);
     text += `${text === '' ? '{' : ','}${JSON.stringify(name)}:${value}`;
   }
   return { ok: true, text: `${text}}` };
@@ -109,25 +104,21 @@ function scalarText(raw: string): string | null {
   return raw;
 }
 
-function isFieldName(name: string): boolean {
-  return (
-    name !== '' && isAtMost(name, READING_LIMITS.nameLength) && !CONTROL.test(name) && name.isWellFormed()
-  );
+/** True for 1 to `characters` characters without control characters. */
+export function isName(text: string, characters: number): boolean {
+  return text !== '' && isAtMost(text, characters) && !CONTROL.test(text) && text.isWellFormed();
 }
 
 /** Characters are code points: an emoji counts as one although it has two UTF-16 units. */
-export function isAtMost(text: string, characters: number): boolean {
+function isAtMost(text: string, characters: number): boolean {
   if (text.length <= characters) return true;
   return text.length <= 2 * characters && [...text].length <= characters;
 }
 
-export function hasControlCharacters(text: string): boolean {
-  return CONTROL.test(text);
-}
-
 // The name goes back to the device in the error reply, so it is bounded.
-function quoteName(name: string): string {
-  return `'${name.length > 64 ? `${name.slice(0, 61)}...` : name}'`.toWellFormed();
+function refusedField(name: string, problem: string): Reading & { ok: false } {
+  const bounded = name.length > 64 ? `${name.slice(0, 61)}...` : name;
+  return refused(`field '${bounded.toWellFormed()}' of 'data'${problem}`);
 }
 
 function refused(problem: string): Reading & { ok: false } {

@@ -16,12 +16,7 @@ export class RecordFrame {
   readonly #timeAt: number;
   #timeMs = Number.NaN;
 
-  constructor(device: {
-    connectionId: string;
-    zipcode: string;
-    city: string;
-    deviceId: string | undefined;
-  }) {
+  constructor(device: { connectionId: string; zipcode: string; city: string; deviceId: string | undefined }) {
     const { connectionId, zipcode, city, deviceId } = device;
     this.connectionId = connectionId;
     this.zipcode = zipcode;

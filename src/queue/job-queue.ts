@@ -35,12 +35,8 @@ export class JobQueue implements JobSink {
   }
 
   get stats(): JobSinkStats {
-    return {
-      depth: this.#depth,
-      capacity: this.#options.capacity,
-      bytes: this.#bytes,
-      capacityBytes: this.#options.capacityBytes,
-    };
+    const { capacity, capacityBytes } = this.#options;
+    return { depth: this.#depth, capacity, bytes: this.#bytes, capacityBytes };
   }
 
   /** Sources that wait for room. */
@@ -139,15 +135,11 @@ export class JobQueue implements JobSink {
   }
 
   #grant(): void {
+    const { capacity, capacityBytes } = this.#options;
     this.#granting = true;
     let left = WAKE_SLICE;
     for (const source of this.#sources) {
-      if (
-        left-- === 0 ||
-        this.#depth === this.#options.capacity ||
-        this.#bytes >= this.#options.capacityBytes
-      )
-        break;
+      if (left-- === 0 || this.#depth === capacity || this.#bytes >= capacityBytes) break;
       this.#sources.delete(source);
       source.onRoom();
     }

@@ -155,12 +155,8 @@ export function acceptorOptions(
   const asked = settings.TCP_MAX_CONNECTIONS;
   const limit = openFilesLimit();
   const maxConnections = Math.min(asked, processes * connectionCap(asked, limit));
-  if (maxConnections < asked) {
-    log.warn(
-      { asked, maxConnections },
-      'TCP_MAX_CONNECTIONS lowered: the limit on open files (ulimit -n) allows no more',
-    );
-  }
+  const lowered = 'TCP_MAX_CONNECTIONS lowered: the limit on open files (ulimit -n) allows no more';
+  if (maxConnections < asked) log.warn({ asked, maxConnections }, lowered);
   return {
     host: settings.TCP_HOST,
     port: settings.TCP_PORT,

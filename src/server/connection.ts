@@ -428,10 +428,7 @@ export class Connection implements Session, TimerOwner {
 
   #end(): void {
     this.#closingAtMs = this.#host.wheel.nowMs;
-    this.#host.sink.forget(this);
-    this.#held = false;
-    if (this.#paused) this.#host.counters.paused--;
-    this.#paused = false;
+    this.#stopWaiting();
     this.#socket.resume();
     this.#socket.end();
     this.#nextCheckMs = NEVER;
@@ -440,12 +437,16 @@ export class Connection implements Session, TimerOwner {
 
   #onClose(): void {
     if (this.#closingAtMs === NEVER) this.#closingAtMs = this.#host.wheel.nowMs;
+    this.#stopWaiting();
+    this.#host.wheel.cancel(this);
+    this.#host.closed(this);
+  }
+
+  #stopWaiting(): void {
+    this.#host.sink.forget(this);
+    this.#held = false;
     if (this.#paused) this.#host.counters.paused--;
     this.#paused = false;
-    this.#held = false;
-    this.#host.wheel.cancel(this);
-    this.#host.sink.forget(this);
-    this.#host.closed(this);
   }
 }
 

@@ -60,11 +60,8 @@ export class LineFramer {
     const lf = from < chunk.length ? chunk.indexOf(LF, from) : -1;
     if (lf < 0) return this.#keep(from);
     this.#at = lf + 1;
-    if (this.#partialLength > 0) {
-      if (!this.#append(chunk, from, lf)) return 'too_long';
-      return this.#emit(this.#takePartial(), 0, this.#lastPartialLength);
-    }
-    return this.#emit(chunk, from, lf);
+    if (this.#partialLength === 0) return this.#emit(chunk, from, lf);
+    return this.#append(chunk, from, lf) ? this.#emitPartial() : 'too_long';
   }
 
   /** next() returns the same line once more. */
@@ -74,11 +71,8 @@ export class LineFramer {
 
   /** At the end of the stream: a rest without LF is a line; `more` if there is no rest. */
   finish(): FramerResult {
-    if (this.#partialLength === 0) return 'more';
-    return this.#emit(this.#takePartial(), 0, this.#lastPartialLength);
+    return this.#partialLength === 0 ? 'more' : this.#emitPartial();
   }
-
-  #lastPartialLength = 0;
 
   #emit(bytes: Uint8Array, start: number, lf: number): FramerResult {
     const end = lf > start && bytes[lf - 1] === CR ? lf - 1 : lf;
@@ -106,9 +100,8 @@ export class LineFramer {
     const length = this.#partialLength + to - from;
     if (length > this.#maxLineBytes + 1) return false;
     if (length > this.#partial.length) {
-      const grown = new Uint8Array(
-        Math.min(Math.max(length, 2 * this.#partial.length, FIRST_PARTIAL_BYTES), this.#maxLineBytes + 1),
-      );
+      const wanted = Math.max(length, 2 * this.#partial.length, FIRST_PARTIAL_BYTES);
+      const grown = new Uint8Array(Math.min(wanted, this.#maxLineBytes + 1));
       grown.set(this.#partial.subarray(0, this.#partialLength));
       this.#partial = grown;
     }
@@ -118,11 +111,11 @@ export class LineFramer {
   }
 
   // The job owns the buffer from now on, so it must not be written to again.
-  #takePartial(): Uint8Array {
+  #emitPartial(): FramerResult {
     const bytes = this.#partial;
-    this.#lastPartialLength = this.#partialLength;
+    const length = this.#partialLength;
     this.#partial = EMPTY;
     this.#partialLength = 0;
-    return bytes;
+    return this.#emit(bytes, 0, length);
   }
 }

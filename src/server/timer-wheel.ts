@@ -16,23 +16,23 @@ export interface TimerWheelOptions {
   readonly clock: () => number;
 }
 
-export const TIMER_WHEEL_DEFAULTS: TimerWheelOptions = { tickMs: 100, clock: () => performance.now() };
-
 const SLOTS = 512;
 /** TimerOwner.wheelSlot of an owner without a timer. */
 export const NOT_SCHEDULED = -1;
 
 export class TimerWheel {
-  readonly #options: TimerWheelOptions;
+  readonly #tickMs: number;
+  readonly #clock: () => number;
   readonly #slots: Set<TimerOwner>[] = Array.from({ length: SLOTS }, () => new Set());
   #tick = 0;
   #lastTickAt: number;
   #timer: NodeJS.Timeout | undefined;
   #size = 0;
 
-  constructor(options: Partial<TimerWheelOptions> = {}) {
-    this.#options = { ...TIMER_WHEEL_DEFAULTS, ...options };
-    this.#lastTickAt = this.#options.clock();
+  constructor({ tickMs = 100, clock = () => performance.now() }: Partial<TimerWheelOptions> = {}) {
+    this.#tickMs = tickMs;
+    this.#clock = clock;
+    this.#lastTickAt = clock();
   }
 
   /** Number of scheduled timers. */
@@ -42,12 +42,12 @@ export class TimerWheel {
 
   /** Milliseconds in which the event loop ran, in whole ticks. Deadlines must not be compared with another clock. */
   get nowMs(): number {
-    return this.#tick * this.#options.tickMs;
+    return this.#tick * this.#tickMs;
   }
 
   start(): void {
-    this.#lastTickAt = this.#options.clock();
-    this.#timer = setInterval(() => this.#advance(), this.#options.tickMs);
+    this.#lastTickAt = this.#clock();
+    this.#timer = setInterval(() => this.#advance(), this.#tickMs);
     this.#timer.unref();
   }
 
@@ -64,7 +64,7 @@ export class TimerWheel {
   schedule(owner: TimerOwner, delayMs: number): void {
     this.cancel(owner);
     // One tick more, because part of the current one has passed.
-    const ticks = Math.min(SLOTS - 1, Math.ceil(delayMs / this.#options.tickMs) + 1);
+    const ticks = Math.min(SLOTS - 1, Math.ceil(delayMs / this.#tickMs) + 1);
     owner.wheelSlot = (this.#tick + ticks) % SLOTS;
     this.#slots[owner.wheelSlot]?.add(owner);
     this.#size++;
@@ -78,10 +78,10 @@ export class TimerWheel {
   }
 
   #advance(): void {
-    const now = this.#options.clock();
+    const now = this.#clock();
     // At most two ticks a turn: after a stall the bytes of devices have to be read before time goes on.
-    const due = Math.min(2, Math.floor((now - this.#lastTickAt) / this.#options.tickMs));
-    this.#lastTickAt = due === 2 ? now : this.#lastTickAt + due * this.#options.tickMs;
+    const due = Math.min(2, Math.floor((now - this.#lastTickAt) / this.#tickMs));
+    this.#lastTickAt = due === 2 ? now : this.#lastTickAt + due * this.#tickMs;
     for (let i = 0; i < due; i++) this.#turn();
   }
 

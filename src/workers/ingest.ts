@@ -25,10 +25,8 @@ export function createIngest(settings: Settings, records: RecordSink, log: Logge
 
 function pooled(settings: Settings, records: RecordSink, log: Logger): Ingest {
   const { TCP_WORKER_COUNT: count, TCP_JOB_QUEUE_SIZE: capacity } = settings;
-  const queue = new JobQueue({
-    capacity,
-    capacityBytes: Math.max(MIN_QUEUE_BYTES, 4 * settings.TCP_MAX_LINE_BYTES),
-  });
+  const capacityBytes = Math.max(MIN_QUEUE_BYTES, 4 * settings.TCP_MAX_LINE_BYTES);
+  const queue = new JobQueue({ capacity, capacityBytes });
   const pool = new WorkerPool(queue, records, { count, awaitConfirmation: !settings.KAFKA_ASYNC });
   return {
     sink: queue,

@@ -71,17 +71,11 @@ export class Worker {
     // All or none: every reading is measured before the first one is appended.
     const largest = message.readings.reduce((max, text) => Math.max(max, Buffer.byteLength(text)), 0);
     if (!this.#admits(job, seq, largest)) return undefined;
+    const { receivedAtMs } = job;
     const parts = message.readings.map((text, index): Reading => {
       const bytes = Buffer.from(recordTail(message.seq, text));
-      return {
-        bytes,
-        start: 0,
-        end: bytes.length,
-        whitespace: 0,
-        receivedAtMs: job.receivedAtMs,
-        seq,
-        confirms: index === message.readings.length - 1,
-      };
+      const confirms = index === message.readings.length - 1;
+      return { bytes, start: 0, end: bytes.length, whitespace: 0, receivedAtMs, seq, confirms };
     });
     for (const part of parts.slice(0, -1)) this.#sink.append(session, part);
     const last = parts.at(-1);

@@ -1,75 +1,50 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
-import {
-  ADMIN_LIMITS,
-  AdminListenError,
-  createHttpServer,
-  type HttpServerOptions,
-} from '../../src/admin/http-server.ts';
+import * as http from '../../src/admin/http-server.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
+import { waitFor } from '../support/wait.ts';
 import { sampleSnapshot } from './sample-snapshot.ts';
 
 const DEADLINE_MS = 5_000;
 
-async function start(t: TestContext, options: Partial<HttpServerOptions> = {}) {
+const LOCAL = {
+  host: '127.0.0.1',
+  port: 0,
+  snapshot: () => sampleSnapshot(),
+  log: pino({ level: 'silent' }),
+};
+
+async function start(t: TestContext, options: Partial<http.HttpServerOptions> = {}) {
   const logged: string[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(line) });
-  const server = createHttpServer({
-    host: '127.0.0.1',
-    port: 0,
-    snapshot: () => sampleSnapshot(),
-    log,
-    ...options,
-  });
+  const server = http.createHttpServer({ ...LOCAL, log, ...options });
   const { port } = await server.start();
   t.after(() => server.close());
   return { server, port, logged };
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Record<string, string | string[] | undefined>;
-  readonly body: string;
-}
-
 /** With node:http, because fetch does not let a test set Host. */
-async function ask(
-  port: number,
-  path: string,
-  { method = 'GET', host = '', body = '' } = {},
-): Promise<Answer> {
+async function ask(port: number, path: string, { method = 'GET', host = '', body = '' } = {}) {
   const headers = { ...(host !== '' && { host }), ...(body !== '' && { 'content-length': body.length }) };
-  const sent = request({
-    host: '127.0.0.1',
-    port,
-    path,
-    method,
-    headers,
-    agent: false,
-    timeout: DEADLINE_MS,
-  });
-  sent.end(body);
-  const [response] = await once(sent, 'response');
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString() };
+  const target = { host: '127.0.0.1', port, path, method, headers };
+  const sent = request({ ...target, agent: false, timeout: DEADLINE_MS }).end(body);
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return { status: response.statusCode, headers: response.headers, body: await text(response) };
 }
 
 /** Sends bytes and returns everything that came until the server ended the connection. */
 async function raw(port: number, bytes: string): Promise<string> {
   const socket = await open(port);
-  let received = '';
-  socket.on('data', (chunk) => {
-    received += chunk;
-  });
+  const received: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => received.push(chunk));
   socket.write(bytes);
   await once(socket, 'close', { signal: AbortSignal.timeout(DEADLINE_MS) });
-  return received;
+  return Buffer.concat(received).toString();
 }
 
 async function open(port: number): Promise<Socket> {
@@ -107,9 +82,8 @@ test('/readyz lists other topics in the spool that are not delivered, whatever i
   ];
   const snapshot = () => sampleSnapshot({ readiness, spool: { ...spool, otherTopics } });
   const { port } = await start(t, { snapshot });
-  const sentences = [
-    '7 records of former, which KAFKA_TOPIC_METRICS no longer names, wait in the spool: no rights: give the login the right Write',
-  ];
+  const notNamed = 'which KAFKA_TOPIC_METRICS no longer names, wait in the spool';
+  const sentences = [`7 records of former, ${notNamed}: no rights: give the login the right Write`];
   const ready = await ask(port, '/readyz');
   assert.deepEqual([ready.status, JSON.parse(ready.body)], [200, { ready: true, otherTopics: sentences }]);
   readiness = { ready: false, reasons: ['the buffer is full'] };
@@ -178,23 +152,10 @@ test('a method other than GET and HEAD is 405 with Allow, and its body is not re
 
 test('on loopback a foreign Host is 403', async (t) => {
   const { port } = await start(t);
-  for (const host of [
-    'localhost',
-    'LOCALHOST:1',
-    `127.0.0.1:${port}`,
-    '127.8.9.1',
-    '[::1]',
-    `[::1]:${port}`,
-  ]) {
-    assert.equal((await ask(port, '/stats', { host })).status, 200, host);
-  }
-  for (const host of [
-    'evil.example',
-    `evil.example:${port}`,
-    '127.0.0.1.evil.example',
-    'localhost.evil.example',
-    '10.0.0.1',
-  ]) {
+  const local = ['localhost', 'LOCALHOST:1', `127.0.0.1:${port}`, '127.8.9.1', '[::1]', `[::1]:${port}`];
+  for (const host of local) assert.equal((await ask(port, '/stats', { host })).status, 200, host);
+  const evil = ['evil.example', `evil.example:${port}`, '127.0.0.1.evil.example', 'localhost.evil.example'];
+  for (const host of [...evil, '10.0.0.1']) {
     const { status, body } = await ask(port, '/stats', { host });
     assert.equal(status, 403, host);
     assert.doesNotMatch(body, /connections/);
@@ -228,11 +189,8 @@ test('a connection is kept for the next request', async (t) => {
 test('bytes that are not HTTP, and headers that are too long, get an answer and are closed', async (t) => {
   const { port } = await start(t);
   assert.match(await raw(port, '{"type":"identify","zipcode":"90210"}\n'), /^HTTP\/1\.1 400 /);
-  const long = 'x'.repeat(ADMIN_LIMITS.maxHeaderBytes);
-  assert.match(
-    await raw(port, `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${long}\r\n\r\n`),
-    /^HTTP\/1\.1 431 /,
-  );
+  const long = `X: ${'x'.repeat(http.ADMIN_LIMITS.maxHeaderBytes)}`;
+  assert.match(await raw(port, `GET / HTTP/1.1\r\nHost: localhost\r\n${long}\r\n\r\n`), /^HTTP\/1\.1 431 /);
   assert.equal((await ask(port, '/healthz')).status, 200);
 });
 
@@ -262,15 +220,7 @@ test('a client that does not read its answer is cut off at the idle limit', asyn
   socket.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n');
   // There is room for one connection, so another is served only after the first has ended.
   await assert.rejects(ask(port, '/healthz'), { code: 'ECONNRESET' });
-  const deadline = performance.now() + DEADLINE_MS;
-  let served = false;
-  while (!served && performance.now() < deadline) {
-    served = await ask(port, '/healthz').then(
-      () => true,
-      () => delay(20, false),
-    );
-  }
-  assert.ok(served);
+  await waitFor('another is served', () => ask(port, '/healthz').catch(() => false as const));
 });
 
 test('connections past the limit are closed, and the others go on', async (t) => {
@@ -298,21 +248,15 @@ test('close() ends silent, half-sent and kept-alive connections at once, and may
   await assert.rejects(ask(port, '/healthz'), { code: 'ECONNREFUSED' });
 });
 
-test('close() without start() resolves', async () => {
-  const log = pino({ level: 'silent' });
-  await createHttpServer({ host: '127.0.0.1', port: 0, snapshot: () => sampleSnapshot(), log }).close();
-});
+test('close() without start() resolves', () => http.createHttpServer(LOCAL).close());
 
 test('a taken port fails the start with the settings to change', async (t) => {
   const { port } = await start(t);
-  const log = pino({ level: 'silent' });
-  const second = createHttpServer({ host: '127.0.0.1', port, snapshot: () => sampleSnapshot(), log });
+  const second = http.createHttpServer({ ...LOCAL, port });
+  const inUse = new RegExp(`HTTP_HOST=127.0.0.1 HTTP_PORT=${port}: the port is already in use`);
   await assert.rejects(second.start(), (error) => {
-    assert.ok(error instanceof AdminListenError);
-    assert.match(
-      error.message,
-      new RegExp(`HTTP_HOST=127.0.0.1 HTTP_PORT=${port}: the port is already in use`),
-    );
+    assert.ok(error instanceof http.AdminListenError);
+    assert.match(error.message, inUse);
     assert.equal((error.cause as NodeJS.ErrnoException).code, 'EADDRINUSE');
     return true;
   });

@@ -106,16 +106,10 @@ test('the number of series is fixed, whatever the snapshot holds', async () => {
   const before = parse(await renderMetrics(sampleSnapshot()));
   const base = sampleSnapshot();
   const strange = { ...base.lines.refused, '"} 1\nforged{x="': 5 };
-  const after = parse(
-    await renderMetrics(
-      sampleSnapshot({
-        uptimeSeconds: 1e6,
-        readiness: { ready: false, reasons: ['a', 'b'] },
-        lines: { ...base.lines, refused: strange },
-        kafka: { ...base.kafka, connected: false, lastError: 'broker "x" said\nno', problems: ['a', 'b'] },
-      }),
-    ),
-  );
+  const kafka = { ...base.kafka, connected: false, lastError: 'broker "x" said\nno', problems: ['a', 'b'] };
+  const readiness = { ready: false, reasons: ['a', 'b'] };
+  const lines = { ...base.lines, refused: strange };
+  const after = parse(await renderMetrics(sampleSnapshot({ uptimeSeconds: 1e6, readiness, lines, kafka })));
   assert.deepEqual([...after.samples.keys()], [...before.samples.keys()]);
   assert.equal(before.samples.size, METRICS.length - 2 + CODE_NAMES.length + 3);
 });
@@ -124,10 +118,8 @@ test('scrapes at once each give their own snapshot, and totals do not add up ove
   const texts = await Promise.all(
     [100, 200, 300].map((uptimeSeconds) => renderMetrics(sampleSnapshot({ uptimeSeconds }))),
   );
-  const parsed = texts.map(parse);
-  assert.deepEqual(
-    parsed.map(({ samples }) => samples.get('sluice_uptime_seconds')),
-    [100, 200, 300],
-  );
-  for (const { samples } of parsed) assert.equal(samples.get('sluice_lines_received_total'), 1008);
+  for (const [index, { samples }] of texts.map(parse).entries()) {
+    assert.equal(samples.get('sluice_uptime_seconds'), 100 * (index + 1));
+    assert.equal(samples.get('sluice_lines_received_total'), 1008);
+  }
 });

@@ -2,6 +2,9 @@
 import { emptyFigures } from '../../src/admin/figures.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 
+const CONNECTIONS = { active: 12, maximum: 10_000, identified: 11, uniqueZipcodes: 9, scheduledTimers: 24 };
+const RECORDS = { accepted: 990, open: 10, inFlight: 20, spooled: 30, confirmed: 929, deadLettered: 1 };
+
 export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
   const empty = emptyFigures();
   return {
@@ -10,14 +13,7 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     at: '2026-11-21T08:00:00.000Z',
     uptimeSeconds: 100,
     readiness: { ready: true, reasons: [] },
-    connections: {
-      ...empty.connections,
-      active: 12,
-      maximum: 10_000,
-      identified: 11,
-      uniqueZipcodes: 9,
-      scheduledTimers: 24,
-    },
+    connections: { ...empty.connections, ...CONNECTIONS },
     lines: {
       received: 1008,
       accepted: 1000,
@@ -26,15 +22,7 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       refusedLines: 3,
     },
     queue: { ...empty.queue, depth: 7, capacity: 2000 },
-    records: {
-      ...empty.records,
-      accepted: 990,
-      open: 10,
-      inFlight: 20,
-      spooled: 30,
-      confirmed: 929,
-      deadLettered: 1,
-    },
+    records: { ...empty.records, ...RECORDS },
     kafka: {
       ...empty.kafka,
       partitions: 6,
@@ -42,12 +30,7 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       oldestUnconfirmedSeconds: 0.25,
       throttledSeconds: 1.5,
     },
-    process: {
-      residentBytes: 80_000_000,
-      heapUsedBytes: 30_000_000,
-      cpuSeconds: 2.5,
-      eventLoopLagP99Seconds: 0.003,
-    },
+    process: { residentBytes: 8e7, heapUsedBytes: 3e7, cpuSeconds: 2.5, eventLoopLagP99Seconds: 0.003 },
     ...changes,
   };
 }

@@ -58,12 +58,9 @@ test('a topic that several processes have on disk is listed once, with all recor
     const otherRecords = otherTopics.reduce((total, { records }) => total + records, 0);
     return sampleSnapshot({ spool: { ...spool, otherRecords, otherTopics } });
   };
-  const entry = (topic: string, records: number, problem: string | null = null) => ({
-    topic,
-    records,
-    bytes: 100 * records,
-    problem,
-  });
+  const entry = (topic: string, records: number, problem: string | null = null) => {
+    return { topic, records, bytes: 100 * records, problem };
+  };
   const sum = sumOf([having(entry('a', 2), entry('b', 3, 'no rights')), having(entry('a', 5, 'no leader'))]);
   assert.equal(sum.spool.otherRecords, 10);
   assert.deepEqual(sum.spool.otherTopics, [entry('a', 7, 'no leader'), entry('b', 3, 'no rights')]);

@@ -16,24 +16,12 @@ describe('connectionCap', () => {
 
 describe('openFilesLimit', () => {
   it('reads the soft limit', () => {
-    const text =
-      'Limit   Soft Limit  Hard Limit  Units\nMax open files            20000                40000     files\n';
-    assert.equal(
-      openFilesLimit(() => text),
-      20_000,
-    );
+    const read = () => 'Limit   Soft Limit  Hard Limit  Units\nMax open files  20000  40000  files\n';
+    assert.equal(openFilesLimit(read), 20_000);
   });
 
   it('is undefined if the limit is unlimited or cannot be read', () => {
-    assert.equal(
-      openFilesLimit(() => 'Max open files            unlimited            unlimited            files'),
-      undefined,
-    );
-    assert.equal(
-      openFilesLimit(() => {
-        throw new Error('ENOENT');
-      }),
-      undefined,
-    );
+    for (const read of [() => 'Max open files  unlimited  unlimited  files', () => assert.fail('ENOENT')])
+      assert.equal(openFilesLimit(read), undefined);
   });
 });
