@@ -1,6 +1,6 @@
 // Median and percentiles for the bench.
 
-export interface LatencySummary {
+export interface Percentiles {
   /** All in milliseconds. */
   readonly p50: number;
   readonly p95: number;
@@ -8,7 +8,7 @@ export interface LatencySummary {
   readonly max: number;
 }
 
-export function latencySummary(values: readonly number[]): LatencySummary {
+export function percentilesOf(values: readonly number[]): Percentiles {
   const sorted = Float64Array.from(values).sort();
   const at = (share: number) => percentile(sorted, share);
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };

@@ -42,7 +42,7 @@ export interface LoadPlan {
   readonly rampMs: number;
   /** Milliseconds of load after the ramp. With steps, of each step. */
   readonly durationMs: number;
-  /** Milliseconds after the ramp in which latencies do not count. */
+  /** Milliseconds at the start of the load in which latencies do not count. */
   readonly warmUpMs: number;
   /** Milliseconds between the reply to a device's write and its next write; undefined = the rate decides. */
   readonly thinkMs: number | undefined;

@@ -1,5 +1,4 @@
 // Raising the rate in steps: the next rate, and whether a step passed.
-
 import type { LoadPlan, Step } from './plan.ts';
 import type { Counts } from './report/counters.ts';
 import { decisiveP99, type Latencies, lossUnknown, type StepResult } from './report/result.ts';
@@ -27,7 +26,7 @@ export function stepResult(plan: LoadPlan, rate: number, figures: StepFigures): 
   const since = (name: keyof Counts) => counts[name] - countsBefore[name];
   const more = (name: 'lost' | 'duplicated' | 'reordered' | 'corrupted' | 'invented') =>
     (verdict?.[name] ?? 0) - (before?.[name] ?? 0);
-  const lost = verdict?.unread === undefined ? more('lost') : 0;
+  const lost = verdict?.unread === undefined ? Math.max(0, more('lost')) : 0;
   const wrong = more('duplicated') + more('reordered') + more('corrupted') + more('invented');
   const p99 = decisiveP99(latencyMs);
   const [sent, unsent] = [since('lines'), since('unsent')];

@@ -12,7 +12,7 @@ import { decodeLine } from '../src/protocol/messages.ts';
 
 // From dist/test.
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const PAGES = ['README.md', ...filesUnder('docs').filter((file) => file.endsWith('.md'))];
+const PAGES = [...readdirSync(ROOT), ...filesUnder('docs')].filter((file) => file.endsWith('.md'));
 const DECISIONS = filesUnder('docs/decisions');
 const ALL_SETTINGS: readonly string[] = SETTING_NAMES;
 // KAFKA_STORAGE_ERROR looks like a setting.

@@ -93,9 +93,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const KAFKA_ARROWS: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   client: ['wire'],
-  batches: ['delivery/producer-batch.ts'],
+  batches: [],
   delivery: ['batches', 'wire'],
-  topics: ['client', 'wire', 'batches', 'delivery/producer-sequence.ts'],
+  topics: ['client', 'wire', 'batches'],
   pipelines: ['batches', 'client', 'delivery', 'topics'],
 };
 

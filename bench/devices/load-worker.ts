@@ -2,7 +2,7 @@
 // at a rate.
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { serveCalls } from '../../load/processes/child.ts';
-import { type LatencySummary, latencySummary } from '../statistics.ts';
+import { type Percentiles, percentilesOf } from '../statistics.ts';
 import { Device } from './device.ts';
 import { LineSource } from './line-source.ts';
 import { FIRST_SEQ } from './lines.ts';
@@ -32,7 +32,7 @@ export interface SendResult {
   /** User and system time of this process. */
   readonly cpuSeconds: number;
   /** With `seq` and a rate: from the due time of a line to its `stored`. */
-  readonly storedMs?: LatencySummary;
+  readonly storedMs?: Percentiles;
 }
 
 export interface LoadCalls {
@@ -137,7 +137,7 @@ async function sendAll(send: () => Promise<number>): Promise<SendResult> {
   due.clear();
   const { user, system } = process.cpuUsage(before);
   const cpuSeconds = (user + system) / 1e6;
-  return { count, cpuSeconds, ...(storedMs.length > 0 && { storedMs: latencySummary(storedMs) }) };
+  return { count, cpuSeconds, ...(storedMs.length > 0 && { storedMs: percentilesOf(storedMs) }) };
 }
 
 /** The devices write in turn, beginning after the last device of the previous call. Skips devices that are full. */

@@ -1,5 +1,4 @@
 // Compares two files of the bench and finds the figures that became worse beyond noise.
-
 import { median } from '../statistics.ts';
 import { COLUMNS, type Column, type ScenarioResult, valuesOf } from './columns.ts';
 import { type BenchFile, BenchFileError, machineText } from './results-file.ts';

@@ -1,5 +1,4 @@
 // Limits for figures: those of --min and --max, and the targets of the project. They apply to medians.
-
 import { median } from '../statistics.ts';
 import { columnOf, type Kind, type ScenarioResult, valuesOf } from './columns.ts';
 

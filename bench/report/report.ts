@@ -1,5 +1,4 @@
-// Prints the results of the bench: a table for each kind of figures, with a row for each scenario.
-
+// The results of the bench as text: a table for each kind of figures, with a row for each scenario. No I/O.
 import { median } from '../statistics.ts';
 import {
   COLUMNS,

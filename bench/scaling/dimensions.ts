@@ -1,6 +1,5 @@
 // The table of the dimensions of `npm run scaling`. Each is varied alone, from one base point. A new value or dimension is
 // a new entry.
-
 import { descriptorProblem } from '../../load/devices/sources.ts';
 import { CODEC_NAMES, CodecUnavailableError, createCodec } from '../../src/kafka/batches/compression.ts';
 import { connectionCap, openFilesLimit, RESERVED_DESCRIPTORS } from '../../src/server/limits.ts';

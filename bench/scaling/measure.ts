@@ -18,7 +18,7 @@ export interface MeasureOptions {
   readonly rate: number;
   /** At full speed. */
   readonly linesPerWrite: number;
-  /** Over those of the point. */
+  /** Over the settings of the point. */
   readonly settings: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }

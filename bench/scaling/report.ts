@@ -1,5 +1,4 @@
 // The report of a scaling run as text: a table for each dimension. No I/O.
-
 import { markdownTable } from '../../scripts/docs/markdown.ts';
 import { circumstancesText } from '../report/circumstances.ts';
 import { table } from '../report/report.ts';

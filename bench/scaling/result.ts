@@ -1,5 +1,4 @@
 // The result of a scaling run, as in its JSON file.
-
 import type { Circumstances } from '../report/circumstances.ts';
 import { median } from '../statistics.ts';
 import type { DimensionName } from './dimensions.ts';

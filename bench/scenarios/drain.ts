@@ -5,7 +5,7 @@ import { LateBootstrap } from '../servers/late-bootstrap.ts';
 import { type BenchOptions, type Gateway, mark, withGateways } from '../servers/loaded-gateways.ts';
 import { proveAllThere } from '../servers/own-gateway.ts';
 import type { ServerProcess } from '../servers/server-process.ts';
-import type { LatencySummary } from '../statistics.ts';
+import type { Percentiles } from '../statistics.ts';
 import { SPOOL_SETTINGS } from './spool.ts';
 
 export interface DrainShape {
@@ -28,7 +28,7 @@ export interface DrainFigures {
   readonly waitMs: number;
   readonly serverCpuUs: number;
   /** Of messages since Kafka's return: from the due time of a line to its `stored`. */
-  readonly storedMs: LatencySummary;
+  readonly storedMs: Percentiles;
   readonly residentMiB: number;
   readonly windowUs: readonly [from: number, to: number];
 }

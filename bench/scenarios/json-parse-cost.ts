@@ -1,5 +1,4 @@
 // Measures the cost of JSON.parse for the bench's lines: the unit for the server's cost.
-
 import { Child } from '../../load/processes/child.ts';
 import type { PoolOptions } from '../devices/lines.ts';
 import type { JsonParseCalls } from './json-parse-worker.ts';

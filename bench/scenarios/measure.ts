@@ -1,6 +1,5 @@
 // Measures one fresh server under load: warm-up, the window between two measurements of JSON.parse, and the proof that
 // every message arrived once.
-
 import { Child } from '../../load/processes/child.ts';
 import {
   type BenchOptions,
@@ -11,7 +10,7 @@ import {
   withGateways,
 } from '../servers/loaded-gateways.ts';
 import { proveAllThere } from '../servers/own-gateway.ts';
-import { type LatencySummary, median } from '../statistics.ts';
+import { median, type Percentiles } from '../statistics.ts';
 import type { ConsumerCalls } from '../verification/consumer-worker.ts';
 import { jsonParseCost, jsonParseCostDuring } from './json-parse-cost.ts';
 
@@ -39,7 +38,7 @@ export interface Measurement {
   readonly busyMultiple: number;
   readonly residentMiB: number;
   /** Milliseconds from the due time of a line to its arrival at a consumer. */
-  readonly latencyMs?: LatencySummary;
+  readonly latencyMs?: Percentiles;
   /** The measured window on the clock of CPU profiles. */
   readonly windowUs: readonly [from: number, to: number];
 }

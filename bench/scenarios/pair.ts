@@ -1,6 +1,5 @@
 // Compares two servers in one run: each has its own load, they take turns at full speed, and the result is the ratio of
 // the first to the second.
-
 import { Child } from '../../load/processes/child.ts';
 import { localBrokers } from '../servers/brokers.ts';
 import {

@@ -1,6 +1,5 @@
 // One of several servers that take turns at full speed, so that a slow minute of the machine affects all of them. Adds up
 // the figures of its turns.
-
 import type { LoadOptions, SendOptions, SendResult } from '../devices/load-worker.ts';
 import { type BenchOptions, type Gateway, mark, warmUpFast } from '../servers/loaded-gateways.ts';
 

@@ -3,7 +3,7 @@
 import { freePort } from '../../scripts/kafka/ports.ts';
 import { type BenchOptions, type Gateway, mark, withGateways } from '../servers/loaded-gateways.ts';
 import { proveAllSpooled, proveAllThere } from '../servers/own-gateway.ts';
-import type { LatencySummary } from '../statistics.ts';
+import type { Percentiles } from '../statistics.ts';
 import { type FullSpeed, Side, TURNS } from './side.ts';
 
 export interface SpoolFigures {
@@ -20,7 +20,7 @@ export interface SpoolFigures {
 
 export interface SpoolSideFigures extends FullSpeed {
   /** Milliseconds from the due time of a line to its `stored`, well below full speed. */
-  readonly storedMs: LatencySummary;
+  readonly storedMs: Percentiles;
   readonly residentMiB: number;
 }
 
@@ -73,7 +73,7 @@ export async function measureSpool(options: BenchOptions): Promise<SpoolFigures>
 /** A side that also measures latency at a rate. */
 class SpoolSide extends Side {
   readonly #seconds: number;
-  #storedMs: LatencySummary | undefined;
+  #storedMs: Percentiles | undefined;
 
   constructor(gateway: Gateway, options: BenchOptions) {
     const { connections, seconds } = options;

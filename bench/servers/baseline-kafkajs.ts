@@ -1,6 +1,5 @@
 // A server for comparison: the gateway's port, connections, queue and workers, but kafkajs `send()` instead of its own
 // batches, as a Node program would use it. For the bench only.
-
 import { createTopic } from '../../scripts/kafka/client.ts';
 import { createAdminServer } from '../../src/admin/admin-server.ts';
 import { startProcessStats } from '../../src/admin/process-stats.ts';

@@ -1,6 +1,6 @@
 // Sends records with kafkajs, as well as its interface allows: values are built without a second parse, batches have
-// Sluice's size and linger, one `send()` carries all partitions, and the codec is Sluice's. As its documentation says, the
-// idempotent producer has one request in flight.
+// Sluice's size and linger, one `send()` carries all partitions, and the codec is Sluice's. As its documentation demands,
+// the idempotent producer has one request in flight.
 import kafkajs from 'kafkajs';
 import type { Settings } from '../../src/config/settings.ts';
 import { BufferBudget } from '../../src/kafka/batches/buffer-budget.ts';

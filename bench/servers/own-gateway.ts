@@ -7,7 +7,7 @@ import { type ServerOptions, ServerProcess } from './server-process.ts';
 
 export interface OwnGatewayOptions extends Omit<ServerOptions, 'settings' | 'signal'> {
   readonly bootstrap: string;
-  /** What its topics begin with. */
+  /** Prefix of its topics. */
   readonly name: string;
   /** Over the server's defaults. */
   readonly settings?: Readonly<Record<string, string>>;

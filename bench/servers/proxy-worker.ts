@@ -1,5 +1,4 @@
 // The process with the delaying proxies of the bench, so that their CPU does not count as the server's or the load's.
-
 import { serveCalls } from '../../load/processes/child.ts';
 import { BrokerProxy } from '../../scripts/kafka/broker-proxy.ts';
 import { DelayProxy } from '../../scripts/kafka/delay-proxy.ts';

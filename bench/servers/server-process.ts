@@ -19,7 +19,7 @@ const STALL_TIMEOUT_MS = 20_000;
 const FASTEST_POLL_MS = 10;
 const SLOWEST_POLL_MS = 500;
 const LOG_TAIL_LINES = 15;
-/** Of the server's directory. */
+/** The spool's folder in the server's directory. */
 const SPOOL = 'spool';
 
 export interface ServerOptions {

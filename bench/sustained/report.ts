@@ -1,5 +1,4 @@
 // The report of a sustained run as text: a row for each part of its time, the judged figures, the verdict. No I/O.
-
 import { markdownTable } from '../../scripts/docs/markdown.ts';
 import { circumstancesText } from '../report/circumstances.ts';
 import { table } from '../report/report.ts';

@@ -5,12 +5,12 @@ import { serveCalls } from '../../load/processes/child.ts';
 import { registerCodecs } from '../../load/verification/codecs.ts';
 import { kafkaClient } from '../../scripts/kafka/client.ts';
 import { FIRST_SEQ } from '../devices/lines.ts';
-import { type LatencySummary, latencySummary } from '../statistics.ts';
+import { type Percentiles, percentilesOf } from '../statistics.ts';
 
 export interface ConsumerCalls {
   start(options: { readonly bootstrap: string; readonly topic: string }): Promise<void>;
   /** Waits for all messages below `first + count`. Resolves with the latencies from `first` on. */
-  collect(options: { readonly first: number; readonly count: number }): Promise<LatencySummary>;
+  collect(options: { readonly first: number; readonly count: number }): Promise<Percentiles>;
 }
 
 /** The end of a stamped record. Parsing whole records would take CPU from the server on the same machine. */
@@ -58,7 +58,7 @@ serveCalls<ConsumerCalls>({
         throw new Error(`the consumer got ${seen} of ${wanted} messages`);
     }
     if (problem !== undefined) throw problem;
-    return latencySummary(latenciesMs.slice(first, wanted));
+    return percentilesOf(latenciesMs.slice(first, wanted));
   },
 });
 

@@ -1,5 +1,4 @@
 // Builds one write of a device: a buffer with several lines, some of them bad if the plan says so.
-
 import type { DeviceStats } from '../report/counters.ts';
 import type { DeviceLedger } from '../verification/ledger.ts';
 import { BAD_LINES, type BadLineBook } from './bad-lines.ts';

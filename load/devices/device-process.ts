@@ -1,5 +1,4 @@
 // The entry of a process with devices. Serves the calls of LoadProcesses and reports every 250 ms.
-
 import { shareOf } from '../plan.ts';
 import { serveCalls } from '../processes/child.ts';
 import type { DeviceAccount } from '../verification/ledger.ts';
@@ -11,7 +10,7 @@ export interface DeviceCalls {
   setUp(options: FleetOptions): void;
   open(options: { readonly timeoutMs: number }): Promise<void>;
   run(options: { readonly phase: Phase; readonly rampMs: number }): Promise<void>;
-  /** Resolves with the accounts after it. */
+  /** Resolves with the accounts of all devices. */
   drain(options: { readonly settleMs: number }): Promise<DeviceAccount[]>;
   close(options: { readonly timeoutMs: number }): Promise<DeviceAccount[]>;
   /** Ends the load as if its time were over. */

@@ -1,6 +1,5 @@
 // One device: keeps its connection open, writes its lines and counts the replies. With a rate, schedule() makes writes
 // due; without one, the device writes as much as it may.
-
 import type { Clock } from '../processes/clock.ts';
 import type { DeviceStats } from '../report/counters.ts';
 import { DeviceLedger } from '../verification/ledger.ts';

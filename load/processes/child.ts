@@ -46,7 +46,7 @@ export class Child<C extends Calls<C>, R = never> {
       execArgv: [],
       // Passes typed arrays and buffers as they are.
       serialization: 'advanced',
-      // A process group of its own: Ctrl-C ends the parent only, and the closed channel then ends the child.
+      // A process group of its own: Ctrl-C reaches the parent only. If the parent ends, the closed channel ends the child.
       detached: true,
       ...(signal !== undefined && { signal }),
       killSignal: 'SIGKILL',

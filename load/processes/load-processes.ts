@@ -1,5 +1,4 @@
 // All processes of a run: the ones with devices, and the one that reads the topic back.
-
 import type { DeviceCalls } from '../devices/device-process.ts';
 import type { Phase } from '../devices/fleet.ts';
 import type { LoadPlan } from '../plan.ts';

@@ -54,7 +54,7 @@ export class Tally {
   }
 }
 
-/** What a process of devices reports: counts since the start, latencies since its last report. */
+/** The report of a process of devices: counts since the start, latencies since its last report. */
 export interface DeviceReport {
   readonly counts: Counts;
   /** Codes of `error` and `closing` replies. */

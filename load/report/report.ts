@@ -1,5 +1,4 @@
 // The report of a run as text: tables and a verdict. No I/O.
-
 import { printable } from '../../src/config/printable.ts';
 import type { LatencySummary } from './histogram.ts';
 import { isUnknown, type Latencies, type LoadResult, type StepResult } from './result.ts';
@@ -85,15 +84,10 @@ function latencyText({ confirmed, consumed, written }: Latencies): string {
 function readBackText({ readBack, readings, plan }: LoadResult): string {
   if (readBack === undefined) return 'NOTHING WAS READ BACK: it is not known which readings are in Kafka.\n';
   const { delivered, lost, duplicated, reordered, corrupted, invented, foreign } = readBack;
-  const rows: string[][] = Object.entries({
-    delivered,
-    lost,
-    duplicated,
-    reordered,
-    corrupted,
-    invented,
-  }).map(([kind, count]) => [kind, whole(count), (readBack.examples[kind] ?? []).map(printable).join('; ')]);
-  if (readBack.unread !== undefined) rows[1] = ['not read', whole(lost), 'perhaps in Kafka, perhaps lost'];
+  const missing = readBack.unread === undefined ? { lost } : { 'not read': lost };
+  const rows = Object.entries({ delivered, ...missing, duplicated, reordered, corrupted, invented }).map(
+    ([kind, count]) => [kind, whole(count), (readBack.examples[kind] ?? []).map(printable).join('; ')],
+  );
   if (readBack.unansweredMissing > 0)
     rows.push(['cut off', whole(readBack.unansweredMissing), 'not in Kafka, and never confirmed']);
   if (foreign > 0) rows.push(['of others', whole(foreign), '']);

@@ -1,5 +1,4 @@
 // The result of a run, as in its JSON file, and the faults in it.
-
 import type { LoadPlan } from '../plan.ts';
 import type { Verdict } from '../verification/verifier.ts';
 import type { Counts } from './counters.ts';

@@ -1,5 +1,4 @@
 // The sums over all processes of a run, and the rates and latencies since the last look at them.
-
 import type { ReaderReport } from '../verification/reader-process.ts';
 import { addCounts, type Counts, type DeviceReport, noCounts, Tally } from './counters.ts';
 import { Histogram, type LatencySummary } from './histogram.ts';

@@ -35,7 +35,7 @@ export class TopicReader {
   /** The next offset of each partition. */
   readonly #next = new Map<number, number>();
   readonly #stopped = new AbortController();
-  /** Records read so far, whoever sent them. */
+  /** Records read so far, of any sender. */
   records = 0;
   /** How many times a request to Kafka failed for good, or the consumer was replaced. */
   interruptions = 0;
@@ -137,6 +137,7 @@ export class TopicReader {
       maxWaitTimeInMs: MAX_WAIT_MS,
       retry: { ...RETRY, restartOnFailure: async () => false },
     });
+    const { topic } = this.#options;
     const { CRASH, FETCH, GROUP_JOIN, END_BATCH_PROCESS } = consumer.events;
     const state: { fetchedMs: number; crash?: Error } = { fetchedMs: 0 };
     consumer.on(CRASH, ({ payload }) => {
@@ -147,16 +148,16 @@ export class TopicReader {
     });
     // Nothing is committed, so every join seeks to the next offsets.
     consumer.on(GROUP_JOIN, () => {
-      for (const [partition, offset] of this.#next) this.#seek(consumer, partition, offset);
+      for (const [partition, next] of this.#next) consumer.seek({ topic, partition, offset: String(next) });
       this.#joined = true;
     });
-    // Batches of nothing but control records reach this event alone.
+    // A batch with control records only reaches this event, but not eachBatch.
     consumer.on(END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) =>
       this.#advance(partition, Number(lastOffset) + 1),
     );
     try {
       await consumer.connect();
-      await consumer.subscribe({ topic: this.#options.topic, fromBeginning: true });
+      await consumer.subscribe({ topic, fromBeginning: true });
       await consumer.run({ autoCommit: false, eachBatch: async ({ batch }) => this.#onBatch(batch) });
       state.fetchedMs = performance.now();
       while (!this.#stopped.signal.aborted) {
@@ -167,10 +168,6 @@ export class TopicReader {
     } finally {
       await consumer.disconnect().catch(() => {});
     }
-  }
-
-  #seek(consumer: kafkajs.Consumer, partition: number, offset: number): void {
-    consumer.seek({ topic: this.#options.topic, partition, offset: String(offset) });
   }
 
   #onBatch({ partition, messages }: kafkajs.Batch): void {

@@ -156,7 +156,7 @@ const MAX_BROKERS = 100;
 
 /** A list of `host:port`, IPv6 addresses in brackets. Empty text is an empty list; an empty entry is refused. */
 export function brokers(): Kind<readonly string[]> {
-  const allowed = `up to ${MAX_BROKERS} host:port, separated by commas, IPv6 as [::1]:9092, or empty`;
+  const allowed = `a list of up to ${MAX_BROKERS} host:port, separated by commas, IPv6 as [::1]:9092, or empty`;
   return list(allowed, MAX_BROKERS, (entry) => {
     const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(entry);
     if (match === null) return false;

@@ -1,4 +1,4 @@
-// The file `cursor` of a log: how far the log was acknowledged, and as which producer it is being sent.
+// Owns the file `cursor` of a log: how far the log was acknowledged, and as which producer its batches are sent.
 //
 // - The file has two 64-byte slots, written in turn. The newer valid slot counts, so a torn write costs one step.
 // - A slot: sequence number, acknowledged offset, the assignment (first offset, producer id, epoch, first sequence),

@@ -1,6 +1,6 @@
 // Deletes a spool directory that holds no records, under its lock. It deletes only logs with nothing but a cursor,
-// layouts, the format and what an upgrade put aside. The file `lock` is deleted last, so that nobody can open the
-// directory before it is gone.
+// layouts, the format and folders that an upgrade put aside. The file `lock` is deleted last, so that no other process
+// can open the directory meanwhile.
 import { readdir, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncDirectory } from './durable-file.ts';

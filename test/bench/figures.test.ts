@@ -20,7 +20,7 @@ import type { Measurement } from '../../bench/scenarios/measure.ts';
 import type { PairFigures } from '../../bench/scenarios/pair.ts';
 import { SCENARIOS } from '../../bench/scenarios/scenarios.ts';
 import type { SpoolFigures } from '../../bench/scenarios/spool.ts';
-import { latencySummary, median } from '../../bench/statistics.ts';
+import { median, percentilesOf } from '../../bench/statistics.ts';
 
 const measurement = (multiple: number, p99?: number): Measurement => ({
   kind: 'load',
@@ -89,8 +89,8 @@ const scenario = (name: string, ...runs: readonly [Figures, ...Figures[]]): Scen
 describe('figures', () => {
   it('a percentile is the measured value of the nearest rank', () => {
     const values = Array.from({ length: 200 }, (_, index) => 200 - index);
-    assert.deepEqual(latencySummary(values), { p50: 100, p95: 190, p99: 198, max: 200 });
-    assert.deepEqual(latencySummary([7]), { p50: 7, p95: 7, p99: 7, max: 7 });
+    assert.deepEqual(percentilesOf(values), { p50: 100, p95: 190, p99: 198, max: 200 });
+    assert.deepEqual(percentilesOf([7]), { p50: 7, p95: 7, p99: 7, max: 7 });
   });
 
   it('the median of an even count is the mean of the two middle values', () => {

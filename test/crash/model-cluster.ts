@@ -1,12 +1,13 @@
 // A cluster in memory that takes the place of the gateway's client: a model broker for each topic, which keeps its records
 // and producers, so that a gateway that starts again can get a copy of it.
+
+import type { ProducerIdentity } from '../../src/kafka/batches/record-batch.ts';
 import {
   ClusterError,
   type KafkaClient,
   type TopicMetadata,
   type TopicToCreate,
 } from '../../src/kafka/client/kafka-client.ts';
-import type { ProducerIdentity } from '../../src/kafka/delivery/producer-sequence.ts';
 import type { ProduceAnswer, ProduceRequest } from '../../src/kafka/wire/produce-request.ts';
 import {
   type Fate,

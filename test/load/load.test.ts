@@ -1,29 +1,13 @@
 // The load against a real gateway and a real Kafka: its counts add up, and it finds faults planted before the gateway.
 import assert from 'node:assert/strict';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import type { LoadResult } from '../../load/report/result.ts';
-import { type Env, type Gateway, startGateway } from '../support/gateway.ts';
-import { kafkaTest, uniqueTopic } from '../support/kafka.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { kafkaTest } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 import { type Harm, LineProxy } from './line-proxy.ts';
+import { place } from './place.ts';
 import { measuredLoad } from './sluice-load.ts';
-
-interface Place {
-  readonly gateway: Gateway;
-  readonly topic: string;
-  /** Options for this gateway and topic. */
-  readonly args: readonly string[];
-}
-
-async function place(t: TestContext, bootstrap: string, env: Env = {}): Promise<Place> {
-  const topic = uniqueTopic('load');
-  const settings = { KAFKA_BROKERS: bootstrap, KAFKA_TOPIC_METRICS: topic, KAFKA_TOPIC_DEAD_LETTERS: '' };
-  const gateway = await startGateway({ ...settings, ...env });
-  t.after(() => gateway.stop());
-  await waitFor('the topic', () => gateway.log.some(({ msg }) => msg.includes('Kafka is reachable')));
-  const args = ['--target', `127.0.0.1:${gateway.port}`, '--brokers', bootstrap, '--topic', topic];
-  return { gateway, topic, args };
-}
 
 /** Every sent message is confirmed and in the topic once, and the gateway has the same counts. */
 function assertAllThere(result: LoadResult, gateway: Gateway): void {

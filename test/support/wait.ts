@@ -1,8 +1,9 @@
-// Waiting for a condition with a deadline, in place of sleeping.
+// Waits for a condition with a deadline, so that no test has to sleep for a time that may be too short.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 5;
-export const DEADLINE_MS = 10_000;
+/** Only ends a test that hangs. A starting process may need many seconds on a machine that is busy with other work. */
+export const DEADLINE_MS = 30_000;
 
 /** Resolves with the first answer of `condition` that is neither false nor undefined; rejects at the deadline. */
 export async function waitFor<T>(

@@ -1,5 +1,5 @@
 // Defines the `sluice spool` commands and checks their options. run.ts runs them.
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../../config/kinds.ts';
 import { settingsSchema } from '../../config/settings.ts';
 
@@ -88,11 +88,10 @@ export function addSpoolCommands(program: Command, chosen: (command: SpoolComman
       '--topic <name>',
       'only records of this topic; the one of KAFKA_TOPIC_DEAD_LETTERS selects the dead letters',
     )
-    .option(
-      '--timeout <duration>',
-      'stop after this time; the rest stays on disk (default: 10m)',
-      duration,
-      DRAIN_TIMEOUT_MS,
+    .addOption(
+      new Option('--timeout <duration>', 'stop after this time; the rest stays on disk')
+        .argParser(duration)
+        .default(DRAIN_TIMEOUT_MS, '10m'),
     )
     .action((options: DrainOptions) => chosen({ name: 'drain', options }));
 

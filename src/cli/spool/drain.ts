@@ -89,6 +89,7 @@ class Drainer {
   }
 
   /**
+   * Sends the readings of all parts, then the dead letters.
    * @param topic null = all topics
    * @throws SpoolLockedError while a gateway runs, even if there is nothing to send
    */

@@ -1,9 +1,9 @@
 // One partition's batch, from its first record until the devices hear that it is stored. It never sends itself.
 import type { Session } from '../../queue/job.ts';
 import type { BatchTicket } from '../../workers/record-sink.ts';
-import type { ProducerBatch } from '../delivery/producer-batch.ts';
 import { batchBuffers } from './buffer-pool.ts';
 import type { Codec } from './compression.ts';
+import type { ProducerBatch } from './producer-batch.ts';
 import { type ProducerStamp, RecordBatchWriter } from './record-batch.ts';
 
 export interface BatchRoom {

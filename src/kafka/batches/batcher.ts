@@ -264,7 +264,7 @@ export class Batcher implements RecordSink {
     this.#sink.deliver(batch);
   }
 
-  // Batches past half their time go with the one whose time is up: one request instead of one for each partition.
+  // When one batch is due, batches past half their time are closed as well: one request instead of one per partition.
   #onLinger(): void {
     this.#timer = undefined;
     if (!this.#inReadWindow) this.#closeDue(this.#options.lingerMs / 2);

@@ -8,7 +8,7 @@ export class BufferBudget {
   #closed = false;
 
   /**
-   * @param reserve bytes that one message may need; there is room while so many are free
+   * @param reserve bytes that one message may need; there is room while at least this much is free
    * @throws RangeError if the reserve exceeds the capacity, which would pause every device for ever
    */
   constructor(capacity: number, reserve: number) {

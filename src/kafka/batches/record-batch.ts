@@ -35,10 +35,14 @@ const LENGTH_OFFSET = 12;
 /** Upper bound of a record's other fields than key and value: lengths, deltas, attributes, header count. */
 const MAX_RECORD_OVERHEAD = 32;
 
-/** The producer's identity and sequence in a batch. */
-export interface ProducerStamp {
+/** A producer's identity, from InitProducerId. */
+export interface ProducerIdentity {
   readonly producerId: bigint;
   readonly producerEpoch: number;
+}
+
+/** The producer's identity and sequence in a batch. */
+export interface ProducerStamp extends ProducerIdentity {
   readonly baseSequence: number;
 }
 
@@ -111,7 +115,7 @@ export class RecordBatchWriter {
     at = writeVarint(target, at, timestampDelta);
     at = writeVarint(target, at, this.#count);
     at = writeVarint(target, at, key.length);
-    // A key has a few bytes; for those, `set` costs more than a loop.
+    // A key is so short that a loop costs less than `set`.
     for (let i = 0; i < key.length; i++) target[at++] = key[i] as number;
     at = writeVarint(target, at, valueBytes);
     target.set(frame.head(reading.receivedAtMs), at);
@@ -237,15 +241,15 @@ export interface GatheredFor {
 }
 
 /**
- * Stamps a batch that waits on disk and is never sent as it is. Its producer fields say what it was gathered for: the
- * producer id is -1 minus the number of partitions, and the base sequence is the partition.
+ * Stamps a batch that waits on disk and is never sent as it is. The producer fields hold `gatheredFor`: the producer id
+ * is -1 minus the number of partitions, and the base sequence is the partition.
  */
 export function stampUnsent(batch: Buffer, gatheredFor: GatheredFor | undefined): void {
   const { partition = -1, partitions = 0 } = gatheredFor ?? {};
   stamp(batch, { producerId: BigInt(-1 - partitions), producerEpoch: -1, baseSequence: partition });
 }
 
-/** Reads what stampUnsent() wrote; undefined if the batch was gathered for no partition. */
+/** Reads the fields of stampUnsent(). Undefined if the batch was gathered for no partition. */
 export function gatheredFor(batch: Buffer): GatheredFor | undefined {
   const { producerId, baseSequence: partition } = readStamp(batch);
   return producerId < -1n ? { partition, partitions: Number(-1n - producerId) } : undefined;

@@ -1,7 +1,7 @@
 // Takes sealed batches apart into their records, and seals parts of them as smaller batches.
 
-import { DiskBatch } from '../delivery/producer-batch.ts';
 import { type Codec, decompress } from './compression.ts';
+import { DiskBatch } from './producer-batch.ts';
 import { HEADER_BYTES, NO_PRODUCER, RecordBatchWriter, readBatchFields, stamp } from './record-batch.ts';
 import { forEachRecord, recordParts } from './record-body.ts';
 
@@ -28,7 +28,7 @@ export async function unpack(bytes: Buffer): Promise<RawRecord[]> {
 }
 
 /**
- * Splits a batch: the first part has the records before `ends[0]`, the next those from there to `ends[1]`, and so on.
+ * Splits a batch: the first part has the records before `ends[0]`, the next part the records up to `ends[1]`, and so on.
  * @param ends rising record numbers, the last of which is the batch's count; empty parts are left out
  */
 export async function splitBatch(

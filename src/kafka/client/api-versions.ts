@@ -14,9 +14,9 @@ interface Api {
 }
 
 /**
- * Our range for each request. The lower ends are those of Kafka 0.11: Produce 3 is the first version with record batches
- * of magic 2, and Metadata 4 the first that can forbid a broker to create the topic by itself. The upper ends are those
- * of kafkajs, except for Produce: 7 is the first version that may carry zstd, and we need nothing that came later.
+ * Our range for each request. The minimum is that of Kafka 0.11: Produce 3 is the first version with record batches of
+ * magic 2, and Metadata 4 the first that can forbid a broker to create the topic by itself. The maximum is that of
+ * kafkajs, except for Produce: 7 is the first version that may carry zstd, and we need nothing that came later.
  */
 const APIS = {
   Produce: { key: 0, min: 3, max: 7 },

@@ -98,7 +98,7 @@ export class Brokers {
 
   /**
    * Asks brokers one after the other until one answers.
-   * @param askLast node ids of brokers to ask after the others, but before those that failed lately
+   * @param askLast node ids of brokers to ask after the others, but before brokers that failed lately
    */
   async askAny<T>(ask: Ask<T>, askLast: ReadonlySet<number> = NOBODY): Promise<T> {
     const now = performance.now();

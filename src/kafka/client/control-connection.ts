@@ -60,7 +60,7 @@ export class ControlConnection {
     }
   }
 
-  /** Takes no more requests, and closes after those in flight. Each of them has a time limit. */
+  /** Takes no more requests. Closes when no request is in flight; each has a time limit. */
   retire(): void {
     this.#retired = true;
     if (this.#asking === 0) this.destroy();

@@ -131,7 +131,7 @@ export class ProduceConnection {
     this.#stoppedMs += ms;
   }
 
-  /** Takes no more requests, and closes after those in flight. */
+  /** Takes no more requests. Closes when no request is in flight. */
   drain(): void {
     if (this.#state !== 'open') return;
     this.#state = 'draining';

@@ -1,6 +1,7 @@
 // Delivers the batches of one topic: hands each to its partition, tells the sender the leaders, and sums up the
 // figures. A partition decides everything about its own batches (partition.ts). Batches without a certain partition go
 // to the disk (unplaced.ts).
+
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { rateLimited } from '../../log/rate-limited-log.ts';
@@ -11,12 +12,12 @@ import type { BatchLimits } from '../batches/batch-merger.ts';
 import type { BatchSink } from '../batches/batcher.ts';
 import type { BufferBudget } from '../batches/buffer-budget.ts';
 import type { Codec } from '../batches/compression.ts';
+import type { ProducerIdentity } from '../batches/record-batch.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
 import { BatchAccounts, type DeliveryCounters } from './batch-accounts.ts';
 import type { Failed, Rejected } from './outcome.ts';
 import { Partition } from './partition.ts';
 import type { PartitionHost, PartitionOptions } from './partition-host.ts';
-import type { ProducerIdentity } from './producer-sequence.ts';
 import { type Producer, Sender, type SenderOptions } from './sender.ts';
 import { type UnplacedHost, UnplacedRecords } from './unplaced.ts';
 

@@ -1,9 +1,10 @@
 // One partition's loop from the disk to Kafka: reads the oldest batch, has it sent until Kafka takes or refuses it, and
 // acknowledges it on disk. It changes the partition only through the partition's own methods.
+
+import type { DiskBatch } from '../batches/producer-batch.ts';
 import { DiskRoute } from './disk-route.ts';
 import { DiskSearch } from './disk-search.ts';
 import type { DrainingPartition, PartitionHost, PartitionOptions } from './partition-host.ts';
-import type { DiskBatch } from './producer-batch.ts';
 
 const RETRY_MS = 500;
 

@@ -6,10 +6,16 @@ import type { SpoolLog } from '../../spool/spool-log.ts';
 import type { Batch } from '../batches/batch.ts';
 import { type BatchLimits, BatchMerger } from '../batches/batch-merger.ts';
 import type { Codec } from '../batches/compression.ts';
-import { NO_PRODUCER, nextSequence, readStamp, stamp } from '../batches/record-batch.ts';
+import { DiskBatch } from '../batches/producer-batch.ts';
+import {
+  NO_PRODUCER,
+  nextSequence,
+  type ProducerIdentity,
+  readStamp,
+  stamp,
+} from '../batches/record-batch.ts';
 import { splitBatch } from '../batches/split-batch.ts';
-import { DiskBatch } from './producer-batch.ts';
-import type { ProducerIdentity, ProducerSequence } from './producer-sequence.ts';
+import type { ProducerSequence } from './producer-sequence.ts';
 
 export interface DiskRouteOptions {
   readonly codec: Codec;

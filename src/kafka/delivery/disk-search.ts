@@ -1,13 +1,12 @@
 // The search for refused records in the batches of one partition's disk: sends the parts that rejection-search.ts asks
 // for under sequences of their own, and keeps refused records until they are durable elsewhere.
 import { pause } from '../../time/backoff.ts';
-import { NO_PRODUCER, type ProducerStamp } from '../batches/record-batch.ts';
+import type { DiskBatch } from '../batches/producer-batch.ts';
+import { NO_PRODUCER, type ProducerIdentity, type ProducerStamp } from '../batches/record-batch.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
 import type { DiskRoute } from './disk-route.ts';
 import type { Rejected } from './outcome.ts';
 import type { DrainingPartition, PartitionHost, PartitionOptions } from './partition-host.ts';
-import type { DiskBatch } from './producer-batch.ts';
-import type { ProducerIdentity } from './producer-sequence.ts';
 import {
   MAX_SUSPECTS,
   probeHeld,

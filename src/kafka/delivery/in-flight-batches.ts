@@ -1,8 +1,9 @@
 // A partition's batches in flight, and the order in which their outcomes count. A failure counts only when all batches
 // behind it have an outcome too. Batches behind a failed one count as not sent: they follow it again with the same
 // bytes, because an idempotent broker has refused their sequence or recognises them.
+
+import type { ProducerBatch } from '../batches/producer-batch.ts';
 import type { Outcome } from './outcome.ts';
-import type { ProducerBatch } from './producer-batch.ts';
 
 export interface Settled {
   readonly batch: ProducerBatch;

@@ -3,11 +3,12 @@ import type { Logger } from 'pino';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
 import type { WakeUp } from '../../time/wake-up.ts';
 import type { Batch } from '../batches/batch.ts';
+import type { DiskBatch } from '../batches/producer-batch.ts';
+import type { ProducerIdentity } from '../batches/record-batch.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
 import type { DiskRouteOptions } from './disk-route.ts';
 import type { Failed, Outcome, Rejected } from './outcome.ts';
-import type { DiskBatch } from './producer-batch.ts';
-import type { ProducerIdentity, ProducerSequence } from './producer-sequence.ts';
+import type { ProducerSequence } from './producer-sequence.ts';
 import type { SendingPartition } from './sender.ts';
 
 export interface PartitionOptions {

@@ -20,14 +20,20 @@
 import { type BackoffOptions, backoffMs, pause } from '../../time/backoff.ts';
 import { WakeUp } from '../../time/wake-up.ts';
 import type { Batch } from '../batches/batch.ts';
-import { NO_PRODUCER, nextSequence, stamp, stampTime } from '../batches/record-batch.ts';
+import type { DiskBatch, ProducerBatch } from '../batches/producer-batch.ts';
+import {
+  NO_PRODUCER,
+  nextSequence,
+  type ProducerIdentity,
+  stamp,
+  stampTime,
+} from '../batches/record-batch.ts';
 import { DeferredConfirmations } from './deferred-confirmations.ts';
 import { DiskDrain } from './disk-drain.ts';
 import { InFlightBatches, type Settled } from './in-flight-batches.ts';
 import type { Failed, Outcome, Rejected } from './outcome.ts';
 import type { DrainingPartition, PartitionHost, PartitionOptions } from './partition-host.ts';
-import type { DiskBatch, ProducerBatch } from './producer-batch.ts';
-import { type ProducerIdentity, ProducerSequence } from './producer-sequence.ts';
+import { ProducerSequence } from './producer-sequence.ts';
 import type { SendingPartition } from './sender.ts';
 
 export type PartitionState = 'memory' | 'leaving' | 'disk' | 'catching-up' | 'held' | 'gone';

@@ -1,11 +1,6 @@
 // One partition's producer identity and the sequence number of its next record. Kafka recognises a repeated batch by
 // both (KIP-98), so a sequence is never given to other bytes while Kafka may have the first ones.
-import { nextSequence, type ProducerStamp } from '../batches/record-batch.ts';
-
-export interface ProducerIdentity {
-  readonly producerId: bigint;
-  readonly producerEpoch: number;
-}
+import { nextSequence, type ProducerIdentity, type ProducerStamp } from '../batches/record-batch.ts';
 
 /** A broker that forgot the producer would accept batches out of order; a broker that acked it lately has not. */
 const FRESH_MS = 60_000;

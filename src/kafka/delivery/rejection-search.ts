@@ -3,9 +3,9 @@
 // that the clock, the topic or the broker is wrong for every record. So if the first MAX_SUSPECTS records sent alone
 // are all refused, the search stops and no record is given up.
 import type { Codec } from '../batches/compression.ts';
+import type { DiskBatch } from '../batches/producer-batch.ts';
 import { onlyRecord, type RefusedRecord, splitBatch } from '../batches/split-batch.ts';
 import type { Rejected } from './outcome.ts';
-import type { DiskBatch } from './producer-batch.ts';
 
 /** The search stops if Kafka refuses this many single records before it takes one. */
 export const MAX_SUSPECTS = 3;

@@ -1,10 +1,10 @@
 // Sends the next batches of ready partitions: a request carries one batch of each of several partitions with the same
 // leader. It tells each partition the outcome of its batch, and decides nothing about the batch.
 
+import type { ProducerBatch } from '../batches/producer-batch.ts';
+import type { ProducerIdentity } from '../batches/record-batch.ts';
 import type { ProduceAnswer, ProduceRequest } from '../wire/produce-request.ts';
 import { type Failed, type Outcome, outcomeOf } from './outcome.ts';
-import type { ProducerBatch } from './producer-batch.ts';
-import type { ProducerIdentity } from './producer-sequence.ts';
 import { RequestLimit } from './request-limit.ts';
 
 export interface SenderOptions {

@@ -18,7 +18,7 @@ export interface LimitsReaderOptions extends LimitsTiming {
 }
 
 /** Logged warnings by cluster. Orphaned spools of the same topic have readers, too, and must not repeat them. */
-const SAID = new WeakMap<MetadataSource, Set<string>>();
+const LOGGED = new WeakMap<MetadataSource, Set<string>>();
 
 export class LimitsReader {
   /** The limits as last read. Undefined before that, or if the broker does not let us read them. */
@@ -79,11 +79,11 @@ export class LimitsReader {
     if (this.current === undefined) return;
     this.#apply(this.current);
     const sent = { timestamp, oldestWaitingMs: this.#oldestWaitingMs(), nowMs: Date.now() };
-    const said = SAID.get(this.#source) ?? new Set();
-    SAID.set(this.#source, said);
+    const logged = LOGGED.get(this.#source) ?? new Set();
+    LOGGED.set(this.#source, logged);
     for (const warning of limitWarnings(topic, this.current, sent)) {
-      if (!said.has(warning)) this.#log.warn({ topic }, warning);
-      said.add(warning);
+      if (!logged.has(warning)) this.#log.warn({ topic }, warning);
+      logged.add(warning);
     }
   }
 }

@@ -1,10 +1,11 @@
 // Keeps a topic's metadata up to date: asks for the leaders until a broker answers, hands them to delivery and the
 // batcher, creates the topic if it is missing, and has its limits read. It never touches a record.
+
 import type { Logger } from 'pino';
 import { backoffMs, pause } from '../../time/backoff.ts';
 import type { BatchLimits } from '../batches/batch-merger.ts';
+import type { ProducerIdentity } from '../batches/record-batch.ts';
 import type { TopicLimits, TopicMetadata, TopicToCreate } from '../client/kafka-client.ts';
-import type { ProducerIdentity } from '../delivery/producer-sequence.ts';
 import { kafkaError } from '../wire/errors.ts';
 import { LeaderConnections } from './leader-connections.ts';
 import { LimitsReader, type LimitsTiming } from './limits-reader.ts';
@@ -216,10 +217,10 @@ export class MetadataRefresher {
   /** Hands the leaders over. An answer with fewer partitions must be believed first (topic-doubt.ts). */
   async #take(metadata: TopicMetadata): Promise<Trouble | 'connecting' | null> {
     const before = this.#before;
-    const isFewer = this.#takesAway(metadata);
+    const isFewer = this.#hasFewer(metadata);
     const verdict = isFewer ? this.#doubt.ofFewer(metadata) : 'believed';
     if (verdict === 'doubted') return mayPass(this.#doubt.fewer(metadata, before, verdict));
-    if (this.#isCreated) this.#sayCreated(metadata.leaders.length);
+    if (this.#isCreated) this.#logCreated(metadata.leaders.length);
     const taken = verdict === 'believed' ? metadata : this.#withFormerPartitions(metadata);
     await this.#prepare(taken);
     if (this.#abort.signal.aborted) return null;
@@ -230,7 +231,7 @@ export class MetadataRefresher {
       const message = this.#doubt.fewer(metadata, before, verdict);
       return { ...mayPass(message), kind: 'FEWER', isPartial: true };
     }
-    if (isFewer) this.#sayFewer(metadata.leaders.length, before);
+    if (isFewer) this.#logFewer(metadata.leaders.length, before);
     this.#doubt.settle(metadata);
     return this.#connect(metadata);
   }
@@ -239,7 +240,7 @@ export class MetadataRefresher {
   #ask(): Promise<TopicMetadata> {
     return this.#source.topicMetadata(this.#options.topic.topic, {
       askLast: this.#doubt.heardFrom,
-      isDoubted: (answer) => this.#takesAway(answer),
+      isDoubted: (answer) => this.#hasFewer(answer),
     });
   }
 
@@ -252,7 +253,7 @@ export class MetadataRefresher {
    * True if the answer has fewer partitions. It may be old: within a cluster, a topic only loses partitions if it is
    * deleted and created again.
    */
-  #takesAway({ leaders, clusterId }: TopicMetadata): boolean {
+  #hasFewer({ leaders, clusterId }: TopicMetadata): boolean {
     return leaders.length < this.#before && !areDifferent(clusterId, this.#leadersOf);
   }
 
@@ -263,7 +264,7 @@ export class MetadataRefresher {
     return { ...metadata, leaders };
   }
 
-  #sayFewer(partitions: number, before: number): void {
+  #logFewer(partitions: number, before: number): void {
     const { topic } = this.#options.topic;
     this.#log[this.#options.quiet ? 'debug' : 'warn'](
       { topic, partitions, before, brokers: [...this.#doubt.heardFrom] },
@@ -288,7 +289,7 @@ export class MetadataRefresher {
     return null;
   }
 
-  #sayCreated(partitions: number): void {
+  #logCreated(partitions: number): void {
     const { topic } = this.#options.topic;
     this.#isCreated = false;
     const again = this.known ? ' again' : '';

@@ -1,6 +1,6 @@
 // The requests about topics that the metadata refresher makes. KafkaClient implements them.
+import type { ProducerIdentity } from '../batches/record-batch.ts';
 import type { MetadataQuestion, TopicLimits, TopicMetadata, TopicToCreate } from '../client/kafka-client.ts';
-import type { ProducerIdentity } from '../delivery/producer-sequence.ts';
 
 /** Each call ends within a time limit, and rejects with ClusterError if no broker answered. */
 export interface MetadataSource {

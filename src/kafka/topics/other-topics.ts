@@ -17,15 +17,15 @@ export async function createOtherTopics(
 ): Promise<void> {
   await Promise.all(
     topics.map(async (topic) => {
-      let said: string | undefined;
+      let lastKind: string | undefined;
       for (let tries = 1; tries <= MAX_TRIES && !signal.aborted; tries++) {
         const trouble = await createOne(topic, source, log).catch((error: unknown) => ({
           kind: 'unreachable',
           message: `Could not look for topic ${topic.topic}: ${(error as Error).message}`,
         }));
         if (trouble === null || signal.aborted) return;
-        if (trouble.kind !== said) log.warn({ topic: topic.topic }, trouble.message);
-        said = trouble.kind;
+        if (trouble.kind !== lastKind) log.warn({ topic: topic.topic }, trouble.message);
+        lastKind = trouble.kind;
         await pause(backoffMs(tries, retry), signal);
       }
     }),

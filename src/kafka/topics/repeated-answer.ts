@@ -3,7 +3,7 @@
 // Topic ids would settle it at once, but kafkajs 2.2.4 does not read them (docs/decisions/0022).
 
 /** The evidence that is needed to believe an answer. */
-export interface Proof {
+export interface Evidence {
   /** Number of equal answers in a row. */
   readonly times: number;
   /** Milliseconds from the first of them to the last. */
@@ -36,7 +36,7 @@ export class RepeatedAnswer {
    * Counts an answer.
    * @param from node id of the broker that gave it. An unknown one (undefined) does not count as a second broker
    */
-  hear(answer: string, from: number | undefined, { times, forMs, fromOneForMs }: Proof): Verdict {
+  hear(answer: string, from: number | undefined, { times, forMs, fromOneForMs }: Evidence): Verdict {
     if (answer !== this.#answer) {
       this.clear();
       this.#answer = answer;

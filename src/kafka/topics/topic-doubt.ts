@@ -1,5 +1,5 @@
-// Which metadata answers are doubted, what evidence is needed to believe them, and the messages until then. Answers of
-// another cluster are never doubted: they are not old, but about another topic.
+// Decides which metadata answers are doubted and how much evidence makes them believed, and words the messages until
+// then. Answers of another cluster are never doubted: they are not old, but about another topic.
 import type { TopicMetadata } from '../client/kafka-client.ts';
 import { RepeatedAnswer, type Verdict } from './repeated-answer.ts';
 

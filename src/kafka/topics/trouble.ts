@@ -24,7 +24,7 @@ const REMIND_EVERY_MS = 60_000;
 
 export class TroubleLog {
   readonly #options: TroubleLogOptions;
-  readonly #saidAtMs = new Map<string, number>();
+  readonly #loggedAtMs = new Map<string, number>();
   #current: Pick<Trouble, 'message' | 'isPartial'> | null = {
     message: 'not connected to Kafka yet',
     isPartial: false,
@@ -39,22 +39,22 @@ export class TroubleLog {
     return this.#current;
   }
 
-  /** @param partitions how many the topic has */
+  /** @param partitions number of partitions of the topic */
   end(partitions: number | undefined): void {
     if (this.#current !== null) {
       const { brokers, quiet, log } = this.#options;
       log[quiet ? 'debug' : 'info']({ brokers, partitions }, 'Kafka is reachable, records are flowing');
     }
     this.#current = null;
-    this.#saidAtMs.clear();
+    this.#loggedAtMs.clear();
   }
 
   begin(trouble: Trouble): void {
     const { message, kind, isPartial } = trouble;
     this.#current = trouble;
     const now = performance.now();
-    if (now - (this.#saidAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) < REMIND_EVERY_MS) return;
-    this.#saidAtMs.set(kind, now);
+    if (now - (this.#loggedAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) < REMIND_EVERY_MS) return;
+    this.#loggedAtMs.set(kind, now);
     const { brokers, quiet, log } = this.#options;
     const [what, whose] = isPartial
       ? ['Kafka cannot be used in full', 'the records of these partitions']
@@ -67,7 +67,7 @@ export class TroubleLog {
   }
 }
 
-/** A broker has answered, so this may pass within a second. */
+/** A trouble that may pass within a second, because a broker answers. */
 export function mayPass(message: string): Trouble {
   return { message, kind: 'ANSWER', mayPass: true, isPartial: false };
 }

@@ -1,4 +1,4 @@
-// Cuts a broker's byte stream into frames: four bytes with the size, then so many bytes of body
+// Cuts a broker's byte stream into frames: four bytes with the size, then the body
 // (https://kafka.apache.org/protocol#protocol_common). It holds at most one unfinished frame, and refuses frames above
 // its limit.
 
@@ -24,7 +24,7 @@ export class FrameReader {
     let at = 0;
     while (at < chunk.length) {
       if (this.#sizeBytesRead < SIZE_BYTES) {
-        // `|` makes a signed 32-bit number, which is what the protocol has.
+        // `|` makes a signed 32-bit number, as in the protocol.
         this.#size = (this.#size << 8) | (chunk[at++] ?? 0);
         if (++this.#sizeBytesRead < SIZE_BYTES) continue;
         if (this.#size < 0 || this.#size > this.#maxBytes) return this.#size;
@@ -39,7 +39,7 @@ export class FrameReader {
     return undefined;
   }
 
-  // Nearly all frames lie in one chunk; those are not copied.
+  // Nearly all frames lie in one chunk, and need no copy.
   #take(chunk: Buffer, at: number): { bytesTaken: number; whole: Buffer | undefined } {
     const missing = this.#size - this.#filled;
     const bytesTaken = Math.min(missing, chunk.length - at);

@@ -1,9 +1,10 @@
 // Fakes for tests of src/kafka: connections that remember what they were told, and a broker whose answers the test
 // gives.
+
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Batch } from '../../../src/kafka/batches/batch.ts';
-import type { ProducerIdentity } from '../../../src/kafka/delivery/producer-sequence.ts';
+import type { ProducerIdentity } from '../../../src/kafka/batches/record-batch.ts';
 import type { Producer } from '../../../src/kafka/delivery/sender.ts';
 import type { ProduceAnswer, ProduceRequest } from '../../../src/kafka/wire/produce-request.ts';
 import { RecordFrame, recordTail } from '../../../src/protocol/record-frame.ts';

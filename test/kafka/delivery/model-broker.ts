@@ -2,7 +2,7 @@
 // last five batches of each partition and producer. A test decides what goes wrong with each request. The same rules
 // are tested with a real Kafka in test/e2e and test/chaos.
 
-import type { ProducerIdentity } from '../../../src/kafka/delivery/producer-sequence.ts';
+import type { ProducerIdentity } from '../../../src/kafka/batches/record-batch.ts';
 import type { Producer } from '../../../src/kafka/delivery/sender.ts';
 import type { ProduceAnswer, ProduceRequest } from '../../../src/kafka/wire/produce-request.ts';
 import { crc32c } from '../../../src/spool/crc32c.ts';

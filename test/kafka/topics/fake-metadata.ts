@@ -1,13 +1,13 @@
 // A metadata refresher on a stage: a cluster of scripted answers, and a delivery, a batcher and a log that keep their input.
 
 import { pino } from 'pino';
+import type { ProducerIdentity } from '../../../src/kafka/batches/record-batch.ts';
 import type {
   MetadataQuestion,
   TopicLimits,
   TopicMetadata,
   TopicToCreate,
 } from '../../../src/kafka/client/kafka-client.ts';
-import type { ProducerIdentity } from '../../../src/kafka/delivery/producer-sequence.ts';
 import {
   MetadataRefresher,
   type MetadataRefresherOptions,

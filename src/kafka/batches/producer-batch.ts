@@ -1,5 +1,5 @@
 // A batch as the sender sees it, whether it comes from memory (batch.ts) or from the disk (DiskBatch).
-import type { ProducerStamp } from '../batches/record-batch.ts';
+import type { ProducerStamp } from './record-batch.ts';
 
 export interface ProducerBatch {
   /** Undefined while the batch is being compressed. */
