@@ -1,5 +1,5 @@
 // npm run chaos -- --minutes 30 --seed N [--fault NAME ...]: random faults one after another on a real Kafka, with a
-// judge after each round. Prints the seed first and a table last; exits with 1 where anything did not hold.
+// judge after each round. Prints the seed first and a table last. Exits with 1 if any round failed.
 import { parseArgs } from 'node:util';
 import type { Fault } from '../test/chaos/fault.ts';
 import { FAULTS } from '../test/chaos/faults.ts';
@@ -46,7 +46,7 @@ async function main(
   try {
     const random = new Random(seed);
     const until = performance.now() + minutes * 60_000;
-    // Each fault is met once before chance decides alone.
+    // Each fault is played once before chance decides alone.
     const first = shuffled(faults, random);
     do {
       const chosen = roundOf(first.pop() ?? random.pick(faults), { faults, random });
@@ -62,7 +62,7 @@ async function main(
   return results.some(({ wrong }) => wrong.length > 0) ? 1 : 0;
 }
 
-/** One fault, and by chance others that can follow it on the same gateway. */
+/** One fault, and by chance further faults that can follow it on the same gateway. */
 function roundOf(fault: Fault, { faults, random }: { faults: readonly Fault[]; random: Random }): Fault[] {
   const others = faults.filter(
     ({ alone, brokers, login }) => !alone && brokers === fault.brokers && login === fault.login,

@@ -1,6 +1,6 @@
-// npm run kafka-versions [-- VERSION ...]: the main job, an outage and the creation of topics against each Kafka
-// that we can start, by the tests that CI runs against the newest one alone. Prints a table; exits with 1 when a
-// test failed or none ran.
+// npm run kafka-versions [-- VERSION ...] runs the main job, an outage and the creation of topics on each Kafka that
+// we can start. CI runs the same tests on the newest Kafka only. Prints a table; exits with 1 if a test failed or
+// none ran.
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ const JOBS = [
   { name: 'outage', files: ['broker-faults'] },
   { name: 'topic creation', files: ['topics', 'controller'] },
 ] as const;
-/** A whole run, its Kafka's start included. */
+/** For one run, including the start of its Kafka. */
 const RUN_TIMEOUT_MS = 600_000;
 const KILL_AFTER_MS = 15_000;
 

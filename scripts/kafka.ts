@@ -1,4 +1,4 @@
-// npm run kafka: a local Kafka to try Sluice with. npm run kafka -- consume: what is in a topic.
+// npm run kafka runs a local Kafka to try Sluice with, and npm run kafka -- consume prints a topic.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { isFree } from './kafka/ports.ts';
 import { exitOf } from './kafka/process.ts';
 import { KafkaUnavailableError } from './kafka/runtime.ts';
 
-// Each version has its own: an older one cannot read what a newer one wrote.
+// Each version has its own directory: an older Kafka cannot read the data of a newer one.
 const version = process.env.SLUICE_KAFKA_VERSION;
 const DATA_DIR = fileURLToPath(
   new URL(version ? `../../data/kafka-${version}` : '../../data/kafka', import.meta.url),
@@ -45,7 +45,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  // The rest are bugs or a broker that would not start, where the whole error helps.
+  // Other errors are bugs or a broker that did not start. Then the whole error helps.
   if (!(error instanceof KafkaUnavailableError)) throw error;
   console.error(error.message);
   process.exitCode = 1;
@@ -62,7 +62,7 @@ async function serve(options: ServeOptions): Promise<void> {
   }
   const stopRequest = firstSignal();
   console.log(`Starting Apache Kafka with ${brokers === 1 ? 'one broker' : 'three brokers'} ...`);
-  // One directory for each size of cluster: the data of one do not fit the other.
+  // One directory for each size of cluster, because the data do not fit the other size.
   const dataDir = join(options.data, brokers === 1 ? 'one-broker' : 'three-brokers');
   const cluster = await startKafka({ brokers, ports, dataDir, fresh: options.fresh });
   console.log(greeting(cluster.bootstrap, options.port, dataDir));
@@ -104,7 +104,7 @@ async function consume(topic: string, options: { readonly bootstrap: string }): 
   const { command, args, ended } = await toolCommand(bootstrap, CONSOLE_CONSUMER, [
     ...['--bootstrap-server', bootstrap, '--topic', topic, '--from-beginning'],
     ...['--property', 'print.key=true', '--property', 'key.separator= '],
-    // A topic that appears later is noticed within a second.
+    // Notice a topic that is created later within a second.
     ...['--consumer-property', 'metadata.max.age.ms=1000'],
   ]);
   const stopRequest = firstSignal();
@@ -117,7 +117,7 @@ async function consume(topic: string, options: { readonly bootstrap: string }): 
   process.exitCode = stopped ? 0 : (code ?? 1);
 }
 
-/** Further signals are taken and ignored: a stop is under way. */
+/** Later signals are ignored, because the stop is already under way. */
 function firstSignal(): Promise<undefined> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

@@ -26,7 +26,7 @@ export interface ProxyCounters {
   throttledMs: number;
   /** Requests that were larger than maxRequestBytes. */
   tooLarge: number;
-  /** Logins, those that only renew one included. */
+  /** Logins, including renewals. */
   logins: number;
 }
 

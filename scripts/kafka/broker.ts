@@ -1,11 +1,11 @@
-// One broker of a local cluster: start, stop, freeze, and the wait until it really serves.
+// One broker of a local cluster: starts, stops and freezes it, and waits until it serves.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { liveBrokers } from './client.ts';
 import type { BrokerNode } from './node.ts';
 
 const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_MS = 100;
-// A broker that leaves in order hands over its leaderships first; without a quorum it would try for minutes.
+// On SIGTERM a broker hands over its leaderships first. Without a quorum it would try for minutes.
 const SIGTERM_TIMEOUT_MS = 20_000;
 
 /** A broker did not come up. The message holds the last lines of its log. */
@@ -72,7 +72,7 @@ export class KafkaBroker {
     for (;;) {
       const alive = await liveBrokers(this.address).catch((): number[] => []);
       const running = await this.#node.isRunning();
-      // Asked after the answer: it may have come from another process on that port.
+      // Check after the answer: another process on that port may have answered.
       if (running && ids.every((id) => alive.includes(id))) return;
       if (!running) throw await this.#startError('ended at its start');
       if (performance.now() > deadline)
@@ -108,7 +108,7 @@ export class KafkaBroker {
     this.#frozen = false;
   }
 
-  /** Removes what is left of a stopped broker, save its data. */
+  /** Removes everything of a stopped broker except its data. */
   async remove(): Promise<void> {
     await this.#node.remove();
   }

@@ -18,7 +18,7 @@ let made = 0;
 /** @param program such as `broker`: each program loads other classes */
 export function classArchive({ archives }: JavaRuntime, program: string, mayMake = true): ClassArchive {
   const file = `${archives}-${program}.jsa`;
-  // Java's remarks about archives would stand among what the tools print.
+  // Otherwise Java prints warnings about archives into the output of the tools.
   const quiet = '-Xlog:disable';
   if (existsSync(file))
     return { flags: [quiet, `-XX:SharedArchiveFile=${file}`], isMade: false, keep: async () => {} };

@@ -1,11 +1,11 @@
-// kafkajs as the scripts and tests use it: for admin requests and for reading, never to judge what Sluice wrote
-// with compression, which is for the Java tools.
+// kafkajs for scripts and tests: admin requests and reading. It never judges compressed records that Sluice wrote; the
+// Java tools do.
 import kafkajs from 'kafkajs';
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } =
   kafkajs;
 
-/** A quiet client that tries once; whoever calls it decides about another time. */
+/** A client that logs nothing and tries once. Its caller decides whether to try again. */
 export function kafkaClient(bootstrap: string, retries = 0): kafkajs.Kafka {
   return new Kafka({
     clientId: 'sluice-local',
@@ -44,7 +44,7 @@ export interface TopicOptions {
   readonly config?: Readonly<Record<string, string>>;
 }
 
-/** Creates a topic and waits for its leaders. Throws when it is there already. */
+/** Creates a topic and waits for its leaders. Throws if the topic exists. */
 export async function createTopic(
   bootstrap: string,
   topic: string,
@@ -67,12 +67,12 @@ export interface TopicRight {
   readonly operation: 'WRITE' | 'CREATE';
 }
 
-/** Allows it, where the brokers have an authorizer. The first requests after it may still be refused. */
+/** Grants the right, if the brokers have an authorizer. The first requests afterwards may still be refused. */
 export async function grant(bootstrap: string, right: TopicRight): Promise<void> {
   await withAdmin(bootstrap, (admin) => admin.createAcls({ acl: [aclOf(right)] }));
 }
 
-/** Takes back what grant() allowed. */
+/** Takes back a right that grant() gave. */
 export async function revoke(bootstrap: string, right: TopicRight): Promise<void> {
   await withAdmin(bootstrap, (admin) => admin.deleteAcls({ filters: [aclOf(right)] }));
 }

@@ -1,5 +1,5 @@
-// A real Kafka on this machine: one broker, or three with replication. KAFKA_BROKERS is not looked at here:
-// who has a Kafka already does not start one.
+// Starts a real Kafka on this machine: one broker, or three with replication. It never reads KAFKA_BROKERS: whoever has
+// a Kafka does not start one.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -18,7 +18,7 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3;
   /** Kept between runs, and for one number of brokers only. Default: a temporary directory that stop() removes. */
   readonly dataDir?: string;
-  /** Forget what `dataDir` holds. */
+  /** Deletes the content of `dataDir` first. */
   readonly fresh?: boolean;
   /** One for each broker. Default: free ones. */
   readonly ports?: readonly number[];
@@ -104,12 +104,12 @@ async function javaNodes(runtime: JavaRuntime, plan: Plan): Promise<Nodes> {
   if (plan.dataDir) return { nodes, cleanUp: async () => zooKeeper?.stop() };
 
   const remove = { recursive: true, force: true, maxRetries: 3 };
-  // A moment later than the brokers, which die at the same signal.
+  // A second later than the brokers, which die at the same signal.
   const callOff = onParentDeath(['sh', '-c', 'sleep 1; rm -rf "$1"', 'sh', directory]);
   const cleanUp = async (): Promise<void> => {
     await zooKeeper?.stop();
     await rm(directory, remove);
-    // Not before: we may be ended on the way.
+    // Last, because this process may be killed during the removal.
     callOff();
   };
   return { nodes, cleanUp };
@@ -144,7 +144,7 @@ async function keptClusterId(directory: string): Promise<string> {
   return id;
 }
 
-// Waits for all even if one fails: a launch still under way would escape the stop that follows.
+// Waits for all even if one fails. Otherwise a launch under way would escape the stop that follows.
 async function all(steps: readonly Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(steps)).find((step) => step.status === 'rejected');
   if (failed) throw failed.reason;

@@ -3,7 +3,7 @@
 /** A listener for clients that log in, with SCRAM or PLAIN, beside the plain one that brokers and tools keep. */
 export interface SaslListener {
   readonly port: number;
-  /** host:port where clients are told to find it, such as a proxy's. */
+  /** host:port that clients are told to connect to, such as a proxy's. */
   readonly advertised: string;
   /** PLAIN's users with their passwords. SCRAM's are made while the broker runs: alterConfig, type users. */
   readonly plainUsers: Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ export function brokerProperties(plan: BrokerPlan): Record<string, string> {
     'num.partitions': '10',
     'default.replication.factor': replicas,
     'min.insync.replicas': majority,
-    // A missing topic has to be seen as missing, not made by a metadata request.
+    // Otherwise a metadata request would create a missing topic.
     'auto.create.topics.enable': 'false',
     'offsets.topic.replication.factor': replicas,
     'transaction.state.log.replication.factor': replicas,
@@ -45,13 +45,13 @@ export function brokerProperties(plan: BrokerPlan): Record<string, string> {
     // 50 partitions of each by default: most of the work of a first consumer or transaction.
     'offsets.topic.num.partitions': '1',
     'transaction.state.log.num.partitions': '1',
-    // The only member of a group need not wait for others.
+    // The only member of a group does not wait for further members.
     'group.initial.rebalance.delay.ms': '0',
     ...plan.overrides,
   };
 }
 
-/** After a broker's SIGKILL its session in ZooKeeper lives so long, and the broker cannot come back before. */
+/** After a SIGKILL the broker's session in ZooKeeper lives this long, and the broker cannot come back before. */
 export const ZOOKEEPER_SESSION_MS = 4_000;
 
 function quorumProperties({ id, quorum }: BrokerPlan): Record<string, string> {

@@ -67,7 +67,7 @@ function pauseUntil(socket: Socket, isReady: () => boolean): void {
   }, RESUME_POLL_MS);
 }
 
-/** A FIN comes after what is under way. */
+/** Ends the connection after all bytes in flight were passed on. */
 function endAfter(lane: Lane, to: Socket): void {
   const timer = setInterval(() => {
     if (!to.destroyed && lane.bytes > 0) return;

@@ -11,7 +11,7 @@ const DOCKER_TIMEOUT_MS = 60_000;
 const LOG_TAIL_LINES = '20';
 const CONTROLLER_PORT = 9093;
 const DATA_DIR = '/var/lib/kafka/data';
-/** Where the brokers reach each other, and where tools inside a container reach them. */
+/** Port at which brokers and tools inside the containers reach a broker. */
 export const INTERNAL_PORT = 19_092;
 
 export const containerName = (port: number): string => `sluice-kafka-${port}`;

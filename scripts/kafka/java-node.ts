@@ -1,4 +1,4 @@
-// A broker as a Java process of this machine.
+// Runs a broker as a Java process on this machine.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -14,7 +14,7 @@ import type { JavaRuntime } from './runtime.ts';
 
 const FORMAT_TIMEOUT_MS = 60_000;
 const LOG_TAIL_LINES = 20;
-/** ZooKeeper looks for sessions that are over once a tick. */
+/** ZooKeeper looks for expired sessions once a tick. */
 const SESSION_CHECK_MS = 1_000;
 
 const LOG4J_1 = toPropertiesFile({
@@ -24,8 +24,8 @@ const LOG4J_1 = toPropertiesFile({
   'log4j.appender.stdout.layout.ConversionPattern': '[%d] %p %m (%c)%n',
 });
 
-// The serial collector has no threads of its own to wake up, so a broker at rest leaves the CPU alone, and
-// half a gigabyte is collected fast enough without help.
+// The serial collector has no threads that wake up, so an idle broker uses no CPU. It is fast enough for half a
+// gigabyte.
 const JVM_FLAGS = ['-XX:+UseSerialGC', '-XX:-UsePerfData', '-Djava.awt.headless=true'];
 /** For short-lived commands: the optimizing compiler would cost more than it gives back. */
 export const TOOL_FLAGS = [...JVM_FLAGS, '-Xmx256m', '-XX:TieredStopAtLevel=1'];
@@ -54,7 +54,7 @@ export class JavaNode implements BrokerNode {
   #child: ChildProcess | undefined;
   #exited: Promise<unknown> = Promise.resolve();
   #makesArchive = false;
-  /** When a broker under ZooKeeper died without giving its session back. */
+  /** When the broker was killed without closing its session in ZooKeeper. */
   #killedAtMs = -Infinity;
 
   constructor(runtime: JavaRuntime, options: JavaNodeOptions) {
@@ -90,7 +90,7 @@ export class JavaNode implements BrokerNode {
     this.#child = child;
     const callOff = child.pid === undefined ? undefined : onParentDeath(['kill', '-9', String(child.pid)]);
     this.#exited = exitOf(child).then(async () => {
-      // Before the pid can belong to anyone else.
+      // Before the pid can belong to another process.
       callOff?.();
       if (this.#child === child) this.#child = undefined;
       await archive.keep();
@@ -129,7 +129,7 @@ export class JavaNode implements BrokerNode {
 
   async remove(): Promise<void> {}
 
-  /** ZooKeeper lets nobody in under the broker's id while it takes the killed one for alive. */
+  /** ZooKeeper refuses the broker's id until the session of the killed broker has expired. */
   async #formerSessionOver(): Promise<void> {
     const overAtMs = this.#killedAtMs + ZOOKEEPER_SESSION_MS + SESSION_CHECK_MS;
     await sleep(Math.max(0, overAtMs - performance.now()));
@@ -171,7 +171,7 @@ export class JavaNode implements BrokerNode {
   }
 }
 
-/** How a server's JVM runs: a heap of its own size, and a log that holds warnings and errors. */
+/** JVM flags of a server: its heap, and a log with warnings and errors only. */
 export async function serverFlags(
   { version }: JavaRuntime,
   { directory, heap, quickJit }: { directory: string; heap: string; quickJit: boolean },

@@ -1,6 +1,5 @@
-// Apache Kafka's own command-line tools: the independent judge of what is in a topic. They run inside the
-// broker's container where Docker started it, else with Java. Every call takes a second or two of a JVM's
-// start, and every call is bounded in time.
+// Runs Apache Kafka's own command-line tools, which judge a topic independently of our code. They run inside the
+// broker's container if Docker started it, else with Java. A call costs the start of a JVM and is bounded in time.
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,7 +27,7 @@ export interface ToolCommand {
   ended(): Promise<void>;
 }
 
-/** How to run a tool against `bootstrap`. Throws KafkaUnavailableError where there is neither Docker nor Java. */
+/** The command of a tool for `bootstrap`. Throws KafkaUnavailableError if there is neither Docker nor Java. */
 export async function toolCommand(
   bootstrap: string,
   tool: string,
@@ -86,13 +85,13 @@ export interface ConsoleRecord {
 }
 
 export interface ConsoleConsumerOptions {
-  /** Ends after so many records. Without it, once nothing came for `idleMs`. */
+  /** Ends after this many records. Default: ends when no record came for `idleMs`. */
   readonly maxMessages?: number;
-  /** Also ends a read that waits for maxMessages in vain. Default 5 s. */
+  /** Default 5 s; with maxMessages 20 s, after which a topic that is too short ends the read. */
   readonly idleMs?: number;
   /** One partition only. */
   readonly partition?: number;
-  /** Hides records of transactions that were aborted or are open. Default: all are shown. */
+  /** Hides records of aborted and open transactions. Default: shows all records. */
   readonly readCommitted?: boolean;
   /** For the whole command, after which it throws. Default 60 s. */
   readonly timeoutMs?: number;
@@ -105,9 +104,8 @@ export async function consoleConsumer(
   options: ConsoleConsumerOptions = {},
 ): Promise<ConsoleRecord[]> {
   const { maxMessages, partition } = options;
-  // With a number to wait for, this only decides how long a short topic is believed to be slow.
   const { idleMs = maxMessages === undefined ? 5_000 : 20_000 } = options;
-  // Bytes of the records are printed as they are, so what stands between them must be beyond guessing.
+  // The tool prints the bytes of records unescaped, so the separators must not occur in any record.
   const token = randomBytes(12).toString('hex');
   const marks = { field: `|${token}f`, header: `|${token}h`, line: `|${token}n`, none: `|${token}0` };
   const properties = [
@@ -131,7 +129,7 @@ export async function consoleConsumer(
     ],
     options.timeoutMs,
   );
-  // latin1 keeps every byte, whatever the records hold.
+  // latin1 keeps every byte.
   const lines = stdout.toString('latin1').split(marks.line).slice(0, -1);
   return lines.map((line) => parseRecord(line, marks));
 }
@@ -160,7 +158,7 @@ function parseRecord(line: string, marks: { field: string; header: string; none:
   };
 }
 
-/** A record batch as it lies on disk. What a batch does not use is -1, as in Kafka. */
+/** A record batch on disk. Fields that a batch does not use are -1, as in Kafka. */
 export interface DumpedBatch {
   /** The segment file it lies in. */
   readonly file: string;
@@ -186,7 +184,7 @@ export interface DumpedBatch {
 /** What the tool prints before each file. */
 const DUMPING = 'Dumping ';
 
-/** Dumps segment files (*.log) with kafka.tools.DumpLogSegments. `bootstrap` tells where the files are. */
+/** Dumps segment files (*.log) with kafka.tools.DumpLogSegments. `bootstrap` says which machine has the files. */
 export async function dumpLog(bootstrap: string, files: readonly string[]): Promise<DumpedBatch[]> {
   const args = ['--files', files.join(','), '--print-data-log', '--deep-iteration'];
   const { stdout } = await runTool(bootstrap, 'kafka.tools.DumpLogSegments', args);
@@ -235,7 +233,7 @@ export interface ConfigTarget {
   readonly name: string;
 }
 
-/** Sets and removes single settings; with kafkajs a change of one resets all others. */
+/** Sets and removes single settings. kafkajs would reset all other settings. */
 export async function alterConfig(
   bootstrap: string,
   target: ConfigTarget,

@@ -29,7 +29,7 @@ export class Lane {
     this.#to = to;
   }
 
-  /** Bytes under way, those that the receiving socket has not taken included. */
+  /** Bytes in flight, including those that the receiving socket has not taken. */
   get bytes(): number {
     return this.#queuedBytes + this.#to.writableLength;
   }

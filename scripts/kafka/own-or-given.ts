@@ -1,4 +1,4 @@
-// The Kafka to measure against: that of KAFKA_BROKERS, or one of our own.
+// The Kafka that a measuring command uses: the one of KAFKA_BROKERS, or one that it starts.
 import { startKafka } from './cluster.ts';
 import { wantedVersion } from './runtime.ts';
 

@@ -1,9 +1,9 @@
-// Free TCP ports for brokers.
+// Finds free TCP ports for brokers and gateways.
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-// Below the ports that systems hand to outgoing connections (Linux: from 32768). A broker that a test stops
-// must find its port free when it comes back.
+// Below the ports of outgoing connections (Linux: from 32768), so that a stopped broker finds its port free when it
+// starts again.
 const LOWEST = 20_000;
 const HIGHEST = 32_000;
 

@@ -1,4 +1,4 @@
-// Child processes for the local Kafka: bounded runs, and children that do not outlive a killed parent.
+// Runs child processes with a time limit, and ends children whose parent was killed.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 
 export interface RunResult {
@@ -11,7 +11,7 @@ export interface RunResult {
 
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 
-/** Runs a command to its end or for `timeoutMs`. Never rejects: a command that cannot be started has no exit code. */
+/** Runs a command to its end, or for `timeoutMs`. Never rejects: a command that cannot start has no exit code. */
 export function run(command: string, args: readonly string[], timeoutMs: number): Promise<RunResult> {
   return new Promise((resolve) => {
     const options = {
@@ -29,7 +29,7 @@ export function run(command: string, args: readonly string[], timeoutMs: number)
   });
 }
 
-/** Runs a command whose output goes to stderr, as its user waits for it. Resolves with the exit code. */
+/** Runs a command that its user waits for, with its output on stderr. Resolves with the exit code. */
 export function runVisibly(command: string, args: readonly string[]): Promise<number | undefined> {
   return exitOf(spawn(command, args, { stdio: ['ignore', 2, 2] }));
 }
@@ -42,20 +42,19 @@ export function exitOf(child: ChildProcess): Promise<number | undefined> {
 }
 
 /**
- * Has `command` run should this process die without a chance to clean up, as by kill -9. A shell waits on
- * a pipe of which we hold the other end: the kernel closes it whichever way we go. Returns the way to call
- * it off. Does nothing on Windows, which has no sh.
+ * Runs `command` if this process dies without cleaning up, as by kill -9. A shell waits on a pipe, which the kernel
+ * closes when this process ends. Returns a function that cancels it. Does nothing on Windows, which has no sh.
  */
 export function onParentDeath(command: readonly string[]): () => void {
   const shell = spawn('sh', ['-c', 'read -r _; exec "$@"', 'sh', ...command], {
     stdio: ['pipe', 'ignore', 'ignore'],
-    // Its own process group, or the Ctrl-C that we handle would end it.
+    // A process group of its own, or Ctrl-C would end it.
     detached: true,
   });
   shell.on('error', () => {});
   shell.stdin.on('error', () => {});
   shell.unref();
-  // A socket underneath, though typed as a plain stream.
+  // It is a socket, although its type is a plain stream.
   (shell.stdin as unknown as { unref?: () => void }).unref?.();
   return () => shell.kill('SIGKILL');
 }

@@ -1,5 +1,5 @@
-// Finds what a local Kafka can run on: Docker if its daemon answers, else Java 17 with the jars of Kafka,
-// which Maven fetches once per machine into the user's cache directory.
+// Finds Docker or Java for a local Kafka: Docker if its daemon answers, else Java 17 with Kafka's jars, which Maven
+// fetches once into the user's cache directory.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { findVersion, KAFKA_VERSIONS, type KafkaVersion, NEWEST } from './versio
 
 const OLDEST_JAVA = 17;
 const PROBE_TIMEOUT_MS = 10_000;
-// From dist/scripts/kafka, where this file is compiled to.
+// From dist/scripts/kafka.
 const POMS = fileURLToPath(new URL('../../../scripts/kafka/', import.meta.url));
 
 export interface JavaRuntime {
@@ -24,7 +24,7 @@ export interface JavaRuntime {
 }
 export type Runtime = JavaRuntime | { readonly kind: 'docker'; readonly version: KafkaVersion };
 
-/** There is nothing here to run Kafka on. The message says what to install. */
+/** Neither Docker nor Java can run Kafka here. The message says what to install. */
 export class KafkaUnavailableError extends Error {
   readonly code = 'KAFKA_UNAVAILABLE';
   override readonly name = 'KafkaUnavailableError';
@@ -46,7 +46,7 @@ export function wantedVersion(): KafkaVersion {
   throw new KafkaUnavailableError(`SLUICE_KAFKA_VERSION=${wanted} is not one of ${known}.`);
 }
 
-/** Docker or Java, fetching Kafka when it is not here yet. Throws KafkaUnavailableError. */
+/** Docker or Java. Fetches Kafka if it is missing. Throws KafkaUnavailableError. */
 export async function findRuntime(say: Say = sayOnStderr): Promise<Runtime> {
   const version = wantedVersion();
   if (!version.hasImage || !(await hasDocker())) return javaRuntime(say, version);
@@ -61,7 +61,7 @@ export function hasDocker(): Promise<boolean> {
   return dockerAnswers;
 }
 
-/** Java and Kafka's jars; the newest version's hold the tools. Throws KafkaUnavailableError. */
+/** Java and Kafka's jars. Those of the newest version contain the tools. Throws KafkaUnavailableError. */
 export function javaRuntime(say: Say = sayOnStderr, version: KafkaVersion = NEWEST): Promise<JavaRuntime> {
   const known = java.get(version);
   if (known !== undefined) return known;
@@ -103,7 +103,7 @@ async function findJava(): Promise<{ command: string; major: number }> {
   );
 }
 
-/** The directory of the jars, complete whenever it is there at all: Maven copies aside, a rename publishes. */
+/** The directory of the jars. Maven copies to another directory, and a rename publishes it only when complete. */
 async function kafkaJars(version: KafkaVersion, say: Say): Promise<string> {
   const pom = join(POMS, version.pom);
   const wanted = createHash('sha256')
@@ -127,7 +127,7 @@ async function kafkaJars(version: KafkaVersion, say: Say): Promise<string> {
   try {
     await copyJars(pom, partial);
     await rename(partial, jars).catch((error: NodeJS.ErrnoException) => {
-      // Another command was first: its copy is as good.
+      // Another command was first, and its copy is the same.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     });
   } finally {

@@ -1,4 +1,4 @@
-// The ZooKeeper that keeps the state of a Kafka older than 3.3: one Java process of this machine.
+// Runs the ZooKeeper that a Kafka older than 3.3 needs, as a Java process on this machine.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ export class ZooKeeper {
       clientPort: String(port),
       clientPortAddress: '127.0.0.1',
       tickTime: String(TICK_MS),
-      // It would listen on 8080, the gateway's port.
+      // Its default port is 8080, the gateway's.
       'admin.enableServer': 'false',
     };
     await writeFile(config, toPropertiesFile(properties));
@@ -44,7 +44,7 @@ export class ZooKeeper {
     const child = spawn(runtime.java, [...flags, '-cp', runtime.classPath, MAIN, config], {
       cwd: directory,
       stdio: ['ignore', log.fd, log.fd],
-      // As the brokers: Ctrl-C is for us, and ZooKeeper is stopped after them.
+      // A process group of its own: Ctrl-C must not end ZooKeeper before the brokers.
       detached: true,
     });
     const zooKeeper = new ZooKeeper(port, child);
@@ -52,7 +52,7 @@ export class ZooKeeper {
     return zooKeeper;
   }
 
-  /** It writes its log ahead: killing it loses nothing. */
+  /** ZooKeeper writes its log ahead, so a kill loses nothing. */
   async stop(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#exited;

@@ -1,14 +1,14 @@
-// A lock between the npm scripts of one checkout, so that two commands started at once on a fresh
-// clone do not install or build over each other. The lock is a directory that holds its owner's pid.
+// A lock between the npm scripts of one checkout: two commands started at once on a fresh clone would install and
+// build over each other. The lock is a directory that contains its owner's pid.
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-// Longer than any install or build takes. Past it the pid is taken for another process's, as happens
-// when a container starts again and its pids repeat.
+// Longer than any install or build. After it the pid counts as another process's: pids repeat when a container
+// starts again.
 const STALE_AFTER_MS = 15 * 60_000;
 
-/** Runs `work` while this process alone holds `lockDir`; waits for a living owner, evicts a dead one. */
+/** Runs `work` while this process holds `lockDir`. Waits for a living owner and evicts a dead one. */
 export async function withLock(lockDir, work) {
   let told = false;
   while (!tryTake(lockDir)) {
@@ -29,7 +29,7 @@ export async function withLock(lockDir, work) {
   }
 }
 
-// A rename onto a directory that is not empty fails, so the lock appears together with its pid or not at all.
+// A rename onto a directory that is not empty fails, so a lock never exists without its pid.
 function tryTake(lockDir) {
   mkdirSync(dirname(lockDir), { recursive: true });
   const mine = mkdtempSync(`${lockDir}-`);
@@ -64,8 +64,8 @@ function isStale(lockDir, owner) {
   return age > STALE_AFTER_MS;
 }
 
-// Moved away before it is deleted: of several that wait, one wins the rename. Should a new owner have
-// taken the lock in between, it gets it back.
+// Moves the lock away before deleting it, so only one of several waiting processes evicts the owner. If a new owner
+// took the lock in between, the lock is moved back.
 function evict(lockDir, owner) {
   const grave = `${lockDir}-stale-${process.pid}`;
   try {

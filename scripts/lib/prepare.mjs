@@ -32,10 +32,10 @@ export const isBuilt = (root) => hasStamp(buildStampFile(root), buildStamp(root)
 const installStampFile = (root) => join(root, 'node_modules', '.sluice-install');
 const buildStampFile = (root) => join(root, 'dist', '.sluice-build');
 
-// Native modules depend on Node's ABI version and on the platform.
+// Native modules depend on the platform. They all use Node-API, so one install serves every version of Node.
 export function installStamp(root) {
   const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
-  return hash.update(`${process.versions.modules} ${process.platform} ${process.arch}`).digest('hex');
+  return hash.update(`${process.platform} ${process.arch}`).digest('hex');
 }
 
 // Hashes contents, not times: git and rsync change times freely, and reading the files takes a few ms.

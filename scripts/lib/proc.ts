@@ -1,19 +1,19 @@
-// What Linux tells of another process, see proc(5). Each throws where there is no such process.
+// Reads figures of another process from Linux's /proc, see proc(5). Every function throws if the process is gone.
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** USER_HZ, the unit of times in /proc/PID/stat: 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
-/** Process ids of its children, oldest first. */
+/** Process ids of the children of a process, oldest first. */
 export function childrenOf(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return children.split(' ').filter(Boolean).map(Number);
 }
 
-/** User and system time so far, of all threads, in steps of 10 ms. */
+/** User and system time of all threads since the start, in steps of 10 ms. */
 export function cpuSecondsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // What follows the name, which may hold anything: state is field 3, utime 14, stime 15.
+  // The name may contain anything, so count from behind it: state is field 3, utime 14, stime 15.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -1,4 +1,4 @@
-// The local Kafka and the bootstrap script that all other tests rest on.
+// Tests the local Kafka and the scripts that all other tests depend on.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,7 +21,7 @@ import {
   uniqueTopic,
 } from '../support/kafka.ts';
 
-// Plain JavaScript without types, which tsc does not copy to dist.
+// Plain JavaScript, which tsc does not copy to dist.
 const lib = (name: string): string => new URL(`../../../scripts/lib/${name}`, import.meta.url).href;
 const { isBuilt, buildStamp } = (await import(lib('prepare.mjs'))) as {
   isBuilt: (root: string) => boolean;
@@ -102,7 +102,7 @@ kafkaTest(
   },
 );
 
-test('what is to run at the death of a process runs when it is killed with -9', async (t) => {
+test('a command for the death of a process runs when the process is killed with -9', async (t) => {
   const file = join(scratch(t), 'ran');
   const helper = new URL('../../scripts/kafka/process.js', import.meta.url).href;
   const script = `import { onParentDeath } from '${helper}'; onParentDeath(['touch', process.argv[1]]); setInterval(() => {}, 1000); console.log('up');`;
@@ -118,7 +118,7 @@ test('what is to run at the death of a process runs when it is killed with -9', 
   assert.equal(existsSync(unused), false);
 });
 
-test('a build is stale once a source changes, appears or goes', (t) => {
+test('a build is stale when a source changes, appears or is deleted', (t) => {
   const root = scratch(t);
   const put = (path: string, text: string): void => {
     mkdirSync(dirname(join(root, path)), { recursive: true });

@@ -1,4 +1,4 @@
-// A device as a raw TCP peer: what it sends is exactly what it is told to, and it closes only when asked.
+// A device as a raw TCP peer. It sends exactly the bytes that a test gives it, and never closes unless asked.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { DEADLINE_MS } from './wait.ts';
@@ -16,7 +16,7 @@ export interface DeviceOptions {
   readonly reads?: boolean;
 }
 
-/** A reply of the server, as parsed. */
+/** A parsed reply. */
 export interface Reply {
   readonly type: string;
   readonly status: string;
@@ -49,7 +49,7 @@ export class Device {
     return device;
   }
 
-  /** Connected and identified, its ack read. */
+  /** Connects, identifies and reads the ack. */
   static async identified(port: number, options: DeviceOptions = {}): Promise<Device> {
     const device = await Device.connect(port, options);
     device.send(IDENTIFY);
@@ -73,7 +73,7 @@ export class Device {
     if (reads) this.resume();
   }
 
-  /** The error the socket ended with, such as ECONNRESET. */
+  /** The error that ended the connection, such as ECONNRESET. */
   get error(): Error | undefined {
     return this.#error;
   }
@@ -88,7 +88,7 @@ export class Device {
     this.socket.on('data', (chunk: Buffer) => this.#onData(chunk));
   }
 
-  /** False where the kernel and the socket hold more than they should. */
+  /** False if the socket's buffer is full. */
   send(data: string | Uint8Array): boolean {
     return this.socket.write(data);
   }
@@ -98,7 +98,7 @@ export class Device {
     this.send(messages.map((message) => `${JSON.stringify(message)}\n`).join(''));
   }
 
-  /** The next reply. Rejects at the deadline and where the connection ends before it. */
+  /** The next reply. Rejects at the deadline, and if the connection ends before a reply. */
   async readLine(deadlineMs = DEADLINE_MS): Promise<string> {
     await this.#until(() => this.#lines.length > 0 || this.ended, 'a reply', deadlineMs);
     const line = this.#lines.shift();
@@ -116,7 +116,7 @@ export class Device {
     return this.#lines.splice(0);
   }
 
-  /** The codes of all replies until the end, `status` where a reply has none. */
+  /** The codes of all replies until the end; the `status` of a reply without a code. */
   async restCodes(deadlineMs?: number): Promise<string[]> {
     return (await this.rest(deadlineMs)).map((line) => {
       const reply = JSON.parse(line) as Reply;

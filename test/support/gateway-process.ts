@@ -1,4 +1,4 @@
-// The built gateway as a process of its own, so that it can be killed, with its figures looked at from outside.
+// The built gateway as a process that a test can kill. Reads its figures only through /stats.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import type { TestContext } from 'node:test';
@@ -25,9 +25,9 @@ export interface LogLine {
 export class GatewayProcess {
   readonly port: number;
   readonly env: Env;
-  /** What was wrong with a sample of /stats. */
+  /** Samples of /stats whose sums were wrong, in words. */
   readonly imbalances: string[] = [];
-  /** Everything any of its processes logged. */
+  /** The log lines of all its processes. */
   readonly log: LogLine[] = [];
   samples = 0;
   kills = 0;
@@ -46,12 +46,12 @@ export class GatewayProcess {
     void this.#watch();
   }
 
-  /** Takes its ports; start() runs it. @param directory its working directory */
+  /** Reserves ports; start() starts the process. @param directory its working directory */
   static async reserve(directory: string, env: Env): Promise<GatewayProcess> {
     return new GatewayProcess({ tcp: await freePort(), http: await freePort() }, directory, env);
   }
 
-  /** The latest sample. Throws where there was none since the start. */
+  /** The latest sample. Throws if there is none since the start. */
   get stats(): Snapshot {
     if (this.#latest === undefined) throw new Error(`the gateway has given no figures\n${this.logTail()}`);
     return this.#latest;
@@ -81,7 +81,7 @@ export class GatewayProcess {
         return condition();
       });
     await needs('the gateway serves', serves);
-    // Figures of before do not count what was found in the spool.
+    // Figures from before the start lack the records that the start found in the spool.
     this.#latest = undefined;
     await needs('the gateway gives its figures', () => this.#latest !== undefined);
   }
@@ -113,14 +113,14 @@ export class GatewayProcess {
     await this.#exited;
   }
 
-  /** Ends it for good, by force if need be. */
+  /** Kills it. It does not start again. */
   async close(): Promise<void> {
     this.#watching = false;
     this.signal('SIGKILL');
     await this.#exited;
   }
 
-  /** Its share of one core over `ms`, while nobody asks it for figures. */
+  /** Its share of one core over `ms`, while nobody asks for figures. */
   async cpuShare(ms: number): Promise<number> {
     this.#watching = false;
     await sleep(2 * SAMPLE_MS);
@@ -134,7 +134,7 @@ export class GatewayProcess {
     return share;
   }
 
-  /** What a path of the admin port answers, whatever its status; empty if it does not answer. */
+  /** The answer of the admin port to `path`, whatever its status. Empty if there is no answer. */
   async ask(path: string): Promise<string> {
     try {
       const signal = AbortSignal.timeout(STATS_TIMEOUT_MS);
@@ -154,7 +154,7 @@ export class GatewayProcess {
       .join('\n');
   }
 
-  /** True once a line since `from` of the log says so. */
+  /** True if a log line from index `from` on matches. */
   said(pattern: RegExp, from = 0): boolean {
     return this.log.slice(from).some(({ msg, reason }) => pattern.test(`${msg} ${reason ?? ''}`));
   }
@@ -163,7 +163,7 @@ export class GatewayProcess {
     while (this.#watching) {
       const child = this.#child;
       const sample = child && (await this.#sample());
-      // An answer of a process that is gone says nothing about the next one.
+      // An answer of a former process says nothing about the present one.
       if (sample !== undefined && child === this.#child) this.#take(sample);
       await sleep(SAMPLE_MS);
     }

@@ -1,5 +1,5 @@
-// The real gateway inside the test's process, on a free port, with a spool of its own, and without Kafka unless
-// the test names one: then accepted records go to the spool, and snapshot().records.accepted counts them.
+// The real gateway inside the test's process, on a free port and with a spool of its own. It has no Kafka unless the
+// test names one: accepted records go to the spool, and snapshot().records.accepted counts them.
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ export interface Gateway {
   readonly addresses: Addresses;
   /** Of the TCP listener. */
   readonly port: number;
-  /** What was logged so far, from level debug on. */
+  /** All log lines so far, from level debug on. */
   readonly log: readonly LogLine[];
   snapshot(): Snapshot;
   /** May be called twice. */
@@ -41,7 +41,7 @@ export interface Gateway {
 
 export type Env = Readonly<Record<string, string>>;
 
-/** @throws Error with every problem where the settings are refused */
+/** @throws Error with every problem of the settings */
 export function testSettings(env: Env = {}): Settings {
   const loaded = loadSettings({ env: { ...DEFAULTS, ...env } });
   if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
@@ -55,7 +55,7 @@ export async function gatewayFor(t: TestContext, env?: Env): Promise<Gateway> {
   return gateway;
 }
 
-/** The caller has to stop the gateway. */
+/** The caller stops it, in a `finally` or `t.after`. */
 export async function startGateway(env: Env = {}): Promise<Gateway> {
   const lines: LogLine[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as LogLine) });

@@ -1,5 +1,5 @@
-// How tests come to a Kafka. `npm test` starts one broker for the whole run and passes its address in
-// SLUICE_TEST_KAFKA; tests that stop brokers start their own cluster.
+// Gives tests a Kafka. The test run starts one broker and passes its address in SLUICE_TEST_KAFKA; tests that stop
+// brokers start their own cluster. A file that imports this one counts as needing Kafka (scripts/tests/files.ts).
 import { randomBytes } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,20 +18,20 @@ export interface SharedKafka {
   readonly bootstrap: string;
 }
 
-/** The Kafka of this run. Other test files use it at the same time: take a topic of your own, leave brokers alone. */
+/** The Kafka of this run. Other test files use it too: use a topic of your own and leave the brokers alone. */
 export function sharedKafka(): SharedKafka | undefined {
   const bootstrap = process.env.SLUICE_TEST_KAFKA;
   return bootstrap ? { bootstrap } : undefined;
 }
 
-/** Registers a test that needs the shared Kafka, skipped where there is none. */
+/** Registers a test that needs the shared Kafka. It is skipped if there is none. */
 export function kafkaTest(name: string, fn: (kafka: SharedKafka, t: TestContext) => Promise<void>): void {
   const kafka = sharedKafka();
   if (kafka) void test(name, (t) => fn(kafka, t));
   else void test(name, { skip: 'no Kafka (npm test starts one where it can)' });
 }
 
-/** Registers a test that starts brokers of its own with startCluster, skipped where nothing can run them. */
+/** Registers a test that starts brokers with startCluster. It is skipped if there is neither Docker nor Java. */
 export function clusterTest(name: string, fn: (t: TestContext) => Promise<void>): void {
   const runtime = process.env.SLUICE_TEST_KAFKA_RUNTIME ?? 'none';
   if (runtime !== 'none') void test(name, fn);
@@ -41,7 +41,7 @@ export function clusterTest(name: string, fn: (t: TestContext) => Promise<void>)
     });
 }
 
-/** A cluster for one test. Its caller stops it, in a `finally` or `t.after`. */
+/** A cluster for one test. The caller stops it, in a `finally` or `t.after`. */
 export const startCluster = (options: KafkaOptions = {}): Promise<KafkaCluster> =>
   startKafka({ quickJit: true, ...options });
 
@@ -58,9 +58,9 @@ export interface ReadRecord {
 }
 
 /**
- * Waits until the topic holds `expectedCount` records and returns all it holds then, so that duplicates show;
- * by partition, then offset. Throws after `deadlineMs`. It reads with kafkajs: fast, but compressed records
- * need the codec registered there, and the verdict on compression belongs to consoleConsumer.
+ * Waits until the topic holds `expectedCount` records and returns all its records, by partition, then offset, so that
+ * duplicates show. Throws after `deadlineMs`. It reads with kafkajs, which is fast but needs the codec of compressed
+ * records registered. Only consoleConsumer judges compression.
  */
 export async function readTopic(
   bootstrap: string,
@@ -84,7 +84,7 @@ async function endOffsets(
 ): Promise<Map<number, number>> {
   return await withAdmin(bootstrap, async (admin) => {
     for (;;) {
-      // A topic that is not there yet, or has no leader, holds nothing.
+      // A missing topic, or one without a leader, counts as empty.
       const offsets = await admin.fetchTopicOffsets(topic).catch(() => []);
       const held = offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
       if (held >= expectedCount) {
@@ -114,7 +114,7 @@ async function readUntil(
     Math.max(0, deadline - performance.now()),
   );
   consumer.on('consumer.crash', ({ payload }) => {
-    // A broker that has just started still loads its coordinator. Once something was read it would come twice.
+    // A broker that has just started still loads its coordinator. After the first record a restart would read twice.
     if (!payload.restart || records.length > 0) fail(payload.error);
   });
   try {
@@ -164,7 +164,7 @@ function deferred(): { promise: Promise<void>; resolve: () => void; reject: (err
     resolve = yes;
     reject = no;
   });
-  // Awaited later than it may fail.
+  // It may fail before anybody awaits it.
   promise.catch(() => {});
   return { promise, resolve, reject };
 }

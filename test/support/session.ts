@@ -1,4 +1,4 @@
-// A connection as workers see it, without a socket: it notes what is done with it.
+// A connection without a socket, for tests of workers. It records every call.
 import type { Code } from '../../src/protocol/codes.ts';
 import { RecordFrame } from '../../src/protocol/record-frame.ts';
 import type { Job, Refusal, Session } from '../../src/queue/job.ts';

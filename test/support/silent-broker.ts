@@ -141,7 +141,7 @@ export async function silentBroker(
   };
 }
 
-/** An array of strings as Kafka writes it; none where it is null. */
+/** Reads Kafka's array of strings. A null array is empty. */
 function readTexts(bytes: Buffer): string[] {
   const texts: string[] = [];
   let at = 4;

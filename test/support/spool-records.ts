@@ -1,4 +1,4 @@
-// What lies in a spool directory, as `sluice spool cat` prints it.
+// Reads the records of a spool directory with `sluice spool cat`.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -16,7 +16,7 @@ interface CatLine {
   readonly value: string;
 }
 
-/** Every record in the directory, those of all processes' parts included. Offsets are each part's own. */
+/** Every record in the directory, including all processes' parts. Each part has its own offsets. */
 export async function spoolRecords(directory: string): Promise<ReadBack[]> {
   const { stdout } = await promisify(execFile)(process.execPath, [MAIN, 'spool', 'cat'], {
     env: { PATH: process.env.PATH ?? '', SPOOL_DIR: directory },

@@ -1,5 +1,5 @@
-// Reads what `strace -f -yy -xx -v` wrote: a process's system calls with the bytes they carried, in their order.
-// A call has a beginning and an end, because other threads' calls may come between the two.
+// Reads the output of `strace -f -yy -xx -v`: the system calls of a process with their bytes, in order.
+// A call has a beginning and an end, because calls of other threads may come between them.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
@@ -11,7 +11,7 @@ export interface TracedCall {
   /** Ports of a TCP socket, 0 for anything else. */
   readonly localPort: number;
   readonly remotePort: number;
-  /** What was written, or was read; at the beginning of a read there is none. */
+  /** The bytes written or read. Empty at the beginning of a read. */
   readonly bytes: Buffer;
   /** Undefined at the beginning; negative when the call failed. */
   readonly result: number | undefined;
@@ -22,10 +22,10 @@ export interface TraceEvent {
   readonly call: TracedCall;
 }
 
-/** Longer than any single write of a test, or strace would cut it. */
+/** Longer than any single write of a test: strace cuts longer strings. */
 const MAX_STRING_BYTES = 1 << 20;
 
-/** The command to put before another one's. */
+/** The words to put before a command. */
 export function straceCommand(file: string, calls: readonly string[]): string[] {
   return [
     ...['strace', '-f', '-yy', '-xx', '-v', '-s', String(MAX_STRING_BYTES)],
