@@ -98,7 +98,7 @@ test('a topic that refuses every letter loses none: they wait on disk, over a re
   assert.deepEqual([deadLetters.sent, deadLetters.waiting, deadLetters.dropped], [0, 3, 0]);
   await waitFor('Kafka refuses again', () => second.snapshot().deadLetters.problem !== null);
   await setTopic(bootstrap, topics.dead, { 'cleanup.policy': 'delete' });
-  await waitFor('all letters are sent', () => second.snapshot().deadLetters.sent === 3, 20_000);
+  await waitFor('all letters are sent', () => second.snapshot().deadLetters.sent === 3);
   await waitFor('the disk is empty', () => second.snapshot().deadLetters.bytes === 0);
   const records = await readTopic(bootstrap, topics.dead, 3);
   assert.deepEqual(reasonsOf(records), ['MESSAGE_TOO_LARGE', 'invalid_json', 'invalid_message']);
@@ -182,7 +182,7 @@ test('letters of two processes survive kill -9, and one process sends them once 
   await gateway.start({ TCP_PROCESSES: '1' });
   assert.deepEqual([gateway.stats.deadLetters.sent, gateway.stats.deadLetters.waiting], [0, 2]);
   await setTopic(bootstrap, topics.dead, { 'cleanup.policy': 'delete' });
-  await waitFor('both letters are sent', () => gateway.stats.deadLetters.sent === 2, 20_000);
+  await waitFor('both letters are sent', () => gateway.stats.deadLetters.sent === 2);
   await waitFor('the other part is gone', () => !existsSync(join(root, 'spool', 'process-1')));
   const reasons = reasonsOf(await readTopic(bootstrap, topics.dead, 2));
   assert.deepEqual(reasons, ['MESSAGE_TOO_LARGE', 'MESSAGE_TOO_LARGE']);

@@ -119,7 +119,7 @@ export function disconnect(fleet: readonly FleetDevice[]): void {
   for (const { socket } of fleet) socket.destroy();
 }
 
-export async function allStored(fleet: readonly FleetDevice[], deadlineMs = 30_000): Promise<void> {
+export async function allStored(fleet: readonly FleetDevice[], deadlineMs?: number): Promise<void> {
   const behind = () => fleet.filter((device) => device.lastStored !== device.lastSeq);
   await waitFor('each device’s last seq is stored', () => behind().length === 0, deadlineMs).catch(
     (error: unknown) => {

@@ -44,7 +44,7 @@ for (const [way, attempts] of [
     }
     assert.ok(proxy.swallowed >= 2, `${proxy.swallowed} answers were swallowed`);
     proxy.swallows = () => false;
-    await allConfirmed(gateway, fleet, 30_000);
+    await allConfirmed(gateway, fleet);
     assert.ok(gateway.snapshot().kafka.retries >= proxy.swallowed);
     const records = await readByJava(cluster.bootstrap, topic, ledgerSize(fleet));
     assertLedger(fleet, records, { partitions: 4 });

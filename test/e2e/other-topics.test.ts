@@ -125,7 +125,7 @@ test('if a former topic may not be created, the gateway names it with the remedy
   for (const device of fleet) device.send(3);
   await allStored(fleet);
   const line = () => logged(gateway, `records of ${former} wait`).at(-1)?.msg;
-  const said = await waitFor('the log says why', line, 20_000);
+  const said = await waitFor('the log says why', line);
   assert.match(said, new RegExp(`^Spool: ${ledgerSize(before)} .*INVALID_REPLICATION_FACTOR.*create it`));
   const answer = await readyz(gateway);
   assert.equal(answer.status, 200);
@@ -134,7 +134,7 @@ test('if a former topic may not be created, the gateway names it with the remedy
   assert.match(gateway.snapshot().kafka.problems.join(), new RegExp(`${former} does not exist`));
 
   await createTopic(bootstrap, former, { partitions: 5 });
-  await waitFor('it is sent', () => gateway.snapshot().spool.otherRecords === 0, 20_000);
+  await waitFor('it is sent', () => gateway.snapshot().spool.otherRecords === 0);
   await assertDelivered(bootstrap, former, { fleet: before, partitions: 5 });
   await waitFor('nobody misses anything', () => gateway.snapshot().kafka.problems.length === 0);
 });
@@ -154,7 +154,7 @@ test('all former topics are sent, also if there are more than are begun at a tim
     KAFKA_BROKERS: bootstrap,
   });
   assert.equal(gateway.snapshot().spool.otherTopics.length, 11);
-  await waitFor('all are sent', () => gateway.snapshot().spool.otherRecords === 0, 30_000);
+  await waitFor('all are sent', () => gateway.snapshot().spool.otherRecords === 0);
   for (const [topic, fleet] of left) await assertDelivered(bootstrap, topic, { fleet, partitions: 3 });
   await waitFor('their folders are gone', () => foundIn(spool, 'former').length === 0);
 });
@@ -178,7 +178,7 @@ test('former topics that may not be created do not hold up one that exists', asy
     KAFKA_REPLICATION_FACTOR: '50',
   });
   const waiting = () => gateway.snapshot().spool.otherTopics.map(({ topic }) => topic);
-  await waitFor('the one that is there is sent', () => !waiting().includes(last), 20_000);
+  await waitFor('the one that is there is sent', () => !waiting().includes(last));
   assert.deepEqual(waiting().sort(), topics.slice(0, -1));
   await assertDelivered(bootstrap, last, { fleet, partitions: 2 });
   await waitFor('each of the others has its reason', () =>
@@ -276,7 +276,7 @@ test('after several processes leave a former topic, fewer of them send all of it
 
   const few = await run({ ...settings, KAFKA_BROKERS: bootstrap });
   const total = count + ledgerSize(fleet);
-  await waitFor('all is in Kafka', () => few.stats.records.confirmed === total, 20_000);
+  await waitFor('all is in Kafka', () => few.stats.records.confirmed === total);
   assert.deepEqual([few.stats.records.recovered, few.stats.records.spooled], [total, 0]);
   await assertDelivered(bootstrap, former, { fleet: before, partitions: 4 });
   await assertDelivered(bootstrap, current, { fleet, partitions: 4 });

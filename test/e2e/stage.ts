@@ -1,4 +1,4 @@
-// What most tests with a real Kafka need: a gateway in the test's process, waits for its figures, and the check of the
+// The set-up of most tests with a real Kafka: a gateway in the test's process, waits for its figures, and the check of the
 // records.
 import type { TestContext } from 'node:test';
 import { type Env, type Gateway, gatewayFor } from '../support/gateway.ts';
@@ -25,7 +25,7 @@ export const isReady = (gateway: Gateway) =>
   waitFor('the gateway is ready', () => gateway.snapshot().readiness.ready);
 
 /** `stored` may mean that readings are on disk. This resolves when Kafka has all of them. */
-export const allConfirmed = (gateway: Gateway, fleet: readonly FleetDevice[], deadlineMs = 20_000) =>
+export const allConfirmed = (gateway: Gateway, fleet: readonly FleetDevice[], deadlineMs?: number) =>
   waitFor('all is in Kafka', () => gateway.snapshot().records.confirmed === ledgerSize(fleet), deadlineMs);
 
 /** Checks that Kafka has all readings of the fleet once and in order. */

@@ -1,9 +1,8 @@
 // A TCP proxy before a broker, for faults of the connection: nobody listens until listen(), and it can swallow the
 // answer to a Produce request that the broker has carried out.
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { FrameSplitter, PRODUCE, requestHead } from '../../scripts/kafka/frames.ts';
 import { freePort } from '../../scripts/kafka/ports.ts';
-
-const PRODUCE = 0;
 
 export class TcpProxy {
   readonly port: number;
@@ -61,15 +60,14 @@ export class TcpProxy {
     const broker = connect({ ...this.#target, noDelay: true });
     // The Produce request that awaits its answer on this connection.
     let doomed = false;
-    const frames = new FrameWatch((apiKey) => {
-      if (apiKey === PRODUCE) doomed = this.swallows(++this.#produced);
-    });
+    const requests = new FrameSplitter();
     client.once('data', (chunk) => {
       const id = clientIdOf(chunk);
       this.#connections.set(id, this.connectionsOf(id) + 1);
     });
     client.on('data', (chunk) => {
-      frames.push(chunk);
+      for (const request of requests.push(chunk))
+        if (requestHead(request).apiKey === PRODUCE) doomed = this.swallows(++this.#produced);
       broker.write(chunk);
     });
     broker.on('data', (chunk) => {
@@ -99,31 +97,4 @@ export class TcpProxy {
 function clientIdOf(request: Buffer): string {
   if (request.length < 14) return '';
   return request.subarray(14, 14 + request.readInt16BE(12)).toString();
-}
-
-/** Finds the API key of each request in a stream. A frame is its size in four bytes, the key in two, and the rest. */
-class FrameWatch {
-  readonly #onRequest: (apiKey: number) => void;
-  #head = Buffer.alloc(0);
-  #skip = 0;
-
-  constructor(onRequest: (apiKey: number) => void) {
-    this.#onRequest = onRequest;
-  }
-
-  push(chunk: Buffer): void {
-    let rest = chunk;
-    while (rest.length > 0) {
-      const skipped = Math.min(this.#skip, rest.length);
-      this.#skip -= skipped;
-      rest = rest.subarray(skipped);
-      const wanted = 6 - this.#head.length;
-      this.#head = Buffer.concat([this.#head, rest.subarray(0, wanted)]);
-      rest = rest.subarray(wanted);
-      if (this.#head.length < 6) return;
-      this.#onRequest(this.#head.readInt16BE(4));
-      this.#skip = this.#head.readInt32BE(0) - 2;
-      this.#head = Buffer.alloc(0);
-    }
-  }
 }

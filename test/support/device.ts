@@ -1,7 +1,7 @@
 // A device as a raw TCP peer. It sends exactly the bytes that a test gives it, and never closes unless asked.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { DEADLINE_MS } from './wait.ts';
+import { waitFor } from './wait.ts';
 
 export const IDENTIFY = '{"type":"identify","zipcode":"90210","city":"Beverly Hills"}\n';
 
@@ -29,10 +29,8 @@ export interface Reply {
 export class Device {
   readonly socket: Socket;
   readonly #lines: string[] = [];
-  readonly #waiters = new Set<() => void>();
   #rest = '';
   #ended = false;
-  #closed = false;
   #error: Error | undefined;
 
   static async connect(port: number, options: DeviceOptions = {}): Promise<Device> {
@@ -62,14 +60,10 @@ export class Device {
     socket.on('error', (error) => {
       this.#error = error;
     });
-    socket.on('end', () => {
-      this.#ended = true;
-      this.#wake();
-    });
-    socket.on('close', () => {
-      this.#closed = true;
-      this.#wake();
-    });
+    for (const event of ['end', 'close'])
+      socket.on(event, () => {
+        this.#ended = true;
+      });
     if (reads) this.resume();
   }
 
@@ -80,7 +74,7 @@ export class Device {
 
   /** The server's FIN came, or the connection is gone. */
   get ended(): boolean {
-    return this.#ended || this.#closed;
+    return this.#ended;
   }
 
   /** Reads replies from now on. */
@@ -99,26 +93,26 @@ export class Device {
   }
 
   /** The next reply. Rejects at the deadline, and if the connection ends before a reply. */
-  async readLine(deadlineMs = DEADLINE_MS): Promise<string> {
-    await this.#until(() => this.#lines.length > 0 || this.ended, 'a reply', deadlineMs);
+  async readLine(): Promise<string> {
+    await waitFor('a reply', () => this.#lines.length > 0 || this.ended);
     const line = this.#lines.shift();
     if (line === undefined) throw new Error(`the connection ended without a reply (${this.#error ?? 'FIN'})`);
     return line;
   }
 
-  async read(deadlineMs?: number): Promise<Reply> {
-    return JSON.parse(await this.readLine(deadlineMs)) as Reply;
+  async read(): Promise<Reply> {
+    return JSON.parse(await this.readLine()) as Reply;
   }
 
   /** All replies until the server's FIN or the end of the connection. */
-  async rest(deadlineMs = DEADLINE_MS): Promise<string[]> {
-    await this.#until(() => this.ended, 'the end of the connection', deadlineMs);
+  async rest(): Promise<string[]> {
+    await waitFor('the end of the connection', () => this.ended);
     return this.#lines.splice(0);
   }
 
   /** The codes of all replies until the end; the `status` of a reply without a code. */
-  async restCodes(deadlineMs?: number): Promise<string[]> {
-    return (await this.rest(deadlineMs)).map((line) => {
+  async restCodes(): Promise<string[]> {
+    return (await this.rest()).map((line) => {
       const reply = JSON.parse(line) as Reply;
       return reply.code ?? reply.status;
     });
@@ -142,29 +136,5 @@ export class Device {
     const lines = (this.#rest + chunk.toString('utf8')).split('\n');
     this.#rest = lines.pop() ?? '';
     this.#lines.push(...lines);
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const waiter of [...this.#waiters]) waiter();
-  }
-
-  async #until(condition: () => boolean, what: string, deadlineMs: number): Promise<void> {
-    if (condition()) return;
-    await new Promise<void>((resolve, reject) => {
-      const finish = (settle: () => void) => {
-        clearTimeout(timer);
-        this.#waiters.delete(check);
-        settle();
-      };
-      const timer = setTimeout(
-        () => finish(() => reject(new Error(`not within ${deadlineMs} ms: ${what}`))),
-        deadlineMs,
-      );
-      const check = () => {
-        if (condition()) finish(resolve);
-      };
-      this.#waiters.add(check);
-    });
   }
 }

@@ -104,11 +104,16 @@ async function readUntil(
   deadline: number,
   records: ReadRecord[],
 ): Promise<void> {
-  const consumer = kafkaClient(bootstrap, 30).consumer({
-    groupId: uniqueTopic('read'),
-    maxWaitTimeInMs: 100,
+  const options = { groupId: uniqueTopic('read'), maxWaitTimeInMs: 100 };
+  const consumer = kafkaClient(bootstrap, 30).consumer(options);
+  let finish = (): void => {};
+  let fail = (_: Error): void => {};
+  const done = new Promise<void>((resolve, reject) => {
+    finish = resolve;
+    fail = reject;
   });
-  const { promise: done, resolve: finish, reject: fail } = deferred();
+  // Awaited later than it may fail.
+  done.catch(() => {});
   const timer = setTimeout(
     () => fail(new Error(`${topic}: ${records.length} records were read by the deadline`)),
     Math.max(0, deadline - performance.now()),
@@ -128,21 +133,13 @@ async function readUntil(
         for (const message of batch.messages) {
           const offset = Number(message.offset);
           if (offset > end) break;
-          const { key, value, timestamp } = message;
+          const { key, value } = message;
+          const timestamp = Number(message.timestamp);
+          const held = Object.entries(message.headers ?? {});
           const headers = Object.fromEntries(
-            Object.entries(message.headers ?? {}).map(([name, held]) => [
-              name,
-              [held ?? []].flat().map(toBuffer),
-            ]),
+            held.map(([name, values]) => [name, [values ?? []].flat().map(toBuffer)]),
           );
-          records.push({
-            partition: batch.partition,
-            offset,
-            key,
-            value,
-            headers,
-            timestamp: Number(timestamp),
-          });
+          records.push({ partition: batch.partition, offset, key, value, headers, timestamp });
         }
         if (Number(batch.lastOffset()) >= end) ends.delete(batch.partition);
         if (ends.size === 0) finish();
@@ -156,15 +153,3 @@ async function readUntil(
 }
 
 const toBuffer = (value: Buffer | string): Buffer => (typeof value === 'string' ? Buffer.from(value) : value);
-
-function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
-  let resolve = (): void => {};
-  let reject = (_: Error): void => {};
-  const promise = new Promise<void>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  // It may fail before anybody awaits it.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
-}

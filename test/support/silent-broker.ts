@@ -2,10 +2,11 @@
 // after the gateway had found it. It speaks only the versions that it names in its answer to ApiVersions.
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { FrameSplitter, METADATA, PRODUCE, requestHead } from '../../scripts/kafka/frames.ts';
 
 const API = {
-  produce: 0,
-  metadata: 3,
+  produce: PRODUCE,
+  metadata: METADATA,
   saslHandshake: 17,
   apiVersions: 18,
   initProducerId: 22,
@@ -40,16 +41,12 @@ export async function silentBroker(
     sockets.add(socket);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => sockets.delete(socket));
-    let rest: Buffer = Buffer.alloc(0);
+    const requests = new FrameSplitter();
     socket.on('data', (chunk: Buffer) => {
-      rest = Buffer.concat([rest, chunk]);
-      for (;;) {
-        if (rest.length < 4 || rest.length < 4 + rest.readInt32BE(0)) return;
-        const end = 4 + rest.readInt32BE(0);
-        const answer = answerTo(rest.subarray(4, end));
+      for (const request of requests.push(chunk)) {
+        const answer = answerTo(request);
         if (answer === undefined) produceRequests++;
         else socket.write(answer);
-        rest = rest.subarray(end);
       }
     });
   });
@@ -61,14 +58,10 @@ export async function silentBroker(
   const { port } = server.address() as AddressInfo;
 
   function answerTo(request: Buffer): Buffer | undefined {
-    const [api, version, correlation] = [
-      request.readInt16BE(0),
-      request.readInt16BE(2),
-      request.readInt32BE(4),
-    ];
-    const at = 10 + Math.max(0, request.readInt16BE(8));
-    const body = bodyFor(api, version, request.subarray(at));
-    return body && Buffer.concat([i32(4 + body.length), i32(correlation), body]);
+    const { apiKey, apiVersion, correlationId } = requestHead(request);
+    const at = 14 + Math.max(0, request.readInt16BE(12));
+    const body = bodyFor(apiKey, apiVersion, request.subarray(at));
+    return body && Buffer.concat([i32(4 + body.length), i32(correlationId), body]);
   }
 
   function bodyFor(api: number, version: number, request: Buffer): Buffer | undefined {
@@ -77,10 +70,8 @@ export async function silentBroker(
         return undefined;
       case API.apiVersions:
         return Buffer.concat([
-          i16(0),
-          i32(VERSIONS.length),
-          ...VERSIONS.flat().map(i16),
-          i32(version > 0 ? 0 : -1).subarray(version > 0 ? 0 : 4),
+          ...[i16(0), i32(VERSIONS.length), ...VERSIONS.flat().map(i16)],
+          ...(version > 0 ? [i32(0)] : []),
         ]);
       case API.metadata:
         return metadata(request, version);
@@ -88,18 +79,8 @@ export async function silentBroker(
         return Buffer.concat([i32(0), i16(0), i64(1000n), i16(0)]);
       case API.describeConfigs:
         return Buffer.concat([
-          i32(0),
-          i32(1),
-          i16(0),
-          i16(-1),
-          i8(2),
-          text('t'),
-          i32(1),
-          text('max.message.bytes'),
-          text('1048588'),
-          i8(0),
-          i8(0),
-          i8(0),
+          ...[i32(0), i32(1), i16(0), i16(-1), i8(2), text('t')],
+          ...[i32(1), text('max.message.bytes'), text('1048588'), i8(0), i8(0), i8(0)],
         ]);
       default:
         throw new Error(`the silent broker has no answer to API ${api}`);
@@ -110,26 +91,13 @@ export async function silentBroker(
     const topics = readTexts(request);
     const throttle = version >= 3 ? [i32(0)] : [];
     const cluster = version >= 2 ? [text('silent')] : [];
+    const offline = version >= 5 ? [i32(0)] : [];
     const ids = i32(NODE_ID);
-    const partition = (id: number) =>
-      Buffer.concat([i16(0), i32(id), ids, i32(1), ids, i32(1), ids, ...(version >= 5 ? [i32(0)] : [])]);
+    const partition = (id: number) => [i16(0), i32(id), ids, i32(1), ids, i32(1), ids, ...offline];
+    const all = Array.from({ length: partitions }, (_, id) => partition(id)).flat();
     return Buffer.concat([
-      ...throttle,
-      i32(1),
-      ids,
-      text(HOST),
-      i32(port),
-      i16(-1),
-      ...cluster,
-      ids,
-      i32(topics.length),
-      ...topics.flatMap((topic) => [
-        i16(0),
-        text(topic),
-        i8(0),
-        i32(partitions),
-        ...Array.from({ length: partitions }, (_, id) => partition(id)),
-      ]),
+      ...[...throttle, i32(1), ids, text(HOST), i32(port), i16(-1), ...cluster, ids, i32(topics.length)],
+      ...topics.flatMap((topic) => [i16(0), text(topic), i8(0), i32(partitions), ...all]),
     ]);
   }
 
