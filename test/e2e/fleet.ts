@@ -5,16 +5,8 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { partitionOf } from '../../src/kafka/batches/partitioner.ts';
+import type { Reply } from '../support/device.ts';
 import { waitFor } from '../support/wait.ts';
-
-export interface FleetReply {
-  readonly status: string;
-  readonly code?: string;
-  readonly message?: string;
-  readonly seq?: number;
-  readonly connection_id?: string;
-  readonly reconnect_after_ms?: number;
-}
 
 interface Entry {
   readonly seq: number;
@@ -33,8 +25,8 @@ export class FleetDevice {
   lastSeq = 0;
   /** The seq of each `stored`, in order of arrival. */
   readonly stored: number[] = [];
-  readonly errors: FleetReply[] = [];
-  closing: FleetReply | undefined;
+  readonly errors: Reply[] = [];
+  closing: Reply | undefined;
   ended = false;
   #rest = '';
 
@@ -42,9 +34,7 @@ export class FleetDevice {
     this.zipcode = device.zipcode;
     this.deviceId = device.deviceId;
     this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    this.socket.on('error', () => {
-      this.ended = true;
-    });
+    this.socket.on('error', () => {});
     this.socket.on('close', () => {
       this.ended = true;
     });
@@ -79,7 +69,7 @@ export class FleetDevice {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';
     for (const line of lines) {
-      const reply = JSON.parse(line) as FleetReply;
+      const reply = JSON.parse(line) as Reply;
       if (reply.status === 'identified') this.connectionId = reply.connection_id ?? '';
       else if (reply.status === 'stored') this.stored.push(reply.seq ?? Number.NaN);
       else if (reply.status === 'closing') this.closing = reply;

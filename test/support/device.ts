@@ -24,6 +24,7 @@ export interface Reply {
   readonly message?: string;
   readonly seq?: number;
   readonly connection_id?: string;
+  readonly reconnect_after_ms?: number;
 }
 
 export class Device {
