@@ -77,20 +77,10 @@ describe('a half-close', () => {
     assert.equal(gateway.snapshot().records.accepted, count);
   });
 
-  for (const { name, last, codes, records } of [
-    {
-      name: 'after a line without line feed makes that line count',
-      last: METRICS.trim(),
-      codes: [],
-      records: 2,
-    },
-    {
-      name: 'in the middle of a line makes no record of that line',
-      last: METRICS.slice(0, 20),
-      codes: ['invalid_json'],
-      records: 1,
-    },
-  ])
+  for (const [name, last, codes, records] of [
+    ['after a line without line feed makes that line count', METRICS.trim(), [], 2],
+    ['in the middle of a line makes no record of that line', METRICS.slice(0, 20), ['invalid_json'], 1],
+  ] as const)
     it(name, async (t) => {
       const gateway = await gatewayFor(t);
       const device = await Device.identified(gateway.port);
@@ -102,11 +92,10 @@ describe('a half-close', () => {
 
   it('without further lines ends the connection, before and after identify', async (t) => {
     const gateway = await gatewayFor(t);
-    const [nothing, identified] = [await Device.connect(gateway.port), await Device.identified(gateway.port)];
-    nothing.halfClose();
-    identified.halfClose();
-    assert.deepEqual(await nothing.rest(), []);
-    assert.deepEqual(await identified.rest(), []);
+    for (const device of [await Device.connect(gateway.port), await Device.identified(gateway.port)]) {
+      device.halfClose();
+      assert.deepEqual(await device.rest(), []);
+    }
     await waitFor('the end', () => gateway.snapshot().connections.active === 0);
     assert.equal(gateway.snapshot().connections.uniqueZipcodes, 0);
   });

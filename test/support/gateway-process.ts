@@ -171,9 +171,7 @@ export class GatewayProcess {
 
   async #sample(): Promise<Snapshot | undefined> {
     try {
-      const signal = AbortSignal.timeout(STATS_TIMEOUT_MS);
-      const response = await fetch(`http://127.0.0.1:${this.#httpPort}/stats`, { signal });
-      return (await response.json()) as Snapshot;
+      return JSON.parse(await this.ask('/stats')) as Snapshot;
     } catch {
       return undefined;
     }
