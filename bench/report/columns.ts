@@ -100,18 +100,18 @@ export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
 };
 
 export const EXPLANATIONS: Readonly<Record<Kind, string>> = {
-  load: `CPU: user and system time of the whole process, a message. multiple: server CPU in units of JSON.parse of the same
-lines on the quiet machine, just before and after; multiple busy: in units of JSON.parse during the same seconds, beside
-the running server (docs/decisions/0017).`,
-  pair: `Two servers in turns, each with its own load. ratio: messages a second of the first in units of the second; CPU: user
-and system time of all processes of a server, a message; CPU ratio: of the first in units of the second.`,
+  load: `CPU: user and system time of the whole process, a message. multiple: server CPU divided by the CPU of JSON.parse for
+the same lines, measured on the quiet machine just before and after; multiple busy: the same with JSON.parse measured in
+the same seconds, beside the running server (docs/decisions/0017).`,
+  pair: `Two servers in turns, each with its own load. ratio: messages a second of the first divided by that of the second;
+CPU: user and system time of all processes of a server, a message; CPU ratio: the first divided by the second.`,
   memory: `KB: resident memory of the server for each connection, in 1,000 bytes, less that without connections, after at
 least 15 s of rest; no garbage collection is forced. idle: connected and silent; after a line: each has identified and
 sent one line.`,
-  spool: `up, down: confirmed messages with Kafka and without it; ratio: down in units of up. CPU: user and system time of
-the server, a message. ms: from the due time of a line to its \`stored\`, at the paced rate.`,
-  drain: `drained: confirmed by Kafka, from the spool and from arriving messages, until the spool is empty; times: drained in
-units of arriving. wait: from Kafka's return to its first confirmation. ms: from the due time of an arriving line to
+  spool: `up, down: confirmed messages with Kafka and without it; ratio: down divided by up. CPU: user and system time of the
+server, a message. ms: from the due time of a line to its \`stored\`, at the paced rate.`,
+  drain: `drained: confirmed by Kafka, from the spool and from arriving messages, until the spool is empty; times: drained
+divided by arriving. wait: from Kafka's return to its first confirmation. ms: from the due time of an arriving line to
 its \`stored\`.`,
 };
 

@@ -106,7 +106,7 @@ export const FIGURES = {
     accepted: counter('sluice_connections_accepted_total', 'Connections accepted.'),
     paused: gauge(
       'sluice_connections_paused',
-      'Open connections that are not read because the job queue or their own replies are full.',
+      'Open connections that are not read because the job queue is full or the device does not read its replies.',
     ),
     uniqueZipcodes: gauge('sluice_zipcodes', 'Different zipcodes among the open connections.'),
     scheduledTimers: gauge('sluice_timers', 'Scheduled connection timers.'),
@@ -168,10 +168,7 @@ export const FIGURES = {
       'sluice_records_dead_lettered_total',
       'Accepted records that Kafka refused for good.',
     ),
-    damaged: counter(
-      'sluice_records_damaged_total',
-      'Records lost with a damaged place on the spool’s disk.',
-    ),
+    damaged: counter('sluice_records_damaged_total', 'Records lost to damage on the disk of the spool.'),
     abandoned: counter(
       'sluice_records_abandoned_total',
       'Records not confirmed when their process crashed; those on its disk are counted again as recovered.',
@@ -215,7 +212,7 @@ export const FIGURES = {
       metric: {
         name: 'sluice_kafka_problems',
         type: 'gauge',
-        help: 'Different reasons why records are not delivered; /stats has them in words.',
+        help: 'How many different reasons keep records from Kafka; /stats has them in words.',
         series: (problems) => problems.length,
       },
     }),
@@ -238,17 +235,14 @@ export const FIGURES = {
       'Age of the oldest record in the spool, 0 if it is empty.',
       max,
     ),
-    badBatches: counter(
-      'sluice_spool_bad_batches_total',
-      'Damaged places in the spool that were passed over.',
-    ),
+    badBatches: counter('sluice_spool_bad_batches_total', 'Damaged places in the spool that were skipped.'),
     batchesWritten: counter('sluice_spool_batches_written_total', 'Record batches written to the spool.'),
     /** Why the disk takes nothing now. */
     trouble: figure<string | null>({
       ...REASON,
       ...flag<string | null>(
         'sluice_spool_writable',
-        '0 while the disk does not take batches or give them back, else 1.',
+        '0 while batches cannot be written to the disk or read from it, else 1.',
         (trouble) => trouble === null,
       ),
     }),
@@ -270,7 +264,7 @@ export const FIGURES = {
     ),
     dropped: counter(
       'sluice_dead_letters_dropped_total',
-      'Refused lines that were not kept: over the rate, or no room.',
+      'Refused lines that were not kept: more than 100 a second, or no room.',
     ),
     waiting: gauge(
       'sluice_dead_letters_waiting',
@@ -294,7 +288,7 @@ export const FIGURES = {
   },
   /** Server processes (TCP_PROCESSES). The first process fills these in. */
   processes: {
-    configured: gauge('sluice_processes_max', 'Server processes there should be (TCP_PROCESSES).'),
+    configured: gauge('sluice_processes_max', 'Server processes that should run (TCP_PROCESSES).'),
     running: gauge('sluice_processes', 'Server processes that run.'),
     restarts: counter(
       'sluice_process_restarts_total',

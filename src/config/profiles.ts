@@ -63,7 +63,7 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
     values: {
       TCP_MAX_CONNECTIONS: { value: '1000', why: 'the size of the fleet' },
       TCP_WORKER_COUNT: { value: '4', why: 'one core is enough' },
-      TCP_JOB_QUEUE_SIZE: { value: '500', why: 'half a line per device may wait' },
+      TCP_JOB_QUEUE_SIZE: { value: '500', why: 'room for a line of every second device' },
       KAFKA_NUM_PARTITIONS: { value: '3', why: 'few consumers share the work' },
       KAFKA_BATCH_SIZE: { value: '500', why: 'batches seldom hold more before they are sent' },
       KAFKA_BATCH_BYTES: { value: '128KiB', why: 'open batches stay small in memory' },
@@ -74,7 +74,7 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
     about: 'up to 10,000 devices',
     values: {
       TCP_MAX_CONNECTIONS: { value: '10000', why: 'the size of the fleet; needs ulimit -n above 10,300' },
-      TCP_JOB_QUEUE_SIZE: { value: '5000', why: 'half a line per device may wait' },
+      TCP_JOB_QUEUE_SIZE: { value: '5000', why: 'room for a line of every second device' },
       KAFKA_NUM_PARTITIONS: { value: '10', why: 'up to ten consumers share the work' },
       KAFKA_BUFFER_BYTES: { value: '128MiB', why: 'about a minute of 10,000 readings a second' },
     },
@@ -83,7 +83,7 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
     about: 'up to 50,000 devices, several cores',
     values: {
       TCP_MAX_CONNECTIONS: { value: '50000', why: 'the size of the fleet; needs ulimit -n above 50,300' },
-      TCP_JOB_QUEUE_SIZE: { value: '20000', why: 'less than half a line per device may wait' },
+      TCP_JOB_QUEUE_SIZE: { value: '20000', why: 'room for a line of two devices in five' },
       KAFKA_NUM_PARTITIONS: { value: '30', why: 'many consumers share the work' },
       KAFKA_BATCH_SIZE: { value: '5000', why: 'fewer, larger requests relieve the brokers' },
       KAFKA_BATCH_BYTES: { value: '960KiB', why: "just below a broker's usual limit of 1 MiB a batch" },
@@ -93,7 +93,7 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
       },
       KAFKA_BUFFER_BYTES: {
         value: '256MiB',
-        why: 'seconds of the whole fleet, and still half of the memory a process may take',
+        why: 'holds what the whole fleet sends in some seconds',
       },
       STATS_INTERVAL: { value: '1m', why: 'a fleet of this size is watched by /metrics, not by the log' },
     },

@@ -40,7 +40,7 @@ export const CODES = {
   queue_full: {
     effect: 'keep',
     meaning: 'the job queue is full and TCP_JOB_QUEUE_FULL is drop',
-    deviceShould: 'wait a second, then send the message again',
+    deviceShould: 'wait a second, then send the message again, with a new seq if a higher one was sent',
   },
   identify_timeout: {
     effect: 'close',

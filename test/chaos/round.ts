@@ -174,7 +174,7 @@ function tooSlow(outcomes: readonly Outcome[]): string[] {
 
 /** A Markdown table with a line for each round. */
 export function resultTable(results: readonly RoundResult[]): string {
-  const head = ['faults', 'seed', 'seen to bite', 'took / limit s', 'drained s', 'CPU without load'];
+  const head = ['faults', 'seed', 'effect seen', 'took / limit s', 'drained s', 'CPU without load'];
   const figures = [
     'issued',
     'confirmed',

@@ -141,7 +141,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     return isHealthy && this.#roundTripMs > FAR_MS && this.sequence.isFresh ? MAX_IN_FLIGHT : 1;
   }
 
-  // --- for the loop from the disk, which documents these (disk-drain.ts) ---
+  // --- for the loop from the disk (disk-drain.ts); documented in partition-host.ts ---
 
   get isHeld(): boolean {
     return this.#state === 'held';
@@ -247,7 +247,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     this.changed.raise();
   }
 
-  // --- for the sender, which documents these ---
+  // --- for the sender; documented in sender.ts ---
 
   get notBeforeMs(): number {
     return this.#notBeforeMs;
