@@ -10,40 +10,29 @@ import type { SaslOptions } from './client/kafkajs.ts';
 
 /** Undefined if KAFKA_BROKERS is empty. */
 export function createCluster(settings: Settings, log: Logger): KafkaClient | undefined {
-  return settings.KAFKA_BROKERS.length === 0 ? undefined : new KafkaClient(clusterOptions(settings), log);
-}
-
-/** How many bytes readings may take on disk. */
-export function readingsCap(settings: Settings): SpoolCap {
-  return new SpoolCap(settings.SPOOL_MAX_BYTES, 'SPOOL_MAX_BYTES');
-}
-
-/** How many bytes dead letters may take on disk. */
-export function lettersCap(settings: Settings): SpoolCap {
-  return new SpoolCap(settings.SPOOL_DEAD_BYTES, 'SPOOL_DEAD_BYTES');
-}
-
-export function spoolOptions(
-  settings: Settings,
-  cap: SpoolCap,
-  log: Logger,
-): Omit<SpoolOptions, 'directory'> {
-  return {
-    remark: ({ level, text }, directory) => log[level]({ directory }, `Spool: ${text}`),
-    cap,
-    segmentBytes: settings.SPOOL_SEGMENT_BYTES,
-    sync: settings.SPOOL_SYNC,
-    partitions: settings.KAFKA_NUM_PARTITIONS,
-  };
-}
-
-function clusterOptions(settings: Settings) {
-  return {
+  if (settings.KAFKA_BROKERS.length === 0) return undefined;
+  const options = {
     brokers: settings.KAFKA_BROKERS,
     clientId: settings.KAFKA_CLIENT_ID,
     ssl: tlsOptions(settings),
     sasl: saslOptions(settings),
     requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
+  };
+  return new KafkaClient(options, log);
+}
+
+/** @param cap the setting that limits the bytes on disk of readings, or of dead letters */
+export function spoolOptions(
+  settings: Settings,
+  cap: 'SPOOL_MAX_BYTES' | 'SPOOL_DEAD_BYTES',
+  log: Logger,
+): Omit<SpoolOptions, 'directory'> {
+  return {
+    remark: ({ level, text }, directory) => log[level]({ directory }, `Spool: ${text}`),
+    cap: new SpoolCap(settings[cap], cap),
+    segmentBytes: settings.SPOOL_SEGMENT_BYTES,
+    sync: settings.SPOOL_SYNC,
+    partitions: settings.KAFKA_NUM_PARTITIONS,
   };
 }
 
@@ -59,11 +48,8 @@ function tlsOptions(settings: Settings): TlsOptions | undefined {
 }
 
 function saslOptions(settings: Settings): SaslOptions | undefined {
-  const {
-    KAFKA_SASL_MECHANISM: mechanism,
-    KAFKA_SASL_USERNAME: username,
-    KAFKA_SASL_PASSWORD: password,
-  } = settings;
+  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username } = settings;
+  const { KAFKA_SASL_PASSWORD: password } = settings;
   if (mechanism === null || username === null || password === null) return undefined;
   return { mechanism, username, password };
 }

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { alterConfig, dumpLog, segmentFiles } from '../../scripts/kafka/java-tools.ts';
 import { KafkaClient } from '../../src/kafka/client/kafka-client.ts';
 import { waitFor } from '../support/wait.ts';
-import { BROKER_BACK_MS, type Fault, mark, type Outcome, recovered, spooling } from './fault.ts';
+import { BROKER_BACK_MS, cutOff, type Fault, mark, type Outcome, recovered, spooling } from './fault.ts';
 import { LOGIN, LOGIN_LASTS_MS } from './login.ts';
 import { PARTITIONS, type Stage } from './stage.ts';
 
@@ -13,6 +13,7 @@ const QUOTA = 40_000;
 const THROTTLED_MS = 15_000;
 /** Longer than every time limit for control requests. */
 const SLOW_PRODUCE_MS = 8_000;
+const PATIENT = { KAFKA_REQUEST_TIMEOUT: '30s' };
 const DISOWNED = 2;
 /** The limit of Azure Event Hubs. */
 const REQUEST_BYTES = 2 ** 20;
@@ -29,13 +30,7 @@ const MAX_IDS = 50_000;
 
 export const BROKER_FAULTS: readonly Fault[] = [
   { name: 'quota', brokers: 1, alone: true, env: { KAFKA_REQUEST_TIMEOUT: '3s' }, apply: throttle },
-  {
-    name: 'slow-produce',
-    brokers: 1,
-    alone: true,
-    env: { KAFKA_REQUEST_TIMEOUT: '30s' },
-    apply: produceSlowly,
-  },
+  { name: 'slow-produce', brokers: 1, alone: true, env: PATIENT, apply: produceSlowly },
   { name: 'small-requests', brokers: 1, alone: true, apply: takeSmallRequests },
   { name: 're-login', brokers: 1, login: true, env: LOGIN, apply: loginAgain },
   { name: 'another-cluster', brokers: 1, alone: true, apply: (stage) => becomeAnother(stage, false) },
@@ -158,9 +153,9 @@ async function becomeAnother(stage: Stage, restart: boolean): Promise<Outcome> {
   ledger.excuse();
   const oldIds = [...(await batchesByProducer(stage)).keys()];
   const marked = mark(stage);
-  for (const proxy of proxies) proxy.refuse();
+  await cutOff(stage);
   stage.fleet.start();
-  await spooling(stage, { marked });
+  await spooling(stage, marked);
   await broker.stop('SIGKILL');
   if (restart) {
     await gateway.kill();

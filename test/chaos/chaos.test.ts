@@ -1,7 +1,5 @@
 // The most important faults, each with its own gateway and topic. `npm run chaos` plays all of them, for any time.
-import { clusterTest } from '../support/kafka.ts';
-import { play, SEED } from './play.ts';
-import { Clusters } from './round.ts';
+import { playTest } from './play.ts';
 
 const ONE_BROKER = [
   'broker-kill',
@@ -15,8 +13,7 @@ const ONE_BROKER = [
   'sigterm-frozen',
 ];
 
-clusterTest(`no fault loses, duplicates or reorders a confirmed reading (seed ${SEED})`, async (t) => {
+playTest('no fault loses, duplicates or reorders a confirmed reading', ONE_BROKER, {
   // The controller admits a killed broker again only after its former session has ended.
-  const properties = { 'broker.session.timeout.ms': '4000', 'broker.heartbeat.interval.ms': '1000' };
-  await play(t, { names: ONE_BROKER, clusters: new Clusters({ quickJit: true, properties }) });
+  properties: { 'broker.session.timeout.ms': '4000', 'broker.heartbeat.interval.ms': '1000' },
 });

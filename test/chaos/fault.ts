@@ -1,5 +1,6 @@
 // Defines a fault, and the steps that most faults share.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { alterConfig } from '../../scripts/kafka/java-tools.ts';
 import type { Env } from '../support/gateway-process.ts';
 import type { Stage } from './stage.ts';
 
@@ -67,11 +68,35 @@ export function mark(stage: Stage) {
 }
 
 /** Resolves when batches were written to the spool since `marked`. */
-export async function spooling(
-  stage: Stage,
-  { marked, deadlineMs }: { marked: ReturnType<typeof mark>; deadlineMs?: number },
-): Promise<void> {
+export async function spooling(stage: Stage, marked = mark(stage), deadlineMs?: number): Promise<void> {
   await stage.wait('the spool is used', () => marked.spooledBatches() > 10, deadlineMs);
+}
+
+/** Waits between `begin` and `end`, which take Kafka away and bring it back, until the spool is used. */
+export async function outage(
+  stage: Stage,
+  { begin, end }: { begin: () => unknown; end: () => unknown },
+): Promise<Outcome> {
+  const marked = mark(stage);
+  await begin();
+  await spooling(stage, marked);
+  const cpuShare = await quietCpu(stage);
+  await end();
+  return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
+}
+
+/** Refuses the gateway's connections to Kafka, and breaks those that it has. */
+export async function cutOff({ proxies }: Stage): Promise<void> {
+  for (const proxy of proxies) proxy.refuse();
+}
+
+/** Changes a setting of a topic, the stage's if none is named. Without a value it gets its default again. */
+export async function configure(
+  stage: Stage,
+  { setting, value, topic = stage.topic }: { setting: string; value?: string | number; topic?: string },
+): Promise<void> {
+  const change = value === undefined ? { remove: [setting] } : { set: { [setting]: String(value) } };
+  await alterConfig(stage.bootstrap, { type: 'topics', name: topic }, change);
 }
 
 /** Resolves when more than `records` records are on disk. */
@@ -91,16 +116,23 @@ export async function quietCpu(stage: Stage): Promise<number> {
 
 export const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
-/** Sends SIGTERM. Rejects if the gateway exits with another code. */
-export async function terminated({ gateway }: Stage, expected: number) {
+/** Sends SIGTERM. Resolves with the exit code, and the figures from before the signal. */
+export async function stopped({ gateway }: Stage) {
   const { accepted, confirmed } = gateway.stats.records;
   const from = performance.now();
   gateway.signal('SIGTERM');
   const code = await gateway.exited();
-  const tookMs = performance.now() - from;
+  return { code, tookMs: performance.now() - from, accepted, confirmed };
+}
+
+/** Sends SIGTERM. Rejects if the gateway exits with another code. */
+export async function terminated(stage: Stage, expected: number) {
+  const { code, ...figures } = await stopped(stage);
   if (code !== expected)
-    throw new Error(`ended with ${code} instead of ${expected} after ${tookMs} ms\n${gateway.logTail()}`);
-  return { tookMs, accepted, confirmed };
+    throw new Error(
+      `ended with ${code} instead of ${expected} after ${figures.tookMs} ms\n${stage.gateway.logTail()}`,
+    );
+  return figures;
 }
 
 /** Measures the time from now until records flow, and until the spool is drained. */

@@ -2,9 +2,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KafkaBroker } from '../../scripts/kafka/broker.ts';
 import { deleteTopic } from '../../scripts/kafka/client.ts';
-import { alterConfig } from '../../scripts/kafka/java-tools.ts';
 import { BROKER_FAULTS } from './broker-faults.ts';
-import { type Fault, LEADER_LOST_MS, mark, type Outcome, quietCpu, recovered, spooling } from './fault.ts';
+import {
+  configure,
+  cutOff,
+  type Fault,
+  LEADER_LOST_MS,
+  mark,
+  type Outcome,
+  outage,
+  quietCpu,
+  recovered,
+  spooling,
+} from './fault.ts';
 import { GATEWAY_FAULTS } from './gateway-faults.ts';
 import { RECREATE_FAULTS } from './recreate-faults.ts';
 import { REFUSAL_FAULTS } from './refusal-faults.ts';
@@ -24,7 +34,7 @@ const RESETS = 5;
 const SMALL_TOPIC_BYTES = 8_192;
 const LARGE_READING_BYTES = 20_000;
 
-export const KAFKA_FAULTS: readonly Fault[] = [
+export const FAULTS: readonly Fault[] = [
   { name: 'broker-kill', brokers: 1, apply: (stage) => restartBroker(stage, 'SIGKILL') },
   { name: 'broker-restart', brokers: 1, apply: (stage) => restartBroker(stage, 'SIGTERM') },
   { name: 'leader-kill', brokers: 3, apply: (stage) => loseLeader(stage, 'SIGKILL') },
@@ -39,13 +49,9 @@ export const KAFKA_FAULTS: readonly Fault[] = [
   { name: 'blackhole', brokers: 1, env: IMPATIENT, apply: blackhole },
   { name: 'slow-link', brokers: 1, apply: slowLink },
   { name: 'slow-drain', brokers: 1, apply: drainSlowly },
-  { name: 'absent-at-start', brokers: 1, alone: true, prepare: refuse, apply: comeLate },
+  { name: 'absent-at-start', brokers: 1, alone: true, prepare: cutOff, apply: comeLate },
   { name: 'topic-recreated', brokers: 1, alone: true, apply: recreateTopic },
   { name: 'too-large', brokers: 1, alone: true, refuses: true, apply: tooLarge },
-];
-
-export const FAULTS: readonly Fault[] = [
-  ...KAFKA_FAULTS,
   ...BROKER_FAULTS,
   ...REFUSAL_FAULTS,
   ...RECREATE_FAULTS,
@@ -55,13 +61,8 @@ export const FAULTS: readonly Fault[] = [
 ];
 
 async function restartBroker(stage: Stage, signal: 'SIGKILL' | 'SIGTERM'): Promise<Outcome> {
-  const marked = mark(stage);
   const [broker] = stage.kafka.brokers;
-  await broker?.stop(signal);
-  await spooling(stage, { marked });
-  const cpuShare = await quietCpu(stage);
-  await broker?.start();
-  return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
+  return outage(stage, { begin: () => broker?.stop(signal), end: () => broker?.start() });
 }
 
 async function loseLeader(stage: Stage, signal: 'SIGKILL' | 'SIGTERM'): Promise<Outcome> {
@@ -114,25 +115,26 @@ async function withoutLeader(
 }
 
 async function freezeAll(stage: Stage): Promise<Outcome> {
-  const marked = mark(stage);
-  for (const broker of stage.kafka.brokers) await broker.pause();
-  await spooling(stage, { marked });
-  const cpuShare = await quietCpu(stage);
-  for (const broker of stage.kafka.brokers) await broker.resume();
-  return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
+  const { brokers } = stage.kafka;
+  return outage(stage, {
+    begin: () => Promise.all(brokers.map((broker) => broker.pause())),
+    end: () => Promise.all(brokers.map((broker) => broker.resume())),
+  });
 }
 
 /** Stops them one after the other, so that the last one knows that it is alone and refuses. */
 async function stopTwo(stage: Stage): Promise<Outcome> {
   const marked = mark(stage);
   const stopped: KafkaBroker[] = stage.kafka.brokers.slice(0, 2);
-  for (const broker of stopped) await broker.stop('SIGTERM');
-  await stage.wait('the last broker refuses', () => marked.said(/NOT_ENOUGH_REPLICAS/));
-  await spooling(stage, { marked });
-  const cpuShare = await quietCpu(stage);
-  for (const broker of stopped) await broker.launch();
-  for (const broker of stopped) await broker.ready([1, 2, 3]);
-  return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
+  const begin = async () => {
+    for (const broker of stopped) await broker.stop('SIGTERM');
+    await stage.wait('the last broker refuses', () => marked.said(/NOT_ENOUGH_REPLICAS/));
+  };
+  const end = async () => {
+    for (const broker of stopped) await broker.launch();
+    for (const broker of stopped) await broker.ready([1, 2, 3]);
+  };
+  return outage(stage, { begin, end });
 }
 
 async function loseAnswers(stage: Stage): Promise<Outcome> {
@@ -166,12 +168,10 @@ async function halfClose(stage: Stage): Promise<Outcome> {
 }
 
 async function blackhole(stage: Stage): Promise<Outcome> {
-  const marked = mark(stage);
-  for (const proxy of stage.proxies) proxy.blackhole = true;
-  await spooling(stage, { marked });
-  const cpuShare = await quietCpu(stage);
-  for (const proxy of stage.proxies) proxy.blackhole = false;
-  return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
+  const swallow = (isOn: boolean) => {
+    for (const proxy of stage.proxies) proxy.blackhole = isOn;
+  };
+  return outage(stage, { begin: () => swallow(true), end: () => swallow(false) });
 }
 
 async function slowLink(stage: Stage): Promise<Outcome> {
@@ -190,17 +190,13 @@ async function slowLink(stage: Stage): Promise<Outcome> {
 /** The spool drains over a link so slow that devices fill a batch faster than one is sent. */
 async function drainSlowly(stage: Stage): Promise<Outcome> {
   const marked = mark(stage);
-  for (const proxy of stage.proxies) proxy.refuse();
-  await spooling(stage, { marked });
+  await cutOff(stage);
+  await spooling(stage, marked);
   for (const proxy of stage.proxies) {
     proxy.delayMs = SLOW_LINK.delayMs;
     await proxy.accept();
   }
   return { ...(await recovered(stage)), bite: marked.text() };
-}
-
-async function refuse(stage: Stage): Promise<void> {
-  for (const proxy of stage.proxies) proxy.refuse();
 }
 
 async function comeLate(stage: Stage): Promise<Outcome> {
@@ -217,20 +213,17 @@ async function recreateTopic(stage: Stage): Promise<Outcome> {
   // Readings confirmed up to here are deleted with the topic. Later ones must not be.
   await stage.settled();
   stage.ledger.excuse();
-  const marked = mark(stage);
-  await deleteTopic(stage.bootstrap, stage.topic);
-  stage.fleet.start();
-  await spooling(stage, { marked });
-  const cpuShare = await quietCpu(stage);
-  await stage.createTopicAgain();
-  return { ...(await recovered(stage)), bite: marked.text(), cpuShare };
+  const begin = async () => {
+    await deleteTopic(stage.bootstrap, stage.topic);
+    stage.fleet.start();
+  };
+  return outage(stage, { begin, end: () => stage.createTopicAgain() });
 }
 
 /** Lowers the limit while the gateway runs, so that it learns of it from a refused batch. */
 async function tooLarge(stage: Stage): Promise<Outcome> {
-  const { gateway, ledger, fleet, bootstrap } = stage;
-  const topic = { type: 'topics', name: stage.topic } as const;
-  await alterConfig(bootstrap, topic, { set: { 'max.message.bytes': String(SMALL_TOPIC_BYTES) } });
+  const { gateway, ledger, fleet } = stage;
+  await configure(stage, { setting: 'max.message.bytes', value: SMALL_TOPIC_BYTES });
   for (let round = 1; round <= 3; round++) {
     const refused = ledger.refused;
     fleet.sendLarge(LARGE_READING_BYTES);
@@ -239,6 +232,6 @@ async function tooLarge(stage: Stage): Promise<Outcome> {
   }
   const { deadLettered } = gateway.stats.records;
   if (deadLettered === 0) throw new Error('no record was refused by Kafka itself');
-  await alterConfig(bootstrap, topic, { remove: ['max.message.bytes'] });
+  await configure(stage, { setting: 'max.message.bytes' });
   return { ...(await recovered(stage)), bite: `${deadLettered} records refused by Kafka` };
 }

@@ -40,12 +40,8 @@ export class Fleet {
     this.ledger = ledger;
     this.#random = random;
     for (let n = 0; n < options.devices; n++) {
-      this.#devices.push(
-        new Device(
-          { port: options.port, id: `d${n}`, zipcode: `zip-${n % options.zipcodes}` },
-          { ledger, random },
-        ),
-      );
+      const device = { port: options.port, id: `d${n}`, zipcode: `zip-${n % options.zipcodes}` };
+      this.#devices.push(new Device(device, { ledger, random }));
     }
   }
 

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  cutOff,
   type Fault,
   FaultSkipped,
   mark,
@@ -10,6 +11,7 @@ import {
   recovered,
   SHUTDOWN_MS,
   spooledBeyond,
+  stopped,
   terminated,
 } from './fault.ts';
 import type { Stage } from './stage.ts';
@@ -59,7 +61,7 @@ async function killUnderLoad(stage: Stage): Promise<Outcome> {
 
 async function killInOutage(stage: Stage): Promise<Outcome> {
   const { gateway, proxies, random } = stage;
-  for (const proxy of proxies) proxy.refuse();
+  await cutOff(stage);
   await spooledBeyond(stage, SPOOLED_RECORDS);
   for (let left = KILLS; left > 0; left--) {
     await sleep(random.between(100, 800));
@@ -91,7 +93,7 @@ async function killProcesses(stage: Stage): Promise<Outcome> {
     await stage.flows(random.between(1, 300));
     await killOne();
   }
-  for (const proxy of proxies) proxy.refuse();
+  await cutOff(stage);
   await spooledBeyond(stage, SPOOLED_RECORDS);
   await killOne();
   const { recovered: found } = gateway.stats.records;
@@ -157,11 +159,7 @@ async function terminateFlooded(stage: Stage): Promise<Outcome> {
 /** Stops while Kafka is frozen. Accepted and unconfirmed records must be in the spool at the next start. */
 async function stopAndReturn(stage: Stage, how: string): Promise<Outcome> {
   const { gateway, fleet, kafka } = stage;
-  const { accepted, confirmed } = gateway.stats.records;
-  const from = performance.now();
-  gateway.signal('SIGTERM');
-  const code = await gateway.exited();
-  const tookMs = performance.now() - from;
+  const { code, tookMs, accepted, confirmed } = await stopped(stage);
   const log = gateway.logTail();
   fleet.calm();
   await gateway.start();
@@ -205,7 +203,7 @@ async function fillDisk(stage: Stage): Promise<Outcome> {
   const marked = mark(stage);
   fleet.padding = [1_000, 3_000];
   await stage.flows();
-  for (const proxy of proxies) proxy.refuse();
+  await cutOff(stage);
   const isFull = () => gateway.stats.spool.trouble !== null && fleet.open > 0;
   await stage.wait('the disk is full', () => isFull() && /full/.test(gateway.stats.spool.trouble ?? ''));
   const { ready, reasons } = gateway.stats.readiness;

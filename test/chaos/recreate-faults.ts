@@ -2,13 +2,10 @@
 // memory and in flight. Kafka deletes what it had; everything else must be in the new topic, once and in order.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DeletedTopic, deleteAndKeep } from './deleted-topic.ts';
-import { type Fault, mark, type Outcome, recovered, spooledBeyond, spooling } from './fault.ts';
+import { cutOff, type Fault, mark, type Outcome, recovered, spooledBeyond, spooling } from './fault.ts';
 import { lookAtPlacing } from './spool-looks.ts';
 import type { Stage } from './stage.ts';
 import { spoolMuch } from './unplaced-faults.ts';
-
-/** The state of the gateway when the topic is deleted. */
-type Moment = 'in an outage' | 'under load' | 'while the spool drains';
 
 interface Recreation {
   readonly from: number;
@@ -19,7 +16,8 @@ interface Recreation {
   readonly brokers?: 3;
 }
 
-const MOMENTS: readonly Moment[] = ['in an outage', 'under load', 'while the spool drains'];
+/** The state of the gateway when the topic is deleted. */
+const MOMENTS = ['in an outage', 'under load', 'while the spool drains'] as const;
 const SPOOLED_RECORDS = 1_500;
 /** Less than the 5 s after which the gateway itself creates the topic. */
 const BACK_WITHIN_MS = 4_000;
@@ -87,7 +85,7 @@ async function recreateOnce(
   const { spooled, inFlight, open } = gateway.stats.records;
   const readDeleted = await deleteAndKeep(stage, before);
   // Batches in flight fail and go to the disk.
-  if (moment === 'under load') await spooling(stage, { marked, deadlineMs: BACK_WITHIN_MS });
+  if (moment === 'under load') await spooling(stage, marked, BACK_WITHIN_MS);
   await stage.createTopicAgain(partitions);
   const killed = kills ? `, ${await killAround(stage, partitions)}` : '';
   for (const proxy of proxies) await proxy.heal();
@@ -108,7 +106,7 @@ async function changeWhilePlacing(
   const { gateway, proxies } = stage;
   await stage.flows();
   await stage.caughtUp();
-  for (const proxy of proxies) proxy.refuse();
+  await cutOff(stage);
   await spoolMuch(stage);
   const { spooled } = gateway.stats.records;
   const readFirst = await deleteAndKeep(stage, from);
@@ -140,7 +138,7 @@ async function killBetweenChunks(stage: Stage): Promise<void> {
 }
 
 async function outage(stage: Stage): Promise<void> {
-  for (const proxy of stage.proxies) proxy.refuse();
+  await cutOff(stage);
   await spooledBeyond(stage, SPOOLED_RECORDS);
 }
 

@@ -3,9 +3,9 @@
 // tell devices `stored`, give up none of them and say why they wait.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTopic } from '../../scripts/kafka/client.ts';
-import { alterConfig, type ConfigTarget } from '../../scripts/kafka/java-tools.ts';
+import { alterConfig } from '../../scripts/kafka/java-tools.ts';
 import { FakeClock } from './faketime.ts';
-import { type Fault, mark, type Outcome, recovered, spooling, terminated } from './fault.ts';
+import { configure, cutOff, type Fault, type Outcome, recovered, spooling, terminated } from './fault.ts';
 import type { Stage } from './stage.ts';
 
 const TIMESTAMP = /INVALID_TIMESTAMP|timestamp/i;
@@ -18,31 +18,15 @@ const OUTAGE_MS = 3 * TOO_OLD_MS;
 const SMALL_TOPIC_BYTES = 8_192;
 const LARGE_READING_BYTES = 20_000;
 const DAY_MS = 86_400_000;
+/** The topic's setting. The broker's has the prefix `log.`. */
+const AGE_LIMIT = 'message.timestamp.before.max.ms';
 
 const clocks = new WeakMap<Stage, FakeClock>();
 
 export const REFUSAL_FAULTS: readonly Fault[] = [
-  {
-    name: 'clock-ahead',
-    brokers: 1,
-    alone: true,
-    prepare: (stage) => wrongClock(stage, '+2h'),
-    apply: clockAhead,
-  },
-  {
-    name: 'clock-ahead-sent',
-    brokers: 1,
-    alone: true,
-    prepare: (stage) => wrongClock(stage, '+2h'),
-    apply: clockAheadSent,
-  },
-  {
-    name: 'clock-behind',
-    brokers: 1,
-    alone: true,
-    prepare: clockYearsBehind,
-    apply: clockBehind,
-  },
+  { name: 'clock-ahead', brokers: 1, alone: true, prepare: clockHoursAhead, apply: clockAhead },
+  { name: 'clock-ahead-sent', brokers: 1, alone: true, prepare: clockHoursAhead, apply: clockAheadSent },
+  { name: 'clock-behind', brokers: 1, alone: true, prepare: clockYearsBehind, apply: clockBehind },
   { name: 'outage-beyond-topic-limit', brokers: 1, alone: true, apply: outageBeyondTopicLimit },
   { name: 'outage-beyond-broker-limit', brokers: 1, alone: true, apply: outageBeyondBrokerLimit },
   {
@@ -55,8 +39,6 @@ export const REFUSAL_FAULTS: readonly Fault[] = [
   },
 ];
 
-const topicOf = (stage: Stage): ConfigTarget => ({ type: 'topics', name: stage.topic });
-
 async function wrongClock(stage: Stage, offset: string): Promise<void> {
   const clock = new FakeClock(stage.directory, offset);
   clocks.set(stage, clock);
@@ -64,10 +46,14 @@ async function wrongClock(stage: Stage, offset: string): Promise<void> {
   await stage.createTopic();
 }
 
+function clockHoursAhead(stage: Stage): Promise<void> {
+  return wrongClock(stage, '+2h');
+}
+
 /** Sets the clock back three years. With the usual retention Kafka would delete such records by their time. */
 async function clockYearsBehind(stage: Stage): Promise<void> {
   await wrongClock(stage, '-3y');
-  await alterConfig(stage.bootstrap, topicOf(stage), { set: { 'retention.ms': '-1' } });
+  await configure(stage, { setting: 'retention.ms', value: -1 });
 }
 
 function clockOf(stage: Stage): FakeClock {
@@ -80,9 +66,7 @@ function clockOf(stage: Stage): FakeClock {
 async function clockAhead(stage: Stage): Promise<Outcome> {
   return heldUntil(stage, async () => {
     clockOf(stage).putRight();
-    await alterConfig(stage.bootstrap, topicOf(stage), {
-      set: { 'message.timestamp.after.max.ms': String(DAY_MS) },
-    });
+    await configure(stage, { setting: 'message.timestamp.after.max.ms', value: DAY_MS });
   });
 }
 
@@ -99,30 +83,23 @@ async function clockAheadSent(stage: Stage): Promise<Outcome> {
 async function clockBehind(stage: Stage): Promise<Outcome> {
   await stage.flows();
   await stage.caughtUp();
-  await alterConfig(stage.bootstrap, topicOf(stage), {
-    set: { 'message.timestamp.before.max.ms': String(DAY_MS) },
-  });
+  await configure(stage, { setting: AGE_LIMIT, value: DAY_MS });
   return heldUntil(stage, async () => {
     clockOf(stage).putRight();
-    await alterConfig(stage.bootstrap, topicOf(stage), { remove: ['message.timestamp.before.max.ms'] });
+    await configure(stage, { setting: AGE_LIMIT });
   });
 }
 
 async function outageBeyondTopicLimit(stage: Stage): Promise<Outcome> {
-  const { bootstrap } = stage;
-  await alterConfig(bootstrap, topicOf(stage), {
-    set: { 'message.timestamp.before.max.ms': String(TOO_OLD_MS) },
-  });
-  await outage(stage);
-  return heldUntil(stage, () =>
-    alterConfig(bootstrap, topicOf(stage), { remove: ['message.timestamp.before.max.ms'] }),
-  );
+  await configure(stage, { setting: AGE_LIMIT, value: TOO_OLD_MS });
+  await longOutage(stage);
+  return heldUntil(stage, () => configure(stage, { setting: AGE_LIMIT }));
 }
 
 async function outageBeyondBrokerLimit(stage: Stage): Promise<Outcome> {
   const { bootstrap, kafka } = stage;
   const broker = { type: 'brokers', name: String(kafka.brokers[0]?.id) } as const;
-  const limit = 'log.message.timestamp.before.max.ms';
+  const limit = `log.${AGE_LIMIT}`;
   let isLimited = true;
   await alterConfig(bootstrap, broker, { set: { [limit]: String(TOO_OLD_MS) } });
   const unlimit = async () => {
@@ -130,7 +107,7 @@ async function outageBeyondBrokerLimit(stage: Stage): Promise<Outcome> {
     isLimited = false;
   };
   try {
-    await outage(stage);
+    await longOutage(stage);
     return await heldUntil(stage, unlimit);
   } finally {
     // The next round uses the same broker.
@@ -139,13 +116,11 @@ async function outageBeyondBrokerLimit(stage: Stage): Promise<Outcome> {
 }
 
 /** Kafka is away for longer than its limit on the age of records. */
-async function outage(stage: Stage): Promise<void> {
-  const { proxies } = stage;
-  const marked = mark(stage);
-  for (const proxy of proxies) proxy.refuse();
-  await spooling(stage, { marked });
+async function longOutage(stage: Stage): Promise<void> {
+  await cutOff(stage);
+  await spooling(stage);
   await sleep(OUTAGE_MS);
-  for (const proxy of proxies) await proxy.accept();
+  for (const proxy of stage.proxies) await proxy.accept();
 }
 
 /** Records are refused for their time. They must be kept, and the reason shown, until `remedy` is applied. */
@@ -168,11 +143,11 @@ async function heldUntil(stage: Stage, remedy: () => Promise<void>): Promise<Out
   if (!shown) wrong.push(`readiness does not say why: ${gateway.stats.readiness.reasons.join('; ')}`);
   const told = ledger.confirmed - confirmed;
   if (told === 0) wrong.push('devices heard no `stored` meanwhile, although the disk is fine');
-  const givenUp = () => gateway.stats.records.deadLettered;
-  const before = givenUp();
+  // A restart begins to count again.
+  const before = gateway.stats.records.deadLettered;
   await remedy();
   const { tookMs, drainedMs } = await recovered(stage, HELD_BACK_MS);
-  const lost = Math.max(before, givenUp());
+  const lost = Math.max(before, gateway.stats.records.deadLettered);
   if (lost > 0) wrong.push(`${lost} records were given up for a reason that was not theirs`);
   if (ledger.refused > 0) wrong.push(`${ledger.refused} readings were refused for it`);
   const bite = `${told} readings told stored while Kafka refused them, ${lost} given up`;
@@ -184,14 +159,11 @@ async function heldUntil(stage: Stage, remedy: () => Promise<void>): Promise<Out
  * letter may be lost, not even by a restart, and none may count as sent before Kafka has it.
  */
 async function refuseDeadLetters(stage: Stage): Promise<Outcome> {
-  const { gateway, ledger, fleet, bootstrap } = stage;
-  const deadTopic = { type: 'topics', name: stage.deadTopic } as const;
+  const { gateway, ledger, fleet, bootstrap, deadTopic } = stage;
   // The gateway creates it too, if it is first.
-  await createTopic(bootstrap, stage.deadTopic, { partitions: 3 }).catch(() => undefined);
-  await alterConfig(bootstrap, deadTopic, { set: { 'cleanup.policy': 'compact' } });
-  await alterConfig(bootstrap, topicOf(stage), {
-    set: { 'max.message.bytes': String(SMALL_TOPIC_BYTES) },
-  });
+  await createTopic(bootstrap, deadTopic, { partitions: 3 }).catch(() => undefined);
+  await configure(stage, { topic: deadTopic, setting: 'cleanup.policy', value: 'compact' });
+  await configure(stage, { setting: 'max.message.bytes', value: SMALL_TOPIC_BYTES });
   const { sent } = gateway.stats.deadLetters;
   fleet.sendLarge(LARGE_READING_BYTES);
   await stage.wait('records are refused', () => gateway.stats.records.deadLettered + ledger.refused > 0);
@@ -202,8 +174,8 @@ async function refuseDeadLetters(stage: Stage): Promise<Outcome> {
   const { deadLettered } = gateway.stats.records;
   const { tookMs } = await terminated(stage, 0);
   await gateway.start();
-  await alterConfig(bootstrap, deadTopic, { set: { 'cleanup.policy': 'delete' } });
-  await alterConfig(bootstrap, topicOf(stage), { remove: ['max.message.bytes'] });
+  await configure(stage, { topic: deadTopic, setting: 'cleanup.policy', value: 'delete' });
+  await configure(stage, { setting: 'max.message.bytes' });
   await stage.flows(50);
   await stage
     .wait('letters are sent', () => gateway.stats.deadLetters.sent > 0, HELD_BACK_MS)

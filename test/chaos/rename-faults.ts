@@ -2,7 +2,7 @@
 // former topic, and the log, `/stats` and `/readyz` must say that they wait for it.
 import { existsSync } from 'node:fs';
 import { waitFor } from '../support/wait.ts';
-import { type Fault, mark, type Outcome, recovered, spooledBeyond, spooling, terminated } from './fault.ts';
+import { cutOff, type Fault, type Outcome, recovered, spooledBeyond, spooling, terminated } from './fault.ts';
 import { formerParts, recordsLeft } from './spool-looks.ts';
 import type { Stage } from './stage.ts';
 
@@ -35,13 +35,9 @@ function renaming(name: string, change: Renaming): Fault {
     brokers: 1,
     alone: true,
     env: { TCP_PROCESSES: String(first) },
-    ...(change.isUnseen && { prepare: refuse }),
+    ...(change.isUnseen && { prepare: cutOff }),
     apply: (stage) => rename(stage, change),
   };
-}
-
-async function refuse({ proxies }: Stage): Promise<void> {
-  for (const proxy of proxies) proxy.refuse();
 }
 
 async function rename(stage: Stage, { processes, back = false }: Renaming): Promise<Outcome> {
@@ -49,7 +45,7 @@ async function rename(stage: Stage, { processes, back = false }: Renaming): Prom
   const wrong: string[] = [];
   const seen: string[] = [];
   let current = topic;
-  await refuse(stage);
+  await cutOff(stage);
   await spooledBeyond(stage, SPOOLED_RECORDS);
   const starts = processes.slice(1);
   for (const [index, count] of starts.entries()) {
@@ -70,7 +66,7 @@ async function rename(stage: Stage, { processes, back = false }: Renaming): Prom
         wrong.push(`${gateway.stats.records.recovered} of ${waiting} records on disk are counted`),
       );
     wrong.push(...(await unnamed(stage, { former, logged })));
-    await spooling(stage, { marked: mark(stage) });
+    await spooling(stage);
   }
   for (const proxy of proxies) await proxy.accept();
   const { tookMs, limitMs, drainedMs } = await recovered(stage);

@@ -184,8 +184,8 @@ export function resultTable(results: readonly RoundResult[]): string {
     'moved on',
     'resent',
     'samples',
-    'result',
   ];
+  const titles = [...head, ...figures, 'result'];
   const rows = results.map((result) => {
     const { outcomes, verdict } = result;
     const each = (text: (outcome: Outcome) => string | undefined) =>
@@ -205,7 +205,7 @@ export function resultTable(results: readonly RoundResult[]): string {
       result.skipped === undefined ? (isGood ? 'ok' : 'FAILED') : `SKIPPED: ${result.skipped}`,
     ];
   });
-  return [[...head, ...figures], [...head, ...figures].map(() => '---'), ...rows]
+  return [titles, titles.map(() => '---'), ...rows]
     .map((cells) => `| ${cells.map((cell) => cell ?? '-').join(' | ')} |`)
     .join('\n');
 }

@@ -35,19 +35,16 @@ export interface Placing {
 }
 
 export function lookAtPlacing(directory: string, topic: string): Placing {
+  const plan = join(directory, `${topic}.placing`);
   const bytesIn = (start: string) =>
     readdirSync(directory)
       .filter((name) => name.startsWith(start))
       .reduce((sum, name) => sum + segmentBytes(join(directory, name)), 0);
   return {
-    plan: planIn(join(directory, `${topic}.placing`)),
+    plan: existsSync(plan) ? readFileSync(plan, 'latin1') : undefined,
     sourceBytes: bytesIn(`${topic}~`),
     goneBytes: bytesIn(`${topic}~gone-`),
   };
-}
-
-function planIn(path: string): string | undefined {
-  return existsSync(path) ? readFileSync(path, 'latin1') : undefined;
 }
 
 function segmentBytes(directory: string): number {

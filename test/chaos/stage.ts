@@ -24,7 +24,8 @@ const ZIPCODES = 15;
 const LEADERS_DEADLINE_MS = 30_000;
 const CREATED_MS = 15_000;
 const FLOW_RECORDS = 100;
-const FLOW_DEADLINE_MS = 30_000;
+/** A spool takes longer to drain than anything else that a fault waits for. */
+const DRAIN_DEADLINE_MS = 60_000;
 
 export class Stage {
   readonly kafka: KafkaCluster;
@@ -111,38 +112,31 @@ export class Stage {
   }
 
   /** Resolves when Kafka has confirmed this many further records. */
-  async flows(records = FLOW_RECORDS, deadlineMs = FLOW_DEADLINE_MS): Promise<void> {
+  async flows(records = FLOW_RECORDS): Promise<void> {
     const { gateway } = this;
     const from = gateway.stats.records.confirmed;
-    await this.wait('records flow', () => gateway.stats.records.confirmed >= from + records, deadlineMs);
+    await this.wait('records flow', () => gateway.stats.records.confirmed >= from + records);
   }
 
   /** Resolves when no partition uses the disk any more and nothing old waits in memory. */
-  async caughtUp(deadlineMs = 60_000): Promise<void> {
-    const { gateway } = this;
-    await this.wait(
-      'the spool is drained',
-      () => {
-        const { records, spool, kafka } = gateway.stats;
-        return records.spooled === 0 && spool.partitions === 0 && kafka.oldestUnconfirmedSeconds < 1;
-      },
-      deadlineMs,
-    );
+  async caughtUp(): Promise<void> {
+    const isDrained = () => {
+      const { records, spool, kafka } = this.gateway.stats;
+      return records.spooled === 0 && spool.partitions === 0 && kafka.oldestUnconfirmedSeconds < 1;
+    };
+    await this.wait('the spool is drained', isDrained, DRAIN_DEADLINE_MS);
   }
 
   /** Pauses the devices. Resolves when every message has its answer and nothing is on its way. */
-  async settled(deadlineMs = 60_000): Promise<void> {
+  async settled(): Promise<void> {
     const { gateway, fleet } = this;
     fleet.pause();
-    await this.wait('every message has its answer', () => fleet.open === 0, deadlineMs);
-    await this.wait(
-      'nothing is on its way',
-      () => {
-        const { spooled, inFlight, open } = gateway.stats.records;
-        return spooled + inFlight + open === 0;
-      },
-      deadlineMs,
-    );
+    await this.wait('every message has its answer', () => fleet.open === 0, DRAIN_DEADLINE_MS);
+    const isEmpty = () => {
+      const { spooled, inFlight, open } = gateway.stats.records;
+      return spooled + inFlight + open === 0;
+    };
+    await this.wait('nothing is on its way', isEmpty, DRAIN_DEADLINE_MS);
   }
 
   /** The broker that leads the most partitions of the topic. */
@@ -158,11 +152,8 @@ export class Stage {
   async leadershipMoved(from: KafkaBroker): Promise<void> {
     const others = this.kafka.brokers.filter((broker) => broker !== from);
     const isLed = (leader: number) => leader >= 0 && leader !== from.id;
-    await waitFor(
-      'the leadership has moved',
-      async () => (await this.#leaders(others).catch(() => [-1])).every(isLed),
-      LEADERS_DEADLINE_MS,
-    );
+    const isMoved = async () => (await this.#leaders(others).catch(() => [-1])).every(isLed);
+    await waitFor('the leadership has moved', isMoved, LEADERS_DEADLINE_MS);
   }
 
   async #leaders(brokers: readonly KafkaBroker[]): Promise<number[]> {

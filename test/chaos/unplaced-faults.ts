@@ -2,7 +2,7 @@
 // partition and are copied into the partitions' logs in chunks. A kill counts only if it left a plan of a copy on disk
 // and records that are not placed.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Fault, type Outcome, recovered, spooledBeyond } from './fault.ts';
+import { cutOff, type Fault, type Outcome, recovered, spooledBeyond } from './fault.ts';
 import { lookAtPlacing } from './spool-looks.ts';
 import type { Stage } from './stage.ts';
 
@@ -21,15 +21,7 @@ const PARTITIONS: readonly number[] = [6, 3, 9];
 const BACK_MS = 15_000;
 
 export const UNPLACED_FAULTS: readonly Fault[] = [
-  {
-    name: 'kill-while-placing',
-    brokers: 1,
-    alone: true,
-    prepare: async ({ proxies }) => {
-      for (const proxy of proxies) proxy.refuse();
-    },
-    apply: killWhilePlacing,
-  },
+  { name: 'kill-while-placing', brokers: 1, alone: true, prepare: cutOff, apply: killWhilePlacing },
 ];
 
 async function killWhilePlacing(stage: Stage): Promise<Outcome> {

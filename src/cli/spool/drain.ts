@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { durationText } from '../../config/kinds.ts';
 import type { Settings } from '../../config/settings.ts';
 import { createCodec } from '../../kafka/batches/compression.ts';
-import { createCluster, lettersCap, readingsCap, spoolOptions } from '../../kafka/from-settings.ts';
+import { createCluster, spoolOptions } from '../../kafka/from-settings.ts';
 import { createDeadLetterPipeline } from '../../kafka/pipelines/dead-letter-pipeline.ts';
 import { DeadLetters, letterOf } from '../../kafka/pipelines/dead-letters.ts';
 import { closePipeline, createDiskPipeline, type PipelineContext } from '../../kafka/pipelines/pipeline.ts';
@@ -85,7 +85,7 @@ class Drainer {
       cluster: createCluster(settings, log),
       log,
     };
-    this.#lettersSpool = spoolOptions(settings, lettersCap(settings), log);
+    this.#lettersSpool = spoolOptions(settings, 'SPOOL_DEAD_BYTES', log);
   }
 
   /**
@@ -95,7 +95,7 @@ class Drainer {
    */
   async run(topic: string | null): Promise<DrainResult> {
     const { SPOOL_DIR: root, KAFKA_TOPIC_DEAD_LETTERS: lettersTopic } = this.#settings;
-    const options = spoolOptions(this.#settings, readingsCap(this.#settings), this.#context.log);
+    const options = spoolOptions(this.#settings, 'SPOOL_MAX_BYTES', this.#context.log);
     for (const { index, directory } of [{ index: 0, directory: root }, ...partsIn(root)]) {
       const { spool } = await Spool.open({ ...options, directory });
       this.#parts.push({ directory, spool, suffix: index === 0 ? '' : ` (process-${index})` });

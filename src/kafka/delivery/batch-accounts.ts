@@ -73,7 +73,7 @@ export class BatchAccounts {
     this.counters.lastError = null;
   }
 
-  /** The disk has the batches, which leave memory. */
+  /** The disk has the batches, which leave memory. The caller tells their devices. */
   spooled(batches: readonly Batch[]): void {
     for (const batch of batches) {
       this.counters.batchesSpooled++;

@@ -7,10 +7,8 @@ import type { Batch } from '../batches/batch.ts';
 const MAX_MS = 5_000;
 const MAX_BATCHES = 10_000;
 
-type Confirmable = Pick<Batch, 'count' | 'release' | 'settle'>;
-
 export class DeferredConfirmations {
-  #entries: { readonly batch: Confirmable; readonly end: number }[] = [];
+  #entries: { readonly batch: Batch; readonly end: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   /** From now on devices are told only when passed() covers their batch. */
@@ -19,7 +17,7 @@ export class DeferredConfirmations {
   }
 
   /** The batches are on disk. @param end the spool's offset after the last of them */
-  durable(batches: readonly Confirmable[], end: number): void {
+  durable(batches: readonly Batch[], end: number): void {
     if (this.#timer === undefined) {
       for (const batch of batches) batch.settle();
       return;

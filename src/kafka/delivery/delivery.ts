@@ -339,24 +339,13 @@ export class Delivery implements BatchSink {
   }
 
   #asHost(): PartitionHost {
-    const delivery = this;
+    const hasLeaders = () => this.#sender.leaders !== undefined;
     return {
-      get spool() {
-        return delivery.#spool;
-      },
-      get identity() {
-        return delivery.#identity;
-      },
-      get cluster() {
-        return delivery.#cluster;
-      },
-      get canSend() {
-        const isReady = delivery.#options.acks !== -1 || delivery.#identity !== undefined;
-        return delivery.#sender.leaders !== undefined && isReady;
-      },
-      get isReachable() {
-        return delivery.#sender.leaders !== undefined && !delivery.#isUnreachable;
-      },
+      spool: () => this.#spool,
+      identity: () => this.#identity,
+      cluster: () => this.#cluster,
+      canSend: () => hasLeaders() && (this.#options.acks !== -1 || this.#identity !== undefined),
+      isReachable: () => hasLeaders() && !this.#isUnreachable,
       initProducerId: () => this.#producer.initProducerId(),
       seal: (batch) => this.#accounts.seal(batch),
       ready: (partition) => this.#sender.ready(partition),

@@ -27,7 +27,7 @@ export class DiskDrain {
       partition,
       options,
       host,
-      isBound: () => host.cluster === this.#boundTo,
+      isBound: () => host.cluster() === this.#boundTo,
       passed: (route, end, counts) => this.#passed(route, end, counts),
     });
   }
@@ -70,7 +70,7 @@ export class DiskDrain {
     const partition = this.#partition;
     while (!partition.hasEnded) {
       try {
-        const log = await this.#host.spool?.log(partition.number);
+        const log = await this.#host.spool()?.log(partition.number);
         if (log === undefined) return undefined;
         const route = new DiskRoute(log, this.#options.disk, {
           durable: (batches, end) => {
@@ -95,7 +95,7 @@ export class DiskDrain {
 
   /** Voids stamps of another cluster. Before the first write, because stamps written later belong to this cluster. */
   async #bind(route: DiskRoute): Promise<void> {
-    const { cluster } = this.#host;
+    const cluster = this.#host.cluster();
     if (cluster === undefined || cluster === this.#boundTo) return;
     await route.bindTo(cluster);
     this.#boundTo = cluster;
@@ -109,7 +109,7 @@ export class DiskDrain {
     const partition = this.#partition;
     const route = await this.open();
     if (route === undefined) return;
-    if (!this.#host.canSend) return partition.changed.wait();
+    if (!this.#host.canSend()) return partition.changed.wait();
     const heldMs = partition.isHeld ? partition.notBeforeMs - performance.now() : 0;
     if (heldMs > 0) return partition.changed.wait(heldMs);
     await this.#bind(route);
@@ -120,15 +120,15 @@ export class DiskDrain {
     } else if (partition.isHeld) await this.#search.probe(route, batch);
     else {
       // Under steady load the disk would get new batches in each round trip and never become empty.
-      if (this.#host.isReachable && this.#isLast(route)) partition.catchUp();
+      if (this.#host.isReachable() && this.#isLast(route)) partition.catchUp();
       await this.#deliver(route, batch);
     }
   }
 
   async #deliver(route: DiskRoute, batch: DiskBatch): Promise<void> {
-    await route.prepare(batch, this.#partition.sequence, this.#host.identity);
+    await route.prepare(batch, this.#partition.sequence, this.#host.identity());
     // The cluster changed meanwhile: in the new one the stamp may belong to another batch.
-    if (this.#host.cluster !== this.#boundTo) return;
+    if (this.#host.cluster() !== this.#boundTo) return;
     const outcome = await this.#partition.sendAlone(batch);
     if (outcome === 'interrupted') return;
     switch (outcome.kind) {
@@ -185,7 +185,7 @@ export class DiskDrain {
       await route.unassign();
     } catch {
       // The assignment may still be on disk, so memory goes on as another producer.
-      if (this.#host.identity !== undefined) await this.#partition.renew();
+      if (this.#host.identity() !== undefined) await this.#partition.renew();
     }
   }
 
@@ -198,6 +198,6 @@ export class DiskDrain {
 
   /** The disk cannot be written, and Kafka can be reached. */
   #isBypassed(route: DiskRoute): boolean {
-    return route.isFailing && route.isFullyRead && this.#host.isReachable && !this.#partition.isSpilling;
+    return route.isFailing && route.isFullyRead && this.#host.isReachable() && !this.#partition.isSpilling;
   }
 }

@@ -261,11 +261,8 @@ export class DiskRoute {
   async #upToPlanned(batch: DiskBatch): Promise<DiskBatch> {
     const end = this.#log.sendingEnd ?? 0;
     if (end <= batch.offset || end >= batch.end) return batch;
-    const [part = batch, rest] = await splitBatch(
-      batch,
-      [end - batch.offset, batch.count],
-      this.#options.codec,
-    );
+    const ends = [end - batch.offset, batch.count];
+    const [part = batch, rest] = await splitBatch(batch, ends, this.#options.codec);
     this.#rest = rest;
     return part;
   }

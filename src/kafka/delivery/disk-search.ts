@@ -7,13 +7,7 @@ import type { RefusedRecord } from '../batches/split-batch.ts';
 import type { DiskRoute } from './disk-route.ts';
 import type { Rejected } from './outcome.ts';
 import type { DrainingPartition, PartitionHost, PartitionOptions } from './partition-host.ts';
-import {
-  MAX_SUSPECTS,
-  probeHeld,
-  type SearchEnd,
-  type SearchSteps,
-  searchRejected,
-} from './rejection-search.ts';
+import { RejectionSearch, type SearchEnd, type SearchSteps } from './rejection-search.ts';
 
 export interface DiskSearchDeps {
   readonly partition: DrainingPartition;
@@ -30,6 +24,8 @@ export interface DiskSearchDeps {
 }
 
 const RETRY_MS = 500;
+/** A search stops if Kafka refuses this many single records before it takes one. */
+const MAX_SUSPECTS = 3;
 /** Every twelfth probe of a held partition, about every two minutes, tries as many records as a search. */
 const FULL_PROBE_EVERY = 12;
 
@@ -54,8 +50,7 @@ export class DiskSearch {
     this.#partition.rejected(batch.count, rejected);
     this.#probes = 0;
     if (!(await this.#forgetSequence(route))) return;
-    const { codec } = this.#options.disk;
-    this.#ended(await searchRejected(batch, rejected, { codec, steps: this.#stepsOn(route) }));
+    this.#ended(await this.#searchOn(route, MAX_SUSPECTS).begin(batch, rejected));
   }
 
   /**
@@ -66,9 +61,7 @@ export class DiskSearch {
     this.#probes++;
     if (route.isAssigned && !(await this.#forgetSequence(route))) return;
     const isFull = !this.#areAllRefused || this.#probes % FULL_PROBE_EVERY === 0;
-    const { codec } = this.#options.disk;
-    const end = await probeHeld(batch, isFull ? MAX_SUSPECTS : 1, { codec, steps: this.#stepsOn(route) });
-    this.#ended(end, isFull);
+    this.#ended(await this.#searchOn(route, isFull ? MAX_SUSPECTS : 1).probe(batch), isFull);
   }
 
   #ended(end: SearchEnd, isFull = true): void {
@@ -79,7 +72,7 @@ export class DiskSearch {
 
   /** A rejected batch was sent under the former identity, so its parts get a new one. False if Kafka gives none. */
   async #forgetSequence(route: DiskRoute): Promise<boolean> {
-    if (this.#host.identity === undefined) return true;
+    if (this.#host.identity() === undefined) return true;
     if (!(await this.#hasRenewed(() => this.#partition.renew()))) return false;
     await route.unassign();
     return true;
@@ -96,20 +89,21 @@ export class DiskSearch {
     }
   }
 
-  #stepsOn(route: DiskRoute): SearchSteps {
-    return {
+  #searchOn(route: DiskRoute, maxSuspects: number): RejectionSearch {
+    const steps: SearchSteps = {
       send: (part) => this.#sendPart(route, part),
       refuse: (record, reason) => this.#refuse(record, reason),
       passed: (offset, counts) => this.#deps.passed(route, offset, counts),
       following: () => route.following(),
     };
+    return new RejectionSearch(this.#options.disk.codec, steps, maxSuspects);
   }
 
   async #sendPart(route: DiskRoute, part: DiskBatch): Promise<'stored' | 'interrupted' | Rejected> {
     part.producer = undefined;
     // If the cluster changes meanwhile, the partition gets another sequence.
     const { sequence } = this.#partition;
-    await route.preparePart(part, sequence, this.#host.identity);
+    await route.preparePart(part, sequence, this.#host.identity());
     if (!this.#deps.isBound() || sequence !== this.#partition.sequence) return 'interrupted';
     const outcome = await this.#partition.sendAlone(part);
     if (outcome === 'interrupted') return outcome;

@@ -12,12 +12,10 @@ export interface Settled {
   readonly sentAtMs: number;
 }
 
-interface Entry {
-  readonly batch: ProducerBatch;
-  readonly sentAtMs: number;
+type Entry = Omit<Settled, 'outcome'> & {
   /** Undefined until the broker has answered or the request has failed. */
   outcome: Outcome | undefined;
-}
+};
 
 export class InFlightBatches {
   #entries: Entry[] = [];
@@ -48,7 +46,7 @@ export class InFlightBatches {
       if (head?.outcome === undefined) return settled;
       const isStored = head.outcome.kind === 'stored';
       if (!isStored && this.#entries.some((one) => one.outcome === undefined)) return settled;
-      settled.push({ batch: head.batch, outcome: head.outcome, sentAtMs: head.sentAtMs });
+      settled.push({ ...head, outcome: head.outcome });
       if (isStored) this.#entries.shift();
       else this.#entries = [];
     }

@@ -6,6 +6,7 @@ import type { Batch } from '../batches/batch.ts';
 import type { DiskBatch } from '../batches/producer-batch.ts';
 import type { ProducerIdentity } from '../batches/record-batch.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
+import type { BatchAccounts } from './batch-accounts.ts';
 import type { DiskRouteOptions } from './disk-route.ts';
 import type { Failed, Outcome, Rejected } from './outcome.ts';
 import type { ProducerSequence } from './producer-sequence.ts';
@@ -19,30 +20,24 @@ export interface PartitionOptions {
   readonly log: Logger;
 }
 
-export interface PartitionHost {
+export interface PartitionHost extends Pick<BatchAccounts, 'seal' | 'spooled' | 'passed'> {
   /** Undefined before the spool is open, and without a spool. */
-  readonly spool: TopicSpool | undefined;
+  spool(): TopicSpool | undefined;
   /** The process's producer. Undefined before Kafka gave one, and without idempotence. */
-  readonly identity: ProducerIdentity | undefined;
+  identity(): ProducerIdentity | undefined;
   /** The cluster that the identity belongs to. Undefined before Kafka was reached. */
-  readonly cluster: bigint | undefined;
+  cluster(): bigint | undefined;
   /** The leaders are known, and so is the producer identity if one is needed. */
-  readonly canSend: boolean;
+  canSend(): boolean;
   /** Leaders are known and the gateway does not stop: batches may go to Kafka from memory. */
-  readonly isReachable: boolean;
+  isReachable(): boolean;
   initProducerId(): Promise<ProducerIdentity>;
-  /** Compresses the batch, once. */
-  seal(batch: Batch): Promise<void>;
   /** The partition may have something to send. */
   ready(partition: SendingPartition): void;
   /** The partition can take the next batch. */
   idle(partition: number): void;
   /** Kafka has a batch from memory, which leaves memory. */
   confirmed(batch: Batch): void;
-  /** Records on the disk are settled: Kafka has the stored ones, and the refused ones are durable as dead letters. */
-  passed(counts: { readonly stored: number; readonly refused: number }): void;
-  /** The disk has the batches, which leave memory. The partition tells their devices. */
-  spooled(batches: readonly Batch[]): void;
   /** Resolves once the refused record is durable as a dead letter. */
   refuse(record: RefusedRecord, reason: string, partition: number): Promise<void>;
   /** @param attempts failures of the partition's oldest batch in a row */

@@ -141,7 +141,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     return isHealthy && this.#roundTripMs > FAR_MS && this.sequence.isFresh ? MAX_IN_FLIGHT : 1;
   }
 
-  // --- for the loop from the disk (disk-drain.ts); documented in partition-host.ts ---
+  // --- for the loop from the disk; partition-host.ts documents these ---
 
   get isHeld(): boolean {
     return this.#state === 'held';
@@ -221,13 +221,13 @@ export class Partition implements DrainingPartition, SendingPartition {
   deliver(batch: Batch): void {
     this.#memory.push(batch);
     if (this.#writesToDisk) void this.#spill();
-    else if (this.#host.canSend || this.#state !== 'memory') void this.#sealAndSend(batch);
+    else if (this.#host.canSend() || this.#state !== 'memory') void this.#sealAndSend(batch);
   }
 
   /** Leaders were set, for the first time or again. */
   leadersKnown(): void {
     if (this.isOnDisk) this.changed.raise();
-    else if (this.#host.canSend) for (const batch of this.#memory) void this.#sealAndSend(batch);
+    else if (this.#host.canSend()) for (const batch of this.#memory) void this.#sealAndSend(batch);
     this.#host.ready(this);
   }
 
@@ -267,7 +267,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     batch.attempts++;
     const { isStampedWhenSent } = this.#options.disk;
     if (batch.producer !== undefined && !isStampedWhenSent) return;
-    const { identity } = this.#host;
+    const identity = this.#host.identity();
     batch.producer ??= identity ? this.sequence.take(identity, batch.count) : NO_PRODUCER;
     if (isStampedWhenSent) stampTime(batch.bytes, Date.now());
     stamp(batch.bytes, batch.producer);
@@ -385,10 +385,10 @@ export class Partition implements DrainingPartition, SendingPartition {
 
   async renew(): Promise<ProducerIdentity> {
     for (;;) {
-      const { cluster } = this.#host;
+      const cluster = this.#host.cluster();
       const identity = await this.#host.initProducerId();
       // An id of the former cluster may belong to another producer in this one.
-      if (cluster !== this.#host.cluster) continue;
+      if (cluster !== this.#host.cluster()) continue;
       this.sequence.restart(identity);
       return identity;
     }
@@ -405,7 +405,7 @@ export class Partition implements DrainingPartition, SendingPartition {
   // --- from memory to the disk ---
 
   #goToDisk(reason: string): void {
-    if (this.#host.spool === undefined || this.hasEnded || this.#state !== 'memory') return;
+    if (this.#host.spool() === undefined || this.hasEnded || this.#state !== 'memory') return;
     this.#state = 'leaving';
     const message = `Partition ${this.number} goes to the spool until Kafka takes its batches again`;
     this.#options.log.warn({ topic: this.#options.topic, partition: this.number, reason }, message);

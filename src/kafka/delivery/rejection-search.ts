@@ -1,14 +1,11 @@
 // Finds the records that made Kafka refuse a batch, by halving the batch and sending the parts in order. A refused
 // record is at fault only if Kafka takes other records of the partition: errors such as INVALID_TIMESTAMP can also mean
-// that the clock, the topic or the broker is wrong for every record. So if the first MAX_SUSPECTS records sent alone
+// that the clock, the topic or the broker is wrong for every record. So if the first `maxSuspects` records sent alone
 // are all refused, the search stops and no record is given up.
 import type { Codec } from '../batches/compression.ts';
 import type { DiskBatch } from '../batches/producer-batch.ts';
 import { onlyRecord, type RefusedRecord, splitBatch } from '../batches/split-batch.ts';
 import type { Rejected } from './outcome.ts';
-
-/** The search stops if Kafka refuses this many single records before it takes one. */
-export const MAX_SUSPECTS = 3;
 
 export interface SearchSteps {
   /** Sends a part until Kafka takes or refuses it. 'interrupted': the search must end now. */
@@ -32,30 +29,7 @@ interface Suspect {
   readonly rejected: Rejected;
 }
 
-export interface SearchOptions {
-  readonly codec: Codec;
-  readonly steps: SearchSteps;
-}
-
-/** @param batch the batch that Kafka refused with `rejected` */
-export function searchRejected(
-  batch: DiskBatch,
-  rejected: Rejected,
-  { codec, steps }: SearchOptions,
-): Promise<SearchEnd> {
-  return new Search(codec, steps, MAX_SUSPECTS).begin(batch, rejected);
-}
-
-/** Tries the first batch of a held partition. @param maxSuspects how many of its first records to try alone */
-export function probeHeld(
-  batch: DiskBatch,
-  maxSuspects: number,
-  { codec, steps }: SearchOptions,
-): Promise<SearchEnd> {
-  return new Search(codec, steps, maxSuspects).probe(batch);
-}
-
-class Search {
+export class RejectionSearch {
   readonly #codec: Codec;
   readonly #steps: SearchSteps;
   readonly #maxSuspects: number;
@@ -63,17 +37,20 @@ class Search {
   #suspects: Suspect[] = [];
   #isAnyStored = false;
 
+  /** @param maxSuspects the search stops if Kafka refuses this many single records before it takes one */
   constructor(codec: Codec, steps: SearchSteps, maxSuspects: number) {
     this.#codec = codec;
     this.#steps = steps;
     this.#maxSuspects = maxSuspects;
   }
 
+  /** Searches a batch that Kafka refused with `rejected`. */
   async begin(batch: DiskBatch, rejected: Rejected): Promise<SearchEnd> {
     this.#parts = [batch];
     return (await this.#rejected(batch, rejected)) ?? this.#run();
   }
 
+  /** Tries the first batch of a held partition, beginning with its first records alone. */
   async probe(batch: DiskBatch): Promise<SearchEnd> {
     const singles = Array.from({ length: this.#maxSuspects }, (_, index) => index + 1);
     const ends = [...singles.filter((end) => end < batch.count), batch.count];

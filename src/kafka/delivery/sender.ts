@@ -1,6 +1,5 @@
 // Sends the next batches of ready partitions: a request carries one batch of each of several partitions with the same
 // leader. It tells each partition the outcome of its batch, and decides nothing about the batch.
-
 import type { ProducerBatch } from '../batches/producer-batch.ts';
 import type { ProducerIdentity } from '../batches/record-batch.ts';
 import type { ProduceAnswer, ProduceRequest } from '../wire/produce-request.ts';

@@ -23,6 +23,7 @@ import type { BatchLimits } from '../batches/batch-merger.ts';
 import { UNPLACED } from '../batches/batcher.ts';
 import type { Codec } from '../batches/compression.ts';
 import { type GatheredFor, NO_PRODUCER, stampUnsent } from '../batches/record-batch.ts';
+import type { BatchAccounts } from './batch-accounts.ts';
 import { nextChunk, type PlacingOptions, splitByPartition } from './placer.ts';
 
 export interface UnplacedOptions {
@@ -32,13 +33,7 @@ export interface UnplacedOptions {
 }
 
 /** The delivery that the batches belong to. */
-export interface UnplacedHost {
-  /** Compresses the batch, once. */
-  seal(batch: Batch): Promise<void>;
-  /** The disk has the batches, which leave memory. */
-  spooled(batches: readonly Batch[]): void;
-  /** The parts hold the batch's records, and the batch leaves memory. */
-  replaced(batch: Batch, parts: readonly Batch[]): void;
+export interface UnplacedHost extends Pick<BatchAccounts, 'seal' | 'spooled' | 'replaced'> {
   /** Partitions from this number on that have batches or a log, although the topic no longer has them. */
   partitionsBeyond(partitions: number): number[];
   /** Resolves once no partition has a batch in memory. Then a partition writes nothing until it is given a batch. */
@@ -321,17 +316,13 @@ export class UnplacedRecords {
     // More batches may come meanwhile.
     for (let at = 0; at < this.#waiting.length; at++) {
       const batch = this.#waiting[at] as Batch;
-      if (this.#hasPartition(batch)) continue;
+      // Other batches were gathered before the partitions were known, or for a partition that is gone.
+      if (batch.partition !== UNPLACED && batch.partition < this.#placingOptions.partitions) continue;
       await this.#host.seal(batch);
       parts.set(batch, await splitByPartition(batch, this.#placingOptions));
     }
     // If the gateway has begun to stop, the batches are on their way to the disk.
     if (this.#state === 'switching') this.#end(parts);
-  }
-
-  /** False if the batch was gathered before the partitions were known, or for a partition that is gone. */
-  #hasPartition({ partition }: Batch): boolean {
-    return partition !== UNPLACED && partition < this.#placingOptions.partitions;
   }
 
   /** In one turn, so that no later batch overtakes these. */

@@ -88,7 +88,8 @@ export class DeadLetters {
   /** Why letters wait, or null if none waits. */
   get problem(): string | null {
     if (this.waiting === 0) return null;
-    return this.blocked ?? letterProblemOf(this.#pipeline);
+    const reason = this.#pipeline.link === undefined ? NO_LETTERS_LINK : problemOf(this.#pipeline);
+    return this.blocked ?? (reason && `dead letters wait on disk: ${reason}`);
   }
 
   /** Gives the letters their spool. Call it before the first letter. */
@@ -119,7 +120,7 @@ export class DeadLetters {
     this.#withoutRoom++;
     const { batcher } = this.#pipeline;
     while (!batcher.hasRoom()) {
-      if (!(await batcher.room())) await never();
+      if (!(await batcher.room())) await new Promise<never>(() => undefined);
     }
     this.#withoutRoom--;
     await this.#append(letter, encode(letter)).settled();
@@ -136,19 +137,15 @@ export class DeadLetters {
   #hasRoomForLine(bytes: number): boolean {
     const { budget } = this.#pipeline;
     const inMemory = budget.used + bytes;
-    return (
-      inMemory <= LINES_SHARE * budget.capacity &&
-      this.bytes + inMemory <= LINES_SHARE * this.#options.cap.maxBytes
-    );
+    const { maxBytes } = this.#options.cap;
+    return inMemory <= LINES_SHARE * budget.capacity && this.bytes + inMemory <= LINES_SHARE * maxBytes;
   }
 
   #takeToken(): boolean {
     const now = performance.now();
     const { linesPerSecond } = this.#options;
-    this.#tokens = Math.min(
-      linesPerSecond,
-      this.#tokens + ((now - this.#refilledAtMs) / 1000) * linesPerSecond,
-    );
+    const refilled = this.#tokens + ((now - this.#refilledAtMs) / 1000) * linesPerSecond;
+    this.#tokens = Math.min(linesPerSecond, refilled);
     this.#refilledAtMs = now;
     if (this.#tokens < 1) return false;
     this.#tokens--;
@@ -158,12 +155,6 @@ export class DeadLetters {
 
 /** Why dead letters are not sent if their pipeline has no link. */
 export const NO_LETTERS_LINK = 'KAFKA_BROKERS or KAFKA_TOPIC_DEAD_LETTERS is empty';
-
-/** Why the letters' pipeline does not deliver them, or null. */
-function letterProblemOf(pipeline: Pipeline): string | null {
-  const reason = pipeline.link === undefined ? NO_LETTERS_LINK : problemOf(pipeline);
-  return reason === null ? null : `dead letters wait on disk: ${reason}`;
-}
 
 /** The dead letter of a refused record, and the seq of its message if it had one. */
 export function letterOf(
@@ -191,8 +182,4 @@ function encode(letter: DeadLetter): Buffer {
     remote_address: letter.remoteAddress,
     received_at: new Date(letter.receivedAtMs).toISOString(),
   });
-}
-
-function never(): Promise<never> {
-  return new Promise(() => undefined);
 }

@@ -99,7 +99,12 @@ export class OrphanedSpools {
 
   /** A topic occurs once for each part that has it. */
   get otherTopics(): readonly OtherTopic[] {
-    return this.#readings.filter((orphan) => this.#isOther(orphan)).map(toOtherTopic);
+    return this.#readings
+      .filter((orphan) => this.#isOther(orphan))
+      .map((orphan) => {
+        const { topic, records, bytes } = orphan.sender.spool;
+        return { topic, records, bytes, problem: problemOfOrphan(orphan) };
+      });
   }
 
   get letters(): OrphanedLetters {
@@ -159,13 +164,9 @@ export class OrphanedSpools {
     );
   }
 
-  get #isDone(): boolean {
-    return this.#unopened.size + this.#orphans.length + this.#parts.length === 0;
-  }
-
   async #goOn(): Promise<void> {
     const { signal } = this.#abort;
-    while (!this.#isDone && !signal.aborted) {
+    while (this.#unopened.size + this.#orphans.length + this.#parts.length > 0 && !signal.aborted) {
       await pause(POLL_MS, signal);
       if (!signal.aborted) await this.#work();
     }
@@ -216,11 +217,9 @@ export class OrphanedSpools {
     this.#orphans.push(...added);
     const { directory, isOwn } = part;
     if (!isOwn) {
-      const [records, deadLetters] = [part.readings.records, part.letters?.records ?? 0];
-      log.info(
-        { directory, records, deadLetters },
-        `Spool: ${records} records of a former process are taken up`,
-      );
+      const { records } = part.readings;
+      const fields = { directory, records, deadLetters: part.letters?.records ?? 0 };
+      log.info(fields, `Spool: ${records} records of a former process are taken up`);
     }
     for (const one of added) {
       const { topic, recovered: records } = one.sender;
@@ -291,11 +290,6 @@ export class OrphanedSpools {
   #isOther({ kind, sender }: Orphan): boolean {
     return kind === this.#deps.readings && sender.topic !== this.#deps.currentTopic;
   }
-}
-
-function toOtherTopic(orphan: Orphan): OtherTopic {
-  const { topic, records, bytes } = orphan.sender.spool;
-  return { topic, records, bytes, problem: problemOfOrphan(orphan) };
 }
 
 function problemOfOrphan({ kind, sender }: Orphan): string | null {

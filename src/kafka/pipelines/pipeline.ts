@@ -102,20 +102,13 @@ function eventsOf(pipeline: Pipeline, recordRefused: PipelineOptions['recordRefu
     leadersStale: (reason) => pipeline.link?.refresh(reason),
     adoptable: () => pipeline.link?.refresh('partitions'),
     limitsStale: () => void pipeline.link?.refreshLimits(),
-    recordRefused: (record, reason, partition) =>
-      recordRefused === 'append-again'
-        ? appendAgain(pipeline, record, partition)
-        : recordRefused(record, reason),
+    recordRefused: (record, reason, partition) => {
+      if (recordRefused !== 'append-again') return recordRefused(record, reason);
+      const batch = pipeline.batcher.appendRaw(partition, record.timestampMs, record.body);
+      // The partition frees no space on disk before the record is there, so a full spool must take the record too.
+      return pipeline.delivery.beyondCap(partition, batch.settled());
+    },
   };
-}
-
-/** The partition frees no space on disk before the record is there, so a full spool must take the record too. */
-function appendAgain(
-  { batcher, delivery }: Pipeline,
-  { timestampMs, body }: RefusedRecord,
-  partition: number,
-): Promise<void> {
-  return delivery.beyondCap(partition, batcher.appendRaw(partition, timestampMs, body).settled());
 }
 
 /** For a topic that is only sent from the disk: no record is appended to it. */

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { test } from 'node:test';
-import { deliveryStage, idsIn, range, temporaryDirectory } from '../delivery/delivery-stage.ts';
+import { temporaryDirectory } from '../../spool/support.ts';
+import { deliveryStage, idsIn, range } from '../delivery/delivery-stage.ts';
 import { until } from '../delivery/fakes.ts';
 import { ModelBroker } from '../delivery/model-broker.ts';
 

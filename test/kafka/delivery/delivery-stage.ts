@@ -1,39 +1,77 @@
-// A delivery with a real spool and a model broker, and a device that remembers what it was told.
+// Sets up deliveries for tests, with a spool if they need one: deliveryStage() adds a model broker and a device that
+// remembers what it was told.
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { cpSync, rmSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { Batch } from '../../../src/kafka/batches/batch.ts';
 import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
 import { createCodec } from '../../../src/kafka/batches/compression.ts';
-import { Delivery, type DeliveryOptions } from '../../../src/kafka/delivery/delivery.ts';
+import { Delivery, type DeliveryEvents, type DeliveryOptions } from '../../../src/kafka/delivery/delivery.ts';
+import type { Producer } from '../../../src/kafka/delivery/sender.ts';
 import { Spool } from '../../../src/spool/spool.ts';
 import { SpoolCap } from '../../../src/spool/spool-cap.ts';
-import { type FakeSession, fakeSession, reading, silent } from './fakes.ts';
+import { temporaryDirectory } from '../../spool/support.ts';
+import { type FakeSession, fakeSession, reading, silent, until } from './fakes.ts';
 import type { ModelBroker } from './model-broker.ts';
 
 /** How many random runs a model test plays. */
 export const SEEDS = Number(process.env.SLUICE_MODEL_SEEDS ?? 40);
 export const LIMITS = { bytes: 100_000, records: 100 };
+export const IDENTITY = { producerId: 42n, producerEpoch: 3 };
 
-export interface StageOptions extends Partial<DeliveryOptions> {
+export interface StageOptions extends Partial<DeliveryOptions>, TopicOptions {
   readonly broker: ModelBroker;
-  readonly directory?: string;
-  readonly partitions?: number;
-  readonly maxBytes?: number;
-  /** The spool remembers the number of partitions, as at most starts. */
-  readonly isKnown?: boolean;
   /** Makes a refused record durable elsewhere. */
   readonly keepLetter?: (id: number, reason: string) => Promise<void>;
   readonly limitsStale?: () => void;
   readonly adoptable?: () => void;
 }
 
-export function temporaryDirectory(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'sluice-delivery-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
+/** A delivery, its budget, and a function that charges the budget for a batch and delivers it. */
+export function deliveryTo(
+  producer: Producer,
+  options: Partial<DeliveryOptions> = {},
+  { bufferBytes = 2 ** 24, ...events }: Partial<DeliveryEvents> & { readonly bufferBytes?: number } = {},
+) {
+  const budget = new BufferBudget(bufferBytes, 0);
+  const nothing = () => undefined;
+  const defaults = { leadersStale: nothing, partitionIdle: nothing, recordRefused: () => Promise.resolve() };
+  const delivery = new Delivery(
+    { topic: 'readings', acks: -1, requestTimeoutMs: 1000, maxAttempts: 2, ...options },
+    {
+      codec: createCodec('none'),
+      budget,
+      producer,
+      events: { ...defaults, ...events },
+      log: silent,
+    },
+  );
+  const deliver = (batch: Batch) => {
+    budget.take(batch.heldBytes);
+    delivery.deliver(batch);
+  };
+  return { delivery, budget, deliver };
+}
+
+export interface TopicOptions {
+  readonly directory?: string | undefined;
+  readonly maxBytes?: number | undefined;
+  readonly cap?: SpoolCap | undefined;
+  readonly segmentBytes?: number;
+  readonly sync?: 'os' | 'batch';
+  readonly partitions?: number;
+  /** The spool remembers the number of partitions, as at most starts. */
+  readonly isKnown?: boolean;
+}
+
+/** Opens a topic's spool. */
+export async function openTopic(t: TestContext, options: TopicOptions = {}) {
+  const { directory = temporaryDirectory(t), maxBytes = 2 ** 24, cap = new SpoolCap(maxBytes) } = options;
+  const { segmentBytes = 2 ** 16, sync = 'os', partitions = 3, isKnown = true } = options;
+  const opened = await Spool.open({ directory, cap, segmentBytes, sync, partitions });
+  const spool = await opened.spool.topic('readings');
+  if (isKnown) await spool.setPartitionCount(partitions);
+  return { directory, spool, report: opened.report, closeSpool: () => opened.spool.close() };
 }
 
 /** A copy of the directory as a crash would leave it. */
@@ -56,43 +94,22 @@ export function idOf(value: string): number {
 }
 
 export async function deliveryStage(t: TestContext, options: StageOptions) {
-  const { broker, directory = temporaryDirectory(t), partitions = 1, maxBytes = 2 ** 24 } = options;
-  const { isKnown = true, ...rest } = options;
+  const { broker, partitions = 1, keepLetter, limitsStale, adoptable, ...rest } = options;
   const letters: { id: number; reason: string }[] = [];
-  const budget = new BufferBudget(2 ** 22, 0);
-  const delivery = new Delivery(
-    { topic: 'readings', acks: -1, requestTimeoutMs: 1000, maxAttempts: 2, ...rest },
-    {
-      codec: createCodec('none'),
-      budget,
-      producer: broker,
-      events: {
-        leadersStale: () => {},
-        partitionIdle: () => {},
-        limitsStale: () => options.limitsStale?.(),
-        adoptable: () => options.adoptable?.(),
-        recordRefused: async ({ value }, reason) => {
-          const id = idOf(value.toString());
-          await options.keepLetter?.(id, reason);
-          letters.push({ id, reason });
-        },
-      },
-      log: silent,
+  const { delivery, budget, deliver } = deliveryTo(broker, rest, {
+    limitsStale: () => limitsStale?.(),
+    adoptable: () => adoptable?.(),
+    recordRefused: async ({ value }, reason) => {
+      const id = idOf(value.toString());
+      await keepLetter?.(id, reason);
+      letters.push({ id, reason });
     },
-  );
-  const opened = await Spool.open({
-    directory,
-    cap: new SpoolCap(maxBytes),
-    segmentBytes: 2 ** 11,
-    sync: 'os',
-    partitions,
   });
-  const spool = await opened.spool.topic('readings');
-  if (isKnown) await spool.setPartitionCount(partitions);
+  const { spool, directory, closeSpool } = await openTopic(t, { ...rest, partitions, segmentBytes: 2 ** 11 });
   delivery.useSpool(spool);
   const close = async () => {
     await delivery.close();
-    await opened.spool.close();
+    await closeSpool();
   };
   t.after(close);
   const session = fakeSession();
@@ -103,6 +120,11 @@ export async function deliveryStage(t: TestContext, options: StageOptions) {
     session,
     letters,
     directory,
+    /** The ids of the refused records whose letters are durable. */
+    letterIds: () => letters.map(({ id }) => id),
+    /** Resolves when Kafka has all records, or their letters are durable. */
+    settled: (deadlineMs = 20_000) =>
+      until(() => delivery.inFlightRecords + spool.records === 0, 'all is settled', deadlineMs),
     /** Ends this gateway in order. */
     close,
     /** Delivers one batch with these readings. The device hears `stored` with the last id. */
@@ -113,7 +135,7 @@ export async function deliveryStage(t: TestContext, options: StageOptions) {
         padding = '',
         device = session,
       }: { partition?: number; padding?: string; device?: FakeSession } = {},
-    ): Batch {
+    ): void {
       const batch = new Batch(partition, performance.now(), {
         initialBytes: 1024,
         records: ids.length,
@@ -124,9 +146,7 @@ export async function deliveryStage(t: TestContext, options: StageOptions) {
         batch.heldBytes += batch.writer.append(device.frame, reading(text, { receivedAtMs: Date.now() }));
       }
       batch.confirm(device, ids.at(-1) ?? 0);
-      budget.take(batch.heldBytes);
-      delivery.deliver(batch);
-      return batch;
+      deliver(batch);
     },
     async connect(clusterId = 'cluster', count = partitions): Promise<void> {
       const identity = await broker.initProducerId();
@@ -136,9 +156,21 @@ export async function deliveryStage(t: TestContext, options: StageOptions) {
   };
 }
 
+/** A stage that has reached Kafka. */
+export async function connectedStage(t: TestContext, options: StageOptions) {
+  const stage = await deliveryStage(t, options);
+  await stage.connect();
+  return stage;
+}
+
 /** The ids in a partition, in order. */
 export function idsIn(broker: ModelBroker, partition = 0): number[] {
   return (broker.topic.get(partition) ?? []).map(({ value }) => idOf(value));
+}
+
+export function assertAscending(numbers: readonly number[], message: string): void {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  assert.deepEqual(numbers, sorted, message);
 }
 
 export function range(from: number, to: number): number[] {

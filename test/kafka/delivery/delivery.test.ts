@@ -1,57 +1,57 @@
 // Tests Delivery against a fake broker: how it reacts to each answer, and to a missing one.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
-import { createCodec } from '../../../src/kafka/batches/compression.ts';
-import { Delivery, type DeliveryOptions } from '../../../src/kafka/delivery/delivery.ts';
+import type { DeliveryOptions } from '../../../src/kafka/delivery/delivery.ts';
 import { portableCrc32c } from '../../../src/spool/crc32c.ts';
 import { decodeBatch } from '../batches/decode-batch.ts';
-import { batchOf, FakeProducer, fakeSession, silent, turns, until } from './fakes.ts';
+import { deliveryTo, IDENTITY } from './delivery-stage.ts';
+import { batchOf, FakeProducer, fakeSession, type SentRequest, turns, until } from './fakes.ts';
 
 const DUPLICATE_SEQUENCE = 46;
 const OUT_OF_ORDER_SEQUENCE = 45;
 const NOT_LEADER = 6;
-const IDENTITY = { producerId: 42n, producerEpoch: 3 };
+/** Leaders of partitions 0 to 9: node 1 leads the even ones, node 2 the odd ones. */
+const LEADERS = Array.from({ length: 10 }, (_, partition) => 1 + (partition % 2));
 
-function setUp(t: TestContext, options: Partial<DeliveryOptions> = {}) {
+interface Options extends Partial<DeliveryOptions> {
+  /** The leaders are known. */
+  readonly isConnected?: boolean;
+}
+
+function setUp(t: TestContext, { isConnected = true, ...options }: Options = {}) {
   const producer = new FakeProducer();
   const stale: string[] = [];
   const idle: number[] = [];
   const hooks: { leadersStale?: () => void } = {};
-  const budget = new BufferBudget(2 ** 20, 0);
-  const delivery = new Delivery(
-    { topic: 'readings', acks: -1, requestTimeoutMs: 1000, maxAttempts: 3, ...options },
+  const { delivery, budget, ...made } = deliveryTo(
+    producer,
+    { maxAttempts: 3, ...options },
     {
-      codec: createCodec('none'),
-      budget,
-      producer,
-      events: {
-        leadersStale: (reason) => {
-          stale.push(reason);
-          hooks.leadersStale?.();
-        },
-        partitionIdle: (partition) => idle.push(partition),
-        recordRefused: () => Promise.resolve(),
+      leadersStale: (reason) => {
+        stale.push(reason);
+        hooks.leadersStale?.();
       },
-      log: silent,
+      partitionIdle: (partition) => idle.push(partition),
     },
   );
   t.after(() => delivery.close());
-  const deliver = (batch: ReturnType<typeof batchOf>) => {
-    budget.take(batch.heldBytes);
-    delivery.deliver(batch);
+  const identity = (options.acks ?? -1) === -1 ? IDENTITY : undefined;
+  if (isConnected) delivery.setLeaders(LEADERS, identity);
+  const session = fakeSession();
+  /** Delivers `count` records of a session, the last of which has `seq`. */
+  const deliver = (partition: number, count: number, seq = -1, from = session) => {
+    const batch = batchOf(from, partition, count, seq);
+    made.deliver(batch);
+    return batch;
   };
-  return { delivery, producer, stale, idle, hooks, budget, deliver };
+  return { delivery, producer, stale, idle, hooks, budget, session, deliver };
 }
 
-/** Leaders of partitions 0 to 9: node 1 leads the even ones, node 2 the odd ones. */
-const LEADERS = Array.from({ length: 10 }, (_, partition) => 1 + (partition % 2));
+const partitionsOf = ({ request }: SentRequest) => request.batches.map(({ partition }) => partition);
 
 test('a confirmed batch tells the connections that asked, and releases its memory', async (t) => {
-  const { delivery, producer, idle, budget, deliver } = setUp(t);
-  delivery.setLeaders(LEADERS, IDENTITY);
-  const session = fakeSession();
-  deliver(batchOf(session, 4, 3, 17));
+  const { delivery, producer, idle, budget, deliver, session } = setUp(t);
+  deliver(4, 3, 17);
   assert.equal(delivery.inFlightRecords, 3);
   const sent = await producer.request(1);
   assert.equal(sent.nodeId, 1);
@@ -66,9 +66,7 @@ test('a confirmed batch tells the connections that asked, and releases its memor
 
 test('the memory of a batch is reused once Kafka has it, unless another connection may still hold it', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
-  delivery.setLeaders(LEADERS, IDENTITY);
-  const [once, twice] = [batchOf(fakeSession(), 0, 2), batchOf(fakeSession(), 1, 2)];
-  for (const batch of [once, twice]) deliver(batch);
+  const [once, twice] = [deliver(0, 2), deliver(1, 2)];
   const toOnce = await producer.request(1);
   const toTwice = await producer.request(2);
   assert.ok(once.bytes !== undefined && twice.bytes !== undefined);
@@ -82,53 +80,45 @@ test('the memory of a batch is reused once Kafka has it, unless another connecti
   assert.deepEqual(twice.bytes, toTwice.bytes[0]);
 });
 
-test('with acks 0 the memory of a batch is not reused', async (t) => {
-  const { delivery, producer, deliver } = setUp(t, { acks: 0 });
-  delivery.setLeaders(LEADERS, undefined);
-  const batch = batchOf(fakeSession(), 0, 2);
-  deliver(batch);
+test('with acks 0 a batch counts as delivered once it is written, and its memory is not reused', async (t) => {
+  const { delivery, producer, deliver, session } = setUp(t, { acks: 0 });
+  const batch = deliver(0, 1, 3);
   const sent = await producer.request(1);
   sent.answer(undefined);
   await delivery.flushed();
+  assert.deepEqual(session.storedSeqs, [3]);
   assert.deepEqual(batch.bytes, sent.bytes[0]);
 });
 
 test('a sent batch is complete: checksum, producer, and a sequence without gaps', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
-  delivery.setLeaders(LEADERS, IDENTITY);
-  for (const count of [3, 5, 1]) deliver(batchOf(fakeSession(), 0, count));
-  for (const [number, baseSequence, count] of [
-    [1, 0, 3],
-    [2, 3, 5],
-    [3, 8, 1],
-  ] as const) {
-    const sent = await producer.request(number);
+  const counts = [3, 5, 1];
+  for (const count of counts) deliver(0, count);
+  let baseSequence = 0;
+  for (const [index, count] of counts.entries()) {
+    const sent = await producer.request(1 + index);
     const bytes = sent.bytes[0] as Buffer;
     const batch = decodeBatch(bytes);
-    assert.deepEqual(
-      [batch.producerId, batch.producerEpoch, batch.baseSequence, batch.records.length],
-      [42n, 3, baseSequence, count],
-    );
+    assert.deepEqual([batch.producerId, batch.producerEpoch, batch.baseSequence], [42n, 3, baseSequence]);
+    assert.equal(batch.records.length, count);
     assert.equal(batch.crc, portableCrc32c(bytes.subarray(21)));
+    baseSequence += count;
     sent.answerAll(0);
   }
   await delivery.flushed();
 });
 
 test('without idempotence batches carry no producer', async (t) => {
-  const { delivery, producer, deliver } = setUp(t, { acks: 1 });
-  delivery.setLeaders(LEADERS, undefined);
-  deliver(batchOf(fakeSession(), 0, 2));
+  const { producer, deliver } = setUp(t, { acks: 1 });
+  deliver(0, 2);
   const sent = await producer.request(1);
   assert.equal(sent.request.acks, 1);
   assert.equal(decodeBatch(sent.bytes[0] as Buffer).producerId, -1n);
 });
 
 test('at most one batch of a partition is in flight, and the next follows in order', async (t) => {
-  const { delivery, producer, deliver } = setUp(t);
-  delivery.setLeaders(LEADERS, IDENTITY);
-  const session = fakeSession();
-  for (const seq of [1, 2, 3]) deliver(batchOf(session, 2, 1, seq));
+  const { delivery, producer, deliver, session } = setUp(t);
+  for (const seq of [1, 2, 3]) deliver(2, 1, seq);
   await producer.request(1);
   await turns();
   assert.equal(producer.sent.length, 1);
@@ -143,26 +133,18 @@ test('at most one batch of a partition is in flight, and the next follows in ord
 });
 
 test('partitions with the same leader share a request', async (t) => {
-  const { delivery, producer, deliver } = setUp(t);
-  delivery.setLeaders(LEADERS, IDENTITY);
-  for (const partition of [0, 1, 2, 3, 4]) deliver(batchOf(fakeSession(), partition, 1));
+  const { producer, deliver } = setUp(t);
+  for (const partition of [0, 1, 2, 3, 4]) deliver(partition, 1);
   await producer.request(2);
   await turns();
-  assert.deepEqual(
-    producer.sent.map(({ nodeId, request }) => [nodeId, request.batches.map(({ partition }) => partition)]),
-    [
-      [1, [0, 2, 4]],
-      [2, [1, 3]],
-    ],
-  );
+  const [one, two, ...others] = producer.sent.map((sent) => [sent.nodeId, partitionsOf(sent)]);
+  assert.deepEqual([one, two, others], [[1, [0, 2, 4]], [2, [1, 3]], []]);
 });
 
 test('a request whose outcome is unknown is sent again with identical bytes', async (t) => {
-  const { delivery, producer, stale, deliver } = setUp(t);
-  delivery.setLeaders(LEADERS, IDENTITY);
-  const session = fakeSession();
-  deliver(batchOf(session, 0, 4, 9));
-  deliver(batchOf(session, 0, 4, 10));
+  const { delivery, producer, stale, deliver, session } = setUp(t);
+  deliver(0, 4, 9);
+  deliver(0, 4, 10);
   const first = await producer.request(1);
   first.fail(new Error('connection reset'));
   const second = await producer.request(2);
@@ -187,10 +169,8 @@ for (const [what, code] of [
   ['refusing the topic', 29],
 ] as const) {
   test(`a broker that is ${what} gets the same bytes again later, and no device hears stored meanwhile`, async (t) => {
-    const { delivery, producer, stale, deliver } = setUp(t);
-    delivery.setLeaders(LEADERS, IDENTITY);
-    const session = fakeSession();
-    deliver(batchOf(session, 0, 1, 1));
+    const { delivery, producer, stale, deliver, session } = setUp(t);
+    deliver(0, 1, 1);
     const first = await producer.request(1);
     first.answerAll(code);
     const second = await producer.request(2);
@@ -205,15 +185,12 @@ for (const [what, code] of [
 
 test('when a leader has moved, the retry goes to the new one', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
-  delivery.setLeaders(LEADERS, IDENTITY);
-  deliver(batchOf(fakeSession(), 0, 1));
+  deliver(0, 1);
   const first = await producer.request(1);
   first.answerAll(NOT_LEADER);
   await turns();
-  delivery.setLeaders(
-    LEADERS.map(() => 3),
-    IDENTITY,
-  );
+  const moved = LEADERS.map(() => 3);
+  delivery.setLeaders(moved, IDENTITY);
   const second = await producer.request(2);
   assert.deepEqual([first.nodeId, second.nodeId], [1, 3]);
 });
@@ -221,13 +198,10 @@ test('when a leader has moved, the retry goes to the new one', async (t) => {
 test('a partition without a leader waits and reports it, and other partitions do not wait for it', async (t) => {
   const { delivery, producer, stale, deliver } = setUp(t);
   delivery.setLeaders([-1, 2], IDENTITY);
-  deliver(batchOf(fakeSession(), 0, 1));
-  deliver(batchOf(fakeSession(), 1, 1));
+  deliver(0, 1);
+  deliver(1, 1);
   const sent = await producer.request(1);
-  assert.deepEqual(
-    sent.request.batches.map(({ partition }) => partition),
-    [1],
-  );
+  assert.deepEqual(partitionsOf(sent), [1]);
   assert.ok(stale.includes('partition 0 has no leader'));
   delivery.setLeaders([5, 2], IDENTITY);
   assert.equal((await producer.request(2)).nodeId, 5);
@@ -239,17 +213,15 @@ test('a partition that the topic no longer has does not make the gateway ask for
   // Every question for the leaders is answered at once, and partition 7 is never among them.
   hooks.leadersStale = () => queueMicrotask(() => delivery.setLeaders(leaders, IDENTITY));
   delivery.setLeaders(leaders, IDENTITY);
-  deliver(batchOf(fakeSession(), 7, 1));
+  deliver(7, 1);
   await until(() => stale.length >= 2, 'it is asked for again');
   await turns(200);
   assert.ok(stale.length <= 3, `asked ${stale.length} times`);
 });
 
 test('an answer that does not name the partition is no success: the batch is sent again', async (t) => {
-  const { delivery, producer, deliver } = setUp(t);
-  delivery.setLeaders(LEADERS, IDENTITY);
-  const session = fakeSession();
-  deliver(batchOf(session, 0, 2, 5));
+  const { delivery, producer, deliver, session } = setUp(t);
+  deliver(0, 2, 5);
   const first = await producer.request(1);
   // As in an answer for another topic: decodeProduceResponse leaves its partitions out.
   first.answer({ throttleMs: 0, partitions: [] });
@@ -264,11 +236,10 @@ test('an answer that does not name the partition is no success: the batch is sen
 });
 
 test('each partition of a request has its own outcome', async (t) => {
-  const { delivery, producer, deliver } = setUp(t);
-  delivery.setLeaders(LEADERS, IDENTITY);
+  const { producer, deliver } = setUp(t);
   const [kept, failed] = [fakeSession('1'), fakeSession('2')];
-  deliver(batchOf(kept, 0, 1, 1));
-  deliver(batchOf(failed, 2, 1, 1));
+  deliver(0, 1, 1, kept);
+  deliver(2, 1, 1, failed);
   (await producer.request(1)).answer({
     throttleMs: 0,
     partitions: [
@@ -277,18 +248,13 @@ test('each partition of a request has its own outcome', async (t) => {
     ],
   });
   const again = await producer.request(2);
-  assert.deepEqual(
-    again.request.batches.map(({ partition }) => partition),
-    [2],
-  );
+  assert.deepEqual(partitionsOf(again), [2]);
   assert.deepEqual([kept.storedSeqs, failed.storedSeqs], [[1], []]);
 });
 
 test('a sequence that the broker already has is a success', async (t) => {
-  const { delivery, producer, deliver } = setUp(t);
-  delivery.setLeaders(LEADERS, IDENTITY);
-  const session = fakeSession();
-  deliver(batchOf(session, 0, 1, 3));
+  const { delivery, producer, deliver, session } = setUp(t);
+  deliver(0, 1, 3);
   (await producer.request(1)).answerAll(DUPLICATE_SEQUENCE);
   await delivery.flushed();
   assert.deepEqual(session.storedSeqs, [3]);
@@ -296,14 +262,12 @@ test('a sequence that the broker already has is a success', async (t) => {
 });
 
 test('if the broker lost track of the sequence, the batch and all later ones are sent under a new producer id', async (t) => {
-  const { delivery, producer, deliver } = setUp(t);
-  delivery.setLeaders(LEADERS, IDENTITY);
-  const session = fakeSession();
-  deliver(batchOf(session, 0, 2, 1));
+  const { delivery, producer, deliver, session } = setUp(t);
+  deliver(0, 2, 1);
   (await producer.request(1)).answerAll(0);
-  deliver(batchOf(session, 0, 3, 2));
-  deliver(batchOf(session, 0, 1, 3));
-  deliver(batchOf(fakeSession('other'), 2, 1));
+  deliver(0, 3, 2);
+  deliver(0, 1, 3);
+  deliver(2, 1, -1, fakeSession('other'));
   const refused = await producer.request(2);
   refused.answer({
     throttleMs: 0,
@@ -329,43 +293,28 @@ test('if the broker lost track of the sequence, the batch and all later ones are
   ]);
   assert.deepEqual(session.storedSeqs, [1, 2, 3]);
   // The broker did not doubt the other partition's sequence, so that partition keeps its id.
-  deliver(batchOf(fakeSession('other'), 2, 1));
+  deliver(2, 1, -1, fakeSession('other'));
   const other = decodeBatch((await producer.request(5)).bytes[0] as Buffer);
   assert.deepEqual([other.producerId, other.baseSequence], [IDENTITY.producerId, 1]);
-});
-
-test('with acks 0 a batch counts as delivered once it is written', async (t) => {
-  const { delivery, producer, deliver } = setUp(t, { acks: 0 });
-  producer.produce = () => Promise.resolve(undefined);
-  delivery.setLeaders(LEADERS, undefined);
-  const session = fakeSession();
-  deliver(batchOf(session, 0, 1, 3));
-  await delivery.flushed();
-  assert.deepEqual(session.storedSeqs, [3]);
 });
 
 test('a broker gets at most five requests at a time', async (t) => {
   const { delivery, producer, deliver } = setUp(t);
   delivery.setLeaders(new Array(9).fill(1), IDENTITY);
   for (let partition = 0; partition < 7; partition++) {
-    deliver(batchOf(fakeSession(), partition, 1));
+    deliver(partition, 1);
     await until(() => producer.sent.length === Math.min(5, partition + 1), 'a request for each');
     await turns();
   }
   assert.equal(producer.sent.length, 5);
   producer.sent[0]?.answerAll(0);
   const sixth = await producer.request(6);
-  assert.deepEqual(
-    sixth.request.batches.map(({ partition }) => partition),
-    [5, 6],
-  );
+  assert.deepEqual(partitionsOf(sixth), [5, 6]);
 });
 
 test('a batch that comes before the leaders are known waits unsealed until then', async (t) => {
-  const { delivery, producer, deliver } = setUp(t);
-  const session = fakeSession();
-  const early = batchOf(session, 3, 2, 7);
-  deliver(early);
+  const { delivery, producer, deliver, session } = setUp(t, { isConnected: false });
+  const early = deliver(3, 2, 7);
   await turns();
   assert.equal(early.bytes, undefined);
   assert.equal(delivery.inFlightRecords, 2);
@@ -376,10 +325,8 @@ test('a batch that comes before the leaders are known waits unsealed until then'
 });
 
 test('a closed delivery sends nothing more, and flushed() resolves', async (t) => {
-  const { delivery, producer, deliver } = setUp(t);
-  delivery.setLeaders(LEADERS, IDENTITY);
-  const session = fakeSession();
-  deliver(batchOf(session, 0, 1, 1));
+  const { delivery, producer, deliver, session } = setUp(t);
+  deliver(0, 1, 1);
   const sent = await producer.request(1);
   const drained = delivery.flushed();
   delivery.close();

@@ -1,85 +1,51 @@
 // Tests Delivery with a real spool and a fake broker: which batches are sent from the disk, and how a later start goes
 // on with them.
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
-import { createCodec } from '../../../src/kafka/batches/compression.ts';
-import { Delivery, type DeliveryOptions } from '../../../src/kafka/delivery/delivery.ts';
+import type { Delivery, DeliveryOptions } from '../../../src/kafka/delivery/delivery.ts';
 import { portableCrc32c } from '../../../src/spool/crc32c.ts';
 import { Cursor } from '../../../src/spool/cursor.ts';
-import { Spool } from '../../../src/spool/spool.ts';
-import { SpoolCap } from '../../../src/spool/spool-cap.ts';
 import { decodeBatch } from '../batches/decode-batch.ts';
-import { batchOf, FakeProducer, fakeSession, type SentRequest, silent, turns, until } from './fakes.ts';
+import { Gate } from '../client/scripted-broker.ts';
+import { crashCopy, deliveryTo, IDENTITY, LIMITS, openTopic } from './delivery-stage.ts';
+import { batchOf, FakeProducer, fakeSession, type SentRequest, turns, until } from './fakes.ts';
 
-const IDENTITY = { producerId: 42n, producerEpoch: 3 };
 const LATER_IDENTITY = { producerId: 77n, producerEpoch: 0 };
 const LEADERS = [1, 1, 1];
-const LIMITS = { bytes: 100_000, records: 100 };
+const overdue = () => Object.assign(new Error('no answer'), { code: 'TIMEOUT' });
 
-function temporaryDirectory(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'sluice-spool-path-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
-
+/** A delivery that does not reach Kafka before connect(). */
 async function setUp(
   t: TestContext,
-  {
-    directory = temporaryDirectory(t),
-    maxBytes = 2 ** 24,
-    ...options
-  }: Partial<DeliveryOptions> & { directory?: string; maxBytes?: number } = {},
+  options: Partial<DeliveryOptions> & { directory?: string; maxBytes?: number } = {},
 ) {
   const producer = new FakeProducer();
-  const refused: string[] = [];
-  const budget = new BufferBudget(2 ** 20, 0);
-  const delivery = new Delivery(
-    { topic: 'readings', acks: -1, requestTimeoutMs: 1000, maxAttempts: 1, ...options },
-    {
-      codec: createCodec('none'),
-      budget,
-      producer,
-      events: {
-        leadersStale: () => {},
-        partitionIdle: () => {},
-        recordRefused: async ({ value }) => void refused.push(value.toString()),
-      },
-      log: silent,
-    },
-  );
-  const opened = await Spool.open({
-    directory,
-    cap: new SpoolCap(maxBytes),
-    segmentBytes: 2 ** 16,
-    sync: 'batch',
-    partitions: LEADERS.length,
-  });
-  const spool = await opened.spool.topic('readings');
-  await spool.setPartitionCount(LEADERS.length);
+  const { delivery, budget, ...made } = deliveryTo(producer, { maxAttempts: 1, ...options });
+  const { spool, closeSpool, directory } = await openTopic(t, { sync: 'batch', ...options });
   delivery.useSpool(spool);
   t.after(async () => {
     await delivery.close();
-    await opened.spool.close();
+    await closeSpool();
   });
   const session = fakeSession();
   let seq = 0;
   /** Delivers batches of these sizes. The session hears the number of each batch. */
   const deliver = (partition: number, ...counts: readonly number[]) => {
-    for (const count of counts) {
-      const batch = batchOf(session, partition, count, ++seq);
-      budget.take(batch.heldBytes);
-      delivery.deliver(batch);
-    }
+    for (const count of counts) made.deliver(batchOf(session, partition, count, ++seq));
+  };
+  /** Makes Kafka unreachable and delivers batches of partition 0. Resolves when they are on disk. */
+  const spoolBatches = async (...counts: readonly number[]) => {
+    delivery.unreachable();
+    deliver(0, ...counts);
+    await delivery.flushed();
   };
   const connect = (identity = IDENTITY, cluster = 'cluster') => {
     delivery.adoptPartitions(LEADERS.length, LIMITS);
     delivery.setLeaders(LEADERS, identity, cluster);
   };
-  return { delivery, producer, spool, budget, session, refused, deliver, connect, directory };
+  return { delivery, producer, spool, budget, session, deliver, spoolBatches, connect, directory };
 }
 
 function batchIn(sent: SentRequest) {
@@ -88,19 +54,13 @@ function batchIn(sent: SentRequest) {
 }
 
 test('small batches on disk go to Kafka as few large ones, within the limits, numbered without gaps', async (t) => {
-  const { delivery, producer, session, spool, budget, deliver, connect } = await setUp(t);
-  delivery.unreachable();
-  deliver(0, ...Array.from({ length: 70 }, () => 3));
-  await delivery.flushed();
+  const { delivery, producer, session, spool, budget, deliver, connect, spoolBatches } = await setUp(t);
+  await spoolBatches(...Array.from({ length: 70 }, () => 3));
   assert.deepEqual(session.storedSeqs.length, 70);
   connect();
   let sequence = 0;
-  for (const [number, count] of [
-    [1, 99],
-    [2, 99],
-    [3, 12],
-  ] as const) {
-    const sent = await producer.request(number);
+  for (const [index, count] of [99, 99, 12].entries()) {
+    const sent = await producer.request(1 + index);
     assert.deepEqual(batchIn(sent), { count, baseSequence: sequence, producerId: 42n });
     sequence += count;
     sent.answerAll(0);
@@ -115,10 +75,8 @@ test('small batches on disk go to Kafka as few large ones, within the limits, nu
 
 for (const acks of [1, 0] as const) {
   test(`with acks ${acks} small batches on disk go to Kafka as one, with a checksum and without a producer`, async (t) => {
-    const { delivery, producer, spool, session, deliver } = await setUp(t, { acks });
-    delivery.unreachable();
-    deliver(0, 3, 3, 3);
-    await delivery.flushed();
+    const { delivery, producer, spool, session, spoolBatches } = await setUp(t, { acks });
+    await spoolBatches(3, 3, 3);
     assert.deepEqual(session.storedSeqs, [1, 2, 3]);
     delivery.adoptPartitions(LEADERS.length, LIMITS);
     delivery.setLeaders(LEADERS, undefined, 'cluster');
@@ -135,9 +93,7 @@ for (const acks of [1, 0] as const) {
 
 test('after a crash, batches that may have reached Kafka get the same bounds and sequences again', async (t) => {
   const first = await setUp(t);
-  first.delivery.unreachable();
-  first.deliver(0, 2, 2, 2);
-  await first.delivery.flushed();
+  await first.spoolBatches(2, 2, 2);
   first.connect();
   const before = await first.producer.request(1);
   assert.deepEqual(batchIn(before), { count: 6, baseSequence: 0, producerId: 42n });
@@ -145,8 +101,7 @@ test('after a crash, batches that may have reached Kafka get the same bounds and
   before.fail(new Error('connection lost'));
   first.deliver(0, 4, 4);
   await first.delivery.flushed();
-  const directory = temporaryDirectory(t);
-  cpSync(first.directory, directory, { recursive: true });
+  const directory = crashCopy(t, first.directory);
 
   const second = await setUp(t, { directory });
   second.connect(LATER_IDENTITY);
@@ -165,7 +120,7 @@ test('a batch that was sent before it went to the disk is sent again unchanged a
   deliver(0, 4);
   const sent = await producer.request(1);
   deliver(0, 1, 1);
-  sent.fail(Object.assign(new Error('no answer'), { code: 'TIMEOUT' }));
+  sent.fail(overdue());
   const again = await producer.request(2);
   assert.deepEqual(again.bytes, sent.bytes);
   again.answerAll(0);
@@ -176,10 +131,8 @@ test('a batch that was sent before it went to the disk is sent again unchanged a
 });
 
 test('under steady load a partition leaves the disk: batches that come while its last one is in flight wait in memory', async (t) => {
-  const { delivery, producer, budget, session, deliver, connect } = await setUp(t);
-  delivery.unreachable();
-  deliver(0, 2, 2);
-  await delivery.flushed();
+  const { delivery, producer, budget, session, deliver, connect, spoolBatches } = await setUp(t);
+  await spoolBatches(2, 2);
   connect();
   const last = await producer.request(1);
   deliver(0, 3);
@@ -188,13 +141,12 @@ test('under steady load a partition leaves the disk: batches that come while its
   assert.deepEqual([delivery.counters.batchesSpooled, delivery.inFlightRecords], [2, 4]);
   assert.deepEqual(session.storedSeqs, [1, 2]);
   last.answerAll(0);
-  for (const [number, count, baseSequence] of [
-    [2, 3, 4],
-    [3, 1, 7],
-  ] as const) {
-    const sent = await producer.request(number);
+  let baseSequence = 4;
+  for (const [index, count] of [3, 1].entries()) {
+    const sent = await producer.request(2 + index);
     assert.equal(delivery.spoolingPartitions, 0);
     assert.deepEqual(batchIn(sent), { count, baseSequence, producerId: 42n });
+    baseSequence += count;
     sent.answerAll(0);
   }
   await delivery.flushed();
@@ -208,10 +160,8 @@ for (const [what, happen] of [
   ['the gateway stops', (_, delivery) => void delivery.spoolAll()],
 ] as const satisfies readonly (readonly [string, (sent: SentRequest, delivery: Delivery) => void])[]) {
   test(`batches that wait in memory for the disk’s last batch are written to the disk when ${what}`, async (t) => {
-    const { delivery, producer, budget, session, spool, deliver, connect } = await setUp(t);
-    delivery.unreachable();
-    deliver(0, 2);
-    await delivery.flushed();
+    const { delivery, producer, budget, session, spool, deliver, connect, spoolBatches } = await setUp(t);
+    await spoolBatches(2);
     connect();
     const last = await producer.request(1);
     deliver(0, 3, 1);
@@ -252,10 +202,8 @@ test('batches that a full disk does not take go to Kafka from memory, behind tho
 });
 
 test('a batch that is being prepared when the cluster changes goes to the new one under its identity', async (t) => {
-  const { delivery, producer, spool, deliver, connect } = await setUp(t);
-  delivery.unreachable();
-  deliver(0, 2);
-  await delivery.flushed();
+  const { delivery, producer, spool, connect, spoolBatches } = await setUp(t);
+  await spoolBatches(2);
   const log = await spool.log(0);
   const setSendingEnd = log.setSendingEnd.bind(log);
   log.setSendingEnd = async (end) => {
@@ -273,7 +221,7 @@ test('a batch that could not be written before the cluster changed is stamped fo
   deliver(1, 5);
   (await producer.request(1)).answerAll(0);
   deliver(1, 2);
-  (await producer.request(2)).fail(Object.assign(new Error('no answer'), { code: 'TIMEOUT' }));
+  (await producer.request(2)).fail(overdue());
   delivery.unreachable();
   await until(() => delivery.spoolTrouble !== null, 'the disk is full');
   delivery.setLeaders(LEADERS, LATER_IDENTITY, 'another cluster');
@@ -303,10 +251,9 @@ test('with acks 1 a batch that was stamped for another cluster loses its stamp',
   const first = await setUp(t);
   first.connect();
   first.deliver(0, 2);
-  (await first.producer.request(1)).fail(Object.assign(new Error('no answer'), { code: 'TIMEOUT' }));
+  (await first.producer.request(1)).fail(overdue());
   await until(() => first.spool.records === 2, 'it is on disk');
-  const directory = temporaryDirectory(t);
-  cpSync(first.directory, directory, { recursive: true });
+  const directory = crashCopy(t, first.directory);
   const { delivery, producer } = await setUp(t, { directory, acks: 1 });
   delivery.adoptPartitions(LEADERS.length, LIMITS);
   delivery.setLeaders(LEADERS, undefined, 'another cluster');
@@ -314,10 +261,8 @@ test('with acks 1 a batch that was stamped for another cluster loses its stamp',
 });
 
 test('a sequence that the disk could not forget is not given to batches from memory', async (t) => {
-  const { delivery, producer, deliver, connect } = await setUp(t);
-  delivery.unreachable();
-  deliver(0, 2);
-  await delivery.flushed();
+  const { delivery, producer, deliver, connect, spoolBatches } = await setUp(t);
+  await spoolBatches(2);
   connect();
   const fromDisk = await producer.request(1);
   t.mock.method(Cursor.prototype, 'sync', () => Promise.reject(new Error('EIO')));
@@ -328,10 +273,8 @@ test('a sequence that the disk could not forget is not given to batches from mem
 });
 
 test('batches that wait for the disk’s last batch are written to the disk if that one cannot be prepared', async (t) => {
-  const { delivery, spool, session, deliver, connect } = await setUp(t);
-  delivery.unreachable();
-  deliver(0, 2);
-  await delivery.flushed();
+  const { spool, session, deliver, connect, spoolBatches } = await setUp(t);
+  await spoolBatches(2);
   const log = await spool.log(0);
   let isTried = false;
   log.setSendingEnd = () => {
@@ -346,10 +289,8 @@ test('batches that wait for the disk’s last batch are written to the disk if t
 });
 
 test('if the disk fails while batches are merged, none of them is skipped', async (t) => {
-  const { delivery, producer, spool, deliver, connect } = await setUp(t);
-  delivery.unreachable();
-  deliver(0, 1, 2, 3);
-  await delivery.flushed();
+  const { producer, spool, connect, spoolBatches } = await setUp(t);
+  await spoolBatches(1, 2, 3);
   const log = await spool.log(0);
   const { peekAdjoining } = log;
   let failures = 0;
@@ -364,23 +305,17 @@ test('if the disk fails while batches are merged, none of them is skipped', asyn
 
 test('Kafka does not take records for lost ones whose offsets they got', async (t) => {
   const first = await setUp(t);
-  first.delivery.unreachable();
-  first.deliver(0, 1);
-  await first.delivery.flushed();
-  first.deliver(0, 2);
-  await first.delivery.flushed();
+  await first.spoolBatches(1);
+  await first.spoolBatches(2);
   first.connect();
   assert.equal(batchIn(await first.producer.request(1)).count, 3);
-  const directory = temporaryDirectory(t);
-  cpSync(first.directory, directory, { recursive: true });
+  const directory = crashCopy(t, first.directory);
   // A power cut with SPOOL_SYNC=os: the second batch is lost, although Kafka may have it.
   const [segment] = readdirSync(join(directory, 'readings-0')).filter((name) => name.endsWith('.log'));
   const path = join(directory, 'readings-0', segment ?? '');
   truncateSync(path, statSync(path).size - 10);
-  const { delivery, producer, deliver, connect } = await setUp(t, { directory });
-  delivery.unreachable();
-  deliver(0, 2);
-  await delivery.flushed();
+  const { producer, connect, spoolBatches } = await setUp(t, { directory });
+  await spoolBatches(2);
   connect(LATER_IDENTITY);
   const again = await producer.request(1);
   assert.deepEqual(batchIn(again), { count: 1, baseSequence: 0, producerId: 42n });
@@ -393,21 +328,18 @@ test('a batch that is written while the cluster changes does not keep its stamp'
   connect();
   const log = await spool.log(0);
   const { append } = log;
-  let write = (): void => {};
-  const written = new Promise<void>((resolve) => {
-    write = resolve;
-  });
+  const written = new Gate();
   let isWriting = false;
   log.append = async (batches) => {
     isWriting = true;
-    await written;
+    await written.opened;
     await append.call(log, batches);
   };
   deliver(0, 2);
-  (await producer.request(1)).fail(Object.assign(new Error('no answer'), { code: 'TIMEOUT' }));
+  (await producer.request(1)).fail(overdue());
   await until(() => isWriting, 'it goes to the disk');
   delivery.setLeaders(LEADERS, LATER_IDENTITY, 'another cluster');
   await until(() => log.foreignEnd === 2, 'the cursor is bound');
-  write();
+  written.open();
   assert.deepEqual(batchIn(await producer.request(2)), { count: 2, baseSequence: 0, producerId: 77n });
 });

@@ -3,14 +3,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
-import { createCodec } from '../../../src/kafka/batches/compression.ts';
-import type { RefusedRecord } from '../../../src/kafka/batches/split-batch.ts';
-import { Delivery } from '../../../src/kafka/delivery/delivery.ts';
 import { decodeBatch } from '../batches/decode-batch.ts';
-import { batchOf, FakeProducer, fakeSession, silent, turns } from './fakes.ts';
+import { deliveryTo, IDENTITY } from './delivery-stage.ts';
+import { batchOf, FakeProducer, fakeSession, turns } from './fakes.ts';
 
-const IDENTITY = { producerId: 42n, producerEpoch: 3 };
 const NOT_LEADER = 6;
 const OUT_OF_ORDER_SEQUENCE = 45;
 /** Long enough that a single round trip makes the moving mean, which starts at 0, count as far. */
@@ -21,30 +17,15 @@ const IN_FLIGHT = 5;
 async function far(t: TestContext, acks: -1 | 1 = -1) {
   const producer = new FakeProducer();
   const idle: number[] = [];
-  const refused: RefusedRecord[] = [];
-  const budget = new BufferBudget(2 ** 20, 0);
-  const delivery = new Delivery(
-    { topic: 'readings', acks, requestTimeoutMs: 1000, maxAttempts: 3 },
-    {
-      codec: createCodec('none'),
-      budget,
-      producer,
-      events: {
-        leadersStale: () => {},
-        partitionIdle: (partition) => idle.push(partition),
-        recordRefused: async (record) => void refused.push(record),
-      },
-      log: silent,
-    },
+  const { delivery, ...made } = deliveryTo(
+    producer,
+    { acks, maxAttempts: 3 },
+    { partitionIdle: (partition) => idle.push(partition) },
   );
   t.after(() => delivery.close());
   const session = fakeSession();
   let seq = 0;
-  const deliver = (count: number) => {
-    const batch = batchOf(session, 0, count, seq++);
-    budget.take(batch.heldBytes);
-    delivery.deliver(batch);
-  };
+  const deliver = (count: number) => made.deliver(batchOf(session, 0, count, seq++));
   delivery.setLeaders([1, 2], acks === -1 ? IDENTITY : undefined);
   deliver(1);
   const first = await producer.request(1);
@@ -58,7 +39,7 @@ async function far(t: TestContext, acks: -1 | 1 = -1) {
       const { producerId, baseSequence, records } = decodeBatch(bytes[0] as Buffer);
       return [Number(producerId), baseSequence, records.length];
     });
-  return { delivery, producer, session, deliver, sent, idle, refused };
+  return { delivery, producer, session, deliver, sent, idle };
 }
 
 test('several batches are in flight, in order, and each answer lets the next one leave', async (t) => {
@@ -94,7 +75,7 @@ test('several batches are in flight, in order, and each answer lets the next one
 });
 
 test('after a failed batch those behind it are sent again too, one by one, with the same bytes', async (t) => {
-  const { delivery, producer, session, deliver } = await far(t);
+  const { delivery, producer, session, deliver, sent } = await far(t);
   for (let i = 1; i <= 3; i++) deliver(i);
   await producer.request(4);
   const [, one, two, three] = producer.sent;
@@ -116,10 +97,8 @@ test('after a failed batch those behind it are sent again too, one by one, with 
   }
   // The partition is healthy again, so the rest may leave together.
   await producer.request(8);
-  assert.deepEqual(
-    producer.sent.slice(5).map(({ bytes }) => decodeBatch(bytes[0] as Buffer).baseSequence),
-    [2, 4, 7],
-  );
+  const sequences = sent(5).map(([, baseSequence]) => baseSequence);
+  assert.deepEqual(sequences, [2, 4, 7]);
   assert.deepEqual(producer.sent[5]?.bytes, two?.bytes);
   assert.deepEqual(producer.sent[6]?.bytes, three?.bytes);
   for (const number of [5, 6, 7]) producer.sent[number]?.answerAll(0);

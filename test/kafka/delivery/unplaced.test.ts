@@ -6,20 +6,16 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Batcher, UNPLACED } from '../../../src/kafka/batches/batcher.ts';
-import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
-import { createCodec } from '../../../src/kafka/batches/compression.ts';
 import { partitionOf } from '../../../src/kafka/batches/partitioner.ts';
 import { encodeBody } from '../../../src/kafka/batches/record-body.ts';
-import { Delivery } from '../../../src/kafka/delivery/delivery.ts';
+import type { Delivery } from '../../../src/kafka/delivery/delivery.ts';
 import { Cursor } from '../../../src/spool/cursor.ts';
 import { PlanFile } from '../../../src/spool/placing-plan.ts';
-import { Spool } from '../../../src/spool/spool.ts';
-import { SpoolCap } from '../../../src/spool/spool-cap.ts';
 import { SpoolLog } from '../../../src/spool/spool-log.ts';
-import { mount } from '../../spool/support.ts';
+import { mount, temporaryDirectory } from '../../spool/support.ts';
 import { Gate } from '../client/scripted-broker.ts';
-import { crashCopy, idOf, temporaryDirectory } from './delivery-stage.ts';
-import { type FakeSession, fakeSession, reading, silent, turns, until } from './fakes.ts';
+import { assertAscending, crashCopy, deliveryTo, idOf, openTopic } from './delivery-stage.ts';
+import { type FakeSession, fakeSession, reading, turns, until } from './fakes.ts';
 import { ModelBroker } from './model-broker.ts';
 
 const UNKNOWN_PARTITION = 3;
@@ -46,11 +42,10 @@ function newDevices(count = 12): Device[] {
 
 /** A gateway that does not reach Kafka before connect(). */
 async function gateway(t: TestContext, options: Options = {}) {
-  const { directory = temporaryDirectory(t), broker = new ModelBroker(), maxBytes = 2 ** 24 } = options;
-  const { devices = newDevices(), maxAttempts = 2, segmentBytes = 2 ** 14 } = options;
+  const { directory, broker = new ModelBroker(), maxBytes, devices = newDevices() } = options;
+  const { maxAttempts = 2, segmentBytes = 2 ** 14 } = options;
   // A restarted process has new connections.
   for (const device of devices) device.session = fakeSession(device.session.frame.zipcode);
-  const budget = new BufferBudget(2 ** 24, 0);
   const refused: number[] = [];
   let partitions = 0;
   let isAway = true;
@@ -77,48 +72,48 @@ async function gateway(t: TestContext, options: Options = {}) {
     delivery.setLeaders(new Array<number>(partitions).fill(1), identity, 'cluster');
     return isAdopted;
   };
-  const delivery: Delivery = new Delivery(
-    { topic: 'readings', acks: -1, requestTimeoutMs: 1000, maxAttempts },
+  const made = deliveryTo(
+    broker,
+    { maxAttempts },
     {
-      codec: createCodec('none'),
-      budget,
-      producer: broker,
-      events: {
-        leadersStale: () => {},
-        partitionIdle: (partition) => batcher.partitionIdle(partition),
-        adoptable: () => void adopt(),
-        recordRefused: () => Promise.resolve(),
-      },
-      log: silent,
+      partitionIdle: (partition) => batcher.partitionIdle(partition),
+      adoptable: () => void adopt(),
     },
   );
+  const { budget } = made;
+  const delivery: Delivery = made.delivery;
   const batcher: Batcher = new Batcher(
     { maxRecords: 1000, maxBytes: 2 ** 16, lingerMs: 1, maxMessageBytes: 2 ** 20 },
     { budget, sink: delivery },
   );
-  const opened = await Spool.open({
-    directory,
-    cap: new SpoolCap(maxBytes),
-    segmentBytes,
-    sync: 'os',
-    partitions: 3,
-  });
-  const spool = await opened.spool.topic('readings');
+  const opened = await openTopic(t, { directory, maxBytes, segmentBytes, isKnown: false });
+  const { spool, closeSpool } = opened;
   delivery.useSpool(spool);
   // As kafka.ts does it.
   if (spool.partitionCount !== undefined) batcher.setPartitions(spool.partitionCount);
-  let isOpen = true;
   /** Ends the process as a crash would. */
   const kill = async () => {
-    if (!isOpen) return;
-    isOpen = false;
     batcher.stop();
     await delivery.close();
-    await opened.spool.close();
+    await closeSpool();
   };
   t.after(kill);
+  /** Sends this many records of each device, in as few batches as possible. */
+  const send = (count: number, senders: readonly Device[] = devices) => {
+    for (let i = 0; i < count; i++) {
+      for (const { session, sent } of senders) {
+        const id = nextId++;
+        sent.push(id);
+        batcher.append(session, reading(`{"id":${id}}`, { seq: id, receivedAtMs: Date.now() }));
+      }
+    }
+    batcher.flush();
+  };
+  /** Resolves when all records are in Kafka. */
+  const drained = () =>
+    until(() => delivery.inFlightRecords + spool.records === 0, 'all is in Kafka', 20_000);
   return {
-    directory,
+    directory: opened.directory,
     broker,
     devices,
     budget,
@@ -134,16 +129,19 @@ async function gateway(t: TestContext, options: Options = {}) {
       delivery.unreachable();
     },
     kill,
-    /** Sends this many records of each device, in as few batches as possible. */
-    send(count: number, senders: readonly Device[] = devices): void {
-      for (let i = 0; i < count; i++) {
-        for (const { session, sent } of senders) {
-          const id = nextId++;
-          sent.push(id);
-          batcher.append(session, reading(`{"id":${id}}`, { seq: id, receivedAtMs: Date.now() }));
-        }
+    send,
+    /** Sends records that go to an empty spool, and resolves when all are there. */
+    async spoolRecords(count: number): Promise<void> {
+      send(count);
+      await until(() => spool.records === count * devices.length, 'all is on disk');
+    },
+    /** Sends records until the disk takes no more. */
+    async fillDisk(): Promise<void> {
+      for (let i = 0; delivery.spoolTrouble === null; i++) {
+        assert.ok(i < 500, 'the disk is never full');
+        send(10);
+        await turns(3);
       }
-      batcher.flush();
     },
     /** Stops as the gateway does. */
     async stop(): Promise<void> {
@@ -151,46 +149,35 @@ async function gateway(t: TestContext, options: Options = {}) {
       await delivery.spoolAll();
       await kill();
     },
-    /** Resolves when all records are in Kafka. */
-    async delivered(deadlineMs = 10_000): Promise<void> {
-      await until(
-        () => delivery.inFlightRecords + delivery.spooledRecords === 0,
-        'everything is in Kafka',
-        deadlineMs,
-      );
+    drained,
+    /** Waits until all records are in Kafka, and asserts that the devices' are there once, in order, and told. */
+    async delivered(senders = devices): Promise<void> {
+      await drained();
+      assertDelivered(broker, senders);
     },
   };
 }
 
+type Gateway = Awaited<ReturnType<typeof gateway>>;
+
 let nextId = 0;
 
 /** Asserts that each device's records are in Kafka once and in order, and that the device heard of all in order. */
-function assertDelivered(
-  broker: ModelBroker,
-  devices: readonly Device[],
-  { isTold = true }: { isTold?: boolean } = {},
-): void {
+function assertDelivered(broker: ModelBroker, devices: readonly Device[]): void {
   const arrived = broker.arrived.map(({ value }) => idOf(value));
   for (const { sent, session } of devices) {
     const own = new Set(sent);
-    assert.deepEqual(
-      arrived.filter((id) => own.has(id)),
-      sent,
-      session.frame.zipcode,
-    );
-    if (isTold) assertTold([{ sent, session }]);
+    const there = arrived.filter((id) => own.has(id));
+    assert.deepEqual(there, sent, session.frame.zipcode);
   }
+  assertTold(devices);
 }
 
 /** Asserts that each device heard `stored` in order, and for its last record. */
 function assertTold(devices: readonly Device[]): void {
   for (const { sent, session } of devices) {
-    const { storedSeqs } = session;
-    assert.deepEqual(
-      storedSeqs,
-      storedSeqs.toSorted((a, b) => a - b),
-    );
-    assert.equal(storedSeqs.at(-1), sent.at(-1));
+    assertAscending(session.storedSeqs, 'a device hears in order');
+    assert.equal(session.storedSeqs.at(-1), sent.at(-1));
   }
 }
 
@@ -210,6 +197,25 @@ function logsIn(directory: string): string[] {
     .sort();
 }
 
+/** Runs `step` before each call of the method. */
+function before<T extends object>(
+  t: TestContext,
+  { prototype, method }: { prototype: T; method: string },
+  step: (self: T) => unknown,
+): void {
+  const original = prototype[method as never] as (...args: unknown[]) => Promise<unknown>;
+  const withStep = async function (this: T, ...args: unknown[]) {
+    await step(this);
+    return original.apply(this, args);
+  };
+  t.mock.method(prototype, method as never, withStep as never);
+}
+
+/** How often each device was told. */
+const timesTold = (devices: readonly Device[]) => devices.map(({ session }) => session.storedSeqs.length);
+
+const partitionsOf = (devices: readonly Device[]) => devices.map(({ session }) => session.partition);
+
 // --- the first start ---
 
 test('without a known topic records wait on disk, and get their partitions when Kafka names them', async (t) => {
@@ -226,7 +232,6 @@ test('without a known topic records wait on disk, and get their partitions when 
   assert.ok(delivery.oldestSpooledMs !== undefined);
   await connect(3);
   await delivered();
-  assertDelivered(broker, devices);
   assertPlaced(broker, devices, 3);
   await until(() => delivery.spoolingPartitions === 0, 'the disk is left');
   // From now on batches go from memory.
@@ -235,7 +240,6 @@ test('without a known topic records wait on disk, and get their partitions when 
   await delivered();
   assert.equal(delivery.counters.batchesSpooled, spooled);
   assert.equal(delivery.counters.confirmed, 101 * 12);
-  assertDelivered(broker, devices);
   assertPlaced(broker, devices, 3);
 });
 
@@ -244,19 +248,17 @@ test('the next start knows the partitions, and batches go to them before Kafka i
   await first.connect(3);
   await until(() => first.spool.partitionCount === 3, 'the number is remembered');
   await first.stop();
-  const { spool, directory, devices, broker, send, away, connect, delivered } = await gateway(t, first);
+  const { spool, directory, away, connect, delivered, spoolRecords } = await gateway(t, first);
   away();
-  send(5);
-  await until(() => spool.records === 60, 'all is on disk');
+  await spoolRecords(5);
   assert.equal(spool.pending.length, 3);
   assert.ok(!existsSync(join(directory, 'readings~unplaced')));
   await connect(3);
   await delivered();
-  assertDelivered(broker, devices);
 });
 
 test('if Kafka is there from the start, only batches from before it was reached go to the disk', async (t) => {
-  const { broker, devices, delivery, send, connect, delivered } = await gateway(t);
+  const { delivery, send, connect, delivered } = await gateway(t);
   send(1);
   await connect(3);
   await until(() => delivery.spoolingPartitions === 0, 'the records have their partitions', 10_000);
@@ -266,16 +268,13 @@ test('if Kafka is there from the start, only batches from before it was reached 
     await turn();
   }
   await delivered();
-  assertDelivered(broker, devices);
   assert.equal(batchesSpooled, 1);
   assert.equal(delivery.counters.batchesSpooled, batchesSpooled);
 });
 
 test('while many records are placed, new batches go to the disk behind them, and placing catches up', async (t) => {
-  const { broker, devices, delivery, spool, send, connect, delivered } = await gateway(t, {
-    maxBytes: 2 ** 26,
-    segmentBytes: 2 ** 22,
-  });
+  const made = await gateway(t, { maxBytes: 2 ** 26, segmentBytes: 2 ** 22 });
+  const { delivery, spool, send, connect, delivered } = made;
   for (let i = 0; i < 40; i++) send(100);
   await until(() => spool.records === 48_000, 'all is on disk');
   await connect(3);
@@ -295,7 +294,6 @@ test('while many records are placed, new batches go to the disk behind them, and
   send(1);
   await delivered();
   assert.equal(delivery.counters.batchesSpooled, before);
-  assertDelivered(broker, devices);
 });
 
 test('while records are placed each of them is counted once, in every turn', async (t) => {
@@ -312,17 +310,14 @@ test('while records are placed each of them is counted once, in every turn', asy
 });
 
 test('records without a key are spread over the partitions', async (t) => {
-  const { broker, batcher, spool, connect, delivered } = await gateway(t);
+  const { broker, batcher, spool, connect, drained } = await gateway(t);
   for (let i = 0; i < 30; i++)
     batcher.appendRaw(UNPLACED, Date.now(), encodeBody(Buffer.from(`{"id":${i}}`), {}));
   batcher.flush();
   await until(() => spool.records === 30, 'all is on disk');
   await connect(3);
-  await delivered();
-  assert.deepEqual(
-    [0, 1, 2].map((partition) => broker.topic.get(partition)?.length),
-    [10, 10, 10],
-  );
+  await drained();
+  for (const partition of [0, 1, 2]) assert.equal(broker.topic.get(partition)?.length, 10);
 });
 
 for (const [what, maxBytes] of [
@@ -330,9 +325,8 @@ for (const [what, maxBytes] of [
   ['only a part', 100_000],
 ] as const) {
   test(`if the disk takes ${what} at the first start, batches go to Kafka from memory in order`, async (t) => {
-    const { broker, devices, delivery, budget, spool, send, connect, delivered } = await gateway(t, {
-      maxBytes,
-    });
+    const made = await gateway(t, { maxBytes });
+    const { broker, devices, delivery, budget, spool, send, connect, delivered } = made;
     for (let i = 0; i < 20; i++) send(20);
     await until(() => delivery.spoolTrouble !== null, 'the disk is full');
     assert.match(delivery.spoolTrouble ?? '', /SPOOL_MAX_BYTES is reached/);
@@ -342,13 +336,11 @@ for (const [what, maxBytes] of [
     await connect(3);
     send(1);
     await delivered();
-    assertDelivered(broker, devices);
     assertPlaced(broker, devices, 3);
     await until(() => delivery.spoolTrouble === null, 'the trouble is over');
     assert.deepEqual([budget.used, delivery.oldestMs], [0, undefined]);
     send(1);
     await delivered();
-    assertDelivered(broker, devices);
   });
 }
 
@@ -363,7 +355,6 @@ test('if the log cannot even be opened at the first start, batches go to Kafka f
   await delivered();
   send(5);
   await delivered();
-  assertDelivered(broker, devices);
   assertPlaced(broker, devices, 3);
 });
 
@@ -375,19 +366,12 @@ for (const [what, prototype, method] of [
   ['the source’s cursor', Cursor.prototype, 'commit'],
 ] as const) {
   test(`while the disk does not take ${what} nothing is lost, and placing continues when it does`, async (t) => {
-    const { broker, devices, delivery, spool, send, connect, delivered } = await gateway(t);
-    send(50);
-    await until(() => spool.records === 600, 'all is on disk');
-    const original = prototype[method as never] as (...args: unknown[]) => Promise<unknown>;
+    const { broker, devices, delivery, send, connect, delivered, spoolRecords } = await gateway(t);
+    await spoolRecords(50);
     let isFailing = true;
-    t.mock.method(
-      prototype as object,
-      method as never,
-      async function (this: object, ...args: unknown[]) {
-        if (isFailing) throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
-        return original.apply(this, args);
-      } as never,
-    );
+    before(t, { prototype, method }, () => {
+      if (isFailing) throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+    });
     await connect(3);
     await until(() => delivery.spoolTrouble !== null, 'the trouble is named');
     assert.match(delivery.spoolTrouble ?? '', /cannot be copied to their partitions’ logs: ENOSPC/);
@@ -400,15 +384,13 @@ for (const [what, prototype, method] of [
     isFailing = false;
     await delivered();
     assert.equal(delivery.spoolTrouble, null);
-    assertDelivered(broker, devices);
     assertPlaced(broker, devices, 3);
   });
 }
 
 test('records that cannot be read for a while are placed later', async (t) => {
-  const { broker, devices, delivery, spool, send, connect, delivered } = await gateway(t);
-  send(50);
-  await until(() => spool.records === 600, 'all is on disk');
+  const { delivery, spool, connect, delivered, spoolRecords } = await gateway(t);
+  await spoolRecords(50);
   const log = await spool.unplaced();
   const { next } = log;
   let calls = 0;
@@ -420,7 +402,6 @@ test('records that cannot be read for a while are placed later', async (t) => {
   await until(() => delivery.spoolTrouble !== null, 'the trouble is named');
   await delivered();
   assert.equal(delivery.spoolTrouble, null);
-  assertDelivered(broker, devices);
 });
 
 // --- fewer partitions ---
@@ -433,6 +414,21 @@ async function connected(t: TestContext, partitions: number, options: Options = 
   await made.delivered();
   await until(() => made.delivery.spoolingPartitions === 0, 'the disk is left');
   return made;
+}
+
+/** Sends a record of each device. Kafka answers these requests when the returned gate opens. */
+async function keepInFlight({ broker, send }: Gateway): Promise<Gate> {
+  const answers = new Gate();
+  const { fate } = broker;
+  broker.fate = async () => {
+    await answers.opened;
+    return { kind: 'taken' };
+  };
+  const answered = broker.requests.length;
+  send(1);
+  await until(() => broker.requests.length > answered, 'the records are in flight');
+  broker.fate = fate;
+  return answers;
 }
 
 test('a topic that shrinks under load loses and doubles no record, and keeps each device’s order', async (t) => {
@@ -461,15 +457,13 @@ test('a topic that shrinks under load loses and doubles no record, and keeps eac
     assert.ok(turnsOfPlacing > 5, `${turnsOfPlacing} turns`);
     await load((turns) => turns === 100);
     await delivered();
-    assertDelivered(broker, devices);
     for (const { session } of devices) assert.ok(session.partition < to);
   }
 });
 
 test('a topic that shrinks with batches in flight, in memory and on disk loses and doubles no record', async (t) => {
-  const { broker, devices, delivery, spool, send, connect, delivered } = await connected(t, 4, {
-    maxAttempts: 1,
-  });
+  const made = await connected(t, 4, { maxAttempts: 1 });
+  const { broker, devices, delivery, spool, send, connect, delivered } = made;
   const { fate } = broker;
   // Half of the partitions go to the disk. The others wait for an answer.
   const answers = new Gate();
@@ -479,15 +473,13 @@ test('a topic that shrinks with batches in flight, in memory and on disk loses a
     await answers.opened;
     return { kind: 'taken' };
   };
+  const even = devices.filter(({ session }) => session.partition % 2 === 0);
+  const odd = devices.filter((device) => !even.includes(device));
   // One after the other, because batches in the same request share its fate.
-  const isEven = ({ session }: Device) => session.partition % 2 === 0;
-  send(2, devices.filter(isEven));
+  send(2, even);
   await until(() => spool.records > 0 && delivery.inFlightRecords === 0, 'some are on disk');
   for (let i = 0; i < 3; i++) {
-    send(
-      2,
-      devices.filter((device) => !isEven(device)),
-    );
+    send(2, odd);
     await turns(10);
   }
   assert.ok(delivery.inFlightRecords > 0, 'some are in memory');
@@ -495,46 +487,30 @@ test('a topic that shrinks with batches in flight, in memory and on disk loses a
   await connect(2);
   send(2);
   await turns(30);
-  // Earlier devices do not hear of later records while their earlier records are not durable.
-  const stored = devices.map(({ session }) => session.storedSeqs.length);
   answers.open();
   await delivered();
-  assertDelivered(broker, devices);
-  assert.ok(stored.length > 0);
 });
 
 test('a connection does not hear of a record on disk while an earlier one is in memory', async (t) => {
-  const { broker, devices, spool, send, connect, delivered } = await connected(t, 4);
-  const answers = new Gate();
-  const { fate } = broker;
-  broker.fate = async () => {
-    await answers.opened;
-    return { kind: 'taken' };
-  };
-  const answered = broker.requests.length;
-  send(1);
-  await until(() => broker.requests.length > answered, 'they are in flight');
-  broker.fate = fate;
-  const told = devices.map(({ session }) => session.storedSeqs.length);
+  const made = await connected(t, 4);
+  const { devices, spool, send, connect, delivered } = made;
+  const answers = await keepInFlight(made);
+  const told = timesTold(devices);
   await connect(3);
   send(1);
   await until(() => spool.records === 12, 'the next ones are on disk');
   await turns(50);
-  assert.deepEqual(
-    devices.map(({ session }) => session.storedSeqs.length),
-    told,
-  );
+  assert.deepEqual(timesTold(devices), told);
   answers.open();
   await delivered();
-  assertDelivered(broker, devices);
 });
 
 test('after a shrink a device’s records go to its own partition if it still exists, otherwise to that of its key, in order', async (t) => {
-  const { broker, devices, spool, directory, send, away, connect, delivered } = await connected(t, 5);
-  const before = devices.map(({ session }) => session.partition);
+  const made = await connected(t, 5);
+  const { broker, devices, spool, directory, send, away, connect, delivered, spoolRecords } = made;
+  const placed = partitionsOf(devices);
   away();
-  send(10);
-  await until(() => spool.records === 120, 'all is on disk');
+  await spoolRecords(10);
   broker.forgetProducers();
   const old = new Set(devices.flatMap(({ sent }) => sent));
   await connect(2);
@@ -548,10 +524,9 @@ test('after a shrink a device’s records go to its own partition if it still ex
   );
   send(1);
   await delivered();
-  assertDelivered(broker, devices);
   for (const [index, { sent, session }] of devices.entries()) {
     // A partition that the topic still has keeps its connections.
-    const was = before[index] ?? -1;
+    const was = placed[index] ?? -1;
     const partition = was < 2 ? was : partitionOf(session.frame.key, 2);
     const there = new Set((broker.topic.get(partition) ?? []).map(({ value }) => idOf(value)));
     for (const id of sent) if (!old.has(id)) assert.ok(there.has(id), `${id} is not in ${partition}`);
@@ -559,21 +534,17 @@ test('after a shrink a device’s records go to its own partition if it still ex
   // Some connections were in a partition that still exists but is no longer their key’s.
   assert.ok(
     devices.some(({ session }, index) => {
-      const was = before[index] ?? 9;
+      const was = placed[index] ?? 9;
       return was < 2 && was !== partitionOf(session.frame.key, 2);
     }),
   );
-  assert.deepEqual(
-    logsIn(directory).filter((name) => name.includes('gone')),
-    [],
-  );
+  assert.ok(logsIn(directory).every((name) => !name.includes('gone')));
   assert.equal(spool.partitionCount, 2);
 });
 
 test('the records of a full spool, and those it does not take, are placed for fewer partitions', async (t) => {
-  const { broker, devices, delivery, spool, send, away, connect, delivered } = await connected(t, 4, {
-    maxBytes: 20_000,
-  });
+  const made = await connected(t, 4, { maxBytes: 20_000 });
+  const { broker, delivery, spool, send, away, connect, delivered } = made;
   away();
   for (let i = 0; i < 20; i++) send(20);
   await until(() => delivery.spoolTrouble !== null && spool.records > 0, 'the disk is full');
@@ -582,17 +553,11 @@ test('the records of a full spool, and those it does not take, are placed for fe
   await connect(2);
   send(1);
   await delivered();
-  assertDelivered(broker, devices);
 });
 
 test('if the disk takes nothing during a shrink, batches of gone partitions go to Kafka by their keys', async (t) => {
-  const { broker, devices, batcher, budget, refused, spool, send, connect, delivered } = await connected(
-    t,
-    4,
-    {
-      maxBytes: 10,
-    },
-  );
+  const made = await connected(t, 4, { maxBytes: 10 });
+  const { broker, devices, batcher, budget, refused, spool, send, connect, delivered } = made;
   await until(() => spool.partitionCount === 4, 'the first placing is complete');
   await turns(3);
   // These batches are still open.
@@ -605,21 +570,17 @@ test('if the disk takes nothing during a shrink, batches of gone partitions go t
   assert.deepEqual(refused, []);
   send(1);
   await delivered();
-  assertDelivered(broker, devices);
   assert.equal(budget.used, 0);
   for (const { session } of devices) assert.ok(session.partition < 2);
 });
 
 test('a partition that is gone reports no disk trouble any more', async (t) => {
-  const { broker, devices, delivery, spool, send, away, connect, delivered } = await connected(t, 4);
+  const { broker, delivery, spool, away, connect, delivered, spoolRecords } = await connected(t, 4);
   away();
-  send(5);
-  await until(() => spool.records === 60, 'all is on disk');
-  const { next } = SpoolLog.prototype;
+  await spoolRecords(5);
   let isFailing = true;
-  t.mock.method(SpoolLog.prototype, 'next', async function (this: SpoolLog) {
-    if (isFailing && this.name === 'readings-3') throw Object.assign(new Error('EIO'), { code: 'EIO' });
-    return next.call(this);
+  before(t, { prototype: SpoolLog.prototype, method: 'next' }, (log) => {
+    if (isFailing && log.name === 'readings-3') throw Object.assign(new Error('EIO'), { code: 'EIO' });
   });
   await connect(4);
   await until(() => delivery.spoolTrouble !== null, 'the trouble is named');
@@ -630,19 +591,14 @@ test('a partition that is gone reports no disk trouble any more', async (t) => {
   assert.equal(delivery.spoolTrouble, null);
   isFailing = false;
   await delivered();
-  assertDelivered(broker, devices);
 });
 
 test('if Kafka goes away during a shrink, new records do not exceed a full spool’s cap', async (t) => {
   const maxBytes = 2 ** 16;
-  const { broker, devices, delivery, batcher, spool, budget, send, away, connect, delivered } =
-    await connected(t, 3, { maxBytes });
+  const made = await connected(t, 3, { maxBytes });
+  const { delivery, batcher, spool, budget, send, away, connect, delivered, fillDisk } = made;
   away();
-  for (let i = 0; delivery.spoolTrouble === null; i++) {
-    assert.ok(i < 500, 'the spool is never full');
-    send(10);
-    await turns(3);
-  }
+  await fillDisk();
   send(10);
   const most = maxBytes + budget.used;
   // The answer names fewer partitions, and then no leader can be reached.
@@ -655,23 +611,18 @@ test('if Kafka goes away during a shrink, new records do not exceed a full spool
   await until(() => delivery.spoolTrouble !== null, 'new records wait for room');
   assert.ok(spool.bytes <= most, `${spool.bytes} of ${most} bytes`);
   await connect(2);
-  await delivered(20_000);
-  assertDelivered(broker, devices);
+  await delivered();
 });
 
 test('a topic that grows moves no record, and the number is remembered', async (t) => {
-  const { broker, devices, delivery, spool, send, connect, delivered } = await connected(t, 2);
-  const before = devices.map(({ session }) => session.partition);
+  const { devices, delivery, spool, send, connect, delivered } = await connected(t, 2);
+  const placed = partitionsOf(devices);
   const spooled = delivery.counters.batchesSpooled;
   await connect(5);
   assert.equal(delivery.spoolingPartitions, 0);
   send(5);
   await delivered();
-  assertDelivered(broker, devices);
-  assert.deepEqual(
-    devices.map(({ session }) => session.partition),
-    before,
-  );
+  assert.deepEqual(partitionsOf(devices), placed);
   assert.equal(delivery.counters.batchesSpooled, spooled);
   await until(() => spool.partitionCount === 5, 'the number is remembered');
 });
@@ -682,10 +633,9 @@ test('another number of partitions is refused while records are placed, and adop
     [2, 6],
   ] as const) {
     const made = await connected(t, 4);
-    const { broker, devices, delivery, spool, batcher, refused, send, away, connect, delivered } = made;
-    away();
-    send(10);
-    await until(() => spool.records === 120, 'all is on disk');
+    const { broker, delivery, spool, batcher, refused, send, connect, delivered } = made;
+    made.away();
+    await made.spoolRecords(10);
     broker.forgetProducers();
     await connect(next);
     await connect(then);
@@ -695,29 +645,26 @@ test('another number of partitions is refused while records are placed, and adop
     await until(() => delivery.spoolingPartitions === 0, 'every record has its partition');
     send(1);
     await delivered();
-    assertDelivered(broker, devices);
     await until(() => spool.partitionCount === then, 'it is remembered');
     await made.stop();
   }
 });
 
 test('the number that records are being placed for can be adopted again', async (t) => {
-  const { broker, devices, delivery, spool, refused, send, connect, delivered } = await gateway(t);
-  send(50);
-  await until(() => spool.records === 600, 'all is on disk');
+  const { delivery, refused, connect, delivered, spoolRecords } = await gateway(t);
+  await spoolRecords(50);
   await connect(3);
   await connect(3);
   assert.ok(delivery.adoptPartitions(3, { bytes: 1000, records: 10 }));
   assert.deepEqual(refused, []);
   await delivered();
-  assertDelivered(broker, devices);
 });
 
 test('a topic that grew again gets new batches in a partition that was gone', async (t) => {
-  const { broker, devices, delivery, spool, send, away, connect, delivered } = await connected(t, 4);
+  const made = await connected(t, 4);
+  const { broker, devices, delivery, spool, send, away, connect, delivered } = made;
   away();
-  send(5);
-  await until(() => spool.records === 60, 'all is on disk');
+  await made.spoolRecords(5);
   broker.forgetProducers();
   await connect(1);
   await until(() => delivery.spoolingPartitions === 0, 'every record has its partition');
@@ -729,40 +676,26 @@ test('a topic that grew again gets new batches in a partition that was gone', as
   await until(() => delivery.inFlightRecords === 0, 'all is on disk');
   assert.ok(spool.pending.some(({ partition }) => partition > 0));
   await connect(4);
-  await delivered();
-  assertDelivered(broker, [...devices, ...late]);
+  await delivered([...devices, ...late]);
 });
 
 // --- the end ---
 
 /** Makes the copying wait at its next step until the test releases it, or for ever. */
-function holdCopies(
-  t: TestContext,
-  prototype: object,
-  method: string,
-): { isHeld(): boolean; release(): void } {
-  const original = (prototype as Record<string, (...args: unknown[]) => Promise<unknown>>)[method];
+function holdCopies(t: TestContext, prototype: object, method: string) {
   let isHeld = false;
   const { opened, open } = new Gate();
-  t.mock.method(
-    prototype,
-    method as never,
-    async function (this: object, ...args: unknown[]) {
-      isHeld = true;
-      await opened;
-      return original?.apply(this, args);
-    } as never,
-  );
+  before(t, { prototype, method }, () => {
+    isHeld = true;
+    return opened;
+  });
   return { isHeld: () => isHeld, release: open };
 }
-
-type Gateway = Awaited<ReturnType<typeof gateway>>;
 
 const STATES: Record<string, (t: TestContext) => Promise<{ made: Gateway; release?: () => void }>> = {
   'before Kafka was seen': async (t) => {
     const made = await gateway(t);
-    made.send(20);
-    await until(() => made.spool.records === 240, 'all is on disk');
+    await made.spoolRecords(20);
     return { made };
   },
   'before Kafka was seen, with batches on their way to the disk': async (t) => {
@@ -772,8 +705,7 @@ const STATES: Record<string, (t: TestContext) => Promise<{ made: Gateway; releas
   },
   'while a chunk is copied': async (t) => {
     const made = await gateway(t);
-    made.send(20);
-    await until(() => made.spool.records === 240, 'all is on disk');
+    await made.spoolRecords(20);
     const { isHeld, release } = holdCopies(t, SpoolLog.prototype, 'appendCopies');
     await made.connect(3);
     await until(isHeld, 'a chunk is copied');
@@ -789,23 +721,14 @@ const STATES: Record<string, (t: TestContext) => Promise<{ made: Gateway; releas
   },
   'while the partitions of a topic that shrank still have batches in memory': async (t) => {
     const made = await connected(t, 4);
-    const { fate } = made.broker;
-    const answers = new Gate();
-    made.broker.fate = async () => {
-      await answers.opened;
-      return { kind: 'taken' };
-    };
-    made.send(1);
-    await until(() => made.broker.requests.length > 1, 'they are in flight');
-    made.broker.fate = fate;
+    const answers = await keepInFlight(made);
     await made.connect(2);
     return { made, release: answers.open };
   },
   'while a gone partition’s log is renamed': async (t) => {
     const made = await connected(t, 4);
     made.away();
-    made.send(2);
-    await until(() => made.spool.records === 24, 'all is on disk');
+    await made.spoolRecords(2);
     const { isHeld, release } = holdCopies(t, SpoolLog.prototype, 'rename');
     made.broker.forgetProducers();
     await made.connect(2);
@@ -829,7 +752,6 @@ for (const [when, begin] of Object.entries(STATES)) {
     await later.connect(2);
     later.send(1);
     await later.delivered();
-    assertDelivered(later.broker, later.devices);
   });
 
   test(`a crash ${when} loses and doubles no record that was called stored`, async (t) => {
@@ -847,7 +769,7 @@ for (const [when, begin] of Object.entries(STATES)) {
     made.broker.fate = () => ({ kind: 'taken' });
     const later = await gateway(t, { ...made, directory });
     await later.connect(2);
-    await later.delivered();
+    await later.drained();
     const arrived = later.broker.arrived.map(({ value }) => idOf(value));
     for (const [index, { sent }] of made.devices.entries()) {
       const own = new Set(sent);
@@ -870,8 +792,7 @@ for (const [when, begin] of Object.entries(STATES)) {
 test('the next start continues placing after a crash, also for another number of partitions', async (t) => {
   for (const partitions of [3, 2, 5]) {
     const made = await gateway(t);
-    made.send(100);
-    await until(() => made.spool.records === 1200, 'all is on disk');
+    await made.spoolRecords(100);
     const { isHeld, release } = holdCopies(t, Cursor.prototype, 'commit');
     await made.connect(3);
     await until(isHeld, 'the copies are there');
@@ -887,7 +808,6 @@ test('the next start continues placing after a crash, also for another number of
     await later.connect(partitions);
     later.send(1);
     await later.delivered();
-    assertDelivered(later.broker, later.devices);
     // A key's first records may have been placed for 3 partitions already, so its others follow if the topic has grown.
     assertPlaced(later.broker, later.devices, Math.min(partitions, 3));
     await until(() => later.batcher.partitions === partitions, 'the topic’s number is adopted afterwards');
@@ -897,16 +817,10 @@ test('the next start continues placing after a crash, also for another number of
 test('a disk full of unplaced records is drained and has room again', async (t) => {
   const disk = mount(t, ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs']);
   if (disk === undefined) return;
-  const directory = join(disk, 'spool');
-  const { broker, devices, delivery, send, connect, delivered } = await gateway(t, { directory });
-  for (let i = 0; delivery.spoolTrouble === null; i++) {
-    assert.ok(i < 500, 'the disk is never full');
-    send(10);
-    await turns(3);
-  }
+  const { delivery, connect, delivered, fillDisk } = await gateway(t, { directory: join(disk, 'spool') });
+  await fillDisk();
   assert.match(delivery.spoolTrouble ?? '', /disk is full/);
   await connect(3);
   await delivered();
-  assertDelivered(broker, devices);
   await until(() => delivery.spoolTrouble === null, 'the disk takes batches again');
 });

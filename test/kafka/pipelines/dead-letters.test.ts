@@ -1,119 +1,78 @@
 // Tests dead letters with a real spool and a fake broker: when a letter counts as kept, and which letters a later
 // process finds.
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Batcher } from '../../../src/kafka/batches/batcher.ts';
-import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
-import { createCodec } from '../../../src/kafka/batches/compression.ts';
 import { recordParts } from '../../../src/kafka/batches/record-body.ts';
 import { unpack } from '../../../src/kafka/batches/split-batch.ts';
-import { Delivery, type DeliveryEvents } from '../../../src/kafka/delivery/delivery.ts';
-import type { Producer } from '../../../src/kafka/delivery/sender.ts';
+import type { Delivery } from '../../../src/kafka/delivery/delivery.ts';
 import { type DeadLetter, DeadLetters, letterOf } from '../../../src/kafka/pipelines/dead-letters.ts';
-import { Spool } from '../../../src/spool/spool.ts';
 import { SpoolCap } from '../../../src/spool/spool-cap.ts';
+import { temporaryDirectory } from '../../spool/support.ts';
+import { Gate } from '../client/scripted-broker.ts';
+import { deliveryTo, IDENTITY, LIMITS, openTopic, type TopicOptions } from '../delivery/delivery-stage.ts';
 import { batchOf, FakeProducer, fakeSession, silent, turns, until } from '../delivery/fakes.ts';
 import { ModelBroker } from '../delivery/model-broker.ts';
 
-const IDENTITY = { producerId: 42n, producerEpoch: 3 };
+const DELIVERY = { requestTimeoutMs: 60_000, maxAttempts: 1 };
 const INVALID_RECORD = 87;
 const MESSAGE_TOO_LARGE = 10;
 
-function temporaryDirectory(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'sluice-dead-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
-
-interface Options {
-  readonly directory?: string;
+interface Options extends Pick<TopicOptions, 'directory' | 'partitions'> {
   readonly maxDiskBytes?: number;
   readonly bufferBytes?: number;
   readonly hasTopic?: boolean;
-  /** The spool remembers the topic's number of partitions. */
-  readonly isKnown?: boolean;
-  readonly partitions?: number;
   readonly linesPerSecond?: number;
 }
 
 /** The dead letters of a process. Kafka cannot be reached until connect(). */
 async function setUp(t: TestContext, options: Options = {}) {
-  const { directory = temporaryDirectory(t), maxDiskBytes = 2 ** 24 } = options;
-  const { hasTopic = true, isKnown = true, partitions = 3 } = options;
+  const {
+    maxDiskBytes = 2 ** 24,
+    bufferBytes = 2 ** 20,
+    hasTopic = true,
+    partitions = 3,
+    directory,
+  } = options;
+  const { linesPerSecond = 100 } = options;
   const producer = new FakeProducer();
-  const budget = new BufferBudget(options.bufferBytes ?? 2 ** 20, 0);
-  const delivery: Delivery = newDelivery(producer, budget, {
+  const made = deliveryTo(producer, DELIVERY, {
+    bufferBytes,
     partitionIdle: (partition) => batcher.partitionIdle(partition),
     // As pipeline.ts does it for dead letters.
     recordRefused: ({ timestampMs, body }, _reason, partition) =>
       delivery.beyondCap(partition, batcher.appendRaw(partition, timestampMs, body).settled()),
   });
+  const { budget } = made;
+  const delivery: Delivery = made.delivery;
   const batcher: Batcher = new Batcher(
-    {
-      maxRecords: 100,
-      maxBytes: 100_000,
-      lingerMs: 1,
-      maxMessageBytes: 1_000_000,
-    },
+    { maxRecords: 100, maxBytes: 100_000, lingerMs: 1, maxMessageBytes: 1_000_000 },
     { budget, sink: delivery },
   );
   const cap = new SpoolCap(maxDiskBytes, 'SPOOL_DEAD_BYTES');
-  const opened = await Spool.open({
-    directory,
-    cap,
-    segmentBytes: 2 ** 16,
-    sync: 'batch',
-    partitions,
-  });
-  const spool = await opened.spool.topic('letters');
-  if (isKnown) await spool.setPartitionCount(partitions);
+  const opened = await openTopic(t, { directory, cap, partitions, sync: 'batch' });
+  const { spool, closeSpool } = opened;
   const letters = new DeadLetters(
     { batcher, delivery, budget, link: undefined },
-    {
-      hasTopic,
-      cap,
-      ...(options.linesPerSecond !== undefined && { linesPerSecond: options.linesPerSecond }),
-    },
+    { hasTopic, cap, linesPerSecond },
     silent,
   );
   letters.useSpool(spool);
   letters.start();
-  let isOpen = true;
   const close = async () => {
-    if (!isOpen) return;
-    isOpen = false;
     batcher.stop();
     await delivery.close();
-    await opened.spool.close();
+    await closeSpool();
   };
   t.after(close);
   const connect = () => {
     // As the metadata refresher does it.
-    if (delivery.adoptPartitions(partitions, { bytes: 100_000, records: 100 }))
-      batcher.setPartitions(partitions);
+    if (delivery.adoptPartitions(partitions, LIMITS)) batcher.setPartitions(partitions);
     delivery.setLeaders(new Array<number>(partitions).fill(1), IDENTITY);
   };
-  return { directory, producer, budget, delivery, spool, report: opened.report, letters, connect, close };
-}
-
-function newDelivery(
-  producer: Producer,
-  budget: BufferBudget,
-  events: Omit<DeliveryEvents, 'leadersStale'>,
-): Delivery {
-  return new Delivery(
-    { topic: 'topic', acks: -1, requestTimeoutMs: 60_000, maxAttempts: 1 },
-    {
-      codec: createCodec('none'),
-      budget,
-      producer,
-      events: { leadersStale: () => {}, ...events },
-      log: silent,
-    },
-  );
+  return { ...opened, producer, budget, delivery, letters, connect, close };
 }
 
 function letter(value: string, reason = 'MESSAGE_TOO_LARGE'): DeadLetter {
@@ -129,11 +88,11 @@ function letter(value: string, reason = 'MESSAGE_TOO_LARGE'): DeadLetter {
 
 /** Tells whether a promise has resolved. */
 function watch(promise: Promise<void>): () => boolean {
-  let kept = false;
+  let isDone = false;
   void promise.then(() => {
-    kept = true;
+    isDone = true;
   });
-  return () => kept;
+  return () => isDone;
 }
 
 async function valuesIn(batch: Buffer | undefined): Promise<string[]> {
@@ -191,11 +150,8 @@ test('letters that are too large for one batch are sent separately', async (t) =
   (await producer.request(1)).answerAll(MESSAGE_TOO_LARGE);
   // Kafka refuses it from the disk as well, so it is split.
   (await producer.request(2)).answerAll(MESSAGE_TOO_LARGE);
-  for (const [number, value] of [
-    [3, 'a'],
-    [4, 'b'],
-  ] as const) {
-    const request = await producer.request(number);
+  for (const [index, value] of ['a', 'b'].entries()) {
+    const request = await producer.request(3 + index);
     assert.deepEqual(await valuesIn(request.bytes[0]), [value]);
     request.answerAll(0);
   }
@@ -311,42 +267,34 @@ test('a letter that is not durable when the gateway closes never counts as kept'
 async function refuse(
   t: TestContext,
   directory: string,
-  recordRefused: (letters: DeadLetters, kept: () => Promise<void>) => Promise<void>,
+  recordRefused: (keep: () => Promise<void>) => Promise<void>,
 ) {
   const dead = await setUp(t, { directory: join(directory, 'dead-letters') });
   const broker = new ModelBroker();
   broker.check = ({ value }) => (value.includes('"n":0') ? INVALID_RECORD : 0);
-  const budget = new BufferBudget(2 ** 20, 0);
-  const readings = newDelivery(broker, budget, {
-    partitionIdle: () => {},
+  const { delivery: readings, deliver } = deliveryTo(broker, DELIVERY, {
     recordRefused: (record, reason) =>
-      recordRefused(dead.letters, () =>
-        dead.letters.record({ ...letterOf(record, reason).letter, remoteAddress: '' }),
-      ),
+      recordRefused(() => dead.letters.record({ ...letterOf(record, reason).letter, remoteAddress: '' })),
   });
-  const opened = await Spool.open({
-    directory,
-    cap: new SpoolCap(2 ** 24),
-    segmentBytes: 2 ** 16,
-    sync: 'batch',
-    partitions: 1,
-  });
-  const spool = await opened.spool.topic('readings');
-  await spool.setPartitionCount(1);
+  const { spool, report, closeSpool } = await openTopic(t, { directory, partitions: 1, sync: 'batch' });
   readings.useSpool(spool);
-  let isOpen = true;
   const close = async () => {
-    if (!isOpen) return;
-    isOpen = false;
     await Promise.all([readings.close(), dead.close()]);
-    await opened.spool.close();
+    await closeSpool();
   };
   t.after(close);
   const connect = () => {
-    readings.adoptPartitions(1, { bytes: 100_000, records: 100 });
+    readings.adoptPartitions(1, LIMITS);
     readings.setLeaders([1], IDENTITY);
   };
-  return { dead, budget, readings, spool, report: opened.report, connect, close };
+  /** Puts two readings on the disk, and then reaches Kafka. */
+  const begin = async () => {
+    readings.unreachable();
+    deliver(batchOf(fakeSession(), 0, 2, 1));
+    await readings.flushed();
+    connect();
+  };
+  return { dead, readings, spool, report, connect, begin, close };
 }
 
 for (const [when, copies] of [
@@ -358,26 +306,21 @@ for (const [when, copies] of [
     const asKilled = `${directory}-killed`;
     t.after(() => rmSync(asKilled, { recursive: true, force: true }));
     let isCopied = false;
-    const first = await refuse(t, directory, async (_, keep) => {
+    const first = await refuse(t, directory, async (keep) => {
       if (copies > 0) await keep();
       // The disk as kill -9 would leave it at this moment.
       cpSync(directory, asKilled, { recursive: true });
       isCopied = true;
       if (copies === 0) await keep();
     });
-    first.readings.unreachable();
-    const batch = batchOf(fakeSession(), 0, 2, 1);
-    first.budget.take(batch.heldBytes);
-    first.readings.deliver(batch);
-    await first.readings.flushed();
-    first.connect();
+    await first.begin();
     await until(() => isCopied, 'the disk is copied');
     await until(() => first.readings.counters.deadLettered === 1, 'the record is dead-lettered');
     assert.equal(first.dead.letters.waiting, 1);
     await first.close();
 
     let isRefused = false;
-    const second = await refuse(t, asKilled, async (_, keep) => {
+    const second = await refuse(t, asKilled, async (keep) => {
       await keep();
       isRefused = true;
     });
@@ -393,25 +336,17 @@ for (const [when, copies] of [
 
 test('a refused record stays on disk and does not count as dead-lettered until its letter is durable', async (t) => {
   const directory = temporaryDirectory(t);
-  let release: () => void = () => undefined;
-  const isReleased = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const answer = new Gate();
   let isAsked = false;
-  const { readings, budget, connect, spool } = await refuse(t, directory, async () => {
+  const { readings, begin, spool } = await refuse(t, directory, async () => {
     isAsked = true;
-    await isReleased;
+    await answer.opened;
   });
-  readings.unreachable();
-  const batch = batchOf(fakeSession(), 0, 2, 1);
-  budget.take(batch.heldBytes);
-  readings.deliver(batch);
-  await readings.flushed();
-  connect();
+  await begin();
   await until(() => isAsked, 'the record is refused');
   await turns(100);
   assert.deepEqual([readings.counters.deadLettered, readings.spooledRecords, spool.records], [0, 2, 2]);
-  release();
+  answer.open();
   await until(() => readings.counters.deadLettered === 1, 'the record is dead-lettered');
   await until(() => spool.records === 0, 'it leaves the disk');
 });

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { partitionOf } from '../../../src/kafka/batches/partitioner.ts';
+import { temporaryDirectory } from '../../spool/support.ts';
 import { type OldSpool, oldSpools } from '../../spool/version-1.ts';
 import { waitFor } from '../../support/wait.ts';
-import { deliveryStage, temporaryDirectory } from '../delivery/delivery-stage.ts';
+import { deliveryStage } from '../delivery/delivery-stage.ts';
 import { ModelBroker } from '../delivery/model-broker.ts';
 
 /** How many partitions the topic really has. */
