@@ -1,5 +1,6 @@
-// npm run chaos -- --minutes 30 --seed N [--fault NAME ...]: random faults one after another on a real Kafka, with a
-// judge after each round. Prints the seed first and a table last. Exits with 1 if any round failed.
+// Runs random faults one after another on a real Kafka, and judges the records after each round (npm run chaos --
+// --minutes 30 --seed N [--fault NAME ...]). Prints the seed first and a table last. The exit code is 1 if a round
+// failed.
 import { parseArgs } from 'node:util';
 import type { Fault } from '../test/chaos/fault.ts';
 import { FAULTS } from '../test/chaos/faults.ts';
@@ -16,14 +17,11 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-process.exitCode = await main(Number(values.minutes), Number(values.seed), values.fault, values.help);
+process.exitCode = await main();
 
-async function main(
-  minutes: number,
-  seed: number,
-  only: readonly string[] | undefined,
-  help: boolean,
-): Promise<number> {
+async function main(): Promise<number> {
+  const { fault: only, help } = values;
+  const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
   const faults = FAULTS.filter(({ name }) => only?.includes(name) ?? true);
   const unknown = only?.filter((name) => !FAULTS.some((fault) => fault.name === name)) ?? [];
   if (help || unknown.length > 0 || !(minutes >= 0) || !Number.isInteger(seed)) {
@@ -46,7 +44,7 @@ async function main(
   try {
     const random = new Random(seed);
     const until = performance.now() + minutes * 60_000;
-    // Each fault is played once before chance decides alone.
+    // Each fault comes once before faults are chosen at random.
     const first = shuffled(faults, random);
     do {
       const chosen = roundOf(first.pop() ?? random.pick(faults), { faults, random });
@@ -62,7 +60,7 @@ async function main(
   return results.some(({ wrong }) => wrong.length > 0) ? 1 : 0;
 }
 
-/** One fault, and by chance further faults that can follow it on the same gateway. */
+/** The fault, and at random others that can follow it on the same gateway. */
 function roundOf(fault: Fault, { faults, random }: { faults: readonly Fault[]; random: Random }): Fault[] {
   const others = faults.filter(
     ({ alone, brokers, login }) => !alone && brokers === fault.brokers && login === fault.login,

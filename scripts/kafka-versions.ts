@@ -1,6 +1,5 @@
-// npm run kafka-versions [-- VERSION ...] runs the main job, an outage and the creation of topics on each Kafka that
-// we can start. CI runs the same tests on the newest Kafka only. Prints a table; exits with 1 if a test failed or
-// none ran.
+// Runs some end-to-end tests with each version of Kafka that can be started here (npm run kafka-versions [-- VERSION
+// ...]). CI runs them with the newest version only. Prints a table. The exit code is 1 if a test failed or none ran.
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +11,7 @@ const JOBS = [
   { name: 'outage', files: ['broker-faults'] },
   { name: 'topic creation', files: ['topics', 'controller'] },
 ] as const;
-/** For one run, including the start of its Kafka. */
+/** Time limit of a run, the start of its Kafka included. */
 const RUN_TIMEOUT_MS = 600_000;
 const KILL_AFTER_MS = 15_000;
 
@@ -81,7 +80,7 @@ async function runTests(version: KafkaVersion, files: readonly string[]): Promis
   return { ...counts, seconds, isGood: code === 0 && counts.passed > 0 };
 }
 
-/** SIGTERM lets the runner stop its Kafka. */
+/** Ends a run that takes too long. After SIGTERM the runner stops its Kafka. */
 async function endInTime(kill: (signal: NodeJS.Signals) => boolean, signal: AbortSignal): Promise<void> {
   try {
     await sleep(RUN_TIMEOUT_MS, undefined, { signal, ref: false });

@@ -1,4 +1,4 @@
-// npm run kafka runs a local Kafka to try Sluice with, and npm run kafka -- consume prints a topic.
+// Runs a local Kafka to try Sluice with (npm run kafka), and prints the records of a topic (npm run kafka -- consume).
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { isFree } from './kafka/ports.ts';
 import { exitOf } from './kafka/process.ts';
 import { KafkaUnavailableError } from './kafka/runtime.ts';
 
-// Each version has its own directory: an older Kafka cannot read the data of a newer one.
+// Each version of Kafka has its own directory, because an older version cannot read the data of a newer one.
 const version = process.env.SLUICE_KAFKA_VERSION;
 const DATA_DIR = fileURLToPath(
   new URL(version ? `../../data/kafka-${version}` : '../../data/kafka', import.meta.url),
@@ -31,8 +31,8 @@ program
   .description('run Kafka until Ctrl-C')
   .option('--port <number>', 'port of the first broker', port, 9092)
   .addOption(new Option('--brokers <count>', 'number of brokers').choices(['1', '3']).default('1'))
-  .option('--data <dir>', 'where the records are kept between runs', DATA_DIR)
-  .option('--fresh', 'forget the records of earlier runs', false)
+  .option('--data <dir>', 'the directory that keeps the records between runs', DATA_DIR)
+  .option('--fresh', 'delete the records of earlier runs', false)
   .action(serve);
 
 program
@@ -45,7 +45,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  // Other errors are bugs or a broker that did not start. Then the whole error helps.
+  // Any other error is a bug or a broker that does not start: its stack helps.
   if (!(error instanceof KafkaUnavailableError)) throw error;
   console.error(error.message);
   process.exitCode = 1;
@@ -56,13 +56,13 @@ async function serve(options: ServeOptions): Promise<void> {
   const ports = Array.from({ length: brokers }, (_, index) => options.port + index);
   for (const taken of ports) {
     if (await isFree(taken)) continue;
-    console.error(`Port ${taken} is taken: perhaps a Kafka runs there already. Choose another with --port.`);
+    console.error(`Port ${taken} is in use, perhaps by another Kafka. Choose another port with --port.`);
     process.exitCode = 1;
     return;
   }
   const stopRequest = firstSignal();
   console.log(`Starting Apache Kafka with ${brokers === 1 ? 'one broker' : 'three brokers'} ...`);
-  // One directory for each size of cluster, because the data do not fit the other size.
+  // One directory for each size of cluster, because the data of one size does not fit the other.
   const dataDir = join(options.data, brokers === 1 ? 'one-broker' : 'three-brokers');
   const cluster = await startKafka({ brokers, ports, dataDir, fresh: options.fresh });
   console.log(greeting(cluster.bootstrap, options.port, dataDir));
@@ -70,7 +70,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const firstGone = Promise.race(cluster.brokers.map((broker) => broker.exited().then(() => broker)));
   const gone = await Promise.race([stopRequest, firstGone]);
   if (gone) {
-    console.error(`Broker ${gone.id} ended on its own. Its last log lines:\n${await gone.logTail()}`);
+    console.error(`Broker ${gone.id} has ended by itself. Its last log lines:\n${await gone.logTail()}`);
     process.exitCode = 1;
   } else {
     console.log('\nStopping Kafka ...');
@@ -79,12 +79,12 @@ async function serve(options: ServeOptions): Promise<void> {
 }
 
 function greeting(bootstrap: string, port: number, dataDir: string): string {
-  const where = port === 9092 ? '' : ` --bootstrap 127.0.0.1:${port}`;
+  const bootstrapOption = port === 9092 ? '' : ` --bootstrap 127.0.0.1:${port}`;
   return `
 Kafka is ready at ${bootstrap}
-  Read what Sluice wrote:  npm run kafka -- consume${where}
-  Another topic:           npm run kafka -- consume${where} TOPIC
-  The records are kept in  ${dataDir} (--fresh forgets them)
+  Read what Sluice wrote:  npm run kafka -- consume${bootstrapOption}
+  Another topic:           npm run kafka -- consume${bootstrapOption} TOPIC
+  The records are kept in  ${dataDir} (--fresh deletes them)
   Stop it with Ctrl-C
 `;
 }
@@ -104,7 +104,7 @@ async function consume(topic: string, options: { readonly bootstrap: string }): 
   const { command, args, ended } = await toolCommand(bootstrap, CONSOLE_CONSUMER, [
     ...['--bootstrap-server', bootstrap, '--topic', topic, '--from-beginning'],
     ...['--property', 'print.key=true', '--property', 'key.separator= '],
-    // Notice a topic that is created later within a second.
+    // Notices within a second that the topic was created.
     ...['--consumer-property', 'metadata.max.age.ms=1000'],
   ]);
   const stopRequest = firstSignal();
@@ -117,7 +117,7 @@ async function consume(topic: string, options: { readonly bootstrap: string }): 
   process.exitCode = stopped ? 0 : (code ?? 1);
 }
 
-/** Later signals are ignored, because the stop is already under way. */
+/** Resolves with the first signal. Later signals are ignored, because a stop is under way. */
 function firstSignal(): Promise<undefined> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

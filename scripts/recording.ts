@@ -1,6 +1,6 @@
-// Records docs/demo.svg: plays the commands of the README against a real gateway and a real Kafka, and draws what
-// they said. `npm run recording` runs it. It never makes anything up: it only writes the default ports in place of
-// its free ones, sends the device's lines without nc, leaves out other log lines, and changes the pauses.
+// Records docs/demo.svg (npm run recording): runs the commands of the README with a real gateway and a real Kafka, and
+// draws their output. It invents no output: it only shows the default ports for its free ports, sends the device's
+// lines without nc, leaves out other log lines, and changes the pauses.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';

@@ -1,5 +1,5 @@
-// Runs every npm script: brings node_modules and dist up to date, then does the one job it was asked for.
-// It is plain JavaScript without dependencies, because it runs before they are installed.
+// Runs every npm script: brings node_modules and dist up to date, then does the job of the script. It is plain
+// JavaScript without dependencies, because it runs before they are installed.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ const jobs = {
   check,
   format: () => run(process.execPath, [biome(), 'check', '--write', '.'], 'biome check --write'),
   test: (args) => {
-    // With a filter it is work in progress, which need not be formatted yet.
+    // With a filter it is work in progress, which may be unformatted.
     if (args.every((arg) => arg.startsWith('-'))) check();
     return tests(...args);
   },

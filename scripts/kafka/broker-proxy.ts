@@ -1,5 +1,5 @@
-// A TCP proxy before each broker, for the faults of a network. Clients are led to it by the metadata answers it
-// rewrites, and not by advertised.listeners: brokers among themselves and the judge keep their own undisturbed way.
+// Runs a TCP proxy before each broker, for the faults of a network. It rewrites metadata answers, so that clients
+// connect to the proxies. Brokers and the judge use the brokers' own addresses, and no fault reaches them.
 import { connect, createServer, type Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -19,14 +19,13 @@ import { freePort } from './ports.ts';
 
 export interface ProxyCounters {
   connections: number;
-  produceRequests: number;
-  /** Answers the broker gave to a produce request and no client got. */
+  /** Answers to produce requests that no client got. */
   swallowed: number;
-  /** Milliseconds of throttling that answers to produce requests asked for. */
+  /** Milliseconds of throttling in the answers to produce requests. */
   throttledMs: number;
   /** Requests that were larger than maxRequestBytes. */
   tooLarge: number;
-  /** Logins, including renewals. */
+  /** Logins, renewals included. */
   logins: number;
 }
 
@@ -34,25 +33,18 @@ const PROBE_MS = 50;
 
 export class BrokerProxy {
   readonly port: number;
-  readonly counters: ProxyCounters = {
-    connections: 0,
-    produceRequests: 0,
-    swallowed: 0,
-    throttledMs: 0,
-    tooLarge: 0,
-    logins: 0,
-  };
+  readonly counters: ProxyCounters = { connections: 0, swallowed: 0, throttledMs: 0, tooLarge: 0, logins: 0 };
   /** Added to each direction. */
   delayMs = 0;
   /** Bytes a second in each direction of a connection, 0 = no limit. */
   rate = 0;
-  /** So many answers to produce requests are swallowed from now on, each with a reset of its connection. */
+  /** Number of coming answers to produce requests to swallow. Each resets its connection. */
   swallowAnswers = 0;
-  /** So many answers to produce requests say from now on that the broker is not the leader, although it did them. */
+  /** Number of coming answers to produce requests that become NOT_LEADER_OR_FOLLOWER, although the batch is stored. */
   disownAnswers = 0;
-  /** Added to each answer to a produce request. As with a real broker, later answers wait behind it. */
+  /** Added to each answer to a produce request. Later answers wait behind it, as with a real broker. */
   produceDelayMs = 0;
-  /** The connection of a larger request is closed without an answer, 0 = no limit. */
+  /** A larger request closes its connection without an answer. 0 = no limit. */
   maxRequestBytes = 0;
   readonly #target: { host: string; port: number };
   readonly #redirect: (port: number) => number;
@@ -86,7 +78,7 @@ export class BrokerProxy {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** While set, nothing that is sent arrives; it does when it is lifted, as after lost packets. */
+  /** While true, nothing arrives. Afterwards everything does, as after lost packets. */
   set blackhole(on: boolean) {
     this.#blackhole = on;
     for (const link of this.#links) link.hold(on);
@@ -96,7 +88,7 @@ export class BrokerProxy {
     return this.#blackhole;
   }
 
-  /** Nobody listens, and every connection is reset. */
+  /** Stops listening, and resets every connection. */
   refuse(): void {
     this.#refusing = true;
     this.#unlisten();
@@ -108,17 +100,16 @@ export class BrokerProxy {
     await this.#listen();
   }
 
-  /** Resets every connection now. */
   reset(): void {
     for (const link of [...this.#links]) link.reset();
   }
 
-  /** Sends FIN to every client and keeps the connections otherwise. */
+  /** Sends FIN to every client, and keeps the connections. */
   halfClose(): void {
     for (const link of this.#links) link.client.end();
   }
 
-  /** No fault any more; connections that live go on. */
+  /** Ends every fault. Open connections go on. */
   async heal(): Promise<void> {
     this.delayMs = 0;
     this.rate = 0;
@@ -159,12 +150,12 @@ export class BrokerProxy {
     this.#links.add(link);
     link.closed = () => this.#links.delete(link);
     broker.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED') void this.#absent();
+      if (error.code === 'ECONNREFUSED') void this.#refuseUntilItListens();
     });
   }
 
-  // A broker that is not there is not there through its proxy either: connections are refused, not cut.
-  async #absent(): Promise<void> {
+  // While the broker is down, its proxy must refuse connections, too, rather than accept and drop them.
+  async #refuseUntilItListens(): Promise<void> {
     if (this.#server === undefined) return;
     this.#unlisten();
     while (!this.#closed && !(await this.#answers())) await sleep(PROBE_MS);
@@ -183,7 +174,7 @@ export class BrokerProxy {
   }
 }
 
-/** One client's connection and its other half. */
+/** A client's connection and the connection to the broker behind it. */
 class Link {
   readonly client: Socket;
   closed: () => void = () => undefined;
@@ -215,7 +206,7 @@ class Link {
       socket.on('close', () => this.#end());
     }
     client.on('end', () => broker.end());
-    // A broker that leaves takes its connection with it; only halfClose() ends one side alone.
+    // When a broker ends, the client's connection ends with it. Only halfClose() ends one side alone.
     broker.on('end', () => client.destroy());
   }
 
@@ -238,29 +229,32 @@ class Link {
     }
     const head = requestHead(frame);
     this.#asked.set(head.correlationId, head);
-    if (head.apiKey === PRODUCE) counters.produceRequests++;
     if (head.apiKey === SASL_AUTHENTICATE) counters.logins++;
     this.#lanes[0].send(frame);
   }
 
   #onAnswer(frame: Buffer): void {
+    const proxy = this.#proxy;
     const id = answeredId(frame);
     const head = this.#asked.get(id);
     this.#asked.delete(id);
-    if (head?.apiKey === PRODUCE && this.#proxy.swallowAnswers > 0) {
-      this.#proxy.swallowAnswers--;
-      this.#proxy.counters.swallowed++;
+    if (head?.apiKey === METADATA) redirect(frame, head, this.#redirect);
+    if (head?.apiKey !== PRODUCE) {
+      this.#lanes[1].send(frame);
+      return;
+    }
+    if (proxy.swallowAnswers > 0) {
+      proxy.swallowAnswers--;
+      proxy.counters.swallowed++;
       this.reset();
       return;
     }
-    if (head?.apiKey === METADATA) redirect(frame, head, this.#redirect);
-    const isProduce = head?.apiKey === PRODUCE;
-    if (isProduce && this.#proxy.disownAnswers > 0) {
-      this.#proxy.disownAnswers--;
+    if (proxy.disownAnswers > 0) {
+      proxy.disownAnswers--;
       disown(frame, head);
     }
-    if (isProduce) this.#proxy.counters.throttledMs += throttledMs(frame, head);
-    this.#lanes[1].send(frame, isProduce ? this.#proxy.produceDelayMs : 0);
+    proxy.counters.throttledMs += throttledMs(frame, head);
+    this.#lanes[1].send(frame, proxy.produceDelayMs);
   }
 
   #end(): void {

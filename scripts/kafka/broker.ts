@@ -1,78 +1,54 @@
-// One broker of a local cluster: starts, stops and freezes it, and waits until it serves.
+// One broker of a local cluster, as a Java process (java-node.ts) or a container (docker-node.ts): starts it, stops it,
+// freezes it, and waits until it serves. It never chooses the broker's settings.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { liveBrokers } from './client.ts';
-import type { BrokerNode } from './node.ts';
 
 const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_MS = 100;
-// On SIGTERM a broker hands over its leaderships first. Without a quorum it would try for minutes.
+/** A broker hands over its leaderships when it stops. Without a quorum it would try that for minutes. */
 const SIGTERM_TIMEOUT_MS = 20_000;
 
-/** A broker did not come up. The message holds the last lines of its log. */
+/** A broker did not start. The message has the last lines of its log. */
 export class BrokerStartError extends Error {
   readonly code = 'BROKER_START_FAILED';
   override readonly name = 'BrokerStartError';
 }
 
-export class KafkaBroker {
-  readonly #node: BrokerNode;
+export abstract class KafkaBroker {
+  abstract readonly id: number;
+  /** host:port for clients on this machine; the same after a restart. */
+  abstract readonly address: string;
+  /** Holds one directory for each partition. With Docker it is a path inside the container. */
+  abstract readonly dataDir: string;
+  /** True if the broker must be stopped with SIGTERM even if nobody needs its data. */
+  abstract readonly endsInOrder: boolean;
   #frozen = false;
 
-  constructor(node: BrokerNode) {
-    this.#node = node;
-  }
+  /** Starts the process without waiting for it: one of three brokers is not ready before a second one runs. */
+  abstract launch(): Promise<void>;
+  abstract isRunning(): Promise<boolean>;
+  /** Resolves when the process has ended, for whatever reason; at once if none runs. */
+  abstract exited(): Promise<void>;
+  abstract logTail(): Promise<string>;
+  /** Removes everything of a stopped broker except its data. */
+  abstract remove(): Promise<void>;
+  protected abstract signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
+  /** Removes the data of a stopped broker. The next launch makes a cluster with another id. */
+  protected abstract wipe(): Promise<void>;
 
-  get id(): number {
-    return this.#node.id;
-  }
-
-  /** host:port for clients on this machine; the same after a restart. */
-  get address(): string {
-    return this.#node.address;
-  }
-
-  /** Holds one directory per partition. With Docker it is a path inside the container. */
-  get dataDir(): string {
-    return this.#node.dataDir;
-  }
-
-  /** See BrokerNode. */
-  get endsInOrder(): boolean {
-    return this.#node.endsInOrder;
-  }
-
-  isRunning(): Promise<boolean> {
-    return this.#node.isRunning();
-  }
-
-  /** Resolves when the broker's process is gone, for whatever reason. */
-  exited(): Promise<void> {
-    return this.#node.exited();
-  }
-
-  logTail(): Promise<string> {
-    return this.#node.logTail();
-  }
-
-  /** Resolves once the broker answers and counts as alive. Throws BrokerStartError. */
+  /** Resolves when the broker answers and counts as alive. Throws BrokerStartError. */
   async start(): Promise<void> {
     await this.launch();
     await this.ready([this.id]);
   }
 
-  /** The process alone. Of three brokers none is ready before two run. */
-  async launch(): Promise<void> {
-    this.#frozen = false;
-    await this.#node.launch();
-  }
-
-  /** Waits until this broker answers and knows all of `ids` to be alive. */
+  /** Waits until this broker answers and knows that the brokers `ids` are alive. */
   async ready(ids: readonly number[]): Promise<void> {
     const deadline = performance.now() + READY_TIMEOUT_MS;
     for (;;) {
       const alive = await liveBrokers(this.address).catch((): number[] => []);
-      const running = await this.#node.isRunning();
-      // Check after the answer: another process on that port may have answered.
+      // Checked after the answer, which may have come from another process on that port.
+      const running = await this.isRunning();
       if (running && ids.every((id) => alive.includes(id))) return;
       if (!running) throw await this.#startError('ended at its start');
       if (performance.now() > deadline)
@@ -81,40 +57,36 @@ export class KafkaBroker {
     }
   }
 
-  /** Resolves when the process is gone. SIGTERM turns into SIGKILL for a broker that does not leave in time. */
+  /** Resolves when the process has ended. A broker that does not end in time after SIGTERM gets SIGKILL. */
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
-    if (!(await this.#node.isRunning())) return;
+    if (!(await this.isRunning())) return;
     if (this.#frozen && signal === 'SIGTERM') await this.resume();
-    await this.#node.signal(signal);
-    const timer = setTimeout(() => this.#node.signal('SIGKILL').catch(() => {}), SIGTERM_TIMEOUT_MS);
-    await this.#node.exited();
+    await this.signal(signal);
+    const timer = setTimeout(() => this.signal('SIGKILL').catch(() => {}), SIGTERM_TIMEOUT_MS);
+    await this.exited();
     clearTimeout(timer);
+    this.#frozen = false;
   }
 
-  /** Starts again at the same address, without any data and as another cluster. For a cluster of one. */
+  /** Starts again at the same address, without data and as another cluster. Only for a cluster of one broker. */
   async startAsAnotherCluster(): Promise<void> {
-    await this.#node.wipe();
+    await this.wipe();
     await this.start();
   }
 
-  /** Freezes the process (SIGSTOP): its connections stay open and nothing answers. */
+  /** Freezes the process (SIGSTOP): its connections stay open, and it answers nothing. */
   async pause(): Promise<void> {
-    await this.#node.signal('SIGSTOP');
+    await this.signal('SIGSTOP');
     this.#frozen = true;
   }
 
   async resume(): Promise<void> {
-    await this.#node.signal('SIGCONT');
+    await this.signal('SIGCONT');
     this.#frozen = false;
   }
 
-  /** Removes everything of a stopped broker except its data. */
-  async remove(): Promise<void> {
-    await this.#node.remove();
-  }
-
   async #startError(what: string): Promise<BrokerStartError> {
-    const log = await this.#node.logTail();
+    const log = await this.logTail();
     return new BrokerStartError(
       `Kafka broker ${this.id} (${this.address}) ${what}. Its last log lines:\n${log}`,
     );

@@ -1,11 +1,11 @@
-// kafkajs for scripts and tests: admin requests and reading. It never judges compressed records that Sluice wrote; the
-// Java tools do.
+// Makes the kafkajs clients of scripts and tests, for admin requests and for reading. It never judges compressed
+// records: the Java tools do.
 import kafkajs from 'kafkajs';
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } =
   kafkajs;
 
-/** A client that logs nothing and tries once. Its caller decides whether to try again. */
+/** A client that logs nothing. Without `retries` it tries each request once. */
 export function kafkaClient(bootstrap: string, retries = 0): kafkajs.Kafka {
   return new Kafka({
     clientId: 'sluice-local',
@@ -31,7 +31,7 @@ export async function withAdmin<T>(
   }
 }
 
-/** The ids of the brokers that the first answering broker knows to be alive. Throws when none answers. */
+/** The ids of the live brokers, from the first broker that answers. Throws if none answers. */
 export async function liveBrokers(bootstrap: string): Promise<number[]> {
   const cluster = await withAdmin(bootstrap, (admin) => admin.describeCluster(), 0);
   return cluster.brokers.map((broker) => broker.nodeId);
@@ -39,7 +39,7 @@ export async function liveBrokers(bootstrap: string): Promise<number[]> {
 
 export interface TopicOptions {
   readonly partitions?: number;
-  /** -1 is the broker's own default. */
+  /** -1 = the broker's default. */
   readonly replicationFactor?: number;
   readonly config?: Readonly<Record<string, string>>;
 }
@@ -67,12 +67,11 @@ export interface TopicRight {
   readonly operation: 'WRITE' | 'CREATE';
 }
 
-/** Grants the right, if the brokers have an authorizer. The first requests afterwards may still be refused. */
+/** Grants the right, if the brokers have an authorizer. The first requests after it may still be refused. */
 export async function grant(bootstrap: string, right: TopicRight): Promise<void> {
   await withAdmin(bootstrap, (admin) => admin.createAcls({ acl: [aclOf(right)] }));
 }
 
-/** Takes back a right that grant() gave. */
 export async function revoke(bootstrap: string, right: TopicRight): Promise<void> {
   await withAdmin(bootstrap, (admin) => admin.deleteAcls({ filters: [aclOf(right)] }));
 }

@@ -1,13 +1,11 @@
-// Starts a real Kafka on this machine: one broker, or three with replication. It never reads KAFKA_BROKERS: whoever has
-// a Kafka does not start one.
+// Starts a real Kafka on this machine: one broker, or three with replication. It never reads KAFKA_BROKERS.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { KafkaBroker } from './broker.ts';
+import type { KafkaBroker } from './broker.ts';
 import type { SaslListener } from './config.ts';
 import { createNetwork, DockerNode, removeVolume, volumeName } from './docker-node.ts';
 import { JavaNode, newClusterId } from './java-node.ts';
-import type { BrokerNode } from './node.ts';
 import { freePort } from './ports.ts';
 import { onParentDeath } from './process.ts';
 import { findRuntime, type JavaRuntime, type Say } from './runtime.ts';
@@ -16,22 +14,22 @@ import { ZooKeeper } from './zookeeper.ts';
 
 export interface KafkaOptions {
   readonly brokers?: 1 | 3;
-  /** Kept between runs, and for one number of brokers only. Default: a temporary directory that stop() removes. */
+  /** Kept between runs. It fits one number of brokers. Default: a temporary directory that stop() removes. */
   readonly dataDir?: string;
-  /** Deletes the content of `dataDir` first. */
+  /** Empty `dataDir` first. */
   readonly fresh?: boolean;
-  /** One for each broker. Default: free ones. */
+  /** One for each broker. Default: free ports. */
   readonly ports?: readonly number[];
-  /** A second listener, for clients that log in, one for each broker. Default: none. */
+  /** For each broker a second listener, for clients that log in. Default: none. */
   readonly sasl?: readonly SaslListener[];
   /**
-   * Over the defaults of config.ts. After SIGKILL the others take a broker for alive, and keep it out, for
-   * broker.session.timeout.ms: 9 s unless set.
+   * Override the properties of config.ts. For broker.session.timeout.ms (default 9 s) after a SIGKILL, a cluster
+   * believes the broker to be alive and does not let it come back.
    */
   readonly properties?: Readonly<Record<string, string>>;
-  /** Starts sooner and stays slower: for tests, never for measurements. Java only. */
+  /** A faster start and a slower broker: for tests, never for measurements. Java only. */
   readonly quickJit?: boolean;
-  /** Takes lines about slow steps. Default: stderr. */
+  /** Gets lines about slow steps. Default: stderr. */
   readonly say?: Say;
 }
 
@@ -41,26 +39,24 @@ export interface KafkaCluster {
   /** host:port, comma-separated. */
   readonly bootstrap: string;
   readonly brokers: readonly KafkaBroker[];
-  /** Ends all processes and removes temporary data. Data that are kept get an orderly shutdown. */
+  /** Ends all processes and removes temporary data. Brokers whose data is kept shut down in order. */
   stop(): Promise<void>;
 }
 
-type Nodes = { readonly nodes: readonly BrokerNode[]; readonly cleanUp: () => Promise<void> };
+type Nodes = { readonly brokers: readonly KafkaBroker[]; readonly cleanUp: () => Promise<void> };
 type Plan = KafkaOptions & { readonly ports: readonly number[] };
 
-/** Resolves when every broker serves and knows all others. Throws KafkaUnavailableError, BrokerStartError. */
+/** Resolves when every broker answers and knows all others. Throws KafkaUnavailableError, BrokerStartError. */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
   const runtime = await findRuntime(options.say);
   const ports = options.ports ?? (await freePorts(options.brokers ?? 1));
   if (ports.length !== (options.brokers ?? ports.length)) throw new RangeError('one port for each broker');
   const plan = { ...options, ports };
-  const { nodes, cleanUp } = await (runtime.kind === 'docker'
+  const { brokers, cleanUp } = await (runtime.kind === 'docker'
     ? dockerNodes(plan, runtime.version)
     : javaNodes(runtime, plan));
-  const brokers = nodes.map((node) => new KafkaBroker(node));
-
   const stop = async (): Promise<void> => {
-    // Nobody will miss the data: then the fast way.
+    // SIGKILL is faster, if nobody needs the data.
     const isKept = options.dataDir !== undefined;
     const signal = (broker: KafkaBroker) => (isKept || broker.endsInOrder ? 'SIGTERM' : 'SIGKILL');
     await Promise.all(brokers.map((broker) => broker.stop(signal(broker))));
@@ -86,33 +82,32 @@ async function javaNodes(runtime: JavaRuntime, plan: Plan): Promise<Nodes> {
   const clusterId = await keptClusterId(directory);
   const controllerPorts = await freePorts(plan.ports.length);
   const zooKeeper = runtime.version.needsZooKeeper ? await ZooKeeper.start(runtime, directory) : undefined;
-  const nodes = plan.ports.map((port, index) => {
+  const brokers = plan.ports.map((port, index) => {
     const id = index + 1;
-    const home = join(directory, `broker-${id}`);
     return new JavaNode(runtime, {
       id,
       port,
       controllerPorts,
       zooKeeper: zooKeeper?.address,
       clusterId,
-      directory: home,
+      directory: join(directory, `broker-${id}`),
       sasl: plan.sasl?.[index],
       properties,
       quickJit,
     });
   });
-  if (plan.dataDir) return { nodes, cleanUp: async () => zooKeeper?.stop() };
+  if (plan.dataDir) return { brokers, cleanUp: async () => zooKeeper?.stop() };
 
   const remove = { recursive: true, force: true, maxRetries: 3 };
-  // A second later than the brokers, which die at the same signal.
+  // A second later than the brokers, which end at the same time.
   const callOff = onParentDeath(['sh', '-c', 'sleep 1; rm -rf "$1"', 'sh', directory]);
   const cleanUp = async (): Promise<void> => {
     await zooKeeper?.stop();
     await rm(directory, remove);
-    // Last, because this process may be killed during the removal.
+    // Only now: this process may be killed while it removes the directory.
     callOff();
   };
-  return { nodes, cleanUp };
+  return { brokers, cleanUp };
 }
 
 async function dockerNodes(plan: Plan, version: KafkaVersion): Promise<Nodes> {
@@ -123,17 +118,17 @@ async function dockerNodes(plan: Plan, version: KafkaVersion): Promise<Nodes> {
   if (plan.fresh) await Promise.all(kept.map(removeVolume));
   const network = `sluice-kafka-${ports[0]}`;
   const cleanUp = await createNetwork(network);
-  // The volumes must find the id they were formatted with.
+  // The brokers refuse a volume that was formatted with another id.
   const clusterId = dataDir ? await keptClusterId(dataDir) : newClusterId();
-  const nodes = ports.map((_, index) => {
+  const brokers = ports.map((_, index) => {
     const volume = volumes[index];
     const node = { id: index + 1, ports, network, clusterId, version, sasl: plan.sasl?.[index], properties };
     return new DockerNode(volume ? { ...node, volume } : node);
   });
-  return { nodes, cleanUp };
+  return { brokers, cleanUp };
 }
 
-/** The cluster id beside the data, made at the first start: brokers refuse data of another cluster. */
+/** The cluster id that is kept with the data, because brokers refuse the data of another cluster. */
 async function keptClusterId(directory: string): Promise<string> {
   await mkdir(directory, { recursive: true });
   const file = join(directory, 'cluster-id');
@@ -144,7 +139,7 @@ async function keptClusterId(directory: string): Promise<string> {
   return id;
 }
 
-// Waits for all even if one fails. Otherwise a launch under way would escape the stop that follows.
+// Waits for all steps even if one fails: stop(), which follows, would miss a broker that is still launching.
 async function all(steps: readonly Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(steps)).find((step) => step.status === 'rejected');
   if (failed) throw failed.reason;

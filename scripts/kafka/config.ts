@@ -1,11 +1,11 @@
-// The properties of a local broker, shared by Docker and Java: its own quorum's (KRaft), or ZooKeeper's.
+// Makes the properties of a local broker, for Docker and Java, with its own quorum (KRaft) or with ZooKeeper.
 
-/** A listener for clients that log in, with SCRAM or PLAIN, beside the plain one that brokers and tools keep. */
+/** A listener for clients that log in with SCRAM or PLAIN. Brokers and tools use the listener without a login. */
 export interface SaslListener {
   readonly port: number;
-  /** host:port that clients are told to connect to, such as a proxy's. */
+  /** host:port for clients, for example of a proxy. */
   readonly advertised: string;
-  /** PLAIN's users with their passwords. SCRAM's are made while the broker runs: alterConfig, type users. */
+  /** Passwords of the users of PLAIN. Users of SCRAM are made while the broker runs (alterConfig, type users). */
   readonly plainUsers: Readonly<Record<string, string>>;
 }
 
@@ -14,13 +14,13 @@ export interface BrokerPlan {
   readonly brokers: number;
   readonly listeners: string;
   readonly advertised: string;
-  /** Listener name to security protocol. */
+  /** Security protocol by listener name. */
   readonly protocols: string;
   readonly interBroker: string;
-  /** Who keeps the cluster's state: brokers that are controllers as well, or a ZooKeeper at host:port. */
+  /** The keeper of the cluster's state: the brokers as controllers, or a ZooKeeper at host:port. */
   readonly quorum: { readonly voters: string } | { readonly zooKeeper: string };
   readonly dataDir: string;
-  /** Where brokers bind: empty is everywhere. */
+  /** The address to bind; empty = all addresses. */
   readonly host: string;
   readonly sasl: SaslListener | undefined;
   readonly overrides: Readonly<Record<string, string>>;
@@ -37,21 +37,21 @@ export function brokerProperties(plan: BrokerPlan): Record<string, string> {
     'num.partitions': '10',
     'default.replication.factor': replicas,
     'min.insync.replicas': majority,
-    // Otherwise a metadata request would create a missing topic.
+    // A metadata request must not create a missing topic.
     'auto.create.topics.enable': 'false',
     'offsets.topic.replication.factor': replicas,
     'transaction.state.log.replication.factor': replicas,
     'transaction.state.log.min.isr': majority,
-    // 50 partitions of each by default: most of the work of a first consumer or transaction.
+    // The default of 50 partitions each is most of the work of a first consumer or transaction.
     'offsets.topic.num.partitions': '1',
     'transaction.state.log.num.partitions': '1',
-    // The only member of a group does not wait for further members.
+    // Groups have one member, which need not wait for others.
     'group.initial.rebalance.delay.ms': '0',
     ...plan.overrides,
   };
 }
 
-/** After a SIGKILL the broker's session in ZooKeeper lives this long, and the broker cannot come back before. */
+/** How long a killed broker's session in ZooKeeper lasts. The broker cannot come back before its end. */
 export const ZOOKEEPER_SESSION_MS = 4_000;
 
 function quorumProperties({ id, quorum }: BrokerPlan): Record<string, string> {

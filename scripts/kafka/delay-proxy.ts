@@ -1,18 +1,18 @@
-// A far device's way to the gateway: a plain TCP proxy with a round trip of its own. It holds so much under way
-// that never the proxy is what limits throughput, and beyond it stops reading as a full path would.
+// Runs a TCP proxy that adds a round trip, as between a far device and the gateway. It holds so many bytes that it does
+// not limit the throughput, and stops reading above that.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { Lane } from './lane.ts';
 
-/** At 100 ms round trip 160 MB a second in each direction. */
-const MOST_BYTES = 8 * 2 ** 20;
-const RESUME_BYTES = MOST_BYTES / 2;
+/** With a round trip of 100 ms, 160 MB a second in each direction. */
+const MAX_BYTES = 8 * 2 ** 20;
+const RESUME_BYTES = MAX_BYTES / 2;
 const RESUME_POLL_MS = 1;
 
 export class DelayProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  /** Resolves once it listens on a port of 127.0.0.1. */
+  /** Resolves when the proxy listens on a port of 127.0.0.1. */
   static async before(target: { readonly port: number }, roundTripMs: number): Promise<DelayProxy> {
     const proxy = new DelayProxy(target.port, roundTripMs / 2);
     await new Promise<void>((resolve, reject) => {
@@ -46,7 +46,7 @@ export class DelayProxy {
     this.#sockets.add(from);
     from.on('data', (bytes: Buffer) => {
       lane.send(bytes);
-      if (lane.bytes > MOST_BYTES) pauseUntil(from, () => lane.bytes < RESUME_BYTES);
+      if (lane.bytes > MAX_BYTES) pauseUntil(from, () => lane.bytes < RESUME_BYTES);
     });
     from.on('end', () => endAfter(lane, to));
     from.on('error', () => to.destroy());
@@ -67,7 +67,7 @@ function pauseUntil(socket: Socket, isReady: () => boolean): void {
   }, RESUME_POLL_MS);
 }
 
-/** Ends the connection after all bytes in flight were passed on. */
+/** Sends the FIN after the bytes that are under way. */
 function endAfter(lane: Lane, to: Socket): void {
   const timer = setInterval(() => {
     if (!to.destroyed && lane.bytes > 0) return;

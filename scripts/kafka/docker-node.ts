@@ -1,8 +1,8 @@
-// A broker as a container. Its name follows from its port, so that the tools of another process find it.
+// Runs one broker as a container, which is named by the broker's port, so that tools of another process find it.
 import { createHash } from 'node:crypto';
+import { KafkaBroker } from './broker.ts';
 import { brokerProperties, type SaslListener } from './config.ts';
 import { newClusterId } from './java-node.ts';
-import type { BrokerNode } from './node.ts';
 import { onParentDeath, run } from './process.ts';
 import { dockerImage } from './runtime.ts';
 import type { KafkaVersion } from './version.ts';
@@ -11,7 +11,7 @@ const DOCKER_TIMEOUT_MS = 60_000;
 const LOG_TAIL_LINES = '20';
 const CONTROLLER_PORT = 9093;
 const DATA_DIR = '/var/lib/kafka/data';
-/** Port at which brokers and tools inside the containers reach a broker. */
+/** The port for other brokers and for tools inside a container. */
 export const INTERNAL_PORT = 19_092;
 
 export const containerName = (port: number): string => `sluice-kafka-${port}`;
@@ -24,11 +24,11 @@ export interface DockerNodeOptions {
   readonly version: KafkaVersion;
   readonly sasl: SaslListener | undefined;
   readonly properties: Readonly<Record<string, string>>;
-  /** The named volume that keeps the data; without one they go with the container. */
+  /** The named volume that keeps the data. Without it, the data is removed with the container. */
   readonly volume?: string;
 }
 
-export class DockerNode implements BrokerNode {
+export class DockerNode extends KafkaBroker {
   readonly endsInOrder = false;
   readonly id: number;
   readonly address: string;
@@ -40,6 +40,7 @@ export class DockerNode implements BrokerNode {
   #callOff: (() => void) | undefined;
 
   constructor(options: DockerNodeOptions) {
+    super();
     this.id = options.id;
     this.#options = options;
     this.#clusterId = options.clusterId;
@@ -76,7 +77,7 @@ export class DockerNode implements BrokerNode {
   }
 
   async wipe(): Promise<void> {
-    if (this.#options.volume) throw new Error('data that are kept between runs are not wiped');
+    if (this.#options.volume) throw new Error('data that is kept between runs is not wiped');
     await this.remove();
     this.#clusterId = newClusterId();
   }
@@ -116,7 +117,7 @@ export class DockerNode implements BrokerNode {
   }
 }
 
-/** A network of its own per cluster, so that brokers find each other by name. */
+/** Makes the cluster's network, in which brokers find each other by name. Returns the function that removes it. */
 export async function createNetwork(name: string): Promise<() => Promise<void>> {
   await docker(['network', 'create', name]);
   return async () => {
@@ -124,7 +125,7 @@ export async function createNetwork(name: string): Promise<() => Promise<void>> 
   };
 }
 
-/** The volume that stands for a data directory: the user of the image could not write to the directory itself. */
+/** The name of the volume in place of a data directory, to which the image's user could not write. */
 export const volumeName = (dataDir: string, id: number): string =>
   `sluice-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}-${id}`;
 
@@ -132,7 +133,7 @@ export async function removeVolume(name: string): Promise<void> {
   await run('docker', ['volume', 'rm', '-f', name], DOCKER_TIMEOUT_MS);
 }
 
-// The image's own mapping: a dot becomes one underscore, an underscore two, a dash three.
+// As the image expects it: a dot becomes one underscore, an underscore two, a dash three.
 const environment = (properties: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(properties).map(([name, value]) => [

@@ -1,11 +1,11 @@
-// Kafka's wire as a proxy needs it: whole frames out of a stream, which answer belongs to which request, and
-// metadata answers that lead clients to the proxies instead of the brokers.
+// Reads and changes the frames that the broker proxy forwards: heads of requests, the leader in answers to produce
+// requests, and the brokers' ports in metadata answers. It shares no code with the gateway.
 
 export const PRODUCE = 0;
 export const METADATA = 3;
 export const SASL_AUTHENTICATE = 36;
 
-/** Cuts a stream into frames, each with its size field (four bytes) in front. */
+/** Cuts a stream into frames, each with its size field of four bytes. */
 export class FrameSplitter {
   #held: Buffer[] = [];
   #heldBytes = 0;
@@ -29,49 +29,40 @@ export class FrameSplitter {
   }
 }
 
-export interface RequestHead {
-  readonly apiKey: number;
-  readonly apiVersion: number;
-  readonly correlationId: number;
-}
+export type RequestHead = Readonly<ReturnType<typeof requestHead>>;
 
-export function requestHead(frame: Buffer): RequestHead {
-  return {
-    apiKey: frame.readInt16BE(4),
-    apiVersion: frame.readInt16BE(6),
-    correlationId: frame.readInt32BE(8),
-  };
+export function requestHead(frame: Buffer) {
+  const [apiKey, apiVersion] = [frame.readInt16BE(4), frame.readInt16BE(6)];
+  return { apiKey, apiVersion, correlationId: frame.readInt32BE(8) };
 }
 
 export const answeredId = (frame: Buffer): number => frame.readInt32BE(4);
 
-/** How long the broker wants no more of this client, from the end of a whole answer to a produce request. */
+/** The throttle time at the end of an answer to a produce request. */
 export function throttledMs(frame: Buffer, { apiVersion }: RequestHead): number {
-  // Flexible versions end with a byte for tagged fields, of which a broker sends none when all went well.
+  // Flexible versions end with the number of tagged fields, one byte. Brokers send none with a success.
   return frame.readInt32BE(frame.length - (apiVersion < 9 ? 4 : 5));
 }
 
 const NOT_LEADER_OR_FOLLOWER = 6;
 
-/** Has an answer to a produce request say, in place, that the broker does not lead the first partition. */
+/** Changes the first partition's error code in an answer to a produce request to NOT_LEADER_OR_FOLLOWER, in place. */
 export function disown(frame: Buffer, { apiVersion }: RequestHead): void {
   if (apiVersion > 8) throw new Error(`produce version ${apiVersion} is not known here`);
-  // Size, correlation id, number of topics, the topic's name, number of partitions, the first one's number.
+  // Before the code: size, correlation id, number of topics, name, number of partitions, number of the first partition.
   const nameAt = 4 + 4 + 4;
   frame.writeInt16BE(NOT_LEADER_OR_FOLLOWER, nameAt + 2 + frame.readInt16BE(nameAt) + 4 + 4);
 }
 
-/** Replaces the brokers' ports in a metadata answer, in place. For the versions with a throttle time and fixed sizes. */
+/** Replaces the brokers' ports in a metadata answer, in place. For versions with a throttle time and fixed sizes. */
 export function redirect(frame: Buffer, { apiVersion }: RequestHead, portOf: (port: number) => number): void {
   if (apiVersion < 3 || apiVersion > 8) throw new Error(`metadata version ${apiVersion} is not known here`);
   let at = 12;
   let brokers = frame.readInt32BE(at);
   at += 4;
   for (; brokers > 0; brokers--) {
-    at += 4;
-    at += 2 + frame.readInt16BE(at);
-    frame.writeInt32BE(portOf(frame.readInt32BE(at)), at);
-    at += 4;
-    at += 2 + Math.max(0, frame.readInt16BE(at));
+    const portAt = at + 4 + 2 + frame.readInt16BE(at + 4);
+    frame.writeInt32BE(portOf(frame.readInt32BE(portAt)), portAt);
+    at = portAt + 4 + 2 + Math.max(0, frame.readInt16BE(portAt + 4));
   }
 }

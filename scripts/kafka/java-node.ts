@@ -1,4 +1,4 @@
-// Runs a broker as a Java process on this machine.
+// Runs one broker as a Java process of this machine.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -6,9 +6,9 @@ import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { KafkaBroker } from './broker.ts';
 import { classArchive } from './class-archive.ts';
 import { brokerProperties, type SaslListener, toPropertiesFile, ZOOKEEPER_SESSION_MS } from './config.ts';
-import type { BrokerNode } from './node.ts';
 import { exitOf, onParentDeath, run } from './process.ts';
 import type { JavaRuntime } from './runtime.ts';
 
@@ -24,17 +24,16 @@ const LOG4J_1 = toPropertiesFile({
   'log4j.appender.stdout.layout.ConversionPattern': '[%d] %p %m (%c)%n',
 });
 
-// The serial collector has no threads that wake up, so an idle broker uses no CPU. It is fast enough for half a
-// gigabyte.
+// The serial collector has no threads of its own, so an idle broker needs no CPU. It suffices for half a gigabyte.
 const JVM_FLAGS = ['-XX:+UseSerialGC', '-XX:-UsePerfData', '-Djava.awt.headless=true'];
-/** For short-lived commands: the optimizing compiler would cost more than it gives back. */
+/** For short commands: the optimizing compiler would cost more time than it saves. */
 export const TOOL_FLAGS = [...JVM_FLAGS, '-Xmx256m', '-XX:TieredStopAtLevel=1'];
 
 export interface JavaNodeOptions {
   readonly id: number;
   readonly port: number;
   readonly controllerPorts: readonly number[];
-  /** host:port of the ZooKeeper, for versions that need one. */
+  /** host:port of the ZooKeeper, for versions that need it. */
   readonly zooKeeper: string | undefined;
   readonly clusterId: string;
   readonly directory: string;
@@ -43,7 +42,7 @@ export interface JavaNodeOptions {
   readonly quickJit: boolean;
 }
 
-export class JavaNode implements BrokerNode {
+export class JavaNode extends KafkaBroker {
   readonly id: number;
   readonly address: string;
   readonly dataDir: string;
@@ -54,10 +53,11 @@ export class JavaNode implements BrokerNode {
   #child: ChildProcess | undefined;
   #exited: Promise<unknown> = Promise.resolve();
   #makesArchive = false;
-  /** When the broker was killed without closing its session in ZooKeeper. */
+  /** Time of the last SIGKILL, after which the broker's session in ZooKeeper goes on. */
   #killedAtMs = -Infinity;
 
   constructor(runtime: JavaRuntime, options: JavaNodeOptions) {
+    super();
     this.id = options.id;
     this.address = `127.0.0.1:${options.port}`;
     this.dataDir = join(options.directory, 'data');
@@ -70,11 +70,11 @@ export class JavaNode implements BrokerNode {
   async launch(): Promise<void> {
     const { directory, zooKeeper, quickJit } = this.#options;
     const config = await this.#writeConfig();
-    if (zooKeeper !== undefined) await this.#formerSessionOver();
+    if (zooKeeper !== undefined) await this.#formerSessionEnds();
     else if (!existsSync(join(this.dataDir, 'meta.properties'))) await this.#format(config);
     const log = await open(this.#logFile, 'w');
     const flags = await serverFlags(this.#runtime, { directory, heap: '512m', quickJit });
-    // The last of three brokers cannot end in order: there is no quorum left.
+    // The last of three brokers cannot end in order, since no quorum is left.
     const archive = classArchive(this.#runtime, 'broker', this.#options.controllerPorts.length === 1);
     this.#makesArchive = archive.isMade;
     const child = spawn(
@@ -83,14 +83,14 @@ export class JavaNode implements BrokerNode {
       {
         cwd: directory,
         stdio: ['ignore', log.fd, log.fd],
-        // Its own process group: Ctrl-C is for us, and we stop the broker in our own time.
+        // A process group of its own, so that Ctrl-C ends only us, and we stop the broker.
         detached: true,
       },
     );
     this.#child = child;
     const callOff = child.pid === undefined ? undefined : onParentDeath(['kill', '-9', String(child.pid)]);
     this.#exited = exitOf(child).then(async () => {
-      // Before the pid can belong to another process.
+      // Before another process can get the pid.
       callOff?.();
       if (this.#child === child) this.#child = undefined;
       await archive.keep();
@@ -122,15 +122,15 @@ export class JavaNode implements BrokerNode {
 
   async wipe(): Promise<void> {
     if (this.#options.zooKeeper !== undefined)
-      throw new Error('the id of a cluster with ZooKeeper lies there');
+      throw new Error('the cluster id is in ZooKeeper, which is not wiped');
     await rm(this.dataDir, { recursive: true, force: true });
     this.#clusterId = newClusterId();
   }
 
   async remove(): Promise<void> {}
 
-  /** ZooKeeper refuses the broker's id until the session of the killed broker has expired. */
-  async #formerSessionOver(): Promise<void> {
+  /** ZooKeeper refuses the broker's id while the session of the killed process lasts. */
+  async #formerSessionEnds(): Promise<void> {
     const overAtMs = this.#killedAtMs + ZOOKEEPER_SESSION_MS + SESSION_CHECK_MS;
     await sleep(Math.max(0, overAtMs - performance.now()));
   }
@@ -171,7 +171,7 @@ export class JavaNode implements BrokerNode {
   }
 }
 
-/** JVM flags of a server: its heap, and a log with warnings and errors only. */
+/** JVM flags of a server, which logs only warnings and errors. */
 export async function serverFlags(
   { version }: JavaRuntime,
   { directory, heap, quickJit }: { directory: string; heap: string; quickJit: boolean },
@@ -183,7 +183,7 @@ export async function serverFlags(
   return [...flags, `-Dlog4j.configuration=${pathToFileURL(file)}`];
 }
 
-/** A cluster id in Kafka's form, which as an argument must not begin with a dash. */
+/** A cluster id in Kafka's form. It must not begin with a dash, because it is passed as an argument. */
 export function newClusterId(): string {
   const id = randomBytes(16).toString('base64url');
   return id.startsWith('-') ? newClusterId() : id;

@@ -1,5 +1,5 @@
-// Runs Apache Kafka's own command-line tools, which judge a topic independently of our code. They run inside the
-// broker's container if Docker started it, else with Java. A call costs the start of a JVM and is bounded in time.
+// Runs Apache Kafka's own command-line tools, the independent judge of a topic's content: inside the broker's container
+// if Docker started it, else with Java. Each call costs the start of a JVM, a second or two, and has a time limit.
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const DOCKER_TIMEOUT_MS = 10_000;
 
 export const CONSOLE_CONSUMER = 'org.apache.kafka.tools.consumer.ConsoleConsumer';
 
-/** A tool of Kafka failed or was too slow; the message holds its output. */
+/** A tool of Kafka failed or was too slow. The message has its output. */
 export class KafkaToolError extends Error {
   readonly code = 'KAFKA_TOOL_FAILED';
   override readonly name = 'KafkaToolError';
@@ -23,7 +23,7 @@ export class KafkaToolError extends Error {
 export interface ToolCommand {
   readonly command: string;
   readonly args: readonly string[];
-  /** To be called after its end. */
+  /** Call it after the command has ended. */
   ended(): Promise<void>;
 }
 
@@ -80,32 +80,26 @@ export interface ConsoleRecord {
   readonly timestampType: 'CreateTime' | 'LogAppendTime' | 'NoTimestampType';
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** In order, and with repetitions. A key with a colon in it is cut there. */
+  /** In order, repeated names included. A name is cut at its first colon. */
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
 export interface ConsoleConsumerOptions {
-  /** Ends after this many records. Default: ends when no record came for `idleMs`. */
+  /** The read ends after this many records. */
   readonly maxMessages?: number;
-  /** Default 5 s; with maxMessages 20 s, after which a topic that is too short ends the read. */
+  /** The read ends when no record came for this long. Default: 5 s, with maxMessages 20 s. */
   readonly idleMs?: number;
-  /** One partition only. */
-  readonly partition?: number;
-  /** Hides records of aborted and open transactions. Default: shows all records. */
-  readonly readCommitted?: boolean;
-  /** For the whole command, after which it throws. Default 60 s. */
+  /** Time limit of the command, after which it throws. Default 60 s. */
   readonly timeoutMs?: number;
 }
 
-/** Reads a topic from its beginning with Java's console consumer. Order holds within a partition only. */
+/** Reads a topic from its beginning with Java's console consumer. Only the records of one partition are in order. */
 export async function consoleConsumer(
   bootstrap: string,
   topic: string,
-  options: ConsoleConsumerOptions = {},
+  { maxMessages, timeoutMs, idleMs = maxMessages === undefined ? 5_000 : 20_000 }: ConsoleConsumerOptions,
 ): Promise<ConsoleRecord[]> {
-  const { maxMessages, partition } = options;
-  const { idleMs = maxMessages === undefined ? 5_000 : 20_000 } = options;
-  // The tool prints the bytes of records unescaped, so the separators must not occur in any record.
+  // The tool prints the bytes of the records as they are, so the marks between them must not occur in any record.
   const token = randomBytes(12).toString('hex');
   const marks = { field: `|${token}f`, header: `|${token}h`, line: `|${token}n`, none: `|${token}0` };
   const properties = [
@@ -120,27 +114,22 @@ export async function consoleConsumer(
     CONSOLE_CONSUMER,
     [
       ...['--bootstrap-server', bootstrap, '--topic', topic, '--timeout-ms', String(idleMs)],
-      ...(partition === undefined
-        ? ['--from-beginning']
-        : ['--partition', String(partition), '--offset', 'earliest']),
+      '--from-beginning',
       ...(maxMessages === undefined ? [] : ['--max-messages', String(maxMessages)]),
-      ...(options.readCommitted ? ['--isolation-level', 'read_committed'] : []),
       ...properties.flatMap((property) => ['--property', property]),
     ],
-    options.timeoutMs,
+    timeoutMs,
   );
-  // latin1 keeps every byte.
+  // latin1 keeps every byte as it is.
   const lines = stdout.toString('latin1').split(marks.line).slice(0, -1);
   return lines.map((line) => parseRecord(line, marks));
 }
 
 function parseRecord(line: string, marks: { field: string; header: string; none: string }): ConsoleRecord {
-  const [time = '', partition = '', offset = '', headers = '', key = '', value = ''] = line.split(
-    marks.field,
-  );
+  const fields = line.split(marks.field);
+  const [time = '', partition = '', offset = '', headers = '', key = '', value = ''] = fields;
   const [timestampType, timestamp] = time.split(':');
   const bytes = (text: string): Buffer | null => (text === marks.none ? null : Buffer.from(text, 'latin1'));
-  const utf8 = (text: string): string => Buffer.from(text, 'latin1').toString();
   return {
     partition: Number(partition.slice('Partition:'.length)),
     offset: Number(offset.slice('Offset:'.length)),
@@ -148,43 +137,27 @@ function parseRecord(line: string, marks: { field: string; header: string; none:
     timestampType: timestampType as ConsoleRecord['timestampType'],
     key: bytes(key),
     value: bytes(value),
-    headers:
-      headers === 'NO_HEADERS'
-        ? []
-        : headers.split(marks.header).map((header) => {
-            const colon = header.indexOf(':');
-            return [utf8(header.slice(0, colon)), utf8(header.slice(colon + 1))] as const;
-          }),
+    headers: headers === 'NO_HEADERS' ? [] : headers.split(marks.header).map(parseHeader),
   };
 }
 
-/** A record batch on disk. Fields that a batch does not use are -1, as in Kafka. */
-export interface DumpedBatch {
-  /** The segment file it lies in. */
-  readonly file: string;
-  readonly baseOffset: number;
-  readonly lastOffset: number;
-  readonly count: number;
-  readonly baseSequence: number;
-  readonly lastSequence: number;
-  readonly producerId: number;
-  readonly producerEpoch: number;
-  readonly isTransactional: boolean;
-  readonly isControl: boolean;
-  readonly createTime: number;
-  readonly sizeBytes: number;
-  readonly magic: number;
-  readonly codec: string;
-  /** The checksum was right. */
-  readonly isValid: boolean;
-  /** The record lines as the tool prints them, key and payload included. */
-  readonly records: readonly string[];
+function parseHeader(text: string): readonly [name: string, value: string] {
+  const [name = '', ...value] = Buffer.from(text, 'latin1').toString().split(':');
+  return [name, value.join(':')];
 }
 
-/** What the tool prints before each file. */
+/** A record batch in a segment file. Kafka gives -1 for a field that the batch does not use. */
+export type DumpedBatch = ReturnType<typeof parseBatch> & {
+  /** The segment file. */
+  readonly file: string;
+  /** The record lines as the tool prints them, key and payload included. */
+  readonly records: readonly string[];
+};
+
+/** The tool prints it before the name of each file. */
 const DUMPING = 'Dumping ';
 
-/** Dumps segment files (*.log) with kafka.tools.DumpLogSegments. `bootstrap` says which machine has the files. */
+/** Dumps segment files (*.log) with kafka.tools.DumpLogSegments, in the container of `bootstrap` if there is one. */
 export async function dumpLog(bootstrap: string, files: readonly string[]): Promise<DumpedBatch[]> {
   const args = ['--files', files.join(','), '--print-data-log', '--deep-iteration'];
   const { stdout } = await runTool(bootstrap, 'kafka.tools.DumpLogSegments', args);
@@ -198,14 +171,14 @@ export async function dumpLog(bootstrap: string, files: readonly string[]): Prom
   return batches;
 }
 
-/** The segment files of a partition, oldest first. For a broker that runs on this machine, not in Docker. */
+/** The segment files of a partition, oldest first. Only for a broker that runs without Docker. */
 export async function segmentFiles(dataDir: string, topic: string, partition: number): Promise<string[]> {
   const directory = join(dataDir, `${topic}-${partition}`);
   const files = (await readdir(directory)).filter((file) => file.endsWith('.log'));
   return files.sort().map((file) => join(directory, file));
 }
 
-function parseBatch(line: string): Omit<DumpedBatch, 'records' | 'file'> {
+function parseBatch(line: string) {
   const fields = new Map(
     Array.from(line.matchAll(/(\w+): (\S+)/g), ([, name = '', value = '']) => [name, value]),
   );
@@ -217,13 +190,9 @@ function parseBatch(line: string): Omit<DumpedBatch, 'records' | 'file'> {
     baseSequence: number('baseSequence'),
     lastSequence: number('lastSequence'),
     producerId: number('producerId'),
-    producerEpoch: number('producerEpoch'),
-    isTransactional: fields.get('isTransactional') === 'true',
-    isControl: fields.get('isControl') === 'true',
-    createTime: number('CreateTime'),
-    sizeBytes: number('size'),
     magic: number('magic'),
     codec: fields.get('compresscodec') ?? '',
+    /** The checksum is right. */
     isValid: fields.get('isvalid') === 'true',
   };
 }
@@ -233,7 +202,7 @@ export interface ConfigTarget {
   readonly name: string;
 }
 
-/** Sets and removes single settings. kafkajs would reset all other settings. */
+/** Sets and removes single settings. With kafkajs, a change of one setting would reset all others. */
 export async function alterConfig(
   bootstrap: string,
   target: ConfigTarget,
@@ -242,15 +211,8 @@ export async function alterConfig(
   const set = Object.entries(change.set ?? {}).map(([name, value]) => `${name}=[${value}]`);
   const remove = change.remove ?? [];
   await runTool(bootstrap, 'kafka.admin.ConfigCommand', [
-    ...[
-      '--bootstrap-server',
-      bootstrap,
-      '--alter',
-      '--entity-type',
-      target.type,
-      '--entity-name',
-      target.name,
-    ],
+    ...['--bootstrap-server', bootstrap, '--alter'],
+    ...['--entity-type', target.type, '--entity-name', target.name],
     ...(set.length > 0 ? ['--add-config', set.join(',')] : []),
     ...(remove.length > 0 ? ['--delete-config', remove.join(',')] : []),
   ]);

@@ -1,47 +1,41 @@
-// One direction of a proxied connection: what goes in comes out in order, so much later. A delay takes nothing of
-// the throughput: any number of pieces are under way at once.
+// Carries the bytes of one direction of a proxied connection, in order and with a delay. The delay does not limit the
+// throughput, because any number of pieces are under way at once.
 import type { Socket } from 'node:net';
 
 export interface LinkQuality {
-  /** Added to this direction. */
   readonly delayMs: number;
   /** Bytes a second, 0 = no limit. */
   readonly rate: number;
 }
 
-interface Piece {
-  readonly bytes: Buffer;
-  readonly atMs: number;
-}
-
 export class Lane {
   readonly #quality: LinkQuality;
   readonly #to: Socket;
-  readonly #queue: Piece[] = [];
+  readonly #queue: { readonly bytes: Buffer; readonly atMs: number }[] = [];
   #queuedBytes = 0;
   #freeAtMs = 0;
   #held = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `quality` is read for each piece, so that it can change. */
+  /** @param quality is read for each piece, so that it can change */
   constructor(quality: LinkQuality, to: Socket) {
     this.#quality = quality;
     this.#to = to;
   }
 
-  /** Bytes in flight, including those that the receiving socket has not taken. */
+  /** Bytes under way, also those in the receiving socket's buffer. */
   get bytes(): number {
     return this.#queuedBytes + this.#to.writableLength;
   }
 
-  /** @param extraMs for this piece; what comes after it cannot overtake it */
+  /** @param extraMs more delay for this piece, which later pieces cannot overtake */
   send(bytes: Buffer, extraMs = 0): void {
     const now = performance.now();
     const { delayMs, rate } = this.#quality;
     this.#freeAtMs = Math.max(now, this.#freeAtMs) + (rate > 0 ? (bytes.length / rate) * 1000 : 0);
     this.#queue.push({ bytes, atMs: this.#freeAtMs + delayMs + extraMs });
     this.#queuedBytes += bytes.length;
-    // One that waits already is due no later.
+    // An earlier piece in the queue is due first.
     if (this.#queue.length === 1) this.#flush();
   }
 

@@ -1,16 +1,16 @@
-// The Kafka that a measuring command uses: the one of KAFKA_BROKERS, or one that it starts.
+// Provides the Kafka to measure with: that of KAFKA_BROKERS, or a new one.
 import { startKafka } from './cluster.ts';
 import { wantedVersion } from './runtime.ts';
 
 export interface OwnOrGivenKafka {
   readonly bootstrap: string;
-  /** In words, without an address. */
+  /** A description without an address. */
   readonly about: string;
-  /** Leaves a given one alone. */
+  /** Does nothing to the Kafka of KAFKA_BROKERS. */
   stop(): Promise<void>;
 }
 
-// Deleted topics would otherwise stay on the disk for a minute each.
+// By default a deleted topic stays on the disk for a minute.
 const PROPERTIES = { 'log.segment.delete.delay.ms': '1000' };
 
 /** Throws KafkaUnavailableError, BrokerStartError. */

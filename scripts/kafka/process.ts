@@ -1,17 +1,17 @@
-// Runs child processes with a time limit, and ends children whose parent was killed.
+// Runs child processes for the local Kafka: commands with a time limit, and children that end with a killed parent.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 
 export interface RunResult {
   readonly exitCode: number | undefined;
   readonly stdout: Buffer;
   readonly stderr: string;
-  /** True when the command was killed because its time was up. */
+  /** The command was killed at its time limit. */
   readonly timedOut: boolean;
 }
 
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 
-/** Runs a command to its end, or for `timeoutMs`. Never rejects: a command that cannot start has no exit code. */
+/** Runs a command for `timeoutMs` at most. Never rejects: a command that cannot be started has no exit code. */
 export function run(command: string, args: readonly string[], timeoutMs: number): Promise<RunResult> {
   return new Promise((resolve) => {
     const options = {
@@ -29,7 +29,7 @@ export function run(command: string, args: readonly string[], timeoutMs: number)
   });
 }
 
-/** Runs a command that its user waits for, with its output on stderr. Resolves with the exit code. */
+/** Runs a command whose output goes to stderr, for a user who waits for it. Resolves with the exit code. */
 export function runVisibly(command: string, args: readonly string[]): Promise<number | undefined> {
   return exitOf(spawn(command, args, { stdio: ['ignore', 2, 2] }));
 }
@@ -42,19 +42,19 @@ export function exitOf(child: ChildProcess): Promise<number | undefined> {
 }
 
 /**
- * Runs `command` if this process dies without cleaning up, as by kill -9. A shell waits on a pipe, which the kernel
- * closes when this process ends. Returns a function that cancels it. Does nothing on Windows, which has no sh.
+ * Runs `command` if this process is killed before it can clean up, as by kill -9. A shell waits for the end of a pipe,
+ * which the kernel closes with this process. Returns a function that cancels this. Does nothing on Windows (no sh).
  */
 export function onParentDeath(command: readonly string[]): () => void {
   const shell = spawn('sh', ['-c', 'read -r _; exec "$@"', 'sh', ...command], {
     stdio: ['pipe', 'ignore', 'ignore'],
-    // A process group of its own, or Ctrl-C would end it.
+    // A process group of its own, because Ctrl-C would end it otherwise.
     detached: true,
   });
   shell.on('error', () => {});
   shell.stdin.on('error', () => {});
   shell.unref();
-  // It is a socket, although its type is a plain stream.
+  // In fact it is a socket, although its type is a plain stream.
   (shell.stdin as unknown as { unref?: () => void }).unref?.();
   return () => shell.kill('SIGKILL');
 }

@@ -1,5 +1,5 @@
-// Finds Docker or Java for a local Kafka: Docker if its daemon answers, else Java 17 with Kafka's jars, which Maven
-// fetches once into the user's cache directory.
+// Finds a runtime for a local Kafka: Docker if its daemon answers, else Java 17 with the jars of Kafka, which Maven
+// fetches once per machine into the user's cache directory.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
@@ -9,22 +9,22 @@ import { fileURLToPath } from 'node:url';
 import { run, runVisibly } from './process.ts';
 import { findVersion, KAFKA_VERSIONS, type KafkaVersion, NEWEST } from './version.ts';
 
-const OLDEST_JAVA = 17;
+const MIN_JAVA = 17;
 const PROBE_TIMEOUT_MS = 10_000;
-// From dist/scripts/kafka.
+// Relative to dist/scripts/kafka, which holds this file after the build.
 const POMS = fileURLToPath(new URL('../../../scripts/kafka/', import.meta.url));
 
 export interface JavaRuntime {
   readonly kind: 'java';
   readonly java: string;
   readonly classPath: string;
-  /** How the paths of class archives of this Java and these jars begin. */
+  /** Beginning of the paths of class archives for this Java and these jars. */
   readonly archives: string;
   readonly version: KafkaVersion;
 }
 export type Runtime = JavaRuntime | { readonly kind: 'docker'; readonly version: KafkaVersion };
 
-/** Neither Docker nor Java can run Kafka here. The message says what to install. */
+/** Kafka cannot be run here. The message says what to install. */
 export class KafkaUnavailableError extends Error {
   readonly code = 'KAFKA_UNAVAILABLE';
   override readonly name = 'KafkaUnavailableError';
@@ -37,7 +37,7 @@ let dockerAnswers: Promise<boolean> | undefined;
 let javaCommand: Promise<{ command: string; major: number }> | undefined;
 const java = new Map<KafkaVersion, Promise<JavaRuntime>>();
 
-/** The version that SLUICE_KAFKA_VERSION asks for. Throws KafkaUnavailableError if there is no such version here. */
+/** The version of SLUICE_KAFKA_VERSION. Throws KafkaUnavailableError if it is not in the list. */
 export function wantedVersion(): KafkaVersion {
   const wanted = process.env.SLUICE_KAFKA_VERSION || NEWEST.name;
   const version = findVersion(wanted);
@@ -61,13 +61,11 @@ export function hasDocker(): Promise<boolean> {
   return dockerAnswers;
 }
 
-/** Java and Kafka's jars. Those of the newest version contain the tools. Throws KafkaUnavailableError. */
+/** Java and Kafka's jars, by default of the newest version, which has the tools. Throws KafkaUnavailableError. */
 export function javaRuntime(say: Say = sayOnStderr, version: KafkaVersion = NEWEST): Promise<JavaRuntime> {
-  const known = java.get(version);
-  if (known !== undefined) return known;
-  const starting = findRuntimeFor(version, say);
-  java.set(version, starting);
-  return starting;
+  const runtime = java.get(version) ?? findRuntimeFor(version, say);
+  java.set(version, runtime);
+  return runtime;
 }
 
 async function findRuntimeFor(version: KafkaVersion, say: Say): Promise<JavaRuntime> {
@@ -94,30 +92,25 @@ async function findJava(): Promise<{ command: string; major: number }> {
   for (const command of candidates) {
     const { stderr } = await run(command, ['-version'], PROBE_TIMEOUT_MS);
     const major = Number(/version "(\d+)/.exec(stderr)?.[1] ?? 0);
-    if (major >= OLDEST_JAVA) return { command, major };
+    if (major >= MIN_JAVA) return { command, major };
   }
   throw new KafkaUnavailableError(
-    `A local Kafka needs a running Docker, or Java ${OLDEST_JAVA} or later and Maven ` +
+    `A local Kafka needs a running Docker, or Java ${MIN_JAVA} or later and Maven ` +
       '(on Debian: apt-get install openjdk-17-jre-headless maven). ' +
       'Or name a Kafka that is already running: KAFKA_BROKERS=host:port.',
   );
 }
 
-/** The directory of the jars. Maven copies to another directory, and a rename publishes it only when complete. */
+/** The directory of the jars. Maven copies to another directory, which is renamed when it is complete. */
 async function kafkaJars(version: KafkaVersion, say: Say): Promise<string> {
   const pom = join(POMS, version.pom);
-  const wanted = createHash('sha256')
-    .update(await readFile(pom))
-    .digest('hex')
-    .slice(0, 8);
+  const hash = createHash('sha256').update(await readFile(pom));
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sluice');
-  const jars = join(cache, `kafka-${version.name}-${wanted}`);
+  const jars = join(cache, `kafka-${version.name}-${hash.digest('hex').slice(0, 8)}`);
   if (existsSync(jars)) return jars;
 
   if (!hasCommand('mvn')) {
-    throw new KafkaUnavailableError(
-      'Java is here, but Maven, which fetches Kafka, is not (on Debian: apt-get install maven).',
-    );
+    throw new KafkaUnavailableError('Fetching Kafka needs Maven (on Debian: apt-get install maven).');
   }
   say(
     `Fetching Apache Kafka ${version.name} through Maven, about ${version.megabytes} MB. This happens once.`,
@@ -127,7 +120,7 @@ async function kafkaJars(version: KafkaVersion, say: Say): Promise<string> {
   try {
     await copyJars(pom, partial);
     await rename(partial, jars).catch((error: NodeJS.ErrnoException) => {
-      // Another command was first, and its copy is the same.
+      // Another command has just fetched the same jars.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     });
   } finally {

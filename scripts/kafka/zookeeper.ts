@@ -1,4 +1,4 @@
-// Runs the ZooKeeper that a Kafka older than 3.3 needs, as a Java process on this machine.
+// Runs the ZooKeeper that keeps the state of a Kafka before 3.3, as one Java process of this machine.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { exitOf, onParentDeath } from './process.ts';
 import type { JavaRuntime } from './runtime.ts';
 
 const MAIN = 'org.apache.zookeeper.server.quorum.QuorumPeerMain';
-/** Sessions can be as short as two ticks. */
+/** The shortest session is two ticks. */
 const TICK_MS = 500;
 
 export class ZooKeeper {
@@ -24,7 +24,7 @@ export class ZooKeeper {
     this.#exited = exitOf(child).then(() => callOff?.());
   }
 
-  /** Brokers wait for it themselves, and name it when it does not answer. @param home holds its directory */
+  /** Does not wait: brokers wait for ZooKeeper, and log it if it does not answer. @param home holds its directory */
   static async start(runtime: JavaRuntime, home: string): Promise<ZooKeeper> {
     const directory = join(home, 'zookeeper');
     await mkdir(directory, { recursive: true });
@@ -35,7 +35,7 @@ export class ZooKeeper {
       clientPort: String(port),
       clientPortAddress: '127.0.0.1',
       tickTime: String(TICK_MS),
-      // Its default port is 8080, the gateway's.
+      // The admin server would listen on 8080, the gateway's port.
       'admin.enableServer': 'false',
     };
     await writeFile(config, toPropertiesFile(properties));
@@ -44,7 +44,7 @@ export class ZooKeeper {
     const child = spawn(runtime.java, [...flags, '-cp', runtime.classPath, MAIN, config], {
       cwd: directory,
       stdio: ['ignore', log.fd, log.fd],
-      // A process group of its own: Ctrl-C must not end ZooKeeper before the brokers.
+      // As for the brokers: Ctrl-C ends only us, and we stop ZooKeeper after the brokers.
       detached: true,
     });
     const zooKeeper = new ZooKeeper(port, child);
@@ -52,7 +52,7 @@ export class ZooKeeper {
     return zooKeeper;
   }
 
-  /** ZooKeeper writes its log ahead, so a kill loses nothing. */
+  /** ZooKeeper has a write-ahead log, so killing it loses nothing. */
   async stop(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#exited;

@@ -24,11 +24,16 @@ export function forEachRecord(
   }
 }
 
+/** Reads a key, a value, or a header's name or value. A missing one is empty. */
+function readPart(body: Uint8Array, cursor: { at: number }): Uint8Array {
+  const bytes = Math.max(0, readVarint(body, cursor));
+  cursor.at += bytes;
+  return body.subarray(cursor.at - bytes, cursor.at);
+}
+
 /** Empty if the record has no key. */
 export function keyOf(body: Uint8Array): Uint8Array {
-  const cursor = { at: 0 };
-  const length = readVarint(body, cursor);
-  return body.subarray(cursor.at, cursor.at + Math.max(0, length));
+  return readPart(body, { at: 0 });
 }
 
 export function isKeyless(body: Uint8Array): boolean {
@@ -38,24 +43,16 @@ export function isKeyless(body: Uint8Array): boolean {
 /** Key and value. A missing one is empty. */
 export function recordParts(body: Uint8Array): { key: Uint8Array; value: Buffer } {
   const cursor = { at: 0 };
-  const keyBytes = Math.max(0, readVarint(body, cursor));
-  const key = body.subarray(cursor.at, cursor.at + keyBytes);
-  cursor.at += keyBytes;
-  const valueBytes = Math.max(0, readVarint(body, cursor));
-  return { key, value: Buffer.from(body.subarray(cursor.at, cursor.at + valueBytes)) };
+  const key = readPart(body, cursor);
+  return { key, value: Buffer.from(readPart(body, cursor)) };
 }
 
 export function recordHeaders(body: Uint8Array): Record<string, string> {
   const cursor = { at: 0 };
-  const next = () => {
-    const bytes = Math.max(0, readVarint(body, cursor));
-    cursor.at += bytes;
-    return body.subarray(cursor.at - bytes, cursor.at);
-  };
-  const text = () => Buffer.from(next()).toString();
+  const text = () => Buffer.from(readPart(body, cursor)).toString();
   // Skip key and value.
-  next();
-  next();
+  readPart(body, cursor);
+  readPart(body, cursor);
   const count = readVarint(body, cursor);
   return Object.fromEntries(Array.from({ length: count }, () => [text(), text()]));
 }

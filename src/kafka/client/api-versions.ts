@@ -7,12 +7,6 @@ export type BrokerVersions = Readonly<
   Record<number, { readonly minVersion: number; readonly maxVersion: number } | undefined>
 >;
 
-interface Api {
-  readonly key: number;
-  readonly min: number;
-  readonly max: number;
-}
-
 /**
  * Our range for each request. The minimum is that of Kafka 0.11: Produce 3 is the first version with record batches of
  * magic 2, and Metadata 4 the first that can forbid a broker to create the topic by itself. The maximum is that of
@@ -24,7 +18,7 @@ const APIS = {
   CreateTopics: { key: 19, min: 0, max: 3 },
   InitProducerId: { key: 22, min: 0, max: 1 },
   DescribeConfigs: { key: 32, min: 0, max: 2 },
-} as const satisfies Record<string, Api>;
+} as const;
 
 export type ApiName = keyof typeof APIS;
 

@@ -32,10 +32,8 @@ interface Node {
 /** Where a request may be sent: a known broker, or one of the configured addresses. */
 interface Candidate {
   /** Undefined for a configured address: any broker may answer there. */
-  readonly nodeId: number | undefined;
+  readonly node: Node | undefined;
   readonly slot: ControlSlot;
-  onAnswer(): void;
-  onFailure(): void;
 }
 
 export type Ask<T> = (connection: ControlConnection, nodeId: number | undefined) => Promise<T>;
@@ -93,7 +91,8 @@ export class Brokers {
 
   /** Asks one broker. Rejects with ClusterError, or with the AnswerError that `ask` rejected with. */
   async askNode<T>(nodeId: number, ask: Ask<T>): Promise<T> {
-    return await this.#askCandidate(this.#candidate(this.#node(nodeId)), ask);
+    const node = this.#node(nodeId);
+    return await this.#askCandidate({ node, slot: node.control }, ask);
   }
 
   /**
@@ -109,13 +108,8 @@ export class Brokers {
     // A frozen broker still takes connections, and each question to it costs a timeout. So failed brokers come last.
     const nodes = shuffle([...this.#nodes.values()])
       .sort((a, b) => rank(a) - rank(b) || a.failedAtMs - b.failedAtMs)
-      .map((node) => this.#candidate(node));
-    const seeds = this.#options.brokers.map(() => ({
-      nodeId: undefined,
-      slot: this.#seed,
-      onAnswer: () => undefined,
-      onFailure: () => this.#seed.retire(),
-    }));
+      .map((node): Candidate => ({ node, slot: node.control }));
+    const seeds = this.#options.brokers.map(() => ({ node: undefined, slot: this.#seed }));
     // While logins are refused, only the first candidate may log in. Shuffle, so that one bad broker cannot bar the rest.
     const candidates = [...nodes, ...seeds];
     if (this.#connector.isLoginRefused) shuffle(candidates);
@@ -238,30 +232,17 @@ export class Brokers {
     node?.queue.close(`broker ${nodeId} has moved or left the cluster`);
   }
 
-  #candidate(node: Node): Candidate {
-    return {
-      nodeId: node.id,
-      slot: node.control,
-      onAnswer: () => {
-        node.failedAtMs = 0;
-      },
-      onFailure: () => {
-        node.failedAtMs = performance.now();
-        node.control.retire();
-      },
-    };
-  }
-
-  async #askCandidate<T>({ nodeId, slot, onAnswer, onFailure }: Candidate, ask: Ask<T>): Promise<T> {
+  async #askCandidate<T>({ node, slot }: Candidate, ask: Ask<T>): Promise<T> {
     try {
-      const connection = await slot.get();
-      const answer = await ask(connection, nodeId);
-      onAnswer();
+      const answer = await ask(await slot.get(), node?.id);
+      if (node !== undefined) node.failedAtMs = 0;
       return answer;
     } catch (error) {
       // A broker that answers with an error, or lacks a version, has not failed.
-      const isItsAnswer = error instanceof AnswerError;
-      if (!isItsAnswer && !(error instanceof ClusterError && error.code === 'UNSUPPORTED')) onFailure();
+      if (error instanceof AnswerError || (error instanceof ClusterError && error.code === 'UNSUPPORTED'))
+        throw error;
+      if (node !== undefined) node.failedAtMs = performance.now();
+      slot.retire();
       throw error;
     }
   }

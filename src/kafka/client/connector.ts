@@ -1,9 +1,9 @@
 // Opens connections to brokers, for control and for produce: connects, logs in and asks for the API versions, within time
 // limits. Both kinds share one back-off for refused logins, because they log in as the same user.
 import type { Logger } from 'pino';
-import { type BrokerVersions, chooseVersion } from './api-versions.ts';
+import { chooseVersion } from './api-versions.ts';
 import { ClusterError, within } from './cluster-error.ts';
-import { asClusterError, ControlConnection } from './control-connection.ts';
+import { asClusterError, type ConnectionParts, ControlConnection } from './control-connection.ts';
 import {
   type Address,
   brokerBuilder,
@@ -16,12 +16,11 @@ import {
 } from './kafkajs.ts';
 import { LoginBackoff } from './login-backoff.ts';
 import { ProduceConnection, type ProduceConnectionEvents } from './produce-connection.ts';
-import { type SaslSession, saslSession } from './sasl-session.ts';
+import { saslSession } from './sasl-session.ts';
 
 interface LoggedIn {
   readonly broker: KafkaBroker;
-  readonly versions: BrokerVersions;
-  readonly session: SaslSession;
+  readonly parts: ConnectionParts;
 }
 
 export type Verify = (connection: ControlConnection) => Promise<void>;
@@ -45,8 +44,8 @@ export class Connector {
   }
 
   async control(address: Address): Promise<ControlConnection> {
-    const { broker, versions, session } = await this.#logIn(address, true);
-    return new ControlConnection(broker, { address: addressText(address), versions, session });
+    const { broker, parts } = await this.#logIn(address, true);
+    return new ControlConnection(broker, parts);
   }
 
   /** @param verify checks the broker before anything is produced; if it rejects, the connection is closed */
@@ -54,24 +53,16 @@ export class Connector {
     address: Address,
     { events, verify }: { events: ProduceConnectionEvents; verify: Verify },
   ): Promise<ProduceConnection> {
-    const { broker, versions, session } = await this.#logIn(address, false);
+    const { broker, parts } = await this.#logIn(address, false);
+    const { versions, ...options } = parts;
     try {
-      await verify(new ControlConnection(broker, { address: addressText(address), versions, session }));
-      const version = chooseVersion(versions, 'Produce', addressText(address));
+      await verify(new ControlConnection(broker, parts));
+      const version = chooseVersion(versions, 'Produce', parts.address);
       const { clientId, requestTimeoutMs } = this.#options;
-      return new ProduceConnection(
-        {
-          socket: takeSocket(broker),
-          address: addressText(address),
-          version,
-          clientId,
-          requestTimeoutMs,
-          session,
-        },
-        events,
-      );
+      const socket = takeSocket(broker);
+      return new ProduceConnection({ ...options, socket, version, clientId, requestTimeoutMs }, events);
     } catch (error) {
-      const reason = asClusterError(error, addressText(address));
+      const reason = asClusterError(error, parts.address);
       destroyBroker(broker, reason);
       throw reason;
     }
@@ -104,7 +95,7 @@ export class Connector {
     // The session counts from before the login, so that we never believe it to last longer than it does.
     const { requestTimeoutMs } = this.#options;
     const session = saslSession(sessionLifetimeMs(broker), { startedAtMs, requestTimeoutMs });
-    return { broker, versions, session };
+    return { broker, parts: { address: addressText(address), versions, session } };
   }
 
   #failure(error: unknown, address: Address): Error {

@@ -13,23 +13,26 @@ import {
 } from './kafkajs.ts';
 import type { SaslSession } from './sasl-session.ts';
 
-export class ControlConnection {
+export interface ConnectionParts {
   /** host:port, for messages. */
   readonly address: string;
+  readonly versions: BrokerVersions;
+  readonly session: SaslSession;
+}
+
+export class ControlConnection {
   readonly #broker: KafkaBroker;
-  readonly #versions: BrokerVersions;
-  readonly #session: SaslSession;
+  readonly #parts: ConnectionParts;
   #asking = 0;
   #retired = false;
 
-  constructor(
-    broker: KafkaBroker,
-    parts: { address: string; versions: BrokerVersions; session: SaslSession },
-  ) {
+  constructor(broker: KafkaBroker, parts: ConnectionParts) {
     this.#broker = broker;
-    this.address = parts.address;
-    this.#versions = parts.versions;
-    this.#session = parts.session;
+    this.#parts = parts;
+  }
+
+  get address(): string {
+    return this.#parts.address;
   }
 
   get isConnected(): boolean {
@@ -38,7 +41,7 @@ export class ControlConnection {
 
   /** Connected, and the login does not end soon. */
   get isUsable(): boolean {
-    return this.isConnected && performance.now() < this.#session.renewAtMs;
+    return this.isConnected && performance.now() < this.#parts.session.renewAtMs;
   }
 
   /** Rejects with AnswerError if the broker answers the whole request with an error, else with ClusterError. */
@@ -47,7 +50,7 @@ export class ControlConnection {
     payload: ControlApis[A]['payload'],
     timeoutMs: number,
   ): Promise<ControlApis[A]['answer']> {
-    const version = chooseVersion(this.#versions, api, this.address);
+    const version = chooseVersion(this.#parts.versions, api, this.address);
     this.#asking++;
     try {
       const answer = askBroker(this.#broker, api, { version, payload });

@@ -17,6 +17,14 @@ export interface LimitsReaderOptions extends LimitsTiming {
   readonly timestamp: 'received' | 'sent';
 }
 
+interface LimitsReaderDeps {
+  readonly source: MetadataSource;
+  readonly apply: (limits: TopicLimits) => void;
+  /** Time of the oldest record on disk, milliseconds since 1970. */
+  readonly oldestWaitingMs: () => number | undefined;
+  readonly log: Logger;
+}
+
 /** Logged warnings by cluster. Orphaned spools of the same topic have readers, too, and must not repeat them. */
 const LOGGED = new WeakMap<MetadataSource, Set<string>>();
 
@@ -25,29 +33,14 @@ export class LimitsReader {
   current: TopicLimits | undefined;
 
   readonly #options: LimitsReaderOptions;
-  readonly #source: MetadataSource;
-  readonly #apply: (limits: TopicLimits) => void;
-  readonly #oldestWaitingMs: () => number | undefined;
-  readonly #log: Logger;
+  readonly #deps: LimitsReaderDeps;
   #readAtMs = Number.NEGATIVE_INFINITY;
   #dueAtMs = 0;
   #reading: Promise<void> | undefined;
 
-  constructor(
-    options: LimitsReaderOptions,
-    deps: {
-      source: MetadataSource;
-      apply: (limits: TopicLimits) => void;
-      /** Time of the oldest record on disk, milliseconds since 1970. */
-      oldestWaitingMs: () => number | undefined;
-      log: Logger;
-    },
-  ) {
+  constructor(options: LimitsReaderOptions, deps: LimitsReaderDeps) {
     this.#options = options;
-    this.#source = deps.source;
-    this.#apply = deps.apply;
-    this.#oldestWaitingMs = deps.oldestWaitingMs;
-    this.#log = deps.log;
+    this.#deps = deps;
   }
 
   get isDue(): boolean {
@@ -68,21 +61,22 @@ export class LimitsReader {
 
   async #readNow(): Promise<void> {
     const { topic, timestamp, everyMs } = this.#options;
+    const { source, apply, oldestWaitingMs, log } = this.#deps;
     this.#readAtMs = performance.now();
     this.#dueAtMs = this.#readAtMs + everyMs;
     try {
-      this.current = await this.#source.topicLimits(topic);
+      this.current = await source.topicLimits(topic);
     } catch (error) {
       this.#dueAtMs = 0;
-      this.#log.debug({ topic, err: error }, `Could not read the limits of topic ${topic}`);
+      log.debug({ topic, err: error }, `Could not read the limits of topic ${topic}`);
     }
     if (this.current === undefined) return;
-    this.#apply(this.current);
-    const sent = { timestamp, oldestWaitingMs: this.#oldestWaitingMs(), nowMs: Date.now() };
-    const logged = LOGGED.get(this.#source) ?? new Set();
-    LOGGED.set(this.#source, logged);
+    apply(this.current);
+    const sent = { timestamp, oldestWaitingMs: oldestWaitingMs(), nowMs: Date.now() };
+    const logged = LOGGED.get(source) ?? new Set();
+    LOGGED.set(source, logged);
     for (const warning of limitWarnings(topic, this.current, sent)) {
-      if (!logged.has(warning)) this.#log.warn({ topic }, warning);
+      if (!logged.has(warning)) log.warn({ topic }, warning);
       logged.add(warning);
     }
   }

@@ -4,6 +4,7 @@
 import type { Logger } from 'pino';
 import { backoffMs, pause } from '../../time/backoff.ts';
 import type { BatchLimits } from '../batches/batch-merger.ts';
+import type { Batcher } from '../batches/batcher.ts';
 import type { ProducerIdentity } from '../batches/record-batch.ts';
 import type { TopicLimits, TopicMetadata, TopicToCreate } from '../client/kafka-client.ts';
 import { kafkaError } from '../wire/errors.ts';
@@ -52,13 +53,10 @@ export interface MetadataDelivery {
 }
 
 /** The part of Batcher that the refresher uses. */
-export interface MetadataBatcher {
-  /** Undefined if it is not known. */
-  readonly partitions: number | undefined;
-  readonly batchLimits: BatchLimits;
-  maxMessageBytes: number;
-  setPartitions(partitions: number): void;
-}
+export type MetadataBatcher = Pick<
+  Batcher,
+  'partitions' | 'batchLimits' | 'maxMessageBytes' | 'setPartitions'
+>;
 
 const TIMING: RefresherTiming = {
   retry: { firstMs: 200, maxMs: 2000 },

@@ -28,13 +28,7 @@ function setUp(
   const growth = { times: 100 };
   const budget = new BufferBudget(2 ** 24, 0);
   const batcher = new Batcher(
-    {
-      maxRecords: 1000,
-      maxBytes: 64 * 1024,
-      lingerMs: HOUR_MS,
-      maxMessageBytes: 2 ** 20,
-      ...options,
-    },
+    { maxRecords: 1000, maxBytes: 64 * 1024, lingerMs: HOUR_MS, maxMessageBytes: 2 ** 20, ...options },
     {
       budget,
       sink: {
@@ -51,6 +45,10 @@ function setUp(
   t.after(() => batcher.stop());
   return { batcher, delivered, busy, inFlight, ratio, growth, budget };
 }
+
+const counts = (batches: readonly Batch[]) => batches.map(({ count }) => count);
+const partitions = (batches: readonly Batch[]) => batches.map(({ partition }) => partition);
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
 
 // A batch is sealed once.
 const sealed = new WeakMap<Batch, Promise<SealedBatch>>();
@@ -103,10 +101,7 @@ test('a batch grows by the factor of its partition', (t) => {
     const before = delivered.length;
     while (delivered.length === before) batcher.append(session, reading('{"n":1}'));
   }
-  assert.deepEqual(
-    delivered.map(({ count }) => count),
-    [10, 10, 25],
-  );
+  assert.deepEqual(counts(delivered), [10, 10, 25]);
 });
 
 test('a grown batch is closed by the next record once no earlier batch is in flight', (t) => {
@@ -117,10 +112,7 @@ test('a grown batch is closed by the next record once no earlier batch is in fli
   for (let i = 1; i < 10; i++) batcher.append(session, reading('{"n":1}'));
   inFlight.clear();
   batcher.append(session, reading('{"n":1}'));
-  assert.deepEqual(
-    delivered.map(({ count }) => count),
-    [11],
-  );
+  assert.deepEqual(counts(delivered), [11]);
 });
 
 test('a batch grows to what fits max.message.bytes if it compresses as well as recent batches', (t) => {
@@ -162,10 +154,7 @@ test('a batch never exceeds its bytes, and a larger record gets a batch of its o
   for (let i = 0; i < 100; i++) batcher.append(session, reading(`{"text":"${'x'.repeat(300)}"}`));
   batcher.append(session, reading(`{"text":"${'x'.repeat(9000)}"}`));
   batcher.flush();
-  assert.equal(
-    delivered.reduce((sum, { count }) => sum + count, 0),
-    101,
-  );
+  assert.equal(sum(counts(delivered)), 101);
   for (const { count, writer } of delivered.slice(0, -2)) {
     assert.ok(writer.bytes <= 4096, `${writer.bytes} bytes`);
     assert.ok(count > 5);
@@ -181,10 +170,7 @@ test('a batch is delivered when its time is up and its partition is free', async
   batcher.append(free, reading('{"n":1}'));
   await until(() => delivered.length === 1, 'the batch of the free partition is delivered');
   await turns();
-  assert.deepEqual(
-    delivered.map(({ partition }) => partition),
-    [free.partition],
-  );
+  assert.deepEqual(partitions(delivered), [free.partition]);
   busy.clear();
   batcher.partitionIdle(slow.partition);
   await until(() => delivered.length === 2, 'the other batch is delivered');
@@ -198,10 +184,8 @@ test('only the last reading of a message confirms it', (t) => {
   batcher.append(session, reading('{"n":2}', { seq: 4, confirms: false }));
   batcher.append(session, reading('{"n":3}', { seq: 4 }));
   batcher.flush();
-  assert.deepEqual(
-    delivered.map(({ confirmations }) => confirmations.get(session)),
-    [undefined, 4],
-  );
+  const confirmed = delivered.map(({ confirmations }) => confirmations.get(session));
+  assert.deepEqual(confirmed, [undefined, 4]);
 });
 
 test('before the partitions are known all keys share batches without a partition, which keep every confirmation', async (t) => {
@@ -219,10 +203,7 @@ test('before the partitions are known all keys share batches without a partition
   // The batch without a partition is delivered at once, since nothing is added to it any more.
   assert.deepEqual([delivered.length, batcher.openRecords], [full + 1, 0]);
   assert.ok(delivered.every(({ partition }) => partition === UNPLACED));
-  assert.equal(
-    budget.used,
-    delivered.reduce((sum, { heldBytes }) => sum + heldBytes, 0),
-  );
+  assert.equal(budget.used, sum(delivered.map(({ heldBytes }) => heldBytes)));
   const rounds = new Map<string, number[]>();
   const stored = new Map<Session, number>();
   for (const batch of delivered) {
@@ -278,10 +259,7 @@ test('if a topic shrinks, connections of lost partitions move by their keys, aft
     assert.equal(partition, former < 4 ? former : partitionOf(frame.key, 4));
   }
   assert.ok(sessions.some(({ partition, frame }) => partition !== partitionOf(frame.key, 4)));
-  assert.equal(
-    delivered.reduce((sum, { count }) => sum + count, 0),
-    40,
-  );
+  assert.equal(sum(counts(delivered)), 40);
 });
 
 test('a record without a connection goes to a partition that exists, even if its own is gone', (t) => {
@@ -294,10 +272,7 @@ test('a record without a connection goes to a partition that exists, even if its
   append(7);
   append(2);
   batcher.flush();
-  assert.deepEqual(
-    delivered.map(({ partition }) => partition),
-    [UNPLACED, 7, 1, 2],
-  );
+  assert.deepEqual(partitions(delivered), [UNPLACED, 7, 1, 2]);
 });
 
 test('the same number of partitions, or a larger one, closes no batch', (t) => {
@@ -310,10 +285,8 @@ test('the same number of partitions, or a larger one, closes no batch', (t) => {
 
 test('if a topic grows, connections keep their partitions, and new ones are placed by the new number', (t) => {
   const { batcher } = setUp(t, { partitions: 4 });
-  const zipcode = ['a', 'b', 'c', 'd', 'e'].find((zip) => {
-    const key = Buffer.from(zip);
-    return partitionOf(key, 4) !== partitionOf(key, 9);
-  });
+  const moves = (key: Buffer) => partitionOf(key, 4) !== partitionOf(key, 9);
+  const zipcode = ['a', 'b', 'c', 'd', 'e'].find((zip) => moves(Buffer.from(zip)));
   const [early, late] = [fakeSession(zipcode), fakeSession(zipcode)];
   batcher.append(early, reading('{"n":1}'));
   batcher.setPartitions(9);
@@ -335,18 +308,13 @@ test('batches stay below max.message.bytes once it is known', (t) => {
   batcher.maxMessageBytes = 3000;
   batcher.setPartitions(10);
   append();
-  assert.equal(
-    delivered.reduce((sum, { count }) => sum + count, 0),
-    40,
-  );
+  assert.equal(sum(counts(delivered)), 40);
   for (const { writer } of delivered) assert.ok(writer.bytes <= 3000, `${writer.bytes} bytes`);
 });
 
 test('during a read window no batch is closed by time; at its end those due before the next window are', async (t) => {
   const { batcher, delivered, busy } = setUp(t, { lingerMs: 20 });
-  const early = fakeSession('10001');
-  const late = fakeSession('10002');
-  const slow = fakeSession('10003');
+  const [early, late, slow] = [fakeSession('10001'), fakeSession('10002'), fakeSession('10003')];
   for (const session of [early, slow]) batcher.append(session, reading('{"n":1}'));
   busy.add(slow.partition);
   batcher.beginReadWindow();
@@ -357,10 +325,7 @@ test('during a read window no batch is closed by time; at its end those due befo
   batcher.append(late, reading('{"n":2}'));
   assert.equal(new Set([early, late, slow].map(({ partition }) => partition)).size, 3);
   assert.equal(batcher.endReadWindow(0), true);
-  assert.deepEqual(
-    delivered.map(({ partition }) => partition),
-    [early.partition],
-  );
+  assert.deepEqual(partitions(delivered), [early.partition]);
   // The younger batch is delivered in its time, the busy partition's once the partition is idle.
   await until(() => delivered.length === 2, 'the younger batch is delivered');
   assert.equal(delivered[1]?.partition, late.partition);

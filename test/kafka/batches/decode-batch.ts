@@ -1,41 +1,12 @@
 // Reads Kafka's record batches for tests. It is written from the specification
 // (https://kafka.apache.org/documentation/#recordbatch) and shares no code with the writer that it judges.
 
-export interface DecodedBatch {
-  readonly baseOffset: bigint;
-  readonly batchLength: number;
-  readonly leaderEpoch: number;
-  readonly magic: number;
-  readonly crc: number;
-  readonly attributes: number;
-  readonly lastOffsetDelta: number;
-  readonly baseTimestamp: bigint;
-  readonly maxTimestamp: bigint;
-  readonly producerId: bigint;
-  readonly producerEpoch: number;
-  readonly baseSequence: number;
-  readonly records: readonly DecodedRecord[];
-}
-
-export interface DecodedRecord {
-  readonly attributes: number;
-  readonly timestamp: bigint;
-  readonly offsetDelta: number;
-  readonly key: string | null;
-  readonly value: string | null;
-  readonly headers: number;
-}
-
 /** @param decompress turns the bytes after the header into the records */
-export function decodeBatch(
-  batch: Buffer,
-  decompress: (bytes: Buffer) => Buffer = (bytes) => bytes,
-): DecodedBatch {
+export function decodeBatch(batch: Buffer, decompress = (bytes: Buffer) => bytes) {
   const baseTimestamp = batch.readBigInt64BE(27);
   const count = batch.readInt32BE(57);
   const reader = new Reader(decompress(batch.subarray(61)));
-  const records: DecodedRecord[] = [];
-  for (let i = 0; i < count; i++) records.push(reader.record(baseTimestamp));
+  const records = Array.from({ length: count }, () => reader.record(baseTimestamp));
   if (reader.left !== 0) throw new Error(`${reader.left} bytes after the last record`);
   return {
     baseOffset: batch.readBigInt64BE(0),
@@ -66,7 +37,7 @@ class Reader {
     return this.#bytes.length - this.#at;
   }
 
-  record(baseTimestamp: bigint): DecodedRecord {
+  record(baseTimestamp: bigint) {
     const length = Number(this.#varint());
     const end = this.#at + length;
     const attributes = this.#bytes.readInt8(this.#at++);

@@ -16,12 +16,24 @@ import { encodeBody, keyOf } from '../../../src/kafka/batches/record-body.ts';
 import { unpack } from '../../../src/kafka/batches/split-batch.ts';
 import { RecordFrame } from '../../../src/protocol/record-frame.ts';
 import { portableCrc32c } from '../../../src/spool/crc32c.ts';
+import type { Reading } from '../../../src/workers/record-sink.ts';
 import { fakeSession, reading } from '../delivery/fakes.ts';
 import { decodeBatch } from './decode-batch.ts';
 
 const none = createCodec('none');
 const AT = Date.UTC(2026, 10, 21, 8, 0, 0, 123);
 const { frame } = fakeSession('90210', 'c-1');
+
+/** Seals a batch and decodes it. */
+const decoded = async (writer: RecordBatchWriter, codec: Codec = none) =>
+  decodeBatch((await writer.seal(codec)).bytes);
+
+/** The batch of these readings. */
+function batchOf(...readings: readonly Reading[]) {
+  const writer = new RecordBatchWriter(256);
+  for (const one of readings) writer.append(frame, one);
+  return decoded(writer);
+}
 
 test('a batch header holds length, count, timestamps and producer, and the checksum of the bytes after it', async () => {
   const writer = new RecordBatchWriter(256);
@@ -45,14 +57,8 @@ test('a batch header holds length, count, timestamps and producer, and the check
     baseSequence: 99,
   });
   assert.equal(crc, portableCrc32c(bytes.subarray(21)));
-  assert.deepEqual(
-    records.map(({ offsetDelta, timestamp }) => [offsetDelta, Number(timestamp) - AT]),
-    [
-      [0, 0],
-      [1, 5],
-      [2, 2],
-    ],
-  );
+  const told = records.map(({ offsetDelta, timestamp }) => `${offsetDelta}: ${Number(timestamp) - AT} ms`);
+  assert.deepEqual(told, ['0: 0 ms', '1: 5 ms', '2: 2 ms']);
 });
 
 test('a batch of a producer that is not idempotent has -1 for id, epoch and sequence', async () => {
@@ -65,19 +71,15 @@ test('a batch of a producer that is not idempotent has -1 for id, epoch and sequ
 });
 
 test('a record has the zipcode as its key and the documented value, digit for digit', async () => {
-  const withId = new RecordFrame({
-    connectionId: 'c-2',
-    zipcode: 'A-1',
-    city: 'Köln "Süd"',
-    deviceId: 'd.7',
-  });
+  const city = 'Köln "Süd"';
+  const withId = new RecordFrame({ connectionId: 'c-2', zipcode: 'A-1', city, deviceId: 'd.7' });
   const data = '{"timestamp":"2026-11-21T08:00:00Z","big":12345678901234567890,"x":1.10,"ü":"→"}';
   const writer = new RecordBatchWriter(256);
   writer.append(frame, reading(data, { receivedAtMs: AT }));
   writer.append(frame, reading(data, { receivedAtMs: AT, seq: 0 }));
   writer.append(withId, reading(data, { receivedAtMs: AT }));
   writer.append(withId, reading(data, { receivedAtMs: AT, seq: Number.MAX_SAFE_INTEGER }));
-  const { records } = decodeBatch((await writer.seal(none)).bytes);
+  const { records } = await decoded(writer);
   const head =
     '{"connection_id":"c-1","zipcode":"90210","city":"Beverly Hills","received_at":"2026-11-21T08:00:00.123Z"';
   const other =
@@ -105,32 +107,16 @@ test('a record leaves out white space between the tokens of its reading, but not
 
 test('only the bytes between start and end of a reading are written', async () => {
   const bytes = Buffer.from('{"type":"metrics","data":{"n":7}}{"type"');
-  const writer = new RecordBatchWriter(256);
-  writer.append(frame, { ...reading(''), bytes, start: 17, end: 33 });
-  assert.ok(decodeBatch((await writer.seal(none)).bytes).records[0]?.value?.endsWith('"data":{"n":7}}'));
+  const { records } = await batchOf({ ...reading(''), bytes, start: 17, end: 33 });
+  assert.ok(records[0]?.value?.endsWith('"data":{"n":7}}'));
 });
 
 test('timestamps far before and after the first one are kept, since a clock may be set', async () => {
-  const times = [
-    AT,
-    AT - 1,
-    AT - 64,
-    AT - 65,
-    AT + 63,
-    AT + 64,
-    0,
-    1,
-    AT - 2 ** 31,
-    AT + 2 ** 32,
-    253_402_300_799_999,
-  ];
-  const writer = new RecordBatchWriter(256);
-  for (const receivedAtMs of times) writer.append(frame, reading('{"n":1}', { receivedAtMs }));
-  const batch = decodeBatch((await writer.seal(none)).bytes);
-  assert.deepEqual(
-    batch.records.map(({ timestamp }) => Number(timestamp)),
-    times,
-  );
+  const near = [0, -1, -64, -65, 63, 64].map((ms) => AT + ms);
+  const times = [...near, 0, 1, AT - 2 ** 31, AT + 2 ** 32, 253_402_300_799_999];
+  const batch = await batchOf(...times.map((receivedAtMs) => reading('{"n":1}', { receivedAtMs })));
+  const written = batch.records.map(({ timestamp }) => Number(timestamp));
+  assert.deepEqual(written, times);
   assert.equal(batch.maxTimestamp, BigInt(Math.max(...times)));
   assert.ok(batch.records[6]?.value?.includes('"received_at":"1970-01-01T00:00:00.000Z"'));
 });
@@ -142,7 +128,7 @@ test('a batch that grows to thousands of records keeps them all', async () => {
     bytes += writer.append(frame, reading(`{"n":${i}}`, { receivedAtMs: AT + i }));
   writer.append(frame, reading(`{"long":"${'x'.repeat(200_000)}"}`, { receivedAtMs: AT }));
   assert.equal(writer.count, 5001);
-  const { records } = decodeBatch((await writer.seal(none)).bytes);
+  const { records } = await decoded(writer);
   for (let i = 0; i < 5000; i++) {
     assert.equal(records[i]?.offsetDelta, i);
     assert.equal(records[i]?.timestamp, BigInt(AT + i));
@@ -159,11 +145,9 @@ test('records of many sizes stay whole and in order at the borders of chunks', a
   for (const [i, length] of lengths.entries())
     writer.append(frame, reading(`{"i":${i},"x":"${'x'.repeat(length)}"}`));
   const expected = lengths.map((length, i) => `{"i":${i},"x":"${'x'.repeat(length)}"}}`);
-  const { records } = decodeBatch((await writer.seal(none)).bytes);
-  assert.deepEqual(
-    records.map(({ value }) => dataOf(value ?? '')),
-    expected,
-  );
+  const { records } = await decoded(writer);
+  const found = records.map(({ value }) => dataOf(value ?? ''));
+  assert.deepEqual(found, expected);
 });
 
 test('a batch is sealed only once, since another batch may have its memory afterwards', async () => {
@@ -179,13 +163,8 @@ function dataOf(value: string): string {
 }
 
 test('no record is larger than its bound', () => {
-  const city = '\u{1f3d9}'.repeat(128);
-  const largest = new RecordFrame({
-    connectionId: 'c'.repeat(36),
-    zipcode: 'z'.repeat(16),
-    city,
-    deviceId: 'd'.repeat(64),
-  });
+  const [connectionId, zipcode, deviceId] = ['c'.repeat(36), 'z'.repeat(16), 'd'.repeat(64)];
+  const largest = new RecordFrame({ connectionId, zipcode, city: '\u{1f3d9}'.repeat(128), deviceId });
   for (const length of [2, 62, 63, 64, 8190, 8192, 65_536, 2 ** 20]) {
     for (const seq of [-1, 0, Number.MAX_SAFE_INTEGER]) {
       const writer = new RecordBatchWriter(0);
@@ -210,13 +189,11 @@ test('records moved to other batches keep key, value and timestamp', async () =>
     targets.get(Buffer.from(keyOf(body)).toString())?.appendRaw(timestampMs, body);
   const before = decodeBatch(bytes).records;
   for (const zipcode of zipcodes) {
-    const after = decodeBatch((await (targets.get(zipcode) as RecordBatchWriter).seal(none)).bytes).records;
-    const expected = before.filter(({ key }) => key === zipcode);
+    const { records: after } = await decoded(targets.get(zipcode) as RecordBatchWriter);
+    const moved = before.filter(({ key }) => key === zipcode);
+    const expected = moved.map((record, offsetDelta) => ({ ...record, offsetDelta }));
     assert.equal(after.length, 100);
-    assert.deepEqual(
-      after,
-      expected.map((record, offsetDelta) => ({ ...record, offsetDelta })),
-    );
+    assert.deepEqual(after, expected);
   }
 });
 
@@ -238,25 +215,14 @@ test('a batch that compression would make larger stays uncompressed, and its hea
     .toString('latin1')
     .replaceAll(/[^ -~]|["\\]/g, 'x');
   writer.append(frame, reading(`{"noise":"${noise}"}`));
-  const grows: Codec = {
-    name: 'lz4',
-    id: 3,
-    isAsync: false,
-    compress: (parts) => [...parts, Buffer.alloc(1)],
-  };
-  const { bytes } = await writer.seal(grows);
-  const batch = decodeBatch(bytes);
+  const lz4 = { name: 'lz4', id: 3, isAsync: false } as const;
+  const batch = await decoded(writer, { ...lz4, compress: (parts) => [...parts, Buffer.alloc(1)] });
   assert.equal(batch.attributes, 0);
   assert.ok(batch.records[0]?.value?.includes(noise));
-  const same: Codec = {
-    name: 'lz4',
-    id: 3,
-    isAsync: false,
-    compress: (parts) => parts.map((part) => Buffer.from(part)),
-  };
   const other = new RecordBatchWriter(256);
   other.append(frame, reading('{"n":1}'));
-  assert.equal(decodeBatch((await other.seal(same)).bytes).attributes, 0);
+  const same: Codec = { ...lz4, compress: (parts) => parts.map((part) => Buffer.from(part)) };
+  assert.equal((await decoded(other, same)).attributes, 0);
 });
 
 test('after the highest sequence comes 0, for any number of records', () => {
@@ -282,10 +248,8 @@ test('stampTime moves all timestamps, so that the latest is the time of sending'
   stampTime(bytes, now);
   stamp(bytes, NO_PRODUCER);
   const batch = decodeBatch(bytes);
-  assert.deepEqual(
-    batch.records.map(({ timestamp }) => Number(timestamp) - now),
-    [-40, 0, -25],
-  );
+  const timestamps = batch.records.map(({ timestamp }) => Number(timestamp) - now);
+  assert.deepEqual(timestamps, [-40, 0, -25]);
   assert.equal(Number(batch.maxTimestamp), now);
   assert.equal(batch.crc, portableCrc32c(bytes.subarray(21)));
 });

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../../scripts/kafka/ports.ts';
 import { waitFor } from '../../support/wait.ts';
@@ -17,36 +17,29 @@ import {
   PRODUCE,
   producedAnswer,
   rangesOf,
+  rejectsWith,
   requestFor,
   type Script,
   ScriptedBroker,
+  withClient,
 } from './scripted-broker.ts';
 
 const NOT_CONTROLLER = 41;
 const TOPIC_AUTHORIZATION_FAILED = 29;
 const TOPIC = { topic: 'letters', partitions: 3, replicationFactor: 1 };
 
-const rejectsWith = (work: Promise<unknown>, code: string, text = /./) =>
-  assert.rejects(work, (error) => {
-    assert.ok(error instanceof Error && 'code' in error);
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, text);
-    return true;
-  });
-
-/** Two brokers of one cluster. */
-async function two(t: Parameters<typeof ScriptedBroker.start>[0], script: Partial<Script> = {}) {
+/** Two brokers of one cluster, and a client of it. */
+async function two(t: TestContext, script: Partial<Script> = {}) {
   const one = await ScriptedBroker.start(t, { ...script, nodeId: 1 });
   const other = await ScriptedBroker.start(t, { ...script, nodeId: 2 });
   const brokers = () => [one, other].map(({ port }, i) => ({ nodeId: i + 1, host: '127.0.0.1', port }));
   one.script.brokers = brokers;
   other.script.brokers = brokers;
-  return { one, other };
+  return { one, other, client: await clientOf(t, one) };
 }
 
 test('topicMetadata returns the leaders and the cluster id', async (t) => {
-  const broker = await ScriptedBroker.start(t, { nodeId: 7 });
-  const client = await clientOf(t, broker);
+  const { broker, client } = await withClient(t, { nodeId: 7 });
   assert.deepEqual(await client.topicMetadata('readings'), {
     errorCode: 0,
     leaders: [7, 7, 7, 7],
@@ -79,8 +72,7 @@ test('in a cluster of one broker each answer is from that broker', async (t) => 
 });
 
 test('the brokers of askLast are asked only if the others do not answer', async (t) => {
-  const { one, other } = await two(t);
-  const client = await clientOf(t, one);
+  const { other, client } = await two(t);
   const from = async (...askLast: number[]) =>
     (await client.topicMetadata('readings', { askLast: new Set(askLast) })).from;
   // Ten times, since a broker is chosen at random.
@@ -92,8 +84,7 @@ test('the brokers of askLast are asked only if the others do not answer', async 
 });
 
 test('a broker that has just failed does not delay every request by its timeout', async (t) => {
-  const { one, other } = await two(t);
-  const client = await clientOf(t, one);
+  const { other, client } = await two(t);
   let asked = 0;
   other.script.isSilent = ({ apiKey }) => {
     if (apiKey === METADATA) asked++;
@@ -109,8 +100,7 @@ for (const [what, isDoubted, connections] of [
   ['are dropped if the answer is believed', false, 2],
 ] as const) {
   test(`connections to a broker that an answer does not name ${what}`, async (t) => {
-    const { one, other } = await two(t);
-    const client = await clientOf(t, one);
+    const { one, other, client } = await two(t);
     await client.produce(2, requestFor([0]));
     const all = one.script.brokers;
     one.script.brokers = () => all().slice(0, 1);
@@ -132,8 +122,7 @@ for (const [what, isDoubted, connections] of [
 }
 
 test('a broker that has just started and names no brokers is skipped', async (t) => {
-  const { one, other } = await two(t);
-  const client = await clientOf(t, one);
+  const { one, other, client } = await two(t);
   one.script.brokers = () => [];
   const askLast = new Set([2]);
   assert.equal((await client.topicMetadata('readings', { askLast })).from, 2);
@@ -143,8 +132,7 @@ test('a broker that has just started and names no brokers is skipped', async (t)
 });
 
 test('when another cluster answers, the connections to the old one are closed', async (t) => {
-  const broker = await ScriptedBroker.start(t);
-  const client = await clientOf(t, broker);
+  const { broker, client } = await withClient(t);
   await client.produce(1, requestFor([0]));
   broker.script.clusterId = 'cluster-two';
   await client.topicMetadata('readings');
@@ -155,18 +143,18 @@ test('when another cluster answers, the connections to the old one are closed', 
 });
 
 test('a new connection to another cluster carries no batch before its leaders are known', async (t) => {
-  const broker = await ScriptedBroker.start(t);
-  const client = await clientOf(t, broker);
+  const { broker, client } = await withClient(t);
   await client.topicMetadata('readings');
   await client.produce(1, requestFor([0]));
   broker.script.clusterId = 'cluster-two';
   broker.script.onProduce = () => 'close';
-  await assert.rejects(client.produce(1, requestFor([0])), { code: 'CLOSED' });
+  await rejectsWith(client.produce(1, requestFor([0])), 'CLOSED');
   const before = broker.produced.length;
-  await assert.rejects(client.produce(1, requestFor([0])), {
-    code: 'PROTOCOL',
-    message: /belongs to the cluster cluster-two now and not to cluster-one/,
-  });
+  await rejectsWith(
+    client.produce(1, requestFor([0])),
+    'PROTOCOL',
+    /belongs to the cluster cluster-two now and not to cluster-one/,
+  );
   assert.equal(broker.produced.length, before);
   broker.script.onProduce = (request) => producedAnswer(request);
   assert.equal((await client.topicMetadata('readings')).clusterId, 'cluster-two');
@@ -175,8 +163,7 @@ test('a new connection to another cluster carries no batch before its leaders ar
 });
 
 test('createTopic asks the controller and passes on the settings', async (t) => {
-  const { one, other } = await two(t, { controllerId: 2 });
-  const client = await clientOf(t, one);
+  const { one, other, client } = await two(t, { controllerId: 2 });
   const config = { 'message.timestamp.type': 'LogAppendTime', 'cleanup.policy': 'delete' };
   assert.equal(await client.createTopic({ ...TOPIC, config }), null);
   assert.deepEqual(other.created, [{ nodeId: 2, topic: 'letters', config }]);
@@ -186,27 +173,24 @@ test('createTopic asks the controller and passes on the settings', async (t) => 
 });
 
 test('if a broker is not the controller any more, the new controller is asked', async (t) => {
-  const { one, other } = await two(t, { controllerId: 1 });
+  const { one, other, client } = await two(t, { controllerId: 1 });
   one.script.onCreate = () => {
     one.script.controllerId = 2;
     other.script.controllerId = 2;
     return { code: NOT_CONTROLLER };
   };
-  const client = await clientOf(t, one);
   assert.equal(await client.createTopic(TOPIC), null);
   assert.deepEqual([one.created.length, other.created.length], [1, 1]);
 });
 
 test('createTopic gives up if no broker is the controller', async (t) => {
-  const broker = await ScriptedBroker.start(t, { onCreate: () => ({ code: NOT_CONTROLLER }) });
-  const client = await clientOf(t, broker);
+  const { broker, client } = await withClient(t, { onCreate: () => ({ code: NOT_CONTROLLER }) });
   await rejectsWith(client.createTopic(TOPIC), 'UNREACHABLE', /letters could not be created/);
   assert.ok(broker.created.length > 1 && broker.created.length < 10, `${broker.created.length} tries`);
 });
 
 test('createTopic looks for a controller that is unknown or unreachable', async (t) => {
-  const { one, other } = await two(t, { controllerId: -1 });
-  const client = await clientOf(t, one);
+  const { one, other, client } = await two(t, { controllerId: -1 });
   assert.equal(await client.createTopic(TOPIC), null);
   one.script.controllerId = 2;
   await client.topicMetadata('readings');
@@ -220,8 +204,7 @@ test('createTopic looks for a controller that is unknown or unreachable', async 
 
 test('createTopic accepts a topic that exists, and a refusal has the message of the broker', async (t) => {
   let answer: { code: number; message?: string } = { code: 36 };
-  const broker = await ScriptedBroker.start(t, { onCreate: () => answer });
-  const client = await clientOf(t, broker);
+  const { broker, client } = await withClient(t, { onCreate: () => answer });
   assert.equal(await client.createTopic(TOPIC), null);
   answer = { code: TOPIC_AUTHORIZATION_FAILED };
   assert.equal(await client.createTopic(TOPIC), 'TOPIC_AUTHORIZATION_FAILED');
@@ -231,13 +214,12 @@ test('createTopic accepts a topic that exists, and a refusal has the message of 
 });
 
 test('topicLimits is undefined if the broker does not let us read the settings', async (t) => {
-  const broker = await ScriptedBroker.start(t, {
+  const { broker, client } = await withClient(t, {
     configs: [
       ['message.timestamp.before.max.ms', '9223372036854775807'],
       ['max.message.bytes', '4000'],
     ],
   });
-  const client = await clientOf(t, broker);
   const limits = await client.topicLimits('readings');
   assert.equal(limits?.maxMessageBytes, 4000);
   assert.equal(limits?.timestampBeforeMaxMs, undefined);
@@ -246,8 +228,7 @@ test('topicLimits is undefined if the broker does not let us read the settings',
 });
 
 test('a broker that cannot give a producer id now keeps its connection', async (t) => {
-  const broker = await ScriptedBroker.start(t, { initProducerIdCode: 14 });
-  const client = await clientOf(t, broker);
+  const { broker, client } = await withClient(t, { initProducerIdCode: 14 });
   await rejectsWith(client.initProducerId(), 'ANSWER', /InitProducerId/);
   broker.script.initProducerIdCode = 0;
   assert.equal(typeof (await client.initProducerId()).producerId, 'bigint');
@@ -257,8 +238,7 @@ test('a broker that cannot give a producer id now keeps its connection', async (
 
 test('the client works with the API versions of each Kafka release in use', async (t) => {
   for (const release of ['2.8', '3.9', '4.1'] as const) {
-    const broker = await ScriptedBroker.start(t, { versions: rangesOf(release) });
-    const client = await clientOf(t, broker);
+    const { client } = await withClient(t, { versions: rangesOf(release) });
     assert.ok(await client.topicLimits('readings'));
     assert.equal(await client.createTopic(TOPIC), null);
     await client.initProducerId();
@@ -282,8 +262,7 @@ test('the error names the request that a broker does not support', async (t) => 
 
 test('the error of an unreachable broker names its address and advertised.listeners', async (t) => {
   const port = await freePort();
-  const broker = await ScriptedBroker.start(t);
-  const client = await clientOf(t, broker);
+  const { broker, client } = await withClient(t);
   await client.connectTo(1);
   assert.equal(broker.produced.length, 0);
   broker.script.brokers = () => [{ nodeId: 1, host: '127.0.0.1', port }];
@@ -297,8 +276,7 @@ test('the error of an unreachable broker names its address and advertised.listen
 });
 
 test('while logins are refused, all connections together try less than once a second', async (t) => {
-  const broker = await ScriptedBroker.start(t, { password: 'secret' });
-  const client = await clientOf(t, broker, asUser('secret'));
+  const { broker, client } = await withClient(t, { password: 'secret' });
   broker.script.password = 'another';
   for (const connection of broker.open) broker.end(connection);
   await waitFor('both connections are gone', () => broker.open.size === 0);
@@ -324,8 +302,7 @@ test('while logins are refused, all connections together try less than once a se
 });
 
 test('no control request is lost when a login ends', async (t) => {
-  const broker = await ScriptedBroker.start(t, { password: 'secret', sessionLifetimeMs: 800 });
-  const client = await clientOf(t, broker, asUser('secret'));
+  const { broker, client } = await withClient(t, { password: 'secret', sessionLifetimeMs: 800 });
   const until = performance.now() + 2000;
   let asked = 0;
   const load = async () => {
@@ -357,7 +334,7 @@ test('the connection for Produce works over TLS', async (t) => {
 });
 
 /** A certificate for 127.0.0.1. */
-function certificate(t: { after(fn: () => void): void }): { key: Buffer; cert: Buffer } | undefined {
+function certificate(t: TestContext): { key: Buffer; cert: Buffer } | undefined {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-tls-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../../support/wait.ts';
 import {
-  clientOf,
+  codeOf,
   frame,
   Gate,
   METADATA,
@@ -12,46 +12,24 @@ import {
   type ProduceReceived,
   producedAnswer,
   type Reply,
+  rangesOf,
+  rejectsWith,
   requestFor,
-  ScriptedBroker,
+  withClient,
 } from './scripted-broker.ts';
 
-const hasCode =
-  (code: string, text = /./) =>
-  (error: unknown) => {
-    assert.ok(error instanceof Error && 'code' in error);
-    assert.equal(error.code, code);
-    assert.match(error.message, text);
-    return true;
-  };
-
-/** The error code of each request, undefined if it succeeded. */
-async function codes(requests: readonly Promise<unknown>[]): Promise<(string | undefined)[]> {
-  const settled = await Promise.allSettled(requests);
-  return settled.map((one) =>
-    one.status === 'rejected' ? (one.reason as { code?: string }).code : undefined,
-  );
-}
-
 test('several requests in flight are sent in order, and each gets its own answer', async (t) => {
-  const broker = await ScriptedBroker.start(t, {
+  const { broker, client } = await withClient(t, {
     onProduce: (request) => producedAnswer(request, { code: request.partitions[0] ?? 0 }),
   });
-  const client = await clientOf(t, broker);
   // Requests before there is a connection, while it is opened, and afterwards.
   const numbers = Array.from({ length: 40 }, (_, i) => i);
   const answers = numbers.slice(0, 20).map((n) => client.produce(1, requestFor([n], { bytes: n * 5000 })));
   await answers[0];
   answers.push(...numbers.slice(20).map((n) => client.produce(1, requestFor([n], { bytes: n * 5000 }))));
-  const told = (await Promise.all(answers)).map((answer) => answer?.partitions.map((one) => one.errorCode));
-  assert.deepEqual(
-    told,
-    numbers.map((n) => [n]),
-  );
-  assert.deepEqual(
-    broker.produced.map(({ partitions }) => partitions[0]),
-    numbers,
-  );
+  const told = (await Promise.all(answers)).map((answer) => answer?.partitions[0]?.errorCode);
+  assert.deepEqual(told, numbers);
+  assert.deepEqual(broker.order, numbers);
   for (const { batches, partitions } of broker.produced) {
     const [partition = 0] = partitions;
     assert.deepEqual(batches, [Buffer.alloc(partition * 5000, partition)]);
@@ -62,19 +40,16 @@ test('several requests in flight are sent in order, and each gets its own answer
 test('control requests never use the connection for Produce, and their timeouts do not end it', async (t) => {
   let isFrozen = false;
   const held = new Gate();
-  const broker = await ScriptedBroker.start(t, {
+  const { broker, client } = await withClient(t, {
     isSilent: ({ apiKey }) => isFrozen && apiKey === METADATA,
-    onProduce: async (request) => {
-      await held.opened;
-      return producedAnswer(request);
-    },
+    onProduce: (request) => held.opened.then(() => producedAnswer(request)),
+    // Longer than two tries of the control request with 3 s each.
+    requestTimeoutMs: 9000,
   });
-  // Longer than two tries of the control request with 3 s each.
-  const client = await clientOf(t, broker, { requestTimeoutMs: 9000 });
   const answer = client.produce(1, requestFor([0]));
   await waitFor('the request is there', () => broker.produced.length === 1);
   isFrozen = true;
-  await assert.rejects(client.topicMetadata('readings'), hasCode('TIMEOUT'));
+  await rejectsWith(client.topicMetadata('readings'), 'TIMEOUT');
   held.open();
   assert.equal((await answer)?.partitions[0]?.errorCode, 0);
   const [connection = 0] = broker.produceConnections;
@@ -110,13 +85,12 @@ for (const [what, reply, text] of [
 ] as const satisfies readonly (readonly [string, (request: ProduceReceived) => Reply, RegExp])[]) {
   test(`an answer that is ${what} closes the connection, and the next request gets a new one`, async (t) => {
     let breaches = 0;
-    const broker = await ScriptedBroker.start(t, {
+    const { broker, client } = await withClient(t, {
       onProduce: (request) => (breaches++ === 0 ? reply(request) : producedAnswer(request)),
     });
-    const client = await clientOf(t, broker);
     const first = client.produce(1, requestFor([0]));
     if (what === 'sent twice') await first;
-    else await assert.rejects(first, hasCode('PROTOCOL', text));
+    else await rejectsWith(first, 'PROTOCOL', text);
     const [connection = 0] = broker.produceConnections;
     await waitFor('the connection is closed', () => !broker.open.has(connection));
     assert.equal((await client.produce(1, requestFor([0])))?.partitions[0]?.errorCode, 0);
@@ -125,17 +99,10 @@ for (const [what, reply, text] of [
 
 for (const way of ['close', 'reset'] as const) {
   test(`a broker that ends the connection (${way}) has another error code than one that is down`, async (t) => {
-    const held = new Gate();
-    const broker = await ScriptedBroker.start(t, {
-      onProduce: async (request) => {
-        if (request.batches.some(({ length }) => length > 1000)) return way;
-        await held.opened;
-        return producedAnswer(request);
-      },
+    const { broker, client } = await withClient(t, {
+      onProduce: (request) => (request.batches[0]?.length === 1001 ? way : producedAnswer(request)),
     });
-    const client = await clientOf(t, broker);
-    await assert.rejects(client.produce(1, requestFor([0], { bytes: 1001 })), hasCode('CLOSED'));
-    held.open();
+    await rejectsWith(client.produce(1, requestFor([0], { bytes: 1001 })), 'CLOSED');
     assert.ok(await client.produce(1, requestFor([0], { bytes: 1000 })));
     // Nothing is in flight, so no request fails.
     broker.end(broker.produceConnections[1] ?? 0, way);
@@ -144,19 +111,18 @@ for (const way of ['close', 'reset'] as const) {
     assert.ok(await client.produce(1, requestFor([0])));
     broker.stop();
     await sleep(10);
-    await assert.rejects(client.produce(1, requestFor([0])), hasCode('UNREACHABLE', /ECONNREFUSED/));
+    await rejectsWith(client.produce(1, requestFor([0])), 'UNREACHABLE', /ECONNREFUSED/);
   });
 }
 
 test('an overdue request fails with TIMEOUT, those behind it with UNREACHABLE', async (t) => {
-  const broker = await ScriptedBroker.start(t, { onProduce: () => 'nothing' });
-  const client = await clientOf(t, broker, { requestTimeoutMs: 300 });
+  const { broker, client } = await withClient(t, { onProduce: () => 'nothing', requestTimeoutMs: 300 });
   const startedAtMs = performance.now();
   const first = client.produce(1, requestFor([0]));
   await waitFor('the request is there', () => broker.produced.length === 1);
   await sleep(100);
   const second = client.produce(1, requestFor([1]));
-  assert.deepEqual(await codes([first, second]), ['TIMEOUT', 'UNREACHABLE']);
+  assert.deepEqual(await Promise.all([first, second].map(codeOf)), ['TIMEOUT', 'UNREACHABLE']);
   const tookMs = performance.now() - startedAtMs;
   assert.ok(tookMs >= 299 && tookMs < 2500, `${tookMs} ms`);
   await waitFor('the connection is closed', () => !broker.open.has(broker.produceConnections[0] ?? 0));
@@ -164,13 +130,10 @@ test('an overdue request fails with TIMEOUT, those behind it with UNREACHABLE', 
 
 test('an answer that came in time counts, even if the process was too busy to read it', async (t) => {
   const held = new Gate();
-  const broker = await ScriptedBroker.start(t, {
-    onProduce: async (request) => {
-      await held.opened;
-      return producedAnswer(request);
-    },
+  const { broker, client } = await withClient(t, {
+    onProduce: (request) => held.opened.then(() => producedAnswer(request)),
+    requestTimeoutMs: 200,
   });
-  const client = await clientOf(t, broker, { requestTimeoutMs: 200 });
   const answer = client.produce(1, requestFor([0]));
   await waitFor('the request is there', () => broker.produced.length === 1);
   // Continue in an immediate: then due timers run before sockets are read.
@@ -184,17 +147,16 @@ test('an answer that came in time counts, even if the process was too busy to re
 });
 
 test('with acks 0 memory is bounded if the broker does not read, and the connection is dropped in time', async (t) => {
-  const broker = await ScriptedBroker.start(t);
-  const client = await clientOf(t, broker, { requestTimeoutMs: 400 });
+  const { broker, client } = await withClient(t, { requestTimeoutMs: 400 });
   await client.produce(1, requestFor([0], { acks: 0 }));
   await waitFor('the request is there', () => broker.produced.length === 1);
   broker.reads = false;
   let accepted = 0;
   const mebibyte = 2 ** 20;
   for (; accepted < 64; accepted++) {
-    const outcome = await codes([client.produce(1, requestFor([0], { acks: 0, bytes: mebibyte }))]);
-    if (outcome[0] === undefined) continue;
-    assert.equal(outcome[0], 'TIMEOUT');
+    const code = await codeOf(client.produce(1, requestFor([0], { acks: 0, bytes: mebibyte })));
+    if (code === undefined) continue;
+    assert.equal(code, 'TIMEOUT');
     break;
   }
   // The kernel buffers of both sides take some, and the client 1 MiB.
@@ -205,8 +167,7 @@ test('with acks 0 memory is bounded if the broker does not read, and the connect
 });
 
 test('with acks 0 a broker that reads slowly gets everything, in order', async (t) => {
-  const broker = await ScriptedBroker.start(t);
-  const client = await clientOf(t, broker, { requestTimeoutMs: 1000 });
+  const { broker, client } = await withClient(t, { requestTimeoutMs: 1000 });
   await client.produce(1, requestFor([0], { acks: 0 }));
   await waitFor('the request is there', () => broker.produced.length === 1);
   broker.reads = false;
@@ -217,10 +178,7 @@ test('with acks 0 a broker that reads slowly gets everything, in order', async (
   broker.reads = true;
   await Promise.all(sent);
   await waitFor('all requests are there', () => broker.produced.length === 17);
-  assert.deepEqual(
-    broker.produced.map(({ partitions }) => partitions[0]),
-    Array.from({ length: 17 }, (_, n) => n),
-  );
+  assert.deepEqual(broker.order, [...Array(17).keys()]);
   assert.equal(broker.produceConnections.length, 1);
 });
 
@@ -230,25 +188,16 @@ for (const [range, version] of [
   [[3, 13], 7],
 ] as const) {
   test(`a broker with Produce ${range.join(' to ')} gets version ${version}`, async (t) => {
-    const broker = await ScriptedBroker.start(t);
-    broker.script.versions.set(PRODUCE, range);
-    const client = await clientOf(t, broker);
+    const { broker, client } = await withClient(t, { versions: rangesOf('3.9').set(PRODUCE, range) });
     const answer = await client.produce(1, requestFor([0, 2]));
-    assert.deepEqual(
-      answer?.partitions.map(({ partition, baseOffset }) => [partition, baseOffset]),
-      [
-        [0, 7n],
-        [2, 7n],
-      ],
-    );
+    const partitions = [0, 2].map((partition) => ({ partition, errorCode: 0, baseOffset: 7n }));
+    assert.deepEqual(answer?.partitions, partitions);
     assert.equal(broker.produced[0]?.version, version);
   });
 }
 
 test('the error names a broker without a common version of Produce, and what to do', async (t) => {
-  const broker = await ScriptedBroker.start(t);
-  broker.script.versions.set(PRODUCE, [14, 20]);
-  const client = await clientOf(t, broker);
+  const { broker, client } = await withClient(t, { versions: rangesOf('3.9').set(PRODUCE, [14, 20]) });
   const text = new RegExp(`${broker.address} speaks Produce in the versions 14 to 20; Sluice needs`);
-  await assert.rejects(client.produce(1, requestFor([0])), hasCode('UNSUPPORTED', text));
+  await rejectsWith(client.produce(1, requestFor([0])), 'UNSUPPORTED', text);
 });

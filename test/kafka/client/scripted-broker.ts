@@ -1,5 +1,6 @@
 // A broker on a real socket that answers as a test tells it, for answers that a real Kafka gives rarely or never. Like a
 // real broker it handles the requests of a connection one after the other.
+import assert from 'node:assert/strict';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -124,11 +125,7 @@ export class ScriptedBroker {
     this.#server = tls === undefined ? createServer({ noDelay: true }, take) : createTlsServer(tls, take);
   }
 
-  static async start(
-    t: TestContext,
-    script: Partial<Script> = {},
-    tls?: TlsOptions,
-  ): Promise<ScriptedBroker> {
+  static async start(t: TestContext, script: Partial<Script> = {}, tls?: TlsOptions) {
     const broker = new ScriptedBroker(script, tls);
     await new Promise<void>((resolve) => {
       broker.#server.listen(0, '127.0.0.1', resolve);
@@ -149,6 +146,11 @@ export class ScriptedBroker {
   /** The connections with Produce requests, in the order of their first. */
   get produceConnections(): number[] {
     return [...new Set(this.produced.map(({ connection }) => connection))];
+  }
+
+  /** The first partition of each Produce request, in their order. */
+  get order(): (number | undefined)[] {
+    return this.produced.map(({ partitions }) => partitions[0]);
   }
 
   stop(): void {
@@ -187,11 +189,7 @@ export class ScriptedBroker {
         const size = rest.readInt32BE(0);
         const request = requestOf(rest.subarray(4, 4 + size), connection);
         rest = rest.subarray(4 + size);
-        turn = turn
-          .then(() => this.#handle(request, session, socket))
-          .catch(() => {
-            socket.destroy();
-          });
+        turn = turn.then(() => this.#handle(request, session, socket)).catch(() => void socket.destroy());
       }
     });
   }
@@ -232,13 +230,10 @@ export class ScriptedBroker {
         return Buffer.concat([int16(0), int32(1), text('PLAIN')]);
       case SASL_AUTHENTICATE:
         return this.#authenticate(request, session);
-      case INIT_PRODUCER_ID:
-        return Buffer.concat([
-          int32(0),
-          int16(this.script.initProducerIdCode),
-          int64(this.#nextProducerId++),
-          int16(0),
-        ]);
+      case INIT_PRODUCER_ID: {
+        const code = int16(this.script.initProducerIdCode);
+        return Buffer.concat([int32(0), code, int64(this.#nextProducerId++), int16(0)]);
+      }
       case DESCRIBE_CONFIGS:
         return this.#configs(request);
       case CREATE_TOPICS:
@@ -259,12 +254,9 @@ export class ScriptedBroker {
     const list = brokers().map((b) =>
       Buffer.concat([int32(b.nodeId), text(b.host), int32(b.port), int16(-1)]),
     );
+    const offline = version >= 5 ? [0] : [];
     const one = (partition: number) =>
-      Buffer.concat([
-        int16(0),
-        int32(partition, nodeId, 1, nodeId, 1, nodeId),
-        version >= 5 ? int32(0) : int32(),
-      ]);
+      Buffer.concat([int16(0), int32(partition, nodeId, 1, nodeId, 1, nodeId, ...offline)]);
     return Buffer.concat([
       int32(0, list.length),
       ...list,
@@ -299,14 +291,8 @@ export class ScriptedBroker {
     const entries = (typeof configs === 'number' ? [] : configs).map(([name, value]) =>
       Buffer.concat([text(name), text(value), Buffer.from([0, 5, 0]), version >= 1 ? int32(0) : int32()]),
     );
-    return Buffer.concat([
-      int32(0, 1),
-      int16(code, -1),
-      Buffer.from([2]),
-      topic,
-      int32(entries.length),
-      ...entries,
-    ]);
+    const head = [int32(0, 1), int16(code, -1), Buffer.from([2])];
+    return Buffer.concat([...head, topic, int32(entries.length), ...entries]);
   }
 
   #create({ body, version }: Request): Buffer {
@@ -325,37 +311,34 @@ export class ScriptedBroker {
     const received = { nodeId: this.script.nodeId, topic, config };
     this.created.push(received);
     const { code, message } = this.script.onCreate(received);
-    return Buffer.concat([
-      version >= 2 ? int32(0) : int32(),
-      int32(1),
-      text(topic),
-      int16(code),
-      version < 1 ? int32() : message === undefined ? int16(-1) : text(message),
-    ]);
+    const said = message === undefined ? int16(-1) : text(message);
+    const head = version >= 2 ? int32(0, 1) : int32(1);
+    return Buffer.concat([head, text(topic), int16(code), ...(version < 1 ? [] : [said])]);
   }
+}
+
+interface WithClient extends Partial<Script> {
+  readonly log?: Logger;
+  readonly requestTimeoutMs?: number;
+}
+
+/** A scripted broker and a client of it, which logs in with the broker's password. */
+export async function withClient(t: TestContext, options: WithClient = {}) {
+  const { log = silent, requestTimeoutMs = 5000, ...script } = options;
+  const broker = await ScriptedBroker.start(t, script);
+  const login = script.password === undefined ? {} : asUser(script.password);
+  return { broker, client: await clientOf(t, broker, { log, requestTimeoutMs, ...login }) };
 }
 
 /** A client of the broker, closed after the test. With `knows` it has asked for the leaders. */
 export async function clientOf(
   t: TestContext,
-  broker: ScriptedBroker,
-  {
-    knows = true,
-    log = silent,
-    ...options
-  }: Partial<KafkaClientOptions> & { knows?: boolean; log?: Logger } = {},
+  { address }: ScriptedBroker,
+  options: Partial<KafkaClientOptions> & { readonly knows?: boolean; readonly log?: Logger } = {},
 ): Promise<KafkaClient> {
-  const client = new KafkaClient(
-    {
-      brokers: [broker.address],
-      clientId: 'test',
-      ssl: undefined,
-      sasl: undefined,
-      requestTimeoutMs: 5000,
-      ...options,
-    },
-    log,
-  );
+  const { knows = true, log = silent, ...rest } = options;
+  const defaults = { clientId: 'test', ssl: undefined, sasl: undefined, requestTimeoutMs: 5000 };
+  const client = new KafkaClient({ brokers: [address], ...defaults, ...rest }, log);
   t.after(() => client.close());
   if (knows) await client.topicMetadata('readings');
   return client;
@@ -363,6 +346,16 @@ export async function clientOf(
 
 export const asUser = (password: string) =>
   ({ sasl: { mechanism: 'plain', username: 'sluice', password } }) as const;
+
+/** The request's error code, undefined if it succeeds. */
+export const codeOf = (request: Promise<unknown>): Promise<string | undefined> =>
+  request.then(
+    () => undefined,
+    (error: { code?: string }) => error.code,
+  );
+
+export const rejectsWith = (work: Promise<unknown>, code: string, message = /./) =>
+  assert.rejects(work, { code, message });
 
 /** A request with one batch for each of these partitions. */
 export function requestFor(

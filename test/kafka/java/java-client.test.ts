@@ -22,13 +22,15 @@ function javaTest(name: string, fn: (java: JavaRuntime, t: TestContext) => Promi
   });
 }
 
-/** What a Java source beside this file prints, as lines of words. */
+/** Runs a Java source of this folder. Returns the words of each line that it prints. */
 function runJava({ java, classPath }: JavaRuntime, file: string, input = ''): string[][] {
-  // tsc does not copy it to dist.
+  // The source is not in dist.
   const source = fileURLToPath(new URL(`../../../../test/kafka/java/${file}`, import.meta.url));
   const output = execFileSync(java, ['-cp', classPath, source], { input, timeout: 60_000 }).toString();
-  const lines = output.trim().split('\n');
-  return lines.map((line) => line.split(' '));
+  return output
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '));
 }
 
 javaTest('keys of every length have the hash and the partition that Java gives them', async (runtime) => {
@@ -37,7 +39,7 @@ javaTest('keys of every length have the hash and the partition that Java gives t
     ...['ü', 'äöü', '東京', '🏙️', 'é'.repeat(7)].map((key) => Buffer.from(key)),
     ...['90210', '10001', 'SW1A-1AA', '00000', '99999', 'A'].map((key) => Buffer.from(key)),
     ...Array.from({ length: 400 }, (_, i) => Buffer.from(`zip-${i * 7919}`.slice(0, 1 + (i % 16)))),
-    // Every byte value, and so every sign that Java's bytes may have; lengths of each remainder by four.
+    // Bytes above 127, since Java's bytes have a sign; and lengths with each remainder modulo four.
     ...Array.from({ length: 200 }, (_, i) => randomBytes(1 + (i % 40))),
   ];
   const answers = runJava(runtime, 'Murmur2.java', keys.map((key) => `${key.toString('hex')}\n`).join(''));
@@ -63,19 +65,8 @@ javaTest("Kafka's DumpLogSegments finds the spool's segments valid", async (_, t
   await log.append([await makeBatch('third', 1)]);
   await log.close();
   const batches = await dumpLog('', [join(directory, `${'0'.repeat(20)}.log`)]);
-  assert.deepEqual(
-    batches.map(({ baseOffset, lastOffset, count, isValid, magic }) => [
-      baseOffset,
-      lastOffset,
-      count,
-      isValid,
-      magic,
-    ]),
-    [
-      [0, 2, 3, true, 2],
-      [3, 4, 2, true, 2],
-      [5, 5, 1, true, 2],
-    ],
-  );
+  const offsets = batches.map(({ baseOffset, lastOffset, count }) => `${baseOffset}-${lastOffset}: ${count}`);
+  assert.deepEqual(offsets, ['0-2: 3', '3-4: 2', '5-5: 1']);
+  assert.ok(batches.every(({ isValid, magic }) => isValid && magic === 2));
   assert.match(batches[1]?.records[1] ?? '', /payload: second\/1$/);
 });

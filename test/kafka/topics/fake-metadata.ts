@@ -1,5 +1,6 @@
 // A metadata refresher on a stage: a cluster of scripted answers, and a delivery, a batcher and a log that keep their input.
 
+import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import type { ProducerIdentity } from '../../../src/kafka/batches/record-batch.ts';
 import type {
@@ -14,12 +15,14 @@ import {
   type RefresherTiming,
 } from '../../../src/kafka/topics/metadata-refresher.ts';
 import type { MetadataSource } from '../../../src/kafka/topics/metadata-source.ts';
+import { waitFor } from '../../support/wait.ts';
 
-export const UNKNOWN_TOPIC = 3;
 export const TOPIC = 'readings';
 
 /** An answer; the source adds the broker that gave it and the brokers of the cluster. */
 export type Answer = Omit<TopicMetadata, 'from' | 'brokers'>;
+
+export const GONE: Answer = { errorCode: 3, leaders: [], clusterId: 'cluster-a' };
 
 /** A cluster of one broker, unless a test sets more. */
 export class FakeSource implements MetadataSource {
@@ -46,6 +49,11 @@ export class FakeSource implements MetadataSource {
   onCreate: ((topic: TopicToCreate) => string | null | Promise<string | null>) | undefined;
   ids = 0;
 
+  /** @param leaders of TOPIC, which is missing without them */
+  constructor(leaders?: readonly number[]) {
+    if (leaders !== undefined) this.has(TOPIC, leaders);
+  }
+
   has(topic: string, leaders: readonly number[]): void {
     this.topics.set(topic, () => ({ errorCode: 0, leaders, clusterId: this.clusterId }));
   }
@@ -55,11 +63,7 @@ export class FakeSource implements MetadataSource {
     const isLast = (id: number | undefined) => id !== undefined && askLast?.has(id);
     const from = this.answering.find((id) => !isLast(id)) ?? this.answering[0];
     this.answeredBy.push(from);
-    const scripted = this.topics.get(topic) ?? {
-      errorCode: UNKNOWN_TOPIC,
-      leaders: [],
-      clusterId: this.clusterId,
-    };
+    const scripted = this.topics.get(topic) ?? { ...GONE, clusterId: this.clusterId };
     const said = typeof scripted === 'function' ? scripted(from) : scripted;
     const answer = { ...said, from, brokers: this.brokers };
     this.wasDoubted = isDoubted?.(answer) ?? false;
@@ -69,10 +73,7 @@ export class FakeSource implements MetadataSource {
   async createTopic(topic: TopicToCreate): Promise<string | null> {
     this.created.push(topic);
     if (this.onCreate !== undefined) return this.onCreate(topic);
-    this.has(
-      topic.topic,
-      Array.from({ length: topic.partitions }, () => 1),
-    );
+    this.has(topic.topic, new Array<number>(topic.partitions).fill(1));
     return null;
   }
 
@@ -91,31 +92,20 @@ export class FakeSource implements MetadataSource {
   }
 }
 
-export interface Handed {
+/** A call of setLeaders. */
+interface Handed {
   readonly leaders: readonly number[];
   readonly producerId: bigint | undefined;
   readonly clusterId: string | undefined;
 }
 
-export interface LogLine {
+interface LogLine {
   readonly level: number;
   readonly msg: string;
+  readonly brokers?: readonly number[];
 }
 
-export interface Stage<S extends MetadataSource = FakeSource> {
-  readonly source: S;
-  readonly refresher: MetadataRefresher;
-  /** The calls of setLeaders, in order. */
-  readonly handed: Handed[];
-  /** Numbers of partitions that delivery has adopted. */
-  readonly adopted: number[];
-  /** Numbers of partitions that delivery cannot adopt yet. */
-  readonly refused: Set<number>;
-  readonly batcher: { partitions: number | undefined; maxMessageBytes: number };
-  readonly log: LogLine[];
-  unreachableCalls(): number;
-  messages(level?: number): string[];
-}
+export type Stage = ReturnType<typeof stage<FakeSource>>;
 
 const QUICK: RefresherTiming = {
   retry: { firstMs: 1, maxMs: 5 },
@@ -126,18 +116,16 @@ const QUICK: RefresherTiming = {
   fromOneForMs: 60_000,
 };
 
+type StageOptions = Partial<MetadataRefresherOptions> & { readonly oldestSpooledMs?: number };
+
 export function stage<S extends MetadataSource>(
   source: S,
-  {
-    oldestSpooledMs,
-    ...options
-  }: Partial<Omit<MetadataRefresherOptions, 'timing'>> & {
-    timing?: Partial<RefresherTiming>;
-    oldestSpooledMs?: number;
-  } = {},
-): Stage<S> {
+  { oldestSpooledMs, ...options }: StageOptions = {},
+) {
   const handed: Handed[] = [];
+  /** Numbers of partitions that delivery has adopted. */
   const adopted: number[] = [];
+  /** Numbers of partitions that delivery cannot adopt yet. */
   const refused = new Set<number>();
   const lines: LogLine[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as LogLine) });
@@ -189,6 +177,24 @@ export function stage<S extends MetadataSource>(
     batcher,
     log: lines,
     unreachableCalls: () => unreachableCalls,
-    messages: (level = 0) => lines.filter((line) => line.level >= level).map(({ msg }) => msg),
+    messages: (minLevel = 0) => lines.filter(({ level }) => level >= minLevel).map(({ msg }) => msg),
   };
 }
+
+/** A refresher that has been started, and is closed after the test. */
+export function startStage(t: TestContext, source: FakeSource, options?: StageOptions): Stage {
+  const made = stage(source, options);
+  t.after(() => made.refresher.close());
+  made.refresher.start();
+  return made;
+}
+
+/** A refresher that has taken the leaders and connected to them. */
+export async function resolved(t: TestContext, source: FakeSource, options?: StageOptions): Promise<Stage> {
+  const made = startStage(t, source, options);
+  await isResolved(made);
+  return made;
+}
+
+export const isResolved = ({ refresher }: Stage) =>
+  waitFor('the refresher has no problem', () => refresher.problem === null);

@@ -1,26 +1,29 @@
 // The metadata refresher against scripted answers of a cluster: what it hands over, creates and logs.
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { AnswerError, ClusterError } from '../../../src/kafka/client/cluster-error.ts';
-import type { TopicLimits } from '../../../src/kafka/client/kafka-client.ts';
+import { type TopicLimits, topicLimits } from '../../../src/kafka/client/topic-limits.ts';
 import { createOtherTopics } from '../../../src/kafka/topics/other-topics.ts';
 import { waitFor } from '../../support/wait.ts';
 import { Gate } from '../client/scripted-broker.ts';
 import { silent } from '../delivery/fakes.ts';
-import { FakeSource, type Stage, stage, TOPIC, UNKNOWN_TOPIC } from './fake-metadata.ts';
+import {
+  FakeSource,
+  GONE,
+  isResolved,
+  resolved,
+  type Stage,
+  stage,
+  startStage,
+  TOPIC,
+} from './fake-metadata.ts';
 
 const WARNING = 40;
+const HOUR_MS = 3_600_000;
 const never = () => new Promise<never>(() => undefined);
 
-function startStage(t: TestContext, ...args: Parameters<typeof stage<FakeSource>>): Stage {
-  const made = stage(...args);
-  t.after(() => made.refresher.close());
-  made.refresher.start();
-  return made;
-}
-
-const isResolved = ({ refresher }: Stage) =>
-  waitFor('the refresher has no problem', () => refresher.problem === null);
+const reported = ({ refresher }: Stage, part: string) =>
+  waitFor(`a problem with ${part}`, () => refresher.problem?.includes(part) && refresher.problem);
 
 async function refreshed(made: Stage): Promise<void> {
   const before = made.handed.length;
@@ -28,32 +31,22 @@ async function refreshed(made: Stage): Promise<void> {
   await waitFor('new leaders are handed over', () => made.handed.length > before);
 }
 
-function limits(values: Partial<TopicLimits>): TopicLimits {
-  return {
-    maxMessageBytes: undefined,
-    timestampType: undefined,
-    timestampBeforeMaxMs: undefined,
-    hasOneTimestampLimit: false,
-    timestampAfterMaxMs: undefined,
-    cleanupPolicy: undefined,
-    ...values,
-  };
-}
+const limits = (values: Partial<TopicLimits>): TopicLimits => ({
+  ...topicLimits([]),
+  hasOneTimestampLimit: false,
+  ...values,
+});
 
 // --- leaders ---
 
 test('the refresher has a problem until each leader has been connected to', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 2, 1]);
+  const source = new FakeSource([1, 2, 1]);
   const { opened, open } = new Gate();
   source.unreachable.set(2, () => opened);
   const made = startStage(t, source);
   await waitFor('the first leader is connected', () => source.connectedTo.includes(1));
   assert.notEqual(made.refresher.problem, null);
-  assert.deepEqual(
-    made.messages().filter((msg) => msg.includes('reachable')),
-    [],
-  );
+  assert.ok(!made.messages().some((msg) => msg.includes('reachable')));
   open();
   await isResolved(made);
   assert.deepEqual(source.connectedTo.sort(), [1, 2]);
@@ -61,8 +54,7 @@ test('the refresher has a problem until each leader has been connected to', asyn
 });
 
 test('the warning about an unreachable leader names its address and advertised.listeners', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 2, 1]);
+  const source = new FakeSource([1, 2, 1]);
   let attempts = 0;
   source.unreachable.set(2, async () => {
     attempts++;
@@ -83,8 +75,7 @@ test('the warning about an unreachable leader names its address and advertised.l
 });
 
 test('delivery gets leaders before they are connected, and newer leaders while one is frozen', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 2]);
+  const source = new FakeSource([1, 2]);
   source.unreachable.set(2, never);
   const made = startStage(t, source);
   await waitFor('the leaders are handed over', () => made.handed.length === 1);
@@ -102,10 +93,8 @@ test('delivery gets leaders before they are connected, and newer leaders while o
 });
 
 test('the batcher gets a new number of partitions after delivery has adopted it, which may be after the leaders', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 2]);
-  const made = startStage(t, source);
-  await isResolved(made);
+  const source = new FakeSource([1, 2]);
+  const made = await resolved(t, source);
   source.has(TOPIC, [1, 2, 3]);
   made.refused.add(3);
   await refreshed(made);
@@ -117,8 +106,7 @@ test('the batcher gets a new number of partitions after delivery has adopted it,
 });
 
 test('all leaders are connected at the same time', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 2, 3, 4]);
+  const source = new FakeSource([1, 2, 3, 4]);
   let waiting = 0;
   const { opened, open } = new Gate();
   for (const node of [1, 2, 3, 4]) {
@@ -131,11 +119,9 @@ test('all leaders are connected at the same time', async (t) => {
 });
 
 test('a partition without a leader is reported, and the others get their leaders', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, -1]);
+  const source = new FakeSource([1, -1]);
   const made = startStage(t, source);
-  await waitFor('the problem is reported', () => made.refresher.problem?.includes('no leader'));
-  assert.match(made.refresher.problem ?? '', /1 of 2 partitions of readings have no leader/);
+  assert.match(await reported(made, 'no leader'), /1 of 2 partitions of readings have no leader/);
   assert.equal(made.refresher.isPartial, true);
   assert.deepEqual(made.handed[0]?.leaders, [1, -1]);
   source.has(TOPIC, [1, 2]);
@@ -146,31 +132,20 @@ test('a partition without a leader is reported, and the others get their leaders
 
 test('a topic that no broker ever named is created at once, with its settings', async (t) => {
   const source = new FakeSource();
-  const topic = {
-    topic: TOPIC,
-    partitions: 4,
-    replicationFactor: 2,
-    config: { 'message.timestamp.type': 'LogAppendTime' },
-  };
-  const made = startStage(t, source, { topic });
-  await isResolved(made);
+  const config = { 'message.timestamp.type': 'LogAppendTime' };
+  const topic = { topic: TOPIC, partitions: 4, replicationFactor: 2, config };
+  const made = await resolved(t, source, { topic });
   assert.deepEqual(source.created, [topic]);
   assert.equal(made.batcher.partitions, 4);
   assert.equal(made.messages().filter((msg) => msg === 'Topic readings created').length, 1);
 });
 
 test('two answers in a row without the topic are not enough to create it', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
-  const made = startStage(t, source);
-  await isResolved(made);
+  const source = new FakeSource([1, 1]);
+  const made = await resolved(t, source);
   // Each third answer has the topic.
   let answers = 0;
-  source.topics.set(TOPIC, () =>
-    ++answers % 3 === 0
-      ? { errorCode: 0, leaders: [1, 1], clusterId: 'cluster-a' }
-      : { errorCode: UNKNOWN_TOPIC, leaders: [], clusterId: 'cluster-a' },
-  );
+  source.topics.set(TOPIC, () => (++answers % 3 === 0 ? { ...GONE, errorCode: 0, leaders: [1, 1] } : GONE));
   await refreshed(made);
   await isResolved(made);
   await refreshed(made);
@@ -179,24 +154,17 @@ test('two answers in a row without the topic are not enough to create it', async
 });
 
 test('a topic that has vanished is created again with its former number of partitions', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1, 1]);
-  const made = startStage(t, source);
-  await isResolved(made);
+  const source = new FakeSource([1, 1, 1]);
+  const made = await resolved(t, source);
   source.topics.delete(TOPIC);
   await refreshed(made);
-  assert.deepEqual(
-    source.created.map(({ topic, partitions }) => [topic, partitions]),
-    [[TOPIC, 3]],
-  );
+  assert.deepEqual(source.created, [{ topic: TOPIC, partitions: 3, replicationFactor: -1 }]);
   assert.ok(made.messages().includes('Topic readings created again'));
 });
 
 test('a topic that has vanished gets time to come back by itself', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
-  const made = startStage(t, source, { timing: { goneAfter: { times: 3, forMs: 200 } } });
-  await isResolved(made);
+  const source = new FakeSource([1, 1]);
+  const made = await resolved(t, source, { timing: { goneAfter: { times: 3, forMs: 200 } } });
   source.topics.delete(TOPIC);
   const asked = source.asked.length;
   const startedMs = performance.now();
@@ -207,17 +175,12 @@ test('a topic that has vanished gets time to come back by itself', async (t) => 
 });
 
 test('the problem of a topic that may not be created again says what to do', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1, 1]);
-  const made = startStage(t, source);
-  await isResolved(made);
+  const source = new FakeSource([1, 1, 1]);
+  const made = await resolved(t, source);
   source.onCreate = () => 'TOPIC_AUTHORIZATION_FAILED: not allowed to do it';
   source.topics.delete(TOPIC);
   made.refresher.refresh('test');
-  const problem = await waitFor('the problem is reported', () => {
-    const { problem } = made.refresher;
-    return problem?.includes('create it') && problem;
-  });
+  const problem = await reported(made, 'create it');
   assert.match(
     problem,
     /readings does not exist.*TOPIC_AUTHORIZATION_FAILED.*create it with 3 partitions, or .*right Create/,
@@ -226,10 +189,8 @@ test('the problem of a topic that may not be created again says what to do', asy
 });
 
 test('the creation is repeated until a deletion under way has ended', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
-  const made = startStage(t, source);
-  await isResolved(made);
+  const source = new FakeSource([1, 1]);
+  const made = await resolved(t, source);
   source.topics.delete(TOPIC);
   let creations = 0;
   source.onCreate = ({ topic }) => {
@@ -246,10 +207,7 @@ test('a refusal that passes by itself is not reported as a missing right', async
   const source = new FakeSource();
   source.onCreate = () => 'NOT_CONTROLLER';
   const made = startStage(t, source);
-  const problem = await waitFor('the problem is reported', () => {
-    const { problem } = made.refresher;
-    return problem?.includes('NOT_CONTROLLER') && problem;
-  });
+  const problem = await reported(made, 'NOT_CONTROLLER');
   assert.doesNotMatch(problem, /does not let us/);
   source.onCreate = undefined;
   await isResolved(made);
@@ -265,8 +223,7 @@ test('the warning about a lasting error of the topic says what to do', async (t)
 });
 
 test('the warning about a refused request says what to do', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1]);
+  const source = new FakeSource([1]);
   source.initProducerId = async () => {
     throw new AnswerError(31, 'InitProducerId');
   };
@@ -278,20 +235,16 @@ test('the warning about a refused request says what to do', async (t) => {
 // --- partitions ---
 
 test('more partitions are adopted at once', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
-  const made = startStage(t, source);
-  await isResolved(made);
+  const source = new FakeSource([1, 1]);
+  const made = await resolved(t, source);
   source.has(TOPIC, [1, 1, 1]);
   await refreshed(made);
   assert.deepEqual(made.adopted, [2, 3]);
 });
 
 test('two answers in a row with fewer partitions change nothing', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1, 1]);
-  const made = startStage(t, source);
-  await isResolved(made);
+  const source = new FakeSource([1, 1, 1]);
+  const made = await resolved(t, source);
   let answers = 0;
   source.topics.set(TOPIC, () => ({
     errorCode: 0,
@@ -305,10 +258,8 @@ test('two answers in a row with fewer partitions change nothing', async (t) => {
 });
 
 test('fewer partitions are believed after several equal answers', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1, 1]);
-  const made = startStage(t, source);
-  await isResolved(made);
+  const source = new FakeSource([1, 1, 1]);
+  const made = await resolved(t, source);
   source.has(TOPIC, [1]);
   await refreshed(made);
   assert.deepEqual(made.adopted, [3, 1]);
@@ -318,30 +269,20 @@ test('fewer partitions are believed after several equal answers', async (t) => {
 // --- producer id ---
 
 test('the producer id is kept within a cluster and renewed in another cluster', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
-  const made = startStage(t, source);
-  await isResolved(made);
+  const source = new FakeSource([1, 1]);
+  const made = await resolved(t, source);
   await refreshed(made);
   await isResolved(made);
   source.clusterId = 'cluster-b';
   await refreshed(made);
-  assert.deepEqual(
-    made.handed.map(({ producerId, clusterId }) => [producerId, clusterId]),
-    [
-      [1n, 'cluster-a'],
-      [1n, 'cluster-a'],
-      [2n, 'cluster-b'],
-    ],
-  );
+  const ids = made.handed.map(({ producerId, clusterId }) => `${producerId} of ${clusterId}`);
+  assert.deepEqual(ids, ['1 of cluster-a', '1 of cluster-a', '2 of cluster-b']);
   assert.ok(made.messages(WARNING).some((msg) => msg.includes('Another Kafka cluster')));
 });
 
 test('fewer partitions in another cluster are believed at once, with a new producer id', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1, 1]);
-  const made = startStage(t, source);
-  await isResolved(made);
+  const source = new FakeSource([1, 1, 1]);
+  const made = await resolved(t, source);
   const asked = source.asked.length;
   source.clusterId = 'cluster-b';
   source.has(TOPIC, [1]);
@@ -355,8 +296,7 @@ test('a broker that does not tell its cluster id does not change the producer id
   const source = new FakeSource();
   source.clusterId = undefined;
   source.has(TOPIC, [1, 1]);
-  const made = startStage(t, source);
-  await isResolved(made);
+  const made = await resolved(t, source);
   source.clusterId = 'cluster-a';
   await refreshed(made);
   await isResolved(made);
@@ -373,11 +313,9 @@ test('a broker that does not tell its cluster id does not change the producer id
 // --- limits ---
 
 test('the limits are read at the start and by refreshLimits', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
+  const source = new FakeSource([1, 1]);
   source.limits = limits({ maxMessageBytes: 5000 });
-  const made = startStage(t, source);
-  await isResolved(made);
+  const made = await resolved(t, source);
   assert.equal(made.batcher.maxMessageBytes, 5000);
   await refreshed(made);
   await isResolved(made);
@@ -389,10 +327,8 @@ test('the limits are read at the start and by refreshLimits', async (t) => {
 });
 
 test('the limits are read again after their interval', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
-  const made = startStage(t, source, { timing: { limits: { everyMs: 1, notWithinMs: 0 } } });
-  await isResolved(made);
+  const source = new FakeSource([1, 1]);
+  const made = await resolved(t, source, { timing: { limits: { everyMs: 1, notWithinMs: 0 } } });
   const due = performance.now() + 1;
   await waitFor('the limits are due', () => performance.now() > due);
   await refreshed(made);
@@ -400,48 +336,39 @@ test('the limits are read again after their interval', async (t) => {
 });
 
 test('refreshLimits does not read limits that have just been read', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
-  const made = startStage(t, source, { timing: { limits: { everyMs: 3_600_000, notWithinMs: 60_000 } } });
-  await isResolved(made);
+  const source = new FakeSource([1, 1]);
+  const made = await resolved(t, source, { timing: { limits: { everyMs: 3_600_000, notWithinMs: 60_000 } } });
   for (let i = 0; i < 10; i++) await made.refresher.refreshLimits();
   assert.equal(source.limitReads, 1);
 });
 
 test('limits that cannot be read do not delay the leaders, and are read again', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
+  const source = new FakeSource([1, 1]);
   let reads = 0;
   source.topicLimits = async () => {
     if (++reads === 1) throw new ClusterError('TIMEOUT', 'no answer');
     return limits({ maxMessageBytes: 7000 });
   };
-  const made = startStage(t, source);
-  await isResolved(made);
+  const made = await resolved(t, source);
   await refreshed(made);
   await waitFor('the limit is known', () => made.batcher.maxMessageBytes === 7000);
 });
 
-const HOUR_MS = 3_600_000;
-
 test('there is one warning about a topic that would refuse records after an outage, with what to do', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
+  const source = new FakeSource([1, 1]);
   source.limits = limits({ timestampType: 'CreateTime', timestampBeforeMaxMs: HOUR_MS });
-  const made = startStage(t, source);
-  await isResolved(made);
+  const made = await resolved(t, source);
   await made.refresher.refreshLimits();
   const warnings = made.messages(WARNING);
   assert.equal(warnings.length, 1);
-  for (const part of [
+  const parts = [
     'readings',
     '1h',
     'KAFKA_TIMESTAMP=sent',
     'message.timestamp.before.max.ms',
     'LogAppendTime',
-  ]) {
-    assert.ok(warnings[0]?.includes(part), `${part} in: ${warnings[0]}`);
-  }
+  ];
+  for (const part of parts) assert.ok(warnings[0]?.includes(part), `${part} in: ${warnings[0]}`);
   // Another value is another warning.
   source.limits = limits({ timestampType: 'CreateTime', timestampBeforeMaxMs: 2 * HOUR_MS });
   await made.refresher.refreshLimits();
@@ -453,63 +380,49 @@ for (const [age, count] of [
   [HOUR_MS + 60_000, 2],
 ] as const) {
   test(`with spooled records of ${age} ms and a limit of ${HOUR_MS} ms there are ${count} warnings`, async (t) => {
-    const source = new FakeSource();
-    source.has(TOPIC, [1, 1]);
+    const source = new FakeSource([1, 1]);
     source.limits = limits({ timestampType: 'CreateTime', timestampBeforeMaxMs: HOUR_MS });
-    const made = startStage(t, source, { oldestSpooledMs: Date.now() - age });
-    await isResolved(made);
+    const made = await resolved(t, source, { oldestSpooledMs: Date.now() - age });
     const warnings = made.messages(WARNING);
     assert.equal(warnings.length, count);
     if (count > 1) assert.match(warnings[1] ?? '', /wait in the spool are older than topic readings takes/);
   });
 }
 
-const SILENT_LIMITS: readonly (readonly [string, Partial<TopicLimits>, 'received' | 'sent'])[] = [
+const WARNED: readonly (readonly [string, Partial<TopicLimits>, 'received' | 'sent', RegExp])[] = [
   [
     'Kafka 4’s defaults',
-    { timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER, timestampAfterMaxMs: HOUR_MS },
+    { timestampBeforeMaxMs: 2 ** 53 - 1, timestampAfterMaxMs: HOUR_MS },
     'received',
+    /^$/,
+  ],
+  ['LogAppendTime', { timestampType: 'LogAppendTime', timestampBeforeMaxMs: 1000 }, 'received', /^$/],
+  ['KAFKA_TIMESTAMP=sent', { timestampType: 'CreateTime', timestampBeforeMaxMs: 1000 }, 'sent', /^$/],
+  ['limits that are not known', {}, 'received', /^$/],
+  [
+    'a limit for fast clocks',
+    { timestampType: 'CreateTime', timestampAfterMaxMs: 1000 },
+    'sent',
+    /1s ahead.*message\.timestamp\.after\.max\.ms/,
   ],
   [
-    'a topic whose broker sets the timestamps',
-    { timestampType: 'LogAppendTime', timestampBeforeMaxMs: 1000 },
+    'compaction',
+    { cleanupPolicy: 'compact,delete' },
     'received',
+    /readings is compacted.*cleanup\.policy=delete/,
   ],
-  ['KAFKA_TIMESTAMP=sent', { timestampType: 'CreateTime', timestampBeforeMaxMs: 1000 }, 'sent'],
-  ['a broker that does not tell the limits', {}, 'received'],
 ];
-for (const [what, values, timestamp] of SILENT_LIMITS) {
-  test(`there is no warning with ${what}`, async (t) => {
-    const source = new FakeSource();
-    source.has(TOPIC, [1, 1]);
+for (const [what, values, timestamp, warning] of WARNED) {
+  test(`${warning.source === '^$' ? 'no' : 'a'} warning about a topic with ${what}`, async (t) => {
+    const source = new FakeSource([1, 1]);
     source.limits = limits(values);
-    const made = startStage(t, source, { timestamp });
-    await isResolved(made);
-    assert.deepEqual(made.messages(WARNING), []);
+    const made = await resolved(t, source, { timestamp });
+    assert.match(made.messages(WARNING).join(), warning);
   });
 }
 
-test('there is a warning about a topic that refuses timestamps of a slightly fast clock', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
-  source.limits = limits({ timestampType: 'CreateTime', timestampAfterMaxMs: 1000 });
-  const made = startStage(t, source, { timestamp: 'sent' });
-  await isResolved(made);
-  assert.match(made.messages(WARNING).join(), /1s ahead.*message\.timestamp\.after\.max\.ms/);
-});
-
-test('there is a warning about a compacted topic', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
-  source.limits = limits({ cleanupPolicy: 'compact,delete' });
-  const made = startStage(t, source);
-  await isResolved(made);
-  assert.match(made.messages(WARNING).join(), /readings is compacted.*cleanup\.policy=delete/);
-});
-
 test('of two refreshers of one cluster only one warns about the topic', async (t) => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 1]);
+  const source = new FakeSource([1, 1]);
   source.limits = limits({ timestampBeforeMaxMs: 1000, maxMessageBytes: 4000 });
   await isResolved(startStage(t, source));
   const second = startStage(t, source, { quiet: true });
@@ -521,41 +434,32 @@ test('of two refreshers of one cluster only one warns about the topic', async (t
 // --- other topics ---
 
 const ALARMS = { topic: 'alarms', partitions: 1, replicationFactor: -1 };
+const AT_ONCE = { firstMs: 1, maxMs: 1 };
 
 test('another topic is created when Kafka can be reached', async (t) => {
   const source = new FakeSource();
-  const abort = new AbortController();
-  t.after(() => abort.abort());
   let asked = 0;
   source.topicMetadata = async () => {
     if (++asked < 3) throw new ClusterError('UNREACHABLE', 'nobody there');
-    return { errorCode: UNKNOWN_TOPIC, leaders: [], clusterId: undefined, from: 1, brokers: [1] };
+    return { ...GONE, from: 1, brokers: [1] };
   };
-  await createOtherTopics([ALARMS], {
-    source,
-    signal: abort.signal,
-    log: silent,
-    retry: { firstMs: 1, maxMs: 1 },
-  });
+  await createOtherTopics([ALARMS], { source, signal: t.signal, log: silent, retry: AT_ONCE });
   assert.deepEqual(source.created, [ALARMS]);
 });
 
 test('another topic that may not be created is reported once and given up in the end', async (t) => {
   const source = new FakeSource();
   source.onCreate = () => 'POLICY_VIOLATION';
-  const abort = new AbortController();
-  t.after(() => abort.abort());
   const said: string[] = [];
   const log = { warn: (_: object, message: string) => said.push(message) } as unknown as typeof silent;
-  await createOtherTopics([ALARMS], { source, signal: abort.signal, log, retry: { firstMs: 1, maxMs: 1 } });
+  await createOtherTopics([ALARMS], { source, signal: t.signal, log, retry: AT_ONCE });
   assert.equal(said.length, 1);
   assert.match(said[0] ?? '', /alarms.*POLICY_VIOLATION.*create it with 1 partitions/);
   assert.ok(source.created.length > 10 && source.created.length < 100);
 });
 
 test('nothing is asked after close', async () => {
-  const source = new FakeSource();
-  source.has(TOPIC, [1, 2]);
+  const source = new FakeSource([1, 2]);
   source.unreachable.set(2, never);
   const made = stage(source);
   made.refresher.start();
