@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { KafkaUnavailableError } from '../scripts/kafka/runtime.ts';
+import { EXIT_USAGE } from '../src/config/exit-codes.ts';
 import { CODEC_NAMES } from '../src/kafka/batches/compression.ts';
 import { positive, setting } from './command/options.ts';
 import { runCommand, withKafka } from './command/run-command.ts';
@@ -44,7 +45,6 @@ interface CommandOptions {
   readonly report: boolean;
 }
 
-const EXIT_USAGE = 64;
 const MIN_REPORT_RUNS = 5;
 /** `npm run docs` writes the pages from this file. */
 const REPORT = new URL('../../docs/benchmarks.json', import.meta.url);

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // The program `sluice-load`: the same as `sluice load`, without the gateway.
 import { CommanderError } from 'commander';
+import { EXIT_USAGE } from '../src/config/exit-codes.ts';
 import { environment, loadSettings } from '../src/config/load.ts';
 import { loadProgram } from './command/command.ts';
 import type { LoadOptions } from './command/options.ts';
-import { EXIT_USAGE, load } from './command/run.ts';
+import { load } from './command/run.ts';
 
 // A closed pipe, as of `| head`, must not end the load.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

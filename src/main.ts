@@ -9,7 +9,7 @@ import { printConfig } from './cli/print-config.ts';
 import { exitOnBugs, serve } from './cli/serve.ts';
 import { settingsFrom } from './cli/spool/command.ts';
 import { runSpool } from './cli/spool/run.ts';
-import { environment, loadSettings } from './config/load.ts';
+import { environment, type LoadedSettings, loadSettings } from './config/load.ts';
 import type { Settings } from './config/settings.ts';
 import { fewerProcessesText, processesFor } from './config/shares.ts';
 import { createLogger, type Logger } from './log/logger.ts';
@@ -50,22 +50,27 @@ async function main(args: readonly string[]): Promise<void> {
     process.exitCode = EXIT_SETTINGS;
     return;
   }
-  if (request.run === 'print-config') {
-    process.stdout.write(printConfig(loaded));
-    for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
-    return;
+  switch (request.run) {
+    case 'print-config':
+      process.stdout.write(printConfig(loaded));
+      for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+      return;
+    case 'spool':
+      process.exitCode = await runSpool(request.command, loaded.settings);
+      return;
+    case 'serve':
+      return startGateway(loaded, version);
+    default:
+      // A new command must not compile until it is handled: without this line it would start the gateway.
+      request.run satisfies never;
   }
+}
 
-  if (request.run === 'spool') {
-    process.exitCode = await runSpool(request.command, loaded.settings);
-    return;
-  }
-
+async function startGateway({ settings, warnings }: LoadedSettings, version: string): Promise<void> {
   keepYoungGenerationSmall();
-  const log = createLogger(loaded.settings);
+  const log = createLogger(settings);
   exitOnBugs(log);
-  const { settings } = loaded;
-  for (const warning of loaded.warnings) log.warn(warning);
+  for (const warning of warnings) log.warn(warning);
   const processes = serverProcesses(settings, log);
   await serve(
     () =>

@@ -153,7 +153,7 @@ test('the tuning table of docs/quick-test-guide.md shows what the profiles set',
     const name = row[0] as SettingName;
     assert.equal(row[1], aboutSetting(name).default, `${name}, default`);
     for (const [index, profile] of columns.entries()) {
-      assert.equal(row[index + 2], PROFILES[profile].values[name]?.value ?? '', `${name}, ${profile}`);
+      assert.equal(row[index + 2], PROFILES[profile].values[name]?.[0] ?? '', `${name}, ${profile}`);
     }
   }
   for (const profile of columns) {

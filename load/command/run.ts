@@ -1,5 +1,6 @@
 // Runs `sluice load`: makes the plan, shows the progress, handles Ctrl-C, prints the report, chooses the exit code.
 import { writeFile } from 'node:fs/promises';
+import { EXIT_USAGE } from '../../src/config/exit-codes.ts';
 import type { Loaded } from '../../src/config/load.ts';
 import { printable } from '../../src/config/printable.ts';
 import type { LoadPlan } from '../plan.ts';
@@ -12,8 +13,6 @@ import type { LoadOptions } from './options.ts';
 import { planOf } from './plan-from-options.ts';
 import { showProgress } from './progress.ts';
 
-/** EX_USAGE of sysexits.h. Also if the settings are wrong. */
-export const EXIT_USAGE = 64;
 /** No fault was found, but Kafka could not be read. */
 const EXIT_UNKNOWN = 2;
 const EXIT_INTERRUPTED = 130;

@@ -81,7 +81,7 @@ function settingRow(name: SettingName): string[] {
 
 function profilesSection(): string {
   const rows = PROFILE_NAMES.flatMap((profile) =>
-    Object.entries(PROFILES[profile].values).map(([name, { value, why }], index) => [
+    Object.entries(PROFILES[profile].values).map(([name, [value, why]], index) => [
       index === 0 ? `\`${profile}\`: ${PROFILES[profile].about}` : '',
       `\`${name}=${value}\``,
       why,

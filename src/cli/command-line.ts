@@ -3,9 +3,10 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addLoadCommand } from '../../load/command/command.ts';
 import type { LoadOptions } from '../../load/command/options.ts';
+import { EXIT_USAGE } from '../config/exit-codes.ts';
 import { GROUPS } from '../config/settings.ts';
 import { SERVER_PROCESS_FLAG } from '../processes/process-handle.ts';
-import { addSpoolCommands, EXIT_USAGE, type SpoolCommand } from './spool/command.ts';
+import { addSpoolCommands, type SpoolCommand } from './spool/command.ts';
 
 export type Request =
   | { readonly run: 'serve' | 'server-process' | 'print-config' }

@@ -33,7 +33,7 @@ export class Output {
   }
 }
 
-/** A message for people, on standard error so that it does not mix with what the command prints. */
+/** A message for people, on standard error so that it does not mix with the command's output. */
 export function say(text: string): void {
   process.stderr.write(`sluice: ${printable(text)}\n`);
 }

@@ -19,16 +19,13 @@ export function crossProblems(settings: Partial<Settings>): string[] {
 }
 
 function batchProblems(settings: Partial<Settings>): string[] {
-  const problems: string[] = [];
   const { KAFKA_BATCH_BYTES: batch, KAFKA_BUFFER_BYTES: buffer } = settings;
   // With less room than for one open and one sent batch of two busy partitions, records would stop flowing.
-  if (batch !== undefined && buffer !== undefined && batch > buffer / 4) {
-    problems.push(
-      `KAFKA_BATCH_BYTES=${sizeText(batch)} is more than a quarter of KAFKA_BUFFER_BYTES=${sizeText(buffer)}; ` +
-        `allowed here: at most ${sizeText(Math.floor(buffer / 4))}`,
-    );
-  }
-  return problems;
+  if (batch === undefined || buffer === undefined || batch <= buffer / 4) return [];
+  return [
+    `KAFKA_BATCH_BYTES=${sizeText(batch)} is more than a quarter of KAFKA_BUFFER_BYTES=${sizeText(buffer)}; ` +
+      `allowed here: at most ${sizeText(Math.floor(buffer / 4))}`,
+  ];
 }
 
 /** Settings that are too small for a single process. If they suffice for some, fewer are started (shares.ts). */
@@ -101,15 +98,12 @@ function encryptionProblems(settings: Partial<Settings>): string[] {
 }
 
 function fileProblems(settings: Partial<Settings>): string[] {
-  const problems: string[] = [];
-  for (const name of SETTING_NAMES.filter((candidate) => aboutSetting(candidate).file)) {
+  return SETTING_NAMES.flatMap((name) => {
     const path = settings[name];
-    const reason = typeof path === 'string' ? unreadable(path) : undefined;
-    if (reason !== undefined) {
-      problems.push(`${name}=${quoted(String(path))}: ${reason}; allowed: ${aboutSetting(name).allowed}`);
-    }
-  }
-  return problems;
+    const { file, allowed } = aboutSetting(name);
+    const reason = file && typeof path === 'string' ? unreadable(path) : undefined;
+    return reason === undefined ? [] : [`${name}=${quoted(String(path))}: ${reason}; allowed: ${allowed}`];
+  });
 }
 
 function unreadable(path: string): string | undefined {

@@ -16,16 +16,16 @@ export interface LoadOptions {
   readonly dotenvPath?: string;
 }
 
-export type Loaded =
-  | {
-      readonly ok: true;
-      readonly settings: Settings;
-      readonly origins: Readonly<Record<SettingName, Origin>>;
-      /** Each value as its text, secrets included. */
-      readonly texts: Readonly<Record<SettingName, string>>;
-      readonly warnings: readonly string[];
-    }
-  | { readonly ok: false; readonly problems: readonly string[] };
+export interface LoadedSettings {
+  readonly ok: true;
+  readonly settings: Settings;
+  readonly origins: Readonly<Record<SettingName, Origin>>;
+  /** Each value as its text, secrets included. */
+  readonly texts: Readonly<Record<SettingName, string>>;
+  readonly warnings: readonly string[];
+}
+
+export type Loaded = LoadedSettings | { readonly ok: false; readonly problems: readonly string[] };
 
 export function environment(): Readonly<Record<string, string | undefined>> {
   return process.env;
@@ -111,7 +111,7 @@ function find(name: SettingName, sources: readonly Source[]): Given {
 function profileSource(given: Given): Source | undefined {
   const name = settingsSchema.shape.PROFILE.safeParse(given.text).data;
   if (!name) return undefined;
-  const values = Object.entries(PROFILES[name].values).map(([key, { value }]) => [key, value] as const);
+  const values = Object.entries(PROFILES[name].values).map(([key, [value]]) => [key, value] as const);
   return { origin: 'profile', values: Object.fromEntries(values) };
 }
 

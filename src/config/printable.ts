@@ -1,10 +1,10 @@
-// Makes text from outside harmless to a terminal, a log line and an error message. Owns the one list of
-// characters that could forge a line, a colour or a reading direction; never drops one silently.
+// Makes text from outside harmless to a terminal, a log line and an error message. Owns the list of characters that
+// could forge a line, a colour or a reading direction. It escapes these characters and never drops any.
 
 // Control characters C0, DEL and C1; line and paragraph separators; bidirectional marks, embeddings, isolates
 // (Unicode TR 9); zero-width characters and the BOM, which hide a difference between two names; lone surrogates.
 const UNSAFE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this list is of control characters
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|\p{Surrogate}/gu;
 
 /** Every unsafe character as its `\uXXXX` escape; the rest as it is. */

@@ -19,7 +19,7 @@ import {
   wholeOr,
 } from './kinds.ts';
 
-/** The values of PROFILE; profiles.ts says what each one sets. */
+/** The values of PROFILE; profiles.ts has the settings of each. */
 export const PROFILE_NAMES = ['local', 'lan', 'wan', 'small', 'medium', 'large'] as const;
 
 export const GROUPS = {
@@ -55,16 +55,23 @@ const about = z.registry<About>();
 
 type Facts = Omit<About, 'group' | 'description' | 'default' | 'allowed'>;
 
-function setting<T>(
-  group: About['group'],
-  kind: Kind<T>,
-  byDefault: string,
-  description: string,
-  facts: Facts = {},
-): z.ZodPrefault<z.ZodType<T, string>> {
-  const entry: About = { group, description, default: byDefault, allowed: kind.allowed, ...facts };
-  return kind.schema.prefault(byDefault).register(about, entry);
+/** Returns a function that makes the settings of one group. */
+function inGroup(group: About['group']) {
+  return <T>(kind: Kind<T>, byDefault: string, description: string, facts: Facts = {}) => {
+    const entry: About = { group, description, default: byDefault, allowed: kind.allowed, ...facts };
+    return kind.schema.prefault(byDefault).register(about, entry);
+  };
 }
+
+const tcp = inGroup('tcp');
+const work = inGroup('work');
+const security = inGroup('security');
+const kafka = inGroup('kafka');
+const batch = inGroup('batch');
+const auth = inGroup('auth');
+const spool = inGroup('spool');
+const http = inGroup('http');
+const ofProcess = inGroup('process');
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -83,319 +90,241 @@ const DEVICE_TLS = { laterFeature: 'TLS for devices' } as const;
 const PROXY = { laterFeature: 'the PROXY protocol' } as const;
 
 export const settingsSchema = z.object({
-  TCP_HOST: setting('tcp', host(), '0.0.0.0', 'address that devices connect to; `::` = IPv6 and IPv4'),
-  TCP_PORT: setting(
-    'tcp',
-    whole({ min: 0, max: 65_535 }),
-    '8080',
-    'port that devices connect to; 0 = any free port',
-  ),
-  TCP_MAX_CONNECTIONS: setting(
-    'tcp',
+  TCP_HOST: tcp(host(), '0.0.0.0', 'address that devices connect to; `::` = IPv6 and IPv4'),
+  TCP_PORT: tcp(whole({ min: 0, max: 65_535 }), '8080', 'port that devices connect to; 0 = any free port'),
+  TCP_MAX_CONNECTIONS: tcp(
     whole({ min: 1, max: 1_000_000 }),
     '10000',
     'most connections at once; a further one is answered `server_full` and closed. If `ulimit -n` less 300 is lower, that is the limit',
   ),
-  TCP_MAX_CONNECTIONS_PER_IP: setting(
-    'tcp',
+  TCP_MAX_CONNECTIONS_PER_IP: tcp(
     whole({ min: 0, max: 1_000_000 }),
     '0',
     'most connections at once from one address; 0 = no limit',
   ),
-  TCP_IDENTIFY_TIMEOUT: setting('tcp', timeout, '10s', 'time for a new connection to identify'),
-  TCP_INACTIVITY_TIMEOUT: setting(
-    'tcp',
-    timeout,
-    '2m',
-    'a connection that sends nothing for this time is closed',
-  ),
-  TCP_LINE_TIMEOUT: setting('tcp', timeout, '30s', 'time from the first byte of a line to its end'),
+  TCP_IDENTIFY_TIMEOUT: tcp(timeout, '10s', 'time for a new connection to identify'),
+  TCP_INACTIVITY_TIMEOUT: tcp(timeout, '2m', 'a connection that sends nothing for this time is closed'),
+  TCP_LINE_TIMEOUT: tcp(timeout, '30s', 'time from the first byte of a line to its end'),
   // Linux allows at most 32767 s of idle time.
-  TCP_KEEPALIVE: setting(
-    'tcp',
+  TCP_KEEPALIVE: tcp(
     duration({ min: SECOND, max: 9 * HOUR, zero: 'off' }),
     '60s',
     'idle time after which the kernel probes whether a device is still there; 0 = off',
   ),
   // The limit bounds the cost of a line: 1 MB of JSON takes about 50 ms of the event loop.
-  TCP_MAX_LINE_BYTES: setting(
-    'tcp',
-    size({ min: 128, max: MIB }),
-    '64KiB',
-    'longest line that a device may send',
-  ),
+  TCP_MAX_LINE_BYTES: tcp(size({ min: 128, max: MIB }), '64KiB', 'longest line that a device may send'),
 
-  TCP_USE_WORKER_POOL: setting(
-    'work',
+  TCP_USE_WORKER_POOL: work(
     flag(),
     'true',
     'false = each connection handles one message at a time, without queue and workers; for comparison',
   ),
-  TCP_WORKER_COUNT: setting(
-    'work',
+  TCP_WORKER_COUNT: work(
     mapped(whole({ min: 0, max: 1024 }), (count) => (count === 0 ? 4 * availableParallelism() : count)),
     '0',
     'workers in each process that turn lines into records; 0 = 4 per core',
   ),
-  TCP_JOB_QUEUE_SIZE: setting(
-    'work',
+  TCP_JOB_QUEUE_SIZE: work(
     whole({ min: 1, max: 1_000_000 }),
     '2000',
     'most lines in each process that wait for a worker',
   ),
-  TCP_JOB_QUEUE_FULL: setting(
-    'work',
+  TCP_JOB_QUEUE_FULL: work(
     choice('pause', 'drop'),
     'pause',
     'if the queue is full: `pause` = stop reading from devices, nothing is lost; `drop` = refuse lines and count them',
   ),
-  TCP_PROCESSES: setting(
-    'work',
+  TCP_PROCESSES: work(
     whole({ min: 0, max: 256 }),
     '0',
     'server processes that share the port; 0 = one per core. Limits on connections, `SPOOL_MAX_BYTES`, `SPOOL_DEAD_BYTES` and `KAFKA_BUFFER_BYTES` are for all processes together. If one of the sizes is too small for that many processes, fewer are started and a warning says what to set',
   ),
 
-  TCP_TLS_CERT: setting(
-    'security',
-    path,
-    '',
-    "PEM file with the server's certificate; turns TLS on",
-    DEVICE_TLS,
-  ),
-  TCP_TLS_KEY: setting('security', path, '', 'PEM file with the private key of that certificate', DEVICE_TLS),
-  TCP_TLS_CA: setting(
-    'security',
+  TCP_TLS_CERT: security(path, '', "PEM file with the server's certificate; turns TLS on", DEVICE_TLS),
+  TCP_TLS_KEY: security(path, '', 'PEM file with the private key of that certificate', DEVICE_TLS),
+  TCP_TLS_CA: security(
     path,
     '',
     'PEM file of the CA that must have signed the certificates of devices',
     DEVICE_TLS,
   ),
-  TCP_TOKENS_FILE: setting(
-    'security',
+  TCP_TOKENS_FILE: security(
     path,
     '',
     'file of device tokens, one per line; devices must then send a `token`',
     { laterFeature: 'device tokens' },
   ),
-  TCP_PROXY_PROTOCOL: setting(
-    'security',
+  TCP_PROXY_PROTOCOL: security(
     flag(),
     'off',
     "take a device's address from a proxy's PROXY header (v1 or v2)",
     PROXY,
   ),
-  TCP_PROXY_TRUSTED: setting('security', cidrs(), '', 'proxies whose PROXY header is believed', PROXY),
+  TCP_PROXY_TRUSTED: security(cidrs(), '', 'proxies whose PROXY header is believed', PROXY),
 
-  KAFKA_BROKERS: setting(
-    'kafka',
+  KAFKA_BROKERS: kafka(
     brokers(),
     'localhost:9092',
     'brokers to connect to first; they name the other brokers',
     { empty: 'no Kafka' },
   ),
-  KAFKA_CLIENT_ID: setting(
-    'kafka',
+  KAFKA_CLIENT_ID: kafka(
     text('1-249 of A-Za-z0-9._-', /^[A-Za-z0-9._-]{1,249}$/),
     'sluice',
     "the gateway's name in the brokers' logs and quotas",
   ),
-  KAFKA_TOPIC_METRICS: setting(
-    'kafka',
+  KAFKA_TOPIC_METRICS: kafka(
     topic(),
     'weather.metrics.raw',
     'topic of the readings. Readings that the spool still holds for a former topic are sent to the former topic',
   ),
-  KAFKA_TOPIC_ALARMS: setting(
-    'kafka',
+  KAFKA_TOPIC_ALARMS: kafka(
     topic(),
     'weather.alarms',
     'topic of alarms. The gateway creates it with one partition; consumers downstream write to it',
   ),
-  KAFKA_TOPIC_DEAD_LETTERS: setting(
-    'kafka',
+  KAFKA_TOPIC_DEAD_LETTERS: kafka(
     optional(topic()),
     'weather.metrics.dead',
     'topic of refused lines and records',
     { empty: 'no dead letters' },
   ),
-  KAFKA_NUM_PARTITIONS: setting(
-    'kafka',
+  KAFKA_NUM_PARTITIONS: kafka(
     whole({ min: 1, max: 10_000 }),
     '10',
     'partitions of the readings topic if the gateway creates it',
   ),
-  KAFKA_REPLICATION_FACTOR: setting(
-    'kafka',
+  KAFKA_REPLICATION_FACTOR: kafka(
     wholeOr(-1, "the broker's own", { min: 1, max: 100 }),
     '-1',
     'replicas of topics that the gateway creates',
   ),
-  KAFKA_TIMESTAMP: setting(
-    'kafka',
+  KAFKA_TIMESTAMP: kafka(
     choice('received', 'sent'),
     'received',
     "timestamp of records in Kafka: `received` = when the line came, `sent` = when the batch is sent, for topics that refuse old timestamps. The record's value has `received_at` in both cases",
   ),
 
-  KAFKA_BATCH_SIZE: setting(
-    'batch',
+  KAFKA_BATCH_SIZE: batch(
     whole({ min: 1, max: 100_000 }),
     '1000',
     'records after which a batch is sent. While earlier batches are in flight a batch may grow to 16 times as many',
   ),
-  KAFKA_BATCH_BYTES: setting(
-    'batch',
+  KAFKA_BATCH_BYTES: batch(
     size({ min: KIB, max: 16 * MIB }),
     '512KiB',
     "bytes after which a batch is sent, before compression; at most a quarter of KAFKA_BUFFER_BYTES. If the topic's `max.message.bytes` is smaller, that limit counts",
   ),
-  KAFKA_BATCH_TIMEOUT: setting(
-    'batch',
+  KAFKA_BATCH_TIMEOUT: batch(
     duration({ min: 1, max: MINUTE, zero: 'at once' }),
     '10ms',
     'time after which a batch is sent, however small. If devices send many small packets, reading may be delayed for up to 9 ms of it',
   ),
-  KAFKA_COMPRESSION: setting(
-    'batch',
+  KAFKA_COMPRESSION: batch(
     choice('none', 'gzip', 'snappy', 'lz4', 'zstd'),
     'snappy',
     'compression of batches; `lz4` needs the optional package `lz4-napi`, `zstd` needs Node.js 22.15 or later',
   ),
-  KAFKA_ASYNC: setting(
-    'batch',
+  KAFKA_ASYNC: batch(
     flag(),
     'true',
     'false = a worker waits for the confirmation of its records before it takes more',
   ),
-  KAFKA_REQUIRED_ACKS: setting(
-    'batch',
+  KAFKA_REQUIRED_ACKS: batch(
     mapped(choice('all', '-1', '1', '0'), (word) => acks[word]),
     'all',
     'who confirms a record: `all` (or -1) = all in-sync replicas, `1` = the leader, `0` = nobody; 1 and 0 can lose data',
   ),
-  KAFKA_MAX_ATTEMPTS: setting(
-    'batch',
+  KAFKA_MAX_ATTEMPTS: batch(
     whole({ min: 1, max: 100 }),
     '3',
     'failed tries of a batch after which its partition goes to the spool. The batch is kept and tried again',
   ),
-  KAFKA_REQUEST_TIMEOUT: setting(
-    'batch',
+  KAFKA_REQUEST_TIMEOUT: batch(
     duration({ min: 100, max: 10 * MINUTE }),
     '10s',
     'a broker that has not answered after this time is disconnected, and leaders are looked up again',
   ),
-  KAFKA_BUFFER_BYTES: setting(
-    'batch',
+  KAFKA_BUFFER_BYTES: batch(
     size({ min: 4 * MIB, max: 16 * GIB }),
     '64MiB',
     'memory for unconfirmed records, all processes together; if it is full, devices are paused. Each process needs the sum of three times TCP_MAX_LINE_BYTES, 1000KiB and twice KAFKA_BATCH_BYTES',
   ),
 
-  KAFKA_SSL: setting('auth', flag(), 'false', 'encrypt the connections to the brokers'),
-  KAFKA_SSL_CA: setting('auth', path, '', "PEM file of the brokers' CA; empty = Node's own list", {
+  KAFKA_SSL: auth(flag(), 'false', 'encrypt the connections to the brokers'),
+  KAFKA_SSL_CA: auth(path, '', "PEM file of the brokers' CA; empty = Node's own list", { file: true }),
+  KAFKA_SSL_CERT: auth(path, '', "PEM file with the gateway's certificate, if brokers require one", {
     file: true,
   }),
-  KAFKA_SSL_CERT: setting(
-    'auth',
-    path,
-    '',
-    "PEM file with the gateway's certificate, if brokers require one",
-    { file: true },
-  ),
-  KAFKA_SSL_KEY: setting('auth', path, '', 'PEM file with the private key of that certificate', {
-    file: true,
-  }),
-  KAFKA_SASL_MECHANISM: setting(
-    'auth',
+  KAFKA_SSL_KEY: auth(path, '', 'PEM file with the private key of that certificate', { file: true }),
+  KAFKA_SASL_MECHANISM: auth(
     optional(choice('plain', 'scram-sha-256', 'scram-sha-512')),
     '',
     'login mechanism; needs user name and password',
   ),
-  KAFKA_SASL_USERNAME: setting('auth', optional(text('1-256 characters', /^[^\0]{1,256}$/)), '', 'user name'),
-  KAFKA_SASL_PASSWORD: setting(
-    'auth',
-    optional(text('1-1024 characters', /^[^\0]{1,1024}$/)),
-    '',
-    'password',
-    { secret: true },
-  ),
+  KAFKA_SASL_USERNAME: auth(optional(text('1-256 characters', /^[^\0]{1,256}$/)), '', 'user name'),
+  KAFKA_SASL_PASSWORD: auth(optional(text('1-1024 characters', /^[^\0]{1,1024}$/)), '', 'password', {
+    secret: true,
+  }),
 
-  SPOOL_DIR: setting(
-    'spool',
+  SPOOL_DIR: spool(
     text('the path of a directory', /^[^\0]{1,4096}$/),
     './data/spool',
     'directory where records wait while Kafka does not take them',
   ),
-  SPOOL_MAX_BYTES: setting(
-    'spool',
+  SPOOL_MAX_BYTES: spool(
     size({ min: MIB, max: 1024 * GIB }),
     '1GiB',
     'most bytes on disk, all processes together. If the spool is full, records stay in memory until devices are paused. Each process needs 1MiB, or twice KAFKA_BATCH_BYTES or TCP_MAX_LINE_BYTES if that is more',
   ),
   // A Kafka log segment counts its positions in a signed 32-bit number.
-  SPOOL_SEGMENT_BYTES: setting(
-    'spool',
-    size({ min: 64 * KIB, max: GIB }),
-    '64MiB',
-    'size of a file of the spool',
-  ),
-  SPOOL_DEAD_BYTES: setting(
-    'spool',
+  SPOOL_SEGMENT_BYTES: spool(size({ min: 64 * KIB, max: GIB }), '64MiB', 'size of a file of the spool'),
+  SPOOL_DEAD_BYTES: spool(
     size({ min: MIB, max: 1024 * GIB }),
     '64MiB',
     'most bytes of dead letters on disk, all processes together. If they are full, a partition with a refused record waits. Each process needs twice TCP_MAX_LINE_BYTES',
   ),
-  SPOOL_SYNC: setting(
-    'spool',
+  SPOOL_SYNC: spool(
     choice('batch', 'os'),
     'batch',
     '`batch` = records are synced to disk (fdatasync) before `stored` is sent, `os` = the kernel decides when',
   ),
 
-  HTTP_HOST: setting('http', host(), '127.0.0.1', 'address of the admin HTTP: health, metrics, statistics'),
-  HTTP_PORT: setting(
-    'http',
+  HTTP_HOST: http(host(), '127.0.0.1', 'address of the admin HTTP: health, metrics, statistics'),
+  HTTP_PORT: http(
     optional(whole({ min: 0, max: 65_535 })),
     '9108',
     'port of the admin HTTP; 0 = any free port',
     { empty: 'off' },
   ),
-  HTTP_TOKEN: setting(
-    'http',
+  HTTP_TOKEN: http(
     optional(text('1-1024 printable characters without spaces', /^[!-~]{1,1024}$/)),
     '',
     'token for requests that change something or show device data, if the admin HTTP is not on loopback',
     { secret: true, laterFeature: 'the dashboard' },
   ),
 
-  STATS_INTERVAL: setting(
-    'process',
+  STATS_INTERVAL: ofProcess(
     duration({ min: 100, max: 24 * HOUR, zero: 'off' }),
     '30s',
     'time between statistics lines in the log',
   ),
-  SHUTDOWN_TIMEOUT: setting(
-    'process',
+  SHUTDOWN_TIMEOUT: ofProcess(
     duration({ min: 100, max: HOUR }),
     '10s',
     'time to finish accepted records after SIGTERM or SIGINT; from half of it on, records that Kafka has not confirmed go to the spool. A start waits for this time and 1.5 s more if another process still has SPOOL_DIR',
   ),
-  LOG_LEVEL: setting(
-    'process',
+  LOG_LEVEL: ofProcess(
     choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     'info',
     'lowest level that is logged',
   ),
-  LOG_FORMAT: setting(
-    'process',
+  LOG_FORMAT: ofProcess(
     choice('auto', 'pretty', 'json'),
     'auto',
     '`pretty` for people, `json` for machines, `auto` = pretty on a terminal, else json',
   ),
-  PROFILE: setting(
-    'process',
+  PROFILE: ofProcess(
     optional(choice(...PROFILE_NAMES)),
     '',
     'named set of values (see Profiles); settings that are given win over it',

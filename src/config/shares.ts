@@ -10,7 +10,7 @@ type Totals = Pick<Settings, 'KAFKA_BUFFER_BYTES' | 'SPOOL_MAX_BYTES' | 'SPOOL_D
 const MESSAGE_FRAMES_BYTES = 1000 * 1024;
 /** Records take at most this many times the bytes of their line. */
 const LINE_GROWTH = 3;
-/** One batch fills while the one before is in flight. */
+/** One batch fills while the batch before is in flight. */
 const BATCHES = 2;
 const MIN_SPOOL_BYTES = 2 ** 20;
 
@@ -23,7 +23,7 @@ export function messageBytes({ TCP_MAX_LINE_BYTES: line }: Pick<Needs, 'TCP_MAX_
 export interface Share {
   readonly name: keyof Totals;
   readonly needBytes: number;
-  /** What the share is for, to be read after "for". */
+  /** The use of the share, to be read after "for". */
   readonly reason: string;
 }
 

@@ -11,7 +11,7 @@
 import { constants, type FileHandle, open, readFile } from 'node:fs/promises';
 import { crc32c } from './crc32c.ts';
 import { FILE_MODE } from './owner-only.ts';
-import { isProcessLimit } from './read-errors.ts';
+import { isProcessLimit, unlessMissing } from './read-errors.ts';
 
 const SLOT_BYTES = 64;
 const CRC_AT = 60;
@@ -147,12 +147,8 @@ export class Cursor {
  * @throws the system's error if the file cannot be read
  */
 export async function readCursor(path: string): Promise<CursorState | undefined> {
-  try {
-    return newestSlot(await readFile(path))?.state;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const file = await unlessMissing(readFile(path));
+  return file && newestSlot(file)?.state;
 }
 
 interface Slot {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { readCursor } from './cursor.ts';
 import { type LogKind, logName, logsIn } from './names.ts';
 import { deadLettersDirectory, partsIn } from './parts.ts';
+import { isMissing, unlessMissing } from './read-errors.ts';
 import { type Found, scanSegment } from './segment-scan.ts';
 
 export interface LogPlace {
@@ -40,13 +41,13 @@ export interface SetAside {
 export async function listLogs(directory: string): Promise<LogPlace[]> {
   const places = await listPart(directory, 0);
   for (const part of partsIn(directory)) {
-    places.push(...((await unlessGone(listPart(part.directory, part.index))) ?? []));
+    places.push(...((await unlessMissing(listPart(part.directory, part.index))) ?? []));
   }
   return places;
 }
 
 async function listPart(directory: string, process: number): Promise<LogPlace[]> {
-  const letters = await unlessGone(
+  const letters = await unlessMissing(
     listKind(deadLettersDirectory(directory), { process, kind: 'dead letters' }),
   );
   return [...(await listKind(directory, { process, kind: 'readings' })), ...(letters ?? [])];
@@ -57,14 +58,10 @@ async function listKind(
   { process, kind }: Pick<LogPlace, 'process' | 'kind'>,
 ): Promise<LogPlace[]> {
   const logs = await logsIn(directory);
-  return logs.map((log) => ({
-    process,
-    kind,
-    topic: log.topic,
-    log: log.kind,
-    number: log.number,
-    directory: join(directory, logName(log)),
-  }));
+  return logs.map((log) => {
+    const { topic, kind: ofLog, number } = log;
+    return { process, kind, topic, log: ofLog, number, directory: join(directory, logName(log)) };
+  });
 }
 
 export async function listSegments({ directory }: LogPlace): Promise<SegmentFile[]> {
@@ -92,7 +89,7 @@ export async function listSetAside({ directory }: LogPlace): Promise<SetAside[]>
 
 /** Undefined if the file has vanished. */
 export async function bytesOf(path: string): Promise<number | undefined> {
-  return (await unlessGone(stat(path)))?.size;
+  return (await unlessMissing(stat(path)))?.size;
 }
 
 /** The offset up to which Kafka has the log's records. Undefined without a valid cursor. */
@@ -119,7 +116,7 @@ export async function* readSegment(
       yield found;
     }
   } catch (error) {
-    if (!isGone(error)) throw error;
+    if (!isMissing(error)) throw error;
   }
 }
 
@@ -129,18 +126,5 @@ export function sendingFrom(acknowledged: number | undefined, first: number, end
 }
 
 async function namesIn(directory: string): Promise<string[]> {
-  return (await unlessGone(readdir(directory))) ?? [];
-}
-
-async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
-  }
-}
-
-function isGone(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  return (await unlessMissing(readdir(directory))) ?? [];
 }

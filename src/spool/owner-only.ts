@@ -54,7 +54,7 @@ export interface WideFolder {
 }
 
 /**
- * Narrows the modes of a spool's folder, of its logs' folders, and of the files in those that were too wide.
+ * Narrows the modes of a spool's folder and of its logs' folders, and of the files in each folder that was too wide.
  * @returns the first folder that stays wide, or null. A start does not fail because of it
  */
 export async function narrowModes(directory: string): Promise<WideFolder | null> {

@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import { crc32c } from './crc32c.ts';
 import { refuseShortWrite, syncDirectory } from './durable-file.ts';
 import { FILE_MODE } from './owner-only.ts';
+import { unlessMissing } from './read-errors.ts';
 
 export interface PlacingPlan {
   /** The source's folder. */
@@ -26,28 +27,16 @@ const HEAD_BYTES = 8;
 
 /** Undefined if there is no complete plan. @throws the system's error if the file cannot be read */
 export async function readPlan(path: string): Promise<PlacingPlan | undefined> {
-  let file: Buffer;
-  try {
-    file = await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  return decode(file);
+  const file = await unlessMissing(readFile(path));
+  return file && decode(file);
 }
 
 /** Removes the plan, durably. A start must not apply a stale plan to newer logs. */
 export async function removePlan(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  await syncDirectory(dirname(path));
+  await unlessMissing(unlink(path).then(() => syncDirectory(dirname(path))));
 }
 
-/** Writes plans, each over the one before. */
+/** Writes plans into one file, each over the plan before. */
 export class PlanFile {
   readonly path: string;
   #file: FileHandle | undefined;

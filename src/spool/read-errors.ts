@@ -1,4 +1,4 @@
-// Tells errors of the disk from limits of the process when a segment cannot be read.
+// Tells apart why a file cannot be read: a failing disk, a limit of the process, or a missing file.
 
 /** Records that the disk fails to read. */
 export interface Unreadable {
@@ -15,6 +15,20 @@ const PROCESS_LIMITS = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR'];
 /** The process has reached a limit (descriptors, memory) or was interrupted. The disk is well. */
 export function isProcessLimit(error: unknown): boolean {
   return PROCESS_LIMITS.includes(reasonOf(error));
+}
+
+/** The result of `work`, or undefined if the file or folder is missing. @throws any other error of `work` */
+export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
 export function reasonOf(error: unknown): string {

@@ -10,6 +10,7 @@ import { refuseShortWrite, syncDirectory } from './durable-file.ts';
 import { FILE_MODE } from './owner-only.ts';
 import { moveAside, newSegment, type Segment, syncSegment } from './recovery.ts';
 import type { SegmentReader } from './segment-reader.ts';
+import type { SpoolCap } from './spool-cap.ts';
 
 export interface SegmentFilesOptions {
   readonly directory: string;
@@ -17,8 +18,8 @@ export interface SegmentFilesOptions {
   readonly nextOffset: number;
   /** A new segment begins before one would exceed this size. */
   readonly segmentBytes: number;
-  /** Called when bytes were deleted, or were taken and then not written. */
-  readonly release: (bytes: number) => void;
+  /** Gets back bytes that were deleted, or taken and then not written. */
+  readonly cap: SpoolCap;
 }
 
 export interface AppendOptions {
@@ -38,7 +39,7 @@ export class SegmentFiles {
   // A segment was deleted, and a power cut may bring it back.
   #isUnlinkVolatile = false;
 
-  /** @param segments what recovery found, oldest first */
+  /** @param segments the recovered segments, oldest first */
   constructor(segments: Segment[], options: SegmentFilesOptions) {
     this.#options = options;
     this.#directory = options.directory;
@@ -66,14 +67,14 @@ export class SegmentFiles {
   /**
    * Writes the batches with one write and one sync. On failure none of them was added: the file is cut back, and after
    * anything but a full disk the next append begins a new segment.
-   * @throws what `take` throws, or the system's error (ENOSPC, EIO, ...)
+   * @throws the error of `take`, or the system's error (ENOSPC, EIO, ...)
    */
   async append(batches: readonly Buffer[], { sync, take }: AppendOptions): Promise<void> {
     const append = async (): Promise<void> => {
       const bytes = batches.reduce((sum, batch) => sum + batch.length, 0);
       await take(bytes);
       await this.#write(batches, bytes, sync).catch((error: unknown) => {
-        this.#options.release(bytes);
+        this.#options.cap.release(bytes);
         throw error;
       });
     };
@@ -105,7 +106,7 @@ export class SegmentFiles {
       if (segment.unreadable) await moveAside(segment.path);
       else await unlink(segment.path).catch(() => undefined);
       this.#isUnlinkVolatile = true;
-      this.#options.release(segment.bytes);
+      this.#options.cap.release(segment.bytes);
     }
   }
 
@@ -114,7 +115,7 @@ export class SegmentFiles {
     for (const segment of this.#segments) {
       if (segment.base >= offset) return;
       await syncSegment(segment).catch((error: unknown) => {
-        // The reader has passed over an unreadable segment, which must not hold up those behind it.
+        // The reader has passed over an unreadable segment, which must not hold up later segments.
         if (!segment.unreadable) throw error;
       });
     }
@@ -196,7 +197,7 @@ export class SegmentFiles {
     return this.#active;
   }
 
-  // If a power cut brought a segment back and not the one behind it, the cursor would point outside of the log's
+  // If a power cut brought back a segment but not the next segment, the cursor would point outside of the log's
   // records, and all of them would be sent again.
   async #syncUnlinks(): Promise<void> {
     if (this.#isUnlinkVolatile) await syncDirectory(this.#directory).catch(() => undefined);

@@ -1,7 +1,7 @@
 // Scans a segment file batch by batch in bounded memory and tells intact batches, damage and a torn end apart. It
 // changes nothing.
 //
-// - No checksum covers a batch's base offset, so offsets are counted from the one in the file's name. The field is
+// - No checksum covers a batch's base offset, so offsets are counted from the file's name. The field is
 //   believed only behind damage, which may have held any number of records.
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';

@@ -16,6 +16,7 @@ import { FOLDER_MODE } from './owner-only.ts';
 import { cutSegments, recoverSegments, type Segment, syncNewest } from './recovery.ts';
 import { SegmentFiles } from './segment-files.ts';
 import { type ReaderOptions, SegmentReader, type SpooledBatch } from './segment-reader.ts';
+import type { SpoolCap } from './spool-cap.ts';
 
 export interface SpoolLogOptions {
   readonly directory: string;
@@ -23,16 +24,12 @@ export interface SpoolLogOptions {
   readonly segmentBytes: number;
   /** `batch` = fdatasync before an append resolves, `os` = leave it to the kernel. */
   readonly sync: 'batch' | 'os';
-  /** The setting that SpoolFullError names; SPOOL_MAX_BYTES if left out. */
-  readonly capSetting?: string;
+  /** Shared with other logs. Bytes found at the start, and copies, count even beyond it. */
+  readonly cap: SpoolCap;
+  /** Whether added bytes may exceed the cap for now. */
+  readonly mayExceedCap?: () => boolean;
   /** Awaited before bytes are added. If it rejects, nothing is added. */
   readonly beforeAppend?: (bytes: number) => Promise<void>;
-  /** Asked before bytes are added. False if the spool's cap is reached. */
-  readonly reserve: (bytes: number) => boolean;
-  /** Told of bytes that count even beyond the cap: those found at the start, and copies. */
-  readonly claim: (bytes: number) => void;
-  /** Told when bytes were deleted. */
-  readonly release: (bytes: number) => void;
   readonly reading?: ReaderOptions;
   /** Batches from this offset on belong to an unfinished copy. They are removed when the log is opened. */
   readonly cutAt?: number | undefined;
@@ -65,11 +62,11 @@ export class SpoolLog {
   #isCursorStale = false;
 
   private constructor(options: SpoolLogOptions, cursor: Cursor, segments: Segment[], acknowledged: number) {
-    const { directory, segmentBytes, release } = options;
+    const { directory, segmentBytes, cap } = options;
     const nextOffset = segments.at(-1)?.end ?? acknowledged;
     this.#options = options;
     this.#cursor = cursor;
-    this.#files = new SegmentFiles(segments, { directory, nextOffset, segmentBytes, release });
+    this.#files = new SegmentFiles(segments, { directory, nextOffset, segmentBytes, cap });
     this.#reader = new SegmentReader(() => this.#files.all, acknowledged, options.reading);
     this.#inheritedEnd = cursor.state?.assignment && nextOffset;
   }
@@ -100,7 +97,7 @@ export class SpoolLog {
     }
     const log = new SpoolLog(options, cursor, segments, acknowledged);
     for (const lost of unreadable) options.reading?.unreadable?.(lost);
-    for (const segment of segments) options.claim(segment.bytes);
+    for (const segment of segments) options.cap.claim(segment.bytes);
     await log.#deleteAcknowledged(acknowledged);
     const bytes = log.bytes;
     return { log, recovered: { ...found, records: log.records, bytes } };
@@ -176,7 +173,7 @@ export class SpoolLog {
     return this.#reader.badBatches;
   }
 
-  /** Records that are missing in those places. */
+  /** Records that are missing in these damaged places. */
   get badRecords(): number {
     return this.#reader.badRecords;
   }
@@ -186,10 +183,11 @@ export class SpoolLog {
    * @throws SpoolFullError at the cap, else the system's error (ENOSPC, EIO, ...)
    */
   async append(batches: readonly Buffer[]): Promise<void> {
-    await this.#append(batches, this.#options.sync, async (bytes) => {
-      await this.#options.beforeAppend?.(bytes);
-      if (!this.#options.reserve(bytes))
-        throw new SpoolFullError(`${this.#options.capSetting ?? 'SPOOL_MAX_BYTES'} is reached`);
+    const { sync, cap, mayExceedCap, beforeAppend } = this.#options;
+    await this.#append(batches, sync, async (bytes) => {
+      await beforeAppend?.(bytes);
+      if (mayExceedCap?.()) cap.claim(bytes);
+      else if (!cap.reserve(bytes)) throw new SpoolFullError(`${cap.setting} is reached`);
     });
   }
 
@@ -208,7 +206,7 @@ export class SpoolLog {
    * @throws the system's error
    */
   async appendCopies(batches: readonly Buffer[]): Promise<void> {
-    await this.#append(batches, 'batch', (bytes) => this.#options.claim(bytes));
+    await this.#append(batches, 'batch', (bytes) => this.#options.cap.claim(bytes));
   }
 
   async #append(
@@ -364,7 +362,7 @@ export class SpoolLog {
 
 /**
  * Syncs the names of the log's folder and files. A process that was killed may have created or deleted files without
- * syncing that, and a power cut must not undo what this start bases its decisions on.
+ * syncing that. A power cut must not undo a state by which this start decides.
  */
 async function syncNames(directory: string): Promise<void> {
   for (const folder of [dirname(directory), directory]) await syncDirectory(folder).catch(() => undefined);

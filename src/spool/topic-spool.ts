@@ -288,17 +288,11 @@ export class TopicSpool {
       directory: join(directory, logName(name)),
       segmentBytes,
       sync,
-      capSetting: cap.setting,
+      cap,
+      mayExceedCap: () => this.#mayExceedCap(name),
       ...(reading && { reading }),
       cutAt,
       ...(name.kind === 'unplaced' && { beforeAppend: (bytes) => requireCopyRoom(directory, bytes) }),
-      reserve: (bytes) => {
-        if (!this.#mayExceedCap(name)) return cap.reserve(bytes);
-        cap.claim(bytes);
-        return true;
-      },
-      claim: (bytes) => cap.claim(bytes),
-      release: (bytes) => cap.release(bytes),
     });
     if (name.kind === 'partition') this.#partitions.set(name.number, log);
     else if (name.kind === 'gone') this.#gone.set(name.number, log);
@@ -309,7 +303,7 @@ export class TopicSpool {
   #mayExceedCap({ kind, number }: LogName): boolean {
     const isLifted = (partition: number | 'all') => (this.#beyondCap.get(partition) ?? 0) > 0;
     if (kind === 'partition') return isLifted('all') || isLifted(number);
-    // One partition's batches may have gone to `unplaced`. `all` is only for what partitions hold in memory.
+    // One partition's batches may have gone to `unplaced`. `all` is only for batches that partitions hold in memory.
     return [...this.#beyondCap.keys()].some((partition) => partition !== 'all' && isLifted(partition));
   }
 }

@@ -36,12 +36,13 @@ import { type FoundFormat, readFormat, refuseNewerFormats, writeFormat } from '.
 import { writeLayout } from './layout.ts';
 import { type LogName, layoutName, logName, logsIn, planName } from './names.ts';
 import { FOLDER_MODE, narrowModes } from './owner-only.ts';
+import { unlessMissing } from './read-errors.ts';
 import type { SpoolRemark } from './remark.ts';
 import { scanSegment } from './segment-scan.ts';
 
 export interface SpoolUpgrade {
   readonly found: FoundFormat;
-  /** What the upgrade did, for the log. */
+  /** Messages about the upgrade's changes, for the log. */
   readonly remarks: readonly SpoolRemark[];
 }
 
@@ -138,7 +139,7 @@ class Upgrade {
   async #finishRewriting(topic: string): Promise<boolean> {
     const placing = this.#placing(topic);
     if (!(await isDirectory(placing))) return false;
-    // Version 1 synced none of its renames. A power cut must not undo what the next lines decide by.
+    // Version 1 synced none of its renames. A power cut must not undo the names by which the next lines decide.
     await this.#sync();
     await syncDirectory(placing);
     const names = await readdir(placing);
@@ -256,7 +257,9 @@ class Upgrade {
   /** Version 2 has run here already, so a missing layout does not mean an assumed number. */
   async #isUsed(topic: string): Promise<boolean> {
     const logs = await this.#logsOf(topic);
-    return logs.some(({ kind }) => kind === 'unplaced') || (await this.#isFile(planName(topic)));
+    if (logs.some(({ kind }) => kind === 'unplaced')) return true;
+    const plan = await lstat(join(this.#directory, planName(topic))).catch(() => undefined);
+    return plan?.isFile() === true;
   }
 
   async #makeSources(topic: string): Promise<void> {
@@ -287,7 +290,7 @@ class Upgrade {
   async #removeOld(): Promise<void> {
     const names = (await readdir(this.#directory)).filter((name) => OLD.test(name));
     for (const name of names) {
-      // Nothing reads these folders. A later start deletes what cannot be deleted now.
+      // Nothing reads these folders. A later start deletes the folders that cannot be deleted now.
       await rm(join(this.#directory, name), { recursive: true, force: true }).catch(() => undefined);
     }
   }
@@ -304,13 +307,7 @@ class Upgrade {
   }
 
   async #unlink(name: string): Promise<void> {
-    try {
-      await unlink(join(this.#directory, name));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      throw error;
-    }
-    await this.#sync();
+    await unlessMissing(unlink(join(this.#directory, name)).then(() => this.#sync()));
   }
 
   async #logsOf(topic: string): Promise<LogName[]> {
@@ -324,13 +321,6 @@ class Upgrade {
   async #withSegments(logs: readonly LogName[]): Promise<LogName[]> {
     const found = await Promise.all(logs.map((log) => hasSegments(this.#path(log))));
     return logs.filter((_, index) => found[index]);
-  }
-
-  async #isFile(name: string): Promise<boolean> {
-    return lstat(join(this.#directory, name)).then(
-      (found) => found.isFile(),
-      () => false,
-    );
   }
 
   #path(log: LogName): string {
@@ -365,11 +355,9 @@ function numberIn(name: string, topic: string): number | undefined {
   return /^(?:0|[1-9]\d{0,5})$/.test(digits) ? Number(digits) : undefined;
 }
 
-function isDirectory(path: string): Promise<boolean> {
-  return lstat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+async function isDirectory(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  return found?.isDirectory() === true;
 }
 
 async function segmentsIn(log: string): Promise<string[]> {

@@ -2,18 +2,17 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
-import { Gateway, Place, printed, withLetters } from './spool-place.ts';
+import { Gateway, Place, withLetters } from './spool-place.ts';
 
 describe('spool drain', () => {
   kafkaTest('sends everything in order, once, and leaves the spool empty', async ({ bootstrap }, t) => {
     const topic = uniqueTopic('cli.drain');
     const place = new Place(t, { KAFKA_TOPIC_METRICS: topic, KAFKA_COMPRESSION: 'none' });
     await place.fill(t, ['90210', '10001', '60601'], 500);
-    const waiting = printed((await place.spool('cat')).out);
+    const waiting = await place.cat();
     assert.equal(waiting.length, 1500);
 
-    const { code, out, err } = await place.spool('drain', '--brokers', bootstrap);
-    assert.equal(code, 0, err);
+    const { out } = await place.succeeds('drain', '--brokers', bootstrap);
     assert.equal(out, `${topic}: 1500 of 1500 records sent\n`);
     const records = await readTopic(bootstrap, topic, 1500);
     assert.equal(records.length, 1500);
@@ -22,11 +21,9 @@ describe('spool drain', () => {
         list.filter((record) => String(record.key) === key).map(({ value }) => String(value));
       assert.deepEqual(of(records), of(waiting));
     }
-    const { total } = JSON.parse((await place.spool('ls', '--json')).out) as {
-      total: { records: number; bytes: number };
-    };
+    const { total } = await place.ls();
     assert.deepEqual([total.records, total.bytes], [0, 0]);
-    assert.equal((await place.spool('drain', '--brokers', bootstrap)).code, 0);
+    await place.succeeds('drain', '--brokers', bootstrap);
     assert.equal((await readTopic(bootstrap, topic, 1500)).length, 1500);
   });
 
@@ -38,14 +35,10 @@ describe('spool drain', () => {
       await gateway.send('90210', 10);
       await gateway.stop();
     }
-    const first = await place.spool('drain', '--brokers', bootstrap, '--topic', other);
-    assert.equal(first.code, 0, first.err);
+    await place.succeeds('drain', '--brokers', bootstrap, '--topic', other);
     assert.equal((await readTopic(bootstrap, other, 10)).length, 10);
-    assert.deepEqual(
-      new Set(printed((await place.spool('cat')).out).map(({ topic }) => topic)),
-      new Set([one]),
-    );
-    assert.equal((await place.spool('drain', '--brokers', bootstrap)).code, 0);
+    assert.deepEqual(new Set((await place.cat()).map(({ topic }) => topic)), new Set([one]));
+    await place.succeeds('drain', '--brokers', bootstrap);
     assert.equal((await readTopic(bootstrap, one, 10)).length, 10);
   });
 
@@ -58,17 +51,15 @@ describe('spool drain', () => {
         KAFKA_TOPIC_DEAD_LETTERS: dead,
         KAFKA_COMPRESSION: 'none',
       });
-      const alone = await place.spool('drain', '--brokers', bootstrap, '--topic', dead);
-      assert.equal(alone.code, 0, alone.err);
+      const alone = await place.succeeds('drain', '--brokers', bootstrap, '--topic', dead);
       assert.equal(alone.out, 'dead letters: 2 of 2 sent\n');
       assert.equal((await readTopic(bootstrap, dead, 2)).length, 2);
-      assert.equal(printed((await place.spool('cat')).out).length, 10);
+      assert.equal((await place.cat()).length, 10);
 
       const gateway = await place.gateway(t);
       await gateway.sendRefused(['again']);
       await gateway.stop();
-      const { code, out, err } = await place.spool('drain', '--brokers', bootstrap);
-      assert.equal(code, 0, err);
+      const { out } = await place.succeeds('drain', '--brokers', bootstrap);
       assert.equal(out, `${topic}: 10 of 10 records sent\ndead letters: 1 of 1 sent\n`);
       assert.equal((await readTopic(bootstrap, topic, 10)).length, 10);
       const letters = await readTopic(bootstrap, dead, 3);

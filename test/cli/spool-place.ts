@@ -1,13 +1,14 @@
 // Helpers of the tests of `sluice spool`: a spool directory, gateways that fill it, and the commands, as real processes.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { layoutName } from '../../src/spool/names.ts';
+import { upTo } from '../spool/support.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 export const NOBODY = '127.0.0.1:1';
@@ -57,7 +58,23 @@ export class Place {
     return collect(start(['spool', ...args], this.env));
   }
 
-  async gateway(t: TestContext): Promise<Gateway> {
+  /** Runs a command that must succeed. */
+  async succeeds(...args: readonly string[]): Promise<Run> {
+    const run = await this.spool(...args);
+    assert.equal(run.code, 0, run.err);
+    return run;
+  }
+
+  /** The records that `spool cat` prints. */
+  async cat(...args: readonly string[]): Promise<Printed[]> {
+    return printed((await this.succeeds('cat', ...args)).out);
+  }
+
+  async ls(): Promise<Listing> {
+    return JSON.parse((await this.succeeds('ls', '--json')).out) as Listing;
+  }
+
+  gateway(t: TestContext): Promise<Gateway> {
     return Gateway.start(t, this.env);
   }
 
@@ -81,12 +98,6 @@ export class Place {
     );
     assert.equal(found.length, 1, found.join());
     return join(this.directory, found[0] as string);
-  }
-
-  flip(position: number): void {
-    const bytes = readFileSync(this.segment);
-    bytes[position] = (bytes[position] as number) ^ 0x40;
-    writeFileSync(this.segment, bytes);
   }
 }
 
@@ -125,35 +136,27 @@ export class Gateway {
 
   /** Sends numbered readings. Resolves once all are confirmed. */
   send(zipcode: string, count: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const socket = connect(this.#port, '127.0.0.1');
-      let got = '';
-      socket.setEncoding('utf8').on('data', (text: string) => {
-        got += text;
-        if (got.includes(`"stored","seq":${count - 1}}`)) socket.end();
-      });
-      socket.on('error', reject);
-      socket.on('close', () => resolve());
-      const readings = Array.from(
-        { length: count },
-        (_, seq) => `{"type":"metrics","seq":${seq},"data":{"n":${seq},"note":"\\u001b[31m\u009b"}}\n`,
-      );
-      socket.write(`{"type":"identify","zipcode":"${zipcode}","city":"C"}\n${readings.join('')}`);
-    });
+    const data = (seq: number) => `{"n":${seq},"note":"\\u001b[31m\u009b"}`;
+    const readings = upTo(count).map((seq) => `{"type":"metrics","seq":${seq},"data":${data(seq)}}`);
+    return this.#talk(zipcode, readings, (got) => got.includes(`"stored","seq":${count - 1}}`));
   }
 
   /** Sends lines that are refused. Resolves once each is answered. */
   sendRefused(lines: readonly string[]): Promise<void> {
+    return this.#talk('90210', lines, (got) => got.split('"status":"error"').length > lines.length);
+  }
+
+  #talk(zipcode: string, lines: readonly string[], isAnswered: (got: string) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const socket = connect(this.#port, '127.0.0.1');
       let got = '';
       socket.setEncoding('utf8').on('data', (text: string) => {
         got += text;
-        if (got.split('"status":"error"').length > lines.length) socket.end();
+        if (isAnswered(got)) socket.end();
       });
       socket.on('error', reject);
       socket.on('close', () => resolve());
-      socket.write(`{"type":"identify","zipcode":"90210","city":"C"}\n${lines.join('\n')}\n`);
+      socket.write(`{"type":"identify","zipcode":"${zipcode}","city":"C"}\n${lines.join('\n')}\n`);
     });
   }
 
@@ -163,6 +166,20 @@ export class Gateway {
       this.#child.kill(signal);
     });
   }
+}
+
+/** The answer of `spool ls --json`, as far as the tests read it. */
+interface Listing {
+  readonly partitions: readonly {
+    readonly topic: string;
+    readonly log: string;
+    readonly partition: number | null;
+    readonly number?: number;
+    readonly records: number;
+    readonly cursor: number;
+  }[];
+  readonly total: { records: number; bytes: number; ageSeconds: number; setAside: number };
+  readonly deadLetters: { readonly total: { records: number; bytes: number } };
 }
 
 export interface Printed {
@@ -183,7 +200,6 @@ export const printed = (out: string): Printed[] =>
     .map((line) => JSON.parse(line) as Printed);
 
 export const numberOf = ({ value }: Printed): number => (JSON.parse(value) as { data: { n: number } }).data.n;
-export const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
 /** A spool with ten readings and two dead letters. */
 export async function withLetters(t: TestContext, env: Env = {}): Promise<Place> {

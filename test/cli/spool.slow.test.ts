@@ -12,10 +12,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { Cursor } from '../../src/spool/cursor.ts';
+import { Cursor, NEW_CURSOR } from '../../src/spool/cursor.ts';
 import { listLogs, readAcknowledged } from '../../src/spool/inspect.ts';
-import { makeBatch, openLog } from '../spool/support.ts';
-import { collect, NOBODY, numberOf, Place, printed, start, TOPIC, upTo, withLetters } from './spool-place.ts';
+import { flipBit, storeIn, upTo } from '../spool/support.ts';
+import { collect, NOBODY, numberOf, Place, printed, start, TOPIC, withLetters } from './spool-place.ts';
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be in the output
+const CONTROL_CHARACTERS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
+
+const EACH_COMMAND = [['ls'], ['verify'], ['cat'], ['rm', '--yes'], ['drain', '--brokers', NOBODY]];
 
 describe('beside a running gateway', () => {
   it('ls, verify and cat read, drain and rm are refused with exit code 78', async (t) => {
@@ -25,16 +30,9 @@ describe('beside a running gateway', () => {
     await gateway.send('90210', 25);
     await gateway.send('10001', 7);
 
-    const ls = await place.spool('ls', '--json');
-    assert.equal(ls.code, 0, ls.err);
-    const { partitions, total } = JSON.parse(ls.out) as {
-      partitions: { topic: string; records: number; cursor: number }[];
-      total: { records: number; bytes: number; ageSeconds: number; setAside: number };
-    };
-    assert.deepEqual(
-      partitions.map(({ records }) => records).sort((a, b) => a - b),
-      [7, 25],
-    );
+    const { partitions, total } = await place.ls();
+    const counts = partitions.map(({ records }) => records).sort((a, b) => a - b);
+    assert.deepEqual(counts, [7, 25]);
     assert.ok(partitions.every(({ topic, cursor }) => topic === TOPIC && cursor === 0));
     assert.equal(total.records, 32);
     assert.ok(total.bytes > 0 && total.ageSeconds > 0 && total.ageSeconds < 60 && total.setAside === 0);
@@ -42,10 +40,8 @@ describe('beside a running gateway', () => {
     assert.match(text.out, /^TOPIC +PARTITION +RECORDS/);
     assert.match(text.out, /^total +32 /m);
 
-    const verify = await place.spool('verify');
-    assert.equal(verify.code, 0, verify.err);
-    const cat = await place.spool('cat');
-    assert.equal(printed(cat.out).length, 32);
+    await place.succeeds('verify');
+    assert.equal((await place.cat()).length, 32);
 
     for (const args of [['drain', '--brokers', NOBODY], ['rm'], ['rm', '--yes']]) {
       const { code, err } = await place.spool(...args);
@@ -54,7 +50,7 @@ describe('beside a running gateway', () => {
     }
     await gateway.send('60601', 3);
     await gateway.stop();
-    assert.equal(printed((await place.spool('cat')).out).length, 35);
+    assert.equal((await place.cat()).length, 35);
   });
 
   it('ls, verify and cat report no damage while records are being written', async (t) => {
@@ -68,9 +64,7 @@ describe('beside a running gateway', () => {
     let looks = 0;
     while (writing) {
       for (const command of ['ls', 'verify', 'cat']) {
-        const { code, err } = await place.spool(command);
-        assert.equal(code, 0, `${command}: ${err}`);
-        assert.equal(err, '');
+        assert.equal((await place.succeeds(command)).err, '', command);
       }
       looks++;
     }
@@ -86,11 +80,8 @@ describe('logs of records without a partition, and of several topics', () => {
 
   async function withLogs(t: TestContext): Promise<Place> {
     const place = new Place(t);
-    for (const [name, count] of Object.entries(LOGS)) {
-      const { log } = await openLog(join(place.directory, name));
-      await log.append([await makeBatch(name, count)]);
-      await log.close();
-    }
+    for (const [name, count] of Object.entries(LOGS))
+      await storeIn(join(place.directory, name), [name], { count });
     // A foreign folder that was once taken for partition 2.
     mkdirSync(join(place.directory, 'a-02'));
     return place;
@@ -104,33 +95,17 @@ describe('logs of records without a partition, and of several topics', () => {
       ['a', 'gone 3', 3],
       ['b.c', '0', 4],
     ] as const;
-    const ls = await place.spool('ls');
-    assert.equal(ls.code, 0, ls.err);
-    const verify = await place.spool('verify');
-    assert.equal(verify.code, 0, verify.err);
+    const ls = await place.succeeds('ls');
+    const verify = await place.succeeds('verify');
     for (const [topic, partition, records] of rows) {
       assert.match(ls.out, new RegExp(`^${topic} +${partition} +${records} `, 'm'));
       assert.match(verify.out, new RegExp(`^${topic} +${partition} +1 +${records} `, 'm'));
     }
     assert.equal(ls.out.trimEnd().split('\n').length, rows.length + 2);
 
-    const { partitions } = JSON.parse((await place.spool('ls', '--json')).out) as {
-      partitions: {
-        topic: string;
-        log: string;
-        partition: number | null;
-        number?: number;
-        records: number;
-      }[];
-    };
+    const { partitions } = await place.ls();
     assert.deepEqual(
-      partitions.map(({ topic, log, partition, number, records }) => [
-        topic,
-        log,
-        partition,
-        number,
-        records,
-      ]),
+      partitions.map((one) => [one.topic, one.log, one.partition, one.number, one.records]),
       [
         ['a', 'partition', 2, undefined, 1],
         ['a', 'unplaced', null, undefined, 2],
@@ -142,9 +117,8 @@ describe('logs of records without a partition, and of several topics', () => {
 
   it('are printed by cat with the place of each record', async (t) => {
     const place = await withLogs(t);
-    const lines = printed((await place.spool('cat')).out);
     assert.deepEqual(
-      lines.map(({ topic, partition, log, number, offset }) => [topic, partition, log, number, offset]),
+      (await place.cat()).map((one) => [one.topic, one.partition, one.log, one.number, one.offset]),
       [
         ['a', 2, undefined, undefined, 0],
         ['a', null, 'unplaced', undefined, 0],
@@ -155,8 +129,8 @@ describe('logs of records without a partition, and of several topics', () => {
         ...[0, 1, 2, 3].map((offset) => ['b.c', 0, undefined, undefined, offset]),
       ],
     );
-    assert.equal(printed((await place.spool('cat', '--partition', '0')).out).length, 4);
-    assert.equal(printed((await place.spool('cat', '--topic', 'a')).out).length, 6);
+    assert.equal((await place.cat('--partition', '0')).length, 4);
+    assert.equal((await place.cat('--topic', 'a')).length, 6);
   });
 });
 
@@ -164,45 +138,35 @@ describe('spool cat', () => {
   it('prints the records of a connection in order, whole and harmless to a terminal', async (t) => {
     const place = new Place(t, { KAFKA_COMPRESSION: 'gzip' });
     await place.fill(t, ['90210'], 40);
-    const { code, out, err } = await place.spool('cat');
-    assert.equal(code, 0);
+    const { out, err } = await place.succeeds('cat');
     assert.equal(err, '');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be there
-    assert.doesNotMatch(out, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+    assert.doesNotMatch(out, CONTROL_CHARACTERS);
     const records = printed(out);
     assert.deepEqual(records.map(numberOf), upTo(40));
-    assert.deepEqual(
-      records.map(({ offset }) => offset),
-      upTo(40),
-    );
+    const offsets = records.map(({ offset }) => offset);
+    assert.deepEqual(offsets, upTo(40));
     assert.ok(records.every(({ topic, key }) => topic === TOPIC && key === '90210'));
     assert.ok(records.every(({ timestamp }) => Math.abs(Date.now() - timestamp) < 60_000));
 
     const values = (await place.spool('cat', '--value-only')).out.split('\n').slice(0, -1);
-    assert.deepEqual(
-      values,
-      records.map(({ value }) => value),
-    );
+    const expected = records.map(({ value }) => value);
+    assert.deepEqual(values, expected);
   });
 
   it('can be limited by partition, offset and count', async (t) => {
     const place = new Place(t);
     place.knowPartitions();
     await place.fill(t, ['90210', '10001'], 30);
-    const all = printed((await place.spool('cat')).out);
+    const all = await place.cat();
     const [first, last] = [all[0]?.partition, all.at(-1)?.partition];
     assert.notEqual(first, last);
 
-    const some = printed(
-      (await place.spool('cat', '--partition', `${last}`, '--from', '13', '--limit', '5')).out,
-    );
+    const some = await place.cat('--partition', `${last}`, '--from', '13', '--limit', '5');
     assert.ok(some.every(({ partition }) => partition === last));
-    assert.deepEqual(
-      some.map(({ offset }) => offset),
-      [13, 14, 15, 16, 17],
-    );
+    const offsets = some.map(({ offset }) => offset);
+    assert.deepEqual(offsets, [13, 14, 15, 16, 17]);
     assert.equal((await place.spool('cat', '--limit', '0')).out, '');
-    assert.equal(printed((await place.spool('cat', '--limit', '31')).out).length, 31);
+    assert.equal((await place.cat('--limit', '31')).length, 31);
     assert.equal((await place.spool('cat', '--topic', 'another')).code, 1);
   });
 
@@ -211,18 +175,11 @@ describe('spool cat', () => {
     await place.fill(t, ['90210'], 30);
     const [partition] = await listLogs(place.directory);
     const cursor = await Cursor.open(join(partition?.directory ?? '', 'cursor'));
-    await cursor.write({
-      acknowledged: 20,
-      assignment: undefined,
-      sendingEnd: undefined,
-      cluster: 0n,
-      foreignEnd: 0,
-    });
+    await cursor.write({ ...NEW_CURSOR, acknowledged: 20 });
     await cursor.close();
-    assert.deepEqual(printed((await place.spool('cat')).out).map(numberOf), upTo(30).slice(20));
-    assert.deepEqual(printed((await place.spool('cat', '--all')).out).map(numberOf), upTo(30));
-    const { total } = JSON.parse((await place.spool('ls', '--json')).out) as { total: { records: number } };
-    assert.equal(total.records, 10);
+    assert.deepEqual((await place.cat()).map(numberOf), upTo(30).slice(20));
+    assert.deepEqual((await place.cat('--all')).map(numberOf), upTo(30));
+    assert.equal((await place.ls()).total.records, 10);
   });
 
   it('ends without an error if its reader ends', async (t) => {
@@ -243,15 +200,14 @@ describe('a damaged spool', () => {
     await place.fill(t, ['90210'], 40);
     const bytes = readFileSync(place.segment);
     const secondBatch = bytes.readInt32BE(8) + 12;
-    place.flip(secondBatch + 100);
+    flipBit(place.segment, secondBatch + 100, 6);
 
     const verify = await place.spool('verify');
     assert.equal(verify.code, 1);
     assert.match(verify.out, new RegExp(`^${TOPIC} +\\d+ +3 +30 .* 1 +0 +10$`, 'm'));
     assert.ok(verify.err.includes(`damaged from byte ${secondBatch} on`), verify.err);
 
-    const cat = await place.spool('cat');
-    assert.equal(cat.code, 0);
+    const cat = await place.succeeds('cat');
     assert.deepEqual(printed(cat.out).map(numberOf), [...upTo(10), ...upTo(40).slice(20)]);
     assert.match(cat.err, /^sluice: .*damaged from byte \d+ on, skipped \d+ bytes\n$/);
 
@@ -262,9 +218,7 @@ describe('a damaged spool', () => {
     assert.equal(refused.code, 64);
     assert.match(refused.out, /\.bad {2}/);
     assert.match(refused.err, /nothing was removed: .*--yes/);
-    const removed = await place.spool('rm', '--yes');
-    assert.equal(removed.code, 0);
-    assert.match(removed.out, /removed 1 file,/);
+    assert.match((await place.succeeds('rm', '--yes')).out, /removed 1 file,/);
     assert.match((await place.spool('ls')).out, /^total .* 0$/m);
     assert.ok(existsSync(place.segment));
   });
@@ -295,27 +249,23 @@ describe('spool drain', () => {
       /^sluice: not empty after 500ms: 20 records of weather\.metrics\.raw are left \(.*127\.0\.0\.1:1.*\n$/,
     );
     assert.deepEqual(readFileSync(place.segment), before);
-    assert.equal((await place.spool('verify')).code, 0);
+    await place.succeeds('verify');
   });
 });
 
 describe('dead letters', () => {
   it('are shown apart from the readings by ls and cat, with their headers, and checked by verify', async (t) => {
     const place = await withLetters(t);
-    const ls = JSON.parse((await place.spool('ls', '--json')).out) as {
-      total: { records: number };
-      deadLetters: { total: { records: number; bytes: number } };
-    };
+    const ls = await place.ls();
     assert.deepEqual([ls.total.records, ls.deadLetters.total.records], [10, 2]);
     assert.ok(ls.deadLetters.total.bytes > 0);
     const text = (await place.spool('ls')).out;
     assert.match(text, /^total +10 /m);
     assert.match(text, /^dead letters +unplaced +2 /m);
 
-    assert.equal(printed((await place.spool('cat')).out).length, 10);
-    const { out } = await place.spool('cat', '--dead-letters');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be there
-    assert.doesNotMatch(out, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+    assert.equal((await place.cat()).length, 10);
+    const { out } = await place.succeeds('cat', '--dead-letters');
+    assert.doesNotMatch(out, CONTROL_CHARACTERS);
     const letters = printed(out) as unknown as { value: string; headers: Record<string, string> }[];
     assert.deepEqual(
       letters.map(({ value, headers }) => [value, headers.reason, headers.zipcode]),
@@ -324,8 +274,7 @@ describe('dead letters', () => {
         ['{"type":"\u001b[31m"}', 'invalid_json', '90210'],
       ],
     );
-    const verify = await place.spool('verify');
-    assert.equal(verify.code, 0);
+    const verify = await place.succeeds('verify');
     assert.match(verify.out, /^dead letters +unplaced +\d+ +2 /m);
   });
 
@@ -334,14 +283,14 @@ describe('dead letters', () => {
     const env = { ...place.env, KAFKA_TOPIC_DEAD_LETTERS: '' };
     const drain = collect(start(['spool', 'drain', '--brokers', NOBODY, '--timeout', '500ms'], env));
     assert.equal((await drain).code, 1);
-    assert.equal(printed((await place.spool('cat', '--dead-letters')).out).length, 2);
+    assert.equal((await place.cat('--dead-letters')).length, 2);
   });
 });
 
 describe('the command line', () => {
   it('a missing directory is reported in one line, with exit code 1', async (t) => {
     const place = new Place(t);
-    for (const args of [['ls'], ['verify'], ['cat'], ['rm', '--yes'], ['drain', '--brokers', NOBODY]]) {
+    for (const args of EACH_COMMAND) {
       const { code, out, err } = await place.spool(...args);
       assert.equal(code, 1);
       assert.equal(out, '');
@@ -356,7 +305,7 @@ describe('the command line', () => {
       const newer = join(place.directory, part);
       mkdirSync(newer, { recursive: true });
       writeFileSync(join(newer, 'format'), '{"version":3}');
-      for (const args of [['ls'], ['verify'], ['cat'], ['rm', '--yes'], ['drain', '--brokers', NOBODY]]) {
+      for (const args of EACH_COMMAND) {
         const { code, out, err } = await place.spool(...args);
         assert.equal(code, 78, err);
         assert.equal(out, '');
@@ -398,13 +347,7 @@ it('the cursor is read as the gateway writes it, and ignored if it is damaged', 
   const path = join(partition.directory, 'cursor');
   const cursor = await Cursor.open(path);
   for (const acknowledged of [5, 7, 2 ** 40]) {
-    await cursor.write({
-      acknowledged,
-      assignment: undefined,
-      sendingEnd: undefined,
-      cluster: 0n,
-      foreignEnd: 0,
-    });
+    await cursor.write({ ...NEW_CURSOR, acknowledged });
     assert.equal(await readAcknowledged(partition), acknowledged);
   }
   await cursor.close();

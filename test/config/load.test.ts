@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { type Loaded, loadSettings } from '../../src/config/load.ts';
 import { PROFILE_NAMES } from '../../src/config/settings.ts';
+import { accepted, type Env, problems } from './loading.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-load-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -15,18 +15,9 @@ function file(name: string, content: string): string {
   return path;
 }
 
-type Env = Record<string, string>;
-
-function accepted(env: Env, dotenvPath?: string): Extract<Loaded, { ok: true }> {
-  const loaded = loadSettings(dotenvPath === undefined ? { env } : { env, dotenvPath });
-  assert.ok(loaded.ok, loaded.ok ? '' : loaded.problems.join('\n'));
-  return loaded;
-}
-
-function problems(env: Env, dotenvPath?: string): readonly string[] {
-  const loaded = loadSettings(dotenvPath === undefined ? { env } : { env, dotenvPath });
-  assert.ok(!loaded.ok, 'should have been refused');
-  return loaded.problems;
+/** The first problem matches. */
+function refused(env: Env, problem: RegExp, dotenvPath?: string): void {
+  assert.match(problems(env, dotenvPath)[0] ?? '', problem);
 }
 
 describe('the source of a value', () => {
@@ -61,7 +52,7 @@ describe('the source of a value', () => {
 
   it('a missing .env is fine; one that cannot be read is a problem', () => {
     accepted({}, join(directory, 'absent'));
-    assert.match(problems({}, directory)[0] ?? '', /cannot be read \(EISDIR\)/);
+    refused({}, /cannot be read \(EISDIR\)/, directory);
   });
 
   it('an empty or blank value counts as not set', () => {
@@ -144,8 +135,8 @@ describe('problems', () => {
   });
 
   it('two topics of one name are refused', () => {
-    const [found = ''] = problems({ KAFKA_TOPIC_DEAD_LETTERS: 'weather.alarms' });
-    assert.match(found, /^KAFKA_TOPIC_DEAD_LETTERS="weather.alarms" is the topic of KAFKA_TOPIC_ALARMS too/);
+    const problem = /^KAFKA_TOPIC_DEAD_LETTERS="weather.alarms" is the topic of KAFKA_TOPIC_ALARMS too/;
+    refused({ KAFKA_TOPIC_DEAD_LETTERS: 'weather.alarms' }, problem);
   });
 
   it('one port for two listeners is refused if their addresses overlap', () => {
@@ -158,27 +149,22 @@ describe('problems', () => {
     const both = { KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' };
     accepted({ KAFKA_SASL_MECHANISM: 'scram-sha-512', ...both });
     assert.equal(problems({ KAFKA_SASL_MECHANISM: 'plain' }).length, 2);
-    assert.match(
-      problems({ KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'u' })[0] ?? '',
-      /^KAFKA_SASL_PASSWORD/,
-    );
-    assert.match(problems(both)[0] ?? '', /^KAFKA_SASL_MECHANISM is not set/);
+    refused({ KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'u' }, /^KAFKA_SASL_PASSWORD/);
+    refused(both, /^KAFKA_SASL_MECHANISM is not set/);
   });
 
   it('certificate and key need each other and KAFKA_SSL=true', () => {
     const pem = file('some.pem', 'x');
     accepted({ KAFKA_SSL: 'true', KAFKA_SSL_CERT: pem, KAFKA_SSL_KEY: pem, KAFKA_SSL_CA: pem });
-    assert.match(problems({ KAFKA_SSL: 'true', KAFKA_SSL_CERT: pem })[0] ?? '', /^KAFKA_SSL_KEY is not set/);
-    assert.match(problems({ KAFKA_SSL: 'true', KAFKA_SSL_KEY: pem })[0] ?? '', /^KAFKA_SSL_CERT is not set/);
-    assert.match(problems({ KAFKA_SSL_CA: pem })[0] ?? '', /KAFKA_SSL=false/);
+    refused({ KAFKA_SSL: 'true', KAFKA_SSL_CERT: pem }, /^KAFKA_SSL_KEY is not set/);
+    refused({ KAFKA_SSL: 'true', KAFKA_SSL_KEY: pem }, /^KAFKA_SSL_CERT is not set/);
+    refused({ KAFKA_SSL_CA: pem }, /KAFKA_SSL=false/);
   });
 
   it('a certificate file that is missing, or is a directory, is refused', () => {
-    assert.match(
-      problems({ KAFKA_SSL: 'true', KAFKA_SSL_CA: '/no/such.pem' })[0] ?? '',
-      /"\/no\/such.pem": there is no such file/,
-    );
-    assert.match(problems({ KAFKA_SSL: 'true', KAFKA_SSL_CA: directory })[0] ?? '', /not a file/);
+    const missing = { KAFKA_SSL: 'true', KAFKA_SSL_CA: '/no/such.pem' };
+    refused(missing, /"\/no\/such.pem": there is no such file/);
+    refused({ KAFKA_SSL: 'true', KAFKA_SSL_CA: directory }, /not a file/);
   });
 });
 
@@ -224,7 +210,7 @@ describe('names', () => {
   });
 
   it('a service link in a real setting is refused with its cause', () => {
-    assert.match(problems({ TCP_PORT: 'tcp://10.0.0.7:80' })[0] ?? '', /enableServiceLinks: false/);
+    refused({ TCP_PORT: 'tcp://10.0.0.7:80' }, /enableServiceLinks: false/);
   });
 });
 
@@ -242,11 +228,7 @@ describe('warnings', () => {
   });
 
   it('say of each setting of a later feature that it has no effect yet', () => {
-    const env = {
-      SPOOL_DIR: '/spool',
-      TCP_TLS_CERT: '/absent.pem',
-      HTTP_TOKEN: 'geheim',
-    };
+    const env = { SPOOL_DIR: '/spool', TCP_TLS_CERT: '/absent.pem', HTTP_TOKEN: 'geheim' };
     assert.deepEqual(accepted(env).warnings, [
       'TCP_TLS_CERT is set but has no effect yet: TLS for devices is not built',
       'HTTP_TOKEN is set but has no effect yet: the dashboard is not built',
@@ -254,9 +236,7 @@ describe('warnings', () => {
   });
 
   it('are absent if every setting has its effect', () => {
-    assert.deepEqual(
-      accepted({ TCP_PROCESSES: '2', TCP_PROXY_PROTOCOL: 'off', SPOOL_SYNC: 'batch' }).warnings,
-      [],
-    );
+    const env = { TCP_PROCESSES: '2', TCP_PROXY_PROTOCOL: 'off', SPOOL_SYNC: 'batch' };
+    assert.deepEqual(accepted(env).warnings, []);
   });
 });

@@ -44,13 +44,8 @@ describe('durations', () => {
   }
 
   it('are written in the largest unit that divides them', () => {
-    assert.deepEqual([0, 1, 1500, 90_000, 7_200_000].map(durationText), [
-      '0ms',
-      '1ms',
-      '1500ms',
-      '90s',
-      '2h',
-    ]);
+    const texts = ['0ms', '1ms', '1500ms', '90s', '2h'];
+    assert.deepEqual([0, 1, 1500, 90_000, 7_200_000].map(durationText), texts);
   });
 });
 
@@ -123,10 +118,8 @@ describe('each limit, from both sides', () => {
   it('has a row for every setting with limits', () => {
     const hasLimits = (name: SettingName) => /\bfrom .+ to |\b1-\d+\b/.test(aboutSetting(name).allowed);
     const tested = limits.map(([name]) => name);
-    assert.deepEqual(
-      SETTING_NAMES.filter((name) => hasLimits(name) && !tested.includes(name)),
-      [],
-    );
+    const untested = SETTING_NAMES.filter((name) => hasLimits(name) && !tested.includes(name));
+    assert.deepEqual(untested, []);
   });
 
   it('only plain whole numbers are accepted', () => {
@@ -180,30 +173,14 @@ describe('values', () => {
   });
 
   it('brokers become a list without duplicates', () => {
-    assert.deepEqual(parse('KAFKA_BROKERS', 'a:9092, b_1.local:1 ,10.0.0.1:65535,[::1]:9092,a:9092'), [
-      'a:9092',
-      'b_1.local:1',
-      '10.0.0.1:65535',
-      '[::1]:9092',
-    ]);
+    const list = ['a:9092', 'b_1.local:1', '10.0.0.1:65535', '[::1]:9092'];
+    assert.deepEqual(parse('KAFKA_BROKERS', 'a:9092, b_1.local:1 ,10.0.0.1:65535,[::1]:9092,a:9092'), list);
     assert.deepEqual(parse('KAFKA_BROKERS', ''), []);
   });
 
-  for (const text of [
-    'a',
-    'a:',
-    ':9092',
-    'a:0',
-    'a:65536',
-    'a:9092,',
-    ',',
-    '::1:9092',
-    '[::1]',
-    '[a]:1',
-    'kafka://a:1',
-    'a b:1',
-    '10.0.0.256:1',
-  ]) {
+  const wrongPorts = ['a', 'a:', ':9092', 'a:0', 'a:65536', 'a:9092,', ','];
+  const wrongHosts = ['::1:9092', '[::1]', '[a]:1', 'kafka://a:1', 'a b:1', '10.0.0.256:1'];
+  for (const text of [...wrongPorts, ...wrongHosts]) {
     it(`the broker list ${JSON.stringify(text)} is refused`, () =>
       assert.equal(parse('KAFKA_BROKERS', text), undefined));
   }
@@ -228,11 +205,8 @@ describe('values', () => {
   });
 
   it('trusted proxies are addresses or ranges', () => {
-    assert.deepEqual(parse('TCP_PROXY_TRUSTED', '10.0.0.0/8,::1,fd00::/128'), [
-      '10.0.0.0/8',
-      '::1',
-      'fd00::/128',
-    ]);
+    const list = ['10.0.0.0/8', '::1', 'fd00::/128'];
+    assert.deepEqual(parse('TCP_PROXY_TRUSTED', list.join()), list);
     for (const text of ['10.0.0.0/33', '::/129', 'a', '10.0.0.0/', '1.2.3.4/8/9'])
       assert.equal(parse('TCP_PROXY_TRUSTED', text), undefined, text);
   });
@@ -248,7 +222,7 @@ describe('the table of settings', () => {
 
   for (const profile of PROFILE_NAMES) {
     it(`every value of the profile ${profile} is valid and has a reason`, () => {
-      for (const [name, { value, why }] of Object.entries(PROFILES[profile].values)) {
+      for (const [name, [value, why]] of Object.entries(PROFILES[profile].values)) {
         assert.notEqual(parse(name as SettingName, value), undefined, `${name}=${value}`);
         assert.ok(why.length > 3);
       }

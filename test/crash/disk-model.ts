@@ -11,13 +11,15 @@ export const ROOT = 0;
 
 /** One change to the file system, or a sync. */
 export type Change =
-  | { readonly kind: 'create'; readonly parent: number; readonly name: string; readonly node: number }
-  | { readonly kind: 'mkdir'; readonly parent: number; readonly name: string; readonly node: number }
-  | { readonly kind: 'link'; readonly parent: number; readonly name: string; readonly node: number }
+  | {
+      readonly kind: 'create' | 'mkdir' | 'link';
+      readonly parent: number;
+      readonly name: string;
+      readonly node: number;
+    }
   | { readonly kind: 'write'; readonly node: number; readonly position: number; readonly bytes: Buffer }
   | { readonly kind: 'truncate'; readonly node: number; readonly length: number }
-  | { readonly kind: 'unlink'; readonly parent: number; readonly name: string }
-  | { readonly kind: 'rmdir'; readonly parent: number; readonly name: string }
+  | { readonly kind: 'unlink' | 'rmdir'; readonly parent: number; readonly name: string }
   | {
       readonly kind: 'rename';
       readonly parent: number;
@@ -52,21 +54,32 @@ interface Pending<T> {
   isDoomed: boolean;
 }
 
-class File {
-  durable: Buffer;
-  current: Buffer;
-  pending: Pending<Edit>[] = [];
+/** The content of a file or a directory, and the changes that are not durable yet. */
+abstract class Content<C, T> {
+  durable: C;
+  current: C;
+  pending: Pending<T>[] = [];
 
-  constructor(content: Buffer) {
+  constructor(content: C) {
     this.durable = content;
     this.current = content;
   }
 
+  /** Takes over the state of another. Pending changes still refer to directories of its disk. */
+  become({ durable, current, pending }: Content<C, T>): this {
+    Object.assign(this, { durable, current, pending: pending.map((one) => ({ ...one })) });
+    return this;
+  }
+
+  lose(): void {
+    this.current = this.durable;
+    this.pending = [];
+  }
+}
+
+class File extends Content<Buffer, Edit> {
   copy(): File {
-    const copy = new File(this.durable);
-    copy.current = this.current;
-    copy.pending = this.pending.map((one) => ({ ...one }));
-    return copy;
+    return new File(this.durable).become(this);
   }
 
   apply(change: Edit): void {
@@ -79,29 +92,11 @@ class File {
       if (!isDoomed) this.durable = edited(this.durable, change);
     this.pending = this.pending.filter(({ isDoomed }) => isDoomed);
   }
-
-  lose(): void {
-    this.current = this.durable;
-    this.pending = [];
-  }
 }
 
-class Directory {
-  durable: ReadonlyMap<string, number>;
-  current: ReadonlyMap<string, number>;
-  pending: Pending<Names>[] = [];
-
-  constructor(names: ReadonlyMap<string, number>) {
-    this.durable = names;
-    this.current = names;
-  }
-
-  /** The copy's pending changes still refer to directories of the original disk. */
+class Directory extends Content<ReadonlyMap<string, number>, Names> {
   copy(): Directory {
-    const copy = new Directory(this.durable);
-    copy.current = this.current;
-    copy.pending = this.pending.map((one) => ({ ...one }));
-    return copy;
+    return new Directory(this.durable).become(this);
   }
 
   apply(change: Names, other?: Directory): void {
@@ -124,11 +119,6 @@ class Directory {
     return this.pending
       .filter(({ other }) => !isLost(this) && !(other !== undefined && isLost(other)))
       .reduce((names, { change }) => renamed(names, change), this.durable);
-  }
-
-  lose(): void {
-    this.current = this.durable;
-    this.pending = [];
   }
 }
 
@@ -182,28 +172,22 @@ export class Disk {
   }
 
   apply(change: Change): void {
-    if (change.kind === 'create' || change.kind === 'mkdir')
-      this.nextNode = Math.max(this.nextNode, change.node + 1);
     switch (change.kind) {
       case 'create':
-        this.#nodes.set(change.node, new File(Buffer.alloc(0)));
-        this.#directory(change.parent).apply([[change.name, change.node]]);
-        break;
       case 'mkdir':
-        this.#nodes.set(change.node, new Directory(new Map()));
-        this.#directory(change.parent).apply([[change.name, change.node]]);
-        break;
       case 'link':
+        this.nextNode = Math.max(this.nextNode, change.node + 1);
+        if (change.kind === 'create') this.#nodes.set(change.node, new File(Buffer.alloc(0)));
+        if (change.kind === 'mkdir') this.#nodes.set(change.node, new Directory(new Map()));
         this.#directory(change.parent).apply([[change.name, change.node]]);
         break;
       case 'unlink':
       case 'rmdir':
         this.#directory(change.parent).apply([[change.name, undefined]]);
         break;
-      case 'rename': {
+      case 'rename':
         this.#rename(change);
         break;
-      }
       case 'write':
       case 'truncate':
         this.#file(change.node).apply(change);
@@ -262,16 +246,12 @@ export class Disk {
       { name: 'everything unsynced lost', tree: this.durableTree },
     ];
     const paths = this.#paths();
-    for (const [node, { pending }] of this.#nodes) {
-      if (pending.length === 0) continue;
+    for (const [node, entry] of this.#nodes) {
+      if (entry.pending.length === 0) continue;
       const path = paths.get(node) ?? `node ${node}`;
-      states.push({
-        name: `lost alone: ${path}`,
-        tree: this.#tree(this.#durable((other) => other === node)),
-        isPartial: true,
-      });
-      const entry = this.#nodes.get(node);
-      if (entry instanceof Directory && pending.length > 1)
+      const tree = this.#tree(this.#durable((other) => other === node));
+      states.push({ name: `lost alone: ${path}`, tree, isPartial: true });
+      if (entry instanceof Directory && entry.pending.length > 1)
         states.push(...this.#withoutOne(node, entry, path));
     }
     return states;
@@ -280,24 +260,16 @@ export class Disk {
   /** The states that a crash during this write may leave, with all earlier changes applied. */
   torn({ node, position, bytes }: Extract<Change, { kind: 'write' }>): DiskState[] {
     const { current } = this.#file(node);
+    const torn = (name: string, part: Buffer): DiskState => {
+      const content = edited(current, { kind: 'write', node, position, bytes: part });
+      return { name: `torn: ${name}`, tree: this.#tree(new Map([[node, content]])) };
+    };
     const states = [Math.floor(bytes.length / 2), bytes.length - 1]
       .filter((length) => length > 0)
-      .map((length) => ({
-        name: `${length} of ${bytes.length} bytes written`,
-        content: edited(current, { kind: 'write', node, position, bytes: bytes.subarray(0, length) }),
-      }));
+      .map((length) => torn(`${length} of ${bytes.length} bytes written`, bytes.subarray(0, length)));
     // The file's new length reached the disk, but its bytes did not.
-    if (position >= current.length) {
-      const zeros = Buffer.alloc(bytes.length);
-      states.push({
-        name: 'zeros written',
-        content: edited(current, { kind: 'write', node, position, bytes: zeros }),
-      });
-    }
-    return states.map(({ name, content }) => ({
-      name: `torn: ${name}`,
-      tree: this.#tree(new Map([[node, content]])),
-    }));
+    if (position >= current.length) states.push(torn('zeros written', Buffer.alloc(bytes.length)));
+    return states;
   }
 
   /** The state with a change that has begun and not ended. Undefined if the change cannot be on the disk yet. */
@@ -395,8 +367,9 @@ export class Disk {
       if (!(entry instanceof Directory)) return;
       for (const [name, child] of [...entry.durable, ...entry.current]) {
         const isSeen = paths.has(child);
-        paths.set(child, path === '' ? name : `${path}/${name}`);
-        if (!isSeen) visit(child, path === '' ? name : `${path}/${name}`);
+        const below = path === '' ? name : `${path}/${name}`;
+        paths.set(child, below);
+        if (!isSeen) visit(child, below);
       }
     };
     visit(ROOT, '');

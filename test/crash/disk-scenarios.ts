@@ -8,7 +8,7 @@ import { ANSWER_LOST, LETTERS, LOST, READINGS, TAKEN, until, usedBytes } from '.
 
 /** The gateway knows the topic's one partition. */
 const ONE_PARTITION = { before: 'partitions', partitions: 1 } as const;
-/** A batch's offset and its length, which counts what follows. */
+/** A batch's offset, and the length of the bytes behind these fields. */
 const BATCH_HEAD_BYTES = 12;
 
 export const diskScenarios: readonly Scenario[] = [

@@ -70,14 +70,14 @@ interface Point {
   readonly told: Told;
 }
 
-/** The result of a start: the ids in the cluster in the order of their arrival, or the reason of a failure. */
-type Outcome =
-  | {
-      readonly kind: 'delivered';
-      readonly arrived: readonly number[];
-      readonly letters: ReadonlySet<number>;
-    }
-  | { readonly kind: 'failed'; readonly reason: string };
+/** The ids in the cluster after a start, in the order of their arrival. */
+interface Delivered {
+  readonly arrived: readonly number[];
+  readonly letters: ReadonlySet<number>;
+}
+
+/** The result of a start. */
+type Outcome = Delivered | { readonly failure: string };
 
 /** A state that a crash may leave. */
 interface State extends DiskState {
@@ -133,7 +133,6 @@ class Exploration {
   readonly #queue: Start[] = [];
   #running = 0;
   #number = 0;
-  #points = 0;
   #restartPoints = 0;
   readonly #violations: Violation[] = [];
 
@@ -143,14 +142,10 @@ class Exploration {
   }
 
   async run(): Promise<Explored> {
-    this.#points = this.#addAll();
+    const points = this.#addAll();
     await new Promise<void>((resolve) => this.#pump(resolve));
-    return {
-      points: this.#points,
-      restartPoints: this.#restartPoints,
-      starts: this.#starts.size,
-      violations: this.#violations,
-    };
+    const { size: starts } = this.#starts;
+    return { points, restartPoints: this.#restartPoints, starts, violations: this.#violations };
   }
 
   #pump(done: () => void): void {
@@ -216,17 +211,12 @@ class Exploration {
   }
 
   async #startOn(start: Start): Promise<void> {
-    const outcome = await this.#outcomeOf(start).catch(
-      (error: unknown): Outcome => ({
-        kind: 'failed',
-        reason: (error as Error).stack ?? String(error),
-      }),
-    );
-    start.outcome = outcome;
-    this.#judge(start, outcome, start.points);
+    const failed = (error: unknown) => ({ failure: (error as Error).stack ?? String(error) });
+    start.outcome = await this.#outcomeOf(start).catch(failed);
+    this.#judge(start, start.outcome, start.points);
   }
 
-  async #outcomeOf(start: Start): Promise<Outcome> {
+  async #outcomeOf(start: Start): Promise<Delivered> {
     const { settings, topics } = this.#recording;
     const cluster = start.cluster.copy();
     let directory = this.#layOut(start.tree);
@@ -244,7 +234,6 @@ class Exploration {
     }
     rmSync(directory, { recursive: true, force: true });
     return {
-      kind: 'delivered',
       arrived: topics.flatMap((topic) => cluster.arrivedIn(topic).map(({ value }) => idIn(value))),
       letters: new Set(cluster.arrivedIn(LETTERS).map(({ value }) => idIn(value))),
     };
@@ -287,9 +276,7 @@ class Exploration {
     for (const { text, told } of points) {
       const broken = whatIsBroken(outcome, told, this.#recording);
       if (broken === undefined) continue;
-      const files = [...tree].map(
-        ([path, content]) => `${path}${content === null ? '/' : ` (${content.length})`}`,
-      );
+      const files = [...tree].map(([path, content]) => path + (content ? ` (${content.length})` : '/'));
       const { kind, what } = broken;
       const { SLUICE_CRASH_KEEP: keep } = process.env;
       if (keep !== undefined) writeTree(join(keep, String(this.#violations.length)), tree);
@@ -334,7 +321,7 @@ function whatIsBroken(
   told: Told,
   { devices, atFault }: Recording,
 ): { readonly kind: Violation['kind']; readonly what: string } | undefined {
-  if (outcome.kind === 'failed') return { kind: 'failed', what: outcome.reason };
+  if ('failure' in outcome) return { kind: 'failed', what: outcome.failure };
   const { arrived, letters } = outcome;
   for (const { name, sent } of devices) {
     const own = new Set(sent);

@@ -34,7 +34,7 @@ export interface OpenFile {
   readonly node: number;
   readonly path: string;
   readonly appends: boolean;
-  /** Where the next write without a position goes. */
+  /** The position of the next write without a position of its own. */
   position: number;
   readonly generation: number;
 }
@@ -92,9 +92,7 @@ export class FsJournal<T = never> {
     this.entries.push({ change: { kind: 'mark', mark }, text, askedAt: this.entries.length });
   }
 
-  /**
-   * The process dies: none of its later changes is made, including those of `end`, which closes its files.
-   */
+  /** The process dies. None of its later changes is made, not even by `end`, which closes its files. */
   async crash(end: () => Promise<void>): Promise<void> {
     await this.#last;
     this.#freeze();
@@ -190,14 +188,41 @@ export class FsJournal<T = never> {
     this.#add({ kind: 'write', node: file.node, position: at, bytes: part }, text, asked);
   }
 
-  truncating(file: OpenFile): void {
-    this.#check('truncate', file.path);
+  /** This and the next four return a function that records the change, to be called once it is made. */
+  truncating({ node, path }: OpenFile, length: number): (asked: number) => void {
+    this.#check('truncate', path);
+    if (this.#unread(this.#name(path))) return () => undefined;
+    const text = `truncate ${this.#name(path)} to ${length}`;
+    return (asked) => this.#add({ kind: 'truncate', node, length }, text, asked);
   }
 
-  truncated(file: OpenFile, length: number, asked: number): void {
-    if (this.#unread(this.#name(file.path))) return;
-    const text = `truncate ${this.#name(file.path)} to ${length}`;
-    this.#add({ kind: 'truncate', node: file.node, length }, text, asked);
+  making(path: string): (asked: number) => void {
+    this.#check('mkdir', path);
+    const place = this.#place(path);
+    const paths = place.map((_, index) => join(this.root, ...place.slice(0, index + 1)));
+    const missing = paths.filter((one) => this.#node(one) === undefined);
+    return (asked) => {
+      for (const one of missing) this.#add(this.#new('mkdir', one), `mkdir ${this.#name(one)}`, asked);
+    };
+  }
+
+  removing(kind: 'unlink' | 'rmdir', path: string): (asked: number) => void {
+    this.#check('unlink', path);
+    return (asked) => this.#add({ kind, ...this.#at(path) }, `${kind} ${this.#name(path)}`, asked);
+  }
+
+  renaming(from: string, to: string): (asked: number) => void {
+    this.#check('rename', from);
+    const { parent, name } = this.#at(from);
+    const { parent: newParent, name: newName } = this.#at(to);
+    const text = `rename ${this.#name(from)} to ${this.#name(to)}`;
+    return (asked) => this.#add({ kind: 'rename', parent, name, newParent, newName }, text, asked);
+  }
+
+  linking(from: string, to: string): (asked: number) => void {
+    const node = this.#node(from);
+    if (node === undefined) throw new Error(`${from} is not recorded`);
+    return (asked) => this.#add({ kind: 'link', ...this.#at(to), node }, `link ${this.#name(to)}`, asked);
   }
 
   /** @throws if the sync must fail */
@@ -210,41 +235,6 @@ export class FsJournal<T = never> {
       asked,
     );
     if (failed) throw failure(code);
-  }
-
-  /** The missing directories on the way to the path, outermost first. */
-  missing(path: string): string[] {
-    this.#check('mkdir', path);
-    const place = this.#place(path);
-    const paths = place.map((_, index) => join(this.root, ...place.slice(0, index + 1)));
-    return paths.filter((one) => this.#node(one) === undefined);
-  }
-
-  made(directories: readonly string[], asked: number): void {
-    for (const path of directories) this.#add(this.#new('mkdir', path), `mkdir ${this.#name(path)}`, asked);
-  }
-
-  removing(path: string): void {
-    this.#check('unlink', path);
-  }
-
-  removed(kind: 'unlink' | 'rmdir', path: string, asked: number): void {
-    this.#add({ kind, ...this.#at(path) }, `${kind} ${this.#name(path)}`, asked);
-  }
-
-  /** Returns a function that records the rename, to be called once it is done. */
-  renaming(from: string, to: string): (asked: number) => void {
-    this.#check('rename', from);
-    const { parent, name } = this.#at(from);
-    const { parent: newParent, name: newName } = this.#at(to);
-    const text = `rename ${this.#name(from)} to ${this.#name(to)}`;
-    return (asked) => this.#add({ kind: 'rename', parent, name, newParent, newName }, text, asked);
-  }
-
-  linked(from: string, to: string, asked: number): void {
-    const node = this.#node(from);
-    if (node === undefined) throw new Error(`${from} is not recorded`);
-    this.#add({ kind: 'link', ...this.#at(to), node }, `link ${this.#name(to)}`, asked);
   }
 
   /** The names in a directory; undefined if the path is no directory. */

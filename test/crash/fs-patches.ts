@@ -10,6 +10,11 @@ type Callback = (error: unknown, ...results: unknown[]) => void;
 // The type of a journal's marks does not matter here.
 type Journal = FsJournal<never>;
 
+interface Place {
+  readonly journal: Journal;
+  readonly path: string;
+}
+
 interface Recorded {
   readonly journal: Journal;
   readonly file: OpenFile;
@@ -72,7 +77,8 @@ export function notRecorded(what: string): Error {
 }
 
 function patchAll(): void {
-  patchHandles(fileHandlePrototype());
+  patchHandles(fileHandlePrototype);
+  patchNames();
   patchPromises();
   patchCallbacks();
   patchSync();
@@ -86,104 +92,89 @@ function unpatchAll(): void {
   syncBuiltinESMExports();
 }
 
-const prototypes: object[] = [];
-{
-  const file = await fs.promises.open('.', 'r');
-  prototypes.push(Object.getPrototypeOf(file) as object);
-  await file.close();
+const file = await fs.promises.open('.', 'r');
+const fileHandlePrototype = Object.getPrototypeOf(file) as object;
+await file.close();
+
+// --- changes of names, with promises and synchronous ---
+
+/** Each returns a function that records the change once it is made. */
+const NAME_CHANGES: Readonly<
+  Record<string, (journal: Journal, path: string, to: unknown) => (asked: number) => void>
+> = {
+  mkdir: (journal, path) => journal.making(path),
+  unlink: (journal, path) => journal.removing('unlink', path),
+  rmdir: (journal, path) => journal.removing('rmdir', path),
+  rename: (journal, path, to) => journal.renaming(path, pathIn(journal, to)),
+  link: (journal, path, to) => journal.linking(path, pathIn(journal, to)),
+};
+
+function patchNames(): void {
+  for (const [name, begin] of Object.entries(NAME_CHANGES)) {
+    const journalOf = (args: readonly unknown[]) => (placeOf(args[0]) ?? placeOf(args[1]))?.journal;
+    patch(fs.promises, name, (original) => (...args) => {
+      const journal = journalOf(args);
+      if (journal === undefined) return original(...args);
+      return journal.one(async (asked) => {
+        const record = begin(journal, pathIn(journal, args[0]), args[1]);
+        const result = await original(...args);
+        record(asked);
+        return result;
+      });
+    });
+    patch(fs, `${name}Sync`, (original) => (...args) => {
+      const journal = journalOf(args);
+      if (journal === undefined) return original(...args);
+      const now = journal.now();
+      const record = begin(journal, pathIn(journal, args[0]), args[1]);
+      const result = original(...args);
+      record(now);
+      return result;
+    });
+  }
 }
 
-function fileHandlePrototype(): object {
-  const [prototype] = prototypes;
-  if (prototype === undefined) throw new Error('there is no FileHandle');
-  return prototype;
+/** The steps of rm, in order. */
+function* removal(
+  { journal, path }: Place,
+  options: fs.RmOptions = {},
+): Generator<readonly ['unlink' | 'rmdir', string]> {
+  if (!journal.isThere(path) && options.force) return;
+  const names = journal.namesIn(path);
+  if (names === undefined) return yield ['unlink', path];
+  if (!options.recursive) throw notRecorded('rm of a directory that is not recursive');
+  for (const name of names) yield* removal({ journal, path: join(path, name) }, options);
+  yield ['rmdir', path];
 }
 
 // --- node:fs/promises ---
 
 function patchPromises(): void {
   const { promises } = fs;
-  patch(promises, 'open', (original) => async (path, flags = 'r', ...rest) => {
-    const place = placeOf(path);
-    if (place === undefined) return original(path, flags, ...rest);
+  patchPath(promises, 'open', async (original, { journal, path }, args) => {
+    const [, flags = 'r'] = args;
     const open = async (asked?: number) => {
-      const step = asked === undefined ? undefined : place.journal.opening(place.path, flags);
-      const handle = (await original(path, flags, ...rest)) as object;
-      if (asked !== undefined) step?.(asked);
-      handles.set(handle, { journal: place.journal, file: place.journal.opened(place.path, flags) });
+      const record = asked === undefined ? undefined : journal.opening(path, flags);
+      const handle = (await original(...args)) as object;
+      if (asked !== undefined) record?.(asked);
+      handles.set(handle, { journal, file: journal.opened(path, flags) });
       return handle;
     };
-    return isWriting(flags) ? place.journal.one(open) : open();
+    return isWriting(flags) ? journal.one(open) : open();
   });
-  patch(promises, 'mkdir', (original) => (path, ...rest) => {
-    const place = placeOf(path);
-    if (place === undefined) return original(path, ...rest);
-    return place.journal.one(async (asked) => {
-      const missing = place.journal.missing(place.path);
-      const made = await original(path, ...rest);
-      place.journal.made(missing, asked);
-      return made;
-    });
-  });
-  for (const kind of ['unlink', 'rmdir'] as const)
-    patch(promises, kind, (original) => (path, ...rest) => {
-      const place = placeOf(path);
-      if (place === undefined) return original(path, ...rest);
-      return place.journal.one(async (asked) => {
-        place.journal.removing(place.path);
-        await original(path, ...rest);
-        place.journal.removed(kind, place.path, asked);
-      });
-    });
-  patch(promises, 'statfs', (original) => async (path, ...rest) => {
-    const space = placeOf(path)?.journal.space;
-    return space ?? original(path, ...rest);
-  });
-  patch(promises, 'rename', (original) => (from, to) => {
-    const [source, target] = [placeOf(from), placeOf(to)];
-    if (source === undefined && target === undefined) return original(from, to);
-    if (source?.journal !== target?.journal || source === undefined || target === undefined)
-      throw notRecorded('rename to another directory');
-    return source.journal.one(async (asked) => {
-      const step = source.journal.renaming(source.path, target.path);
-      await original(from, to);
-      step(asked);
-    });
-  });
-  patch(promises, 'link', (original) => (from, to) => {
-    const [source, target] = [placeOf(from), placeOf(to)];
-    if (target === undefined) return original(from, to);
-    if (source === undefined) throw notRecorded('link from another directory');
-    return target.journal.one(async (asked) => {
-      await original(from, to);
-      target.journal.linked(source.path, target.path, asked);
-    });
-  });
-  patch(promises, 'writeFile', (original) => async (path, data, options) => {
-    if (placeOf(path) === undefined) return original(path, data, options);
-    const handle = await fs.promises.open(path as string, flagOf(options) ?? 'w');
+  patchPath(promises, 'statfs', async (original, { journal }, args) => journal.space ?? original(...args));
+  patchPath(promises, 'writeFile', async (_, { path }, [, data, options]) => {
+    const handle = await fs.promises.open(path, flagOf(options) ?? 'w');
     try {
       await handle.write(asBuffer(data));
     } finally {
       await handle.close();
     }
-    return undefined;
   });
-  patch(promises, 'rm', (original) => async (path, options) => {
-    const place = placeOf(path);
-    if (place === undefined) return original(path, options);
-    return remove(place.journal, place.path, options as fs.RmOptions | undefined);
+  patchPath(promises, 'rm', async (_, place, [, options]) => {
+    for (const [step, path] of removal(place, options as fs.RmOptions | undefined))
+      await promises[step](path);
   });
-}
-
-/** Removes like rm, one step after the other. */
-async function remove(journal: Journal, path: string, options: fs.RmOptions = {}): Promise<void> {
-  if (!journal.isThere(path) && options.force) return;
-  const names = journal.namesIn(path);
-  if (names === undefined) return fs.promises.unlink(path);
-  if (!options.recursive) throw notRecorded('rm of a directory that is not recursive');
-  for (const name of names) await remove(journal, join(path, name), options);
-  await fs.promises.rmdir(path);
 }
 
 function patchHandles(prototype: object): void {
@@ -208,9 +199,9 @@ function patchHandles(prototype: object): void {
   });
   patchHandle(prototype, 'truncate', ({ journal, file }, handle, [length = 0]) =>
     journal.one(async (asked) => {
-      journal.truncating(file);
+      const record = journal.truncating(file, length as number);
       await truncate.call(handle, length);
-      journal.truncated(file, length as number, asked);
+      record(asked);
     }, file),
   );
   for (const [name, original] of Object.entries({ sync, datasync }))
@@ -229,25 +220,20 @@ function patchHandles(prototype: object): void {
 // --- functions with a callback, which streams use ---
 
 function patchCallbacks(): void {
-  patch(fs, 'open', (original) => (path, ...rest) => {
-    const callback = rest.at(-1) as Callback;
-    const flags = rest.length > 1 ? rest[0] : 'r';
-    const place = placeOf(path);
-    if (place === undefined || !isWriting(flags)) return original(path, ...rest);
-    return answer(callback, () =>
-      place.journal.one(async (asked) => {
-        const step = place.journal.opening(place.path, flags);
-        const fd = await promised<number>((done) => original(path, ...rest.slice(0, -1), done));
-        step(asked);
-        descriptors.set(fd, { journal: place.journal, file: place.journal.opened(place.path, flags) });
+  patchPath(fs, 'open', (original, { journal, path }, args) => {
+    const flags = args.length > 2 ? args[1] : 'r';
+    if (!isWriting(flags)) return original(...args);
+    return answer(args.at(-1) as Callback, () =>
+      journal.one(async (asked) => {
+        const record = journal.opening(path, flags);
+        const fd = await promised<number>((done) => original(...args.slice(0, -1), done));
+        record(asked);
+        descriptors.set(fd, { journal, file: journal.opened(path, flags) });
         return fd;
       }),
     );
   });
-  patch(fs, 'write', (original) => (fd, ...rest) => {
-    const recorded = descriptors.get(fd as number);
-    if (recorded === undefined) return original(fd, ...rest);
-    const { journal, file } = recorded;
+  patchDescriptor('write', (original, { journal, file }, [fd, ...rest]) => {
     const wanted = writeOf(rest.slice(0, -1));
     return answer(rest.at(-1) as Callback, () =>
       journal.one(async (asked) => {
@@ -259,8 +245,7 @@ function patchCallbacks(): void {
       }, file),
     );
   });
-  patch(fs, 'writev', (original) => (fd, buffers, ...rest) => {
-    if (!descriptors.has(fd as number)) return original(fd, buffers, ...rest);
+  patchDescriptor('writev', (_original, _recorded, [fd, buffers, ...rest]) => {
     const write = fs.write as unknown as Call;
     const position = rest.length > 1 ? rest[0] : null;
     const bytes = Buffer.concat(buffers as Buffer[]);
@@ -275,24 +260,20 @@ function patchCallbacks(): void {
 // --- synchronous functions ---
 
 function patchSync(): void {
-  patch(fs, 'openSync', (original) => (path, flags = 'r', ...rest) => {
-    const place = placeOf(path);
-    if (place === undefined) return original(path, flags, ...rest);
-    const now = place.journal.now();
-    const step = place.journal.opening(place.path, flags);
-    const fd = original(path, flags, ...rest) as number;
-    step(now);
-    descriptors.set(fd, { journal: place.journal, file: place.journal.opened(place.path, flags) });
+  patchPath(fs, 'openSync', (original, { journal, path }, args) => {
+    const [, flags = 'r'] = args;
+    const now = journal.now();
+    const record = journal.opening(path, flags);
+    const fd = original(...args) as number;
+    record(now);
+    descriptors.set(fd, { journal, file: journal.opened(path, flags) });
     return fd;
   });
   patch(fs, 'closeSync', (original) => (fd) => {
     descriptors.delete(fd as number);
     return original(fd);
   });
-  patch(fs, 'writeSync', (original) => (fd, ...rest) => {
-    const recorded = descriptors.get(fd as number);
-    if (recorded === undefined) return original(fd, ...rest);
-    const { journal, file } = recorded;
+  patchDescriptor('writeSync', (original, { journal, file }, [fd, ...rest]) => {
     const now = journal.now(undefined, file);
     const wanted = writeOf(rest);
     const place = journal.writing(file, wanted);
@@ -300,78 +281,28 @@ function patchSync(): void {
     journal.written(file, place, wanted, now);
     return place.part.length;
   });
-  patch(fs, 'ftruncateSync', (original) => (fd, length = 0) => {
-    const recorded = descriptors.get(fd as number);
-    if (recorded === undefined) return original(fd, length);
-    const { journal, file } = recorded;
+  patchDescriptor('ftruncateSync', (original, { journal, file }, [fd, length = 0]) => {
     const now = journal.now(undefined, file);
-    journal.truncating(file);
+    const record = journal.truncating(file, length as number);
     original(fd, length);
-    return journal.truncated(file, length as number, now);
+    record(now);
   });
   for (const name of ['fsyncSync', 'fdatasyncSync'])
-    patch(fs, name, (original) => (fd) => {
-      const recorded = descriptors.get(fd as number);
-      if (recorded === undefined) return original(fd);
-      const { journal, file } = recorded;
+    patchDescriptor(name, (original, { journal, file }, [fd]) => {
       journal.synced(file, journal.now(undefined, file));
       return journal.isSyncing ? original(fd) : undefined;
     });
-  patch(fs, 'mkdirSync', (original) => (path, ...rest) => {
-    const place = placeOf(path);
-    if (place === undefined) return original(path, ...rest);
-    const now = place.journal.now();
-    const missing = place.journal.missing(place.path);
-    const made = original(path, ...rest);
-    place.journal.made(missing, now);
-    return made;
-  });
-  for (const kind of ['unlink', 'rmdir'] as const)
-    patch(fs, `${kind}Sync`, (original) => (path, ...rest) => {
-      const place = placeOf(path);
-      if (place === undefined) return original(path, ...rest);
-      const now = place.journal.now();
-      place.journal.removing(place.path);
-      original(path, ...rest);
-      return place.journal.removed(kind, place.path, now);
-    });
-  patch(fs, 'renameSync', (original) => (from, to) => {
-    const [source, target] = [placeOf(from), placeOf(to)];
-    if (source === undefined && target === undefined) return original(from, to);
-    if (source?.journal !== target?.journal || source === undefined || target === undefined)
-      throw notRecorded('renameSync to another directory');
-    const now = source.journal.now();
-    const step = source.journal.renaming(source.path, target.path);
-    original(from, to);
-    return step(now);
-  });
-  patch(fs, 'writeFileSync', (original) => (path, data, options) => {
-    if (placeOf(path) === undefined) return original(path, data, options);
-    const fd = fs.openSync(path as string, flagOf(options) ?? 'w');
+  patchPath(fs, 'writeFileSync', (_, { path }, [, data, options]) => {
+    const fd = fs.openSync(path, flagOf(options) ?? 'w');
     try {
       fs.writeSync(fd, asBuffer(data));
     } finally {
       fs.closeSync(fd);
     }
-    return undefined;
   });
-  patch(fs, 'rmSync', (original) => (path, options) => {
-    const place = placeOf(path);
-    if (place === undefined) return original(path, options);
-    return removeSync(place.journal, place.path, options as fs.RmOptions | undefined);
+  patchPath(fs, 'rmSync', (_, place, [, options]) => {
+    for (const [step, path] of removal(place, options as fs.RmOptions | undefined)) fs[`${step}Sync`](path);
   });
-}
-
-function removeSync(journal: Journal, path: string, options: fs.RmOptions = {}): void {
-  if (!journal.isThere(path) && options.force) return;
-  const names = journal.namesIn(path);
-  if (names === undefined) {
-    fs.unlinkSync(path);
-    return;
-  }
-  if (!options.recursive) throw notRecorded('rmSync of a directory that is not recursive');
-  for (const name of names) removeSync(journal, join(path, name), options);
-  fs.rmdirSync(path);
 }
 
 // --- replacing functions ---
@@ -386,6 +317,29 @@ function patch(target: object, name: string, make: (original: Call) => Call): vo
   }, original);
   originals.push(() => {
     table[name] = original;
+  });
+}
+
+/** Replaces a function for paths that a journal covers. The path is its first argument. */
+function patchPath(
+  target: object,
+  name: string,
+  replacement: (original: Call, place: Place, args: unknown[]) => unknown,
+): void {
+  patch(target, name, (original) => (...args) => {
+    const place = placeOf(args[0]);
+    return place === undefined ? original(...args) : replacement(original, place, args);
+  });
+}
+
+/** Replaces a function for files that a journal covers. The descriptor is its first argument. */
+function patchDescriptor(
+  name: string,
+  replacement: (original: Call, recorded: Recorded, args: unknown[]) => unknown,
+): void {
+  patch(fs, name, (original) => (...args) => {
+    const recorded = descriptors.get(args[0] as number);
+    return recorded === undefined ? original(...args) : replacement(original, recorded, args);
   });
 }
 
@@ -415,8 +369,15 @@ function refuse(target: object, name: string): void {
   });
 }
 
+/** The path below the journal's directory. @throws if the journal does not cover it */
+function pathIn(journal: Journal, path: unknown): string {
+  const place = placeOf(path);
+  if (place?.journal !== journal) throw notRecorded('a change of names in two directories');
+  return place.path;
+}
+
 /** The journal that covers the path, if any. */
-function placeOf(path: unknown): { readonly journal: Journal; readonly path: string } | undefined {
+function placeOf(path: unknown): Place | undefined {
   if (typeof path !== 'string') return undefined;
   const full = resolve(path);
   for (const journal of journals) if (journal.covers(full)) return { journal, path: full };

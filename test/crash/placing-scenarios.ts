@@ -26,10 +26,9 @@ export const placingScenarios: readonly Scenario[] = [
         /write .* readings\.placing/,
         /write .* readings-\d\/\d+\.log/,
         /sync readings-\d\/\d+\.log/,
-      ]) {
+        /write .* readings~unplaced\/cursor/,
+      ])
         await scene.crashAfter(isIt, () => void scene.start());
-      }
-      await scene.crashAfter(/write .* readings~unplaced\/cursor/, () => void scene.start());
       await scene.start();
       await scene.delivered();
     },

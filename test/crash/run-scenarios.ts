@@ -11,7 +11,7 @@ import { READINGS, Scene, type SceneOptions } from './scene.ts';
 export interface Scenario extends SceneOptions {
   /** Read after "a crash while". */
   readonly name: string;
-  /** With fewer crash points the scenario does not do what it is for. */
+  /** With fewer crash points the scenario misses the steps that it tests. */
   readonly minPoints: number;
   /** Settings of the starts after a crash, besides the number of partitions. */
   readonly settings?: Partial<Settings>;

@@ -77,7 +77,7 @@ export function startKafka(kafka: Kafka, directory: string): Promise<void> {
 }
 
 /** The records that wait, in memory and on disk. */
-export function waitingIn({ delivery, orphans, deadLetters, batcher }: Kafka) {
+function waitingIn({ delivery, orphans, deadLetters, batcher }: Kafka) {
   return {
     open: batcher.openRecords,
     inFlight: delivery.inFlightRecords,
@@ -95,17 +95,10 @@ export async function untilDelivered(kafka: Kafka, deadlineMs = DEADLINE_MS): Pr
     await until(isDelivered, 'everything is delivered', deadlineMs);
   } catch (error) {
     const { delivery, deadLetters, link } = kafka;
-    const { problems, spoolTrouble } = delivery;
-    const reasons = [
-      ...problems,
-      spoolTrouble,
-      deadLetters.problem,
-      link?.problem,
-      delivery.counters.lastError,
-    ];
-    throw new Error(
-      `${(error as Error).message}: ${JSON.stringify(waitingIn(kafka))}, ${reasons.filter(Boolean).join('; ')}`,
-    );
+    const { problems, spoolTrouble, counters } = delivery;
+    const all = [...problems, spoolTrouble, deadLetters.problem, link?.problem, counters.lastError];
+    const reasons = all.filter(Boolean).join('; ');
+    throw new Error(`${(error as Error).message}: ${JSON.stringify(waitingIn(kafka))}, ${reasons}`);
   }
 }
 
@@ -152,13 +145,8 @@ export class Scene {
     const directory = mkdtempSync(join(tmpdir(), 'sluice-crash-'));
     if (layOut !== undefined) layOut(directory);
     else if (before !== 'nothing') await useOnce(directory, partitions, before === 'partitions');
-    const scene = new Scene(
-      directory,
-      FsJournal.record<Happening>(directory, {
-        disk: Disk.holding(readTree(directory)),
-        unread: isLock,
-      }),
-    );
+    const disk = Disk.holding(readTree(directory));
+    const scene = new Scene(directory, FsJournal.record<Happening>(directory, { disk, unread: isLock }));
     scene.#changes = { KAFKA_NUM_PARTITIONS: partitions };
     scene.cluster.create(READINGS, partitions);
     scene.cluster.create(LETTERS, 1);

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { lockSpool, SpoolLockedError } from '../../src/spool/lock.ts';
 import { PartitionSpool } from '../../src/spool/partition-spool.ts';
+import { SpoolCap } from '../../src/spool/spool-cap.ts';
 import { SpoolLog } from '../../src/spool/spool-log.ts';
 import { idOf, makeBatch } from './support.ts';
 
@@ -51,9 +52,7 @@ if (job === 'lock') {
     directory,
     segmentBytes: 2 ** 20,
     sync: 'batch',
-    reserve: () => true,
-    claim: () => undefined,
-    release: () => undefined,
+    cap: new SpoolCap(Infinity),
     reading: {
       patience: { tries: 5, ms: 50 },
       unreadable: ({ from, to, reason }) => say(`unreadable ${from}-${to} ${reason}`),

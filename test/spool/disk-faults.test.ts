@@ -6,21 +6,25 @@ import { closeSync, openSync, readFileSync, statfsSync, statSync, unlinkSync, wr
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { PartitionSpool } from '../../src/spool/partition-spool.ts';
-import { Spool } from '../../src/spool/spool.ts';
 import { SpoolCap } from '../../src/spool/spool-cap.ts';
+import type { SpoolLog } from '../../src/spool/spool-log.ts';
 import { waitFor } from '../support/wait.ts';
 import {
   type Child,
   drain,
+  drainIn,
   filesIn,
   hasStrace,
   idOf,
   makeBatch,
   mount,
   openLog,
+  openSpool,
   startChild,
+  storeIn,
   subdirectory,
   temporaryDirectory,
+  upTo,
 } from './support.ts';
 
 const RECORD_BYTES = 10_000;
@@ -43,6 +47,19 @@ function fill(directory: string): string {
   }
   assert.equal(statfsSync(directory).bfree, 0);
   return path;
+}
+
+/** Ends with the test. The ids of its durable batches and its troubles are collected. */
+function partitionSpool(t: TestContext, log: SpoolLog) {
+  const [durable, troubles]: [string[], (string | null)[]] = [[], []];
+  const abort = new AbortController();
+  t.after(() => abort.abort());
+  const events = {
+    durable: (batches: readonly { bytes: Buffer }[]) =>
+      durable.push(...batches.map(({ bytes }) => idOf(bytes))),
+    trouble: (reason: string | null) => troubles.push(reason),
+  };
+  return { spool: new PartitionSpool(log, events, abort.signal), troubles, durable };
 }
 
 const smallDisk = (t: TestContext): string | undefined =>
@@ -110,14 +127,8 @@ describe('on a full disk', () => {
     const disk = smallDisk(t);
     if (disk === undefined) return;
     const directory = subdirectory(disk, 'spool');
-    const options = {
-      directory,
-      cap: new SpoolCap(2 ** 30),
-      segmentBytes: 2 ** 20,
-      sync: 'batch',
-      partitions: 1,
-    } as const;
-    const first = await Spool.open(options);
+    const options = { directory, cap: new SpoolCap(2 ** 30), partitions: 1 };
+    const first = await openSpool(t, options);
     const topic = await first.spool.topic('metrics');
     for (let id = 0; id < 5; id++) {
       await (await topic.log(0)).append([await makeBatch(id, 1, RECORD_BYTES)]);
@@ -126,7 +137,7 @@ describe('on a full disk', () => {
     // The worst case: there is not even room for a cursor or for the lock's owner.
     unlinkSync(join(directory, 'metrics-0', 'cursor'));
     fill(disk);
-    const { spool, report } = await Spool.open(options);
+    const { spool, report } = await openSpool(t, options);
     assert.equal(report.records, 5);
     const log = await (await spool.topic('metrics')).log(0);
     const ids: string[] = [];
@@ -148,19 +159,8 @@ describe('on a full disk', () => {
     if (disk === undefined) return;
     const { log } = await openLog(join(disk, 'log'), { sync: 'batch' });
     const ballast = fill(disk);
-    const troubles: (string | null)[] = [];
-    const durable: string[] = [];
-    const abort = new AbortController();
-    t.after(() => abort.abort());
-    const spool = new PartitionSpool<{ id: string; bytes: Buffer }>(
-      log,
-      {
-        durable: (batches) => durable.push(...batches.map(({ id }) => id)),
-        trouble: (reason) => troubles.push(reason),
-      },
-      abort.signal,
-    );
-    for (const id of ['a', 'b', 'c']) spool.add({ id, bytes: await makeBatch(id, 1, RECORD_BYTES) });
+    const { spool, troubles, durable } = partitionSpool(t, log);
+    for (const id of ['a', 'b', 'c']) spool.add({ bytes: await makeBatch(id, 1, RECORD_BYTES) });
     await waitFor('the partition to say so', () => troubles.length > 0);
     assert.deepEqual([troubles[0], durable], ['the spool’s disk is full', []]);
     assert.equal(spool.waiting, 3);
@@ -178,11 +178,7 @@ it('batches taken back from a full disk have base offset zero, as Kafka wants it
   const { log } = await openLog(join(disk, 'log'), { sync: 'batch' });
   await log.append([await makeBatch('before', 7)]);
   fill(disk);
-  const troubles: (string | null)[] = [];
-  const abort = new AbortController();
-  t.after(() => abort.abort());
-  const trouble = (reason: string | null) => troubles.push(reason);
-  const spool = new PartitionSpool(log, { durable: () => undefined, trouble }, abort.signal);
+  const { spool, troubles } = partitionSpool(t, log);
   const batch = await makeBatch('a', 1, RECORD_BYTES);
   const original = Buffer.from(batch);
   spool.add({ bytes: batch });
@@ -218,11 +214,9 @@ describe('if the disk fails', () => {
       const stored = child.lines.filter((line) => line.startsWith('stored'));
       assert.equal(stored.length, 6);
       assert.equal(filesIn(directory, '.log').length, where.includes('first') ? 1 : 2);
-      const { log, recovered } = await openLog(directory);
+      const { ids, recovered } = await drainIn(directory);
       assert.equal(recovered.records, 18);
-      const ids = ['000000', '000001', '000002', '000003', '000004', '000005'];
-      assert.deepEqual(await drain(log), ids);
-      await log.close();
+      assert.deepEqual(ids, ['000000', '000001', '000002', '000003', '000004', '000005']);
     });
   }
 
@@ -238,20 +232,16 @@ describe('if the disk fails', () => {
     // Kill the child and not strace, without which the child would go on without the fault.
     process.kill(Number((await child.line('open')).slice('open '.length)), 'SIGKILL');
     await child.ended;
-    const { log } = await openLog(directory);
-    const ids = await drain(log);
+    const { ids } = await drainIn(directory);
     assert.deepEqual(ids.slice(0, 2), ['000000', '000001']);
     assert.ok(ids.length <= 3);
-    await log.close();
   });
 });
 
 describe('a segment that cannot be read while it is drained', () => {
   /** A log of ten batches of three records in each of three segments. */
   async function threeSegments(directory: string): Promise<string[]> {
-    const { log } = await openLog(directory, { segmentBytes: 300_000 });
-    for (let id = 0; id < 30; id++) await log.append([await makeBatch(id, 3, 10_000)]);
-    await log.close();
+    await storeIn(directory, upTo(30), { count: 3, recordBytes: 10_000, segmentBytes: 300_000 });
     const names = filesIn(directory, '.log').map((name) => join(directory, name));
     assert.equal(names.length, 4);
     return names;
@@ -292,9 +282,7 @@ describe('a segment that cannot be read while it is drained', () => {
     const [unreadable = ''] = numbers(child, 'unreadable ');
     const [, end = ''] = /^\d+-(\d+) EIO$/.exec(unreadable) ?? [];
     assert.equal(unreadable, `${lost}-${end} EIO`);
-    const expected = Array.from({ length: 30 }, (_, id) => id).filter(
-      (id) => id * 3 < lost || id * 3 >= Number(end),
-    );
+    const expected = upTo(30).filter((id) => id * 3 < lost || id * 3 >= Number(end));
     assert.deepEqual(numbers(child, 'read ').map(Number), expected);
     assert.deepEqual(numbers(child, 'lost '), [`1 ${Number(end) - lost}`]);
     assert.deepEqual(filesIn(directory, '.log'), []);
@@ -308,10 +296,7 @@ describe('a segment that cannot be read while it is drained', () => {
     const child = await drainWithFaults(t, directory, second, ':when=1..3');
     assert.equal(await child.ended, 0, child.lines.join(' | '));
     assert.equal(numbers(child, 'failed EIO').length, 3);
-    assert.deepEqual(
-      numbers(child, 'read ').map(Number),
-      Array.from({ length: 30 }, (_, id) => id),
-    );
+    assert.deepEqual(numbers(child, 'read ').map(Number), upTo(30));
     assert.deepEqual(numbers(child, 'lost '), ['0 0']);
     assert.deepEqual(filesIn(directory, '.bad'), []);
   });

@@ -8,6 +8,7 @@ import { describe, it } from 'node:test';
 import { waitFor } from '../support/wait.ts';
 import {
   drain,
+  drainIn,
   hasStrace,
   mount,
   openLog,
@@ -111,18 +112,14 @@ describe('a power cut', () => {
     for (const { image: copy, stored } of cuts) {
       const after = mount(t, ['-o', 'loop', copy]);
       assert.ok(after !== undefined);
-      const { log, recovered } = await openLog(join(after, 'spool', 'log'));
-      const ids = await drain(log);
-      await log.close();
+      const { ids, recovered } = await drainIn(join(after, 'spool', 'log'));
       unmount(after);
       console.error(
         `power cut: ${stored} batches confirmed, ${ids.length} recovered, ${recovered.cutBytes} bytes cut, ${recovered.badBatches} places bad`,
       );
       assert.ok(ids.length >= stored, `${stored} were confirmed, ${ids.length} came back`);
-      assert.deepEqual(
-        ids,
-        ids.map((_, n) => String(n).padStart(6, '0')),
-      );
+      const expected = ids.map((_, n) => String(n).padStart(6, '0'));
+      assert.deepEqual(ids, expected);
     }
   });
 });

@@ -4,10 +4,9 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { awaitSpoolLock, lockSpool, SpoolLockedError } from '../../src/spool/lock.ts';
-import { Spool } from '../../src/spool/spool.ts';
 import { SpoolCap } from '../../src/spool/spool-cap.ts';
 import { waitFor } from '../support/wait.ts';
-import { type Child, makeBatch, startChild, temporaryDirectory } from './support.ts';
+import { type Child, makeBatch, openSpool, startChild, temporaryDirectory } from './support.ts';
 
 const started = async (t: TestContext, directory: string, env: Record<string, string>): Promise<Child> => {
   const child = startChild(t, ['lock', directory], { env });
@@ -102,10 +101,8 @@ describe('the directory of an empty spool', () => {
   it('is never deleted under a process that has just opened it', async (t) => {
     const directory = join(temporaryDirectory(t), 'process-1');
     // Long enough for hundreds of collisions. A wrong one makes the child fail.
-    const [remover, writer] = [
-      startChild(t, ['remove', directory]),
-      startChild(t, ['write', directory, '150']),
-    ];
+    const remover = startChild(t, ['remove', directory]);
+    const writer = startChild(t, ['write', directory, '150']);
     assert.equal(await writer.ended, 0, writer.lines.join());
     remover.process.stdin?.end();
     assert.equal(await remover.ended, 0, remover.lines.join());
@@ -120,11 +117,8 @@ describe('a start that waits for the lock', () => {
     const asked: (number | undefined)[] = [];
     const abort = new AbortController();
     const beganMs = performance.now();
-    const lock = awaitSpoolLock(directory, {
-      timeoutMs,
-      signal: abort.signal,
-      onWait: (pid) => asked.push(pid),
-    });
+    const { signal } = abort;
+    const lock = awaitSpoolLock(directory, { timeoutMs, signal, onWait: (pid) => asked.push(pid) });
     lock.catch(() => undefined);
     return { lock, asked, abort, ms: () => performance.now() - beganMs };
   };
@@ -166,29 +160,21 @@ describe('a start that waits for the lock', () => {
 });
 
 describe('a spool', () => {
-  const options = (directory: string) =>
-    ({
-      directory,
-      cap: new SpoolCap(10_000),
-      segmentBytes: 2 ** 20,
-      sync: 'os',
-      partitions: 4,
-    }) as const;
-
   it('reports the owner of its directory', async (t) => {
     const directory = temporaryDirectory(t);
-    const { spool } = await Spool.open(options(directory));
+    const { spool } = await openSpool(t, { directory });
     await assert.rejects(
-      Spool.open(options(directory)),
+      openSpool(t, { directory }),
       (error) => error instanceof SpoolLockedError && error.message.includes(`pid ${process.pid}`),
     );
     await spool.close();
-    await (await Spool.open(options(directory))).spool.close();
+    await openSpool(t, { directory });
   });
 
   it('shares its cap among topics and partitions, reports what it found and ignores foreign files', async (t) => {
     const directory = temporaryDirectory(t);
-    const first = await Spool.open(options(directory));
+    const options = { directory, cap: new SpoolCap(10_000) };
+    const first = await openSpool(t, options);
     const metrics = await first.spool.topic('metrics');
     const other = await first.spool.topic('other');
     const logs = [await metrics.log(0), await metrics.log(3), await other.log(0)] as const;
@@ -210,15 +196,9 @@ describe('a spool', () => {
     writeFileSync(join(directory, 'metrics-1'), 'a file');
     writeFileSync(join(directory, 'metrics.layout'), '{"partit');
     writeFileSync(join(directory, 'metrics.placing'), 'half a pl');
-    const { spool, report } = await Spool.open(options(directory));
-    assert.deepEqual(report, {
-      logs: 3,
-      records: 4,
-      bytes: held,
-      cutBytes: 0,
-      badBatches: 0,
-      badRecords: 0,
-    });
+    const { spool, report } = await openSpool(t, options);
+    const nothingBad = { cutBytes: 0, badBatches: 0, badRecords: 0 };
+    assert.deepEqual(report, { logs: 3, records: 4, bytes: held, ...nothingBad });
     const found = spool.topics.map(({ topic, pending, partitionCount }) => ({
       topic,
       partitions: pending.map(({ partition }) => partition),

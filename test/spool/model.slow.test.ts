@@ -37,32 +37,21 @@ type Command =
 const counts = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 5 });
 // Not fc.double: most of its values are close to zero.
 const fraction = fc.nat({ max: 9999 }).map((n) => n / 10_000);
+const one = (kind: Command['kind'], fields: Record<string, fc.Arbitrary<unknown>> = {}, weight = 1) => ({
+  weight,
+  arbitrary: fc.record({ kind: fc.constant(kind), ...fields }),
+});
 const command = fc.oneof(
-  {
-    weight: 8,
-    arbitrary: fc.record({ kind: fc.constant('append'), counts }),
-  },
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant('next'), times: fc.integer({ min: 1, max: 6 }) }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('acknowledge'), keep: fc.integer({ min: 0, max: 2 }) }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('rewind') }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('full'), count: fc.integer({ min: 1, max: 3 }) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('crash') }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('tornWrite'), part: fraction }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({ kind: fc.constant('flip'), where: fraction, bit: fc.nat({ max: 7 }) }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('powerCut'), where: fraction }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant('loseCursor'),
-      how: fc.constantFrom('missing', 'older', 'garbage'),
-    }),
-  },
+  one('append', { counts }, 8),
+  one('next', { times: fc.integer({ min: 1, max: 6 }) }, 5),
+  one('acknowledge', { keep: fc.integer({ min: 0, max: 2 }) }, 4),
+  one('rewind'),
+  one('full', { count: fc.integer({ min: 1, max: 3 }) }),
+  one('crash', {}, 2),
+  one('tornWrite', { part: fraction }),
+  one('flip', { where: fraction, bit: fc.nat({ max: 7 }) }, 2),
+  one('powerCut', { where: fraction }),
+  one('loseCursor', { how: fc.constantFrom('missing', 'older', 'garbage') }),
 ) as fc.Arbitrary<Command>;
 
 interface Known {
@@ -142,7 +131,7 @@ class Model {
   /** Drops the log as a killed process would, and opens it again. */
   async reopen(): Promise<void> {
     this.#opened.push(
-      await openLog(this.#directory, { segmentBytes: 1500, sync: 'batch', reserve: () => !this.#full }),
+      await openLog(this.#directory, { segmentBytes: 1500, sync: 'batch', hasRoom: () => !this.#full }),
     );
     this.seen.reopened++;
     this.#given.length = 0;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { PartitionSpool } from '../../src/spool/partition-spool.ts';
 import { waitFor } from '../support/wait.ts';
-import { drain, makeBatch, openLog, readAll, temporaryDirectory } from './support.ts';
+import { drain, idsFrom, makeBatch, openLog, temporaryDirectory, upTo } from './support.ts';
 
 interface Item {
   readonly id: string;
@@ -14,7 +14,7 @@ async function partitionSpool(t: TestContext) {
   const state = { full: false, maxWrite: Infinity };
   const { log } = await openLog(temporaryDirectory(t), {
     sync: 'batch',
-    reserve: (bytes) => !state.full && bytes <= state.maxWrite,
+    hasRoom: (bytes) => !state.full && bytes <= state.maxWrite,
   });
   const abort = new AbortController();
   const groups: string[][] = [];
@@ -38,30 +38,21 @@ async function partitionSpool(t: TestContext) {
 describe('the writes of a partition', () => {
   it('collect batches during a sync and write them with the next one, in order', async (t) => {
     const { log, spool, groups } = await partitionSpool(t);
-    const items = await Promise.all(
-      Array.from({ length: 1000 }, async (_, n) => ({ id: `${n}`, bytes: await makeBatch(n) })),
-    );
+    const ids = upTo(1000).map(String);
+    const items = await Promise.all(ids.map(async (id) => ({ id, bytes: await makeBatch(id) })));
     for (const item of items) spool.add(item);
     assert.equal(spool.waiting, 1000);
     await waitFor('all to be durable', () => spool.waiting === 0);
     assert.ok(groups.length <= 3, `${groups.length} syncs`);
-    const expected = items.map(({ id }) => id);
-    assert.deepEqual(groups.flat(), expected);
-    assert.deepEqual(
-      (await readAll(log)).map(({ id }) => id),
-      expected,
-    );
+    assert.deepEqual(groups.flat(), ids);
+    assert.deepEqual(await idsFrom(log), ids);
   });
 
   it('have at most 4 MiB in one sync, except for a single larger batch', async (t) => {
     const { spool, groups } = await partitionSpool(t);
-    const items = await Promise.all(
-      [5e6, 3e6, 2e6, 1e6, 5e6].map(async (bytes, n) => ({
-        id: `${n}`,
-        bytes: await makeBatch(n, 1, bytes),
-      })),
-    );
-    for (const item of items) spool.add(item);
+    const sizes = [5e6, 3e6, 2e6, 1e6, 5e6];
+    const batches = await Promise.all(sizes.map((bytes, n) => makeBatch(n, 1, bytes)));
+    for (const [n, bytes] of batches.entries()) spool.add({ id: `${n}`, bytes });
     await waitFor('all to be durable', () => spool.waiting === 0);
     assert.deepEqual(groups, [['0'], ['1'], ['2', '3'], ['4']]);
   });
@@ -97,11 +88,8 @@ describe('the writes of a partition', () => {
     await add('a');
     await waitFor('a refusal', () => troubles.length === 1);
     await add('b');
-    const taken = spool.takeBack();
-    assert.deepEqual(
-      taken.map(({ id }) => id),
-      ['a', 'b'],
-    );
+    const taken = spool.takeBack().map(({ id }) => id);
+    assert.deepEqual(taken, ['a', 'b']);
     assert.equal(spool.waiting, 0);
     await waitFor('the trouble to be over', () => troubles.at(-1) === null);
     state.full = false;

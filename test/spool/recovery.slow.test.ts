@@ -17,14 +17,19 @@ import { describe, it } from 'node:test';
 import type { SpoolLog } from '../../src/spool/spool-log.ts';
 import {
   drain,
+  drainIn,
   filesIn,
+  flipBit,
   hasStrace,
+  idsFrom,
   makeBatch,
   mount,
   openLog,
   readAll,
   startChild,
+  storeIn,
   temporaryDirectory,
+  upTo,
 } from './support.ts';
 
 const FIRST = `${'0'.repeat(20)}.log`;
@@ -123,12 +128,8 @@ describe('a log with one flipped bit', () => {
           const expected = IDS.filter((id) => !lost.includes(id));
           assert.equal(recovered.badBatches, lost.length, where);
           assert.equal(recovered.cutBytes, 0, where);
-          const read = await readAll(log);
-          assert.deepEqual(
-            read,
-            expected.map((id) => ({ id, offset: offsets[id] })),
-            where,
-          );
+          const batches = expected.map((id) => ({ id, offset: offsets[id] }));
+          assert.deepEqual(await readAll(log), batches, where);
           const aside = filesIn(directory, '.bad').map((one) => readFileSync(join(directory, one)));
           const damaged = flipped(bytes, at, bit).subarray(start, end);
           assert.deepEqual(aside, lost.length === 0 ? [] : [damaged], where);
@@ -156,22 +157,17 @@ describe('a log with one flipped bit', () => {
 
   it('in one of many segments keeps all other batches in order', async (t) => {
     const directory = temporaryDirectory(t);
-    const { log } = await openLog(directory, { segmentBytes: 500 });
-    const ids = Array.from({ length: 40 }, (_, id) => `${id}`);
-    for (const id of ids) await log.append([await makeBatch(id, 2, 50)]);
-    await log.close();
-    const victim = filesIn(directory, '.log')[7] as string;
+    const ids = upTo(40).map(String);
+    await storeIn(directory, ids, { count: 2, recordBytes: 50, segmentBytes: 500 });
+    const victim = join(directory, filesIn(directory, '.log')[7] as string);
     // The last batch of a finished segment. The name of the next segment shows what is missing.
-    const bytes = readFileSync(join(directory, victim));
-    writeFileSync(join(directory, victim), flipped(bytes, bytes.length - 20, 3));
+    flipBit(victim, statSync(victim).size - 20, 3);
     const again = await openLog(directory);
     assert.deepEqual([again.recovered.badBatches, again.recovered.badRecords], [1, 2]);
     const read = await drain(again.log);
     assert.equal(read.length, 39);
-    assert.deepEqual(
-      read,
-      ids.filter((id) => read.includes(id)),
-    );
+    const inOrder = ids.filter((id) => read.includes(id));
+    assert.deepEqual(read, inOrder);
     assert.equal(again.log.badRecords, 2);
     await again.log.close();
   });
@@ -192,9 +188,9 @@ describe('a cursor', () => {
 
   async function readAgain(directory: string): Promise<string> {
     const { log } = await openLog(directory, { segmentBytes: 200 });
-    const ids = (await readAll(log)).map(({ id }) => id).join('');
+    const ids = await idsFrom(log);
     await log.close();
-    return ids;
+    return ids.join('');
   }
 
   it('that is intact is followed', async (t) => {
@@ -314,9 +310,7 @@ describe('in a log’s directory', () => {
 
   it('a second copy of a batch that a failed sync left is not sent twice', async (t) => {
     const directory = temporaryDirectory(t);
-    const { log } = await openLog(directory, { segmentBytes: 150 });
-    for (const id of ['a', 'b', 'c']) await log.append([await makeBatch(id, 1, 50)]);
-    await log.close();
+    await storeIn(directory, IDS, { recordBytes: 50, segmentBytes: 150 });
     const names = filesIn(directory, '.log').map((name) => join(directory, name));
     assert.equal(names.length, 3);
     const [first, second, third] = names as [string, string, string];
@@ -325,10 +319,9 @@ describe('in a log’s directory', () => {
     // And a copy whose group is incomplete.
     appendFileSync(second, readFileSync(third).subarray(0, 30));
     copyFileSync(first, `${first}.copy`);
-    const again = await openLog(directory);
-    assert.equal(again.recovered.records, 3);
-    assert.deepEqual(await drain(again.log), IDS);
-    await again.log.close();
+    const { ids, recovered } = await drainIn(directory);
+    assert.equal(recovered.records, 3);
+    assert.deepEqual(ids, IDS);
   });
 });
 
@@ -336,9 +329,7 @@ describe('recovery', () => {
   it('continues behind a part that the disk cannot read, and deletes nothing of it', async (t) => {
     if (!hasStrace(t)) return;
     const directory = temporaryDirectory(t);
-    const { log } = await openLog(directory, { segmentBytes: 12 * 2 ** 20 });
-    for (let id = 0; id < 80; id++) await log.append([await makeBatch(id, 1, 250_000)]);
-    await log.close();
+    await storeIn(directory, upTo(80), { recordBytes: 250_000, segmentBytes: 12 * 2 ** 20 });
     const [first = '', second = ''] = filesIn(directory, '.log').map((name) => join(directory, name));
     const fault = ['-e', 'trace=pread64', '-e', 'inject=pread64:error=EIO:when=2+'];
     const child = startChild(t, ['recover', directory], {
@@ -352,9 +343,7 @@ describe('recovery', () => {
     assert.equal(badBatches, 1);
     assert.ok(existsSync(first) && existsSync(second));
     // The disk works again, and everything is there.
-    const again = await openLog(directory);
-    assert.equal((await drain(again.log)).length, 80);
-    await again.log.close();
+    assert.equal((await drainIn(directory)).ids.length, 80);
   });
 
   it('sets damage aside durably before it cuts it off', async (t) => {
@@ -381,25 +370,17 @@ describe('recovery', () => {
     const disk = mount(t, ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs']);
     if (disk === undefined) return;
     const directory = join(disk, 'log');
-    const { log } = await openLog(directory);
-    for (const id of IDS) await log.append([await makeBatch(id, 1, 150_000)]);
-    await log.close();
-    const [name = ''] = filesIn(directory, '.log');
-    for (const index of [0, 2]) {
-      const file = join(directory, name);
-      const bytes = flipped(readFileSync(file), index * 150_100 + 1000, 0);
-      writeFileSync(file, bytes);
-    }
-    const damaged = readFileSync(join(directory, name));
+    await storeIn(directory, IDS, { recordBytes: 150_000 });
+    const file = join(directory, filesIn(directory, '.log')[0] ?? '');
+    for (const index of [0, 2]) flipBit(file, index * 150_100 + 1000);
+    const damaged = readFileSync(file);
     for (let start = 0; start < 2; start++) {
       const again = await openLog(directory);
       assert.deepEqual([again.recovered.badBatches, again.recovered.records], [2, 2]);
-      assert.deepEqual(readFileSync(join(directory, name)), damaged);
+      assert.deepEqual(readFileSync(file), damaged);
       await again.log.close();
     }
-    const { log: last } = await openLog(directory);
-    assert.deepEqual(await drain(last), ['b']);
-    await last.close();
+    assert.deepEqual((await drainIn(directory)).ids, ['b']);
     assert.deepEqual(filesIn(directory, '.log'), []);
     const aside = filesIn(directory, '.bad').map((one) => readFileSync(join(directory, one)));
     assert.ok(aside.some((bytes) => bytes.equals(damaged)));

@@ -5,16 +5,12 @@ import { existsSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Spool } from '../../src/spool/spool.ts';
+import type { Spool } from '../../src/spool/spool.ts';
 import { SpoolCap } from '../../src/spool/spool-cap.ts';
-import { makeBatch, temporaryDirectory } from './support.ts';
+import { makeBatch, openSpool, temporaryDirectory } from './support.ts';
 
-async function open(t: TestContext, directory: string, cap = new SpoolCap(2 ** 24)): Promise<Spool> {
-  const options = { directory, cap, segmentBytes: 2 ** 16, sync: 'batch', partitions: 2 } as const;
-  const { spool } = await Spool.open(options);
-  t.after(() => spool.close());
-  return spool;
-}
+const open = async (t: TestContext, directory: string, cap = new SpoolCap(2 ** 24)): Promise<Spool> =>
+  (await openSpool(t, { directory, cap, segmentBytes: 2 ** 16, partitions: 2 })).spool;
 
 /** A topic with partition logs, an unplaced log and a number of partitions. */
 async function fill(spool: Spool, name: string): Promise<void> {
@@ -43,19 +39,15 @@ test('a topic without records leaves nothing behind, and other topics stay', asy
   await acknowledge(spool, 'former');
   assert.equal(former.records, 0);
   assert.equal(await spool.removeTopic(former), true);
-  assert.deepEqual(
-    namesIn(directory).filter((name) => name.includes('former')),
-    [],
-  );
+  const left = namesIn(directory).filter((name) => name.includes('former'));
+  assert.deepEqual(left, []);
   assert.deepEqual(spool.topics, [current]);
   assert.deepEqual([current.records, cap.bytes], [9, current.bytes]);
   await spool.close();
   assert.equal(cap.bytes, 0);
   const next = await open(t, directory);
-  assert.deepEqual(
-    next.topics.map(({ topic, records }) => [topic, records]),
-    [['current', 9]],
-  );
+  const found = next.topics.map(({ topic, records }) => [topic, records]);
+  assert.deepEqual(found, [['current', 9]]);
 });
 
 test('a topic whose removal a crash interrupted has no records at the next start, and is then removed', async (t) => {

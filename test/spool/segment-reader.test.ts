@@ -7,7 +7,16 @@ import { it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Unreadable } from '../../src/spool/read-errors.ts';
 import type { SpoolLog } from '../../src/spool/spool-log.ts';
-import { filesIn, idOf, makeBatch, openFilesIn, openLog, temporaryDirectory } from './support.ts';
+import {
+  drainIn,
+  filesIn,
+  idOf,
+  makeBatch,
+  openFilesIn,
+  openLog,
+  storeIn,
+  temporaryDirectory,
+} from './support.ts';
 
 /** Runs `work` while segments whose names end like this cannot be opened for reading. */
 async function withoutReading<T>(code: string, ending: string, work: () => Promise<T>): Promise<T> {
@@ -89,9 +98,7 @@ it('a process that has run out of descriptors does not take a segment for unread
 
 it('a start reports which records the disk fails to read, and moves their file aside', async (t) => {
   const directory = temporaryDirectory(t);
-  const { log } = await openLog(directory, { segmentBytes: 100 });
-  for (const id of ['a', 'b']) await log.append([await makeBatch(id, 2)]);
-  await log.close();
+  await storeIn(directory, ['a', 'b'], { count: 2, segmentBytes: 100 });
   const names = filesIn(directory, '.log');
   const lost: Unreadable[] = [];
   await withoutReading('EIO', '.log', async () => {
@@ -106,21 +113,15 @@ it('a start reports which records the disk fails to read, and moves their file a
       [0, null, 'EIO'],
     ],
   );
-  assert.deepEqual(
-    filesIn(directory, '.bad'),
-    names.map((name) => `${name}.bad`),
-  );
+  const moved = names.map((name) => `${name}.bad`);
+  assert.deepEqual(filesIn(directory, '.bad'), moved);
 });
 
 it('a start that has run out of descriptors fails, and moves nothing aside', async (t) => {
   const directory = temporaryDirectory(t);
-  const { log } = await openLog(directory);
-  await log.append([await makeBatch('a')]);
-  await log.close();
+  await storeIn(directory, ['a']);
   await withoutReading('EMFILE', '.log', () => assert.rejects(openLog(directory), { code: 'EMFILE' }));
-  const again = await openLog(directory);
-  assert.equal(await nextId(again.log), 'a');
-  await again.log.close();
+  assert.deepEqual((await drainIn(directory)).ids, ['a']);
 });
 
 it('a log that is closed during a read leaves no file open', async (t) => {

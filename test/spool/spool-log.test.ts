@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SpoolFullError } from '../../src/spool/spool-log.ts';
-import { drain, filesIn, makeBatch, namesIn, openLog, readAll, temporaryDirectory } from './support.ts';
+import {
+  drain,
+  drainIn,
+  filesIn,
+  idsFrom,
+  makeBatch,
+  namesIn,
+  openLog,
+  readAll,
+  temporaryDirectory,
+  upTo,
+} from './support.ts';
 
 describe('a spool log', () => {
   it('returns batches in their order, with rising offsets and unchanged bytes', async (t) => {
@@ -24,13 +35,11 @@ describe('a spool log', () => {
 
   it('writes a group with one append, each batch at its own offset', async (t) => {
     const { log } = await openLog(temporaryDirectory(t));
-    await log.append(await Promise.all(Array.from({ length: 2000 }, (_, id) => makeBatch(id, 2))));
+    await log.append(await Promise.all(upTo(2000).map((id) => makeBatch(id, 2))));
     assert.equal(log.nextOffset, 4000);
-    const read = await readAll(log);
-    assert.deepEqual(
-      read.map(({ offset }) => offset),
-      Array.from({ length: 2000 }, (_, n) => n * 2),
-    );
+    const offsets = (await readAll(log)).map(({ offset }) => offset);
+    const expected = upTo(2000).map((n) => n * 2);
+    assert.deepEqual(offsets, expected);
     await log.close();
   });
 
@@ -107,10 +116,7 @@ describe('a spool log', () => {
     await readAll(log);
     await log.acknowledge(2);
     await log.rewind();
-    assert.deepEqual(
-      (await readAll(log)).map(({ id }) => id),
-      ['2', '3', '4'],
-    );
+    assert.deepEqual(await idsFrom(log), ['2', '3', '4']);
     await log.close();
   });
 
@@ -131,10 +137,8 @@ describe('a spool log', () => {
         ]);
         got.push(...(await drain(log)).map((one) => `${one}/0`));
       }
-      assert.deepEqual(
-        got,
-        Array.from({ length: 200 }, (_, n) => `${Math.floor(n / 2)}${n % 2 === 0 ? 'a' : 'b'}/0`),
-      );
+      const expected = upTo(100).flatMap((id) => [`${id}a/0`, `${id}b/0`]);
+      assert.deepEqual(got, expected);
       assert.equal(held(), 0);
       await log.close();
     }
@@ -146,9 +150,7 @@ describe('a spool log', () => {
     const appended = log.append([await makeBatch('last', 1, 100_000)]);
     await log.close();
     await appended;
-    const { log: again } = await openLog(directory);
-    assert.deepEqual(await drain(again), ['last']);
-    await again.close();
+    assert.deepEqual((await drainIn(directory)).ids, ['last']);
   });
 
   it('remembers its producer, but not for batches that a later process adds', async (t) => {

@@ -1,7 +1,15 @@
 // Helpers of the spool's tests: batches with named records, logs in temporary directories, child processes, and mounts and
 // strace if this machine permits them.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -9,6 +17,8 @@ import { fileURLToPath } from 'node:url';
 import { createCodec } from '../../src/kafka/batches/compression.ts';
 import { HEADER_BYTES, NO_PRODUCER, RecordBatchWriter, stamp } from '../../src/kafka/batches/record-batch.ts';
 import { encodeBody, forEachRecord, recordParts } from '../../src/kafka/batches/record-body.ts';
+import { Spool, type SpoolOptions, type SpoolReport } from '../../src/spool/spool.ts';
+import { SpoolCap } from '../../src/spool/spool-cap.ts';
 import { type Recovered, SpoolLog, type SpoolLogOptions } from '../../src/spool/spool-log.ts';
 
 const none = createCodec('none');
@@ -68,27 +78,17 @@ export interface OpenedLog {
 /** Opens a log with a cap of its own. */
 export async function openLog(
   directory: string,
-  { maxBytes = Infinity, ...options }: Partial<SpoolLogOptions> & { maxBytes?: number } = {},
+  {
+    maxBytes = Infinity,
+    hasRoom,
+    ...options
+  }: Partial<SpoolLogOptions> & { maxBytes?: number; hasRoom?: (bytes: number) => boolean } = {},
 ): Promise<OpenedLog> {
-  let bytes = 0;
-  const { log, recovered } = await SpoolLog.open({
-    directory,
-    segmentBytes: 2 ** 20,
-    sync: 'os',
-    reserve: (more) => {
-      if (bytes + more > maxBytes) return false;
-      bytes += more;
-      return true;
-    },
-    claim: (more) => {
-      bytes += more;
-    },
-    release: (fewer) => {
-      bytes -= fewer;
-    },
-    ...options,
-  });
-  return { log, recovered, held: () => bytes };
+  const cap = new SpoolCap(maxBytes);
+  if (hasRoom !== undefined) cap.reserve = hasRoom;
+  const defaults = { directory, segmentBytes: 2 ** 20, sync: 'os', cap } as const;
+  const { log, recovered } = await SpoolLog.open({ ...defaults, ...options });
+  return { log, recovered, held: () => cap.bytes };
 }
 
 /** Reads to the end and acknowledges each batch, as a drain does. Returns the batches' ids. */
@@ -100,6 +100,50 @@ export async function drain(log: SpoolLog): Promise<string[]> {
   }
   return ids;
 }
+
+type StoreOptions = Partial<SpoolLogOptions> & { readonly count?: number; readonly recordBytes?: number };
+
+/** Adds a batch for each id (makeBatch) to a log and closes it. */
+export async function storeIn(
+  directory: string,
+  ids: readonly (string | number)[],
+  { count, recordBytes, ...options }: StoreOptions = {},
+): Promise<void> {
+  const { log } = await openLog(directory, options);
+  for (const id of ids) await log.append([await makeBatch(id, count, recordBytes)]);
+  await log.close();
+}
+
+/** Opens a log, drains it and closes it. */
+export async function drainIn(directory: string): Promise<{ ids: string[]; recovered: Recovered }> {
+  const { log, recovered } = await openLog(directory);
+  const ids = await drain(log);
+  await log.close();
+  return { ids, recovered };
+}
+
+/** Opens the spool in this directory. It is closed at the end of the test. */
+export async function openSpool(
+  t: TestContext,
+  { directory, ...options }: Partial<SpoolOptions> & Pick<SpoolOptions, 'directory'>,
+): Promise<{ spool: Spool; report: SpoolReport }> {
+  const cap = new SpoolCap(2 ** 24);
+  const defaults = { cap, segmentBytes: 2 ** 20, sync: 'batch', partitions: 4 } as const;
+  const opened = await Spool.open({ directory, ...defaults, ...options });
+  t.after(() => opened.spool.close());
+  return opened;
+}
+
+export const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+
+/** Flips a bit of a file. */
+export function flipBit(path: string, at: number, bit = 0): void {
+  const bytes = readFileSync(path);
+  bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << bit), at);
+  writeFileSync(path, bytes);
+}
+
+export const idsFrom = async (log: SpoolLog): Promise<string[]> => (await readAll(log)).map(({ id }) => id);
 
 /** Reads to the end without acknowledging. Returns ids and offsets. */
 export async function readAll(log: SpoolLog): Promise<{ id: string; offset: number }[]> {
@@ -196,6 +240,6 @@ export function unmount(directory: string): void {
 
 export function subdirectory(parent: string, name: string): string {
   const path = join(parent, name);
-  if (!existsSync(path)) mkdirSync(path, { recursive: true });
+  mkdirSync(path, { recursive: true });
   return path;
 }

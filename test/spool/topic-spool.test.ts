@@ -1,6 +1,7 @@
-// The logs of one topic: where a record counts while it is copied from one log into others, and how a start treats a copy
-// that a crash interrupted.
+// The logs of one topic: in which log a record counts while it is copied into others, and how a start treats a copy that a
+// crash interrupted.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -18,14 +19,14 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Chunk } from '../../src/spool/chunk-copy.ts';
 import { Cursor } from '../../src/spool/cursor.ts';
 import { PlanFile, readPlan } from '../../src/spool/placing-plan.ts';
-import { Spool } from '../../src/spool/spool.ts';
 import { SpoolCap } from '../../src/spool/spool-cap.ts';
 import { SpoolLog } from '../../src/spool/spool-log.ts';
 import type { TopicSpool } from '../../src/spool/topic-spool.ts';
-import { makeBatch, namesIn, openFilesIn, temporaryDirectory } from './support.ts';
+import { flipBit, makeBatch, namesIn, openFilesIn, openSpool, temporaryDirectory } from './support.ts';
 
 const PLAN = 'metrics.placing';
 const LAYOUT = 'metrics.layout';
+const SEGMENT = `${'0'.repeat(20)}.log`;
 
 interface Options {
   readonly directory?: string;
@@ -34,20 +35,8 @@ interface Options {
 
 /** The topic's spool. `close` also releases the directory's lock. */
 async function open(t: TestContext, { directory = temporaryDirectory(t), maxBytes = 2 ** 24 }: Options = {}) {
-  const { spool, report } = await Spool.open({
-    directory,
-    cap: new SpoolCap(maxBytes),
-    segmentBytes: 2 ** 20,
-    sync: 'batch',
-    partitions: 3,
-  });
-  let isOpen = true;
-  const close = async () => {
-    if (isOpen) await spool.close();
-    isOpen = false;
-  };
-  t.after(close);
-  return { directory, spool, topic: await spool.topic('metrics'), report, close };
+  const { spool, report } = await openSpool(t, { directory, cap: new SpoolCap(maxBytes), partitions: 3 });
+  return { directory, spool, topic: await spool.topic('metrics'), report, close: () => spool.close() };
 }
 
 /** A copy of the directory as a crash would leave it now. */
@@ -75,6 +64,8 @@ async function contents(topic: TopicSpool): Promise<Record<string, string[]>> {
   for (const log of logs) all[log.name] = await recordsOf(log);
   return all;
 }
+
+const sourcesOf = (topic: TopicSpool): string[] => topic.sources.map(({ name }) => name);
 
 /** A topic with an old record in partition 0, and six records in the unplaced log, of which the chunk takes four. */
 async function withChunk(t: TestContext, options: Options = {}) {
@@ -125,6 +116,19 @@ function before<T extends object>(
   );
 }
 
+/** The directory in the middle of a copy: the plan and both copies exist, and the source has everything. */
+async function inTheMiddle(t: TestContext, happens: (topic: TopicSpool) => Promise<void> = async () => {}) {
+  const { topic, chunk, directory } = await withChunk(t);
+  let crashed = '';
+  before(t, SpoolLog.prototype, 'acknowledgeCopied', async () => {
+    await happens(topic);
+    crashed = copyOf(t, directory);
+  });
+  await topic.copy(chunk).run();
+  t.mock.restoreAll();
+  return { crashed, chunk };
+}
+
 describe('a copied chunk of records', () => {
   it('is at the end of the partitions’ logs, and no longer in the source', async (t) => {
     const { topic, chunk, spool } = await withChunk(t);
@@ -137,18 +141,11 @@ describe('a copied chunk of records', () => {
   it('counts once in every turn: its copies become visible when the source no longer has it', async (t) => {
     const { topic, chunk } = await withChunk(t);
     const seen = new Set<number>();
-    let isDone = false;
-    const done = topic
-      .copy(chunk)
-      .run()
-      .finally(() => {
-        isDone = true;
-      });
-    while (!isDone) {
+    const copied = topic.copy(chunk).run();
+    for (let isDone = false; !isDone; ) {
       seen.add(topic.records);
-      await turn();
+      isDone = await Promise.race([copied.then(() => true), turn(false)]);
     }
-    await done;
     seen.add(topic.records);
     assert.deepEqual([...seen], [7]);
   });
@@ -168,10 +165,7 @@ describe('a copied chunk of records', () => {
       assert.ok(log.isFullyRead);
       await log.acknowledge(1);
       assert.equal(log.records, 0);
-      assert.deepEqual(
-        topic.pending.map(({ partition }) => partition),
-        [],
-      );
+      assert.deepEqual(topic.pending, []);
       isChecked = true;
     });
     await topic.copy(chunk).run();
@@ -185,10 +179,7 @@ describe('a copied chunk of records', () => {
     let isChecked = false;
     before(t, SpoolLog.prototype, 'appendCopies', async (call) => {
       if (call < 2) return;
-      const path = join(log.directory, `${'0'.repeat(20)}.log`);
-      const bytes = readFileSync(path);
-      bytes[70] = (bytes[70] ?? 0) ^ 1;
-      writeFileSync(path, bytes);
+      flipBit(join(log.directory, SEGMENT), 70);
       assert.equal(await log.next(), undefined);
       assert.deepEqual([log.acknowledged, log.records, log.badRecords], [1, 0, 1]);
       isChecked = true;
@@ -201,12 +192,9 @@ describe('a copied chunk of records', () => {
   it('may exceed the cap, but counts', async (t) => {
     const { topic, spool, chunk } = await withChunk(t, { maxBytes: 800 });
     const unplaced = await topic.unplaced();
-    while (
-      await unplaced.append([await makeBatch('more')]).then(
-        () => true,
-        () => false,
-      )
-    );
+    await assert.rejects(async () => {
+      for (;;) await unplaced.append([await makeBatch('more')]);
+    });
     await topic.copy(chunk).run();
     assert.ok(spool.bytes > 800, `${spool.bytes} bytes`);
     await assert.rejects((await topic.log(1)).append([await makeBatch('x')]), { code: 'SPOOL_FULL' });
@@ -269,14 +257,8 @@ describe('a copied chunk of records', () => {
   });
 
   it('is cut off at the next start if a crash has torn its copies anywhere', async (t) => {
-    const { topic, chunk, directory } = await withChunk(t);
-    let crashed = '';
-    before(t, SpoolLog.prototype, 'acknowledgeCopied', () => {
-      crashed = copyOf(t, directory);
-    });
-    await topic.copy(chunk).run();
-    t.mock.restoreAll();
-    const segment = (partition: number) => join(`metrics-${partition}`, `${'0'.repeat(20)}.log`);
+    const { crashed, chunk } = await inTheMiddle(t);
+    const segment = (partition: number) => join(`metrics-${partition}`, SEGMENT);
     const whole = statSync(join(crashed, segment(0))).size;
     const oldBytes = (await makeBatch('old')).length;
     const endings: [string, number][] = [
@@ -307,14 +289,7 @@ describe('a copied chunk of records', () => {
   });
 
   it('is copied again after a crash even if the partition has drained its log meanwhile', async (t) => {
-    const { topic, chunk, directory } = await withChunk(t);
-    let crashed = '';
-    before(t, SpoolLog.prototype, 'acknowledgeCopied', async () => {
-      await (await topic.log(0)).acknowledge(1);
-      crashed = copyOf(t, directory);
-    });
-    await topic.copy(chunk).run();
-    t.mock.restoreAll();
+    const { crashed } = await inTheMiddle(t, async (topic) => (await topic.log(0)).acknowledge(1));
     const opened = await open(t, { directory: crashed });
     assert.deepEqual(await contents(opened.topic), { 'metrics~unplaced': BEFORE['metrics~unplaced'] });
     // New batches get the offsets of the batches that were cut off.
@@ -337,20 +312,8 @@ describe('a copied chunk of records', () => {
 });
 
 describe('the plan of a copy', () => {
-  /** The directory in the middle of a copy: the plan and both copies exist, and the source has everything. */
-  async function inTheMiddle(t: TestContext) {
-    const { topic, chunk, directory } = await withChunk(t);
-    let crashed = '';
-    before(t, SpoolLog.prototype, 'acknowledgeCopied', () => {
-      crashed = copyOf(t, directory);
-    });
-    await topic.copy(chunk).run();
-    t.mock.restoreAll();
-    return crashed;
-  }
-
   it('has the offsets that are copied, and the ends of the partitions’ logs', async (t) => {
-    const crashed = await inTheMiddle(t);
+    const { crashed } = await inTheMiddle(t);
     assert.deepEqual(await readPlan(join(crashed, PLAN)), {
       source: 'metrics~unplaced',
       from: 0,
@@ -375,11 +338,8 @@ describe('the plan of a copy', () => {
     const whole = readFileSync(join(crashed, PLAN));
     const flipped = Buffer.from(whole);
     flipped[whole.length - 3] = (flipped[whole.length - 3] ?? 0) ^ 1;
-    for (const bytes of [
-      flipped,
-      Buffer.alloc(200),
-      ...[...whole.keys()].map((end) => whole.subarray(0, end)),
-    ]) {
+    const torn = [...whole.keys()].map((end) => whole.subarray(0, end));
+    for (const bytes of [flipped, Buffer.alloc(200), ...torn]) {
       writeFileSync(join(crashed, PLAN), bytes);
       assert.equal(await readPlan(join(crashed, PLAN)), undefined, `${bytes.length} bytes`);
     }
@@ -404,19 +364,11 @@ describe('the plan of a copy', () => {
     await file.close();
   });
 
-  for (const [what, change] of [
-    ['whose source is gone', (directory) => rmSync(join(directory, 'metrics~unplaced'), { recursive: true })],
-    [
-      'whose source has nothing, and no cursor',
-      (directory) => {
-        rmSync(join(directory, 'metrics~unplaced'), { recursive: true });
-        mkdirSync(join(directory, 'metrics~unplaced'));
-      },
-    ],
-  ] as const satisfies readonly (readonly [string, (directory: string) => void])[]) {
+  for (const what of ['whose source is gone', 'whose source has nothing, and no cursor']) {
     it(`${what} cuts nothing off, because only the copies are left`, async (t) => {
-      const crashed = await inTheMiddle(t);
-      change(crashed);
+      const { crashed } = await inTheMiddle(t);
+      rmSync(join(crashed, 'metrics~unplaced'), { recursive: true });
+      if (what.includes('nothing')) mkdirSync(join(crashed, 'metrics~unplaced'));
       const opened = await open(t, { directory: crashed });
       const { 'metrics-0': first, 'metrics-2': third } = AFTER;
       assert.deepEqual(await contents(opened.topic), { 'metrics-0': first, 'metrics-2': third });
@@ -439,7 +391,7 @@ describe('the plan of a copy', () => {
   });
 
   it('is removed by a start, so that later batches are not taken for a part of that copy', async (t) => {
-    const crashed = await inTheMiddle(t);
+    const { crashed } = await inTheMiddle(t);
     const opened = await open(t, { directory: crashed });
     await (await opened.topic.log(2)).append([await makeBatch('new')]);
     await opened.close();
@@ -455,10 +407,8 @@ describe('the plan of a copy', () => {
     assert.ok(gone);
     await topic.endPlacing();
     // A log with a record stays.
-    assert.deepEqual(
-      readdirSync(directory).filter((name) => name.includes('gone')),
-      ['metrics~gone-1'],
-    );
+    const kept = readdirSync(directory).filter((name) => name.includes('gone'));
+    assert.deepEqual(kept, ['metrics~gone-1']);
     await topic
       .copy({ source: gone, to: 1, partitions: 3, batches: new Map([[1, [await makeBatch('old')]]]) })
       .run();
@@ -479,17 +429,12 @@ describe('the sources of records without a partition', () => {
     await (await topic.unplaced()).append([await makeBatch('unplaced')]);
     await topic.markGone(3);
     await topic.markGone(2);
-    assert.deepEqual(
-      topic.sources.map(({ name }) => name),
-      ['metrics~gone-2', 'metrics~gone-1', 'metrics~unplaced'],
-    );
-    assert.deepEqual(
-      topic.pending.map(({ partition }) => partition),
-      [1],
-    );
+    assert.deepEqual(sourcesOf(topic), ['metrics~gone-2', 'metrics~gone-1', 'metrics~unplaced']);
+    const partitions = topic.pending.map(({ partition }) => partition);
+    assert.deepEqual(partitions, [1]);
     await close();
     const opened = await open(t, { directory });
-    // Sources of an earlier process come after those that are made now, because their records are younger.
+    // Sources of an earlier process come after the new sources, because their records are younger.
     await opened.topic.markGone(1);
     assert.deepEqual(await contents(opened.topic), {
       'metrics~gone-3': ['partition 1/0'],
@@ -497,10 +442,8 @@ describe('the sources of records without a partition', () => {
       'metrics~gone-1': ['partition 3/0'],
       'metrics~unplaced': ['unplaced/0'],
     });
-    assert.deepEqual(
-      opened.topic.sources.map(({ name }) => name),
-      ['metrics~gone-3', 'metrics~gone-2', 'metrics~gone-1', 'metrics~unplaced'],
-    );
+    const sources = ['metrics~gone-3', 'metrics~gone-2', 'metrics~gone-1', 'metrics~unplaced'];
+    assert.deepEqual(sourcesOf(opened.topic), sources);
     assert.equal(opened.topic.records, 4);
   });
 
@@ -541,11 +484,8 @@ describe('the sources of records without a partition', () => {
     await (await topic.log(1)).append([await makeBatch('a', 3), await makeBatch('b')]);
     await topic.markGone(1);
     await close();
-    const path = join(directory, 'metrics~gone-1', `${'0'.repeat(20)}.log`);
     const opened = await open(t, { directory });
-    const bytes = readFileSync(path);
-    bytes[70] = (bytes[70] ?? 0) ^ 1;
-    writeFileSync(path, bytes);
+    flipBit(join(directory, 'metrics~gone-1', SEGMENT), 70);
     const [gone] = opened.topic.sources;
     const found = await gone?.next();
     assert.deepEqual(found && namesIn(found.bytes), ['b/0']);
@@ -577,16 +517,9 @@ describe('the stored number of partitions', () => {
     await topic.setPartitionCount(3);
     await (await topic.log(0)).append([await makeBatch('a')]);
     await close();
-    for (const text of [
-      '',
-      '{"partitions":',
-      '{}',
-      '{"partitions":0}',
-      '{"partitions":-3}',
-      '{"partitions":2.5}',
-      'null',
-      '7',
-    ]) {
+    const broken = ['', '{"partitions":', '{}', 'null', '7'];
+    const invalid = ['0', '-3', '2.5'].map((number) => `{"partitions":${number}}`);
+    for (const text of [...broken, ...invalid]) {
       writeFileSync(join(directory, LAYOUT), text);
       const opened = await open(t, { directory });
       assert.equal(opened.topic.partitionCount, undefined, text);
@@ -673,17 +606,12 @@ describe('a topic’s logs', () => {
     const [one, other, unplaced] = [await topic.log(1), await topic.log(2), await topic.unplaced()];
     const full = { code: 'SPOOL_FULL' };
     await assert.rejects(one.append([await makeBatch('a')]), full);
-    let finish = (): void => undefined;
-    const work = topic.beyondCap(
-      1,
-      new Promise<void>((resolve) => {
-        finish = resolve;
-      }),
-    );
+    const done = new AbortController();
+    const work = topic.beyondCap(1, once(done.signal, 'abort'));
     await one.append([await makeBatch('a')]);
     await unplaced.append([await makeBatch('b')]);
     await assert.rejects(other.append([await makeBatch('c')]), full);
-    finish();
+    done.abort();
     await work;
     for (const log of [one, unplaced]) await assert.rejects(log.append([await makeBatch('d')]), full);
   });

@@ -10,7 +10,7 @@ import { readCursor } from '../../src/spool/cursor.ts';
 import { type LogName, logName, logsIn } from '../../src/spool/names.ts';
 import { DEAD_LETTERS_NAME, deadLettersDirectory } from '../../src/spool/parts.ts';
 import { upgradeSpool } from '../../src/spool/upgrade.ts';
-import { makeBatch, openLog, temporaryDirectory } from './support.ts';
+import { openLog, storeIn, temporaryDirectory } from './support.ts';
 import { type OldSpool, oldSpoolNames, oldSpools } from './version-1.ts';
 
 /** A log's unacknowledged records in order. */
@@ -112,10 +112,8 @@ describe('a spool of version 1', () => {
   }
 
   it('keeps the batch that was being sent and its producer', async (t) => {
-    const old = oldSpools('known-in-flight').at(-1);
-    assert.ok(old);
     const directory = temporaryDirectory(t);
-    old.layOut(directory);
+    oldSpools('known-in-flight').at(-1)?.layOut(directory);
     const before = new Map([1, 2, 3].map((n) => [n, fs.readFileSync(cursorOf(directory, n))]));
     await upgradeSpool(directory);
     for (const [n, bytes] of before) assert.deepEqual(fs.readFileSync(cursorOf(directory, n)), bytes);
@@ -143,8 +141,7 @@ describe('a spool of version 1', () => {
 
     it(`whose layout is ${damage} stays in place if it was sent from`, async (t) => {
       const directory = temporaryDirectory(t);
-      const old = oldSpools('known-in-flight').at(-1);
-      old?.layOut(directory);
+      oldSpools('known-in-flight').at(-1)?.layOut(directory);
       lose(directory);
       await upgradeSpool(directory);
       assert.deepEqual((await logsIn(directory)).map(logName), ['readings-1', 'readings-2', 'readings-3']);
@@ -152,13 +149,10 @@ describe('a spool of version 1', () => {
   }
 
   it('keeps records that were written to the old logs while they were being rewritten, and reports it', async (t) => {
-    const old = oldSpools('guessed').find(({ step }) => step === 'open done');
-    assert.ok(old);
     const directory = temporaryDirectory(t);
-    old.layOut(directory);
-    const { log } = await openLog(join(directory, 'readings-3'));
-    await log.append([await makeBatch('late')]);
-    await log.close();
+    const old = oldSpools('guessed').find(({ step }) => step === 'open done');
+    old?.layOut(directory);
+    await storeIn(join(directory, 'readings-3'), ['late']);
     const late = (await logsIn(directory)).find(({ number }) => number === 3);
     assert.ok(late);
     const [segment] = fs.readdirSync(join(directory, 'readings-3')).filter((name) => name.endsWith('.log'));
@@ -199,11 +193,7 @@ describe('a spool of version 2', () => {
 
   it('keeps its logs and its plan if the format file is missing, because the file may have been lost', async (t) => {
     const directory = temporaryDirectory(t);
-    for (const name of ['a-0', 'a~unplaced']) {
-      const { log } = await openLog(join(directory, name));
-      await log.append([await makeBatch(name)]);
-      await log.close();
-    }
+    for (const name of ['a-0', 'a~unplaced']) await storeIn(join(directory, name), [name]);
     fs.writeFileSync(join(directory, 'a.placing'), 'a plan');
     await upgradeSpool(directory);
     assert.deepEqual(fs.readdirSync(directory).sort(), ['a-0', 'a.placing', 'a~unplaced', 'format']);

@@ -1,5 +1,5 @@
 // Formats the cells in the tables of `sluice spool`: sizes, ages, topics and partitions. No I/O.
-import type { LogKind } from '../../spool/names.ts';
+import type { LogPlace } from '../../spool/inspect.ts';
 
 export function bytesText(bytes: number): string {
   let amount = bytes;
@@ -28,7 +28,7 @@ export function ageText(ms: number): string {
 }
 
 /** The topic of a log. Dead letters have no topic in their logs' names. */
-export function topicText({ kind, topic }: { kind: 'readings' | 'dead letters'; topic: string }): string {
+export function topicText({ kind, topic }: Pick<LogPlace, 'kind' | 'topic'>): string {
   return kind === 'readings' ? topic : kind;
 }
 
@@ -37,11 +37,7 @@ export function partitionText({
   log,
   number,
   process,
-}: {
-  log: LogKind;
-  number: number;
-  process: number;
-}): string {
+}: Pick<LogPlace, 'log' | 'number' | 'process'>): string {
   const text = { partition: `${number}`, unplaced: 'unplaced', gone: `gone ${number}` }[log];
   return process === 0 ? text : `${text} (process ${process})`;
 }

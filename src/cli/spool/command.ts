@@ -3,9 +3,6 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../../config/kinds.ts';
 import { settingsSchema } from '../../config/settings.ts';
 
-/** sysexits.h EX_USAGE: the command line itself is wrong. */
-export const EXIT_USAGE = 64;
-
 interface DirectoryOption {
   /** Used instead of SPOOL_DIR. */
   readonly dir?: string;

@@ -38,7 +38,7 @@ interface Until {
 interface DrainResult {
   /** The spool has the topic, perhaps without records. */
   readonly found: boolean;
-  /** What is left and why; null if Kafka has all of it. */
+  /** The records that are left, and why; null if Kafka has all records. */
   readonly reason: string | null;
 }
 
@@ -239,11 +239,7 @@ class Progress {
 function stopOnSignals(): { signal: AbortSignal; dispose: () => void } {
   const abort = new AbortController();
   const stop = () => abort.abort();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, stop);
-  return {
-    signal: abort.signal,
-    dispose: () => {
-      for (const name of ['SIGINT', 'SIGTERM'] as const) process.removeListener(name, stop);
-    },
-  };
+  const dispose = () => void process.off('SIGINT', stop).off('SIGTERM', stop);
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  return { signal: abort.signal, dispose };
 }

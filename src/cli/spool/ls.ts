@@ -15,7 +15,7 @@ import { table } from '../text-table.ts';
 import { ageText, bytesText, partitionText, topicText } from './cells.ts';
 import type { LsOptions } from './command.ts';
 
-export interface LogSummary extends Omit<LogPlace, 'directory'> {
+interface LogSummary extends Omit<LogPlace, 'directory'> {
   readonly segments: number;
   /** Records that Kafka has not acknowledged, damaged ones included. */
   readonly records: number;
@@ -41,7 +41,7 @@ export async function ls(directory: string, { json }: LsOptions): Promise<number
   return 0;
 }
 
-export async function summarize(place: LogPlace): Promise<LogSummary> {
+async function summarize(place: LogPlace): Promise<LogSummary> {
   // The cursor is read first: it only rises, and a gateway deletes the segments below it.
   const cursor = await readAcknowledged(place);
   const segments: SegmentFile[] = [];
@@ -87,13 +87,7 @@ async function timeOf(segments: readonly SegmentFile[], offset: number): Promise
   return null;
 }
 
-interface Total {
-  readonly records: number;
-  readonly bytes: number;
-  readonly segments: number;
-  readonly setAside: number;
-  readonly oldestMs: number | null;
-}
+type Total = Pick<LogSummary, 'records' | 'bytes' | 'segments' | 'setAside' | 'oldestMs'>;
 
 function totalOf(logs: readonly LogSummary[]): Total {
   const sum = (field: 'records' | 'bytes' | 'segments' | 'setAside') =>
@@ -166,5 +160,5 @@ function asTable(logs: readonly LogSummary[]): string {
       `${total.setAside}`,
     ],
   ];
-  return table(rows, ['TOPIC']);
+  return table(rows);
 }

@@ -2,12 +2,13 @@
 // gateway does that once Kafka has acknowledged the records.
 import { unlink } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
+import { EXIT_USAGE } from '../../config/exit-codes.ts';
 import { listLogs, listSetAside, type SetAside } from '../../spool/inspect.ts';
 import { lockSpool, type SpoolLock } from '../../spool/lock.ts';
 import { partsIn } from '../../spool/parts.ts';
 import { say } from '../output.ts';
 import { bytesText } from './cells.ts';
-import { EXIT_USAGE, type RmOptions } from './command.ts';
+import type { RmOptions } from './command.ts';
 
 export async function rm(directory: string, { yes }: RmOptions): Promise<number> {
   // The locks are not held while the question waits: a gateway must be able to start meanwhile.

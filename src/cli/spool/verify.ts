@@ -38,7 +38,7 @@ export async function verify(directory: string): Promise<number> {
       `${verdict.missing}`,
     ]);
   }
-  process.stdout.write(table(rows, ['TOPIC']));
+  process.stdout.write(table(rows));
   if (damaged > 0) say('damage was found: the gateway skips it, and sets it aside at its next start');
   if (torn > 0) say('unfinished writes were found, which were never confirmed: the next start cuts them off');
   return damaged + torn > 0 ? 1 : 0;
