@@ -1,5 +1,5 @@
 // Brings node_modules and dist up to date with their sources, and never runs anything from them.
-// Each holds a stamp, a hash of everything it was made from, so that checking takes milliseconds.
+// npm records what it installed; dist holds a stamp, a hash of everything it was made from. Checking takes milliseconds.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ export class StepError extends Error {
   }
 }
 
-/** Installs and builds under `root`, each only if its stamp is out of date. */
+/** Installs and builds under `root`, each only if it is out of date. */
 export async function prepare(root) {
   if (isInstalled(root) && isBuilt(root)) return;
   await withLock(join(root, '.cache', 'prepare.lock'), () => {
@@ -26,22 +26,29 @@ export async function prepare(root) {
   });
 }
 
-export const isInstalled = (root) => hasStamp(installStampFile(root), installStamp(root));
+/** Also true after `npm ci` by hand. Optional packages may be missing: most are for other platforms. */
+export function isInstalled(root) {
+  const record = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(record)) return false;
+  const { '': _project, ...wanted } = packagesIn(join(root, 'package-lock.json'));
+  const installed = packagesIn(record);
+  return (
+    Object.keys(installed).every((path) => path in wanted) &&
+    Object.entries(wanted).every(([path, { integrity, optional }]) =>
+      path in installed ? installed[path].integrity === integrity : optional === true,
+    )
+  );
+}
+
 export const isBuilt = (root) => hasStamp(buildStampFile(root), buildStamp(root));
 
-const installStampFile = (root) => join(root, 'node_modules', '.sluice-install');
+const packagesIn = (file) => JSON.parse(readFileSync(file, 'utf8')).packages;
 const buildStampFile = (root) => join(root, 'dist', '.sluice-build');
-
-// Native modules depend on the platform. They all use Node-API, so one install serves every version of Node.
-export function installStamp(root) {
-  const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
-  return hash.update(`${process.platform} ${process.arch}`).digest('hex');
-}
 
 // Hashes contents, not times: git and rsync change times freely, and reading the files takes a few ms.
 export function buildStamp(root) {
-  const hash = createHash('sha256').update(installStamp(root));
-  for (const file of ['tsconfig.json', ...sources(root)]) {
+  const hash = createHash('sha256');
+  for (const file of ['package-lock.json', 'tsconfig.json', ...sources(root)]) {
     const bytes = readFileSync(join(root, file));
     hash.update(`${file} ${bytes.length}\n`).update(bytes);
   }
@@ -49,12 +56,10 @@ export function buildStamp(root) {
 }
 
 function install(root) {
-  const stamp = installStamp(root);
   console.error('Installing dependencies (npm ci). The first time takes a minute.');
   const result = npm(root, ['ci']);
   if (result.status !== 0)
     throw new StepError(`The install failed (${outcome(result)}); see above.`, result.status);
-  writeFileSync(installStampFile(root), stamp);
 }
 
 function npm(root, command) {
