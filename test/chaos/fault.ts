@@ -20,8 +20,8 @@ export interface Fault {
   readonly cleanUp?: (stage: Stage) => Promise<void>;
   /** Dead letters are expected. */
   readonly refuses?: boolean;
-  /** The topic is created again. Kafka may then take batches in flight in another order, and the gateway says so. */
-  readonly mayLoseSequence?: boolean;
+  /** The topic is created again, so Kafka may take a batch in flight ahead of an earlier one. The gateway says so. */
+  readonly mayOvertake?: boolean;
 }
 
 export interface Outcome {

@@ -50,7 +50,7 @@ function recreation(name: string, change: Recreation): Fault {
     name,
     brokers: change.brokers ?? 1,
     alone: true,
-    mayLoseSequence: true,
+    mayOvertake: true,
     env: { KAFKA_NUM_PARTITIONS: String(change.from) },
     prepare: (stage) => stage.createTopic(change.from),
     apply: (stage) => recreate(stage, change),

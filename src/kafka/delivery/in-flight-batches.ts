@@ -10,9 +10,11 @@ export interface Settled {
   readonly outcome: Outcome;
   /** Monotonic milliseconds. */
   readonly sentAtMs: number;
+  /** Kafka stored a batch behind this one, which it did not store. */
+  readonly isOvertaken: boolean;
 }
 
-type Entry = Omit<Settled, 'outcome'> & {
+type Entry = Omit<Settled, 'outcome' | 'isOvertaken'> & {
   /** Undefined until the broker has answered or the request has failed. */
   outcome: Outcome | undefined;
 };
@@ -46,7 +48,8 @@ export class InFlightBatches {
       if (head?.outcome === undefined) return settled;
       const isStored = head.outcome.kind === 'stored';
       if (!isStored && this.#entries.some((one) => one.outcome === undefined)) return settled;
-      settled.push({ ...head, outcome: head.outcome });
+      const isOvertaken = !isStored && this.#entries.some((one) => one.outcome?.kind === 'stored');
+      settled.push({ ...head, outcome: head.outcome, isOvertaken });
       if (isStored) this.#entries.shift();
       else this.#entries = [];
     }

@@ -319,7 +319,13 @@ export class Partition implements DrainingPartition, SendingPartition {
     this.#host.ready(this);
   }
 
-  #memorySettled({ batch, outcome, sentAtMs }: Settled): void {
+  #memorySettled({ batch, outcome, sentAtMs, isOvertaken }: Settled): void {
+    // If the broker could not place the batch because it did not know the topic yet, it has not appended it.
+    if (isOvertaken && outcome.kind === 'failed' && outcome.isLeaderStale)
+      this.#options.log.warn(
+        { topic: this.#options.topic, partition: this.number, reason: outcome.reason },
+        'The topic was created again while several batches were in flight, and Kafka took a later one first: some records are out of order and there twice',
+      );
     switch (outcome.kind) {
       case 'stored':
         this.#memoryStored(sentAtMs);

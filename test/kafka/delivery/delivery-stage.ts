@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, rmSync } from 'node:fs';
 import type { TestContext } from 'node:test';
+import type { Logger } from 'pino';
 import { Batch } from '../../../src/kafka/batches/batch.ts';
 import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
 import { createCodec } from '../../../src/kafka/batches/compression.ts';
@@ -27,11 +28,16 @@ export interface StageOptions extends Partial<DeliveryOptions>, TopicOptions {
   readonly adoptable?: () => void;
 }
 
+interface DeliveryToOptions {
+  readonly bufferBytes?: number;
+  readonly log?: Logger;
+}
+
 /** A delivery, its budget, and a function that charges the budget for a batch and delivers it. */
 export function deliveryTo(
   producer: Producer,
   options: Partial<DeliveryOptions> = {},
-  { bufferBytes = 2 ** 24, ...events }: Partial<DeliveryEvents> & { readonly bufferBytes?: number } = {},
+  { bufferBytes = 2 ** 24, log = silent, ...events }: Partial<DeliveryEvents> & DeliveryToOptions = {},
 ) {
   const budget = new BufferBudget(bufferBytes, 0);
   const nothing = () => undefined;
@@ -43,7 +49,7 @@ export function deliveryTo(
       budget,
       producer,
       events: { ...defaults, ...events },
-      log: silent,
+      log,
     },
   );
   const deliver = (batch: Batch) => {

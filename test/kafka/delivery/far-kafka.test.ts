@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
 import { decodeBatch } from '../batches/decode-batch.ts';
 import { deliveryTo, IDENTITY } from './delivery-stage.ts';
 import { batchOf, FakeProducer, fakeSession, turns } from './fakes.ts';
 
+const UNKNOWN_TOPIC = 3;
 const NOT_LEADER = 6;
 const OUT_OF_ORDER_SEQUENCE = 45;
 /** Long enough that a single round trip makes the moving mean, which starts at 0, count as far. */
@@ -17,10 +19,12 @@ const IN_FLIGHT = 5;
 async function far(t: TestContext, acks: -1 | 1 = -1) {
   const producer = new FakeProducer();
   const idle: number[] = [];
+  const warnings: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => warnings.push(line) });
   const { delivery, ...made } = deliveryTo(
     producer,
     { acks, maxAttempts: 3 },
-    { partitionIdle: (partition) => idle.push(partition) },
+    { log, partitionIdle: (partition) => idle.push(partition) },
   );
   t.after(() => delivery.close());
   const session = fakeSession();
@@ -39,7 +43,7 @@ async function far(t: TestContext, acks: -1 | 1 = -1) {
       const { producerId, baseSequence, records } = decodeBatch(bytes[0] as Buffer);
       return [Number(producerId), baseSequence, records.length];
     });
-  return { delivery, producer, session, deliver, sent, idle };
+  return { delivery, producer, session, deliver, sent, idle, warnings };
 }
 
 test('several batches are in flight, in order, and each answer lets the next one leave', async (t) => {
@@ -105,6 +109,26 @@ test('after a failed batch those behind it are sent again too, one by one, with 
   await delivery.flushed();
   assert.deepEqual(session.storedSeqs, [0, 1, 2, 3, 4]);
   assert.equal(producer.ids.length, 0);
+});
+
+// Seen with a real Kafka in the chaos fault topic-fewer-more-kill. A new topic takes any first sequence.
+test('a batch that a new topic took ahead of an earlier one is warned of, and is sent again behind it', async (t) => {
+  const { delivery, producer, session, deliver, sent, warnings } = await far(t);
+  for (let i = 1; i <= 2; i++) deliver(i);
+  await producer.request(3);
+  producer.sent[1]?.answerAll(UNKNOWN_TOPIC);
+  producer.sent[2]?.answerAll(0);
+  const again = await producer.request(4);
+  assert.match(warnings.join(), /created again while several batches were in flight/);
+  again.answerAll(OUT_OF_ORDER_SEQUENCE);
+  (await producer.request(5)).answerAll(0);
+  (await producer.request(6)).answerAll(0);
+  await delivery.flushed();
+  assert.deepEqual(session.storedSeqs, [0, 1, 2]);
+  assert.deepEqual(sent(4), [
+    [500, 0, 1],
+    [500, 1, 2],
+  ]);
 });
 
 test('a partition whose leader moved sends nothing to the new one before the old one answers', async (t) => {
