@@ -1,6 +1,6 @@
 // Puts the temporary files of a test run into memory, and removes them when the run ends, however it ends.
 // The tests sync and delete so many small files that a disk is most of their time: 27 s of CPU became 8 s in
-// test/kafka/delivery/unplaced.test.ts. What they prove about fsync they prove by its calls, not by a power cut.
+// test/kafka/delivery/unplaced.slow.test.ts. What they prove about fsync they prove by its calls, not by a power cut.
 import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { onParentDeath } from '../kafka/process.ts';
