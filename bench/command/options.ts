@@ -1,4 +1,4 @@
-// Parses options that several commands have. A refusal says what is allowed.
+// Parses options that several commands share. A refusal names the allowed values.
 import { InvalidArgumentError } from 'commander';
 
 export function positive(text: string): number {

@@ -1,8 +1,9 @@
 // The report of a run as text: tables and a verdict. No I/O.
+
 import { printable } from '../../src/config/printable.ts';
+import { table } from '../../src/config/text-table.ts';
 import type { LatencySummary } from './histogram.ts';
 import { isUnknown, type Latencies, type LoadResult, type StepResult } from './result.ts';
-import { table } from './table.ts';
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
 const ms = (value: number | undefined): string => value?.toFixed(value < 10 ? 2 : 1) ?? '-';

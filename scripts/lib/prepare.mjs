@@ -26,7 +26,7 @@ export async function prepare(root) {
   });
 }
 
-/** Also true after `npm ci` by hand. Optional packages may be missing: most are for other platforms. */
+/** Also true after `npm ci` by hand. Optional packages may be missing if they are for other platforms. */
 export function isInstalled(root) {
   const record = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(record)) return false;
@@ -35,10 +35,16 @@ export function isInstalled(root) {
   return (
     Object.keys(installed).every((path) => path in wanted) &&
     Object.entries(wanted).every(([path, { integrity, optional }]) =>
-      path in installed ? installed[path].integrity === integrity : optional === true,
+      path in installed
+        ? installed[path].integrity === integrity
+        : optional === true && !isForHere(wanted[path]),
     )
   );
 }
+
+// False for packages of one libc, because nothing here knows the libc of this machine.
+const isForHere = ({ os, cpu, libc }) =>
+  libc === undefined && os?.includes(process.platform) === true && cpu?.includes(process.arch) === true;
 
 export const isBuilt = (root) => hasStamp(buildStampFile(root), buildStamp(root));
 

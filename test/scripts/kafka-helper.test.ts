@@ -23,8 +23,9 @@ import {
 
 // Plain JavaScript, which tsc does not copy to dist.
 const lib = (name: string): string => new URL(`../../../scripts/lib/${name}`, import.meta.url).href;
-const { isBuilt, buildStamp } = (await import(lib('prepare.mjs'))) as {
+const { isBuilt, isInstalled, buildStamp } = (await import(lib('prepare.mjs'))) as {
   isBuilt: (root: string) => boolean;
+  isInstalled: (root: string) => boolean;
   buildStamp: (root: string) => string;
 };
 const { withLock } = (await import(lib('lock.mjs'))) as {
@@ -142,6 +143,29 @@ test('a build is stale when a source changes, appears or is deleted', (t) => {
   stampNow();
   put('package-lock.json', '{"changed":true}');
   assert.equal(isBuilt(root), false);
+});
+
+test('an install counts if it has the locked packages, except optional ones of other platforms', (t) => {
+  const root = scratch(t);
+  const dep = { integrity: 'sha512-a' };
+  const native = { integrity: 'sha512-n', optional: true, cpu: [process.arch] };
+  const here = { ...native, os: [process.platform] };
+  const elsewhere = { ...native, os: ['plan9'] };
+  const locked = { dep, here, elsewhere };
+  mkdirSync(join(root, 'node_modules'));
+  writeFileSync(join(root, 'package-lock.json'), JSON.stringify({ packages: { '': {}, ...locked } }));
+  assert.equal(isInstalled(root), false);
+  for (const [packages, expected] of [
+    [{ dep, here }, true],
+    [locked, true],
+    [{ dep, elsewhere }, false],
+    [{ here }, false],
+    [{ dep: { integrity: 'sha512-b' }, here }, false],
+    [{ dep, here, extra: dep }, false],
+  ] as const) {
+    writeFileSync(join(root, 'node_modules/.package-lock.json'), JSON.stringify({ packages }));
+    assert.equal(isInstalled(root), expected, JSON.stringify(packages));
+  }
 });
 
 test('a lock is held by one at a time, and a dead owner does not hold it', async (t) => {

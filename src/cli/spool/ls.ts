@@ -1,5 +1,7 @@
 // `sluice spool ls`: lists the logs of a spool with their sizes, readings and dead letters apart. It is quick because it
 // reads only the first and the last segment of a log.
+
+import { table } from '../../config/text-table.ts';
 import {
   bytesOf,
   type LogPlace,
@@ -11,7 +13,6 @@ import {
   type SegmentFile,
   sendingFrom,
 } from '../../spool/inspect.ts';
-import { table } from '../text-table.ts';
 import { ageText, bytesText, partitionText, topicText } from './cells.ts';
 import type { LsOptions } from './command.ts';
 

@@ -1,9 +1,9 @@
 // `sluice spool verify`: checks the checksum of every batch. It repairs nothing; the gateway's next start does.
 import { setTimeout as pause } from 'node:timers/promises';
+import { table } from '../../config/text-table.ts';
 import { type LogPlace, listLogs, listSegments, readSegment, type SegmentFile } from '../../spool/inspect.ts';
 import type { Found } from '../../spool/segment-scan.ts';
 import { say } from '../output.ts';
-import { table } from '../text-table.ts';
 import { bytesText, partitionText, topicText } from './cells.ts';
 
 interface Verdict {
