@@ -55,14 +55,15 @@ describe('npm run scaling', () => {
 
   kafkaTest('fails if a message did not arrive, and goes on to the next point', async ({ bootstrap }) => {
     const short = ['--only', 'processes', '--runs', '1', '--seconds', '0.2', '--rate', '500'];
-    // At full speed most lines are refused. The load counts a refusal as a reply.
+    // At full speed most lines are refused. The load counts a refusal as a reply, so the gateway's balance shows it. On a
+    // slow machine lines are refused at the paced rate too, and the load's consumer misses them first.
     const dropping = ['--env', 'TCP_JOB_QUEUE_FULL=drop', '--env', 'TCP_JOB_QUEUE_SIZE=1'];
     const { code, out, err } = await measuringCommand('scaling', [...short, ...dropping], { bootstrap });
     assert.equal(code, 1, out + err);
     for (const name of ['base', 'processes 2'])
       assert.match(
         err,
-        new RegExp(`^FAILED  ${name}, run 1 of 1: of \\d+ messages .* [1-9]\\d* refused`, 'm'),
+        new RegExp(`^FAILED  ${name}, run 1 of 1: (of \\d+ messages .* [1-9]\\d* refused|[\\d,]+ lost)`, 'm'),
       );
     assert.match(out, /base; failed runs: 1/);
   });
