@@ -1,13 +1,16 @@
-// Sluice as one process: the TCP port, the gateway behind it, the admin server, and the order of start and stop.
-// The same parts for several processes are in processes/.
+// Sluice as one process: the device port, the ledger of its connections, the admin server, and the order of start and
+// stop. The same parts for several processes are in processes/.
 import type { AddressInfo } from 'node:net';
 import { createAdminServer } from './admin/admin-server.ts';
 import type { Snapshot } from './admin/snapshot.ts';
 import type { Settings } from './config/settings.ts';
-import { createGateway, type StopResult } from './gateway/gateway.ts';
-import { withAcceptor } from './gateway/gateway-snapshot.ts';
+import { DevicePort } from './gateway/device-port.ts';
+import type { StopResult } from './gateway/gateway.ts';
 import type { Logger } from './log/logger.ts';
-import { Acceptor, acceptorOptions, addressText } from './server/acceptor.ts';
+import { addressText } from './server/acceptor.ts';
+import { admissionOptions } from './server/admission.ts';
+import { ConnectionLedger } from './server/connection-ledger.ts';
+import { connectionLimits } from './server/limits.ts';
 import { orphanedPartsFor } from './spool/parts.ts';
 
 export type { StopResult };
@@ -29,19 +32,36 @@ export interface SingleProcessApp extends App {
   snapshot(): Snapshot;
 }
 
-/** @throws CodecUnavailableError if this machine lacks the codec that KAFKA_COMPRESSION names */
+/** The number of the only process in the ledger. */
+const ONLY = 0;
+
+/**
+ * @throws CodecUnavailableError if this machine lacks the codec that KAFKA_COMPRESSION names
+ * @throws OpenFilesError if `ulimit -n` is far too low
+ */
 export function createApp(
   settings: Settings,
   { log, version }: { log: Logger; version: string },
 ): SingleProcessApp {
-  const acceptor = new Acceptor(acceptorOptions(settings, { processes: 1, log }), log);
-  const gateway = createGateway(settings, {
+  const { maxConnections, maxSockets } = connectionLimits(settings.TCP_MAX_CONNECTIONS, {
+    processes: 1,
+    log,
+  });
+  const ledger = new ConnectionLedger(admissionOptions(settings, maxConnections), {
+    order: (_process, order) => port.handle(order),
+    log,
+  });
+  const port = new DevicePort(settings, {
     log,
     version,
-    events: { closed: ({ remoteAddress }) => acceptor.released(remoteAddress) },
-    orphanedParts: orphanedPartsFor(0, { root: settings.SPOOL_DIR, processes: 1 }),
+    maxSockets,
+    report: (event) => ledger.handle(ONLY, event),
+    orphanedParts: orphanedPartsFor(ONLY, { root: settings.SPOOL_DIR, processes: 1 }),
   });
-  const snapshot = () => withAcceptor(gateway.snapshot(), acceptor);
+  const snapshot = (): Snapshot => {
+    const { connections, ...others } = port.snapshot();
+    return { ...others, connections: { ...connections, maximum: maxConnections } };
+  };
   const admin = createAdminServer(settings, { snapshot, log });
 
   return {
@@ -49,20 +69,15 @@ export function createApp(
 
     async start() {
       const http = await admin.start();
-      await gateway.start();
-      const tcp = await acceptor.listen((socket) => {
-        gateway.adopt(socket);
-        return true;
-      });
+      await port.start();
+      const tcp = await port.listen({ host: settings.TCP_HOST, port: settings.TCP_PORT });
       log.info(`TCP server listening on ${addressText(tcp)}`);
       admin.startStatistics();
       return { tcp, http };
     },
 
     async stop() {
-      acceptor.stop();
-      const result = await gateway.stop();
-      acceptor.close();
+      const result = await port.stop();
       await admin.close();
       return result;
     },

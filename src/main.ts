@@ -13,7 +13,7 @@ import { environment, type LoadedSettings, loadSettings } from './config/load.ts
 import type { Settings } from './config/settings.ts';
 import { fewerProcessesText, processesFor } from './config/shares.ts';
 import { createLogger, type Logger } from './log/logger.ts';
-import { createPrimary } from './processes/primary.ts';
+import { Primary } from './processes/primary.ts';
 import { runServerProcess } from './processes/server-process.ts';
 
 /** sysexits.h EX_CONFIG: the settings are wrong, so a service manager must not start the program again. */
@@ -24,6 +24,8 @@ await main(process.argv.slice(2));
 async function main(args: readonly string[]): Promise<void> {
   // A reader that has gone (`| head`, a dead log collector) must not end the process.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  // Without a listener, SIGUSR1 opens Node's inspector: code execution for any user of this machine.
+  process.on('SIGUSR1', () => {});
   const version = packageVersion();
   const request = parseCommandLine(args, version);
   // exit() would lose text that is still in a pipe, so the functions below set exitCode.
@@ -76,7 +78,7 @@ async function startGateway({ settings, warnings }: LoadedSettings, version: str
     () =>
       processes === 1
         ? createApp(settings, { log, version })
-        : createPrimary(settings, { processes, log, version }),
+        : new Primary(settings, { processes, log, version }),
     log,
   );
 }

@@ -9,6 +9,7 @@ import { environment, loadSettings } from '../../src/config/load.ts';
 import type { Settings } from '../../src/config/settings.ts';
 import { createLogger, type Logger } from '../../src/log/logger.ts';
 import { Acceptor, acceptorOptions, addressText } from '../../src/server/acceptor.ts';
+import { connectionLimits } from '../../src/server/limits.ts';
 import { TcpServer } from '../../src/server/tcp-server.ts';
 import { createIngest } from '../../src/workers/ingest.ts';
 import { baselineSnapshot } from './baseline-snapshot.ts';
@@ -24,7 +25,7 @@ await serve(() => createBaseline(settings, log), log);
 function createBaseline(settings: Settings, log: Logger): App {
   const sink = new KafkajsSink(settings);
   const ingest = createIngest(settings, sink, log);
-  const acceptor = new Acceptor(acceptorOptions(settings, { processes: 1, log }), log);
+  const { maxSockets } = connectionLimits(settings.TCP_MAX_CONNECTIONS, { processes: 1, log });
   const server = new TcpServer(
     {
       maxLineBytes: settings.TCP_MAX_LINE_BYTES,
@@ -36,9 +37,15 @@ function createBaseline(settings: Settings, log: Logger): App {
     {
       sink: ingest.sink,
       log,
-      events: { closed: ({ remoteAddress }) => acceptor.released(remoteAddress) },
+      events: { closed: () => acceptor.released() },
     },
   );
+  const acceptor: Acceptor = new Acceptor(acceptorOptions(settings, maxSockets), {
+    log,
+    ask: (number) => acceptor.admit(number, 0),
+    take: (socket) => void server.adopt(socket),
+    gone: () => {},
+  });
   const stats = startProcessStats();
   const admin = createAdminServer(settings, {
     snapshot: () => baselineSnapshot({ server, sink, queue: ingest.sink, process: stats }),
@@ -53,10 +60,7 @@ function createBaseline(settings: Settings, log: Logger): App {
       const http = await admin.start();
       ingest.start();
       server.start();
-      const tcp = await acceptor.listen((socket) => {
-        server.adopt(socket);
-        return true;
-      });
+      const tcp = await acceptor.listen({ host: settings.TCP_HOST, port: settings.TCP_PORT });
       log.info(`TCP server listening on ${addressText(tcp)}`);
       return { tcp, http };
     },

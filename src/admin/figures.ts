@@ -1,6 +1,7 @@
 // The table of all figures: their metrics, and how they add up over processes. The type of the snapshot, /metrics,
 // docs/metrics.md and the sum over processes follow from it. gateway/gateway-snapshot.ts fills the figures in.
-import { CODE_NAMES, type Code, countsByCode } from '../protocol/codes.ts';
+import { type Code, countsByCode } from '../protocol/codes.ts';
+import { countsByReason, type ServerFullReason } from '../protocol/server-full.ts';
 import { mergeOtherTopics, type OtherTopic } from './other-topics.ts';
 
 export interface Figure<T> {
@@ -85,6 +86,29 @@ function statsOnly({ outlives }: { outlives: boolean }): Figure<number> {
   return { empty: 0, outlives, merge: sum };
 }
 
+/** Totals since the start, one for each name. @param empty 0 for each name */
+function counters<Name extends string>(
+  { name, help, label }: { name: string; help: string; label: string },
+  empty: Readonly<Record<Name, number>>,
+): Figure<Readonly<Record<Name, number>>> {
+  const names = Object.keys(empty) as Name[];
+  const all = (values: ReadonlyMap<string, number>) =>
+    Object.fromEntries(names.map((one) => [one, values.get(one) ?? 0])) as Record<Name, number>;
+  return {
+    empty,
+    outlives: true,
+    merge: (values) => all(sumByName(values.flatMap((value) => Object.entries<number>(value)))),
+    // Also the names that never occurred: a series that appears late hides its first increase.
+    metric: {
+      name,
+      type: 'counter',
+      help,
+      label,
+      series: (value) => all(new Map(Object.entries<number>(value))),
+    },
+  };
+}
+
 /** Why something does not work, null if it does. */
 const REASON: Figure<string | null> = {
   empty: null,
@@ -104,6 +128,19 @@ export const FIGURES = {
     maximum: gauge('sluice_connections_max', 'The cap on open device connections.'),
     identified: gauge('sluice_connections_identified', 'Open connections that have identified.'),
     accepted: counter('sluice_connections_accepted_total', 'Connections accepted.'),
+    /** Why connections got `server_full`. */
+    refused: counters<ServerFullReason>(
+      {
+        name: 'sluice_connections_refused_total',
+        help: 'Connections answered server_full, by reason: the cap on all, on the address, its rate, overload, stopping.',
+        label: 'reason',
+      },
+      countsByReason(),
+    ),
+    waiting: gauge(
+      'sluice_connections_waiting',
+      'Connections that are accepted and wait for their place or for the rate of their address.',
+    ),
     paused: gauge(
       'sluice_connections_paused',
       'Open connections that are not read because the job queue is full or the device does not read its replies.',
@@ -121,22 +158,14 @@ export const FIGURES = {
     received: counter('sluice_lines_received_total', 'Lines received: equals accepted + refused + waiting.'),
     accepted: counter('sluice_lines_accepted_total', 'Lines accepted.'),
     waiting: gauge('sluice_lines_waiting', 'Lines received that are neither accepted nor refused yet.'),
-    refused: figure<Readonly<Record<Code, number>>>({
-      empty: countsByCode(),
-      outlives: true,
-      merge: (values) => ({
-        ...countsByCode(),
-        ...Object.fromEntries(sumByName(values.flatMap((refused) => Object.entries(refused)))),
-      }),
-      metric: {
+    refused: counters<Code>(
+      {
         name: 'sluice_refusals_total',
-        type: 'counter',
         help: 'Error replies by code, also those to a connection (timeouts, server_full).',
         label: 'code',
-        // Also the codes that never occurred: a series that appears late hides its first increase.
-        series: (refused) => Object.fromEntries(CODE_NAMES.map((code) => [code, refused[code]])),
       },
-    }),
+      countsByCode(),
+    ),
     /** The part of `refused` that answered a received line. */
     refusedLines: counter('sluice_lines_refused_total', 'Lines answered with an error.'),
   },
@@ -290,6 +319,10 @@ export const FIGURES = {
   processes: {
     configured: gauge('sluice_processes_max', 'Server processes that should run (TCP_PROCESSES).'),
     running: gauge('sluice_processes', 'Server processes that run.'),
+    degraded: gauge(
+      'sluice_processes_degraded',
+      'Server processes that run and do not answer: they get no new devices, and are killed and started again after 10 s.',
+    ),
     restarts: counter(
       'sluice_process_restarts_total',
       'Server processes that crashed and were started again.',

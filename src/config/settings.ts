@@ -95,12 +95,17 @@ export const settingsSchema = z.object({
   TCP_MAX_CONNECTIONS: tcp(
     whole({ min: 1, max: 1_000_000 }),
     '10000',
-    'most connections at once; a further one is answered `server_full` and closed. If `ulimit -n` less 300 is lower, that is the limit',
+    'most connections at once; a further one is answered `server_full` and closed. If `ulimit -n` less 300 in each process is lower, that is the limit; if it is less than a tenth, the start is refused',
   ),
   TCP_MAX_CONNECTIONS_PER_IP: tcp(
     whole({ min: 0, max: 1_000_000 }),
     '0',
-    'most connections at once from one address; 0 = no limit',
+    'most connections at once from one address; an IPv6 address counts as its /64. 0 = no limit',
+  ),
+  TCP_MAX_ACCEPTS_PER_SECOND: tcp(
+    whole({ min: 0, max: 1_000_000 }),
+    '0',
+    'new connections a second from one address. Further ones wait, for up to a minute, and are then answered `server_full`; 0 = no limit',
   ),
   TCP_IDENTIFY_TIMEOUT: tcp(timeout, '10s', 'time for a new connection to identify'),
   TCP_INACTIVITY_TIMEOUT: tcp(timeout, '2m', 'a connection that sends nothing for this time is closed'),

@@ -4,6 +4,7 @@ import { mergeOtherTopics } from '../admin/other-topics.ts';
 import type { ProcessStats } from '../admin/process-stats.ts';
 import type { Readiness, Snapshot } from '../admin/snapshot.ts';
 import type { Kafka } from '../kafka/kafka.ts';
+import { countsByReason } from '../protocol/server-full.ts';
 import type { JobSink } from '../queue/job.ts';
 import type { Acceptor } from '../server/acceptor.ts';
 import type { ReadCoalescer } from '../server/read-coalescer.ts';
@@ -60,7 +61,7 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
     spool: spoolFigures(kafka),
     deadLetters: deadLetterFigures(kafka),
     process: sources.process.read(),
-    processes: { configured: 1, running: 1, restarts: 0, unseen: 0 },
+    processes: { configured: 1, running: 1, degraded: 0, restarts: 0, unseen: 0 },
   };
 }
 
@@ -101,6 +102,8 @@ export function serverFigures(
       maximum: 0,
       identified: counters.identified,
       accepted: 0,
+      refused: countsByReason(),
+      waiting: 0,
       paused: counters.paused,
       uniqueZipcodes,
       scheduledTimers: wheel.size,
@@ -117,13 +120,19 @@ export function serverFigures(
   };
 }
 
-/** Adds the figures of the port, which all processes share. */
-export function withAcceptor(snapshot: Snapshot, { options, counters }: Acceptor): Snapshot {
+/** Adds the figures of the port. Whoever knows all connections fills in their maximum. */
+export function withAcceptor(snapshot: Snapshot, { counters, waiting }: Acceptor): Snapshot {
   const { connections, lines } = snapshot;
+  const refused = Object.values(counters.refused).reduce((sum, count) => sum + count, 0);
   return {
     ...snapshot,
-    connections: { ...connections, maximum: options.maxConnections, accepted: counters.accepted },
-    lines: { ...lines, refused: { ...lines.refused, server_full: counters.refused } },
+    connections: {
+      ...connections,
+      accepted: counters.accepted,
+      refused: { ...counters.refused },
+      waiting,
+    },
+    lines: { ...lines, refused: { ...lines.refused, server_full: refused } },
   };
 }
 

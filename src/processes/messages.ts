@@ -1,8 +1,9 @@
-// The messages between the first process and the server processes: JSON over Node's IPC channel. A socket travels with
-// the order `connection`.
+// The messages between the first process and the server processes: JSON over Node's IPC channel. They are small, and
+// what happens to connections travels in batches, so that nothing waits in the channel. No socket does.
 import type { Snapshot } from '../admin/snapshot.ts';
 import type { Settings } from '../config/settings.ts';
 import type { StopResult } from '../gateway/gateway.ts';
+import type { ConnectionEvent, ConnectionOrder } from '../server/connection-ledger.ts';
 
 /** From the first process to a server process. */
 export type Order =
@@ -15,30 +16,28 @@ export type Order =
       readonly index: number;
       readonly settings: Settings;
       readonly orphanedParts: string[];
+      /** Sockets that the process may have open. Null = no limit. */
+      readonly maxSockets: number | null;
     }
-  | { readonly type: 'connection'; readonly number: number }
-  /** The device of this connection has a newer connection in another process. */
-  | { readonly type: 'replaced'; readonly number: number }
+  /** To accept connections on the inherited descriptors. */
+  | { readonly type: 'listen' }
+  | { readonly type: 'connections'; readonly orders: readonly ConnectionOrder[] }
   | { readonly type: 'snapshot'; readonly request: number }
-  /** Sockets before it in the channel can delay this order, so it carries the time of machineMs() when it was given. */
+  /** A busy process reads this order late, so it carries the time of machineMs() when it was given. */
   | { readonly type: 'stop'; readonly givenAtMs: number };
 
 /** From a server process to the first one. */
 export type Report =
   | { readonly type: 'started' }
+  | { readonly type: 'listening' }
+  /** It could not start or listen, and ends. */
   | {
       readonly type: 'failed';
       readonly message: string;
       readonly code: string | undefined;
       readonly exitCode: number;
     }
-  | {
-      readonly type: 'identified';
-      readonly number: number;
-      readonly zipcode: string;
-      readonly deviceId: string | undefined;
-    }
-  | { readonly type: 'closed'; readonly number: number }
+  | { readonly type: 'connections'; readonly events: readonly ConnectionEvent[] }
   | { readonly type: 'snapshot'; readonly request: number; readonly snapshot: Snapshot }
   | { readonly type: 'stopped'; readonly result: StopResult };
 

@@ -1,22 +1,36 @@
-// One server process as the first process sees it: starts it, starts it again with back-off after a crash, asks for its
-// figures and stops it.
+// One server process as the first process sees it: starts it, starts it again with back-off after a crash, kills it if it
+// does not answer, and stops it.
 import { type ChildProcess, fork } from 'node:child_process';
-import type { Socket } from 'node:net';
 import type { Snapshot } from '../admin/snapshot.ts';
 import type { Settings } from '../config/settings.ts';
 import type { StopResult } from '../gateway/gateway.ts';
 import type { Logger } from '../log/logger.ts';
+import type { ConnectionEvent, ConnectionOrder } from '../server/connection-ledger.ts';
 import { backoffMs } from '../time/backoff.ts';
 import { machineMs, type Order, type Report } from './messages.ts';
+import { Outbox } from './outbox.ts';
+import { ProcessFigures } from './process-figures.ts';
 
 export interface ProcessEvents {
-  identified(number: number, device: { zipcode: string; deviceId: string | undefined }): void;
-  closed(number: number): void;
+  connection(event: ConnectionEvent): void;
   /**
    * The process crashed, and its connections with it. `last` is its latest snapshot. If there is none and the process
    * had `served` devices, nobody knows what it had accepted.
    */
   crashed(last: Snapshot | undefined, served: boolean): void;
+}
+
+/** What a server process gets at each start. */
+export interface ProcessShare {
+  readonly index: number;
+  /** The same for each start. */
+  readonly settings: Settings;
+  /** Directories of former processes that this process sends to Kafka. */
+  readonly orphanedParts: () => string[];
+  /** Sockets that it may have open. */
+  readonly maxSockets: number;
+  /** The listening descriptors that it inherits. */
+  readonly listeners: () => readonly number[];
 }
 
 /** The first start of a server process failed. `exitCode` is the one for the whole program. */
@@ -36,92 +50,84 @@ export const SERVER_PROCESS_FLAG = '--server-process';
 const RESTART = { firstMs: 100, maxMs: 10_000 };
 /** A process that ran for so long did not crash at its start, so the back-off begins again. */
 const STABLE_MS = 10_000;
-const ANSWER_TIMEOUT_MS = 1000;
 const NOTHING_LEFT: StopResult = { complete: true, unconfirmed: 0 };
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
 
 export class ProcessHandle {
   readonly index: number;
-  readonly #orphanedParts: () => string[];
-  readonly #settings: Settings;
+  readonly #share: ProcessShare;
   readonly #events: ProcessEvents;
   readonly #log: Logger;
-  readonly #onTheirWay = new Set<Socket>();
-  readonly #requests = new Map<number, (snapshot: Snapshot) => void>();
+  readonly #figures = new ProcessFigures((request) => this.#tell({ type: 'snapshot', request }));
+  readonly #orders = new Outbox<ConnectionOrder>((orders) => this.#tell({ type: 'connections', orders }));
   #child: ChildProcess | undefined;
   #ready = false;
-  #answers = true;
+  #listens = false;
+  #listening: Waiting | undefined;
   #stopping = false;
   #failures = 0;
   #startedAtMs = 0;
   #restartTimer: NodeJS.Timeout | undefined;
-  #nextRequest = 0;
-  #latest: Snapshot | undefined;
   #result: StopResult | undefined;
 
-  /**
-   * @param settings the share of this process, the same for each start
-   * @param orphanedParts directories of former processes that this process sends to Kafka
-   */
-  constructor(
-    { index, settings, orphanedParts }: { index: number; settings: Settings; orphanedParts: () => string[] },
-    { events, log }: { events: ProcessEvents; log: Logger },
-  ) {
-    this.index = index;
-    this.#settings = settings;
-    this.#orphanedParts = orphanedParts;
+  constructor(share: ProcessShare, { events, log }: { events: ProcessEvents; log: Logger }) {
+    this.index = share.index;
+    this.#share = share;
     this.#events = events;
     this.#log = log;
   }
 
-  /** True while the process takes connections. */
+  /** True while the process can serve devices. */
   get ready(): boolean {
     return this.#ready;
   }
 
-  /** False if the process did not answer the last request for its figures, so the known ones are old. */
-  get answers(): boolean {
-    return this.#answers;
+  /** True if the process runs and has not answered for 2 s. */
+  get degraded(): boolean {
+    return this.#ready && !this.#figures.areFresh;
   }
 
   get pid(): number | undefined {
     return this.#child?.pid;
   }
 
-  /** Resolves when the process takes connections. Rejects with ProcessStartError. */
+  /** Resolves when the process can serve devices. Rejects with ProcessStartError. */
   start(): Promise<void> {
-    return new Promise((resolve, reject) => this.#fork(resolve, reject));
+    return new Promise((resolve, reject) => this.#fork({ resolve, reject }));
   }
 
-  /** False if the process cannot take the connection. */
-  take(number: number, socket: Socket): boolean {
-    if (!this.#ready || this.#child === undefined) return false;
-    this.#onTheirWay.add(socket);
-    this.#child.send({ type: 'connection', number } satisfies Order, socket, () => {
-      this.#onTheirWay.delete(socket);
+  /** Accepts connections from now on, also after a restart. Rejects with ProcessStartError. */
+  listen(): Promise<void> {
+    this.#listens = true;
+    return new Promise((resolve, reject) => {
+      this.#listening = { resolve, reject };
+      this.#tell({ type: 'listen' });
     });
-    return true;
   }
 
-  tell(order: Order): void {
-    if (this.#child?.connected) this.#child.send(order, () => {});
+  order(order: ConnectionOrder): void {
+    if (this.#child !== undefined) this.#orders.push(order);
   }
 
-  /** The figures of the process: the latest known if it does not answer in time, undefined if it never has. */
+  /** To be called every POLL_MS: asks for the figures, and kills a process that does not answer for 10 s. */
+  poll(): void {
+    if (!this.#ready) return;
+    this.#figures.poll();
+    if (!this.#figures.areLost || this.#child?.killed) return;
+    this.#log.error(
+      { process: this.index, pid: this.pid },
+      'A server process has not answered for 10 s and is killed; what it had on disk is taken up, nothing confirmed is lost',
+    );
+    this.#child?.kill('SIGKILL');
+  }
+
+  /** The figures of the process: the latest known if it does not answer at once, undefined if it never has. */
   snapshot(): Promise<Snapshot | undefined> {
-    if (!this.#ready) return Promise.resolve(this.#latest);
-    const request = this.#nextRequest++;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#requests.delete(request);
-        this.#answers = false;
-        resolve(this.#latest);
-      }, ANSWER_TIMEOUT_MS);
-      this.#requests.set(request, (snapshot) => {
-        clearTimeout(timer);
-        resolve(snapshot);
-      });
-      this.tell({ type: 'snapshot', request });
-    });
+    return this.#ready ? this.#figures.read() : Promise.resolve(this.#figures.latest);
   }
 
   /** Ends the process in order, by force after `timeoutMs`. Without its report the result is unknown. */
@@ -132,7 +138,7 @@ export class ProcessHandle {
     if (child === undefined) return NOTHING_LEFT;
     const served = this.#ready;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    this.tell({ type: 'stop', givenAtMs: machineMs() });
+    this.#tell({ type: 'stop', givenAtMs: machineMs() });
     let killed = false;
     const force = setTimeout(() => {
       killed = true;
@@ -143,7 +149,7 @@ export class ProcessHandle {
     if (this.#result !== undefined) return this.#result;
     // A SIGTERM to the whole group can end a process that does not ignore it yet. The process had no connection then.
     if (!served) return NOTHING_LEFT;
-    const { open, inFlight } = this.#latest?.records ?? {};
+    const { open, inFlight } = this.#figures.latest?.records ?? {};
     this.#log.error(
       { process: this.index, killed, lastSeen: { open, inFlight } },
       killed
@@ -159,53 +165,68 @@ export class ProcessHandle {
     this.#child?.kill('SIGKILL');
   }
 
-  #fork(started: () => void, failed: (error: Error) => void): void {
-    const child = fork(process.argv[1] as string, ['serve', SERVER_PROCESS_FLAG]);
+  #tell(order: Order): void {
+    if (this.#child?.connected) this.#child.send(order, () => {});
+  }
+
+  #fork(first: Waiting): void {
+    const { index, settings, maxSockets, orphanedParts, listeners } = this.#share;
+    const child = fork(process.argv[1] as string, ['serve', SERVER_PROCESS_FLAG], {
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc', ...listeners()],
+    });
     this.#child = child;
     this.#startedAtMs = performance.now();
     let failure: ProcessStartError | undefined;
-    child.on('error', (error) =>
-      this.#log.error({ err: error, process: this.index }, 'Server process failed'),
-    );
+    child.on('error', (error) => this.#log.error({ err: error, process: index }, 'Server process failed'));
     child.on('message', (report: Report) => {
-      if (report.type === 'started') {
-        this.#ready = true;
-        // At once: if the process crashed before the first request, its records would be unknown.
-        void this.snapshot();
-        started();
-      } else if (report.type === 'failed') failure = new ProcessStartError(report.message, report);
-      else this.#on(report);
+      if (report.type === 'failed') failure = new ProcessStartError(report.message, report);
+      else if (report.type === 'started') this.#started(first);
+      // After the end of a process its connections and figures no longer count.
+      else if (child === this.#child || report.type === 'stopped') this.#on(report);
     });
     child.once('exit', (code, signal) => {
       const wasReady = this.#ready;
       this.#child = undefined;
       this.#ready = false;
-      this.#answers = true;
-      for (const answer of this.#requests.values()) if (this.#latest) answer(this.#latest);
-      this.#requests.clear();
-      for (const socket of this.#onTheirWay) socket.destroy();
-      this.#onTheirWay.clear();
-      const isFirstStart = !wasReady && this.#failures === 0;
+      this.#orders.clear();
+      this.#figures.end();
+      const error = failure ?? new ProcessStartError('a server process ended at its start', { exitCode: 1 });
+      const isFirstStart = (!wasReady && this.#failures === 0) || this.#listening !== undefined;
       if (!this.#stopping && !isFirstStart) this.#crashed(signal ?? code, wasReady, failure?.message);
-      else failed(failure ?? new ProcessStartError('a server process ended at its start', { exitCode: 1 }));
+      else {
+        first.reject(error);
+        this.#listening?.reject(error);
+        this.#listening = undefined;
+      }
     });
-    const orphanedParts = this.#orphanedParts();
-    this.tell({ type: 'start', index: this.index, settings: this.#settings, orphanedParts });
+    this.#tell({
+      type: 'start',
+      index,
+      settings,
+      orphanedParts: orphanedParts(),
+      maxSockets: Number.isFinite(maxSockets) ? maxSockets : null,
+    });
   }
 
-  #on(report: Report): void {
+  #started({ resolve }: Waiting): void {
+    this.#ready = true;
+    // At once: if the process crashed before the first request, its records would be unknown.
+    this.#figures.poll();
+    if (this.#listens) this.#tell({ type: 'listen' });
+    resolve();
+  }
+
+  #on(report: Exclude<Report, { type: 'failed' | 'started' }>): void {
     switch (report.type) {
-      case 'identified':
-        this.#events.identified(report.number, report);
+      case 'listening':
+        this.#listening?.resolve();
+        this.#listening = undefined;
         break;
-      case 'closed':
-        this.#events.closed(report.number);
+      case 'connections':
+        for (const event of report.events) this.#events.connection(event);
         break;
       case 'snapshot':
-        this.#latest = report.snapshot;
-        this.#answers = true;
-        this.#requests.get(report.request)?.(report.snapshot);
-        this.#requests.delete(report.request);
+        this.#figures.take(report.request, report.snapshot);
         break;
       case 'stopped':
         this.#result = report.result;
@@ -221,11 +242,11 @@ export class ProcessHandle {
       { process: this.index, how, reason, restartInMs: Math.round(delayMs) },
       'A server process crashed, starting it again; what it had on disk is taken up, nothing confirmed is lost',
     );
-    this.#events.crashed(this.#latest, served);
-    this.#latest = undefined;
+    this.#events.crashed(this.#figures.latest, served);
+    this.#figures.forget();
     this.#restartTimer = setTimeout(() => {
       const isBack = () => this.#log.info({ process: this.index }, 'The server process is back');
-      this.#fork(isBack, () => {});
+      this.#fork({ resolve: isBack, reject: () => {} });
     }, delayMs);
   }
 }

@@ -1,11 +1,11 @@
-// A server process from the inside: a gateway that gets its sockets and orders from the first process. It reads no
-// settings of its own and listens on no port.
-import type { Socket } from 'node:net';
-import type { Settings } from '../config/settings.ts';
-import { createGateway, type Gateway, type GatewayOptions, type StopResult } from '../gateway/gateway.ts';
+// A server process from the inside: a device port on inherited descriptors, and the orders of the first process. It reads
+// no settings of its own and opens no port.
+import { DevicePort } from '../gateway/device-port.ts';
+import type { StopResult } from '../gateway/gateway.ts';
 import { createLogger, type Logger } from '../log/logger.ts';
-import type { Connection } from '../server/connection.ts';
+import type { ConnectionEvent } from '../server/connection-ledger.ts';
 import { machineMs, type Order, type Report } from './messages.ts';
+import { Outbox } from './outbox.ts';
 
 /**
  * Runs until the order `stop`, or until the first process is gone.
@@ -16,13 +16,13 @@ export function runServerProcess(options: { version: string; withLogger: (log: L
   // A terminal's Ctrl-C and a service manager's SIGTERM reach every process. Only the first one acts on them.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => {});
   let running: ServerProcess | undefined;
-  process.on('message', (order: Order, socket: Socket | undefined) => {
+  process.on('message', (order: Order) => {
     if (order.type === 'start') {
       const log = createLogger(order.settings).child({ process: order.index });
       withLogger(log);
-      running = new ServerProcess(order.settings, { log, version, orphanedParts: order.orphanedParts });
+      running = new ServerProcess(order, { log, version });
       void running.start();
-    } else running?.on(order, socket);
+    } else running?.on(order);
   });
   process.on('disconnect', () => {
     if (running === undefined) process.exit(1);
@@ -35,44 +35,34 @@ const TELL_TIMEOUT_MS = 500;
 
 class ServerProcess {
   readonly #log: Logger;
-  readonly #gateway: Gateway | undefined;
-  readonly #numbers = new Map<Connection, number>();
-  readonly #connections = new Map<number, Connection>();
+  readonly #events = new Outbox<ConnectionEvent>((events) => tell({ type: 'connections', events }));
+  readonly #port: DevicePort | undefined;
   #failure: unknown;
   #stopping: Promise<void> | undefined;
 
-  constructor(settings: Settings, options: Omit<GatewayOptions, 'events'>) {
-    this.#log = options.log;
+  constructor(
+    { settings, orphanedParts, maxSockets }: Extract<Order, { type: 'start' }>,
+    { log, version }: { log: Logger; version: string },
+  ) {
+    this.#log = log;
     try {
-      this.#gateway = createGateway(settings, {
-        ...options,
-        events: {
-          identified: (connection) => this.#identified(connection),
-          closed: (connection) => this.#closed(connection),
-        },
+      this.#port = new DevicePort(settings, {
+        log,
+        version,
+        orphanedParts,
+        maxSockets: maxSockets ?? Number.POSITIVE_INFINITY,
+        report: (event) => this.#events.push(event),
       });
     } catch (error) {
       this.#failure = error;
     }
   }
 
-  async start(): Promise<void> {
-    try {
-      if (this.#gateway === undefined) throw this.#failure;
-      await this.#gateway.start();
-      tell({ type: 'started' });
-    } catch (error) {
-      // If a stop interrupted the start, the stop reports how it ended.
-      if (this.#stopping !== undefined) return;
-      const { message, code, exitCode } = error as Error & { code?: unknown; exitCode?: unknown };
-      tell({
-        type: 'failed',
-        message,
-        code: typeof code === 'string' ? code : undefined,
-        exitCode: typeof exitCode === 'number' ? exitCode : 1,
-      });
-      await exit(this.#log, 1);
-    }
+  start(): Promise<void> {
+    return this.#reportEnd('started', async () => {
+      if (this.#port === undefined) throw this.#failure;
+      await this.#port.start();
+    });
   }
 
   /** The first process is gone, so no order to stop will come. */
@@ -81,17 +71,17 @@ class ServerProcess {
     this.#stop();
   }
 
-  on(order: Order, socket: Socket | undefined): void {
+  on(order: Exclude<Order, { type: 'start' }>): void {
     switch (order.type) {
-      case 'connection':
-        this.#adopt(order.number, socket);
+      case 'listen':
+        void this.#reportEnd('listening', () => this.#port?.listen('inherited'));
         break;
-      case 'replaced':
-        this.#connections.get(order.number)?.replaced();
+      case 'connections':
+        for (const one of order.orders) this.#port?.handle(one);
         break;
       case 'snapshot':
-        if (this.#gateway !== undefined)
-          tell({ type: 'snapshot', request: order.request, snapshot: this.#gateway.snapshot() });
+        if (this.#port !== undefined)
+          tell({ type: 'snapshot', request: order.request, snapshot: this.#port.snapshot() });
         break;
       case 'stop':
         this.#stop(machineMs() - order.givenAtMs);
@@ -105,38 +95,27 @@ class ServerProcess {
   }
 
   async #finish(lateMs: number): Promise<void> {
-    const result: StopResult = (await this.#gateway?.stop(lateMs)) ?? { complete: true, unconfirmed: 0 };
+    const result: StopResult = (await this.#port?.stop(lateMs)) ?? { complete: true, unconfirmed: 0 };
     await told({ type: 'stopped', result });
     await exit(this.#log, result.complete ? 0 : 1);
   }
 
-  #adopt(number: number, socket: Socket | undefined): void {
-    // The device had gone before its socket arrived.
-    if (socket === undefined || this.#gateway === undefined) {
-      tell({ type: 'closed', number });
-      return;
+  async #reportEnd(type: 'started' | 'listening', step: () => Promise<unknown> | undefined): Promise<void> {
+    try {
+      await step();
+      tell({ type });
+    } catch (error) {
+      // If a stop interrupted the start, the stop reports how it ended.
+      if (this.#stopping !== undefined) return;
+      const { message, code, exitCode } = error as Error & { code?: unknown; exitCode?: unknown };
+      tell({
+        type: 'failed',
+        message,
+        code: typeof code === 'string' ? code : undefined,
+        exitCode: typeof exitCode === 'number' ? exitCode : 1,
+      });
+      await exit(this.#log, 1);
     }
-    socket.on('error', () => socket.destroy());
-    // A device that half-closes still waits for its replies. The option is lost on the way between processes.
-    socket.allowHalfOpen = true;
-    const connection = this.#gateway.adopt(socket);
-    this.#numbers.set(connection, number);
-    this.#connections.set(number, connection);
-  }
-
-  #identified(connection: Connection): void {
-    const number = this.#numbers.get(connection);
-    if (number === undefined) return;
-    const { deviceId, frame } = connection;
-    tell({ type: 'identified', number, zipcode: frame.zipcode, deviceId });
-  }
-
-  #closed(connection: Connection): void {
-    const number = this.#numbers.get(connection);
-    if (number === undefined) return;
-    this.#numbers.delete(connection);
-    this.#connections.delete(number);
-    tell({ type: 'closed', number });
   }
 }
 

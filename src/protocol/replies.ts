@@ -11,8 +11,10 @@ export function stored(seq: number): string {
   return `{"type":"ack","status":"stored","seq":${seq}}\n`;
 }
 
-export function refused(code: Code, message: string, seq?: number): string {
-  return `${JSON.stringify({ type: 'ack', status: 'error', code, message, seq })}\n`;
+/** @param reconnectAfterMs of a connection that is closed, how long the device should stay away */
+export function refused(code: Code, message: string, seq?: number, reconnectAfterMs?: number): string {
+  const reply = { type: 'ack', status: 'error', code, message, seq, reconnect_after_ms: reconnectAfterMs };
+  return `${JSON.stringify(reply)}\n`;
 }
 
 /** @param reconnectAfterMs with the jitter of the caller, so that a fleet does not return all at once */

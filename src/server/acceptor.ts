@@ -1,95 +1,139 @@
-// The TCP port: accepts connections within the caps and hands each to its taker. It never reads from a connection.
+// The TCP port of one process: accepts connections, asks for a place for each, and hands those that get one to the taker.
+// It counts no caps and never reads from a connection.
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
 import { rateLimited } from '../log/rate-limited-log.ts';
 import type { FatalCode } from '../protocol/codes.ts';
 import * as replies from '../protocol/replies.ts';
-import { connectionCap, openFilesLimit } from './limits.ts';
+import { countsByReason, SERVER_FULL, type ServerFullReason } from '../protocol/server-full.ts';
+import { INHERITED } from './listening-handle.ts';
 
 export interface AcceptorOptions {
-  readonly host: string;
-  /** 0 = any free port. */
-  readonly port: number;
-  readonly maxConnections: number;
-  /** 0 = no cap. */
-  readonly maxConnectionsPerIp: number;
+  /** Sockets that this process may have open. */
+  readonly maxSockets: number;
   /** Idle time before TCP keepalive probes, 0 = off. */
   readonly keepaliveMs: number;
 }
 
-/**
- * Takes over a socket from which nothing was read, and calls `released(address)` when the connection has ended. False if
- * nobody can take it.
- */
-export type SocketTaker = (socket: Socket, address: string) => boolean;
+export interface AcceptorDeps {
+  readonly log: Logger;
+  /** Asks for a place. The answer is one call of admit() or refuse(), at once or later. */
+  readonly ask: (number: number, address: string) => void;
+  /** Takes over a socket from which nothing was read. released() tells of its end. */
+  readonly take: (socket: Socket, number: number) => void;
+  /** A connection that asked has gone, so its place is free. */
+  readonly gone: (number: number) => void;
+}
 
+/** A port of its own, or the descriptors of INHERITED. */
+export type ListenOn = { readonly host: string; readonly port: number } | 'inherited';
+
+/** Connections that may wait for an answer, and the checks, one a second, after which they are refused. */
+const MAX_ASKING = 4096;
+const MAX_ASKING_CHECKS = 10;
+const CHECK_MS = 1000;
 /** So many refused connections may be open to be told why. Further ones are closed without a reply. */
-const MAX_REFUSED_SOCKETS = 256;
+const MAX_REFUSED_SOCKETS = 128;
 const REFUSED_LINGER_MS = 1000;
-const BACKLOG = 4096;
+/** The kernel takes net.core.somaxconn if that is lower. */
+const BACKLOG = 65_535;
 const WARNING_EVERY_MS = 10_000;
 
+interface Asking {
+  readonly socket: Socket;
+  readonly sinceCheck: number;
+}
+
+interface Delayed {
+  readonly socket: Socket;
+  readonly timer: NodeJS.Timeout;
+}
+
 export class Acceptor {
-  readonly options: AcceptorOptions;
   /** Connections since the start: taken, and turned away. */
-  readonly counters = { accepted: 0, refused: 0 };
+  readonly counters = { accepted: 0, refused: countsByReason() };
 
-  readonly #log: Logger;
-  readonly #server: Server;
-  readonly #perAddress = new Map<string, number>();
+  readonly #options: AcceptorOptions;
+  readonly #deps: AcceptorDeps;
+  readonly #servers: Server[] = [];
+  readonly #asking = new Map<number, Asking>();
+  /** They have a place, and wait because of the rate of their address. */
+  readonly #delayed = new Map<number, Delayed>();
   readonly #refusedSockets = new Set<Socket>();
-  readonly #warnFull: () => void;
-  #active = 0;
+  readonly #warnRefused: () => void;
+  readonly #checkTimer: NodeJS.Timeout;
+  #check = 0;
+  #nextNumber = 0;
+  #taken = 0;
+  #latestReason: ServerFullReason = 'connections';
 
-  constructor(options: AcceptorOptions, log: Logger) {
-    this.options = options;
-    this.#log = log;
-    this.#server = createServer({
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: options.keepaliveMs > 0,
-      keepAliveInitialDelay: options.keepaliveMs,
-      // The taker reads from the handle (device-reader.ts), perhaps in another process: no byte may be read here.
-      pauseOnConnect: true,
-    });
-    this.#warnFull = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
-      this.#log.warn({ count, maximum: options.maxConnections }, 'Connection refused: server full'),
+  constructor(options: AcceptorOptions, deps: AcceptorDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#warnRefused = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
+      deps.log.warn({ count, reason: SERVER_FULL[this.#latestReason] }, 'Connection refused: server full'),
     );
+    this.#checkTimer = setInterval(() => this.#refuseLate(), CHECK_MS);
+    this.#checkTimer.unref();
   }
 
-  /** Connections that were taken and are not released. */
-  get active(): number {
-    return this.#active;
+  /** Connections that are accepted and not served yet. */
+  get waiting(): number {
+    return this.#asking.size + this.#delayed.size;
   }
 
-  /**
-   * Resolves with the address of the port; rejects with the system's error (EADDRINUSE, EACCES).
-   * @param take gets each connection that the caps allow
-   */
-  listen(take: SocketTaker): Promise<AddressInfo> {
-    this.#server.on('connection', (socket) => this.#accept(socket, take));
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host: this.options.host, port: this.options.port, backlog: BACKLOG }, () => {
-        this.#server.off('error', reject);
-        this.#server.on('error', (error) => this.#log.error({ err: error }, 'TCP listener failed'));
-        resolve(this.#server.address() as AddressInfo);
-      });
-    });
+  /** Resolves with the address of the port; rejects with the system's error (EADDRINUSE, EACCES). */
+  async listen(on: ListenOn): Promise<AddressInfo> {
+    if (on !== 'inherited') return this.#listen((server) => server.listen({ ...on, backlog: BACKLOG }));
+    const { firstFd, copies } = INHERITED;
+    const fds = Array.from({ length: copies }, (_, n) => firstFd + n);
+    // Node ignores a `backlog` beside `fd`.
+    const all = fds.map((fd) => this.#listen((server) => server.listen({ fd }, BACKLOG)));
+    const [address] = await Promise.all(all);
+    return address as AddressInfo;
   }
 
-  /** A connection from this address has ended. */
-  released(address: string): void {
-    this.#active--;
-    const count = this.#perAddress.get(address) ?? 0;
-    if (count <= 1) this.#perAddress.delete(address);
-    else this.#perAddress.set(address, count - 1);
+  /** The connection has its place, and is served after `afterMs`. */
+  admit(number: number, afterMs: number): void {
+    const asking = this.#asking.get(number);
+    if (asking === undefined) return;
+    this.#asking.delete(number);
+    const { socket } = asking;
+    if (afterMs === 0) {
+      this.#take(number, socket);
+      return;
+    }
+    const timer = setTimeout(() => {
+      this.#delayed.delete(number);
+      this.#take(number, socket);
+    }, afterMs);
+    this.#delayed.set(number, { socket, timer });
   }
 
-  /** Accepts no further connection. */
+  /** There is no place for the connection. */
+  refuse(number: number, reason: ServerFullReason): void {
+    const asking = this.#asking.get(number);
+    if (asking === undefined) return;
+    this.#asking.delete(number);
+    this.#refuse(asking.socket, reason);
+  }
+
+  /** A connection that was taken has ended. */
+  released(): void {
+    this.#taken--;
+  }
+
+  /** Accepts no further connection. Those that have a place are taken at once, the others are refused. */
   stop(): void {
-    if (this.#server.listening) this.#server.close();
+    clearInterval(this.#checkTimer);
+    for (const server of this.#servers) if (server.listening) server.close();
+    for (const [number, { socket, timer }] of this.#delayed) {
+      clearTimeout(timer);
+      this.#take(number, socket);
+    }
+    this.#delayed.clear();
+    for (const number of [...this.#asking.keys()]) this.#giveUp(number, 'stopping');
   }
 
   /** Ends the refused connections that are still open. */
@@ -98,7 +142,30 @@ export class Acceptor {
     for (const socket of this.#refusedSockets) socket.destroy();
   }
 
-  #accept(socket: Socket, take: SocketTaker): void {
+  #listen(start: (server: Server) => void): Promise<AddressInfo> {
+    const { keepaliveMs } = this.#options;
+    const server = createServer({
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: keepaliveMs > 0,
+      keepAliveInitialDelay: keepaliveMs,
+      // The taker reads from the handle (device-reader.ts): no byte may be read here.
+      pauseOnConnect: true,
+    });
+    server.on('connection', (socket) => this.#accept(socket));
+    this.#servers.push(server);
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.once('listening', () => {
+        server.off('error', reject);
+        server.on('error', (error) => this.#deps.log.error({ err: error }, 'TCP listener failed'));
+        resolve(server.address() as AddressInfo);
+      });
+      start(server);
+    });
+  }
+
+  #accept(socket: Socket): void {
     // From the first tick: a reset without a listener would end the process.
     socket.on('error', () => socket.destroy());
     const address = socket.remoteAddress;
@@ -107,29 +174,48 @@ export class Acceptor {
       socket.destroy();
       return;
     }
-    const { maxConnections, maxConnectionsPerIp } = this.options;
-    if (this.#active >= maxConnections) {
-      this.#refuse(socket, 'the server has as many connections as it takes');
-      return;
-    }
-    const fromAddress = this.#perAddress.get(address) ?? 0;
-    if (maxConnectionsPerIp > 0 && fromAddress >= maxConnectionsPerIp) {
-      this.#refuse(socket, 'this address has as many connections as it may');
-      return;
-    }
-    this.#perAddress.set(address, fromAddress + 1);
-    this.#active++;
-    if (take(socket, address)) {
-      this.counters.accepted++;
-      return;
-    }
-    this.released(address);
-    this.#refuse(socket, 'the server is not ready for connections');
+    if (this.#taken + this.waiting >= this.#options.maxSockets) this.#refuse(socket, 'connections');
+    else if (this.#asking.size >= MAX_ASKING) this.#refuse(socket, 'overload');
+    else this.#ask(socket, address);
   }
 
-  #refuse(socket: Socket, reason: string): void {
-    this.counters.refused++;
-    this.#warnFull();
+  #ask(socket: Socket, address: string): void {
+    const number = this.#nextNumber++;
+    this.#asking.set(number, { socket, sinceCheck: this.#check });
+    socket.once('close', () => this.#forget(number));
+    this.#deps.ask(number, address);
+  }
+
+  #take(number: number, socket: Socket): void {
+    this.counters.accepted++;
+    this.#taken++;
+    this.#deps.take(socket, number);
+  }
+
+  /** A waiting socket has been closed. */
+  #forget(number: number): void {
+    clearTimeout(this.#delayed.get(number)?.timer);
+    if (this.#asking.delete(number) || this.#delayed.delete(number)) this.#deps.gone(number);
+  }
+
+  #giveUp(number: number, reason: ServerFullReason): void {
+    this.refuse(number, reason);
+    this.#deps.gone(number);
+  }
+
+  /** Counts checks, not time: after a stall of this process the answers are read first. */
+  #refuseLate(): void {
+    this.#check++;
+    for (const [number, { sinceCheck }] of this.#asking) {
+      if (this.#check - sinceCheck <= MAX_ASKING_CHECKS) return;
+      this.#giveUp(number, 'overload');
+    }
+  }
+
+  #refuse(socket: Socket, reason: ServerFullReason): void {
+    this.counters.refused[reason]++;
+    this.#latestReason = reason;
+    this.#warnRefused();
     if (this.#refusedSockets.size >= MAX_REFUSED_SOCKETS) {
       socket.destroy();
       return;
@@ -143,27 +229,12 @@ export class Acceptor {
     });
     socket.resume();
     const code: FatalCode = 'server_full';
-    socket.end(replies.refused(code, reason));
+    socket.end(replies.refused(code, SERVER_FULL[reason]));
   }
 }
 
-/** @param processes share the connections; each has its own limit on open files */
-export function acceptorOptions(
-  settings: Settings,
-  { processes, log }: { processes: number; log: Logger },
-): AcceptorOptions {
-  const asked = settings.TCP_MAX_CONNECTIONS;
-  const limit = openFilesLimit();
-  const maxConnections = Math.min(asked, processes * connectionCap(asked, limit));
-  const lowered = 'TCP_MAX_CONNECTIONS lowered: the limit on open files (ulimit -n) allows no more';
-  if (maxConnections < asked) log.warn({ asked, maxConnections }, lowered);
-  return {
-    host: settings.TCP_HOST,
-    port: settings.TCP_PORT,
-    maxConnections,
-    maxConnectionsPerIp: settings.TCP_MAX_CONNECTIONS_PER_IP,
-    keepaliveMs: settings.TCP_KEEPALIVE,
-  };
+export function acceptorOptions(settings: Settings, maxSockets: number): AcceptorOptions {
+  return { maxSockets, keepaliveMs: settings.TCP_KEEPALIVE };
 }
 
 export function addressText({ address, family, port }: AddressInfo): string {

@@ -155,13 +155,13 @@ export class Connection implements Session, TimerOwner {
   // --- called by the server ---
 
   /** Refuses the connection: the reply, then the end. */
-  close(code: FatalCode, message: string): void {
-    if (this.#closingAtMs === NEVER) this.#answer(code, message);
+  close(code: FatalCode, message: string, reconnectAfterMs?: number): void {
+    if (this.#closingAtMs === NEVER) this.#answer(code, message, undefined, reconnectAfterMs);
   }
 
-  /** The device has a newer connection, here or in another process. */
-  replaced(): void {
-    this.close('replaced', 'this device_id identified on a newer connection');
+  /** Another connection has the device_id, here or in another process. */
+  replaced(message: string, reconnectAfterMs: number): void {
+    this.close('replaced', message, reconnectAfterMs);
   }
 
   /** Kafka refused a record of a message that was accepted. */
@@ -349,9 +349,9 @@ export class Connection implements Session, TimerOwner {
 
   // --- output ---
 
-  #answer(code: Code, message: string, seq?: number): void {
+  #answer(code: Code, message: string, seq?: number, reconnectAfterMs?: number): void {
     this.#host.counters.refused[code]++;
-    const reply = replies.refused(code, message, seq);
+    const reply = replies.refused(code, message, seq, reconnectAfterMs);
     if (!isFatal(code)) {
       this.#reply(reply);
     } else if (this.#closingAtMs === NEVER) {

@@ -1,5 +1,5 @@
-// Owns the open connections of a process: by id, by device_id and by zipcode, and their orderly end. It does not listen:
-// sockets come from the acceptor, in this process or another.
+// Owns the open connections of a process: by id and by zipcode, and their orderly end. It does not listen: sockets come
+// from the acceptor. Who holds a device_id is decided in device-table.ts.
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { rateLimited } from '../log/rate-limited-log.ts';
@@ -43,7 +43,6 @@ export class TcpServer implements ConnectionHost {
 
   readonly #events: TcpServerEvents;
   readonly #connections: Map<string, Connection>;
-  readonly #devices = new Map<string, Connection>();
   readonly #zipcodes = new Map<string, number>();
   readonly #warnDropped: () => void;
   #reading = true;
@@ -120,11 +119,6 @@ export class TcpServer implements ConnectionHost {
     this.counters.identified++;
     this.#zipcodes.set(message.zipcode, (this.#zipcodes.get(message.zipcode) ?? 0) + 1);
     connection.deviceId = message.device_id;
-    if (message.device_id !== undefined) {
-      const earlier = this.#devices.get(message.device_id);
-      this.#devices.set(message.device_id, connection);
-      earlier?.replaced();
-    }
     this.#events.identified?.(connection);
   }
 
@@ -145,7 +139,5 @@ export class TcpServer implements ConnectionHost {
     const left = (this.#zipcodes.get(zipcode) ?? 0) - 1;
     if (left <= 0) this.#zipcodes.delete(zipcode);
     else this.#zipcodes.set(zipcode, left);
-    const { deviceId } = connection;
-    if (deviceId !== undefined && this.#devices.get(deviceId) === connection) this.#devices.delete(deviceId);
   }
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { histogram } from '../../src/admin/figures.ts';
 import { METRICS, renderMetrics } from '../../src/admin/metrics.ts';
 import { CODE_NAMES } from '../../src/protocol/codes.ts';
+import { SERVER_FULL } from '../../src/protocol/server-full.ts';
 import { sampleSnapshot } from './sample-snapshot.ts';
 
 interface Parsed {
@@ -33,6 +34,8 @@ function parse(text: string): Parsed {
   }
   return parsed;
 }
+
+const REASONS = Object.keys(SERVER_FULL);
 
 test('every sample has a TYPE and a HELP, and every metric has a sample', async () => {
   const { types, helps, samples } = parse(await renderMetrics(sampleSnapshot()));
@@ -111,7 +114,7 @@ test('the number of series is fixed, whatever the snapshot holds', async () => {
   const lines = { ...base.lines, refused: strange };
   const after = parse(await renderMetrics(sampleSnapshot({ uptimeSeconds: 1e6, readiness, lines, kafka })));
   assert.deepEqual([...after.samples.keys()], [...before.samples.keys()]);
-  assert.equal(before.samples.size, METRICS.length - 2 + CODE_NAMES.length + 3);
+  assert.equal(before.samples.size, METRICS.length - 3 + CODE_NAMES.length + REASONS.length + 3);
 });
 
 test('scrapes at once each give their own snapshot, and totals do not add up over scrapes', async () => {

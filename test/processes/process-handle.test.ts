@@ -24,12 +24,17 @@ function handleOf(
   const crashes: Crash[] = [];
   const log: string[] = [];
   const handle = new ProcessHandle(
-    { index: 1, settings: testSettings(), orphanedParts: () => [] },
+    {
+      index: 1,
+      settings: testSettings(),
+      orphanedParts: () => [],
+      maxSockets: Number.POSITIVE_INFINITY,
+      listeners: () => [],
+    },
     {
       log: pino({ level: 'info' }, { write: (line: string) => log.push(line) }),
       events: {
-        identified: () => {},
-        closed: () => {},
+        connection: () => {},
         crashed: (last, served) => crashes.push({ hasFigures: last !== undefined, served }),
       },
     },
@@ -76,12 +81,34 @@ test('a process that ends before it has started had nothing to lose', async (t) 
   assert.deepEqual(log, []);
 });
 
-test('a process that does not answer a request for its figures is marked', async (t) => {
-  const { handle } = handleOf(t, 'deaf');
+test('a process that does not answer is degraded after 8 polls, and killed after 40', async (t) => {
+  const { handle, crashes, log } = handleOf(t, 'deaf');
   await handle.start();
-  assert.ok(handle.answers);
+  const poll = (times: number) => {
+    for (let n = 0; n < times; n++) handle.poll();
+  };
+  poll(7);
+  assert.ok(!handle.degraded);
+  poll(1);
+  assert.ok(handle.degraded);
   assert.equal(await handle.snapshot(), undefined);
-  assert.ok(!handle.answers);
+  poll(31);
+  assert.deepEqual(log, []);
+  poll(1);
+  assert.match(log[0] ?? '', /has not answered for 10 s and is killed/);
+  await waitFor('its end', () => crashes.length === 1);
+  assert.ok(!handle.degraded);
+});
+
+test('a process that answers now and then is neither degraded nor killed', async (t) => {
+  const { handle, log } = handleOf(t, 'answers');
+  await handle.start();
+  for (let round = 0; round < 10; round++) {
+    for (let n = 0; n < 7; n++) handle.poll();
+    assert.ok(!handle.degraded);
+    assert.equal((await handle.snapshot())?.version, 'mine');
+  }
+  assert.deepEqual(log, []);
 });
 
 test('a crash before the first figures is reported as one of a process that had served', async (t) => {

@@ -1,7 +1,10 @@
 // A server process for tests, without a gateway: it reports that it has started, and then follows the variable SCRIPT.
+import type { Snapshot } from '../../src/admin/snapshot.ts';
 import type { Order, Report } from '../../src/processes/messages.ts';
 
 export type Script =
+  /** Answers each request for its figures. */
+  | 'answers'
   /** Ends with exit code 3 at the first request for its figures. */
   | 'crash-unseen'
   /** Ends with exit code 3 at the order to stop, without a report. */
@@ -27,6 +30,8 @@ process.on('message', (order: Order) => {
       break;
     case 'snapshot':
       if (script === 'crash-unseen') process.exit(3);
+      if (script === 'answers')
+        tell({ type: 'snapshot', request: order.request, snapshot: { version: 'mine' } as Snapshot });
       break;
     case 'stop':
       if (script === 'crash-at-stop') process.exit(3);

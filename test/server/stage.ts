@@ -17,7 +17,6 @@ export const CONNECTION = {
   queueFull: 'pause',
 } as const;
 
-const PORT = { host: '127.0.0.1', port: 0, maxConnections: 10, maxConnectionsPerIp: 0, keepaliveMs: 0 };
 const log = pino({ level: 'silent' });
 
 /** A sink without a queue: `offer` handles the job. */
@@ -48,11 +47,16 @@ export function startServer(t: TestContext, sink: JobSink, options = {}): TcpSer
 /** A server that listens. */
 export async function listen(t: TestContext, sink: JobSink): Promise<{ server: TcpServer; port: number }> {
   const server = startServer(t, sink);
-  const acceptor = new Acceptor(PORT, log);
+  const acceptor: Acceptor = new Acceptor(
+    { maxSockets: 10, keepaliveMs: 0 },
+    {
+      log,
+      ask: (number) => acceptor.admit(number, 0),
+      take: (socket) => void server.adopt(socket),
+      gone: () => {},
+    },
+  );
   t.after(() => acceptor.close());
-  const { port } = await acceptor.listen((socket) => {
-    server.adopt(socket);
-    return true;
-  });
+  const { port } = await acceptor.listen({ host: '127.0.0.1', port: 0 });
   return { server, port };
 }

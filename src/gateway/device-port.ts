@@ -1,0 +1,98 @@
+// The device side of one process: its acceptor, and the gateway behind it. It reports what happens to connections to
+// whoever counts them all, in this process or another, and carries out the answers.
+import type { Snapshot } from '../admin/snapshot.ts';
+import type { Settings } from '../config/settings.ts';
+import { Acceptor, acceptorOptions, type ListenOn } from '../server/acceptor.ts';
+import type { Connection } from '../server/connection.ts';
+import type { ConnectionEvent, ConnectionOrder } from '../server/connection-ledger.ts';
+import { createGateway, type Gateway, type GatewayOptions, type StopResult } from './gateway.ts';
+import { withAcceptor } from './gateway-snapshot.ts';
+
+export interface DevicePortOptions extends Omit<GatewayOptions, 'events'> {
+  /** Sockets that this process may have open. */
+  readonly maxSockets: number;
+  /** The answer to `asks` is an order `admit` or `refuse`, at once or later. */
+  readonly report: (event: ConnectionEvent) => void;
+}
+
+export class DevicePort {
+  readonly #acceptor: Acceptor;
+  readonly #gateway: Gateway;
+  readonly #report: (event: ConnectionEvent) => void;
+  readonly #numbers = new Map<Connection, number>();
+  readonly #connections = new Map<number, Connection>();
+
+  /** @throws CodecUnavailableError if this machine lacks the codec that KAFKA_COMPRESSION names */
+  constructor(settings: Settings, { maxSockets, report, ...options }: DevicePortOptions) {
+    this.#report = report;
+    this.#gateway = createGateway(settings, {
+      ...options,
+      events: {
+        identified: (connection) => this.#identified(connection),
+        closed: (connection) => this.#closed(connection),
+      },
+    });
+    this.#acceptor = new Acceptor(acceptorOptions(settings, maxSockets), {
+      log: options.log,
+      ask: (number, address) => report({ type: 'asks', number, address }),
+      take: (socket, number) => {
+        const connection = this.#gateway.adopt(socket);
+        this.#numbers.set(connection, number);
+        this.#connections.set(number, connection);
+      },
+      gone: (number) => report({ type: 'closed', number }),
+    });
+  }
+
+  /** Resolves when sockets can be served. Rejects if the spool is in use or cannot be used. */
+  start(): Promise<void> {
+    return this.#gateway.start();
+  }
+
+  /** Resolves with the address of the port; rejects with the system's error (EADDRINUSE, EACCES). */
+  listen(on: ListenOn): ReturnType<Acceptor['listen']> {
+    return this.#acceptor.listen(on);
+  }
+
+  handle(order: ConnectionOrder): void {
+    switch (order.type) {
+      case 'admit':
+        this.#acceptor.admit(order.number, order.afterMs);
+        break;
+      case 'refuse':
+        this.#acceptor.refuse(order.number, order.reason);
+        break;
+      case 'replace':
+        this.#connections.get(order.number)?.replaced(order.message, order.reconnectAfterMs);
+        break;
+    }
+  }
+
+  snapshot(): Snapshot {
+    return withAcceptor(this.#gateway.snapshot(), this.#acceptor);
+  }
+
+  /** As Gateway.stop(). */
+  async stop(lateMs?: number): Promise<StopResult> {
+    this.#acceptor.stop();
+    const result = await this.#gateway.stop(lateMs);
+    this.#acceptor.close();
+    return result;
+  }
+
+  #identified(connection: Connection): void {
+    const number = this.#numbers.get(connection);
+    if (number === undefined) return;
+    const { deviceId, frame } = connection;
+    this.#report({ type: 'identified', number, zipcode: frame.zipcode, deviceId });
+  }
+
+  #closed(connection: Connection): void {
+    const number = this.#numbers.get(connection);
+    if (number === undefined) return;
+    this.#numbers.delete(connection);
+    this.#connections.delete(number);
+    this.#acceptor.released();
+    this.#report({ type: 'closed', number });
+  }
+}
