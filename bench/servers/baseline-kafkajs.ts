@@ -24,15 +24,17 @@ await serve(() => createBaseline(settings, log), log);
 
 function createBaseline(settings: Settings, log: Logger): App {
   const sink = new KafkajsSink(settings);
-  const ingest = createIngest(settings, sink, log);
   const { maxSockets } = connectionLimits(settings.TCP_MAX_CONNECTIONS, { processes: 1, log });
+  const ingest = createIngest(settings, sink, { log, dropped: () => {} });
   const server = new TcpServer(
     {
       maxLineBytes: settings.TCP_MAX_LINE_BYTES,
       identifyTimeoutMs: settings.TCP_IDENTIFY_TIMEOUT,
       inactivityTimeoutMs: settings.TCP_INACTIVITY_TIMEOUT,
       lineTimeoutMs: settings.TCP_LINE_TIMEOUT,
-      queueFull: 'pause',
+      maxMessagesPerSecond: 0,
+      maxBytesPerSecond: 0,
+      bufferBytes: settings.TCP_BUFFER_BYTES,
     },
     {
       sink: ingest.sink,

@@ -6,7 +6,7 @@ import type { Settings } from '../../src/config/settings.ts';
 import { BufferBudget } from '../../src/kafka/batches/buffer-budget.ts';
 import { createCodec } from '../../src/kafka/batches/compression.ts';
 import { partitionOf } from '../../src/kafka/batches/partitioner.ts';
-import type { Session } from '../../src/queue/job.ts';
+import type { IdentifiedSession, Session } from '../../src/queue/job.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../src/workers/record-sink.ts';
 
 const ALL_IN_SYNC = -1;
@@ -89,7 +89,7 @@ export class KafkajsSink implements RecordSink {
     return this.budget.room();
   }
 
-  append(session: Session, reading: Reading): BatchTicket {
+  append(session: IdentifiedSession, reading: Reading): BatchTicket {
     if (session.generation === -1) {
       session.partition = partitionOf(session.frame.key, this.#settings.KAFKA_NUM_PARTITIONS);
       session.generation = 0;
@@ -171,7 +171,7 @@ export class KafkajsSink implements RecordSink {
   }
 }
 
-function recordValue({ frame }: Session, { bytes, start, end, receivedAtMs }: Reading): Buffer {
+function recordValue({ frame }: IdentifiedSession, { bytes, start, end, receivedAtMs }: Reading): Buffer {
   return Buffer.concat([frame.head(receivedAtMs), bytes.subarray(start, end)]);
 }
 

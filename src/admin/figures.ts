@@ -1,6 +1,7 @@
 // The table of all figures: their metrics, and how they add up over processes. The type of the snapshot, /metrics,
 // docs/metrics.md and the sum over processes follow from it. gateway/gateway-snapshot.ts fills the figures in.
 import { type Code, countsByCode } from '../protocol/codes.ts';
+import { countsByProtocol, type ForeignProtocol } from '../protocol/foreign-protocol.ts';
 import { countsByReason, type ServerFullReason } from '../protocol/server-full.ts';
 import { mergeOtherTopics, type OtherTopic } from './other-topics.ts';
 
@@ -143,7 +144,27 @@ export const FIGURES = {
     ),
     paused: gauge(
       'sluice_connections_paused',
-      'Open connections that are not read because the job queue is full or the device does not read its replies.',
+      'Open connections that are not read at present: the job queue or the memory is full, the device does not read its replies, or it is slowed down.',
+    ),
+    slowed: gauge(
+      'sluice_connections_slowed',
+      'Open connections that are read more slowly because of refused lines or a rate.',
+    ),
+    bufferBytes: gauge(
+      'sluice_connections_buffer_bytes',
+      'Memory of unfinished lines, lines that wait in connections and unsent replies.',
+    ),
+    bufferCapacityBytes: gauge(
+      'sluice_connections_buffer_capacity_bytes',
+      'The limit of that memory (TCP_BUFFER_BYTES).',
+    ),
+    wrongProtocol: counters<ForeignProtocol>(
+      {
+        name: 'sluice_wrong_protocol_total',
+        help: 'Connections closed because they began in another protocol.',
+        label: 'protocol',
+      },
+      countsByProtocol(),
     ),
     uniqueZipcodes: gauge('sluice_zipcodes', 'Different zipcodes among the open connections.'),
     scheduledTimers: gauge('sluice_timers', 'Scheduled connection timers.'),

@@ -134,6 +134,12 @@ export function size(range: Range): Kind<number> {
   );
 }
 
+/** A size, or 0 for no limit. */
+export function sizeOr0(range: Range): Kind<number> {
+  const inner = size(range);
+  return kind(`0 or ${inner.allowed}`, (text) => (parseSize(text) === 0 ? 0 : parseWith(inner, text)));
+}
+
 export function text(allowed: string, pattern: RegExp): Kind<string> {
   return kind(allowed, (value) => (pattern.test(value) ? value : undefined));
 }

@@ -13,6 +13,7 @@ import {
   mapped,
   optional,
   size,
+  sizeOr0,
   text,
   topic,
   whole,
@@ -119,6 +120,22 @@ export const settingsSchema = z.object({
   // The limit bounds the cost of a line: 1 MB of JSON takes about 50 ms of the event loop.
   TCP_MAX_LINE_BYTES: tcp(size({ min: 128, max: MIB }), '64KiB', 'longest line that a device may send'),
 
+  TCP_BUFFER_BYTES: tcp(
+    size({ min: MIB, max: 64 * GIB }),
+    '256MiB',
+    'memory for unfinished lines, lines that wait and unsent replies, all processes together. Near the limit the connections that hold most are paused, then closed with `overloaded`. Each process needs 1MiB, or eight times TCP_MAX_LINE_BYTES if that is more',
+  ),
+  TCP_MAX_MESSAGES_PER_SECOND: tcp(
+    whole({ min: 0, max: 1_000_000 }),
+    '0',
+    'most lines a second from one connection; a faster one is read more slowly, nothing is lost; 0 = no limit',
+  ),
+  TCP_MAX_BYTES_PER_SECOND: tcp(
+    sizeOr0({ min: 128, max: GIB }),
+    '0',
+    'most bytes a second from one connection; a faster one is read more slowly, nothing is lost; 0 = no limit',
+  ),
+
   TCP_USE_WORKER_POOL: work(
     flag(),
     'true',
@@ -142,7 +159,7 @@ export const settingsSchema = z.object({
   TCP_PROCESSES: work(
     whole({ min: 0, max: 256 }),
     '0',
-    'server processes that share the port; 0 = one per core. Limits on connections, `SPOOL_MAX_BYTES`, `SPOOL_DEAD_BYTES` and `KAFKA_BUFFER_BYTES` are for all processes together. If one of the sizes is too small for that many processes, fewer are started and a warning says what to set',
+    'server processes that share the port; 0 = one per core. Limits on connections, `TCP_BUFFER_BYTES`, `SPOOL_MAX_BYTES`, `SPOOL_DEAD_BYTES` and `KAFKA_BUFFER_BYTES` are for all processes together. If one of the sizes is too small for that many processes, fewer are started and a warning says what to set',
   ),
 
   TCP_TLS_CERT: security(path, '', "PEM file with the server's certificate; turns TLS on", DEVICE_TLS),

@@ -4,7 +4,10 @@ import { sizeText } from './kinds.ts';
 import type { Settings } from './settings.ts';
 
 type Needs = Pick<Settings, 'TCP_MAX_LINE_BYTES' | 'KAFKA_BATCH_BYTES'>;
-type Totals = Pick<Settings, 'KAFKA_BUFFER_BYTES' | 'SPOOL_MAX_BYTES' | 'SPOOL_DEAD_BYTES'>;
+type Totals = Pick<
+  Settings,
+  'KAFKA_BUFFER_BYTES' | 'SPOOL_MAX_BYTES' | 'SPOOL_DEAD_BYTES' | 'TCP_BUFFER_BYTES'
+>;
 
 /** The record frames of the 1000 readings that one message may have, 1 KiB each. */
 const MESSAGE_FRAMES_BYTES = 1000 * 1024;
@@ -13,6 +16,9 @@ const LINE_GROWTH = 3;
 /** One batch fills while the batch before is in flight. */
 const BATCHES = 2;
 const MIN_SPOOL_BYTES = 2 ** 20;
+/** A single device may hold an unfinished line, as much in lines that wait, and replies, and is not the largest then. */
+const HELD_LINES = 8;
+const MIN_TCP_BUFFER_BYTES = 2 ** 20;
 
 /** The most that one message may take of KAFKA_BUFFER_BYTES. Workers take a message only while this much is free. */
 export function messageBytes({ TCP_MAX_LINE_BYTES: line }: Pick<Needs, 'TCP_MAX_LINE_BYTES'>): number {
@@ -45,6 +51,11 @@ export function sharesOfProcess(settings: Needs): readonly Share[] {
       name: 'SPOOL_DEAD_BYTES',
       needBytes: BATCHES * line,
       reason: `two dead letters of up to TCP_MAX_LINE_BYTES=${sizeText(line)}`,
+    },
+    {
+      name: 'TCP_BUFFER_BYTES',
+      needBytes: Math.max(MIN_TCP_BUFFER_BYTES, HELD_LINES * line),
+      reason: `the lines of up to TCP_MAX_LINE_BYTES=${sizeText(line)} that a few devices may hold`,
     },
   ];
 }

@@ -82,8 +82,8 @@ export class DevicePort {
 
   #identified(connection: Connection): void {
     const number = this.#numbers.get(connection);
-    if (number === undefined) return;
     const { deviceId, frame } = connection;
+    if (number === undefined || frame === undefined) return;
     this.#report({ type: 'identified', number, zipcode: frame.zipcode, deviceId });
   }
 

@@ -93,7 +93,7 @@ function deadLetterFigures({ deadLetters, orphans: { letters } }: Kafka): Snapsh
 
 /** The figures of connections and lines. withAcceptor() adds those of the port. */
 export function serverFigures(
-  { counters, activeConnections, uniqueZipcodes, wheel }: TcpServer,
+  { counters, activeConnections, uniqueZipcodes, wheel, memory }: TcpServer,
   coalescer?: ReadCoalescer,
 ): Pick<Snapshot, 'connections' | 'lines'> {
   return {
@@ -105,6 +105,10 @@ export function serverFigures(
       refused: countsByReason(),
       waiting: 0,
       paused: counters.paused,
+      slowed: counters.slowed,
+      bufferBytes: memory.used,
+      bufferCapacityBytes: memory.capacity,
+      wrongProtocol: { ...counters.wrongProtocol },
       uniqueZipcodes,
       scheduledTimers: wheel.size,
       receivedBytes: counters.receivedBytes,

@@ -9,6 +9,7 @@ import type { Snapshot } from '../admin/snapshot.ts';
 import type { Settings } from '../config/settings.ts';
 import { Kafka } from '../kafka/kafka.ts';
 import type { Logger } from '../log/logger.ts';
+import { rateLimited } from '../log/rate-limited-log.ts';
 import type { Connection } from '../server/connection.ts';
 import { createServerCounters } from '../server/counters.ts';
 import { ReadCoalescer } from '../server/read-coalescer.ts';
@@ -49,6 +50,7 @@ export interface GatewayOptions {
 const SOFT_SHARE = 0.5;
 /** Share after which the stop no longer waits for the spool. The time left is for the `closing` replies to leave. */
 const HARD_SHARE = 0.9;
+const WARNING_EVERY_MS = 10_000;
 /** Past SHUTDOWN_TIMEOUT, to close the files of the spool. */
 const CLOSE_MS = 250;
 
@@ -65,7 +67,10 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
       answerRefusedRecord(record, reason, { connections, deadLetters }),
     log,
   });
-  const ingest = createIngest(settings, kafka.batcher, log);
+  const dropped = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
+    log.warn({ count }, 'Job queue full, dropping message'),
+  );
+  const ingest = createIngest(settings, kafka.batcher, { log, dropped });
   // Async codecs finish on a later turn, so pauses between reads would delay both the batch and its ack.
   const coalescesReads = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && !kafka.codec.isAsync;
   const coalescer = new ReadCoalescer(settings.KAFKA_BATCH_TIMEOUT, {
@@ -91,7 +96,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
           value: bytes.subarray(start, end),
           reason,
           connectionId: connection.id,
-          zipcode: connection.identified ? connection.frame.zipcode : '',
+          zipcode: connection.frame?.zipcode ?? '',
           remoteAddress: connection.remoteAddress,
           receivedAtMs: Date.now(),
         }),
@@ -166,8 +171,9 @@ function connectionOptions(settings: Settings) {
     identifyTimeoutMs: settings.TCP_IDENTIFY_TIMEOUT,
     inactivityTimeoutMs: settings.TCP_INACTIVITY_TIMEOUT,
     lineTimeoutMs: settings.TCP_LINE_TIMEOUT,
-    // One message at a time has no queue that could be full, so the next message always waits.
-    queueFull: settings.TCP_USE_WORKER_POOL ? settings.TCP_JOB_QUEUE_FULL : ('pause' as const),
+    maxMessagesPerSecond: settings.TCP_MAX_MESSAGES_PER_SECOND,
+    maxBytesPerSecond: settings.TCP_MAX_BYTES_PER_SECOND,
+    bufferBytes: settings.TCP_BUFFER_BYTES,
   };
 }
 

@@ -17,5 +17,6 @@ export function shareOf(
     SPOOL_MAX_BYTES: part(settings.SPOOL_MAX_BYTES),
     SPOOL_DEAD_BYTES: part(settings.SPOOL_DEAD_BYTES),
     KAFKA_BUFFER_BYTES: part(settings.KAFKA_BUFFER_BYTES),
+    TCP_BUFFER_BYTES: part(settings.TCP_BUFFER_BYTES),
   };
 }

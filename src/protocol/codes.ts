@@ -42,6 +42,12 @@ export const CODES = {
     meaning: 'the job queue is full and TCP_JOB_QUEUE_FULL is drop',
     deviceShould: 'wait a second, then send the message again, with a new seq if a higher one was sent',
   },
+  rate_limited: {
+    effect: 'keep',
+    meaning:
+      'lines come faster than TCP_MAX_MESSAGES_PER_SECOND or TCP_MAX_BYTES_PER_SECOND allow, so the server reads them more slowly; said once a minute at most',
+    deviceShould: 'send less; nothing is lost, and writes take longer',
+  },
   identify_timeout: {
     effect: 'close',
     meaning: 'no identify within TCP_IDENTIFY_TIMEOUT',
@@ -59,13 +65,31 @@ export const CODES = {
   },
   line_too_long: {
     effect: 'close',
-    meaning: 'a line is longer than TCP_MAX_LINE_BYTES',
+    meaning: 'a line is longer than TCP_MAX_LINE_BYTES, or before identify longer than 8 KiB',
     deviceShould: 'split or discard the line; reconnect and send unconfirmed messages again',
   },
   line_timeout: {
     effect: 'close',
     meaning: 'a line has begun and did not end within TCP_LINE_TIMEOUT',
     deviceShould: 'reconnect and send unconfirmed messages again; write whole lines',
+  },
+  too_many_errors: {
+    effect: 'close',
+    meaning:
+      'more than 1,000 lines were refused, and after 30 s of slower reading they still come, 10 a second or more',
+    deviceShould: 'correct its lines; wait at least a minute before it reconnects',
+  },
+  wrong_protocol: {
+    effect: 'close',
+    meaning: 'the first bytes are HTTP, TLS, SSH, SMB or a PROXY header',
+    deviceShould: 'have its address or port corrected: no retry helps',
+  },
+  overloaded: {
+    effect: 'close',
+    meaning:
+      'TCP_BUFFER_BYTES are used up, and this connection holds most: unfinished lines, lines that wait, or unread replies',
+    deviceShould:
+      'wait, longer after each time, then reconnect and send unconfirmed messages again; write whole lines and read replies',
   },
   inactive: {
     effect: 'close',
@@ -81,7 +105,7 @@ export const CODES = {
     effect: 'close',
     meaning: 'the same device_id identified on a newer connection',
     deviceShould:
-      'keep its newer connection; if it opened none, wait at least a minute: another device has its id',
+      'keep its newer connection; if it opened none, wait for reconnect_after_ms or at least a minute: another device has its id',
   },
   slow_reader: {
     effect: 'close',

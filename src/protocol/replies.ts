@@ -11,8 +11,15 @@ export function stored(seq: number): string {
   return `{"type":"ack","status":"stored","seq":${seq}}\n`;
 }
 
-/** @param reconnectAfterMs of a connection that is closed, how long the device should stay away */
-export function refused(code: Code, message: string, seq?: number, reconnectAfterMs?: number): string {
+/** What an error reply says beside its code. */
+export interface ErrorFacts {
+  /** Of the message that was refused. */
+  readonly seq?: number | undefined;
+  /** How long the device should stay away. */
+  readonly reconnectAfterMs?: number;
+}
+
+export function refused(code: Code, message: string, { seq, reconnectAfterMs }: ErrorFacts = {}): string {
   const reply = { type: 'ack', status: 'error', code, message, seq, reconnect_after_ms: reconnectAfterMs };
   return `${JSON.stringify(reply)}\n`;
 }

@@ -1,58 +1,82 @@
-// The queue between connections and workers: bounded in jobs and in bytes, first in, first out. Sources that found it
-// full come in again in their order, so a noisy one cannot keep the others out.
-import type { Job, JobSink, JobSinkStats, JobSource } from './job.ts';
+// The queue between connections and workers: bounded in jobs and bytes, fair by cost, and open to workers only while the
+// turn of the event loop has time left. It never looks into a line.
+//
+// A lane may hold a quarter of the jobs and bytes that are free, so however many devices send what they can, there is
+// room for others. A lane without a job gets one in even if the queue is full, so that nobody is shut out: the queue
+// holds at most its capacity and one job for each connection. Only if the bytes are used up, a long line waits as well.
+// With TCP_JOB_QUEUE_FULL=drop, where no line waits for room, a lane may hold all that is free.
+import { decodeLine } from '../protocol/messages.ts';
+import type { Job, JobSink, JobSinkStats, Lane, Session } from './job.ts';
+import { Lanes, laneOf } from './lanes.ts';
+import { TurnBudget } from './turn-budget.ts';
 
 export interface JobQueueOptions {
-  /** Maximum of waiting jobs (TCP_JOB_QUEUE_SIZE). */
+  /** Maximum of waiting jobs (TCP_JOB_QUEUE_SIZE), except for one of each session. */
   readonly capacity: number;
-  /** Maximum of bytes of the waiting lines. */
+  /** Maximum of bytes of the waiting lines, except for a short one of each session and a last one of any length. */
   readonly capacityBytes: number;
+  readonly budget?: TurnBudget;
+  /** With TCP_JOB_QUEUE_FULL=drop: called for each line that is refused with `queue_full`. */
+  readonly dropped?: () => void;
 }
 
+/** Part of the free room that a lane may hold. */
+const LANE_SHARE = 1 / 4;
+/** A line of this length gets in if its lane is empty, whatever else waits. */
+const ALWAYS_ADMITTED_BYTES = 4096;
 // With so many jobs a worker is woken at once instead of at the end of the turn.
 const WAKE_AT_ONCE = 200;
-// Sources woken in one turn of the event loop: to resume thousands at once would hold up everything else.
+// Sessions woken in one turn of the event loop: to resume thousands at once would hold up everything else.
 const WAKE_SLICE = 256;
 
 export class JobQueue implements JobSink {
-  readonly #options: JobQueueOptions;
-  // A ring, because shifting an array costs on the hot path.
-  readonly #ring: (Job | undefined)[];
-  #head = 0;
+  readonly #capacity: number;
+  readonly #capacityBytes: number;
+  readonly #dropped: (() => void) | undefined;
+  readonly #budget: TurnBudget;
+  readonly #lanes = new Lanes();
   #depth = 0;
   #bytes = 0;
-  readonly #sources = new Set<JobSource>();
-  #granting = false;
-  #grantScheduled: NodeJS.Immediate | undefined;
+  /** Number of sessions that wait for room. */
+  #waiting = 0;
+  /** Waiting sessions with room in their lane, in the order in which they got it. */
+  readonly #ready = new Set<Session>();
+  /** Waiting sessions whose lane is empty: for their long line there are no bytes left. */
+  readonly #longLines = new Set<Session>();
+  #grantScheduled = false;
   readonly #takers: (() => void)[] = [];
   #wakePending = false;
-  #wakeScheduled: NodeJS.Immediate | undefined;
+  #wakeScheduled = false;
   #closed = false;
 
-  constructor(options: JobQueueOptions) {
-    this.#options = options;
-    this.#ring = new Array<Job | undefined>(options.capacity).fill(undefined);
+  constructor({ capacity, capacityBytes, budget = new TurnBudget(), dropped }: JobQueueOptions) {
+    this.#capacity = capacity;
+    this.#capacityBytes = capacityBytes;
+    this.#budget = budget;
+    this.#dropped = dropped;
   }
 
   get stats(): JobSinkStats {
-    const { capacity, capacityBytes } = this.#options;
-    return { depth: this.#depth, capacity, bytes: this.#bytes, capacityBytes };
+    return {
+      depth: this.#depth,
+      capacity: this.#capacity,
+      bytes: this.#bytes,
+      capacityBytes: this.#capacityBytes,
+    };
   }
 
-  /** Sources that wait for room. */
+  /** Sessions that wait for room. */
   get waitingSources(): number {
-    return this.#sources.size;
+    return this.#waiting;
   }
+
+  // --- called by connections ---
 
   offer(job: Job): boolean {
+    const lane = laneOf(job.session);
     const bytes = job.end - job.start;
-    if (this.#depth === this.#options.capacity) return false;
-    // An empty queue takes a line of any size; otherwise one above the limit would wait for ever.
-    if (this.#depth > 0 && this.#bytes + bytes > this.#options.capacityBytes) return false;
-    // Waiting sources come first: a new one must not take the room that was made for them.
-    if (this.#sources.size > 0 && !this.#granting) return false;
-    const at = this.#head + this.#depth;
-    this.#ring[at < this.#options.capacity ? at : at - this.#options.capacity] = job;
+    if (!this.#admits(lane, bytes)) return this.#drop(job);
+    this.#lanes.put(lane, job);
     this.#depth++;
     this.#bytes += bytes;
     if (this.#depth >= WAKE_AT_ONCE) this.#wakeTaker();
@@ -60,50 +84,151 @@ export class JobQueue implements JobSink {
     return true;
   }
 
-  awaitRoom(source: JobSource): void {
-    this.#sources.add(source);
+  awaitRoom(session: Session): void {
+    const lane = laneOf(session);
+    if (lane.waits) return;
+    lane.waits = true;
+    this.#waiting++;
+    if (lane.jobs === 0) this.#longLines.add(session);
+    else if (this.#dropped !== undefined || this.#hasRoom(lane)) this.#ready.add(session);
     this.#scheduleGrant();
   }
 
-  forget(source: JobSource): void {
-    this.#sources.delete(source);
+  forget(session: Session): void {
+    const { lane } = session;
+    if (!lane?.waits) return;
+    this.#endWait(session, lane);
+    this.#endTakersIfDrained();
   }
 
-  /** The next job, undefined if none waits. */
+  // --- called by workers ---
+
+  /** The next job. Undefined if none waits, or if the turn of the event loop has no time left. */
   take(): Job | undefined {
-    const job = this.#ring[this.#head];
+    if (this.#budget.usedUp) return undefined;
+    const job = this.#lanes.take();
     if (job === undefined) return undefined;
-    this.#ring[this.#head] = undefined;
-    this.#head = this.#head + 1 === this.#options.capacity ? 0 : this.#head + 1;
     this.#depth--;
     this.#bytes -= job.end - job.start;
-    if (this.#sources.size > 0) this.#scheduleGrant();
+    if (this.#waiting > 0) this.#afterTake(job.session);
+    else this.#endTakersIfDrained();
     return job;
   }
 
-  /** Resolves when a job may wait or the queue is closed. Takers are woken one by one. */
+  /** Resolves when a job may be taken, or when none will come any more. Takers are woken one by one. */
   available(): Promise<void> {
-    if (this.#closed || this.#depth > 0) return Promise.resolve();
+    if (this.drained || this.#canTake) return Promise.resolve();
+    if (this.#depth > 0) this.#wakeLater();
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
   /** Wakes another taker if jobs are left. For a taker that is about to wait for something else. */
   passOn(): void {
-    if (this.#depth > 0) this.#wakeTaker();
+    if (this.#canTake) this.#wakeTaker();
+    else if (this.#depth > 0) this.#wakeLater();
   }
 
-  /** Lets takers end once the queue is empty. */
+  /** Lets takers end once no job is left, and no session waits to bring one. */
   close(): void {
     this.#closed = true;
-    for (const wake of this.#takers.splice(0)) wake();
+    this.#endTakersIfDrained();
   }
 
-  get closed(): boolean {
-    return this.#closed;
+  /** True if the queue is closed and no job will come any more. */
+  get drained(): boolean {
+    return this.#closed && this.#depth === 0 && this.#waiting === 0;
+  }
+
+  // --- room ---
+
+  #admits(lane: Lane, bytes: number): boolean {
+    const free = this.#capacity - this.#depth;
+    const freeBytes = this.#capacityBytes - this.#bytes;
+    if (lane.jobs === 0) return bytes <= ALWAYS_ADMITTED_BYTES || freeBytes > 0;
+    if (this.#dropped !== undefined) return free > 0 && bytes <= freeBytes;
+    return lane.jobs < LANE_SHARE * free && lane.bytes + bytes <= LANE_SHARE * freeBytes;
+  }
+
+  // To refuse a line costs time as well. When none is left the line waits for the next turn, to be refused or taken.
+  #drop(job: Job): boolean {
+    if (this.#dropped === undefined || this.#budget.usedUp) return false;
+    this.#dropped();
+    this.#budget.measure(() => {
+      const message = 'the job queue is full, the message was dropped';
+      job.session.refuse({ code: 'queue_full', message, seq: seqOf(job) }, job);
+      job.session.done();
+    });
+    return true;
+  }
+
+  // A lane comes in again when half of what it may hold is free. Otherwise each job taken would wake its session.
+  #hasRoom(lane: Lane): boolean {
+    if (lane.jobs === 0) return true;
+    const half = LANE_SHARE / 2;
+    return (
+      lane.jobs <= half * (this.#capacity - this.#depth) &&
+      lane.bytes <= half * (this.#capacityBytes - this.#bytes)
+    );
+  }
+
+  // Lanes are served in a fair order, so their sessions become ready in one.
+  #afterTake(session: Session): void {
+    const { lane } = session;
+    if (lane?.waits && this.#hasRoom(lane)) this.#ready.add(session);
+    this.#scheduleGrant();
+  }
+
+  #endWait(session: Session, lane: Lane): void {
+    lane.waits = false;
+    this.#waiting--;
+    this.#ready.delete(session);
+    this.#longLines.delete(session);
+  }
+
+  get #hasRoomForLongLines(): boolean {
+    return this.#longLines.size > 0 && 2 * this.#bytes <= this.#capacityBytes;
+  }
+
+  #scheduleGrant(): void {
+    if (this.#grantScheduled || (this.#ready.size === 0 && !this.#hasRoomForLongLines)) return;
+    this.#grantScheduled = true;
+    // A microtask later, so that workers who were woken in this turn take their jobs first.
+    this.#budget.nextTurn(() =>
+      queueMicrotask(() => {
+        this.#grantScheduled = false;
+        this.#grant();
+      }),
+    );
+  }
+
+  #grant(): void {
+    let left = WAKE_SLICE;
+    for (const session of this.#ready) {
+      if (left-- === 0) break;
+      this.#letIn(session);
+    }
+    if (this.#hasRoomForLongLines)
+      for (const session of this.#longLines) {
+        if (left-- <= 0 || this.#bytes >= this.#capacityBytes) break;
+        this.#letIn(session);
+      }
+    this.#scheduleGrant();
+    this.#endTakersIfDrained();
+  }
+
+  #letIn(session: Session): void {
+    this.#endWait(session, laneOf(session));
+    session.onRoom();
+  }
+
+  // --- wake-ups ---
+
+  get #canTake(): boolean {
+    return this.#depth > 0 && !this.#budget.usedUp;
   }
 
   #wakeTaker(): void {
-    if (this.#wakePending) return;
+    if (this.#wakePending || !this.#canTake) return;
     const wake = this.#takers.pop();
     if (wake === undefined) return;
     this.#wakePending = true;
@@ -115,35 +240,21 @@ export class JobQueue implements JobSink {
 
   // Once a turn: a wake-up for each read would cost as much as the lines of a small read.
   #wakeLater(): void {
-    this.#wakeScheduled ??= setImmediate(() => {
-      this.#wakeScheduled = undefined;
+    if (this.#wakeScheduled) return;
+    this.#wakeScheduled = true;
+    this.#budget.nextTurn(() => {
+      this.#wakeScheduled = false;
       this.passOn();
     });
   }
 
-  #scheduleGrant(): void {
-    if (this.#grantScheduled !== undefined || !this.#hasRoom()) return;
-    this.#grantScheduled = setImmediate(() => {
-      this.#grantScheduled = undefined;
-      this.#grant();
-    });
+  #endTakersIfDrained(): void {
+    if (this.drained) for (const wake of this.#takers.splice(0)) wake();
   }
+}
 
-  // Sources come in when the queue is half empty. Otherwise a full queue would wake a source for each job taken.
-  #hasRoom(): boolean {
-    return this.#depth <= this.#options.capacity / 2 && this.#bytes <= this.#options.capacityBytes / 2;
-  }
-
-  #grant(): void {
-    const { capacity, capacityBytes } = this.#options;
-    this.#granting = true;
-    let left = WAKE_SLICE;
-    for (const source of this.#sources) {
-      if (left-- === 0 || this.#depth === capacity || this.#bytes >= capacityBytes) break;
-      this.#sources.delete(source);
-      source.onRoom();
-    }
-    this.#granting = false;
-    if (this.#sources.size > 0) this.#scheduleGrant();
-  }
+// The reply to a dropped line has to name its seq.
+function seqOf({ bytes, start, end }: Job): number | undefined {
+  const message = decodeLine(bytes, start, end);
+  return message.type === 'metrics' || message.type === 'refused' ? message.seq : undefined;
 }

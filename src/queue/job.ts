@@ -1,6 +1,7 @@
 // The types between connections and workers: a job is one line on its way to a worker, and a session is the connection
 // as workers and delivery may use it. Neither side imports the other.
 import type { Code } from '../protocol/codes.ts';
+import type { Identify } from '../protocol/messages.ts';
 import type { RecordFrame } from '../protocol/record-frame.ts';
 
 /** A line: bytes[start, end), without LF and CR. */
@@ -23,21 +24,39 @@ export interface Job extends LineBytes {
   readonly session: Session;
   /** Wall clock, milliseconds since 1970. */
   readonly receivedAtMs: number;
+  /** The next job of the session in the queue. Only the queue uses it; undefined at first. */
+  next: Job | undefined;
 }
 
-/** A connection whose job found no room. */
-export interface JobSource {
-  onRoom(): void;
+/** The jobs of one session in the queue, first in, first out. Only the queue reads and writes it. */
+export interface Lane {
+  first: Job | undefined;
+  last: Job | undefined;
+  jobs: number;
+  bytes: number;
+  /** Nanoseconds that the session may cost before the other lanes have their turn. */
+  credit: number;
+  /** The round of the queue in which `credit` was true. */
+  round: number;
+  /** The session waits for room. */
+  waits: boolean;
+  /** The lane that has its turn after this one. */
+  next: Lane | undefined;
 }
 
-/** An identified connection as workers and delivery see it. */
-export interface Session extends JobSource {
-  readonly frame: RecordFrame;
+/** A connection as workers and the queue see it. */
+export interface Session {
+  /** Undefined until the device has identified. */
+  readonly frame: RecordFrame | undefined;
+  /** The session's place in the queue. Only the queue uses it; undefined at first. */
+  lane: Lane | undefined;
   /** Where the records go. The batcher sets it, and sets it again if `generation` is older than its own. */
   partition: number;
   generation: number;
   /** The highest seq accepted so far, -1 before the first. */
   lastSeq: number;
+  /** The device has identified: counts the line as accepted and answers it. Called for a session without a frame. */
+  identify(message: Identify): void;
   /** Counts the line as accepted. */
   accept(): void;
   /** Counts the line as refused, answers it and hands its bytes to the dead letters. */
@@ -48,18 +67,32 @@ export interface Session extends JobSource {
   expectStored(seq: number): void;
   /** Every message up to `seq` that was not refused is durable now. */
   stored(seq: number): void;
+  /** There may be room: the answer to awaitRoom(). */
+  onRoom(): void;
   /** The bytes of a job are no longer used. Called once for each job, after accept or refuse. */
   done(): void;
 }
 
+/** A session that can have records. */
+export interface IdentifiedSession extends Session {
+  readonly frame: RecordFrame;
+}
+
+export function isIdentified(session: Session): session is IdentifiedSession {
+  return session.frame !== undefined;
+}
+
 /** Takes jobs up to its limits, and tells a source that was turned away when to try again. */
 export interface JobSink {
-  /** False if there is no room: the job was not taken. */
+  /**
+   * False if there is no room: the job was not taken. With TCP_JOB_QUEUE_FULL=drop a full queue takes the job and refuses
+   * it with `queue_full` before this returns.
+   */
   offer(job: Job): boolean;
   /** Asks for one call of source.onRoom() when there may be room. Asking twice counts once. */
-  awaitRoom(source: JobSource): void;
+  awaitRoom(source: Session): void;
   /** onRoom() of this source is not called any more. Its jobs stay. */
-  forget(source: JobSource): void;
+  forget(source: Session): void;
   readonly stats: JobSinkStats;
 }
 

@@ -1,18 +1,31 @@
 // One message at a time (TCP_USE_WORKER_POOL=false): no queue and no workers. Each connection hands over one message and
 // waits until it is handled. Kept for comparison with the worker pool.
-import type { Job, JobSink, JobSinkStats, JobSource } from './job.ts';
+import type { Job, JobSink, JobSinkStats, Session } from './job.ts';
+import { TurnBudget } from './turn-budget.ts';
+
+export interface SerialSinkOptions {
+  /** For the statistics: with one job for each connection, the cap of connections. */
+  readonly capacity: number;
+  readonly budget?: TurnBudget;
+}
 
 export class SerialSink implements JobSink {
   readonly #handle: (job: Job) => Promise<void>;
   readonly #capacity: number;
-  readonly #busy = new Map<JobSource, { waits: boolean }>();
+  readonly #budget: TurnBudget;
+  readonly #busy = new Map<Session, { waits: boolean }>();
+  /** Jobs that begin in a later turn of the event loop, in their order. */
+  readonly #postponed: Job[] = [];
   #bytes = 0;
   #idleWaiters: (() => void)[] = [];
 
-  /** @param capacity for the statistics: with one job for each connection, the cap of connections */
-  constructor(handle: (job: Job) => Promise<void>, capacity: number) {
+  constructor(
+    handle: (job: Job) => Promise<void>,
+    { capacity, budget = new TurnBudget() }: SerialSinkOptions,
+  ) {
     this.#handle = handle;
     this.#capacity = capacity;
+    this.#budget = budget;
   }
 
   get stats(): JobSinkStats {
@@ -23,18 +36,19 @@ export class SerialSink implements JobSink {
     if (this.#busy.has(job.session)) return false;
     this.#busy.set(job.session, { waits: false });
     this.#bytes += job.end - job.start;
-    void this.#run(job);
+    if (this.#postponed.length === 0 && !this.#budget.usedUp) void this.#run(job);
+    else if (this.#postponed.push(job) === 1) this.#budget.nextTurn(() => this.#goOn());
     return true;
   }
 
-  awaitRoom(source: JobSource): void {
-    const state = this.#busy.get(source);
-    if (state === undefined) queueMicrotask(() => source.onRoom());
+  awaitRoom(session: Session): void {
+    const state = this.#busy.get(session);
+    if (state === undefined) queueMicrotask(() => session.onRoom());
     else state.waits = true;
   }
 
-  forget(source: JobSource): void {
-    const state = this.#busy.get(source);
+  forget(session: Session): void {
+    const state = this.#busy.get(session);
     if (state !== undefined) state.waits = false;
   }
 
@@ -42,6 +56,16 @@ export class SerialSink implements JobSink {
   idle(): Promise<void> {
     if (this.#busy.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  #goOn(): void {
+    let begun = 0;
+    while (begun < this.#postponed.length && !this.#budget.usedUp) {
+      const job = this.#postponed[begun++];
+      if (job !== undefined) void this.#run(job);
+    }
+    this.#postponed.splice(0, begun);
+    if (this.#postponed.length > 0) this.#budget.nextTurn(() => this.#goOn());
   }
 
   async #run(job: Job): Promise<void> {

@@ -1,26 +1,36 @@
-// One connection of a device: its lines, its replies, its timers and its end. Workers decide what a line means; only
-// identify is decoded here, because without it there is no session.
+// One connection of a device: its state, its way from bytes to jobs, and its end. Workers decide what a line means. Why
+// it is not read at times is in read-pauses.ts, its times are in deadlines.ts, its lines in line-input.ts, its unsent
+// replies in reply-buffer.ts.
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type Code, type FatalCode, isFatal } from '../protocol/codes.ts';
-import { decodeLine, type Identify } from '../protocol/messages.ts';
+import type { ForeignProtocol } from '../protocol/foreign-protocol.ts';
+import type { Identify } from '../protocol/messages.ts';
 import { RecordFrame } from '../protocol/record-frame.ts';
 import * as replies from '../protocol/replies.ts';
-import type { Job, JobSink, LineBytes, Refusal, Session } from '../queue/job.ts';
+import type { JobSink, Lane, LineBytes, Refusal, Session } from '../queue/job.ts';
 import type { ServerCounters } from './counters.ts';
+import { type Deadline, Deadlines } from './deadlines.ts';
 import { readDevice } from './device-reader.ts';
-import { LineFramer } from './line-framer.ts';
-import { ReplyWriter } from './reply-writer.ts';
-import { type Slab, slabs } from './slabs.ts';
-import { NOT_SCHEDULED, type TimerOwner, type TimerWheel } from './timer-wheel.ts';
+import { ErrorBudget } from './error-budget.ts';
+import { FirstBytes } from './first-bytes.ts';
+import { LineInput } from './line-input.ts';
+import { createLineRates, type LineRates } from './line-rates.ts';
+import type { MemoryBudget, MemoryHolder } from './memory-budget.ts';
+import { PAUSE, ReadPauses } from './read-pauses.ts';
+import { ReplyBuffer } from './reply-buffer.ts';
+import type { Slab } from './slabs.ts';
+import type { TimerWheel } from './timer-wheel.ts';
 
 export interface ConnectionOptions {
   readonly maxLineBytes: number;
   readonly identifyTimeoutMs: number;
   readonly inactivityTimeoutMs: number;
   readonly lineTimeoutMs: number;
-  /** `pause` stops reading until the queue has room; `drop` refuses the line. */
-  readonly queueFull: 'pause' | 'drop';
+  /** 0 = as many as it sends. */
+  readonly maxMessagesPerSecond: number;
+  /** 0 = as many as it sends. */
+  readonly maxBytesPerSecond: number;
 }
 
 /** The server as its connections see it. */
@@ -28,6 +38,7 @@ export interface ConnectionHost {
   readonly options: ConnectionOptions;
   readonly sink: JobSink;
   readonly wheel: TimerWheel;
+  readonly memory: MemoryBudget;
   readonly counters: ServerCounters;
   readonly activeConnections: number;
   /** Bytes came from a device, and their lines are in the sink. */
@@ -35,9 +46,24 @@ export interface ConnectionHost {
   identified(connection: Connection, message: Identify): void;
   /** A line was refused. Its bytes are valid only during the call. */
   lineRefused(connection: Connection, code: Code, line: LineBytes): void;
-  dropped(): void;
+  wrongProtocol(connection: Connection, protocol: ForeignProtocol): void;
   closed(connection: Connection): void;
 }
+
+type State =
+  | { readonly name: 'open' }
+  /** FIN came. Lines before it are not all taken. */
+  | { readonly name: 'half-closed' }
+  /** FIN came and all lines are taken. Replies are still due. */
+  | { readonly name: 'answering' }
+  /** The last reply was written. Input is thrown away, for a while and up to a limit. */
+  | { readonly name: 'closing'; discardedBytes: number }
+  | { readonly name: 'closed' };
+
+const OPEN: State = { name: 'open' };
+const HALF_CLOSED: State = { name: 'half-closed' };
+const ANSWERING: State = { name: 'answering' };
+const CLOSED: State = { name: 'closed' };
 
 // After the last reply the connection stays open for a while and throws away up to 4 MiB of input: a close with unread
 // input sends a reset, which may overtake the reply.
@@ -45,40 +71,42 @@ const LINGER_MS = 2000;
 const LINGER_BYTES = 4 * 1024 * 1024;
 /** A device that reads none of its replies for this long is closed. */
 const SLOW_READER_MS = 30_000;
+/** A connection that was slowed down for this long, because of its refused lines, is closed. */
+const TOO_MANY_ERRORS_MS = 30_000;
+/** A connection that holds much memory gets this long to free some of it. */
+const OVERLOADED_MS = 5000;
+const RATE_LIMITED_EVERY_MS = 60_000;
+/** An identify with all its fields has less than 2 KiB. */
+const MAX_IDENTIFY_BYTES = 8 * 1024;
 
-const NEVER = Number.POSITIVE_INFINITY;
-
-export class Connection implements Session, TimerOwner {
+export class Connection implements Session, MemoryHolder {
   readonly id = randomUUID();
   readonly remoteAddress: string;
-  wheelSlot = NOT_SCHEDULED;
   partition = -1;
   generation = -1;
+  lane: Lane | undefined;
   lastSeq = -1;
+  chargedBytes = 0;
+  sizeClass = -1;
   /** The server sets it if the device identifies with one. */
   deviceId: string | undefined;
 
   readonly #host: ConnectionHost;
   readonly #socket: Socket;
-  readonly #writer: ReplyWriter;
-  readonly #framer: LineFramer;
-  readonly #connectedAtMs: number;
+  readonly #input: LineInput;
+  readonly #replies: ReplyBuffer;
+  readonly #pauses: ReadPauses;
+  readonly #deadlines: Deadlines;
+  readonly #rates: LineRates | undefined;
+  #state: State = OPEN;
   #frame: RecordFrame | undefined;
-  #lastReceivedMs: number;
+  #firstBytes: FirstBytes | undefined = new FirstBytes();
+  #errors: ErrorBudget | undefined;
+  /** Jobs that may be in the queue. One, if the next line depends on how the line before was judged. */
+  #maxJobs = 1;
+  #isIdentifyOverdue = false;
+  #rateLimitedToldMs = Number.NEGATIVE_INFINITY;
   #receivedAtMs = 0;
-  #lineBegunMs = NEVER;
-  #behindSinceMs = NEVER;
-  #nextCheckMs = NEVER;
-  // The next line waits in the framer for room in the queue.
-  #held = false;
-  #paused = false;
-  #ended = false;
-  #stopped = false;
-  #closingAtMs = NEVER;
-  #lingerBytes = 0;
-  #pendingJobs = 0;
-  /** They hold the bytes of pending jobs and of lines still in the framer. */
-  readonly #slabs: Slab[] = [];
   #expectedSeq = -1;
   #storedSeq = -1;
   #toldSeq = -1;
@@ -88,32 +116,44 @@ export class Connection implements Session, TimerOwner {
     this.remoteAddress = accepted.remoteAddress ?? '';
     const socket = readDevice(accepted, (bytes, slab) => this.#onData(bytes, slab), host.activeConnections);
     this.#socket = socket;
-    this.#writer = new ReplyWriter(socket);
-    this.#framer = new LineFramer(host.options.maxLineBytes);
-    this.#connectedAtMs = host.wheel.nowMs;
-    this.#lastReceivedMs = this.#connectedAtMs;
+    const { options, wheel, counters } = host;
+    this.#input = new LineInput(Math.min(MAX_IDENTIFY_BYTES, options.maxLineBytes), () => this.#charge());
+    this.#replies = new ReplyBuffer(socket, (isProgress) => this.#onReplies(isProgress));
+    this.#pauses = new ReadPauses(socket, counters);
+    this.#rates = createLineRates(options, wheel.nowMs);
+    this.#deadlines = new Deadlines(wheel, (deadline) => this.#onDeadline(deadline));
+    this.#deadlines.set('identify', options.identifyTimeoutMs);
+    this.#deadlines.set('inactive', options.inactivityTimeoutMs);
     socket.on('end', () => this.#onEnd());
-    socket.on('drain', () => this.#onDrain());
     socket.on('close', () => this.#onClose());
-    const { identifyTimeoutMs, inactivityTimeoutMs } = host.options;
-    this.#checkBy(this.#connectedAtMs + Math.min(identifyTimeoutMs, inactivityTimeoutMs));
   }
 
-  get frame(): RecordFrame {
-    if (this.#frame === undefined) throw new Error('a connection has no record frame before it identifies');
+  get frame(): RecordFrame | undefined {
     return this.#frame;
   }
 
-  get identified(): boolean {
-    return this.#frame !== undefined;
-  }
-
-  /** Number of lines that wait for room in the queue. */
+  /** Lines that wait for room in the queue. */
   get heldLines(): number {
-    return this.#held ? this.#framer.lines : 0;
+    const waits = this.#pauses.has(PAUSE.queue) || this.#pauses.has(PAUSE.ownJob);
+    return waits ? this.#input.framer.lines : 0;
   }
 
-  // --- called by workers and delivery ---
+  // --- called by workers, queue and delivery ---
+
+  identify(message: Identify): void {
+    this.accept();
+    // The connection ended while its line was in the queue.
+    if (this.#isEnding) return;
+    const { zipcode, city, device_id: deviceId } = message;
+    const { options } = this.#host;
+    this.#frame = new RecordFrame({ connectionId: this.id, zipcode, city, deviceId });
+    this.#input.framer.maxLineBytes = options.maxLineBytes;
+    this.#firstBytes = undefined;
+    this.#deadlines.clear('identify');
+    this.#setMaxJobs();
+    this.#host.identified(this, message);
+    this.#reply(replies.identified(this.id));
+  }
 
   accept(): void {
     this.#host.counters.linesAccepted++;
@@ -122,7 +162,9 @@ export class Connection implements Session, TimerOwner {
   refuse({ code, message, seq }: Refusal, line: LineBytes): void {
     this.#host.counters.linesRefused++;
     this.#host.lineRefused(this, code, line);
-    this.#answer(code, message, seq);
+    this.#answer(code, message, { seq });
+    // A full queue is no fault of the device.
+    if (code !== 'queue_full') this.#chargeError();
   }
 
   alive(): void {
@@ -141,43 +183,45 @@ export class Connection implements Session, TimerOwner {
   }
 
   done(): void {
-    this.#pendingJobs--;
-    if (this.#pendingJobs === 0) this.#releaseSlabs();
-    if (this.#ended) this.#endWhenAnswered();
+    if (!this.#input.jobDone()) return;
+    if (this.#state !== OPEN || this.#pauses.reasons !== 0 || this.#frame === undefined) this.#afterJob();
   }
 
   onRoom(): void {
-    if (!this.#held) return;
-    this.#held = false;
+    if (!this.#pauses.has(PAUSE.queue)) return;
+    this.#pauses.end(PAUSE.queue);
     this.#goOn();
   }
 
   // --- called by the server ---
 
   /** Refuses the connection: the reply, then the end. */
-  close(code: FatalCode, message: string, reconnectAfterMs?: number): void {
-    if (this.#closingAtMs === NEVER) this.#answer(code, message, undefined, reconnectAfterMs);
+  close(code: FatalCode, message: string): void {
+    if (!this.#isEnding) this.#answer(code, message);
   }
 
   /** Another connection has the device_id, here or in another process. */
   replaced(message: string, reconnectAfterMs: number): void {
-    this.close('replaced', message, reconnectAfterMs);
+    if (!this.#isEnding) this.#answer('replaced', message, { reconnectAfterMs });
   }
 
   /** Kafka refused a record of a message that was accepted. */
   refuseAccepted(code: Code, message: string, seq: number | undefined): void {
-    this.#answer(code, message, seq);
+    this.#answer(code, message, { seq });
   }
 
-  /** Reads no further input. Lines already taken are still answered. */
+  /** Reads no further input. Lines already received are still handled, also those of a connection that is slowed down. */
   stopReading(): void {
-    this.#stopped = true;
-    this.#socket.pause();
+    if (this.#isEnding) return;
+    this.#pauses.begin(PAUSE.stopping);
+    this.#deadlines.clear('identify');
+    this.#setMaxJobs();
+    if (this.#pauses.has(PAUSE.slowed)) this.#onDeadline('slowed');
   }
 
   /** Sends `closing` and ends. */
   shutdown(reconnectAfterMs: number): void {
-    if (this.#closingAtMs !== NEVER) return;
+    if (this.#isEnding) return;
     this.#reply(replies.closing(reconnectAfterMs));
     this.#end();
   }
@@ -186,272 +230,338 @@ export class Connection implements Session, TimerOwner {
     this.#socket.destroy();
   }
 
+  // --- called by the memory budget ---
+
+  pauseForMemory(): void {
+    if (this.#isEnding) return;
+    this.#pauses.begin(PAUSE.memory);
+    this.#deadlines.set('memory', OVERLOADED_MS);
+  }
+
+  resumeForMemory(): void {
+    if (!this.#pauses.has(PAUSE.memory)) return;
+    this.#deadlines.clear('memory');
+    this.#pauses.end(PAUSE.memory);
+    this.#goOn();
+  }
+
+  overloaded(): void {
+    // A reply would wait behind those that the device does not read, and their memory would not be free.
+    if (this.#isEnding || this.#replies.isStuck) {
+      if (!this.#isEnding) this.#host.counters.refused.overloaded++;
+      this.#socket.destroy();
+      this.#charge();
+    } else this.close('overloaded', 'the gateway has no memory left for what this connection holds');
+  }
+
   // --- input ---
 
   #onData(chunk: Uint8Array, slab: Slab | undefined): void {
     this.#host.counters.receivedBytes += chunk.length;
-    if (this.#closingAtMs !== NEVER) {
-      this.#lingerBytes += chunk.length;
-      if (this.#lingerBytes > LINGER_BYTES) this.#socket.destroy();
+    if (this.#isEnding) {
+      this.#discard(chunk.length);
       return;
     }
-    this.#lastReceivedMs = this.#host.wheel.nowMs;
+    this.#deadlines.set('inactive', this.#host.options.inactivityTimeoutMs);
     this.#receivedAtMs = Date.now();
-    if (slab !== undefined && this.#slabs.at(-1) !== slab) {
-      slabs.hold(slab);
-      this.#slabs.push(slab);
-    }
-    this.#framer.push(chunk);
+    if (this.#firstBytes !== undefined && !this.#isDevice(this.#firstBytes, chunk)) return;
+    this.#input.framer.push(chunk);
     this.#takeLines();
-    this.#releaseSlabs();
+    this.#input.settle(slab);
+    this.#charge();
     this.#host.received(chunk.length);
   }
 
-  /** Releases the slabs if nobody needs their bytes any more. */
-  #releaseSlabs(): void {
-    if (this.#pendingJobs > 0 || !this.#framer.usedUp) return;
-    for (const slab of this.#slabs) slabs.release(slab);
-    this.#slabs.length = 0;
+  #discard(bytes: number): void {
+    if (this.#state.name !== 'closing') return;
+    this.#state.discardedBytes += bytes;
+    if (this.#state.discardedBytes > LINGER_BYTES) this.#socket.destroy();
+  }
+
+  /** False if the first bytes are of another protocol: the connection is closed then. */
+  #isDevice(firstBytes: FirstBytes, chunk: Uint8Array): boolean {
+    const protocol = firstBytes.judge(chunk);
+    if (protocol === 'undecided') return true;
+    this.#firstBytes = undefined;
+    if (protocol === undefined) return true;
+    this.#refuseProtocol(protocol);
+    return false;
+  }
+
+  #refuseProtocol(protocol: ForeignProtocol): void {
+    this.#host.wrongProtocol(this, protocol);
+    this.close('wrong_protocol', `this is a port for lines of JSON, and these bytes are ${protocol}`);
   }
 
   #takeLines(): void {
-    let completed = false;
-    // If the device does not read its replies, its lines wait in the framer.
-    while (this.#closingAtMs === NEVER && this.#behindSinceMs === NEVER) {
-      const result = this.#framer.next();
+    const { framer } = this.#input;
+    let isNewLine = false;
+    while (!this.#isEnding && !this.#pauses.holdsLines) {
+      if (this.#input.pendingJobs >= this.#maxJobs) {
+        this.#deadlines.clear('line');
+        if (!framer.isEmpty) this.#pauses.begin(PAUSE.ownJob);
+        return;
+      }
+      const result = framer.next();
       if (result === 'more') {
-        this.#timeLine(completed);
+        this.#timeLine(isNewLine);
         return;
       }
       if (result === 'too_long') {
-        this.#host.counters.linesReceived++;
-        this.#host.counters.linesRefused++;
-        this.close('line_too_long', `a line has at most ${this.#host.options.maxLineBytes} bytes`);
+        this.#refuseLength();
         return;
       }
-      completed = true;
-      if (!this.#takeLine()) {
-        this.#hold();
-        return;
-      }
+      isNewLine = true;
+      this.#takeLine();
     }
   }
 
-  #timeLine(begunJustNow: boolean): void {
-    if (this.#framer.partialBytes === 0) {
-      this.#lineBegunMs = NEVER;
-    } else if (begunJustNow || this.#lineBegunMs === NEVER) {
-      this.#lineBegunMs = this.#host.wheel.nowMs;
-      this.#checkBy(this.#lineBegunMs + this.#host.options.lineTimeoutMs);
-    }
+  #timeLine(isNewLine: boolean): void {
+    if (this.#input.framer.partialBytes === 0) this.#deadlines.clear('line');
+    else if (isNewLine || !this.#deadlines.isSet('line'))
+      this.#deadlines.set('line', this.#host.options.lineTimeoutMs);
   }
 
-  /** False if the queue has no room: the line has to be offered again. */
-  #takeLine(): boolean {
-    const { bytes, start, end } = this.#framer;
-    if (this.#frame === undefined) {
-      this.#host.counters.linesReceived++;
-      this.#identify(bytes, start, end);
-      return true;
-    }
-    const job: Job = { session: this, bytes, start, end, receivedAtMs: this.#receivedAtMs };
-    this.#pendingJobs++;
-    if (this.#host.sink.offer(job)) {
-      this.#host.counters.linesReceived++;
-      return true;
-    }
-    this.#pendingJobs--;
-    if (this.#host.options.queueFull === 'pause') return false;
+  #refuseLength(): void {
     this.#host.counters.linesReceived++;
-    this.#host.dropped();
-    const message = 'the job queue is full, the message was dropped';
-    this.refuse({ code: 'queue_full', message, seq: seqOf(bytes, start, end) }, job);
+    this.#host.counters.linesRefused++;
+    const kind = this.#frame === undefined ? 'an identify line' : 'a line';
+    this.close('line_too_long', `${kind} has at most ${this.#input.framer.maxLineBytes} bytes`);
+  }
+
+  /** The line waits in the framer if the queue has no room. */
+  #takeLine(): void {
+    const { bytes, start, end } = this.#input.framer;
+    // A browser must not get further lines in, even if it managed to send something before its request.
+    if (this.#frame === undefined && FirstBytes.isRequest(bytes, start, end)) {
+      this.#refuseProtocol('http');
+      return;
+    }
+    if (!this.#input.offer(this.#host.sink, this, this.#receivedAtMs)) {
+      this.#pauses.begin(PAUSE.queue);
+      this.#host.sink.awaitRoom(this);
+      return;
+    }
+    this.#host.counters.linesReceived++;
+    if (this.#rates !== undefined) this.#chargeRates(this.#rates, end - start + 1);
+  }
+
+  #chargeRates(rates: LineRates, bytes: number): void {
+    const { nowMs } = this.#deadlines;
+    const waitMs = rates.charge(bytes, nowMs);
+    if (waitMs === 0 || !this.#slowDown(waitMs)) return;
+    if (nowMs - this.#rateLimitedToldMs < RATE_LIMITED_EVERY_MS) return;
+    this.#rateLimitedToldMs = nowMs;
+    this.#answer('rate_limited', 'lines come faster than this gateway allows, so it reads them more slowly');
+  }
+
+  #chargeError(): void {
+    if (this.#isEnding) return;
+    const { nowMs } = this.#deadlines;
+    this.#errors ??= new ErrorBudget(nowMs);
+    const waitMs = this.#errors.charge(nowMs);
+    this.#setMaxJobs();
+    if (!this.#errors.isUsedUp) this.#deadlines.clear('errors');
+    else if (!this.#deadlines.isSet('errors')) this.#deadlines.set('errors', TOO_MANY_ERRORS_MS);
+    if (waitMs > 0) this.#slowDown(waitMs);
+  }
+
+  /** Takes no line for this long. False during a stop, which must not wait for it. */
+  #slowDown(waitMs: number): boolean {
+    if (this.#isEnding || this.#pauses.has(PAUSE.stopping)) return false;
+    this.#pauses.begin(PAUSE.slowed);
+    this.#deadlines.postpone('slowed', waitMs);
     return true;
   }
 
-  #identify(bytes: Uint8Array, start: number, end: number): void {
-    const message = decodeLine(bytes, start, end);
-    if (message.type === 'refused') {
-      this.refuse(message, { bytes, start, end });
-      return;
-    }
-    if (message.type !== 'identify') {
-      const message = 'the first message has to be identify';
-      this.refuse({ code: 'not_identified', message }, { bytes, start, end });
-      return;
-    }
-    const { zipcode, city, device_id: deviceId } = message;
-    this.#frame = new RecordFrame({ connectionId: this.id, zipcode, city, deviceId });
-    this.accept();
-    this.#host.identified(this, message);
-    this.#reply(replies.identified(this.id));
+  #setMaxJobs(): void {
+    const isErrorBudgetUsedUp = this.#errors?.isUsedUp === true && !this.#pauses.has(PAUSE.stopping);
+    this.#maxJobs = this.#frame === undefined || isErrorBudgetUsedUp ? 1 : Number.POSITIVE_INFINITY;
   }
 
-  #hold(): void {
-    this.#framer.unread();
-    this.#held = true;
-    this.#lineBegunMs = NEVER;
-    this.#pause();
-    this.#host.sink.awaitRoom(this);
-  }
-
-  #pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.#host.counters.paused++;
-    this.#socket.pause();
+  #afterJob(): void {
+    if (this.#isEnding) return;
+    if (this.#isIdentifyOverdue && this.#frame === undefined) this.#onDeadline('identify');
+    if (!this.#pauses.has(PAUSE.ownJob)) this.#finish();
+    else if (this.#input.pendingJobs < this.#maxJobs) {
+      this.#pauses.end(PAUSE.ownJob);
+      this.#goOn();
+    }
   }
 
   /** Takes the lines that had to wait, then reads again. */
   #goOn(): void {
-    if (this.#waits || this.#closingAtMs !== NEVER) return;
+    if (this.#isEnding) return;
     this.#takeLines();
-    this.#resume();
-    if (this.#ended && !this.#waits) this.#finish();
-  }
-
-  /** True while lines wait in the framer, for room in the queue or for the device to read its replies. */
-  get #waits(): boolean {
-    return this.#held || this.#behindSinceMs !== NEVER;
-  }
-
-  #resume(): void {
-    if (!this.#paused || this.#waits) return;
-    this.#paused = false;
-    this.#host.counters.paused--;
+    this.#finish();
+    this.#input.settle();
+    this.#charge();
+    if (this.#state !== OPEN || this.#pauses.reasons !== 0) return;
     // The device was not silent: the gateway did not read it.
-    this.#lastReceivedMs = this.#host.wheel.nowMs;
+    this.#deadlines.set('inactive', this.#host.options.inactivityTimeoutMs);
     this.#timeLine(true);
-    if (!this.#ended && !this.#stopped) this.#socket.resume();
+    this.#socket.resume();
   }
 
   #onEnd(): void {
-    this.#ended = true;
-    // A FIN can arrive while the socket is paused. The lines before it come first.
-    if (this.#closingAtMs === NEVER && !this.#waits) this.#finish();
+    if (this.#state !== OPEN) return;
+    this.#state = HALF_CLOSED;
+    this.#finish();
   }
 
+  /** After FIN: takes the rest without LF once all lines before it are taken, and ends if nothing more is due. */
   #finish(): void {
-    this.#lineBegunMs = NEVER;
-    const result = this.#framer.finish();
-    if (result === 'line' && !this.#takeLine()) {
-      this.#hold();
-      return;
-    }
-    if (result === 'too_long') this.close('line_too_long', 'the last line is too long');
+    if (this.#state === HALF_CLOSED) this.#takeRest();
     this.#endWhenAnswered();
   }
 
+  #takeRest(): void {
+    const { framer } = this.#input;
+    if (!framer.isEmpty || this.#pauses.holdsLines) return;
+    if (framer.partialBytes > 0) {
+      if (this.#input.pendingJobs >= this.#maxJobs) return;
+      if (framer.finish() === 'too_long') this.#refuseLength();
+      else this.#takeLine();
+      if (!framer.isEmpty) return;
+    }
+    if (this.#isEnding) return;
+    this.#deadlines.clear('line');
+    this.#state = ANSWERING;
+  }
+
   #endWhenAnswered(): void {
-    if (!this.#ended || this.#waits || this.#closingAtMs !== NEVER) return;
-    if (this.#pendingJobs === 0 && this.#expectedSeq <= this.#storedSeq) this.#end();
+    if (this.#state !== ANSWERING || this.#pauses.has(PAUSE.replies)) return;
+    if (this.#input.pendingJobs === 0 && this.#expectedSeq <= this.#storedSeq) this.#end();
   }
 
   // --- output ---
 
-  #answer(code: Code, message: string, seq?: number, reconnectAfterMs?: number): void {
+  #answer(code: Code, message: string, facts: replies.ErrorFacts = {}): void {
     this.#host.counters.refused[code]++;
-    const reply = replies.refused(code, message, seq, reconnectAfterMs);
+    const reply = replies.refused(code, message, facts);
     if (!isFatal(code)) {
       this.#reply(reply);
-    } else if (this.#closingAtMs === NEVER) {
+    } else if (!this.#isEnding) {
       // #reply() would close a slow reader here, with a second last reply.
-      this.#writer.write(reply);
+      this.#replies.write(reply);
       this.#end();
     }
   }
 
   #reply(text: string): void {
-    if (this.#closingAtMs !== NEVER) return;
-    this.#writer.write(text);
-    if (this.#writer.full && this.#behindSinceMs === NEVER) {
-      this.#behindSinceMs = this.#host.wheel.nowMs;
-      this.#checkBy(this.#behindSinceMs + SLOW_READER_MS);
-      this.#pause();
+    if (this.#isEnding) return;
+    this.#replies.write(text);
+    if (!this.#replies.full) return;
+    if (!this.#pauses.has(PAUSE.replies)) {
+      this.#pauses.begin(PAUSE.replies);
+      this.#deadlines.set('replies', SLOW_READER_MS);
     }
-    if (this.#writer.overflown) this.close('slow_reader', 'the replies are not being read');
+    if (this.#replies.overflown) this.close('slow_reader', 'the replies are not being read');
   }
 
   // `stored` is cumulative, so a device that is behind gets only the newest when it reads again.
   #tellStored(): void {
-    if (this.#toldSeq === this.#storedSeq || this.#behindSinceMs !== NEVER) return;
+    if (this.#toldSeq === this.#storedSeq || this.#pauses.has(PAUSE.replies)) return;
     this.#toldSeq = this.#storedSeq;
     this.#reply(replies.stored(this.#storedSeq));
   }
 
-  // A turn later: the kernel may take replies so fast that a device full of bad lines would hold the event loop.
-  #onDrain(): void {
-    if (this.#behindSinceMs !== NEVER) setImmediate(() => this.#onRepliesTaken());
+  #onReplies(isProgress: boolean): void {
+    this.#charge();
+    // A turn later: the kernel may take replies so fast that a device full of bad lines would hold the event loop.
+    if (isProgress && this.#pauses.has(PAUSE.replies)) setImmediate(() => this.#onRepliesTaken());
   }
 
   #onRepliesTaken(): void {
-    if (this.#closingAtMs !== NEVER) return;
-    this.#behindSinceMs = this.#writer.full ? this.#host.wheel.nowMs : NEVER;
+    if (this.#isEnding || !this.#pauses.has(PAUSE.replies)) return;
+    if (this.#replies.full) {
+      this.#deadlines.set('replies', SLOW_READER_MS);
+      return;
+    }
+    this.#deadlines.clear('replies');
+    this.#pauses.end(PAUSE.replies);
     this.#tellStored();
     // During a stop no further lines are taken: a device that reads its replies only now must not prolong the stop.
-    if (!this.#stopped) this.#goOn();
+    if (!this.#pauses.has(PAUSE.stopping)) this.#goOn();
   }
 
   // --- time and end ---
 
-  onTimer(nowMs: number): void {
-    this.#nextCheckMs = NEVER;
+  #onDeadline(deadline: Deadline): void {
+    if (this.#isEnding) {
+      if (deadline === 'linger') this.#socket.destroy();
+      return;
+    }
     const { identifyTimeoutMs, inactivityTimeoutMs, lineTimeoutMs } = this.#host.options;
-    if (this.#closingAtMs !== NEVER) {
-      if (nowMs >= this.#closingAtMs + LINGER_MS) this.#socket.destroy();
-      else this.#checkBy(this.#closingAtMs + LINGER_MS);
-      return;
-    }
-    if (nowMs >= this.#behindSinceMs + SLOW_READER_MS) {
-      this.close('slow_reader', 'the replies are not being read');
-      return;
-    }
     // While the gateway does not read the device, its silence does not count.
-    const isRead = !this.#paused && !this.#stopped;
-    if (!isRead) this.#lastReceivedMs = nowMs;
-    const isAwaited = !this.#stopped && this.#frame === undefined;
-    const identifyBy = isAwaited ? this.#connectedAtMs + identifyTimeoutMs : NEVER;
-    const lineBy = isRead ? this.#lineBegunMs + lineTimeoutMs : NEVER;
-    const activeBy = this.#lastReceivedMs + inactivityTimeoutMs;
-    if (nowMs >= identifyBy) this.close('identify_timeout', `identify within ${identifyTimeoutMs} ms`);
-    else if (nowMs >= lineBy) this.close('line_timeout', `a line has to end within ${lineTimeoutMs} ms`);
-    else if (nowMs >= activeBy) this.close('inactive', `nothing was received for ${inactivityTimeoutMs} ms`);
-    else this.#checkBy(Math.min(identifyBy, lineBy, activeBy, this.#behindSinceMs + SLOW_READER_MS));
+    const isRead = this.#pauses.reasons === 0;
+    const isJudged = this.#frame === undefined && this.#input.pendingJobs > 0;
+    switch (deadline) {
+      case 'replies':
+        this.close('slow_reader', 'the replies are not being read');
+        break;
+      case 'errors':
+        if (this.#errors?.hasRecovered(this.#deadlines.nowMs) === true) this.#setMaxJobs();
+        else this.close('too_many_errors', `lines were refused again and again for ${TOO_MANY_ERRORS_MS} ms`);
+        break;
+      case 'memory':
+        // If the line waits for the queue, the device could free nothing.
+        if (this.#pauses.has(PAUSE.queue)) this.#deadlines.set('memory', OVERLOADED_MS);
+        else this.overloaded();
+        break;
+      case 'slowed':
+        this.#deadlines.clear('slowed');
+        this.#pauses.end(PAUSE.slowed);
+        this.#goOn();
+        break;
+      case 'identify':
+        // Its line came in time, and the gateway has not looked at it.
+        if (isJudged) this.#isIdentifyOverdue = true;
+        else this.close('identify_timeout', `identify within ${identifyTimeoutMs} ms`);
+        break;
+      case 'line':
+        if (isRead) this.close('line_timeout', `a line has to end within ${lineTimeoutMs} ms`);
+        break;
+      case 'inactive':
+        if (isRead && !isJudged) this.close('inactive', `nothing was received for ${inactivityTimeoutMs} ms`);
+        else this.#deadlines.set('inactive', inactivityTimeoutMs);
+        break;
+      case 'linger':
+        break;
+    }
   }
 
-  #checkBy(atMs: number): void {
-    if (atMs >= this.#nextCheckMs) return;
-    this.#nextCheckMs = atMs;
-    const { wheel } = this.#host;
-    wheel.schedule(this, atMs - wheel.nowMs);
+  /** The last reply was written, or nobody is there to read it. */
+  get #isEnding(): boolean {
+    return this.#state.name === 'closing' || this.#state === CLOSED;
   }
 
   #end(): void {
-    this.#closingAtMs = this.#host.wheel.nowMs;
-    this.#stopWaiting();
+    this.#leave({ name: 'closing', discardedBytes: 0 });
+    this.#replies.end();
+    this.#charge();
+    this.#deadlines.set('linger', LINGER_MS);
     this.#socket.resume();
-    this.#socket.end();
-    this.#nextCheckMs = NEVER;
-    this.#checkBy(this.#closingAtMs + LINGER_MS);
   }
 
   #onClose(): void {
-    if (this.#closingAtMs === NEVER) this.#closingAtMs = this.#host.wheel.nowMs;
-    this.#stopWaiting();
-    this.#host.wheel.cancel(this);
+    this.#leave(CLOSED);
+    this.#replies.clear();
+    this.#host.memory.forget(this);
     this.#host.closed(this);
   }
 
-  #stopWaiting(): void {
+  #leave(state: State): void {
+    this.#state = state;
     this.#host.sink.forget(this);
-    this.#held = false;
-    if (this.#paused) this.#host.counters.paused--;
-    this.#paused = false;
+    this.#deadlines.clearAll();
+    this.#pauses.clear();
+    this.#input.clear();
   }
-}
 
-// Only for a dropped line: its reply has to name the seq.
-function seqOf(bytes: Uint8Array, start: number, end: number): number | undefined {
-  const message = decodeLine(bytes, start, end);
-  return message.type === 'metrics' || message.type === 'refused' ? message.seq : undefined;
+  /** Tells the budget how many bytes this connection holds. */
+  #charge(): void {
+    const bytes = this.#socket.destroyed ? 0 : this.#input.heldBytes + this.#replies.heldBytes;
+    if (bytes !== this.chargedBytes) this.#host.memory.charge(this, bytes);
+  }
 }

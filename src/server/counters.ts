@@ -1,5 +1,6 @@
 // The counters of connections and lines: plain numbers that connections raise and the snapshot reads.
 import { countsByCode } from '../protocol/codes.ts';
+import { countsByProtocol } from '../protocol/foreign-protocol.ts';
 
 export type ServerCounters = ReturnType<typeof createServerCounters>;
 
@@ -13,8 +14,12 @@ export function createServerCounters() {
     linesRefused: 0,
     /** All refusals, also those of a connection (timeouts). */
     refused: countsByCode(),
-    /** Sockets that are not read because the queue or their own replies are full. */
+    /** Connections that began in another protocol. */
+    wrongProtocol: countsByProtocol(),
+    /** Sockets that are not read at present (read-pauses.ts). */
     paused: 0,
+    /** Those of them that have used up their refused lines or a rate. */
+    slowed: 0,
     identified: 0,
   };
 }

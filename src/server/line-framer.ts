@@ -13,17 +13,19 @@ export class LineFramer {
   bytes: Uint8Array = EMPTY;
   start = 0;
   end = 0;
+  /** Longest line. May be raised at any time. */
+  maxLineBytes: number;
 
-  readonly #maxLineBytes: number;
   #chunk: Uint8Array = EMPTY;
   #at = 0;
   // Bytes of an unfinished line from earlier chunks.
   #partial: Uint8Array = EMPTY;
   #partialLength = 0;
+  // A line from earlier chunks that next() has to return again.
   #unread = false;
 
   constructor(maxLineBytes: number) {
-    this.#maxLineBytes = maxLineBytes;
+    this.maxLineBytes = maxLineBytes;
   }
 
   /** Bytes of the unfinished line. */
@@ -31,9 +33,14 @@ export class LineFramer {
     return this.#partialLength;
   }
 
-  /** True if the framer no longer needs the chunk. */
-  get usedUp(): boolean {
-    return this.#chunk.length === 0;
+  /** Memory of the unfinished line. */
+  get partialCapacity(): number {
+    return this.#partial.length + (this.#unread ? this.bytes.length : 0);
+  }
+
+  /** True if no byte of the chunk is left and no line was put back. */
+  get isEmpty(): boolean {
+    return this.#at >= this.#chunk.length && !this.#unread;
   }
 
   /** Whole lines that next() would still return. Scans the chunk, so not for the hot path. */
@@ -43,7 +50,7 @@ export class LineFramer {
     return lines;
   }
 
-  /** Gives the next chunk. next() must have returned `more` for the one before. */
+  /** Gives the next chunk. The one before must be used up (isEmpty). */
   push(chunk: Uint8Array): void {
     this.#chunk = chunk;
     this.#at = 0;
@@ -66,7 +73,33 @@ export class LineFramer {
 
   /** next() returns the same line once more. */
   unread(): void {
-    this.#unread = true;
+    if (this.bytes === this.#chunk) this.#at = this.start;
+    else this.#unread = true;
+  }
+
+  /** Copies the rest of the chunk to memory of its own size. Returns that size. */
+  copyRest(): number {
+    const rest = this.#chunk.subarray(this.#at);
+    const copy = Buffer.allocUnsafeSlow(rest.length);
+    copy.set(rest);
+    this.release();
+    this.#chunk = copy;
+    return copy.length;
+  }
+
+  /** Drops the reference to a chunk that is not needed any more: it would keep its whole slab in memory. */
+  release(): void {
+    this.#chunk = EMPTY;
+    this.#at = 0;
+    if (!this.#unread) this.bytes = EMPTY;
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    this.#unread = false;
+    this.#partial = EMPTY;
+    this.#partialLength = 0;
+    this.release();
   }
 
   /** At the end of the stream: a rest without LF is a line; `more` if there is no rest. */
@@ -76,7 +109,7 @@ export class LineFramer {
 
   #emit(bytes: Uint8Array, start: number, lf: number): FramerResult {
     const end = lf > start && bytes[lf - 1] === CR ? lf - 1 : lf;
-    if (end - start > this.#maxLineBytes) return 'too_long';
+    if (end - start > this.maxLineBytes) return 'too_long';
     this.bytes = bytes;
     this.start = start;
     this.end = end;
@@ -85,23 +118,20 @@ export class LineFramer {
 
   #keep(from: number): FramerResult {
     const chunk = this.#chunk;
-    // A reference to the chunk would keep its whole slab in memory.
-    this.#chunk = EMPTY;
-    this.bytes = EMPTY;
-    this.#at = 0;
+    this.release();
     if (from === chunk.length) return 'more';
     if (!this.#append(chunk, from, chunk.length)) return 'too_long';
     // One byte over may still be the CR before the LF.
-    const over = this.#partialLength - this.#maxLineBytes;
+    const over = this.#partialLength - this.maxLineBytes;
     return over > 0 && this.#partial[this.#partialLength - 1] !== CR ? 'too_long' : 'more';
   }
 
   #append(chunk: Uint8Array, from: number, to: number): boolean {
     const length = this.#partialLength + to - from;
-    if (length > this.#maxLineBytes + 1) return false;
+    if (length > this.maxLineBytes + 1) return false;
     if (length > this.#partial.length) {
       const wanted = Math.max(length, 2 * this.#partial.length, FIRST_PARTIAL_BYTES);
-      const grown = new Uint8Array(Math.min(wanted, this.#maxLineBytes + 1));
+      const grown = Buffer.allocUnsafeSlow(Math.min(wanted, this.maxLineBytes + 1));
       grown.set(this.#partial.subarray(0, this.#partialLength));
       this.#partial = grown;
     }

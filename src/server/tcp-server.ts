@@ -4,11 +4,18 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { rateLimited } from '../log/rate-limited-log.ts';
 import type { Code } from '../protocol/codes.ts';
+import { FOREIGN_PROTOCOLS, type ForeignProtocol } from '../protocol/foreign-protocol.ts';
 import type { Identify } from '../protocol/messages.ts';
 import type { JobSink, LineBytes } from '../queue/job.ts';
 import { Connection, type ConnectionHost, type ConnectionOptions } from './connection.ts';
 import { createServerCounters, type ServerCounters } from './counters.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { TimerWheel } from './timer-wheel.ts';
+
+export interface TcpServerOptions extends ConnectionOptions {
+  /** Most bytes that all connections hold together (TCP_BUFFER_BYTES). */
+  readonly bufferBytes: number;
+}
 
 export interface TcpServerEvents {
   /** Bytes were read from a device, and their lines are in the sink. */
@@ -29,6 +36,7 @@ export interface TcpServerDeps {
   readonly connections?: Map<string, Connection>;
   /** Kept by the server. */
   readonly counters?: ServerCounters;
+  readonly wheel?: TimerWheel;
 }
 
 const WARNING_EVERY_MS = 10_000;
@@ -38,25 +46,27 @@ const RECONNECT_AFTER_MS = { min: 500, max: 5000 };
 export class TcpServer implements ConnectionHost {
   readonly options: ConnectionOptions;
   readonly sink: JobSink;
-  readonly wheel = new TimerWheel();
+  readonly wheel: TimerWheel;
+  readonly memory: MemoryBudget;
   readonly counters: ServerCounters;
 
   readonly #events: TcpServerEvents;
   readonly #connections: Map<string, Connection>;
   readonly #zipcodes = new Map<string, number>();
-  readonly #warnDropped: () => void;
+  /** A warning for each protocol, with the newest address. */
+  readonly #warnProtocol: Readonly<Record<ForeignProtocol, (address: string) => void>>;
   #reading = true;
 
-  constructor(options: ConnectionOptions, deps: TcpServerDeps) {
+  constructor(options: TcpServerOptions, deps: TcpServerDeps) {
     const { sink, log, events = {}, connections = new Map(), counters = createServerCounters() } = deps;
     this.options = options;
     this.sink = sink;
+    this.wheel = deps.wheel ?? new TimerWheel();
+    this.memory = new MemoryBudget(options.bufferBytes);
     this.counters = counters;
     this.#events = events;
     this.#connections = connections;
-    this.#warnDropped = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
-      log.warn({ count }, 'Job queue full, dropping message'),
-    );
+    this.#warnProtocol = protocolWarnings(log);
   }
 
   get activeConnections(): number {
@@ -126,18 +136,39 @@ export class TcpServer implements ConnectionHost {
     this.#events.refusedLine?.(connection, code, line);
   }
 
-  dropped(): void {
-    this.#warnDropped();
+  wrongProtocol({ remoteAddress }: Connection, protocol: ForeignProtocol): void {
+    this.counters.wrongProtocol[protocol]++;
+    this.#warnProtocol[protocol](remoteAddress);
   }
 
   closed(connection: Connection): void {
     this.#connections.delete(connection.id);
     this.#events.closed?.(connection);
-    if (!connection.identified) return;
+    if (connection.frame === undefined) return;
     this.counters.identified--;
     const { zipcode } = connection.frame;
     const left = (this.#zipcodes.get(zipcode) ?? 0) - 1;
     if (left <= 0) this.#zipcodes.delete(zipcode);
     else this.#zipcodes.set(zipcode, left);
   }
+}
+
+function protocolWarnings(log: Logger): Record<ForeignProtocol, (address: string) => void> {
+  const warnings = FOREIGN_PROTOCOLS.map((protocol) => {
+    let remoteAddress = '';
+    const warn = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
+      log.warn(
+        { protocol, remoteAddress, count },
+        'Connection closed: another protocol came to the port of devices. Correct the address there, or close the port to it',
+      ),
+    );
+    return [
+      protocol,
+      (address: string) => {
+        remoteAddress = address;
+        warn();
+      },
+    ] as const;
+  });
+  return Object.fromEntries(warnings) as Record<ForeignProtocol, (address: string) => void>;
 }

@@ -1,6 +1,6 @@
-// One coarse timer for the deadlines of all connections. Its clock stands still while the event loop does: after a stall
-// of five seconds no device counts as idle for that time. To move a deadline is free, because the owner checks it again
-// when its timer fires.
+// One coarse timer for the deadlines of all connections. Its clock is the real one, however busy the process is. Only a
+// stall of the whole process does not count, once. To move a deadline is free, because the owner checks it again when
+// its timer fires.
 
 export interface TimerOwner {
   /** For the wheel only. NOT_SCHEDULED at first. */
@@ -17,6 +17,12 @@ export interface TimerWheelOptions {
 }
 
 const SLOTS = 512;
+/** A longer gap between two turns is a stall: the machine slept, or the process was stopped. */
+const STALL_MS = 1000;
+/** After a stall that did not count the next one counts for so long: a busy event loop stalls again and again. */
+const FORGIVE_AGAIN_MS = 60_000;
+/** With more ticks in one turn the event loop is late. */
+const PUNCTUAL_TICKS = 2;
 /** TimerOwner.wheelSlot of an owner without a timer. */
 export const NOT_SCHEDULED = -1;
 
@@ -25,7 +31,10 @@ export class TimerWheel {
   readonly #clock: () => number;
   readonly #slots: Set<TimerOwner>[] = Array.from({ length: SLOTS }, () => new Set());
   #tick = 0;
+  /** The last tick whose timers have fired. */
+  #firedTick = 0;
   #lastTickAt: number;
+  #forgivenAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #size = 0;
 
@@ -40,7 +49,7 @@ export class TimerWheel {
     return this.#size;
   }
 
-  /** Milliseconds in which the event loop ran, in whole ticks. Deadlines must not be compared with another clock. */
+  /** Milliseconds without forgiven stalls, in whole ticks. Deadlines must not be compared with another clock. */
   get nowMs(): number {
     return this.#tick * this.#tickMs;
   }
@@ -79,19 +88,33 @@ export class TimerWheel {
 
   #advance(): void {
     const now = this.#clock();
-    // At most two ticks a turn: after a stall the bytes of devices have to be read before time goes on.
-    const due = Math.min(2, Math.floor((now - this.#lastTickAt) / this.#tickMs));
-    this.#lastTickAt = due === 2 ? now : this.#lastTickAt + due * this.#tickMs;
-    for (let i = 0; i < due; i++) this.#turn();
+    const gapMs = now - this.#lastTickAt;
+    if (gapMs > STALL_MS && now - this.#forgivenAt > FORGIVE_AGAIN_MS) {
+      this.#forgivenAt = now;
+      this.#lastTickAt = now;
+      this.#tick++;
+    } else {
+      const ticks = Math.floor(gapMs / this.#tickMs);
+      this.#lastTickAt += ticks * this.#tickMs;
+      this.#tick += ticks;
+    }
+    // If the event loop is late, what devices sent meanwhile is read first, so that none of them counts as silent.
+    if (this.#tick - this.#firedTick > PUNCTUAL_TICKS) setImmediate(() => this.#fire());
+    else this.#fire();
   }
 
-  #turn(): void {
-    this.#tick++;
-    const slot = this.#slots[this.#tick % SLOTS];
-    if (slot === undefined || slot.size === 0) return;
-    for (const owner of [...slot]) {
-      this.cancel(owner);
-      owner.onTimer(this.nowMs);
+  #fire(): void {
+    const first = Math.max(this.#firedTick + 1, this.#tick - SLOTS + 1);
+    this.#firedTick = this.#tick;
+    for (let tick = first; tick <= this.#firedTick; tick++) {
+      const slot = this.#slots[tick % SLOTS];
+      if (slot === undefined || slot.size === 0) continue;
+      for (const owner of [...slot]) {
+        // An earlier one may have cancelled it.
+        if (!slot.has(owner)) continue;
+        this.cancel(owner);
+        owner.onTimer(this.nowMs);
+      }
     }
   }
 }

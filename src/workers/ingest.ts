@@ -2,9 +2,10 @@
 // neither connections nor batches.
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
-import type { JobSink } from '../queue/job.ts';
+import type { Job, JobSink } from '../queue/job.ts';
 import { JobQueue } from '../queue/job-queue.ts';
 import { SerialSink } from '../queue/serial-sink.ts';
+import { TurnBudget } from '../queue/turn-budget.ts';
 import type { RecordSink } from './record-sink.ts';
 import { Worker } from './worker.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -17,17 +18,26 @@ export interface Ingest {
   finish(): Promise<void>;
 }
 
-const MIN_QUEUE_BYTES = 16 * 2 ** 20;
-
-export function createIngest(settings: Settings, records: RecordSink, log: Logger): Ingest {
-  return settings.TCP_USE_WORKER_POOL ? pooled(settings, records, log) : serial(settings, records, log);
+export interface IngestOptions {
+  readonly log: Logger;
+  /** Called for each line that a full queue refuses (TCP_JOB_QUEUE_FULL=drop). */
+  readonly dropped: () => void;
 }
 
-function pooled(settings: Settings, records: RecordSink, log: Logger): Ingest {
+const MIN_QUEUE_BYTES = 16 * 2 ** 20;
+
+export function createIngest(settings: Settings, records: RecordSink, options: IngestOptions): Ingest {
+  const create = settings.TCP_USE_WORKER_POOL ? pooled : serial;
+  return create(settings, records, options);
+}
+
+function pooled(settings: Settings, records: RecordSink, { log, dropped }: IngestOptions): Ingest {
   const { TCP_WORKER_COUNT: count, TCP_JOB_QUEUE_SIZE: capacity } = settings;
   const capacityBytes = Math.max(MIN_QUEUE_BYTES, 4 * settings.TCP_MAX_LINE_BYTES);
-  const queue = new JobQueue({ capacity, capacityBytes });
-  const pool = new WorkerPool(queue, records, { count, awaitConfirmation: !settings.KAFKA_ASYNC });
+  const drops = settings.TCP_JOB_QUEUE_FULL === 'drop';
+  const budget = new TurnBudget();
+  const queue = new JobQueue({ capacity, capacityBytes, budget, ...(drops && { dropped }) });
+  const pool = new WorkerPool(queue, records, { count, budget, awaitConfirmation: !settings.KAFKA_ASYNC });
   return {
     sink: queue,
     get workers() {
@@ -45,13 +55,17 @@ function pooled(settings: Settings, records: RecordSink, log: Logger): Ingest {
   };
 }
 
-function serial(settings: Settings, records: RecordSink, log: Logger): Ingest {
-  const worker = new Worker(records);
-  const sink = new SerialSink(async (job) => {
+function serial(settings: Settings, records: RecordSink, { log }: IngestOptions): Ingest {
+  const budget = new TurnBudget();
+  const worker = new Worker(records, budget);
+  const handle = async (job: Job) => {
     while (!records.hasRoom()) if (!(await records.room())) return;
+    budget.begin();
     const ticket = worker.handle(job);
+    budget.end();
     if (!settings.KAFKA_ASYNC) await ticket?.settled();
-  }, settings.TCP_MAX_CONNECTIONS);
+  };
+  const sink = new SerialSink(handle, { capacity: settings.TCP_MAX_CONNECTIONS, budget });
   return {
     sink,
     workers: 0,

@@ -1,5 +1,5 @@
 // The interface of the Kafka side for workers. Workers know nothing else of it.
-import type { Session } from '../queue/job.ts';
+import type { IdentifiedSession } from '../queue/job.ts';
 
 export interface RecordSink {
   /** Largest JSON text of a reading whose record still fits the topic. */
@@ -9,7 +9,7 @@ export interface RecordSink {
   /** Resolves with true when there may be room, with false if the sink was closed. */
   room(): Promise<boolean>;
   /** Appends one record to the open batch of the session's partition. Copies the reading before it returns. */
-  append(session: Session, reading: Reading): BatchTicket;
+  append(session: IdentifiedSession, reading: Reading): BatchTicket;
 }
 
 /** One reading: bytes[start, end) is the value of its record after the head (recordTail). */

@@ -1,7 +1,7 @@
-// N asynchronous workers on one queue. Each takes a slice of jobs and handles it without an await. Then it waits: for
+// N asynchronous workers on one queue. Each takes jobs until the queue gives no more, and handles them without an await. Then it waits: for
 // jobs, for room for records, or with KAFKA_ASYNC=false for the confirmation of its records.
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JobQueue } from '../queue/job-queue.ts';
+import type { TurnBudget } from '../queue/turn-budget.ts';
 import type { BatchTicket, RecordSink } from './record-sink.ts';
 import { Worker } from './worker.ts';
 
@@ -10,12 +10,10 @@ export interface WorkerPoolOptions {
   readonly count: number;
   /** Whether a worker waits for the confirmation of its records before it takes more jobs (KAFKA_ASYNC=false). */
   readonly awaitConfirmation: boolean;
+  /** That of the queue. */
+  readonly budget: TurnBudget;
 }
 
-// Jobs that a worker handles before sockets and timers get their turn: less than 5 ms for usual lines.
-const SLICE = 1000;
-/** A longer line counts as several jobs: a slice of the longest lines would hold up the event loop. */
-const USUAL_LINE_BYTES = 256;
 // A worker that waits for confirmations takes few jobs, so that the other workers get some as well.
 const AWAITED_SLICE = 64;
 
@@ -36,7 +34,9 @@ export class WorkerPool {
   }
 
   start(): void {
-    this.#running = Array.from({ length: this.#options.count }, () => this.#run(new Worker(this.#sink)));
+    this.#running = Array.from({ length: this.#options.count }, () =>
+      this.#run(new Worker(this.#sink, this.#options.budget)),
+    );
   }
 
   /** Resolves when every job is handled. The queue has to be closed before. */
@@ -46,37 +46,33 @@ export class WorkerPool {
   }
 
   async #run(worker: Worker): Promise<void> {
-    const slice = this.#options.awaitConfirmation ? AWAITED_SLICE : SLICE;
-    for (;;) {
+    const { awaitConfirmation } = this.#options;
+    while (!this.#queue.drained) {
       await this.#queue.available();
       if (!this.#sink.hasRoom()) {
         if (await this.#sink.room()) continue;
-        return;
+        break;
       }
-      const tickets = this.#handleSlice(worker, slice);
-      if (this.#options.awaitConfirmation) {
-        this.#queue.passOn();
-        await Promise.all([...tickets].map((ticket) => ticket.settled()));
-      } else if (this.#queue.stats.depth > 0) {
-        await nextTurn();
-      }
-      if (this.#queue.closed) {
-        // Lines that connections hold were received too. They come in a turn later.
-        if (this.#queue.waitingSources > 0) await nextTurn();
-        else if (this.#queue.stats.depth === 0) return;
-      }
+      const tickets = this.#handleSlice(worker);
+      if (!awaitConfirmation) continue;
+      this.#queue.passOn();
+      await Promise.all([...tickets].map((ticket) => ticket.settled()));
     }
+    // The others may have to end as well.
+    this.#queue.passOn();
   }
 
-  #handleSlice(worker: Worker, slice: number): Set<BatchTicket> {
+  #handleSlice(worker: Worker): Set<BatchTicket> {
+    const { awaitConfirmation, budget } = this.#options;
     const tickets = new Set<BatchTicket>();
-    for (let left = slice; left > 0 && this.#sink.hasRoom(); ) {
+    budget.begin();
+    for (let left = awaitConfirmation ? AWAITED_SLICE : Infinity; left > 0 && this.#sink.hasRoom(); left--) {
       const job = this.#queue.take();
       if (job === undefined) break;
-      left -= Math.max(1, (job.end - job.start) / USUAL_LINE_BYTES);
       const ticket = worker.handle(job);
-      if (ticket !== undefined && this.#options.awaitConfirmation) tickets.add(ticket);
+      if (ticket !== undefined && awaitConfirmation) tickets.add(ticket);
     }
+    budget.end();
     return tickets;
   }
 }

@@ -3,11 +3,14 @@
 import { decodeLine, type Metrics } from '../protocol/messages.ts';
 import { MetricsScan } from '../protocol/metrics-scan.ts';
 import { recordTail } from '../protocol/record-frame.ts';
-import type { Job, Session } from '../queue/job.ts';
+import { type IdentifiedSession, isIdentified, type Job } from '../queue/job.ts';
+import { chargeExtra, quickLineNs } from '../queue/lanes.ts';
+import type { TurnBudget } from '../queue/turn-budget.ts';
 import type { BatchTicket, Reading, RecordSink } from './record-sink.ts';
 
 export class Worker {
   readonly #sink: RecordSink;
+  readonly #budget: TurnBudget;
   readonly #scan = new MetricsScan();
   // Reused for each line: append() copies the bytes before it returns.
   readonly #reading: Reading = {
@@ -20,35 +23,60 @@ export class Worker {
     confirms: true,
   };
 
-  constructor(sink: RecordSink) {
+  constructor(sink: RecordSink, budget: TurnBudget) {
     this.#sink = sink;
+    this.#budget = budget;
   }
 
-  /** Handles one job. Returns the ticket for the batch of its last record, undefined if it made no record. */
+  /**
+   * Handles one job, and charges the turn and the session for what it has cost. Returns the ticket for the batch of its
+   * last record, undefined if it made no record.
+   */
   handle(job: Job): BatchTicket | undefined {
-    const ticket = this.#decode(job);
+    const ticket = this.#quick(job) ?? this.#measured(job);
     job.session.done();
+    return ticket;
+  }
+
+  /** The short cut. Undefined if the line needs the complete decoder. */
+  #quick({ session, bytes, start, end, receivedAtMs }: Job): BatchTicket | undefined {
+    const scan = this.#scan;
+    if (!isIdentified(session) || !scan.scan(bytes, start, end)) return undefined;
+    const { seq, readingBytes } = scan;
+    if (readingBytes > this.#sink.maxReadingBytes || (seq >= 0 && seq <= session.lastSeq)) return undefined;
+    const reading = this.#reading;
+    reading.bytes = bytes;
+    reading.start = scan.tailStart;
+    reading.end = end;
+    reading.whitespace = scan.whitespace;
+    reading.receivedAtMs = receivedAtMs;
+    reading.seq = seq;
+    this.#budget.spend(quickLineNs(end - start));
+    return this.#accept(session, seq, reading);
+  }
+
+  // What such a line costs cannot be told from its length: refusals, replies and small fields make the difference.
+  #measured(job: Job): BatchTicket | undefined {
+    const startMs = this.#budget.now();
+    const ticket = this.#decode(job);
+    const ns = Math.round((this.#budget.now() - startMs) * 1e6);
+    this.#budget.spend(ns);
+    chargeExtra(job, ns);
     return ticket;
   }
 
   #decode(job: Job): BatchTicket | undefined {
     const { session } = job;
-    const scan = this.#scan;
-    if (scan.scan(job.bytes, job.start, job.end)) {
-      if (!this.#admits(job, scan.seq, scan.readingBytes)) return undefined;
-      const reading = this.#reading;
-      reading.bytes = job.bytes;
-      reading.start = scan.tailStart;
-      reading.end = job.end;
-      reading.whitespace = scan.whitespace;
-      reading.receivedAtMs = job.receivedAtMs;
-      reading.seq = scan.seq;
-      return this.#accept(session, scan.seq, reading);
-    }
     const message = decodeLine(job.bytes, job.start, job.end);
+    if (!isIdentified(session)) {
+      if (message.type === 'identify') session.identify(message);
+      else if (message.type === 'refused') session.refuse(message, job);
+      else session.refuse({ code: 'not_identified', message: 'the first message has to be identify' }, job);
+      return undefined;
+    }
     switch (message.type) {
       case 'metrics':
-        return this.#metrics(job, message);
+        return this.#metrics(session, job, message);
       case 'keepalive':
         session.accept();
         session.alive();
@@ -65,8 +93,7 @@ export class Worker {
     }
   }
 
-  #metrics(job: Job, message: Metrics): BatchTicket | undefined {
-    const { session } = job;
+  #metrics(session: IdentifiedSession, job: Job, message: Metrics): BatchTicket | undefined {
     const seq = message.seq ?? -1;
     // All or none: every reading is measured before the first one is appended.
     const largest = message.readings.reduce((max, text) => Math.max(max, Buffer.byteLength(text)), 0);
@@ -82,7 +109,7 @@ export class Worker {
     return last && this.#accept(session, seq, last);
   }
 
-  #accept(session: Session, seq: number, last: Reading): BatchTicket {
+  #accept(session: IdentifiedSession, seq: number, last: Reading): BatchTicket {
     session.accept();
     if (seq >= 0) {
       session.lastSeq = seq;

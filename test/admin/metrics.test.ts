@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { histogram } from '../../src/admin/figures.ts';
 import { METRICS, renderMetrics } from '../../src/admin/metrics.ts';
 import { CODE_NAMES } from '../../src/protocol/codes.ts';
+import { FOREIGN_PROTOCOLS } from '../../src/protocol/foreign-protocol.ts';
 import { SERVER_FULL } from '../../src/protocol/server-full.ts';
 import { sampleSnapshot } from './sample-snapshot.ts';
 
@@ -114,7 +115,8 @@ test('the number of series is fixed, whatever the snapshot holds', async () => {
   const lines = { ...base.lines, refused: strange };
   const after = parse(await renderMetrics(sampleSnapshot({ uptimeSeconds: 1e6, readiness, lines, kafka })));
   assert.deepEqual([...after.samples.keys()], [...before.samples.keys()]);
-  assert.equal(before.samples.size, METRICS.length - 3 + CODE_NAMES.length + REASONS.length + 3);
+  const labelled = CODE_NAMES.length + REASONS.length + FOREIGN_PROTOCOLS.length;
+  assert.equal(before.samples.size, METRICS.length - 4 + labelled + 3);
 });
 
 test('scrapes at once each give their own snapshot, and totals do not add up over scrapes', async () => {

@@ -7,7 +7,9 @@ import { NotingSession } from '../support/session.ts';
 
 function controlled() {
   const handling: { job: Job; finish: () => void }[] = [];
-  const sink = new SerialSink((job) => new Promise((resolve) => handling.push({ job, finish: resolve })), 10);
+  const sink = new SerialSink((job) => new Promise((resolve) => handling.push({ job, finish: resolve })), {
+    capacity: 10,
+  });
   return { sink, handling };
 }
 

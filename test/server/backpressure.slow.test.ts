@@ -5,12 +5,13 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import { describe, it, mock } from 'node:test';
 import { Connection, type ConnectionHost } from '../../src/server/connection.ts';
 import { createServerCounters } from '../../src/server/counters.ts';
+import { MemoryBudget } from '../../src/server/memory-budget.ts';
 import { TimerWheel } from '../../src/server/timer-wheel.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { type Gateway, gatewayFor } from '../support/gateway.ts';
 import { waitFor } from '../support/wait.ts';
 import { RUBBISH } from './rubbish.ts';
-import { assertAlive, assertBalance, CONNECTION, sinkOf } from './stage.ts';
+import { assertAlive, assertBalance, CONNECTION, listen, sinkOf } from './stage.ts';
 
 const MIB = 2 ** 20;
 
@@ -146,13 +147,17 @@ describe('a device that never reads its replies', () => {
   });
 
   it('is closed with slow_reader at once if the replies to its waiting lines are too many', async (t) => {
-    const gateway = await gatewayFor(t, { TCP_JOB_QUEUE_SIZE: '1000000' });
-    const silent = await Device.connect(gateway.port, { reads: false });
-    silent.send(IDENTIFY);
-    silent.send('{}\n'.repeat(400_000));
-    await waitFor('slow_reader', () => gateway.snapshot().lines.refused.slow_reader === 1);
-    await waitFor('its end', () => gateway.snapshot().connections.active === 0);
-    assertBalance(gateway.snapshot());
+    const sink = sinkOf((job) => {
+      for (let i = 0; i < 100_000; i++) job.session.alive();
+      job.session.done();
+      return true;
+    });
+    const { server, port } = await listen(t, sink);
+    const silent = await Device.connect(port, { reads: false });
+    silent.send(`${IDENTIFY}{}\n{}\n`);
+    await waitFor('slow_reader', () => server.counters.refused.slow_reader === 1);
+    silent.destroy();
+    await waitFor('its end', () => server.activeConnections === 0);
   });
 
   it('is closed with slow_reader after 30 s, also while one of its lines waits for the queue', async (t) => {
@@ -162,10 +167,9 @@ describe('a device that never reads its replies', () => {
     const wheel = new TimerWheel({ tickMs: 100, clock: () => clockMs });
     const counters = createServerCounters();
     let full = false;
-    // Like a worker that refuses every line.
     const sink = sinkOf((job) => {
       if (full) return false;
-      job.session.refuse({ code: 'invalid_message', message: 'x'.repeat(1000) }, job);
+      for (let i = 0; i < 30; i++) job.session.alive();
       job.session.done();
       return true;
     });
@@ -176,10 +180,11 @@ describe('a device that never reads its replies', () => {
       wheel,
       counters,
       activeConnections: 0,
+      memory: new MemoryBudget(256 * MIB),
       received: () => {},
       identified: () => {},
       lineRefused: () => {},
-      dropped: () => {},
+      wrongProtocol: () => {},
       closed: (connection) => closed.push(connection),
     };
     const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -231,7 +236,12 @@ describe('one device among others', () => {
         const turns = linesATurn(gateway);
         bad.send(identify + text);
         bad.halfClose();
-        await bad.rest();
+        await waitFor(
+          'its end, or its slowing down',
+          () => bad.ended || gateway.snapshot().connections.slowed > 0,
+        );
+        bad.destroy();
+        await waitFor('its end', () => gateway.snapshot().connections.slowed === 0);
         const most = turns.stop();
         assert.ok(most < 5000, `${most} lines in one turn of the loop`);
         await assertAlive(good);

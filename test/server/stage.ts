@@ -1,12 +1,14 @@
 // A TcpServer behind a real port, with a sink that the test provides in place of queue and workers. And checks that
 // several tests of the server make.
 import assert from 'node:assert/strict';
-import type { TestContext } from 'node:test';
+import { mock, type TestContext } from 'node:test';
 import { pino } from 'pino';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
-import type { JobSink } from '../../src/queue/job.ts';
+import { decodeLine } from '../../src/protocol/messages.ts';
+import type { Job, JobSink } from '../../src/queue/job.ts';
 import { Acceptor } from '../../src/server/acceptor.ts';
-import { TcpServer } from '../../src/server/tcp-server.ts';
+import { TcpServer, type TcpServerOptions } from '../../src/server/tcp-server.ts';
+import { TimerWheel } from '../../src/server/timer-wheel.ts';
 import type { Device } from '../support/device.ts';
 
 export const CONNECTION = {
@@ -14,14 +16,24 @@ export const CONNECTION = {
   identifyTimeoutMs: 10_000,
   inactivityTimeoutMs: 120_000,
   lineTimeoutMs: 30_000,
-  queueFull: 'pause',
+  maxMessagesPerSecond: 0,
+  maxBytesPerSecond: 0,
+  bufferBytes: 256 * 2 ** 20,
 } as const;
 
 const log = pino({ level: 'silent' });
 
-/** A sink without a queue: `offer` handles the job. */
-export function sinkOf(offer: JobSink['offer'], others: Partial<JobSink> = {}): JobSink {
+/** A sink without a queue: it takes the identify itself, and `handle` handles each other job. */
+export function sinkOf(handle: JobSink['offer'], others: Partial<JobSink> = {}): JobSink {
   const stats = { depth: 0, capacity: 0, bytes: 0, capacityBytes: 0 };
+  const offer = (job: Job) => {
+    if (job.session.frame !== undefined) return handle(job);
+    const message = decodeLine(job.bytes, job.start, job.end);
+    if (message.type === 'identify') job.session.identify(message);
+    else if (message.type === 'refused') job.session.refuse(message, job);
+    job.session.done();
+    return true;
+  };
   return { offer, awaitRoom: () => {}, forget: () => {}, stats, ...others };
 }
 
@@ -36,17 +48,51 @@ export async function assertAlive(device: Device): Promise<void> {
   assert.equal((await device.read()).status, 'alive');
 }
 
+/** The time of a server's connections, which passes only when the test says so. */
+export interface TestClock {
+  readonly wheel: TimerWheel;
+  /** In ticks. Sockets get several turns after each. */
+  pass(ms: number): Promise<void>;
+}
+
+const TICK_MS = 100;
+
+export function testClock(t: TestContext): TestClock {
+  let nowMs = 0;
+  mock.timers.enable({ apis: ['setInterval'] });
+  t.after(() => mock.timers.reset());
+  return {
+    wheel: new TimerWheel({ tickMs: TICK_MS, clock: () => nowMs }),
+    async pass(ms) {
+      for (const untilMs = nowMs + ms; nowMs < untilMs; ) {
+        nowMs += TICK_MS;
+        mock.timers.tick(TICK_MS);
+        for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+  };
+}
+
+export interface StageOptions {
+  readonly options?: Partial<TcpServerOptions>;
+  readonly wheel?: TimerWheel;
+}
+
 /** A server that the test connects sockets to. Its timers run. */
-export function startServer(t: TestContext, sink: JobSink, options = {}): TcpServer {
-  const server = new TcpServer({ ...CONNECTION, ...options }, { sink, log });
+export function startServer(t: TestContext, sink: JobSink, { options, wheel }: StageOptions = {}): TcpServer {
+  const server = new TcpServer({ ...CONNECTION, ...options }, { sink, log, ...(wheel && { wheel }) });
   server.start();
   t.after(() => server.close(0));
   return server;
 }
 
 /** A server that listens. */
-export async function listen(t: TestContext, sink: JobSink): Promise<{ server: TcpServer; port: number }> {
-  const server = startServer(t, sink);
+export async function listen(
+  t: TestContext,
+  sink: JobSink,
+  stageOptions: StageOptions = {},
+): Promise<{ server: TcpServer; port: number }> {
+  const server = startServer(t, sink, stageOptions);
   const acceptor: Acceptor = new Acceptor(
     { maxSockets: 10, keepaliveMs: 0 },
     {

@@ -27,7 +27,7 @@ const ACCEPTING = sinkOf((job) => {
 });
 
 async function stage(t: TestContext, sink = ACCEPTING): Promise<Stage> {
-  const server = startServer(t, sink, { inactivityTimeoutMs: INACTIVITY_TIMEOUT_MS });
+  const server = startServer(t, sink, { options: { inactivityTimeoutMs: INACTIVITY_TIMEOUT_MS } });
   const listener = createServer({ allowHalfOpen: true, pauseOnConnect: true });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const { port } = listener.address() as AddressInfo;

@@ -1,7 +1,7 @@
 // The `stored` replies of a connection, and the bytes of its lines. The test plays workers and Kafka.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import type { Job, JobSource, Session } from '../../src/queue/job.ts';
+import type { Job, Session } from '../../src/queue/job.ts';
 import type { TcpServer } from '../../src/server/tcp-server.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { waitFor } from '../support/wait.ts';
@@ -22,7 +22,7 @@ interface Served {
 
 async function serve(t: TestContext, hasRoom: (job: Job) => boolean = () => true): Promise<Served> {
   const jobs: Job[] = [];
-  const waiting: JobSource[] = [];
+  const waiting: Session[] = [];
   const sink = sinkOf((job) => hasRoom(job) && jobs.push(job) > 0, {
     awaitRoom: (source) => void waiting.push(source),
   });
@@ -89,19 +89,18 @@ describe('stored', () => {
     const [job] = await waitFor('the line', () => jobs.length > 0 && jobs);
     assert.ok(job);
     job.session.expectStored(1_000_000);
+    let told = 0;
     await waitFor('it to fall behind', () => {
-      if (server.counters.paused === 0)
-        for (let i = 0; i < 100; i++) job.session.refuse({ code: 'invalid_json', message: 'x' }, job);
+      if (server.counters.paused === 0) for (let i = 0; i < 100; i++, told++) job.session.alive();
       return server.counters.paused === 1;
     });
     for (let seq = 1; seq <= 1000; seq++) job.session.stored(seq);
-    const heldBack = server.counters.linesRefused;
     device.resume();
     const seqs: number[] = [];
-    for (let errors = 0; errors < heldBack || seqs.at(-1) !== 1000; ) {
+    for (let alive = 0; alive < told || seqs.at(-1) !== 1000; ) {
       const { status, seq } = await device.read();
       if (status === 'stored') seqs.push(seq ?? -1);
-      if (status === 'error') errors++;
+      if (status === 'alive') alive++;
     }
     assert.deepEqual(seqs, [1000]);
     await waitFor('no pause', () => server.counters.paused === 0);

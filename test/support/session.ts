@@ -1,7 +1,8 @@
 // A connection without a socket, for tests of workers. It records every call.
 import type { Code } from '../../src/protocol/codes.ts';
+import type { Identify } from '../../src/protocol/messages.ts';
 import { RecordFrame } from '../../src/protocol/record-frame.ts';
-import type { Job, Refusal, Session } from '../../src/queue/job.ts';
+import type { Job, Lane, Refusal, Session } from '../../src/queue/job.ts';
 
 export interface NotedRefusal {
   readonly code: Code;
@@ -10,7 +11,8 @@ export interface NotedRefusal {
 }
 
 export class NotingSession implements Session {
-  readonly frame;
+  frame: RecordFrame | undefined;
+  lane: Lane | undefined;
   partition = -1;
   generation = -1;
   lastSeq = -1;
@@ -29,11 +31,30 @@ export class NotingSession implements Session {
     this.frame = new RecordFrame({ connectionId: CONNECTION_ID, zipcode, city, deviceId });
   }
 
+  /** A session without a frame. */
+  static unidentified(): NotingSession {
+    const session = new NotingSession();
+    session.frame = undefined;
+    return session;
+  }
+
   /** A job as the framer makes it: the line inside a larger buffer. */
   job(line: string, receivedAtMs = RECEIVED_AT_MS): Job {
     const bytes = Buffer.from(`before\n${line}\nafter`);
     const start = 'before\n'.length;
-    return { session: this, bytes, start, end: bytes.length - '\nafter'.length, receivedAtMs };
+    return {
+      session: this,
+      bytes,
+      start,
+      end: bytes.length - '\nafter'.length,
+      receivedAtMs,
+      next: undefined,
+    };
+  }
+
+  identify({ zipcode, city, device_id: deviceId }: Identify): void {
+    this.accepted++;
+    this.frame = new RecordFrame({ connectionId: CONNECTION_ID, zipcode, city, deviceId });
   }
 
   accept(): void {

@@ -36,11 +36,12 @@ it('TCP_USE_WORKER_POOL=false logs that, and takes lines in order, one at a time
     }),
   );
   for (const device of devices) {
-    const codes = [await device.read(), await device.read(), await device.read()];
-    assert.deepEqual(
-      codes.map(({ code, status }) => code ?? status),
-      ['identified', 'invalid_json', 'alive'],
-    );
+    const codes: string[] = [];
+    while (codes.at(-1) !== 'alive') {
+      const { code, status } = await device.read();
+      if (status !== 'stored') codes.push(code ?? status);
+    }
+    assert.deepEqual(codes, ['identified', 'invalid_json', 'alive']);
   }
   const { records, lines, connections } = gateway.snapshot();
   assert.deepEqual(

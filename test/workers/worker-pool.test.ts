@@ -3,6 +3,7 @@ import { it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Session } from '../../src/queue/job.ts';
 import { JobQueue } from '../../src/queue/job-queue.ts';
+import { TURN_BUDGET_MS, TurnBudget } from '../../src/queue/turn-budget.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../src/workers/record-sink.ts';
 import { WorkerPool } from '../../src/workers/worker-pool.ts';
 import { NotingSession } from '../support/session.ts';
@@ -52,9 +53,10 @@ class ControlledSink implements RecordSink {
 }
 
 function start(options: { count?: number; awaitConfirmation?: boolean } = {}) {
-  const queue = new JobQueue({ capacity: 100_000, capacityBytes: 1e9 });
+  const budget = new TurnBudget();
+  const queue = new JobQueue({ capacity: 100_000, capacityBytes: 1e9, budget });
   const sink = new ControlledSink();
-  const pool = new WorkerPool(queue, sink, { count: 4, awaitConfirmation: false, ...options });
+  const pool = new WorkerPool(queue, sink, { count: 4, awaitConfirmation: false, budget, ...options });
   return { queue, sink, pool };
 }
 
@@ -117,35 +119,39 @@ it('with awaitConfirmation takes one slice for each worker until its records are
   assert.equal(session.accepted, 1000);
 });
 
-it('gives the event loop a turn between slices, which are smaller if lines are long', async () => {
-  for (const { padding, most } of [
-    { padding: 0, most: 1000 },
-    { padding: 900, most: 300 },
-  ]) {
-    const { queue, sink, pool } = start({ count: 8 });
-    const session = new NotingSession();
-    for (let seq = 0; seq < 5000; seq++) {
-      const line = `{"type":"metrics","seq":${seq},"data":{"a":"${'x'.repeat(padding)}"}}`;
-      queue.offer(session.job(line));
+it('spends one budget of time a turn, however many workers there are', async () => {
+  const LINE_MS = 0.5;
+  let nowMs = 0;
+  const budget = new TurnBudget(() => nowMs);
+  const queue = new JobQueue({ capacity: 100_000, capacityBytes: 1e9, budget });
+  const pool = new WorkerPool(queue, new ControlledSink(), { count: 64, awaitConfirmation: false, budget });
+  let handled = 0;
+  class CostlySession extends NotingSession {
+    override alive(): void {
+      nowMs += LINE_MS;
+      handled++;
     }
-    pool.start();
-    let before = 0;
-    while (sink.appended.length < 5000) {
-      await nextTurn();
-      const taken = sink.appended.length - before;
-      // Each worker may begin with a slice.
-      assert.ok(taken <= 8 * most, `${taken} in one turn`);
-      before = sink.appended.length;
-    }
-    queue.close();
-    await pool.finished();
   }
+  const sessions = Array.from({ length: 10 }, () => new CostlySession());
+  pool.start();
+  for (let i = 0; i < 50; i++)
+    for (const session of sessions) assert.ok(queue.offer(session.job('{"type":"keepalive"}')));
+  // The jobs came in a turn before which nothing was handled, so that turn may have twice as much.
+  let most = (2 * TURN_BUDGET_MS) / LINE_MS + 2;
+  for (let before = 0; handled < 500; before = handled) {
+    await nextTurn();
+    assert.ok(handled - before <= most, `${handled - before} lines in one turn`);
+    most = TURN_BUDGET_MS / LINE_MS + 1;
+  }
+  queue.close();
+  await pool.finished();
 });
 
 it('takes the lines that connections hold after the queue is closed, before it finishes', async () => {
-  const queue = new JobQueue({ capacity: 2, capacityBytes: 1e9 });
+  const budget = new TurnBudget();
+  const queue = new JobQueue({ capacity: 2, capacityBytes: 1e9, budget });
   const sink = new ControlledSink();
-  const pool = new WorkerPool(queue, sink, { count: 2, awaitConfirmation: false });
+  const pool = new WorkerPool(queue, sink, { count: 2, awaitConfirmation: false, budget });
   const session = new NotingSession();
   let seq = 0;
   const push = () => {

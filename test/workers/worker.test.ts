@@ -3,7 +3,8 @@ import { beforeEach, it } from 'node:test';
 import { createCodec } from '../../src/kafka/batches/compression.ts';
 import { RecordBatchWriter } from '../../src/kafka/batches/record-batch.ts';
 import { unpack } from '../../src/kafka/batches/split-batch.ts';
-import type { Session } from '../../src/queue/job.ts';
+import type { IdentifiedSession } from '../../src/queue/job.ts';
+import { TurnBudget } from '../../src/queue/turn-budget.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../src/workers/record-sink.ts';
 import { Worker } from '../../src/workers/worker.ts';
 import { CONNECTION_ID, NotingSession, RECEIVED_AT_MS } from '../support/session.ts';
@@ -32,7 +33,7 @@ class BatchSink implements RecordSink {
     return Promise.resolve(true);
   }
 
-  append(session: Session, reading: Reading): BatchTicket {
+  append(session: IdentifiedSession, reading: Reading): BatchTicket {
     this.#writer.append(session.frame, reading);
     this.#notes.push({ seq: reading.seq, confirms: reading.confirms });
     return TICKET;
@@ -77,7 +78,7 @@ let worker: Worker;
 let session: NotingSession;
 beforeEach(() => {
   sink = new BatchSink();
-  worker = new Worker(sink);
+  worker = new Worker(sink, new TurnBudget());
   session = new NotingSession();
 });
 
@@ -221,4 +222,19 @@ it('answers keepalives and a second identify', () => {
     session.refused.map(({ code }) => code),
     ['already_identified', 'invalid_json'],
   );
+});
+
+it('before identify takes nothing but a valid identify', async () => {
+  const metrics = '{"type":"metrics","data":{"a":1}}';
+  const unknown = NotingSession.unidentified();
+  for (const line of [metrics, '{"type":"keepalive"}', 'nonsense', '{"type":"identify","zipcode":"1"}'])
+    worker.handle(unknown.job(line));
+  assert.deepEqual(
+    unknown.refused.map(({ code }) => code),
+    ['not_identified', 'not_identified', 'invalid_json', 'invalid_message'],
+  );
+  worker.handle(unknown.job('{"type":"identify","zipcode":"1","city":"x","device_id":"d"}'));
+  assert.deepEqual([unknown.accepted, unknown.finished, unknown.alives], [1, 5, 0]);
+  worker.handle(unknown.job(metrics));
+  assert.equal((await one()).key, '1');
 });

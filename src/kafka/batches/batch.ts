@@ -1,5 +1,5 @@
 // One partition's batch, from its first record until the devices hear that it is stored. It never sends itself.
-import type { Session } from '../../queue/job.ts';
+import type { IdentifiedSession } from '../../queue/job.ts';
 import type { BatchTicket } from '../../workers/record-sink.ts';
 import { batchBuffers } from './buffer-pool.ts';
 import type { Codec } from './compression.ts';
@@ -30,9 +30,9 @@ export class Batch implements BatchTicket, ProducerBatch {
   // Dropped once sealed: the uncompressed records take several times the memory of the sealed bytes.
   #writer: RecordBatchWriter | undefined;
   #count = 0;
-  readonly #confirmations = new Map<Session, number>();
+  readonly #confirmations = new Map<IdentifiedSession, number>();
   // The latest confirmation. Lines of a connection come in runs, so the map is written once for each run.
-  #lastSession: Session | undefined;
+  #lastSession: IdentifiedSession | undefined;
   #lastSeq = -1;
   #sealing: Promise<void> | undefined;
   #settled = false;
@@ -47,13 +47,13 @@ export class Batch implements BatchTicket, ProducerBatch {
   }
 
   /** For each connection that waits for a `stored`, the highest seq whose message ends in this batch. */
-  get confirmations(): ReadonlyMap<Session, number> {
+  get confirmations(): ReadonlyMap<IdentifiedSession, number> {
     if (this.#lastSession !== undefined) this.#confirmations.set(this.#lastSession, this.#lastSeq);
     return this.#confirmations;
   }
 
   /** Tells the connection `stored` up to `seq` when the batch is durable. A connection's seq only rises. */
-  confirm(session: Session, seq: number): void {
+  confirm(session: IdentifiedSession, seq: number): void {
     if (session !== this.#lastSession) {
       if (this.#lastSession !== undefined) this.#confirmations.set(this.#lastSession, this.#lastSeq);
       this.#lastSession = session;

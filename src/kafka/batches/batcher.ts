@@ -2,7 +2,7 @@
 // time. The time limit does not count while the partition is busy. While an earlier batch is in flight, a batch may
 // outgrow the other limits as well: it could not be sent yet, and a far Kafka takes one batch per partition and round
 // trip (docs/decisions/0012). It never sends a batch.
-import type { Session } from '../../queue/job.ts';
+import type { IdentifiedSession } from '../../queue/job.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../workers/record-sink.ts';
 import { Batch } from './batch.ts';
 import type { BufferBudget } from './buffer-budget.ts';
@@ -125,7 +125,7 @@ export class Batcher implements RecordSink {
     return this.#budget.room();
   }
 
-  append(session: Session, reading: Reading): BatchTicket {
+  append(session: IdentifiedSession, reading: Reading): BatchTicket {
     if (session.generation !== this.#placings.length) this.#place(session);
     const bound = recordBound(session.frame, reading.end - reading.start);
     const batch = this.#openFor(session.partition, bound);
@@ -201,7 +201,7 @@ export class Batcher implements RecordSink {
   }
 
   /** Follows each change in turn, as the connection's records on disk do. A partition that was left may exist again. */
-  #place(session: Session): void {
+  #place(session: IdentifiedSession): void {
     const { key } = session.frame;
     const isNew = session.generation < 0;
     const steps = isNew ? [this.#partitions ?? 0] : this.#placings.slice(session.generation);

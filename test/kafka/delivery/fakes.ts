@@ -8,12 +8,12 @@ import type { ProducerIdentity } from '../../../src/kafka/batches/record-batch.t
 import type { Producer } from '../../../src/kafka/delivery/sender.ts';
 import type { ProduceAnswer, ProduceRequest } from '../../../src/kafka/wire/produce-request.ts';
 import { RecordFrame, recordTail } from '../../../src/protocol/record-frame.ts';
-import type { Session } from '../../../src/queue/job.ts';
+import type { IdentifiedSession } from '../../../src/queue/job.ts';
 import type { Reading } from '../../../src/workers/record-sink.ts';
 
 export const silent = pino({ level: 'silent' });
 
-export interface FakeSession extends Session {
+export interface FakeSession extends IdentifiedSession {
   /** Every seq that stored() was called with. */
   readonly storedSeqs: number[];
 }
@@ -27,6 +27,8 @@ export function fakeSession(zipcode = '90210', connectionId = `connection-${zipc
     partition: -1,
     generation: -1,
     lastSeq: -1,
+    lane: undefined,
+    identify: nothing,
     accept: nothing,
     refuse: nothing,
     alive: nothing,
@@ -53,7 +55,7 @@ export function reading(text: string, overrides: Partial<Reading> = {}): Reading
 }
 
 /** A batch of `count` records of one session, the last of which has `seq`. */
-export function batchOf(session: Session, partition: number, count: number, seq = -1): Batch {
+export function batchOf(session: IdentifiedSession, partition: number, count: number, seq = -1): Batch {
   const batch = new Batch(partition, performance.now(), {
     initialBytes: 1024,
     records: count,

@@ -1,0 +1,149 @@
+// Decides whose job is next: deficit round robin by cost. Each session has a lane, first in, first out, and a credit of
+// nanoseconds. A lane is served until its credit is used up, and then goes to the end of the line with a new one. It
+// knows nothing of limits, and holds no lane without a job.
+//
+// A lane that becomes busy with credit left comes before all lanes that have used theirs up. So a device that sends a
+// line now and then waits for no flood, and a lane of cheap lines waits for no other lane's expensive one. Nobody gains
+// by being idle: in each round a lane gets one quantum at most, whether it has jobs or not. (Like FQ-CoDel, RFC 8290.)
+import type { Job, Lane, Session } from './job.ts';
+
+/** Nanoseconds for each lane and round, about 40 usual lines. */
+export const QUANTUM_NS = 25_000;
+
+// What a usual line costs from the queue to its batch, as measured. Good enough to share by; time is measured elsewhere.
+const LINE_NS = 300;
+const BYTE_NS = 2;
+/** What a line may be charged at most on top: a process that did not run meanwhile must not count as the line's cost. */
+const MAX_EXTRA_NS = 50_000;
+const MAX_EXTRA_NS_PER_BYTE = 200;
+
+/** Cost in nanoseconds of a line that MetricsScan takes. */
+export function quickLineNs(bytes: number): number {
+  return LINE_NS + BYTE_NS * bytes;
+}
+
+/** Charges the session of a job that was taken for what its line has cost on top of quickLineNs(). */
+export function chargeExtra({ session, start, end }: Job, ns: number): void {
+  const { lane } = session;
+  if (lane !== undefined) lane.credit -= Math.min(ns, MAX_EXTRA_NS + MAX_EXTRA_NS_PER_BYTE * (end - start));
+}
+
+/** The lane of a session. It is made at the session's first job. */
+export function laneOf(session: Session): Lane {
+  session.lane ??= {
+    first: undefined,
+    last: undefined,
+    jobs: 0,
+    bytes: 0,
+    credit: QUANTUM_NS,
+    round: 0,
+    waits: false,
+    next: undefined,
+  };
+  return session.lane;
+}
+
+/** Lanes in their order, as a list through the lanes themselves. */
+class LaneList {
+  first: Lane | undefined;
+  count = 0;
+  #last: Lane | undefined;
+
+  push(lane: Lane): void {
+    if (this.#last === undefined) this.first = lane;
+    else this.#last.next = lane;
+    this.#last = lane;
+    this.count++;
+  }
+
+  shift(lane: Lane): void {
+    this.first = lane.next;
+    if (this.first === undefined) this.#last = undefined;
+    lane.next = undefined;
+    this.count--;
+  }
+}
+
+export class Lanes {
+  /** Lanes that have become busy with credit left. */
+  readonly #fresh = new LaneList();
+  /** Lanes that have used up a credit while they had jobs. */
+  readonly #busy = new LaneList();
+  #round = 0;
+  /** Busy lanes that have not had their turn in this round. */
+  #turnsLeft = 0;
+
+  put(lane: Lane, job: Job): void {
+    if (lane.last === undefined) {
+      lane.first = job;
+      this.#enter(lane);
+    } else lane.last.next = job;
+    lane.last = job;
+    lane.jobs++;
+    lane.bytes += job.end - job.start;
+  }
+
+  /** The next job, charged as a quick line. Undefined if there is none. */
+  take(): Job | undefined {
+    const lane = this.#next();
+    const job = lane?.first;
+    if (lane === undefined || job === undefined) return undefined;
+    const bytes = job.end - job.start;
+    lane.first = job.next;
+    // A job that lives on must not keep all later ones in memory.
+    job.next = undefined;
+    lane.jobs--;
+    lane.bytes -= bytes;
+    lane.credit -= quickLineNs(bytes);
+    if (lane.first === undefined) this.#leave(lane);
+    return job;
+  }
+
+  #next(): Lane | undefined {
+    let lane = this.#fresh.first;
+    while (lane !== undefined && lane.credit <= 0) {
+      this.#fresh.shift(lane);
+      this.#toTheEnd(lane);
+      lane = this.#fresh.first;
+    }
+    if (lane !== undefined) return lane;
+    lane = this.#busy.first;
+    while (lane !== undefined && lane.credit <= 0) {
+      this.#busy.shift(lane);
+      this.#toTheEnd(lane);
+      this.#endTurn();
+      lane = this.#busy.first;
+    }
+    return lane;
+  }
+
+  #toTheEnd(lane: Lane): void {
+    lane.credit += QUANTUM_NS;
+    this.#busy.push(lane);
+  }
+
+  #enter(lane: Lane): void {
+    // The rounds that have passed meanwhile pay its debt, but save nothing up for it.
+    lane.credit = Math.min(QUANTUM_NS, lane.credit + (this.#round - lane.round) * QUANTUM_NS);
+    if (lane.credit > 0) this.#fresh.push(lane);
+    else this.#busy.push(lane);
+  }
+
+  #leave(lane: Lane): void {
+    lane.last = undefined;
+    lane.round = this.#round;
+    if (this.#fresh.first === lane) this.#fresh.shift(lane);
+    else {
+      this.#busy.shift(lane);
+      this.#endTurn();
+    }
+    // Nobody waits, so nobody loses by it.
+    if (this.#fresh.count + this.#busy.count === 0) this.#round++;
+  }
+
+  #endTurn(): void {
+    if (--this.#turnsLeft > 0) return;
+    this.#round++;
+    this.#turnsLeft = this.#busy.count;
+  }
+}

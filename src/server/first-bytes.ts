@@ -1,0 +1,29 @@
+// The first bytes of a connection, until they tell whether a device speaks there or another protocol. They may come one
+// by one.
+import {
+  FIRST_BYTES,
+  type ForeignProtocol,
+  foreignProtocol,
+  isRequestLine,
+} from '../protocol/foreign-protocol.ts';
+
+const OPEN_BRACE = 0x7b;
+/** A request line may be long, but its first bytes show what it is. */
+const REQUEST_BYTES = 2048;
+
+export class FirstBytes {
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  /** Whether a line before identify begins an HTTP request. */
+  static isRequest(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end === start || bytes[start] === OPEN_BRACE) return false;
+    return isRequestLine(bytes.subarray(start, Math.min(end, start + REQUEST_BYTES)));
+  }
+
+  /** @returns undefined if no other protocol begins like this */
+  judge(chunk: Uint8Array): ForeignProtocol | 'undecided' | undefined {
+    if (this.#bytes.length === 0 && chunk[0] === OPEN_BRACE) return undefined;
+    this.#bytes = Buffer.concat([this.#bytes, chunk.subarray(0, FIRST_BYTES)]);
+    return foreignProtocol(this.#bytes);
+  }
+}

@@ -1,0 +1,117 @@
+// The lines that one connection received and their memory: slabs under lines that the queue has, copies of lines that
+// wait in the connection. It decides neither when a line is taken nor whether the device is read.
+import type { JobSink, Session } from '../queue/job.ts';
+import { LineFramer } from './line-framer.ts';
+import { type Slab, slabs } from './slabs.ts';
+
+/** Memory under jobs that are not done. */
+interface Lease {
+  readonly slab: Slab | undefined;
+  /** Bytes of a copy, 0 for a slab. */
+  readonly copyBytes: number;
+  /** Free when so many jobs are done. */
+  readonly untilJob: number;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class LineInput {
+  readonly framer: LineFramer;
+  readonly #freed: () => void;
+  // Jobs of a connection are done in their order, so two counters say which are left.
+  #taken = 0;
+  #done = 0;
+  #isOffering = false;
+  #wasHandledAtOnce = false;
+  /** Oldest first. */
+  #leases: Lease[] = [];
+  #releaseAt = NEVER;
+  #leasedCopyBytes = 0;
+  /** Size of the copy that the framer reads from. */
+  #copyBytes = 0;
+
+  /** @param freed copies are no longer needed */
+  constructor(maxLineBytes: number, freed: () => void) {
+    this.#freed = freed;
+    this.framer = new LineFramer(maxLineBytes);
+  }
+
+  /** Jobs that are in the queue or with a worker. */
+  get pendingJobs(): number {
+    return this.#taken - this.#done;
+  }
+
+  /** Memory that only this connection uses: its unfinished line and its copies. */
+  get heldBytes(): number {
+    return this.framer.partialCapacity + this.#copyBytes + this.#leasedCopyBytes;
+  }
+
+  /** Offers the framer's line. False if the sink has no room: the line waits in the framer. */
+  offer(sink: JobSink, session: Session, receivedAtMs: number): boolean {
+    const { bytes, start, end } = this.framer;
+    this.#isOffering = true;
+    this.#wasHandledAtOnce = false;
+    const isTaken = sink.offer({ session, bytes, start, end, receivedAtMs, next: undefined });
+    this.#isOffering = false;
+    if (!isTaken) this.framer.unread();
+    else if (!this.#wasHandledAtOnce) this.#taken++;
+    return isTaken;
+  }
+
+  /** A job is done. False if that was within its offer. */
+  jobDone(): boolean {
+    if (this.#isOffering) {
+      this.#wasHandledAtOnce = true;
+      return false;
+    }
+    this.#done++;
+    if (this.#done >= this.#releaseAt) this.#release();
+    return true;
+  }
+
+  /**
+   * All lines that could be taken have been taken. What is left is copied, so that a line that waits does not keep a
+   * whole slab in memory.
+   * @param slab of the chunk, if it was just received
+   */
+  settle(slab?: Slab): void {
+    const { framer } = this;
+    if (!framer.isEmpty) {
+      if (this.#copyBytes === 0) this.#copyBytes = framer.copyRest();
+    } else {
+      framer.release();
+      if (this.#copyBytes > 0) this.#lease(undefined, this.#copyBytes);
+      this.#copyBytes = 0;
+    }
+    if (slab !== undefined) this.#lease(slab, 0);
+  }
+
+  /** Drops the lines that were not taken. */
+  clear(): void {
+    this.framer.clear();
+    this.settle();
+  }
+
+  #lease(slab: Slab | undefined, copyBytes: number): void {
+    const untilJob = this.#taken;
+    if (untilJob === this.#done) return;
+    if (slab !== undefined) slabs.hold(slab);
+    this.#leasedCopyBytes += copyBytes;
+    this.#leases.push({ slab, copyBytes, untilJob });
+    if (this.#releaseAt === NEVER) this.#releaseAt = untilJob;
+  }
+
+  #release(): void {
+    const copyBytesBefore = this.#leasedCopyBytes;
+    let released = 0;
+    for (const { slab, copyBytes, untilJob } of this.#leases) {
+      if (untilJob > this.#done) break;
+      if (slab !== undefined) slabs.release(slab);
+      this.#leasedCopyBytes -= copyBytes;
+      released++;
+    }
+    this.#leases.splice(0, released);
+    this.#releaseAt = this.#leases[0]?.untilJob ?? NEVER;
+    if (this.#leasedCopyBytes !== copyBytesBefore) this.#freed();
+  }
+}

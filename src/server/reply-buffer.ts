@@ -1,0 +1,135 @@
+// The replies to one device that are not sent yet: one buffer, and one write at a time. Replies of one turn leave in one
+// TCP segment. The connection decides what happens to a device that does not read.
+import type { Socket } from 'node:net';
+
+export const REPLY_LIMITS = {
+  /** With more unsent bytes the device is not read from. */
+  pauseBytes: 64 * 1024,
+  /** With more unsent bytes the device is closed. Replies to jobs that already wait must fit between the two limits. */
+  closeBytes: 1024 * 1024,
+} as const;
+
+const FIRST_BYTES = 1024;
+const MAX_STEP_BYTES = 16 * 1024;
+
+export class ReplyBuffer {
+  readonly #socket: Socket;
+  readonly #changed: (isProgress: boolean) => void;
+  readonly #written: () => void;
+  // Of this turn. Text is the cheapest while nothing waits, which is nearly always.
+  #text = '';
+  #isFlushScheduled = false;
+  // Of earlier turns, while a write is under way.
+  #waiting: Buffer | undefined;
+  #waitingBytes = 0;
+  #writingBytes = 0;
+
+  /** @param changed is called when more bytes wait, and with true when the kernel has taken some of them */
+  constructor(socket: Socket, changed: (isProgress: boolean) => void) {
+    this.#socket = socket;
+    this.#changed = changed;
+    this.#written = () => this.#onWritten();
+  }
+
+  get #unsentBytes(): number {
+    return this.#text.length + this.#waitingBytes + this.#writingBytes;
+  }
+
+  /** True while the device must not be read from. */
+  get full(): boolean {
+    return this.#unsentBytes > REPLY_LIMITS.pauseBytes;
+  }
+
+  /** True if the device has to be closed. */
+  get overflown(): boolean {
+    return this.#unsentBytes > REPLY_LIMITS.closeBytes;
+  }
+
+  /** True while the kernel takes no more bytes. */
+  get isStuck(): boolean {
+    return this.#writingBytes > 0;
+  }
+
+  /** Memory of the replies that the kernel has not taken. */
+  get heldBytes(): number {
+    return (this.#waiting?.length ?? 0) + this.#writingBytes;
+  }
+
+  write(text: string): void {
+    this.#text += text;
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    process.nextTick(() => {
+      this.#isFlushScheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** Sends what is left, then FIN. */
+  end(): void {
+    this.#keep();
+    if (this.#waiting !== undefined) this.#socket.write(this.#waiting.subarray(0, this.#waitingBytes));
+    this.#writingBytes += this.#waitingBytes;
+    this.#drop();
+    this.#socket.end();
+  }
+
+  /** Forgets what no write has begun with. */
+  clear(): void {
+    this.#text = '';
+    this.#drop();
+  }
+
+  #flush(): void {
+    if (this.#text === '') return;
+    if (!this.#socket.writable) this.clear();
+    else if (this.#writingBytes === 0) {
+      const text = this.#text;
+      this.#text = '';
+      this.#begin(text, text.length);
+    } else {
+      this.#keep();
+      this.#changed(false);
+    }
+  }
+
+  #begin(data: string | Uint8Array, bytes: number): void {
+    this.#socket.write(data, this.#written);
+    // Mostly the kernel takes everything at once.
+    const isTaken = this.#socket.writableLength === 0;
+    if (!isTaken) this.#writingBytes = bytes;
+    if (!isTaken || bytes > REPLY_LIMITS.pauseBytes) this.#changed(isTaken);
+  }
+
+  #onWritten(): void {
+    if (this.#writingBytes === 0) return;
+    this.#writingBytes = 0;
+    const waiting = this.#waiting?.subarray(0, this.#waitingBytes);
+    this.#drop();
+    if (waiting !== undefined && this.#socket.writable) this.#begin(waiting, waiting.length);
+    this.#changed(true);
+  }
+
+  #drop(): void {
+    this.#waiting = undefined;
+    this.#waitingBytes = 0;
+  }
+
+  /** Moves the text to the buffer. */
+  #keep(): void {
+    if (this.#text === '') return;
+    const bytes = Buffer.byteLength(this.#text);
+    const needed = this.#waitingBytes + bytes;
+    let buffer = this.#waiting;
+    if (buffer === undefined || buffer.length < needed) {
+      const step = Math.min(MAX_STEP_BYTES, Math.max(FIRST_BYTES, this.#waitingBytes));
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#waitingBytes + step));
+      if (buffer !== undefined) grown.set(buffer.subarray(0, this.#waitingBytes));
+      buffer = grown;
+    }
+    buffer.write(this.#text, this.#waitingBytes);
+    this.#waiting = buffer;
+    this.#waitingBytes = needed;
+    this.#text = '';
+  }
+}
