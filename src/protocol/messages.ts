@@ -1,10 +1,10 @@
 // Decodes a line of a device into a checked message or a refusal. This decoder is complete; metrics-scan.ts is its short
-// cut for the usual line, and its records are the same byte for byte.
+// cut for the usual line, and its records are the same byte for byte. No line makes it throw: an exception costs more
+// than all the rest.
 import { isUtf8 } from 'node:buffer';
-import { z } from 'zod';
 import type { Code } from './codes.ts';
-import { duplicateKey, type Member, members } from './json-text.ts';
-import { decodeReadings, isName } from './readings.ts';
+import { beginsObject, type Field, MessageFields } from './message-fields.ts';
+import { ReadingDecoder } from './readings.ts';
 
 export interface Identify {
   readonly type: 'identify';
@@ -32,79 +32,110 @@ export interface Refusal {
 
 export type Decoded = Identify | Metrics | { readonly type: 'keepalive' } | Refusal;
 
-const ZIPCODE = '1-16 of A-Z a-z 0-9 -';
-const CITY = '1-128 characters, no control characters';
-const DEVICE_ID = '1-64 of A-Z a-z 0-9 . _ : -';
+interface Form {
+  /** Most characters. */
+  readonly max: number;
+  readonly isOptional: boolean;
+  readonly allows: (text: string) => boolean;
+  /** What the field has to be, for the reply. */
+  readonly text: string;
+}
 
-const identifySchema = z.object({
-  type: z.literal('identify'),
-  zipcode: z.string(ZIPCODE).regex(/^[A-Za-z0-9-]{1,16}$/, ZIPCODE),
-  city: z.string(CITY).refine((city) => isName(city, 128), CITY),
-  device_id: z
-    .string(DEVICE_ID)
-    .regex(/^[A-Za-z0-9._:-]{1,64}$/, DEVICE_ID)
-    .optional(),
-  token: z.string('a string').max(1024, 'up to 1024 characters').optional(),
-});
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it has to find control characters
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** In the order in which they are checked. */
+const IDENTIFY_FORMS: Readonly<Record<'zipcode' | 'city' | 'device_id' | 'token', Form>> = {
+  zipcode: {
+    max: 16,
+    isOptional: false,
+    allows: (text) => /^[A-Za-z0-9-]{1,16}$/.test(text),
+    text: '1-16 of A-Z a-z 0-9 -',
+  },
+  city: {
+    max: 128,
+    isOptional: false,
+    allows: (text) => text !== '' && !CONTROL.test(text) && text.isWellFormed(),
+    text: '1-128 characters, no control characters',
+  },
+  device_id: {
+    max: 64,
+    isOptional: true,
+    allows: (text) => /^[A-Za-z0-9._:-]{1,64}$/.test(text),
+    text: '1-64 of A-Z a-z 0-9 . _ : -',
+  },
+  token: { max: 1024, isOptional: true, allows: () => true, text: 'a string of up to 1024 characters' },
+};
+type IdentifyField = keyof typeof IDENTIFY_FORMS;
+const IDENTIFY_FIELDS = Object.entries(IDENTIFY_FORMS) as [IdentifyField, Form][];
 
 const SEQ = 'an integer from 0 to 9007199254740991';
+const MAX_SEQ_DIGITS = 16;
+const MAX_TYPE_LENGTH = 'keepalive'.length;
 
-const metricsSchema = z.object({
-  type: z.literal('metrics'),
-  seq: z.int(SEQ).min(0, SEQ).max(Number.MAX_SAFE_INTEGER, SEQ).optional(),
-  // decodeReadings checks the rest: it needs the text as written.
-  data: z.custom<unknown>((data) => data !== undefined, 'missing'),
-});
-
-const keepaliveSchema = z.object({ type: z.literal('keepalive') });
-
-const messageSchema = z.discriminatedUnion('type', [identifySchema, metricsSchema, keepaliveSchema], {
-  error: (issue) => (issue.code === 'invalid_union' ? 'identify, metrics or keepalive' : undefined),
-});
+// Decoding is synchronous, so one of each is enough.
+const fields = new MessageFields();
+const decoder = new ReadingDecoder();
 
 /** Decodes bytes[start, end), a line without its LF and CR. Never throws. */
 export function decodeLine(bytes: Uint8Array, start: number, end: number): Decoded {
-  const line = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
+  if (!beginsObject(bytes, start, end)) return refuse('invalid_json', 'the line is not a JSON object');
+  const line = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
   if (!isUtf8(line)) return refuse('invalid_utf8', 'the line is not valid UTF-8');
-  const text = line.toString('utf8');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return refuse('invalid_json', 'the line is not valid JSON');
+  if (!fields.read(line)) return refuse('invalid_json', 'the line is not valid JSON');
+  const seq = seqOf();
+  const { duplicate } = fields;
+  if (duplicate !== undefined)
+    return refuse('invalid_message', `field '${duplicate.slice(0, 64).toWellFormed()}' appears twice`, seq);
+  switch (fields.string('type', MAX_TYPE_LENGTH)) {
+    case 'metrics':
+      return metrics(seq);
+    case 'identify':
+      return identify(seq);
+    case 'keepalive':
+      return { type: 'keepalive' };
+    default:
+      return refuseField('type', 'identify, metrics or keepalive', seq);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return refuse('invalid_json', 'the line is not a JSON object');
-  }
-  const fields = members(text);
-  const seq = seqOf(fields);
-  const twice = duplicateKey(fields);
-  if (twice !== undefined)
-    return refuse('invalid_message', `field '${twice.slice(0, 64).toWellFormed()}' appears twice`, seq);
+}
 
-  const message = messageSchema.safeParse(value);
-  if (!message.success) {
-    const issue = message.error.issues[0];
-    const problem = `field '${issue?.path.join('.') ?? ''}': ${issue?.message ?? 'invalid'}`;
-    return refuse('invalid_message', problem, seq);
-  }
-  if (message.data.type !== 'metrics') return message.data;
-  // 41.0 and 4.1e1 are parsed as 41, but only plain digits are a sequence number.
-  if (message.data.seq !== seq) return refuse('invalid_message', `field 'seq': ${SEQ}`);
-  const readings = decodeReadings(rawOf(fields, 'data') ?? '');
+function metrics(seq: number | undefined): Metrics | Refusal {
+  // 41.0 and 4.1e1 are numbers of the same value, but only plain digits are a sequence number.
+  if (seq === undefined && fields.start('seq') >= 0) return refuseField('seq', SEQ);
+  const data = fields.start('data');
+  if (data < 0) return refuseField('data', 'missing', seq);
+  const readings = decoder.decode(fields.bytes, data, fields.length);
   if (!readings.ok) return refuse('invalid_message', readings.problem, seq);
   return { type: 'metrics', seq, readings: readings.readings };
 }
 
-function seqOf(fields: readonly Member[]): number | undefined {
-  const raw = rawOf(fields, 'seq');
-  if (raw === undefined || !/^(?:0|[1-9][0-9]{0,15})$/.test(raw)) return undefined;
+function identify(seq: number | undefined): Identify | Refusal {
+  const found: Partial<Record<IdentifyField, string>> = {};
+  for (const [field, form] of IDENTIFY_FIELDS) {
+    if (form.isOptional && fields.start(field) < 0) continue;
+    const text = fields.string(field, form.max);
+    if (text === undefined || !isAtMost(text, form.max) || !form.allows(text))
+      return refuseField(field, form.text, seq);
+    found[field] = text;
+  }
+  return { type: 'identify', zipcode: '', city: '', ...found };
+}
+
+function seqOf(): number | undefined {
+  const raw = fields.raw('seq', MAX_SEQ_DIGITS);
+  if (raw === undefined || !/^(?:0|[1-9][0-9]*)$/.test(raw)) return undefined;
   const seq = Number(raw);
   return Number.isSafeInteger(seq) ? seq : undefined;
 }
 
-function rawOf(fields: readonly Member[], key: string): string | undefined {
-  return fields.find((field) => field.key === key)?.raw;
+/** Characters are code points: an emoji counts as one although it has two UTF-16 units. */
+function isAtMost(text: string, characters: number): boolean {
+  if (text.length <= characters) return true;
+  return text.length <= 2 * characters && [...text].length <= characters;
+}
+
+function refuseField(field: Field, problem: string, seq?: number): Refusal {
+  return refuse('invalid_message', `field '${field}': ${problem}`, seq);
 }
 
 function refuse(code: Code, message: string, seq?: number): Refusal {

@@ -1,6 +1,18 @@
 // The short cut for the usual line, {"type":"metrics","seq":1,"data":{flat object}}: one pass over the bytes that builds
 // no object. It accepts only lines that decodeLine accepts with the same result, and leaves the rest to decodeLine:
-// escapes, other orders of keys, non-ASCII, a possible duplicate name.
+// escapes, other orders of keys, non-ASCII, a possible duplicate name, more than 64 names.
+import {
+  CLOSE,
+  COLON,
+  COMMA,
+  isDigit,
+  MINUS,
+  OPEN,
+  QUOTE,
+  SPACE,
+  skipNumber,
+  skipWord,
+} from './json-scan.ts';
 import { READING_LIMITS } from './readings.ts';
 
 const TYPE_METRICS = Buffer.from('"type":"metrics",');
@@ -8,27 +20,15 @@ const SEQ = Buffer.from('"seq":');
 const DATA = Buffer.from('"data":');
 /** Bytes of `,"data":` and of the brace that closes the line. */
 const AROUND_DATA = 1 + DATA.length + 1;
-const TRUE = Buffer.from('true');
-const FALSE = Buffer.from('false');
-const NULL = Buffer.from('null');
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const MINUS = 0x2d;
-const POINT = 0x2e;
+/** Wider readings are rare. Up to so many names, comparing each with all others costs little. */
+const MAX_FIELDS = 64;
 const ZERO = 0x30;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
 
 // Bytes that need no escape in a string: printable ASCII without the quote and the backslash.
 const PLAIN = new Uint8Array(256);
 for (let c = 0x20; c < 0x7f; c++) PLAIN[c] = 1;
 PLAIN[QUOTE] = 0;
 PLAIN[0x5c] = 0;
-
-const SPACE = new Uint8Array(256);
-for (const c of [0x20, 0x09, 0x0d]) SPACE[c] = 1;
 
 /** Holds the result of the last scan, so that a line costs no allocation. */
 export class MetricsScan {
@@ -41,7 +41,7 @@ export class MetricsScan {
   /** Bytes of the object in `data` without that white space. */
   readingBytes = 0;
 
-  readonly #names = new Int32Array(READING_LIMITS.fields);
+  readonly #names = new Int32Array(MAX_FIELDS);
 
   /** Scans bytes[start, end). False means only that decodeLine has to decide. */
   scan(bytes: Uint8Array, start: number, end: number): boolean {
@@ -103,7 +103,7 @@ export class MetricsScan {
     for (;;) {
       let c = b[p++] as number;
       for (; SPACE[c] === 1; c = b[p++] as number) space++;
-      if (c !== QUOTE || fields === READING_LIMITS.fields) return -1;
+      if (c !== QUOTE || fields === MAX_FIELDS) return -1;
       const nameStart = p;
       let hash = 0;
       c = b[p++] as number;
@@ -179,47 +179,14 @@ function spacedToken(b: Uint8Array, from: number, expected: Uint8Array): number 
 
 /** The position after the value that begins with the byte `first`, or -1. */
 function value(b: Uint8Array, from: number, first: number): number {
-  if (isDigit(first) || first === MINUS) return number(b, from, first);
+  if (isDigit(first) || first === MINUS) {
+    const end = skipNumber(b, from, first);
+    return end - from <= READING_LIMITS.valueLength ? end : -1;
+  }
   if (first === QUOTE) {
     let p = from + 1;
     while (PLAIN[b[p] as number] === 1) p++;
     return b[p] === QUOTE && p - from - 1 <= READING_LIMITS.valueLength ? p + 1 : -1;
   }
-  if (first === 0x74) return word(b, from, TRUE);
-  if (first === 0x66) return word(b, from, FALSE);
-  if (first === 0x6e) return word(b, from, NULL);
-  return -1;
-}
-
-function word(b: Uint8Array, from: number, expected: Uint8Array): number {
-  for (let i = 0; i < expected.length; i++) if (b[from + i] !== expected[i]) return -1;
-  return from + expected.length;
-}
-
-// RFC 8259 section 6: minus, integer without leading zeros, fraction, exponent.
-function number(b: Uint8Array, from: number, first: number): number {
-  let p = from;
-  let c = first;
-  if (c === MINUS) c = b[++p] as number;
-  if (!isDigit(c)) return -1;
-  const isZero = c === ZERO;
-  c = b[++p] as number;
-  while (!isZero && isDigit(c)) c = b[++p] as number;
-  if (c === POINT) {
-    c = b[++p] as number;
-    if (!isDigit(c)) return -1;
-    while (isDigit(c)) c = b[++p] as number;
-  }
-  if (c === 0x65 || c === 0x45) {
-    c = b[++p] as number;
-    if (c === 0x2b || c === MINUS) c = b[++p] as number;
-    if (!isDigit(c)) return -1;
-    while (isDigit(c)) c = b[++p] as number;
-  }
-  return p - from <= READING_LIMITS.valueLength ? p : -1;
-}
-
-/** Also false for undefined, which a read past the end of the buffer gives. */
-function isDigit(c: number): boolean {
-  return c >= ZERO && c <= 0x39;
+  return skipWord(b, from, first);
 }

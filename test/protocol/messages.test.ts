@@ -44,20 +44,21 @@ describe('identify', () => {
 
   it('ignores fields it does not know', () => {
     assert.equal(decode(identify({ firmware: { version: [1, 2] } })).type, 'identify');
+    assert.equal(decode(identify({ seq: 'x', data: null })).type, 'identify');
   });
 
   const ok: Record<string, unknown[]> = {
     zipcode: ['1', 'A-z0123456789012'],
     city: ['x', 'x'.repeat(128), '🌧'.repeat(128), 'Zürich "Ost" \\ 東京'],
     device_id: ['x'.repeat(64)],
-    token: ['x'.repeat(1024)],
+    token: ['', 'x'.repeat(1024), '🌧'.repeat(1024)],
   };
   const badTexts = ['a\nb', 'a\u001b[31mb', 'a\u007fb', 'a\u0085b', 'a\ud800'];
   const bad: Record<string, unknown[]> = {
     zipcode: ['', 'x'.repeat(17), '902 10', '90210\n', '9021０', 90210, null, undefined],
     city: ['', 'x'.repeat(129), '🌧'.repeat(129), ...badTexts, ['x'], undefined],
     device_id: ['', 'x'.repeat(65), 'a b', 'a\r', null],
-    token: ['x'.repeat(1025), 7],
+    token: ['x'.repeat(1025), '🌧'.repeat(1025), 7, null],
   };
   const each = (cases: Record<string, unknown[]>) =>
     Object.entries(cases).flatMap(([field, values]) => values.map((value) => [field, value] as const));
@@ -123,6 +124,44 @@ describe('text that is no JSON object', () => {
       assert.equal(refused(line).code, 'invalid_json');
     });
   }
+});
+
+it('a line whose first byte is no brace is judged by that byte alone', () => {
+  assert.equal(refused(Buffer.from([0xff, 0x7b, 0x7d])).code, 'invalid_json');
+  assert.equal(refused(Buffer.from([0x20, 0x09, 0x0d, 0xff])).code, 'invalid_json');
+  assert.equal(decode(' \t\r{"type":"keepalive"} \t\r').type, 'keepalive');
+});
+
+describe('fields that nobody asked for', () => {
+  const keepalive = (more: string) => decode(`{${more},"type":"keepalive"}`);
+
+  it('may hold any JSON, also what a reading may not', () => {
+    for (const value of ['[{"a":1,"a":2}]', `"${BACKSLASH}ud800"`, '{"type":"metrics"}', '1e400', '{"":{}}'])
+      assert.equal(keepalive(`"x":${value}`).type, 'keepalive');
+    assert.equal(keepalive(`"${BACKSLASH}ud800":1`).type, 'keepalive');
+    assert.equal(keepalive('"":1').type, 'keepalive');
+  });
+
+  for (const value of ['01', '[1,]', '{"a"}', 'tru', `"${BACKSLASH}x"`, '"\u0001"', '[}', ''])
+    it(`holding ${JSON.stringify(value)} make the line invalid_json`, () => {
+      assert.equal(refused(`{"x":${value},"type":"keepalive"}`).code, 'invalid_json');
+    });
+
+  it('may be any number, as long as no two have one name', () => {
+    const many = Array.from({ length: 9_000 }, (_, index) => `"${index}":1`).join(',');
+    assert.equal(keepalive(many).type, 'keepalive');
+    assert.match(refused(`{${many},"8999":1,"type":"keepalive","seq":5}`).message, /'8999' appears twice/);
+    assert.equal(refused(`{${many},"8999":1,"type":"keepalive","seq":5}`).seq, 5);
+    assert.equal(refused(`{${many},"8999":1,"type":"keepalive"`).code, 'invalid_json');
+  });
+});
+
+it('keys and the type are compared with their escapes resolved', () => {
+  const spelt = (text: string) =>
+    [...text].map((character) => `${BACKSLASH}u00${character.charCodeAt(0).toString(16)}`).join('');
+  const line = `{"${spelt('type')}":"${spelt('metrics')}","${spelt('seq')}":1,"${spelt('data')}":{"a":1}}`;
+  assert.deepEqual(decode(line), { type: 'metrics', seq: 1, readings: ['{"a":1}'] });
+  assert.equal(decode(`{"type":"${BACKSLASH}/keepalive"}`).type, 'refused');
 });
 
 describe('bytes that are not UTF-8', () => {
@@ -215,11 +254,24 @@ describe('a reading', () => {
     assert.match(refused('{"type":"metrics"}').message, /'data'/);
   });
 
-  it('has 1 to 64 fields', () => {
-    assert.equal(JSON.stringify(JSON.parse(readings(data(fields(64)))[0] ?? '')), fields(64));
-    assert.match(refused(data(fields(65))).message, /1-64 fields/);
-    assert.equal(readings(data(`"${pairs(64)}"`))[0], fields(64));
-    assert.match(refused(data(`"${pairs(65)}"`)).message, /1-64 fields/);
+  it('has 1 to 1024 fields', () => {
+    assert.equal(readings(data(fields(1024)))[0], fields(1024));
+    assert.match(refused(data(fields(1025))).message, /1-1024 fields/);
+    assert.equal(readings(data(`"${pairs(1024)}"`))[0], fields(1024));
+    assert.match(refused(data(`"${pairs(1025)}"`)).message, /1-1024 fields/);
+  });
+
+  it('is refused if the last of many names is the first one, however it is spelt', () => {
+    for (const count of [2, 40, 1023]) {
+      const again = (name: string) => data(fields(count).replace(/}$/, `,"${name}":1}`));
+      assert.match(refused(again('f0')).message, /field 'f0' of 'data' appears twice/);
+      assert.match(
+        refused(again(`${BACKSLASH}u0066${BACKSLASH}u0030`)).message,
+        /'f0' of 'data' appears twice/,
+      );
+      assert.match(refused(data(`"${pairs(count)}, f0 =1"`)).message, /'f0' of 'data' appears twice/);
+      assert.equal(readings(again('g')).length, 1);
+    }
   });
 
   for (const character of ['x', 'ü', '🌧']) {
