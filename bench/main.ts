@@ -32,6 +32,8 @@ interface CommandOptions {
   readonly seconds: number;
   readonly runs: number;
   readonly connections: number;
+  readonly devices: number;
+  readonly node?: string;
   readonly compression?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly seq: boolean;
@@ -61,6 +63,8 @@ const program = new Command('npm run bench --')
   .option('--seconds <number>', 'approximate length of each measurement', positive, 5)
   .option('--runs <number>', 'runs of each scenario; the median counts', count, 1)
   .option('--connections <number>', 'devices', count, 100)
+  .option('--devices <number>', 'devices that connect at once in the scenario storm', count, 10_000)
+  .option('--node <path>', 'another Node for the servers (default: the one that runs the bench)')
   .addOption(new Option('--compression <codec>', 'KAFKA_COMPRESSION of the server').choices(CODEC_NAMES))
   .option('--env <NAME=VALUE>', 'a setting of the server; can be repeated', setting)
   .option('--seq', 'ask for the confirmation of every message, and wait for it', false)
@@ -152,7 +156,14 @@ function measureAll(options: CommandOptions): Promise<BenchFile> {
     const results = await runAll(options, bootstrap);
     const { seconds, runs, connections, seq } = options;
     const settings = { seconds, runs, connections, seq, env: serverSettings(options) };
-    return { at, version: packageVersion(), kafka: about, machine: thisMachine(), settings, results };
+    return {
+      at,
+      version: packageVersion(),
+      kafka: about,
+      machine: thisMachine(options.node),
+      settings,
+      results,
+    };
   });
 }
 
@@ -162,7 +173,7 @@ function serverSettings({ env, compression }: CommandOptions): Record<string, st
 
 /** The scenarios take turns, so that a slow minute of the machine affects all of them. */
 async function runAll(options: CommandOptions, bootstrap: string): Promise<ScenarioResult[]> {
-  const { scenario: chosen, seconds, runs, connections, seq, profile } = options;
+  const { scenario: chosen, seconds, runs, connections, devices, seq, profile, node } = options;
   const wanted = SCENARIOS.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
   const settings = serverSettings(options);
   const results = new Map<Scenario, { runs: Figures[]; failures: string[] }>(
@@ -171,7 +182,8 @@ async function runAll(options: CommandOptions, bootstrap: string): Promise<Scena
   for (let run = 1; run <= runs; run++) {
     for (const [scenario, { runs: done, failures }] of results) {
       const profileDir = profile ? await mkdtemp(join(tmpdir(), 'sluice-profile-')) : undefined;
-      const common = { bootstrap, connections, seconds, seq, settings, profileDir, signal: interrupt.signal };
+      const { signal } = interrupt;
+      const common = { bootstrap, connections, devices, seconds, seq, settings, profileDir, node, signal };
       try {
         const measured = await scenario.run(common);
         done.push(measured);

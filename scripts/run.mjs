@@ -13,6 +13,7 @@ const jobs = {
   kafka: (args) => become('dist/scripts/kafka.js', args),
   'kafka-versions': (args) => become('dist/scripts/kafka-versions.js', args),
   bench: (args) => become('dist/bench/main.js', args),
+  attack: (args) => become('dist/bench/attack/main.js', args),
   chaos: (args) => become('dist/scripts/chaos.js', args),
   load: (args) => become('dist/src/main.js', ['load', ...args]),
   'latency-test': (args) => become('dist/bench/latency/main.js', args),

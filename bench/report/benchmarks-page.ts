@@ -14,6 +14,7 @@ const TITLES: Readonly<Record<Kind, string>> = {
   memory: 'Memory of connections',
   spool: 'Without Kafka',
   drain: 'Draining the spool',
+  storm: 'Many devices at once',
 };
 
 export function benchSection(file: BenchFile): string {

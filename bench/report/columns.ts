@@ -5,8 +5,9 @@ import type { Measurement } from '../scenarios/measure.ts';
 import type { MemoryFigures } from '../scenarios/memory.ts';
 import type { PairFigures } from '../scenarios/pair.ts';
 import type { SpoolFigures } from '../scenarios/spool.ts';
+import type { StormFigures } from '../scenarios/storm.ts';
 
-export type Figures = Measurement | PairFigures | MemoryFigures | SpoolFigures | DrainFigures;
+export type Figures = Measurement | PairFigures | MemoryFigures | SpoolFigures | DrainFigures | StormFigures;
 export type Kind = Figures['kind'];
 export type FiguresOf<K extends Kind> = Extract<Figures, { kind: K }>;
 
@@ -37,6 +38,7 @@ const pair = columns('pair');
 const memory = columns('memory');
 const spool = columns('spool');
 const drain = columns('drain');
+const storm = columns('storm');
 
 export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
   load: [
@@ -97,6 +99,20 @@ export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
     drain('p50Ms', 'p50 ms', 1, ({ storedMs }) => storedMs.p50, 'less'),
     drain('p99Ms', 'p99 ms', 1, ({ storedMs }) => storedMs.p99, 'less'),
   ],
+  storm: [
+    storm('devices', 'devices', 0, (run) => run.devices),
+    storm('connectedSeconds', 'connected s', 2, (run) => run.connectedSeconds, 'less'),
+    storm('toldSeconds', 'told s', 2, (run) => run.toldSeconds, 'less'),
+    storm('failed', 'failed', 0, (run) => run.failed),
+    storm('beforeP50Ms', 'before p50 ms', 1, ({ beforeMs }) => beforeMs.p50),
+    storm('beforeP99Ms', 'before p99 ms', 1, ({ beforeMs }) => beforeMs.p99),
+    storm('p50Ms', 'during p50 ms', 1, ({ duringMs }) => duringMs.p50, 'less'),
+    storm('p99Ms', 'during p99 ms', 1, ({ duringMs }) => duringMs.p99, 'less'),
+    storm('readyzMs', 'readyz max ms', 0, (run) => run.readyzMs, 'less'),
+    storm('refusedMs', 'refuses after ms', 0, (run) => run.refusedMs, 'less'),
+    storm('exitSeconds', 'exits after s', 2, (run) => run.exitSeconds, 'less'),
+    storm('exitCode', 'exit code', 0, (run) => run.exitCode),
+  ],
 };
 
 export const EXPLANATIONS: Readonly<Record<Kind, string>> = {
@@ -113,6 +129,10 @@ server, a message. ms: from the due time of a line to its \`stored\`, at the pac
   drain: `drained: confirmed by Kafka, from the spool and from arriving messages, until the spool is empty; times: drained
 divided by arriving. wait: from Kafka's return to its first confirmation. ms: from the due time of an arriving line to
 its \`stored\`.`,
+  storm: `connected, told: from the first connect until the last device had a connection, and until the last was told
+\`identified\`; failed: devices that were never told, or later than 60 s. ms: from the due time of a small write of the
+others to its \`stored\`, before the devices came and until all were told. readyz: its slowest answer meanwhile. Then a second storm,
+and SIGTERM in it: until new connections are refused, and until the gateway has ended.`,
 };
 
 /** The values of the runs that have this figure. */

@@ -1,5 +1,6 @@
 // Reads and writes the results file of the bench: `--json` writes it, `--compare` and `--from` read it.
 // docs/benchmarks.json is such a file.
+import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { machineText as hardwareText, thisMachine as thisHardware } from './circumstances.ts';
@@ -100,8 +101,11 @@ export function mergeFiles(before: BenchFile, now: BenchFile): BenchFile {
   return { ...before, results };
 }
 
-export function thisMachine(): Machine {
-  return { ...thisHardware(), node: process.version };
+/** @param node path of another Node that runs the servers */
+export function thisMachine(node?: string): Machine {
+  const version =
+    node === undefined ? process.version : execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
+  return { ...thisHardware(), node: version };
 }
 
 export function machineText(machine: Machine): string {

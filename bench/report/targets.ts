@@ -94,6 +94,14 @@ export const TARGETS: readonly Target[] = [
   ),
   atMost('spool', 'p99Ms', 50, 'ms from line to `stored` without Kafka, p99'),
   atLeast('drain', 'times', 3, 'rate of draining, relative to the rate of arriving messages'),
+  atMost(
+    'storm',
+    'toldSeconds',
+    5,
+    's until 10,000 devices that come at once are identified and told so, beside 12,000 small writes a second',
+  ),
+  atMost('storm', 'failed', 0, 'devices of them that failed'),
+  atMost('storm', 'exitCode', 0, 'exit code after SIGTERM while as many devices come'),
   atLeast('drain-slow', 'times', 3, 'the same, for a spool with small batches'),
 ];
 

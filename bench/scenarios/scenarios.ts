@@ -7,6 +7,7 @@ import { measureMemory } from './memory.ts';
 import { measurePair } from './pair.ts';
 import { PAIRS } from './pairs.ts';
 import { measureSpool } from './spool.ts';
+import { measureStorm } from './storm.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -54,6 +55,12 @@ export const SCENARIOS: readonly Scenario[] = [
     about: 'the same for a spool filled at 10,000 messages a second, with smaller batches',
     kind: 'drain',
     run: (options) => measureDrain(options, { fillPerSecond: 10_000 }),
+  },
+  {
+    name: 'storm',
+    about: '10,000 devices connect at once, beside 12,000 small writes a second, two processes',
+    kind: 'storm',
+    run: measureStorm,
   },
 ];
 

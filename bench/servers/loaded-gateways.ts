@@ -15,6 +15,10 @@ export interface BenchOptions {
   /** Over the server's defaults. */
   readonly settings: Readonly<Record<string, string>>;
   readonly profileDir: string | undefined;
+  /** Path of another Node for the servers. Absent: the one that runs the bench. */
+  readonly node?: string | undefined;
+  /** Devices of a storm. */
+  readonly devices: number;
   readonly signal: AbortSignal;
 }
 
@@ -33,7 +37,8 @@ export interface Gateway extends OwnGateway {
   readonly load: Child<LoadCalls>;
 }
 
-const LOAD = new URL('../devices/load-worker.js', import.meta.url);
+/** The compiled entry of the process with devices. */
+export const LOAD = new URL('../devices/load-worker.js', import.meta.url);
 const FIRST_WARM_UP = 20_000;
 /**
  * Minimum length of the last part of the warm-up. After 1 s, compiling still took 3.5 % of the window, and twice that
@@ -62,7 +67,7 @@ export async function withGateways<const P extends readonly GatewayPlan[], T>(
 }
 
 async function startGateway(options: BenchOptions, plan: GatewayPlan): Promise<Gateway> {
-  const { bootstrap, signal } = options;
+  const { bootstrap, signal, node } = options;
   const { unreachable, main, profileDir } = plan;
   const own = await startOwnGateway({
     bootstrap,
@@ -70,6 +75,7 @@ async function startGateway(options: BenchOptions, plan: GatewayPlan): Promise<G
     settings: { ...plan.settings, ...options.settings },
     brokers: unreachable ?? plan.bootstrap,
     main,
+    node,
     profileDir,
     withoutKafka: unreachable !== undefined,
     signal,

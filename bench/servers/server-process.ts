@@ -27,6 +27,8 @@ export interface ServerOptions {
   readonly signal: AbortSignal;
   /** Path of another compiled server. Absent: the gateway. */
   readonly main?: string | undefined;
+  /** Path of another Node. Absent: the one that runs this. */
+  readonly node?: string | undefined;
   /** Directory for a CPU profile. Absent: no profile. */
   readonly profileDir?: string | undefined;
   /** Start while Kafka is away. The partitions of the topic are known, as in an outage. */
@@ -57,7 +59,7 @@ export class ServerProcess {
   }
 
   private constructor(options: ServerOptions, directory: string) {
-    const { settings, signal, main, profileDir, withoutKafka = false } = options;
+    const { settings, signal, main, node, profileDir, withoutKafka = false } = options;
     this.#directory = directory;
     this.#signal = signal;
     this.#withoutKafka = withoutKafka;
@@ -66,6 +68,7 @@ export class ServerProcess {
         directory,
         env: { ...settings, SPOOL_DIR: join(directory, SPOOL) },
         main,
+        node,
         nodeFlags: profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`],
         signal,
         removeOnDeath: true,
@@ -78,6 +81,25 @@ export class ServerProcess {
 
   get tcpPort(): number {
     return this.#portOf('TCP server listening on');
+  }
+
+  get adminPort(): number {
+    return this.#portOf('Admin HTTP listening on');
+  }
+
+  /** The lines of its log so far, and those that Node itself wrote. */
+  get log(): readonly string[] {
+    return this.#log;
+  }
+
+  /** The exit code, or the signal that ended it. */
+  get exited(): Promise<number | NodeJS.Signals> {
+    return this.#exited;
+  }
+
+  /** Sends a signal to the first process and waits for nothing. */
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
   }
 
   async stats(): Promise<Snapshot> {
@@ -161,7 +183,7 @@ export class ServerProcess {
   }
 
   get #admin(): string {
-    return `http://127.0.0.1:${this.#portOf('Admin HTTP listening on')}`;
+    return `http://127.0.0.1:${this.adminPort}`;
   }
 
   #portOf(words: string): number {

@@ -13,6 +13,8 @@ export interface GatewayChildOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Another compiled program. Absent: the gateway. */
   readonly main?: string | undefined;
+  /** Path of another Node. Absent: the one that runs this. */
+  readonly node?: string | undefined;
   readonly nodeFlags?: readonly string[];
   /** Kills the gateway. */
   readonly signal?: AbortSignal;
@@ -27,8 +29,8 @@ export interface GatewayChild {
 }
 
 export function spawnGateway(options: GatewayChildOptions, onLine: (line: string) => void): GatewayChild {
-  const { directory, env, main = MAIN, nodeFlags = [], signal, removeOnDeath = false } = options;
-  const child = spawn(process.execPath, [...nodeFlags, main], {
+  const { directory, env, main = MAIN, node = process.execPath, nodeFlags = [], signal } = options;
+  const child = spawn(node, [...nodeFlags, main], {
     cwd: directory,
     env: {
       PATH: process.env.PATH ?? '',
@@ -57,7 +59,7 @@ export function spawnGateway(options: GatewayChildOptions, onLine: (line: string
   const { pid } = child;
   if (pid === undefined) return { child, exited: Promise.resolve(-1) };
   // Between the two a moment, or a write that is under way would create a file again.
-  const script = removeOnDeath ? 'kill -9 "$1"; sleep 1; rm -rf "$2"' : 'kill -9 "$1"';
+  const script = options.removeOnDeath ? 'kill -9 "$1"; sleep 1; rm -rf "$2"' : 'kill -9 "$1"';
   const callOff = onParentDeath(['sh', '-c', script, 'sh', String(pid), directory]);
   const exited = new Promise<number | NodeJS.Signals>((resolve) => {
     child.once('exit', (code, signal) => {

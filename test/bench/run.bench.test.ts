@@ -115,3 +115,13 @@ kafkaTest(
     assert.deepEqual(missed.sort(), ['drain', 'drain-slow', 'spool', 'spool']);
   },
 );
+
+kafkaTest('the bench measures a storm of devices and the stop in a second one', async ({ bootstrap }) => {
+  const limits = ['--max', 'storm.failed=0', '--max', 'storm.toldSeconds=0.001', '--min', 'storm.exitCode=9'];
+  const args = ['--scenario', 'storm', '--devices', '50', '--seconds', '0.2', ...limits];
+  const { exitCode, stdout, stderr } = await bench(bootstrap, args);
+  assert.equal(exitCode, 1, `${stdout}${stderr}`);
+  assert.doesNotMatch(stderr, /FAILED/);
+  const missed = [...stderr.matchAll(/^LIMIT MISSED {2}storm: (\w+)/gm)].map(([, name]) => name);
+  assert.deepEqual(missed.sort(), ['exitCode', 'toldSeconds']);
+});

@@ -1,0 +1,142 @@
+// What an attacker works with, in its own process: sockets to the target, a clock that ends the attack, and a record of what
+// became of the connections.
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { Tally } from '../../../load/report/counters.ts';
+import type { AttackerReport } from '../attack.ts';
+import { HostileSocket, type HostileSocketOptions } from './hostile-socket.ts';
+
+export interface ArenaOptions {
+  readonly port: number;
+  /** The gateway's admin port. */
+  readonly adminPort: number;
+  /** The gateway's processes, the first one first. */
+  readonly pids: readonly number[];
+  readonly seconds: number;
+  /** The number of this process of attackers, from 0. */
+  readonly process: number;
+  readonly processes: number;
+}
+
+/** Starts to send on a new connection. */
+export type Behaviour = (socket: HostileSocket, index: number) => void;
+
+/** Sources are 127.0.FIRST_NET + process.1 and so on. */
+const FIRST_NET = 10;
+/** Far below the number of source ports of an address. */
+const PER_ADDRESS = 4_000;
+const REOPEN_MS = 50;
+/** Writes of one connection before the others get a turn. */
+const WRITES_AT_ONCE = 4;
+const LOWEST_ZIPCODE = 20_000;
+const ZIPCODES = 1_000;
+
+export class Arena {
+  readonly options: ArenaOptions;
+  readonly signal: AbortSignal;
+  readonly #end = new AbortController();
+  readonly #sockets = new Set<HostileSocket>();
+  readonly #ended = new Tally();
+  readonly #notes: Record<string, number> = {};
+  #opened = 0;
+  #connected = 0;
+  #sentBytes = 0;
+
+  constructor(options: ArenaOptions) {
+    this.options = options;
+    this.signal = this.#end.signal;
+    // Each connection may wait for it.
+    setMaxListeners(0, this.signal);
+    setTimeout(() => this.#end.abort(), options.seconds * 1000);
+  }
+
+  /** This process's part of `count`, which all processes share. */
+  share(count: number): number {
+    const { process, processes } = this.options;
+    return Math.floor((count * (process + 1)) / processes) - Math.floor((count * process) / processes);
+  }
+
+  open(options: Partial<HostileSocketOptions> = {}): HostileSocket {
+    const { port, process } = this.options;
+    const place = Math.floor(this.#opened++ / PER_ADDRESS) % 250;
+    const socket = new HostileSocket(
+      { port, localAddress: `127.0.${FIRST_NET + process}.${1 + place}`, reads: true, ...options },
+      {
+        connected: () => this.#connected++,
+        sent: (bytes) => {
+          this.#sentBytes += bytes;
+        },
+        ended: (how) => {
+          this.#sockets.delete(socket);
+          if (!this.signal.aborted) this.#ended.add(how);
+        },
+      },
+    );
+    this.#sockets.add(socket);
+    return socket;
+  }
+
+  /** Keeps `count` connections open until the end: one that is closed is soon opened again. */
+  keep(count: number, behaviour: Behaviour, options: Partial<HostileSocketOptions> = {}): void {
+    for (let index = 0; index < count; index++) this.#keepOne(index, behaviour, options);
+  }
+
+  #keepOne(index: number, behaviour: Behaviour, options: Partial<HostileSocketOptions>): void {
+    if (this.signal.aborted) return;
+    const socket = this.open(options);
+    behaviour(socket, index);
+    void socket.closed.then(() => setTimeout(() => this.#keepOne(index, behaviour, options), REOPEN_MS));
+  }
+
+  /** Writes as fast as the socket takes it, until the connection or the arena ends. */
+  async flood(socket: HostileSocket, next: () => Buffer): Promise<void> {
+    while (!this.signal.aborted && !socket.isClosed) {
+      for (let writes = 0; writes < WRITES_AT_ONCE && !socket.isFull; writes++) socket.write(next());
+      await (socket.isFull ? socket.room() : turn());
+    }
+  }
+
+  /** Calls `work` at fixed times until the arena ends, or until the connection does. */
+  async every(ms: number, work: () => void, socket?: HostileSocket): Promise<void> {
+    const startMs = performance.now();
+    for (let times = 1; !this.signal.aborted && socket?.isClosed !== true; times++) {
+      work();
+      await this.rest(startMs + times * ms - performance.now());
+    }
+  }
+
+  /** Waits so long, or until the arena ends. */
+  async rest(ms = Number.POSITIVE_INFINITY): Promise<void> {
+    if (ms <= 0) return;
+    await sleep(Math.min(ms, 2 ** 31 - 1), undefined, { signal: this.signal }).catch(() => {});
+  }
+
+  /** Notes a figure of this attack. The highest value stays. */
+  note(name: string, value: number): void {
+    this.#notes[name] = Math.max(value, this.#notes[name] ?? value);
+  }
+
+  /** Counts something in the notes. */
+  add(name: string): void {
+    this.#notes[name] = (this.#notes[name] ?? 0) + 1;
+  }
+
+  /** A line by which attacker `index` identifies. */
+  identify(index: number, deviceId?: string): Buffer {
+    const zipcode = String(LOWEST_ZIPCODE + (index % ZIPCODES));
+    const id = deviceId === undefined ? '' : `,"device_id":"${deviceId}"`;
+    return Buffer.from(`{"type":"identify","zipcode":"${zipcode}","city":"Foeville"${id}}\n`);
+  }
+
+  /** Closes what is open. */
+  close(): AttackerReport {
+    this.#end.abort();
+    for (const socket of this.#sockets) socket.destroy();
+    return {
+      connected: this.#connected,
+      sentBytes: this.#sentBytes,
+      ended: this.#ended.all,
+      notes: this.#notes,
+    };
+  }
+}

@@ -1,0 +1,101 @@
+// One connection of an attacker. It remembers only the end of what the target says, so that ten thousand of them cost little.
+import { connect, type Socket } from 'node:net';
+
+export interface HostileSocketOptions {
+  readonly port: number;
+  readonly localAddress: string;
+  /** False: it never reads. */
+  readonly reads: boolean;
+}
+
+export interface HostileSocketEvents {
+  connected(): void;
+  sent(bytes: number): void;
+  /** Called once: the code of the last reply, `closed` without one, or the code of the socket's error. */
+  ended(how: string): void;
+}
+
+const TAIL_BYTES = 512;
+
+export class HostileSocket {
+  /** Resolves when the connection is closed. */
+  readonly closed: Promise<void>;
+  /** Resolves when it is open; never if it cannot be opened. */
+  readonly opened: Promise<void>;
+  readonly #socket: Socket;
+  readonly #events: HostileSocketEvents;
+  #tail = '';
+  #error: string | undefined;
+
+  constructor({ port, localAddress, reads }: HostileSocketOptions, events: HostileSocketEvents) {
+    this.#events = events;
+    const socket = connect({ host: '127.0.0.1', port, localAddress, noDelay: true });
+    this.#socket = socket;
+    // Before it is connected. Afterwards Node would have begun to read.
+    if (!reads) socket.pause();
+    else
+      socket.setEncoding('latin1').on('data', (text: string) => {
+        this.#tail = (this.#tail + text).slice(-TAIL_BYTES);
+      });
+    this.opened = new Promise((resolve) => {
+      socket.on('connect', () => {
+        events.connected();
+        resolve();
+      });
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#error = error.code ?? 'unknown';
+    });
+    this.closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        events.ended(this.#how());
+        resolve();
+      });
+    });
+  }
+
+  get isClosed(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  /** The socket's buffer is full. */
+  get isFull(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  /** The end of what the target has said. */
+  get heard(): string {
+    return this.#tail;
+  }
+
+  write(bytes: Buffer | string): void {
+    if (!this.#socket.writable) return;
+    this.#events.sent(bytes.length);
+    this.#socket.write(bytes);
+  }
+
+  /** Resolves when the socket takes bytes again, or is closed. */
+  room(): Promise<void> {
+    const drained = new Promise<void>((resolve) => this.#socket.once('drain', resolve));
+    return Promise.race([drained, this.closed]);
+  }
+
+  /** Sends FIN. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  /** Sends RST. */
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #how(): string {
+    const codes = [...this.#tail.matchAll(/"status":"(?:error|closing)","code":"(\w+)"/g)];
+    return codes.at(-1)?.[1] ?? this.#error ?? 'closed';
+  }
+}

@@ -1,0 +1,48 @@
+// Attacks by devices that keep to the protocol: too many good lines, and the identity of another device.
+import { type Attack, codes } from '../attack.ts';
+import { LARGE_LINE, SMALL_LINES } from './hostile-lines.ts';
+
+const TWIN = 'twin-of-the-roof';
+/** In a few seconds. More would be a takeover at the pace of the network. */
+const MAX_TAKEOVERS = 20;
+
+export const NOISY_ATTACKS: readonly Attack[] = [
+  {
+    name: 'noisy-small',
+    does: 'one device sends good small lines as fast as it can',
+    run: async (arena) => {
+      const socket = arena.open();
+      socket.write(arena.identify(0));
+      await arena.flood(socket, () => SMALL_LINES);
+    },
+  },
+  {
+    name: 'noisy-large',
+    does: 'one device sends good lines of 60 KB as fast as it can',
+    run: async (arena) => {
+      const socket = arena.open();
+      socket.write(arena.identify(0));
+      await arena.flood(socket, () => LARGE_LINE);
+    },
+  },
+  {
+    name: 'two-of-one-id',
+    does: 'two devices with one `device_id` connect again at once whenever they are closed',
+    holds: 'takeovers are rare, and the log names the id',
+    run: async (arena) => {
+      for (const seat of [0, 1]) void takeOver(arena, seat);
+    },
+    check: ({ refusals, log }) => [
+      ...codes.atMost(refusals, 'replaced', MAX_TAKEOVERS),
+      ...(log.some((line) => line.includes(TWIN)) ? [] : ['the log does not name the id']),
+    ],
+  },
+];
+
+async function takeOver(arena: Parameters<Attack['run']>[0], seat: number): Promise<void> {
+  while (!arena.signal.aborted) {
+    const socket = arena.open();
+    socket.write(arena.identify(seat, TWIN));
+    await socket.closed;
+  }
+}

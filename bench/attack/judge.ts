@@ -1,0 +1,49 @@
+// Judges an attack: did the good devices, their data and the gateway come through? No I/O.
+import type { Attack, Evidence, GoodFigures, GoodOutcome, Limits } from './attack.ts';
+
+export const LIMITS: Limits = { p99Ms: 20, p99Times: 2, rssMiB: 512 };
+
+/** What went wrong, in words; empty if the gateway held. */
+export function problemsOf(attack: Attack, evidence: Evidence, limits: Limits): string[] {
+  const { rest, sink, attacked, good, rssMiB, restarts, exit, log } = evidence;
+  const problems = [...goodProblems(attack, good), ...(attack.check?.(evidence) ?? [])];
+  if (attack.endsProcesses !== true) {
+    for (const [name, of] of LATENCIES) {
+      const allowed = Math.max(limits.p99Ms, limits.p99Times * Math.max(of(rest), sink ? of(sink) : 0));
+      const p99 = of(attacked);
+      if (p99 > allowed)
+        problems.push(`p99 of ${name} is ${p99.toFixed(0)} ms, allowed ${allowed.toFixed(0)}`);
+    }
+    if (restarts > 0) problems.push(`${restarts} server processes were started again`);
+  }
+  const rss = Math.max(...rssMiB);
+  if (rss > limits.rssMiB) problems.push(`RSS is ${rss.toFixed(0)} MiB, allowed ${limits.rssMiB}`);
+  if (exit !== 0) problems.push(`the gateway ended with ${exit}`);
+  const crash = log.find((line) => CRASHED.test(line));
+  if (crash !== undefined) problems.push(`the log has: ${crash.slice(0, 200)}`);
+  return problems;
+}
+
+const LATENCIES: readonly (readonly [string, (figures: GoodFigures) => number])[] = [
+  ['stored', ({ storedMs }) => storedMs.p99],
+  ['keepalives', ({ keepaliveMs }) => keepaliveMs.p99],
+];
+
+/** What Node writes when a process dies of an error. */
+const CRASHED = /unhandled ?rejection|uncaught ?exception|FATAL ERROR|^Node\.js v/i;
+
+function goodProblems({ endsProcesses }: Attack, good: GoodOutcome): string[] {
+  const { readBack, unconfirmed, broken, keepalivesLost } = good;
+  const problems: string[] = [];
+  const add = (count: number, what: string) => count > 0 && problems.push(`${count} ${what}`);
+  if (readBack === undefined || readBack.unread !== undefined)
+    problems.push(`loss is unknown: ${readBack?.unread ?? 'the topic was not read'}`);
+  else add(readBack.lost, 'readings of good devices lost');
+  for (const kind of ['duplicated', 'reordered', 'corrupted', 'invented'] as const)
+    add(readBack?.[kind] ?? 0, `readings of good devices ${kind}`);
+  if (endsProcesses) return problems;
+  add(unconfirmed, 'readings of good devices never confirmed');
+  add(broken, 'connections of good devices broken');
+  add(keepalivesLost, 'keepalives of good devices without an answer');
+  return problems;
+}

@@ -1,0 +1,195 @@
+// Measures a storm: thousands of devices connect at once while others write steadily. Then a second storm, and SIGTERM in
+// the middle of it.
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Child } from '../../load/processes/child.ts';
+import type { LoadCalls } from '../devices/load-worker.ts';
+import type { StormCalls, StormResult } from '../devices/storm-worker.ts';
+import { AdminPoll } from '../servers/admin-poll.ts';
+import { type BenchOptions, LOAD } from '../servers/loaded-gateways.ts';
+import { type OwnGateway, startOwnGateway } from '../servers/own-gateway.ts';
+import type { ServerProcess } from '../servers/server-process.ts';
+import type { Percentiles } from '../statistics.ts';
+
+export interface StormFigures {
+  readonly kind: 'storm';
+  readonly devices: number;
+  readonly connectedSeconds: number;
+  readonly toldSeconds: number;
+  readonly failed: number;
+  /** Of the steady writes: from the due time of a line to its `stored`. */
+  readonly beforeMs: Percentiles;
+  readonly duringMs: Percentiles;
+  /** The slowest answer of /readyz during the storm. */
+  readonly readyzMs: number;
+  /** From SIGTERM in the second storm. */
+  readonly refusedMs: number;
+  readonly exitSeconds: number;
+  /** -1 if a signal ended it. */
+  readonly exitCode: number;
+  readonly windowUs: readonly [from: number, to: number];
+}
+
+const STORM = new URL('../devices/storm-worker.js', import.meta.url);
+const STORM_PROCESSES = 2;
+const STORM_TIMEOUT_MS = 60_000;
+const WRITES_PER_SECOND = 12_000;
+const WRITERS = 200;
+const WARM_UP_SECONDS = 4;
+const POLL_MS = 50;
+/** The gateway forgets the devices of the first storm, and the system its sockets. */
+const BETWEEN_STORMS_MS = 2_000;
+/** So long after the first connection of the second storm comes SIGTERM. */
+const TERM_AFTER_MS = 300;
+const EXIT_TIMEOUT_MS = 40_000;
+const CONNECT_POLL_MS = 10;
+const SETTINGS = { TCP_PROCESSES: '2', TCP_MAX_CONNECTIONS: '15000' } as const;
+
+/** Rejects if a steady write is lost or refused. Devices of the storm that fail are counted. */
+export async function measureStorm(options: BenchOptions): Promise<StormFigures> {
+  const { bootstrap, settings, node, profileDir, signal } = options;
+  const gateway = await startOwnGateway({
+    bootstrap,
+    name: 'storm',
+    settings: { ...SETTINGS, ...settings },
+    node,
+    profileDir,
+    signal,
+  });
+  const load = new Child<LoadCalls>(LOAD, { signal });
+  const storm = new Storm(gateway.server.tcpPort, options);
+  try {
+    return await measureWith(gateway, load, storm, options);
+  } catch (error) {
+    throw gateway.server.explained(error);
+  } finally {
+    await Promise.all([load.stop(), storm.stop()]);
+    // Its exit code is a figure here, not a failure.
+    await gateway.stop().catch(() => {});
+  }
+}
+
+async function measureWith(
+  { server }: OwnGateway,
+  load: Child<LoadCalls>,
+  storm: Storm,
+  { seconds, devices }: BenchOptions,
+): Promise<StormFigures> {
+  const port = server.tcpPort;
+  await load.call('connect', { port, connections: WRITERS, linesPerWrite: 1, seq: true });
+  const steady = { perSecond: WRITES_PER_SECOND };
+  await load.call('send', { ...steady, count: WARM_UP_SECONDS * WRITES_PER_SECOND });
+  const before = await load.call('send', { ...steady, count: Math.ceil(seconds * WRITES_PER_SECOND) });
+
+  const fromUs = nowUs();
+  await load.call('startPaced', steady);
+  const poll = new AdminPoll({ port: server.adminPort, path: '/readyz', everyMs: POLL_MS });
+  const result = await storm.begin();
+  const toUs = nowUs();
+  const readyz = await poll.stop();
+  const during = await load.call('finishPaced', {});
+  if (before.storedMs === undefined || during.storedMs === undefined)
+    throw new Error('no confirmation was timed');
+
+  await storm.leave();
+  await sleep(BETWEEN_STORMS_MS);
+  // SIGTERM cuts the writers off, which is no failure.
+  load.call('startPaced', steady).catch(() => {});
+  const begun = storm.firstConnected();
+  void storm.begin().catch(() => {});
+  await begun;
+  await sleep(TERM_AFTER_MS);
+  const end = await terminate(server);
+  return {
+    kind: 'storm',
+    devices,
+    connectedSeconds: result.connectedMs / 1000,
+    toldSeconds: result.toldMs / 1000,
+    failed: devices - result.told,
+    beforeMs: before.storedMs,
+    duringMs: during.storedMs,
+    readyzMs: readyz.slowestMs,
+    ...end,
+    windowUs: [fromUs, toUs],
+  };
+}
+
+class Storm {
+  readonly #processes: readonly Child<StormCalls, string>[];
+  readonly #port: number;
+  readonly #devices: number;
+  #onConnected = (): void => {};
+
+  constructor(port: number, { devices, signal }: Pick<BenchOptions, 'devices' | 'signal'>) {
+    this.#port = port;
+    this.#devices = devices;
+    const onReport = (): void => this.#onConnected();
+    this.#processes = Array.from({ length: STORM_PROCESSES }, () => new Child(STORM, { signal, onReport }));
+  }
+
+  /** Resolves when the next storm has its first connection. */
+  firstConnected(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onConnected = resolve;
+    });
+  }
+
+  /** Resolves once each device was told or has failed. The times are those of the slowest process. */
+  async begin(): Promise<Omit<StormResult, 'failed'>> {
+    const count = Math.ceil(this.#devices / this.#processes.length);
+    const results = await Promise.all(
+      this.#processes.map((process, number) =>
+        process.call('storm', {
+          port: this.#port,
+          first: number * count,
+          count: Math.min(count, this.#devices - number * count),
+          timeoutMs: STORM_TIMEOUT_MS,
+        }),
+      ),
+    );
+    const failed = results.flatMap(({ failed }) => Object.entries(failed));
+    if (failed.length > 0)
+      console.error(`devices failed: ${failed.map(([why, times]) => `${why} ${times}`).join(', ')}`);
+    return {
+      connectedMs: Math.max(...results.map(({ connectedMs }) => connectedMs)),
+      toldMs: Math.max(...results.map(({ toldMs }) => toldMs)),
+      told: results.reduce((sum, { told }) => sum + told, 0),
+    };
+  }
+
+  async leave(): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.call('leave', null)));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.stop()));
+  }
+}
+
+async function terminate(server: ServerProcess) {
+  const port = server.tcpPort;
+  const startMs = performance.now();
+  server.kill('SIGTERM');
+  const timer = setTimeout(() => server.kill('SIGKILL'), EXIT_TIMEOUT_MS);
+  while (!(await isRefused(port))) await sleep(CONNECT_POLL_MS);
+  const refusedMs = performance.now() - startMs;
+  const code = await server.exited;
+  clearTimeout(timer);
+  const exitSeconds = (performance.now() - startMs) / 1000;
+  return { refusedMs, exitSeconds, exitCode: typeof code === 'number' ? code : -1 };
+}
+
+function isRefused(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port, timeout: 1_000 });
+    const settle = (refused: boolean) => {
+      socket.destroy();
+      resolve(refused);
+    };
+    socket.on('connect', () => settle(false));
+    socket.on('timeout', () => settle(false));
+    socket.on('error', (error: NodeJS.ErrnoException) => settle(error.code === 'ECONNREFUSED'));
+  });
+}
+
+const nowUs = (): number => Number(process.hrtime.bigint() / 1000n);
