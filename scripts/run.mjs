@@ -15,6 +15,7 @@ const jobs = {
   bench: (args) => become('dist/bench/main.js', args),
   attack: (args) => become('dist/bench/attack/main.js', args),
   chaos: (args) => become('dist/scripts/chaos.js', args),
+  fuzz: (args) => become('dist/scripts/fuzz.js', args),
   load: (args) => become('dist/src/main.js', ['load', ...args]),
   'latency-test': (args) => become('dist/bench/latency/main.js', args),
   sustained: (args) => become('dist/bench/sustained/main.js', args),

@@ -1,4 +1,4 @@
-// What an attack is, and what is seen of it. The table is attacks.ts.
+// The types of an attack and of its evidence, and checks that several attacks share. The table is attacks.ts.
 import type { LatencySummary } from '../../load/report/histogram.ts';
 import type { Verdict } from '../../load/verification/verifier.ts';
 import type { PollResult } from '../servers/admin-poll.ts';

@@ -5,7 +5,7 @@ export const LIMITS: Limits = { p99Ms: 20, p99Times: 2, rssMiB: 512 };
 
 /** What went wrong, in words; empty if the gateway held. */
 export function problemsOf(attack: Attack, evidence: Evidence, limits: Limits): string[] {
-  const { rest, sink, attacked, good, rssMiB, restarts, exit, log } = evidence;
+  const { rest, sink, attacked, good, rssMiB, restarts, exit, healthz, readyz, log } = evidence;
   const problems = [...goodProblems(attack, good), ...(attack.check?.(evidence) ?? [])];
   if (attack.endsProcesses !== true) {
     for (const [name, of] of LATENCIES) {
@@ -16,6 +16,8 @@ export function problemsOf(attack: Attack, evidence: Evidence, limits: Limits): 
     }
     if (restarts > 0) problems.push(`${restarts} server processes were started again`);
   }
+  const unanswered = healthz.unanswered + readyz.unanswered;
+  if (unanswered > 0) problems.push(`${unanswered} questions to the admin port had no answer`);
   const rss = Math.max(...rssMiB);
   if (rss > limits.rssMiB) problems.push(`RSS is ${rss.toFixed(0)} MiB, allowed ${limits.rssMiB}`);
   if (exit !== 0) problems.push(`the gateway ended with ${exit}`);

@@ -28,7 +28,11 @@ export interface StormCalls {
   leave(args: null): void;
 }
 
-/** Far below the number of source ports of an address. */
+/**
+ * So many devices come from the usual address, whose source ports are enough for two storms. For the others an address is
+ * chosen, which is slow: the kernel then looks for a free port, which takes milliseconds once many are in use.
+ */
+const FROM_USUAL_ADDRESS = 12_000;
 const PER_ADDRESS = 4_000;
 const FIRST_ADDRESS = 101;
 const LOWEST_ZIPCODE = 10_000;
@@ -63,8 +67,7 @@ function storm({ port, first, count, timeoutMs }: StormOptions): Promise<StormRe
     };
     const timer = setTimeout(finish, timeoutMs);
     for (let index = first; index < first + count; index++) {
-      const localAddress = `127.0.0.${FIRST_ADDRESS + Math.floor(index / PER_ADDRESS)}`;
-      const socket = connect({ host: '127.0.0.1', port, localAddress, noDelay: true });
+      const socket = connect({ host: '127.0.0.1', port, noDelay: true, ...sourceOf(index) });
       sockets.push(socket);
       let settled = false;
       const once = (why?: string): void => {
@@ -87,6 +90,11 @@ function storm({ port, first, count, timeoutMs }: StormOptions): Promise<StormRe
       socket.on('close', () => once('closed'));
     }
   });
+}
+
+function sourceOf(index: number): { localAddress?: string } {
+  const beyond = index - FROM_USUAL_ADDRESS;
+  return beyond < 0 ? {} : { localAddress: `127.0.0.${FIRST_ADDRESS + Math.floor(beyond / PER_ADDRESS)}` };
 }
 
 function identifyOf(index: number): string {

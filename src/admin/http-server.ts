@@ -9,7 +9,7 @@ import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
 import { NotStartedError, type Snapshot } from './snapshot.ts';
 
 export const ADMIN_LIMITS = {
-  /** Enough for scrapers, probes and browsers. Further connections are closed at once. */
+  /** Enough for scrapers, probes and browsers. For a further one, the connection that is idle longest is closed. */
   maxConnections: 64,
   maxHeaderBytes: 8 * 1024,
   /** From the connection, or the end of the last answer, until the next request is complete. */
@@ -78,10 +78,59 @@ const ROUTES: Readonly<Record<string, Route>> = {
   },
 };
 
+/**
+ * The open connections. When they are too many, the one that has been idle longest is closed, so that idle clients never
+ * keep a probe out. A request that is not complete counts as idle.
+ */
+class Clients {
+  readonly #max: number;
+  /** The time at which each became idle puts them in order. */
+  readonly #idle = new Set<Socket>();
+  readonly #answered = new Set<Socket>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  add(socket: Socket): void {
+    if (this.#idle.size + this.#answered.size >= this.#max) {
+      const [victim] = this.#idle.size > 0 ? this.#idle : this.#answered;
+      if (victim !== undefined) this.#close(victim);
+    }
+    this.#idle.add(socket);
+    socket.once('close', () => this.#forget(socket));
+  }
+
+  isAnswered(socket: Socket): boolean {
+    return this.#answered.has(socket);
+  }
+
+  begin(socket: Socket): void {
+    this.#idle.delete(socket);
+    this.#answered.add(socket);
+  }
+
+  end(socket: Socket): void {
+    this.#answered.delete(socket);
+    if (!socket.destroyed) this.#idle.add(socket);
+  }
+
+  /** At once: 'close' follows a turn later, and further connections may come before it. */
+  #close(socket: Socket): void {
+    this.#forget(socket);
+    socket.destroy();
+  }
+
+  #forget(socket: Socket): void {
+    this.#idle.delete(socket);
+    this.#answered.delete(socket);
+  }
+}
+
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { host, port, snapshot, log } = options;
   const limits = { ...ADMIN_LIMITS, ...options.limits };
-  const answering = new WeakSet<Socket>();
+  const clients = new Clients(limits.maxConnections);
   let failure: unknown;
   // A scrape that fails is repeated for ever, and would fill the log.
   const logFailure = rateLimited({ everyMs: 60_000 }, (count) =>
@@ -101,8 +150,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: Math.min(1_000, limits.requestTimeoutMs),
   });
-  server.maxConnections = limits.maxConnections;
   server.timeout = limits.idleMs;
+  server.on('connection', (socket: Socket) => clients.add(socket));
   server.on('request', (request, response) => void handle(request, response));
   // Otherwise Node would tell `Expect: 100-continue` to send a body that nobody reads.
   server.on('checkContinue', (request, response) => void handle(request, response));
@@ -112,10 +161,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
     // One answer at a time: each pipelined request would otherwise hold an answer in memory.
-    if (answering.has(socket)) socket.destroy();
+    if (clients.isAnswered(socket)) socket.destroy();
     if (socket.destroyed) return;
-    answering.add(socket);
-    response.once('close', () => answering.delete(socket));
+    clients.begin(socket);
+    response.once('close', () => clients.end(socket));
     try {
       send(request, response, await replyTo(request));
     } catch (error) {

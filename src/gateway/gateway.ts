@@ -119,7 +119,10 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
 
   return {
     snapshot,
-    adopt: (socket) => server.adopt(socket),
+    adopt(socket) {
+      coalescer.connected();
+      return server.adopt(socket);
+    },
 
     async start() {
       ingest.start();

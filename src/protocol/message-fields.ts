@@ -15,6 +15,9 @@ import {
 import { HASH_SEED, hashByte, hashOf, NameSet } from './name-set.ts';
 
 const LF = 0x0a;
+// In place of a position.
+const MISSING = -1;
+const TWICE = -2;
 /** Of an escaped pair of surrogates, the longest way to write a character. */
 const MAX_RAW_BYTES = 12;
 
@@ -46,7 +49,7 @@ export class MessageFields {
     if (this.bytes.length <= line.length) this.bytes = Buffer.allocUnsafeSlow(2 * line.length);
     this.bytes.set(line);
     this.bytes[line.length] = LF;
-    this.#starts.fill(-1);
+    this.#starts.fill(MISSING);
     this.#names.clear();
     this.#duplicate = undefined;
     return this.#object(skipSpace(this.bytes, 0)) === line.length;
@@ -57,7 +60,7 @@ export class MessageFields {
     return this.#duplicate;
   }
 
-  /** Where the value of a field begins. -1 if the message does not have it. */
+  /** Where the value of a field begins. Negative if the message does not have it. */
   start(field: Field): number {
     return this.#starts[FIELDS.indexOf(field)] as number;
   }
@@ -114,9 +117,8 @@ export class MessageFields {
   #take(hash: number, { name, nameEnd, start, end }: Member): void {
     const b = this.bytes;
     const number = fieldNumber(b, name, nameEnd);
-    // Of a field that comes twice, the first is kept: the refusal names its seq.
-    if (number >= 0 && this.#starts[number] === -1) {
-      this.#starts[number] = start;
+    if (number >= 0) {
+      this.#starts[number] = this.#starts[number] === MISSING ? start : TWICE;
       this.#ends[number] = end;
     }
     if (this.#duplicate === undefined && !this.#names.add(hash, b, name, nameEnd))

@@ -20,8 +20,8 @@ export interface JobQueueOptions {
   readonly dropped?: () => void;
 }
 
-/** Part of the free room that a lane may hold. */
-const LANE_SHARE = 1 / 4;
+/** A lane may hold one of so many parts of the free room. */
+const LANE_PARTS = 4;
 /** A line of this length gets in if its lane is empty, whatever else waits. */
 const ALWAYS_ADMITTED_BYTES = 4096;
 // With so many jobs a worker is woken at once instead of at the end of the turn.
@@ -73,7 +73,8 @@ export class JobQueue implements JobSink {
   // --- called by connections ---
 
   offer(job: Job): boolean {
-    const lane = laneOf(job.session);
+    const { session } = job;
+    const lane = session.lane ?? laneOf(session);
     const bytes = job.end - job.start;
     if (!this.#admits(lane, bytes)) return this.#drop(job);
     this.#lanes.put(lane, job);
@@ -111,7 +112,7 @@ export class JobQueue implements JobSink {
     this.#depth--;
     this.#bytes -= job.end - job.start;
     if (this.#waiting > 0) this.#afterTake(job.session);
-    else this.#endTakersIfDrained();
+    if (this.#closed) this.#endTakersIfDrained();
     return job;
   }
 
@@ -146,7 +147,7 @@ export class JobQueue implements JobSink {
     const freeBytes = this.#capacityBytes - this.#bytes;
     if (lane.jobs === 0) return bytes <= ALWAYS_ADMITTED_BYTES || freeBytes > 0;
     if (this.#dropped !== undefined) return free > 0 && bytes <= freeBytes;
-    return lane.jobs < LANE_SHARE * free && lane.bytes + bytes <= LANE_SHARE * freeBytes;
+    return LANE_PARTS * lane.jobs < free && LANE_PARTS * (lane.bytes + bytes) <= freeBytes;
   }
 
   // To refuse a line costs time as well. When none is left the line waits for the next turn, to be refused or taken.
@@ -164,10 +165,9 @@ export class JobQueue implements JobSink {
   // A lane comes in again when half of what it may hold is free. Otherwise each job taken would wake its session.
   #hasRoom(lane: Lane): boolean {
     if (lane.jobs === 0) return true;
-    const half = LANE_SHARE / 2;
     return (
-      lane.jobs <= half * (this.#capacity - this.#depth) &&
-      lane.bytes <= half * (this.#capacityBytes - this.#bytes)
+      2 * LANE_PARTS * lane.jobs <= this.#capacity - this.#depth &&
+      2 * LANE_PARTS * lane.bytes <= this.#capacityBytes - this.#bytes
     );
   }
 

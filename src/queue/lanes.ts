@@ -1,6 +1,6 @@
-// Decides whose job is next: deficit round robin by cost. Each session has a lane, first in, first out, and a credit of
-// nanoseconds. A lane is served until its credit is used up, and then goes to the end of the line with a new one. It
-// knows nothing of limits, and holds no lane without a job.
+// Decides whose job is next: deficit round robin by cost. Each session has a lane, first in, first out, and a credit in
+// nanoseconds. When its turn comes a lane gets a quantum, is served until its credit is used up, and goes to the end of
+// the line. It knows nothing of limits, and holds no lane without a job.
 //
 // A lane that becomes busy with credit left comes before all lanes that have used theirs up. So a device that sends a
 // line now and then waits for no flood, and a lane of cheap lines waits for no other lane's expensive one. Nobody gains
@@ -69,6 +69,8 @@ export class Lanes {
   readonly #fresh = new LaneList();
   /** Lanes that have used up a credit while they had jobs. */
   readonly #busy = new LaneList();
+  /** The busy lane that has its turn. */
+  #current: Lane | undefined;
   #round = 0;
   /** Busy lanes that have not had their turn in this round. */
   #turnsLeft = 0;
@@ -103,23 +105,21 @@ export class Lanes {
     let lane = this.#fresh.first;
     while (lane !== undefined && lane.credit <= 0) {
       this.#fresh.shift(lane);
-      this.#toTheEnd(lane);
+      this.#busy.push(lane);
       lane = this.#fresh.first;
     }
     if (lane !== undefined) return lane;
-    lane = this.#busy.first;
-    while (lane !== undefined && lane.credit <= 0) {
+    for (lane = this.#busy.first; lane !== undefined; lane = this.#busy.first) {
+      if (lane !== this.#current) {
+        this.#current = lane;
+        lane.credit += QUANTUM_NS;
+      }
+      if (lane.credit > 0) return lane;
       this.#busy.shift(lane);
-      this.#toTheEnd(lane);
+      this.#busy.push(lane);
       this.#endTurn();
-      lane = this.#busy.first;
     }
-    return lane;
-  }
-
-  #toTheEnd(lane: Lane): void {
-    lane.credit += QUANTUM_NS;
-    this.#busy.push(lane);
+    return undefined;
   }
 
   #enter(lane: Lane): void {
@@ -142,6 +142,7 @@ export class Lanes {
   }
 
   #endTurn(): void {
+    this.#current = undefined;
     if (--this.#turnsLeft > 0) return;
     this.#round++;
     this.#turnsLeft = this.#busy.count;

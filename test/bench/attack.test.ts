@@ -78,6 +78,7 @@ describe('the judge of the attacks', () => {
       [{ good: { ...good, unconfirmed: 1 } }, /never confirmed$/],
       [{ good: { ...good, keepalivesLost: 1 } }, /^1 keepalives/],
       [{ rssMiB: [100, 513] }, /^RSS is 513 MiB, allowed 512$/],
+      [{ healthz: { ...answers, unanswered: 2 } }, /^2 questions to the admin port had no answer$/],
       [{ restarts: 1 }, /^1 server processes were started again$/],
       [{ exit: 'SIGSEGV' }, /^the gateway ended with SIGSEGV$/],
       [{ log: ['fine', 'Uncaught exception: boom'] }, /^the log has: Uncaught/],

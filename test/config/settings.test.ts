@@ -78,6 +78,7 @@ describe('each limit, from both sides', () => {
     ['TCP_PORT', '0', '-1', '65535', '65536'],
     ['TCP_MAX_CONNECTIONS', '1', '0', '1000000', '1000001'],
     ['TCP_MAX_CONNECTIONS_PER_IP', '0', '-1', '1000000', '1000001'],
+    ['TCP_MAX_ACCEPTS_PER_SECOND', '0', '-1', '1000000', '1000001'],
     ['TCP_IDENTIFY_TIMEOUT', '1ms', '0', '596h', '2145600001ms'],
     ['TCP_INACTIVITY_TIMEOUT', '1ms', '0', '596h', '2145600001ms'],
     ['TCP_LINE_TIMEOUT', '1ms', '-1ms', '596h', '2145600001ms'],

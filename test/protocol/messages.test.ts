@@ -409,15 +409,17 @@ describe('seq', () => {
     assert.equal(refused('{"type":"metrics","seq":7,"data":5}').seq, 7);
     assert.equal(refused('{"data":5,"type":"metrics","seq": 7 }').seq, 7);
     assert.equal(refused('{"seq":7,"type":"unknown"}').seq, 7);
+    assert.equal(refused('{"x":1,"x":1,"type":"metrics","seq":7}').seq, 7);
     assert.equal(refused('{"type":"metrics","data":{"seq":7,"a":[]}}').seq, undefined);
   });
 });
 
 describe('CODES', () => {
   it('are those of the contract, and end the connection as it says', () => {
-    const keep = 'invalid_json invalid_utf8 invalid_message already_identified record_too_large queue_full';
+    const keep =
+      'invalid_json invalid_utf8 invalid_message already_identified record_too_large queue_full rate_limited';
     const close =
-      'identify_timeout not_identified unauthorized line_too_long line_timeout inactive server_full replaced slow_reader';
+      'identify_timeout not_identified unauthorized line_too_long line_timeout inactive server_full replaced slow_reader too_many_errors wrong_protocol overloaded';
     assert.deepEqual([...CODE_NAMES].sort(), `${keep} ${close}`.split(' ').sort());
     for (const code of CODE_NAMES) assert.equal(isFatal(code), close.split(' ').includes(code), code);
     assert.ok(Object.values(CODES).every(({ meaning }) => meaning.length > 0));

@@ -3,6 +3,7 @@ import { it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Job } from '../../src/queue/job.ts';
 import { SerialSink } from '../../src/queue/serial-sink.ts';
+import { TURN_BUDGET_MS, TurnBudget } from '../../src/queue/turn-budget.ts';
 import { NotingSession } from '../support/session.ts';
 
 function controlled() {
@@ -64,4 +65,26 @@ it('is idle when it handles no job', async () => {
   await nextTurn();
   assert.equal(idle, true);
   assert.deepEqual([sink.stats.depth, sink.stats.bytes], [0, 0]);
+});
+
+it('handles no more jobs in a turn than there is time for, and the others in their order', async () => {
+  let nowMs = 0;
+  const budget = new TurnBudget(() => nowMs);
+  const handled: string[] = [];
+  const handle = ({ bytes, start, end }: Job) => {
+    budget.begin();
+    nowMs += TURN_BUDGET_MS / 2;
+    budget.end();
+    handled.push(Buffer.from(bytes.subarray(start, end)).toString());
+    return Promise.resolve();
+  };
+  const sink = new SerialSink(handle, { capacity: 10, budget });
+  for (const line of ['a', 'b', 'c', 'd', 'e']) sink.offer(new NotingSession().job(line));
+  const seen = [handled.join('')];
+  for (let turn = 0; turn < 3; turn++) {
+    await nextTurn();
+    seen.push(handled.join(''));
+  }
+  assert.deepEqual(seen, ['ab', 'abcd', 'abcde', 'abcde']);
+  await sink.idle();
 });

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { connectionCap, openFilesLimit, RESERVED_DESCRIPTORS } from '../../src/server/limits.ts';
+import { pino } from 'pino';
+import {
+  connectionCap,
+  connectionLimits,
+  OpenFilesError,
+  openFilesLimit,
+  RESERVED_DESCRIPTORS,
+} from '../../src/server/limits.ts';
 
 describe('connectionCap', () => {
   it('is what was asked for as long as enough descriptors stay free', () => {
@@ -11,6 +18,39 @@ describe('connectionCap', () => {
   it('is at least one, and what was asked for if the system tells no limit', () => {
     assert.equal(connectionCap(1000, 10), 1);
     assert.equal(connectionCap(1000, undefined), 1000);
+  });
+});
+
+describe('connectionLimits', () => {
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => lines.push(line) });
+  const of = (processes: number, free: number) =>
+    connectionLimits(1000, { processes, log, limit: free + RESERVED_DESCRIPTORS });
+
+  it('are as asked if the descriptors of all processes together suffice', () => {
+    assert.deepEqual(of(2, 500), { maxConnections: 1000, maxSockets: 500 });
+    assert.deepEqual(lines, []);
+  });
+
+  it('are lowered with a warning that says what to set', () => {
+    assert.deepEqual(of(2, 499), { maxConnections: 998, maxSockets: 499 });
+    assert.match(lines.join(), /ulimit -n.*raise it to at least 800 .*LimitNOFILE/);
+  });
+
+  it('below a tenth refuse the start with exit code 78', () => {
+    assert.equal(of(1, 100).maxConnections, 100);
+    for (const [processes, free] of [
+      [1, 99],
+      [2, 49],
+      [1, -10],
+    ] as const)
+      assert.throws(
+        () => of(processes, free),
+        (error) =>
+          error instanceof OpenFilesError &&
+          error.exitCode === 78 &&
+          /ulimit -n.* TCP_MAX_CONNECTIONS=1000 .*raise it to at least/.test(error.message),
+      );
   });
 });
 

@@ -152,6 +152,20 @@ test('while a full batch waits for an earlier one there is no pause, and the nex
   assert.ok((await readAt({ perSecond: 20_000, ms: 200 })) > 0);
 });
 
+test('there is no pause while connections come in, and pauses go on 20 ms after the last one', async () => {
+  const { coalescer, pauses, step, readAt } = setUp();
+  assert.ok((await readAt({ perSecond: 20_000 })) > 20);
+  const before = pauses.length;
+  for (let ms = 0; ms < 300; ms++) {
+    if (ms % 10 === 0) coalescer.connected();
+    for (let read = 0; read < 20; read++) coalescer.read(LINE);
+    await step();
+  }
+  assert.equal(pauses.length, before);
+  assert.equal(await readAt({ perSecond: 20_000, ms: 8 }), 0);
+  assert.ok((await readAt({ perSecond: 20_000, ms: 30 })) > 0);
+});
+
 test('there is no pause while records go through the spool, where each batch waits for the answer to the one before', async (t) => {
   const gateway = await gatewayFor(t);
   const devices = await Promise.all(Array.from({ length: 40 }, () => Device.identified(gateway.port)));

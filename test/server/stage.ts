@@ -94,7 +94,7 @@ export async function listen(
 ): Promise<{ server: TcpServer; port: number }> {
   const server = startServer(t, sink, stageOptions);
   const acceptor: Acceptor = new Acceptor(
-    { maxSockets: 10, keepaliveMs: 0 },
+    { maxSockets: 100, keepaliveMs: 0 },
     {
       log,
       ask: (number) => acceptor.admit(number, 0),

@@ -1,5 +1,5 @@
-// What an attacker works with, in its own process: sockets to the target, a clock that ends the attack, and a record of what
-// became of the connections.
+// The arena of an attacker, in its own process: sockets to the target, a clock that ends the attack, and the counts of how
+// connections ended.
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Tally } from '../../../load/report/counters.ts';
@@ -21,10 +21,6 @@ export interface ArenaOptions {
 /** Starts to send on a new connection. */
 export type Behaviour = (socket: HostileSocket, index: number) => void;
 
-/** Sources are 127.0.FIRST_NET + process.1 and so on. */
-const FIRST_NET = 10;
-/** Far below the number of source ports of an address. */
-const PER_ADDRESS = 4_000;
 const REOPEN_MS = 50;
 /** Writes of one connection before the others get a turn. */
 const WRITES_AT_ONCE = 4;
@@ -38,7 +34,6 @@ export class Arena {
   readonly #sockets = new Set<HostileSocket>();
   readonly #ended = new Tally();
   readonly #notes: Record<string, number> = {};
-  #opened = 0;
   #connected = 0;
   #sentBytes = 0;
 
@@ -57,10 +52,8 @@ export class Arena {
   }
 
   open(options: Partial<HostileSocketOptions> = {}): HostileSocket {
-    const { port, process } = this.options;
-    const place = Math.floor(this.#opened++ / PER_ADDRESS) % 250;
     const socket = new HostileSocket(
-      { port, localAddress: `127.0.${FIRST_NET + process}.${1 + place}`, reads: true, ...options },
+      { port: this.options.port, localAddress: undefined, reads: true, ...options },
       {
         connected: () => this.#connected++,
         sent: (bytes) => {
@@ -105,9 +98,12 @@ export class Arena {
     }
   }
 
-  /** Waits so long, or until the arena ends. */
+  /** Waits so long, or until the arena ends. At least sockets get a turn. */
   async rest(ms = Number.POSITIVE_INFINITY): Promise<void> {
-    if (ms <= 0) return;
+    if (ms <= 0) {
+      await turn();
+      return;
+    }
     await sleep(Math.min(ms, 2 ** 31 - 1), undefined, { signal: this.signal }).catch(() => {});
   }
 
@@ -128,7 +124,7 @@ export class Arena {
     return Buffer.from(`{"type":"identify","zipcode":"${zipcode}","city":"Foeville"${id}}\n`);
   }
 
-  /** Closes what is open. */
+  /** Closes all connections. */
   close(): AttackerReport {
     this.#end.abort();
     for (const socket of this.#sockets) socket.destroy();

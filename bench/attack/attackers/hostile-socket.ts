@@ -1,9 +1,13 @@
-// One connection of an attacker. It remembers only the end of what the target says, so that ten thousand of them cost little.
+// One connection of an attacker. It remembers only the last bytes of the replies, so that ten thousand of them cost little.
 import { connect, type Socket } from 'node:net';
 
 export interface HostileSocketOptions {
   readonly port: number;
-  readonly localAddress: string;
+  /**
+   * Undefined = the system chooses. With an address, the kernel looks for a free port in a way that takes milliseconds once
+   * many are in use.
+   */
+  readonly localAddress: string | undefined;
   /** False: it never reads. */
   readonly reads: boolean;
 }
@@ -29,7 +33,12 @@ export class HostileSocket {
 
   constructor({ port, localAddress, reads }: HostileSocketOptions, events: HostileSocketEvents) {
     this.#events = events;
-    const socket = connect({ host: '127.0.0.1', port, localAddress, noDelay: true });
+    const socket = connect({
+      host: '127.0.0.1',
+      port,
+      noDelay: true,
+      ...(localAddress !== undefined && { localAddress }),
+    });
     this.#socket = socket;
     // Before it is connected. Afterwards Node would have begun to read.
     if (!reads) socket.pause();
@@ -63,7 +72,7 @@ export class HostileSocket {
     return this.#socket.writableNeedDrain;
   }
 
-  /** The end of what the target has said. */
+  /** The last bytes of the replies. */
   get heard(): string {
     return this.#tail;
   }

@@ -143,7 +143,7 @@ function fullLines(name: string, does: string, lines: readonly Buffer[]): Attack
 const feeds = (count: number): Buffer => LINE_FEEDS.subarray(0, count);
 
 /** Characters that move the cursor of a terminal, or turn the direction of its text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the check looks for them
 const DANGEROUS = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
 function controlProblem({ log }: Evidence): string[] {

@@ -1,4 +1,4 @@
-// Attacks by other protocols on the device port: what a browser or a port scanner sends.
+// Attacks by other protocols on the device port: a browser's post, and the first bytes of others.
 import { type Attack, codes, foreignProblem } from '../attack.ts';
 import type { Arena } from './arena.ts';
 

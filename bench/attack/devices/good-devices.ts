@@ -22,7 +22,7 @@ const KEEPALIVE_DEVICES = 10;
 const KEEPALIVE_EVERY_MS = 50;
 /** A phase begins so much later, so that the process of devices knows of it in time. */
 const LEAD_US = 20_000;
-/** Without progress for so long, what is missing counts as lost. */
+/** Without progress for so long, missing readings count as lost. */
 const SETTLE_MS = 5_000;
 
 export class GoodDevices {

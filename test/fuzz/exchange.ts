@@ -1,0 +1,46 @@
+// One connection from its first byte to its end: writes the pieces of a plan, ends its side, and keeps every reply.
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Reply } from '../support/device.ts';
+import type { ConnectionPlan } from './connection-plan.ts';
+import { onLines } from './lines-of.ts';
+
+const DEADLINE_MS = 120_000;
+
+export interface Exchange {
+  readonly replies: readonly Reply[];
+  /** Why it did not end with the server's FIN. */
+  readonly broken: string | undefined;
+}
+
+export async function exchange(port: number, { bytes, cuts }: ConnectionPlan): Promise<Exchange> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+  const replies: Reply[] = [];
+  let broken: string | undefined;
+  let hasEnded = false;
+  onLines(socket, (line) => replies.push(JSON.parse(line) as Reply));
+  socket.on('error', (error) => {
+    broken = error.message;
+  });
+  const end = Promise.race([once(socket, 'end'), once(socket, 'close')])
+    .catch(() => {})
+    .then(() => {
+      hasEnded = true;
+    });
+  const timer = setTimeout(() => socket.destroy(new Error(`no end within ${DEADLINE_MS} ms`)), DEADLINE_MS);
+  let from = 0;
+  for (const to of cuts) {
+    if (hasEnded) break;
+    if (!socket.write(bytes.subarray(from, to)))
+      await Promise.race([once(socket, 'drain').catch(() => {}), end]);
+    // Otherwise the pieces would leave together.
+    await turn();
+    from = to;
+  }
+  if (!hasEnded) socket.end();
+  await end;
+  clearTimeout(timer);
+  socket.destroy();
+  return { replies, broken };
+}

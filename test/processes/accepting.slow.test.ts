@@ -1,0 +1,185 @@
+// Server processes that accept for themselves, as devices and attackers see it: real processes, real sockets.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Device, IDENTIFY, type Reply } from '../support/device.ts';
+import { temporaryDirectory } from '../support/directory.ts';
+import { type Env, type GatewayProcess, runGateway } from '../support/gateway-process.ts';
+import { waitFor } from '../support/wait.ts';
+
+function start(t: TestContext, env: Env = {}): Promise<GatewayProcess> {
+  const directory = temporaryDirectory(t);
+  const own = { TCP_PROCESSES: '2', KAFKA_BROKERS: '', SPOOL_DIR: join(directory, 'spool') };
+  return runGateway(t, directory, { ...own, ...env });
+}
+
+/** Devices that are connected and have sent their identify. Nobody has to have accepted them. */
+async function connectAll(t: TestContext, port: number, count: number): Promise<Device[]> {
+  const devices = await Promise.all(Array.from({ length: count }, () => Device.connect(port)));
+  t.after(() => devices.forEach((device) => void device.destroy()));
+  for (const device of devices) device.send(IDENTIFY);
+  return devices;
+}
+
+async function allIdentified(devices: readonly Device[]): Promise<void> {
+  for (const device of devices) assert.equal((await device.read()).status, 'identified');
+}
+
+const signal = (pids: readonly (number | undefined)[], name: NodeJS.Signals) => {
+  for (const pid of pids) process.kill(pid as number, name);
+};
+
+test('a process that hangs gets no new devices, is degraded, and is killed and started again after 10 s', async (t) => {
+  const gateway = await start(t);
+  // One after the other: a process takes up to 8 at once.
+  const held: Device[] = [];
+  for (let n = 0; n < 20; n++) held.push(await Device.identified(gateway.port));
+  t.after(() => held.forEach((device) => void device.destroy()));
+  const stopped = gateway.children[0];
+  const since = performance.now();
+  signal([stopped], 'SIGSTOP');
+  await allIdentified(await connectAll(t, gateway.port, 50));
+  await waitFor('it is degraded', () => gateway.stats.processes.degraded === 1);
+  assert.match(await gateway.ask('/readyz'), /server process 0 does not answer/);
+  assert.equal(gateway.stats.processes.running, 2);
+  await waitFor('it is killed', () => gateway.said(/has not answered for 10 s and is killed/), 15_000);
+  assert.ok(performance.now() - since > 9_000);
+  await waitFor('it is back', () => {
+    const { running, degraded, restarts } = gateway.stats.processes;
+    return running === 2 && degraded === 0 && restarts === 1;
+  });
+  // Its devices have lost their connections, and their places are free.
+  const lost = held.filter(({ ended }) => ended).length;
+  assert.ok(lost > 0 && lost < 20, `${lost} lost`);
+  await waitFor('their places are free', () => gateway.stats.connections.active === 70 - lost);
+});
+
+test('a stall of all processes together kills none of them', async (t) => {
+  const gateway = await start(t);
+  const devices = await connectAll(t, gateway.port, 10);
+  await allIdentified(devices);
+  const all = [gateway.pid, ...gateway.children];
+  signal(all, 'SIGSTOP');
+  await sleep(12_000);
+  // The first process goes on first, and finds that nobody has answered.
+  signal(all, 'SIGCONT');
+  await allIdentified(await connectAll(t, gateway.port, 10));
+  await sleep(1_000);
+  assert.deepEqual(gateway.stats.processes, {
+    configured: 2,
+    running: 2,
+    degraded: 0,
+    restarts: 0,
+    unseen: 0,
+  });
+});
+
+test('connections that nobody has accepted survive the crash of a process, and of all', async (t) => {
+  const gateway = await start(t);
+  const [first, second] = gateway.children;
+  signal([first, second], 'SIGSTOP');
+  const waiting = await connectAll(t, gateway.port, 100);
+  signal([first], 'SIGKILL');
+  signal([second], 'SIGCONT');
+  await allIdentified(waiting);
+  await waitFor('both run', () => gateway.children.length === 2 && gateway.stats.processes.running === 2);
+
+  const next = gateway.children;
+  signal(next, 'SIGSTOP');
+  const more = await connectAll(t, gateway.port, 100);
+  signal(next, 'SIGKILL');
+  await allIdentified(more);
+});
+
+test('while the first process hangs, connected devices are served and new ones wait', async (t) => {
+  const gateway = await start(t);
+  const [device] = (await connectAll(t, gateway.port, 1)) as [Device];
+  await allIdentified([device]);
+  signal([gateway.pid], 'SIGSTOP');
+  const waiting = await connectAll(t, gateway.port, 20);
+  device.sendMessages({ type: 'metrics', seq: 1, data: { t: 1 } });
+  assert.equal((await device.read()).status, 'stored');
+  signal([gateway.pid], 'SIGCONT');
+  await allIdentified(waiting);
+});
+
+for (const processes of ['1', '2']) {
+  test(`TCP_MAX_ACCEPTS_PER_SECOND slows an address down and drops none of its connections (TCP_PROCESSES=${processes})`, async (t) => {
+    const gateway = await start(t, { TCP_PROCESSES: processes, TCP_MAX_ACCEPTS_PER_SECOND: '5' });
+    const from = (localAddress: string) => Device.identified(gateway.port, { localAddress });
+    const since = performance.now();
+    const many = Promise.all(Array.from({ length: 20 }, () => from('127.0.0.2')));
+    await waitFor('some wait', () => gateway.stats.connections.waiting > 0);
+    const other = await from('127.0.0.3');
+    const otherMs = performance.now() - since;
+    const devices = await many;
+    const ms = performance.now() - since;
+    // 5 at once, then one in 200 ms.
+    assert.ok(ms > 2_900 && ms < 8_000, `${ms} ms`);
+    assert.ok(otherMs < 2_000, `the other address waited ${otherMs} ms`);
+    await waitFor('none waits', () => gateway.stats.connections.waiting === 0);
+    assert.equal(gateway.stats.lines.refused.server_full, 0);
+    for (const device of [...devices, other]) device.destroy();
+  });
+
+  test(`two connections that take each other’s place are stopped, and other devices go on (TCP_PROCESSES=${processes})`, async (t) => {
+    const gateway = await start(t, { TCP_PROCESSES: processes });
+    const identify = (id: string) => `{"type":"identify","zipcode":"1","city":"x","device_id":"${id}"}\n`;
+    const good = await Device.connect(gateway.port);
+    good.send(identify('good'));
+    assert.equal((await good.read()).status, 'identified');
+    const replaced: Reply[] = [];
+    let rounds = 0;
+    const until = performance.now() + 3_000;
+    // As an attacker who ignores reconnect_after_ms.
+    const fight = async (localAddress: string): Promise<void> => {
+      while (performance.now() < until) {
+        rounds++;
+        const device = await Device.connect(gateway.port, { localAddress });
+        device.send(identify('mine'));
+        await waitFor('its end', () => device.ended || performance.now() > until);
+        const replies = device.ended ? (await device.rest()).map((line) => JSON.parse(line) as Reply) : [];
+        replaced.push(...replies.filter(({ code }) => code === 'replaced'));
+        device.destroy();
+      }
+    };
+    await Promise.all([fight('127.0.0.2'), fight('127.0.0.3')]);
+    assert.ok(rounds > 20, `${rounds} rounds`);
+    assert.ok(replaced.length > 10);
+    for (const { reconnect_after_ms: ms = 0 } of replaced) assert.ok(ms >= 60_000 && ms <= 90_000, `${ms}`);
+    good.sendMessages({ type: 'metrics', seq: 1, data: { t: 1 } });
+    assert.equal((await good.read()).status, 'stored');
+    const lines = gateway.log.filter(({ deviceId }) => deviceId === 'mine');
+    assert.ok(lines.length >= 1 && lines.length <= 2, `${lines.length} log lines`);
+    assert.deepEqual([lines[0]?.from, lines[0]?.to].sort(), ['127.0.0.2', '127.0.0.3']);
+    good.destroy();
+  });
+}
+
+test('SIGTERM and /readyz are answered at once while devices come in', async (t) => {
+  const gateway = await start(t);
+  const count = 2_000;
+  const devices: Device[] = [];
+  const coming = Promise.all(
+    Array.from({ length: count }, async () => {
+      const device = await Device.connect(gateway.port).catch(() => undefined);
+      if (device === undefined) return;
+      devices.push(device);
+      device.send(IDENTIFY);
+    }),
+  );
+  t.after(() => devices.forEach((device) => void device.destroy()));
+  await waitFor('they come in', () => gateway.stats.connections.accepted > 0);
+  const asked = performance.now();
+  await gateway.ask('/readyz');
+  const readyMs = performance.now() - asked;
+  const since = performance.now();
+  gateway.signal('SIGTERM');
+  const code = await gateway.exited();
+  const stopMs = performance.now() - since;
+  await coming;
+  assert.equal(code, 0);
+  assert.ok(readyMs < 1_000, `/readyz took ${readyMs} ms`);
+  assert.ok(stopMs < 5_000, `the stop took ${stopMs} ms`);
+});

@@ -1,0 +1,165 @@
+// TCP_BUFFER_BYTES: what connections hold is bounded, those that hold most go first, and others feel nothing.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Device, IDENTIFY } from '../support/device.ts';
+import { type Gateway, gatewayFor } from '../support/gateway.ts';
+import { waitFor } from '../support/wait.ts';
+import { assertAlive, assertBalance, listen, sinkOf, testClock } from './stage.ts';
+
+const KIB = 2 ** 10;
+const MIB = 2 ** 20;
+const ENV = { TCP_BUFFER_BYTES: '1MiB' };
+
+/** Watches that the bytes never pass the limit. */
+function watchBytes(gateway: Gateway): { stop(): void } {
+  const look = () => {
+    const { bufferBytes, bufferCapacityBytes } = gateway.snapshot().connections;
+    // One read of one device may be on top.
+    assert.ok(bufferBytes >= 0 && bufferBytes <= bufferCapacityBytes + 64 * KIB, `${bufferBytes} bytes held`);
+  };
+  const timer = setInterval(look, 1);
+  return { stop: () => clearInterval(timer) };
+}
+
+describe('the bytes that connections hold', () => {
+  it('are counted: an unfinished line, and nothing once it has ended', async (t) => {
+    const gateway = await gatewayFor(t);
+    const device = await Device.identified(gateway.port);
+    const start = '{"type":"metrics","data":{"a":"';
+    device.send(start + 'x'.repeat(1000));
+    const { connections } = await waitFor('the bytes', () => {
+      const snapshot = gateway.snapshot();
+      return snapshot.connections.bufferBytes > 0 && snapshot;
+    });
+    assert.ok(connections.bufferBytes >= 1000 && connections.bufferBytes <= 2100);
+    assert.equal(connections.bufferCapacityBytes, 256 * MIB);
+    device.send('"}}\n');
+    await assertAlive(device);
+    assert.equal(gateway.snapshot().connections.bufferBytes, 0);
+    device.send(start);
+    await waitFor('the next line', () => gateway.snapshot().connections.bufferBytes > 0);
+    device.reset();
+    await waitFor('its end', () => gateway.snapshot().connections.active === 0);
+    assert.equal(gateway.snapshot().connections.bufferBytes, 0);
+  });
+
+  it('of unfinished lines never pass the limit: the largest are closed with overloaded', async (t) => {
+    const gateway = await gatewayFor(t, ENV);
+    const watch = watchBytes(gateway);
+    const [good, small] = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
+    small.send('{"type":');
+    const bad = await Promise.all(Array.from({ length: 60 }, () => Device.identified(gateway.port)));
+    for (let part = 0; part < 16; part++) {
+      for (const device of bad) device.send('x'.repeat(4000));
+      await assertAlive(good);
+    }
+    await waitFor('the first to be closed', () => gateway.snapshot().lines.refused.overloaded > 10);
+    await assertAlive(good);
+    watch.stop();
+    small.send('"keepalive"}\n');
+    assert.equal((await small.read()).status, 'alive');
+    const ended = bad.filter((device) => device.ended);
+    assert.ok(ended.length > 10);
+    for (const device of ended) assert.deepEqual(await device.restCodes(), ['overloaded']);
+    for (const device of bad) device.destroy();
+    await waitFor('no bytes held', () => gateway.snapshot().connections.bufferBytes === 0);
+    assertBalance(gateway.snapshot());
+  });
+
+  it('of unread replies never pass the limit', async (t) => {
+    const gateway = await gatewayFor(t, ENV);
+    const watch = watchBytes(gateway);
+    const good = await Device.identified(gateway.port);
+    const bad = await Promise.all(
+      Array.from({ length: 20 }, () => Device.connect(gateway.port, { reads: false })),
+    );
+    for (const device of bad) device.send(IDENTIFY);
+    const flood = setInterval(() => {
+      for (const device of bad)
+        if (device.socket.writableLength < 100_000) device.send('{"type":"keepalive"}\n'.repeat(5000));
+    });
+    t.after(() => clearInterval(flood));
+    await waitFor('one to be closed', () => gateway.snapshot().lines.refused.overloaded > 0);
+    await assertAlive(good);
+    clearInterval(flood);
+    watch.stop();
+    for (const device of bad) device.destroy();
+    await waitFor('the end of all', () => gateway.snapshot().connections.active === 1);
+    assert.equal(gateway.snapshot().connections.bufferBytes, 0);
+  });
+});
+
+describe('near the limit', () => {
+  it('the largest are paused, and read again when there is room', async (t) => {
+    const clock = testClock(t);
+    const sink = sinkOf((job) => {
+      job.session.accept();
+      job.session.alive();
+      job.session.done();
+      return true;
+    });
+    const { server, port } = await listen(t, sink, { wheel: clock.wheel, options: { bufferBytes: MIB } });
+    const devices = await Promise.all(Array.from({ length: 10 }, () => Device.identified(port)));
+    const held = (bytes: number) => waitFor(`${bytes} bytes`, () => server.memory.used >= bytes);
+    for (const device of devices) device.send('x'.repeat(60 * KIB));
+    await held(600 * KIB);
+    assert.equal(server.counters.paused, 0);
+    const more = await Promise.all(Array.from({ length: 3 }, () => Device.identified(port)));
+    for (const device of more) device.send('x'.repeat(60 * KIB));
+    await waitFor('some are paused', () => server.counters.paused > 0);
+    const { paused } = server.counters;
+    assert.ok(paused < 13, `${paused} paused`);
+    // Those who may go on end their lines, and so make room.
+    for (const device of [...devices, ...more]) device.send('\n');
+    await waitFor('all lines', () => server.counters.linesAccepted === 26);
+    assert.deepEqual([server.counters.paused, server.memory.used], [0, 0]);
+    for (const device of [...devices, ...more]) assert.equal((await device.read()).status, 'alive');
+    assert.equal(server.counters.refused.overloaded, 0);
+  });
+
+  it('those that make no room within 5 s are closed with overloaded', async (t) => {
+    const clock = testClock(t);
+    const { server, port } = await listen(
+      t,
+      sinkOf(() => true),
+      { wheel: clock.wheel, options: { bufferBytes: MIB } },
+    );
+    const devices = await Promise.all(Array.from({ length: 13 }, () => Device.identified(port)));
+    for (const device of devices) device.send('x'.repeat(60 * KIB));
+    await waitFor('some are paused', () => server.counters.paused > 0);
+    const { paused } = server.counters;
+    await clock.pass(4500);
+    assert.equal(server.counters.refused.overloaded, 0);
+    await clock.pass(1000);
+    assert.equal(server.counters.refused.overloaded > 0, true);
+    assert.ok(server.counters.refused.overloaded <= paused);
+    await waitFor('room', () => server.counters.paused === 0 && server.memory.used <= 0.75 * MIB);
+    for (const device of devices) device.destroy();
+  });
+});
+
+it('lines that wait hold memory of their size, not the slab that they were read into', async (t) => {
+  let hasRoom = false;
+  const waiting: (() => void)[] = [];
+  const sink = sinkOf(
+    (job) => {
+      if (!hasRoom) return false;
+      job.session.accept();
+      job.session.alive();
+      job.session.done();
+      return true;
+    },
+    { awaitRoom: (source) => void waiting.push(() => source.onRoom()) },
+  );
+  const { server, port } = await listen(t, sink);
+  const devices = await Promise.all(Array.from({ length: 9 }, () => Device.identified(port)));
+  for (const device of devices) device.send('{"a":1}\n'.repeat(100));
+  await waitFor('all wait', () => server.heldLines === 900);
+  assert.equal(server.memory.used, 9 * 800);
+  hasRoom = true;
+  for (const onRoom of waiting) onRoom();
+  await waitFor('all lines', () => server.counters.linesAccepted === 909);
+  assert.equal(server.memory.used, 0);
+  for (const device of devices)
+    for (let i = 0; i < 100; i++) assert.equal((await device.read()).status, 'alive');
+});
