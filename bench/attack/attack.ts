@@ -63,6 +63,11 @@ export interface Evidence {
   readonly rssMiB: readonly number[];
   /** Cores that the gateway used during the attack. */
   readonly cores: number;
+  /**
+   * The share of the time in which a process was ready to run and had no core, the highest of all. The machine was too busy
+   * for figures if that is much more than the attackers explain.
+   */
+  readonly waitedShare: number;
   /** Server processes that were started again. */
   readonly restarts: number;
   /** Exit code of the gateway, or the signal that ended it. */
@@ -100,11 +105,6 @@ export const codes = {
       .filter(([other]) => other !== code)
       .map(([other, times]) => `${times} connections ended with ${other} in place of ${code}`),
   ],
-
-  atMost: (counts: Readonly<Record<string, number>>, code: string, most: number): string[] => {
-    const times = counts[code] ?? 0;
-    return times <= most ? [] : [`${code} was sent ${times} times`];
-  },
 };
 
 /** For attackers that must not get a record into Kafka. */

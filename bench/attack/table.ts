@@ -12,7 +12,16 @@ export interface Judged {
   readonly problems: readonly string[];
 }
 
-const HEAD = ['attack', 'stored p99 ms', 'keepalive p99 ms', 'RSS MiB', 'cores', 'attackers', 'verdict'];
+const HEAD = [
+  'attack',
+  'stored p99 ms',
+  'keepalive p99 ms',
+  'RSS MiB',
+  'cores',
+  'waited',
+  'attackers',
+  'verdict',
+];
 
 export function resultLine({ attack, evidence, problems }: Judged): string {
   const verdict = problems.length === 0 ? 'held' : `FAILED: ${problems.join('; ')}`;
@@ -22,7 +31,7 @@ export function resultLine({ attack, evidence, problems }: Judged): string {
     `${attack.name}: ${verdict}\n` +
     `  stored ${phases(evidence, stored)} ms, keepalive ${phases(evidence, keepalive)} ms` +
     ` (${rest.storedMs.count}, ${sink?.storedMs.count ?? 0}, ${attacked.storedMs.count} lines)\n` +
-    `  RSS ${rssText(evidence)} MiB, ${evidence.cores.toFixed(2)} cores; ${attackersText(evidence)}`
+    `  RSS ${rssText(evidence)} MiB, ${evidence.cores.toFixed(2)} cores, waited ${waitedText(evidence)}; ${attackersText(evidence)}`
   );
 }
 
@@ -32,6 +41,7 @@ export function resultTable(results: readonly Judged[]): string {
 
 const LEGEND =
   'p99: at rest / beside the attack on a sink that does nothing / under attack. RSS: the highest of a process.' +
+  ' cores: CPU of the gateway; waited: the share of the time in which a process of it was ready and had no core.' +
   ' attackers: connections, and how the gateway ended them.';
 
 /** The section of the page. */
@@ -50,13 +60,14 @@ export function sectionText(results: readonly Judged[], limits: Limits, how: Cir
 
 function row({ attack: { name }, evidence, problems }: Judged): string[] {
   const verdict = problems.length === 0 ? 'held' : `**failed**: ${problems.join('; ')}`;
-  if (evidence === undefined) return [name, '', '', '', '', '', verdict];
+  if (evidence === undefined) return [name, '', '', '', '', '', '', verdict];
   return [
     name,
     phases(evidence, stored),
     phases(evidence, keepalive),
     rssText(evidence),
     evidence.cores.toFixed(2),
+    waitedText(evidence),
     attackersText(evidence),
     verdict,
   ];
@@ -72,6 +83,8 @@ function phases({ rest, sink, attacked }: Evidence, of: (figures: GoodFigures) =
 }
 
 const rssText = ({ rssMiB }: Evidence): string => Math.max(...rssMiB).toFixed(0);
+
+const waitedText = ({ waitedShare }: Evidence): string => `${(100 * waitedShare).toFixed(0)} %`;
 
 function attackersText({ attackers: { connected, sentBytes, ended } }: Evidence): string {
   const ends = Object.entries(ended)

@@ -1,13 +1,21 @@
 // Watches a gateway from outside while it is attacked: memory, CPU, processes, connections and the admin port.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { residentBytesOf } from '../../scripts/lib/proc.ts';
+import { residentBytesOf, waitedMsOf } from '../../scripts/lib/proc.ts';
 import { AdminPoll } from '../servers/admin-poll.ts';
 import type { ServerProcess } from '../servers/server-process.ts';
 import type { Evidence } from './attack.ts';
 
 export type Watched = Pick<
   Evidence,
-  'rssMiB' | 'cores' | 'restarts' | 'mostConnections' | 'refusals' | 'series' | 'healthz' | 'readyz'
+  | 'rssMiB'
+  | 'cores'
+  | 'waitedShare'
+  | 'restarts'
+  | 'mostConnections'
+  | 'refusals'
+  | 'series'
+  | 'healthz'
+  | 'readyz'
 >;
 
 const SAMPLE_MS = 100;
@@ -27,7 +35,11 @@ export class Watch {
   #mostConnections = 0;
 
   static async start(server: ServerProcess): Promise<Watch> {
-    return new Watch(server, { ...(await figuresOf(server)), cpuSeconds: server.cpuSeconds() });
+    return new Watch(server, {
+      ...(await figuresOf(server)),
+      cpuSeconds: server.cpuSeconds(),
+      waitedMs: waitedOf(server),
+    });
   }
 
   private constructor(server: ServerProcess, before: Before) {
@@ -46,6 +58,9 @@ export class Watch {
   async stop(): Promise<Watched> {
     const seconds = (performance.now() - this.#fromMs) / 1000;
     const cpuSeconds = attempt(() => this.#server.cpuSeconds()) ?? this.#before.cpuSeconds;
+    const waitedMs = [...waitedOf(this.#server)].map(
+      ([pid, waited]) => waited - (this.#before.waitedMs.get(pid) ?? 0),
+    );
     this.#stopped.abort();
     await this.#sampling;
     const [healthz, readyz] = await Promise.all(this.#polls.map((poll) => poll.stop()));
@@ -55,6 +70,7 @@ export class Watch {
     return {
       rssMiB: [...this.#rssBytes.values()].map((bytes) => bytes / 2 ** 20),
       cores: Math.max(0, cpuSeconds - this.#before.cpuSeconds) / seconds,
+      waitedShare: Math.max(0, ...waitedMs) / 1000 / seconds,
       restarts: pids.filter((pid) => !this.#pids.has(pid)).length,
       mostConnections: this.#mostConnections,
       refusals: difference(after.refusals, this.#before.refusals),
@@ -92,13 +108,20 @@ interface Before {
   readonly refusals: Counts;
   readonly series: number;
   readonly cpuSeconds: number;
+  /** By process. */
+  readonly waitedMs: ReadonlyMap<number, number>;
 }
 
-async function figuresOf(server: ServerProcess): Promise<Omit<Before, 'cpuSeconds'>> {
+async function figuresOf(server: ServerProcess): Promise<Pick<Before, 'refusals' | 'series'>> {
   const { lines } = await server.stats();
   const url = `http://127.0.0.1:${server.adminPort}/metrics`;
   const metrics = await (await fetch(url, { signal: AbortSignal.timeout(METRICS_TIMEOUT_MS) })).text();
   return { refusals: lines.refused, series: metrics.split('\n').filter((line) => /^\w/.test(line)).length };
+}
+
+function waitedOf(server: ServerProcess): Map<number, number> {
+  const pids = attempt(() => server.pids) ?? [];
+  return new Map(pids.map((pid) => [pid, attempt(() => waitedMsOf(pid)) ?? 0]));
 }
 
 function difference(after: Counts, before: Counts): Record<string, number> {

@@ -1,10 +1,11 @@
-// The device side of one process: its acceptor, and the gateway behind it. It reports what happens to connections to
-// whoever counts them all, in this process or another, and carries out the answers.
+// The device side of one process: its acceptor, and the gateway behind it. It reports each
+// event of a connection to the ledger, in this process or another, and carries out the ledger's orders.
 import type { Snapshot } from '../admin/snapshot.ts';
 import type { Settings } from '../config/settings.ts';
 import { Acceptor, acceptorOptions, type ListenOn } from '../server/acceptor.ts';
 import type { Connection } from '../server/connection.ts';
 import type { ConnectionEvent, ConnectionOrder } from '../server/connection-ledger.ts';
+import { DescriptorReserve } from '../server/descriptor-reserve.ts';
 import { createGateway, type Gateway, type GatewayOptions, type StopResult } from './gateway.ts';
 import { withAcceptor } from './gateway-snapshot.ts';
 
@@ -18,6 +19,7 @@ export interface DevicePortOptions extends Omit<GatewayOptions, 'events'> {
 export class DevicePort {
   readonly #acceptor: Acceptor;
   readonly #gateway: Gateway;
+  readonly #descriptors: DescriptorReserve;
   readonly #report: (event: ConnectionEvent) => void;
   readonly #numbers = new Map<Connection, number>();
   readonly #connections = new Map<number, Connection>();
@@ -32,8 +34,10 @@ export class DevicePort {
         closed: (connection) => this.#closed(connection),
       },
     });
+    this.#descriptors = new DescriptorReserve(options.log);
     this.#acceptor = new Acceptor(acceptorOptions(settings, maxSockets), {
       log: options.log,
+      exhausted: () => this.#descriptors.exhausted,
       ask: (number, address) => report({ type: 'asks', number, address }),
       take: (socket, number) => {
         const connection = this.#gateway.adopt(socket);
@@ -69,7 +73,10 @@ export class DevicePort {
   }
 
   snapshot(): Snapshot {
-    return withAcceptor(this.#gateway.snapshot(), this.#acceptor);
+    const snapshot = withAcceptor(this.#gateway.snapshot(), this.#acceptor);
+    if (!this.#descriptors.exhausted) return snapshot;
+    const reasons = [...snapshot.readiness.reasons, 'the process has run out of open files (ulimit -n)'];
+    return { ...snapshot, readiness: { ready: false, reasons } };
   }
 
   /** As Gateway.stop(). */
@@ -77,6 +84,7 @@ export class DevicePort {
     this.#acceptor.stop();
     const result = await this.#gateway.stop(lateMs);
     this.#acceptor.close();
+    this.#descriptors.close();
     return result;
   }
 

@@ -76,10 +76,9 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
   const coalescer = new ReadCoalescer(settings.KAFKA_BATCH_TIMEOUT, {
     begin: () => kafka.batcher.beginReadWindow(),
     end: (withinMs) => {
-      const linesWait = ingest.sink.stats.depth > 0 || counters.paused > 0;
       // Batches from the disk wait for Kafka's answer to the one before. A pause would delay each of them.
       const drains = kafka.delivery.spoolingPartitions > 0 || kafka.orphans.isSending;
-      return kafka.batcher.endReadWindow(withinMs) && !linesWait && !drains;
+      return kafka.batcher.endReadWindow(withinMs) && !ingest.linesWait && !drains;
     },
     send: () => kafka.delivery.sendNow(),
   });

@@ -1,5 +1,5 @@
 // The messages between the first process and the server processes: JSON over Node's IPC channel. They are small, and
-// what happens to connections travels in batches, so that nothing waits in the channel. No socket does.
+// events of connections travel in batches, so that nothing waits in the channel. Sockets do not travel.
 import type { Snapshot } from '../admin/snapshot.ts';
 import type { Settings } from '../config/settings.ts';
 import type { StopResult } from '../gateway/gateway.ts';

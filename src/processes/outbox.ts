@@ -1,5 +1,5 @@
-// Gathers what one turn of the event loop has to tell another process, and sends it as one message at its end. A message
-// costs about 15 us on each side, whatever it holds.
+// Gathers the items of one turn of the event loop for another process, and sends them as one message at its end. A
+// message costs about 15 us on each side, however small it is.
 export class Outbox<T> {
   readonly #send: (items: readonly T[]) => void;
   #items: T[] = [];
@@ -20,7 +20,7 @@ export class Outbox<T> {
     this.#send(items);
   }
 
-  /** Nobody is there to read what was pushed. */
+  /** Forgets the items: nobody is there to read them. */
   clear(): void {
     this.#items = [];
   }

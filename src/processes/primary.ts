@@ -8,6 +8,7 @@ import type { Logger } from '../log/logger.ts';
 import { addressText } from '../server/acceptor.ts';
 import { admissionOptions } from '../server/admission.ts';
 import { ConnectionLedger } from '../server/connection-ledger.ts';
+import { DescriptorReserve } from '../server/descriptor-reserve.ts';
 import { connectionLimits } from '../server/limits.ts';
 import { ListeningHandle } from '../server/listening-handle.ts';
 import { GroupFigures } from './group-figures.ts';
@@ -25,6 +26,7 @@ export class Primary implements App {
   readonly #group: ProcessGroup;
   readonly #figures: GroupFigures;
   readonly #admin: AdminServer;
+  readonly #descriptors: DescriptorReserve;
   #listening: ListeningHandle | undefined;
   #stopping = false;
 
@@ -51,6 +53,7 @@ export class Primary implements App {
         },
       },
     });
+    this.#descriptors = new DescriptorReserve(log);
     const snapshot = () => this.#figures.snapshot(this.#group, { stopping: this.#stopping });
     this.#admin = createAdminServer(settings, { snapshot, log });
   }
@@ -75,6 +78,7 @@ export class Primary implements App {
     this.#listening?.close();
     const result = await this.#group.stop();
     this.#figures.stop();
+    this.#descriptors.close();
     await this.#admin.close();
     return result;
   }

@@ -103,7 +103,8 @@ export const CODES = {
   },
   replaced: {
     effect: 'close',
-    meaning: 'the same device_id identified on a newer connection',
+    meaning:
+      'the same device_id identified on a newer connection; or on an earlier one, if the id changes its connection too often',
     deviceShould:
       'keep its newer connection; if it opened none, wait for reconnect_after_ms or at least a minute: another device has its id',
   },

@@ -18,6 +18,8 @@ export interface AcceptorOptions {
 
 export interface AcceptorDeps {
   readonly log: Logger;
+  /** True while no descriptor is left for devices. */
+  readonly exhausted?: () => boolean;
   /** Asks for a place. The answer is one call of admit() or refuse(), at once or later. */
   readonly ask: (number: number, address: string) => void;
   /** Takes over a socket from which nothing was read. released() tells of its end. */
@@ -174,7 +176,8 @@ export class Acceptor {
       socket.destroy();
       return;
     }
-    if (this.#taken + this.waiting >= this.#options.maxSockets) this.#refuse(socket, 'connections');
+    if (this.#deps.exhausted?.() || this.#taken + this.waiting >= this.#options.maxSockets)
+      this.#refuse(socket, 'connections');
     else if (this.#asking.size >= MAX_ASKING) this.#refuse(socket, 'overload');
     else this.#ask(socket, address);
   }
@@ -216,7 +219,7 @@ export class Acceptor {
     this.counters.refused[reason]++;
     this.#latestReason = reason;
     this.#warnRefused();
-    if (this.#refusedSockets.size >= MAX_REFUSED_SOCKETS) {
+    if (this.#refusedSockets.size >= MAX_REFUSED_SOCKETS || this.#deps.exhausted?.()) {
       socket.destroy();
       return;
     }

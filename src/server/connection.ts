@@ -265,9 +265,9 @@ export class Connection implements Session, MemoryHolder {
     this.#deadlines.set('inactive', this.#host.options.inactivityTimeoutMs);
     this.#receivedAtMs = Date.now();
     if (this.#firstBytes !== undefined && !this.#isDevice(this.#firstBytes, chunk)) return;
-    this.#input.framer.push(chunk);
+    this.#input.push(chunk, slab);
     this.#takeLines();
-    this.#input.settle(slab);
+    this.#input.settle();
     this.#charge();
     this.#host.received(chunk.length);
   }

@@ -27,7 +27,9 @@ export class LineInput {
   #leases: Lease[] = [];
   #releaseAt = NEVER;
   #leasedCopyBytes = 0;
-  /** Size of the copy that the framer reads from. */
+  /** Of the chunk that was just received. */
+  #slab: Slab | undefined;
+  /** Size of the chunk that the framer reads from, if it has memory of its own. */
   #copyBytes = 0;
 
   /** @param freed copies are no longer needed */
@@ -69,20 +71,26 @@ export class LineInput {
     return true;
   }
 
+  /** @param slab of the chunk; undefined = the chunk has memory of its own */
+  push(chunk: Uint8Array, slab: Slab | undefined): void {
+    this.#slab = slab;
+    this.#copyBytes = slab === undefined ? chunk.length : 0;
+    this.framer.push(chunk);
+  }
+
   /**
-   * All lines that could be taken have been taken. What is left is copied, so that a line that waits does not keep a
-   * whole slab in memory.
-   * @param slab of the chunk, if it was just received
+   * All lines that could be taken have been taken. What is left is copied out of the slab: a line that waits would keep
+   * all of it in memory.
    */
-  settle(slab?: Slab): void {
+  settle(): void {
     const { framer } = this;
-    if (!framer.isEmpty) {
-      if (this.#copyBytes === 0) this.#copyBytes = framer.copyRest();
-    } else {
+    const slab = this.#slab;
+    this.#slab = undefined;
+    if (framer.isEmpty) {
       framer.release();
       if (this.#copyBytes > 0) this.#lease(undefined, this.#copyBytes);
       this.#copyBytes = 0;
-    }
+    } else if (slab !== undefined) this.#copyBytes = framer.copyRest();
     if (slab !== undefined) this.#lease(slab, 0);
   }
 

@@ -1,10 +1,13 @@
 // Memory for the bytes that devices send. Each read gets a piece of a slab, and a slab is used again when the lines in
 // all its pieces are done. A buffer for each read would be hundreds of MB a second outside of the heap, and the garbage
-// collector would mark the whole heap again and again.
+// collector would mark the whole heap again and again. A line that waits keeps its whole slab in memory, so the number of
+// slabs is limited, and past the limit each read gets memory of its own.
 
 export const SLAB_BYTES = 256 * 1024;
 /** 16 MiB of free slabs. */
 const MAX_FREE = 64;
+/** 32 MiB of slabs that are full and held. */
+const MAX_HELD = 128;
 
 export class Slab {
   readonly bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -14,19 +17,23 @@ export class Slab {
   full = false;
 }
 
-/** A piece of a slab. Its bytes stay while somebody holds the slab. */
+/** A piece of a slab, or memory of its own. The bytes in a slab stay while somebody holds the slab. */
 export interface Piece {
   readonly bytes: Uint8Array;
-  readonly slab: Slab;
+  readonly slab: Slab | undefined;
 }
 
 export class Slabs {
   readonly #free: Slab[] = [];
   #current = new Slab();
+  #held = 0;
 
   /** A copy of the first bytes of `source`, at most SLAB_BYTES. Hold its slab before the next call. */
   copy(source: Uint8Array, length: number): Piece {
-    if (this.#current.used + length > SLAB_BYTES) this.#next();
+    if (this.#current.used + length > SLAB_BYTES) {
+      if (this.#current.holders > 0 && this.#held >= MAX_HELD) return ownCopy(source, length);
+      this.#next();
+    }
     const slab = this.#current;
     const bytes = slab.bytes.subarray(slab.used, slab.used + length);
     bytes.set(source.subarray(0, length));
@@ -40,13 +47,16 @@ export class Slabs {
 
   release(slab: Slab): void {
     slab.holders--;
-    if (slab.full && slab.holders === 0) this.#give(slab);
+    if (!slab.full || slab.holders > 0) return;
+    this.#held--;
+    this.#give(slab);
   }
 
   #next(): void {
     const slab = this.#current;
     slab.full = true;
     if (slab.holders === 0) this.#give(slab);
+    else this.#held++;
     this.#current = this.#free.pop() ?? new Slab();
     this.#current.used = 0;
     this.#current.full = false;
@@ -55,6 +65,12 @@ export class Slabs {
   #give(slab: Slab): void {
     if (this.#free.length < MAX_FREE) this.#free.push(slab);
   }
+}
+
+function ownCopy(source: Uint8Array, length: number): Piece {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  bytes.set(source.subarray(0, length));
+  return { bytes, slab: undefined };
 }
 
 /** One for the process: connections read one after the other. */

@@ -13,6 +13,8 @@ import { WorkerPool } from './worker-pool.ts';
 export interface Ingest {
   readonly sink: JobSink;
   readonly workers: number;
+  /** True while lines wait for their turn. */
+  readonly linesWait: boolean;
   start(): void;
   /** Resolves when every job is handled. No job may be offered after this call, except those that connections hold. */
   finish(): Promise<void>;
@@ -43,6 +45,9 @@ function pooled(settings: Settings, records: RecordSink, { log, dropped }: Inges
     get workers() {
       return pool.count;
     },
+    get linesWait() {
+      return queue.stats.depth > 0 || queue.waitingSources > 0;
+    },
     start() {
       log.info(`Starting TCP server with worker pool (${count} workers, queue size ${capacity})`);
       pool.start();
@@ -69,6 +74,9 @@ function serial(settings: Settings, records: RecordSink, { log }: IngestOptions)
   return {
     sink,
     workers: 0,
+    get linesWait() {
+      return sink.stats.depth > 0;
+    },
     start: () =>
       log.info('Starting TCP server without worker pool (one message at a time from each connection)'),
     finish: () => sink.idle(),

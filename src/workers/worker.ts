@@ -1,6 +1,6 @@
 // Decodes the line of a job, checks it and appends its records. It never awaits between the job and its last record, so
 // the order of a connection holds with any number of workers.
-import { decodeLine, type Metrics } from '../protocol/messages.ts';
+import { decodeLine, type Metrics, type Refusal } from '../protocol/messages.ts';
 import { MetricsScan } from '../protocol/metrics-scan.ts';
 import { recordTail } from '../protocol/record-frame.ts';
 import { type IdentifiedSession, isIdentified, type Job } from '../queue/job.ts';
@@ -71,7 +71,7 @@ export class Worker {
     if (!isIdentified(session)) {
       if (message.type === 'identify') session.identify(message);
       else if (message.type === 'refused') session.refuse(message, job);
-      else session.refuse({ code: 'not_identified', message: 'the first message has to be identify' }, job);
+      else session.refuse(notIdentified(message), job);
       return undefined;
     }
     switch (message.type) {
@@ -134,4 +134,9 @@ export class Worker {
     }
     return true;
   }
+}
+
+function notIdentified(message: Metrics | { readonly type: 'keepalive' }): Refusal {
+  const seq = message.type === 'metrics' ? message.seq : undefined;
+  return { type: 'refused', code: 'not_identified', message: 'the first message has to be identify', seq };
 }

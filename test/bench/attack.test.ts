@@ -44,6 +44,7 @@ const HELD: Evidence = {
   attackers: { connected: 1, sentBytes: 1, ended: {}, notes: {} },
   rssMiB: [60, 100],
   cores: 1,
+  waitedShare: 0,
   restarts: 0,
   exit: 0,
   mostConnections: 60,

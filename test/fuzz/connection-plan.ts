@@ -16,6 +16,26 @@ const MAX_LINES = 700;
 const MAX_BYTES = 2 * 1024 * 1024;
 /** Before identify, most connections send nothing, and few send much. */
 const LINES_BEFORE = [0, 0, 0, 0, 1, 2, 5, 30];
+/** First bytes of other protocols, and some that are none. */
+const FOREIGN = [
+  'GET / HTTP/1.1',
+  'post /x',
+  'GETS',
+  '\x16\x03\x01',
+  '\x16\x04',
+  'SSH-2.0-x',
+  'SSH',
+  'PROXY TCP4',
+  '\0\0\0\x85\xffSMBr',
+  '\xfeSMB@',
+  '\xfbSMB',
+  '\0',
+  '{GET /',
+  ' get /',
+  'FOO /x HTTP/1.1',
+  'FOO /x HTTX/1.1',
+];
+const FOREIGN_SHARE = 0.03;
 const MUTATED_SHARE = 0.45;
 
 export function planConnection(seed: number, number: number): ConnectionPlan {
@@ -28,6 +48,7 @@ export function planConnection(seed: number, number: number): ConnectionPlan {
   };
   const maker = new LineMaker(random);
   const deviceId = `${random.text(14)}-${number}`;
+  if (random.next() < FOREIGN_SHARE) add(`${random.pick(FOREIGN)}${ending(random)}`);
   const changed = (text: string) => {
     let line = Buffer.from(text).toString('latin1');
     while (random.next() < MUTATED_SHARE) line = mutated(line, random);

@@ -81,10 +81,7 @@ function wrongAnswers({ plan, verdicts, replies }: Judged): Disagreement[] {
 
 function isSameError(verdict: LineVerdict | undefined, reply: Reply | undefined): boolean {
   if (verdict === undefined || reply === undefined) return false;
-  return (
-    (verdict.code ?? reply.code) === reply.code &&
-    ((verdict.seq ?? undefined) === reply.seq || reply.code === 'not_identified')
-  );
+  return (verdict.code ?? reply.code) === reply.code && (verdict.seq ?? undefined) === reply.seq;
 }
 
 function wrongRecords({ plan, verdicts, replies, records }: Judged): Disagreement[] {

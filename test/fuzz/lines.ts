@@ -11,6 +11,8 @@ const CHARACTERS = [
   ...'\u0000\b\t\n\u000b\f\r\u001b\u001f\u007f\u0080\u0085\u009f\u00a0\u00ad\u1680\u2003\u2028\u2029\u202f\u205f\u3000\ufeff\ufffe',
   ...'üñ€東🌧',
 ];
+/** Those that a name may have. */
+const PRINTABLE = CHARACTERS.filter((character) => !/\p{Cc}/u.test(character));
 const NAMES = [
   'a',
   'b',
@@ -88,7 +90,9 @@ export class LineMaker {
 
   #data(): string {
     if (!this.#chance(6)) return this.#reading();
-    const count = this.#chance(60) ? this.#random.pick([0, 999, 1000, 1001]) : this.#random.between(0, 6);
+    const count = this.#chance(60)
+      ? this.#random.pick([0, 999, 1000, 1001])
+      : this.#random.between(this.#chance(40) ? 0 : 1, 6);
     const readings = Array.from({ length: count }, () => (count > 6 ? '"a=1"' : this.#reading()));
     return `[${readings.map((text) => this.#spaced(text)).join(',')}]`;
   }
@@ -98,7 +102,7 @@ export class LineMaker {
     if (this.#chance(5)) return this.#spelt(this.#pairs());
     const count = this.#chance(200)
       ? this.#random.pick([0, 64, 65, 1023, 1024, 1025])
-      : this.#random.between(0, 6);
+      : this.#random.between(this.#chance(40) ? 0 : 1, 6);
     if (count > 6) return `{${Array.from({ length: count }, (_, i) => `"f${i}":${i % 10}`).join(',')}}`;
     const names = new Set(Array.from({ length: count }, () => this.#name()));
     return this.#object([...names].map((name) => [name, this.#scalar()]));
@@ -134,7 +138,7 @@ export class LineMaker {
 
   #name(): string {
     if (!this.#chance(6)) return this.#random.pick(NAMES);
-    if (!this.#chance(20)) return this.#text(8);
+    if (!this.#chance(20)) return this.#chance(10) ? this.#text(8) : `n${this.#text(7, PRINTABLE)}`;
     return this.#random.pick(['x', 'ü', '🌧', '\n']).repeat(this.#random.pick([63, 64, 65]));
   }
 
@@ -147,10 +151,10 @@ export class LineMaker {
     );
   }
 
-  #text(maxLength: number): string {
+  #text(maxLength: number, characters = CHARACTERS): string {
     const length = this.#random.between(0, maxLength);
     let text = '';
-    for (let i = 0; i < length; i++) text += this.#random.pick(CHARACTERS);
+    for (let i = 0; i < length; i++) text += this.#random.pick(characters);
     return text;
   }
 

@@ -1,4 +1,4 @@
-// The acceptor with places that the test gives: what waits, what is refused, and that nothing waits for ever.
+// The acceptor with places that the test gives: which sockets wait, which are refused, and that none waits for ever.
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';

@@ -168,7 +168,10 @@ describe('devices that send only line feeds', () => {
 it('lines that the full queue drops are not charged', async (t) => {
   const queue = new JobQueue({ capacity: 1, capacityBytes: 1000, dropped: () => {} });
   const clock = testClock(t);
-  const sink = sinkOf((job) => queue.offer(job));
+  const sink = sinkOf((job) => queue.offer(job), {
+    awaitRoom: (session) => queue.awaitRoom(session),
+    forget: (session) => queue.forget(session),
+  });
   const { server, port } = await listen(t, sink, { wheel: clock.wheel });
   const device = await Device.identified(port);
   device.send('{}\n'.repeat(3 * BUDGET));

@@ -3,11 +3,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SLAB_BYTES, type Slab, Slabs } from '../../src/server/slabs.ts';
 
+/** A piece that lies in a slab. */
+function piece(slabs: Slabs, from: Uint8Array, length: number): { bytes: Uint8Array; slab: Slab } {
+  const { bytes, slab } = slabs.copy(from, length);
+  assert.ok(slab);
+  return { bytes, slab };
+}
+
 const source = (byte: number) => Buffer.alloc(SLAB_BYTES, byte);
 
 test('pieces lie one after the other, and one that does not fit begins the next slab', () => {
   const slabs = new Slabs();
-  const first = slabs.copy(source(1), SLAB_BYTES - 10);
+  const first = piece(slabs, source(1), SLAB_BYTES - 10);
   slabs.hold(first.slab);
   const second = slabs.copy(source(2), 10);
   const third = slabs.copy(source(3), 1);
@@ -24,7 +31,7 @@ test('a slab is used again when all holders have released it, and never before',
   const seen = new Set<Slab>();
   for (let round = 0; round < 2000; round++) {
     const byte = round % 256;
-    const { bytes, slab } = slabs.copy(source(byte), 20_000 + (round % 7) * 10_000);
+    const { bytes, slab } = piece(slabs, source(byte), 20_000 + (round % 7) * 10_000);
     seen.add(slab);
     slabs.hold(slab);
     held.push({ bytes, slab, byte });
@@ -38,4 +45,20 @@ test('a slab is used again when all holders have released it, and never before',
   }
   for (const { bytes, byte } of held) assert.ok(bytes.every((value) => value === byte));
   assert.ok(seen.size < 60, `${seen.size} slabs`);
+});
+
+test('the number of slabs that are held is limited: past it a read gets memory of its own', () => {
+  const slabs = new Slabs();
+  const held: Slab[] = [];
+  for (;;) {
+    const { slab } = slabs.copy(source(1), SLAB_BYTES);
+    if (slab === undefined) break;
+    slabs.hold(slab);
+    held.push(slab);
+  }
+  assert.ok(held.length < 150, `${held.length} slabs`);
+  const { bytes, slab } = slabs.copy(source(2), 100);
+  assert.deepEqual([bytes.length, bytes.buffer.byteLength, slab], [100, 100, undefined]);
+  for (const one of held.slice(0, 2)) slabs.release(one);
+  assert.notEqual(slabs.copy(source(3), 100).slab, undefined);
 });

@@ -31,7 +31,7 @@ export class GatewayProcess {
   readonly log: LogLine[] = [];
   samples = 0;
   kills = 0;
-  readonly #httpPort: number;
+  readonly httpPort: number;
   readonly #directory: string;
   #child: ChildProcess | undefined;
   #exited: Promise<number | NodeJS.Signals> = Promise.resolve(0);
@@ -40,7 +40,7 @@ export class GatewayProcess {
 
   private constructor(ports: { tcp: number; http: number }, directory: string, env: Env) {
     this.port = ports.tcp;
-    this.#httpPort = ports.http;
+    this.httpPort = ports.http;
     this.#directory = directory;
     this.env = env;
     void this.#watch();
@@ -65,7 +65,7 @@ export class GatewayProcess {
   async start(env: Env = {}): Promise<void> {
     const logged = this.log.length;
     const serves = () => this.said(/^TCP server listening/, logged);
-    const own = { TCP_PORT: String(this.port), HTTP_PORT: String(this.#httpPort), STATS_INTERVAL: '0' };
+    const own = { TCP_PORT: String(this.port), HTTP_PORT: String(this.httpPort), STATS_INTERVAL: '0' };
     const { child, exited } = spawnGateway(
       { directory: this.#directory, env: { ...own, ...this.env, ...env } },
       (line) => this.log.push(parseLine(line)),
@@ -138,7 +138,7 @@ export class GatewayProcess {
   async ask(path: string): Promise<string> {
     try {
       const signal = AbortSignal.timeout(STATS_TIMEOUT_MS);
-      return await (await fetch(`http://127.0.0.1:${this.#httpPort}${path}`, { signal })).text();
+      return await (await fetch(`http://127.0.0.1:${this.httpPort}${path}`, { signal })).text();
     } catch {
       return '';
     }

@@ -225,13 +225,18 @@ it('answers keepalives and a second identify', () => {
 });
 
 it('before identify takes nothing but a valid identify', async () => {
-  const metrics = '{"type":"metrics","data":{"a":1}}';
+  const metrics = '{"type":"metrics","seq":3,"data":{"a":1}}';
   const unknown = NotingSession.unidentified();
   for (const line of [metrics, '{"type":"keepalive"}', 'nonsense', '{"type":"identify","zipcode":"1"}'])
     worker.handle(unknown.job(line));
   assert.deepEqual(
-    unknown.refused.map(({ code }) => code),
-    ['not_identified', 'not_identified', 'invalid_json', 'invalid_message'],
+    unknown.refused.map(({ code, seq }) => [code, seq]),
+    [
+      ['not_identified', 3],
+      ['not_identified', undefined],
+      ['invalid_json', undefined],
+      ['invalid_message', undefined],
+    ],
   );
   worker.handle(unknown.job('{"type":"identify","zipcode":"1","city":"x","device_id":"d"}'));
   assert.deepEqual([unknown.accepted, unknown.finished, unknown.alives], [1, 5, 0]);

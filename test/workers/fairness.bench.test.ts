@@ -1,0 +1,130 @@
+// What well-behaved devices notice of one that sends as fast as it can, and of many that send only line feeds. The
+// gateway is a process of its own without Kafka, so `stored` comes from the disk.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { Device, IDENTIFY } from '../support/device.ts';
+import { runGateway } from '../support/gateway-process.ts';
+import { waitFor } from '../support/wait.ts';
+import type { Flood } from './flood-thread.ts';
+
+const GOOD_DEVICES = 5;
+const ROUNDS = 50;
+const EVERY_MS = 25;
+const MAX_P99_MS = 20;
+
+const metrics = (data: string) => `{"type":"metrics","data":${data}}\n`;
+const fields = (count: number) =>
+  `{${Array.from({ length: count }, (_, index) => `"${index.toString(36)}":1`).join(',')}}`;
+const SMALL = metrics('{"temperature":21.5}');
+const FULL = metrics(`{"a":"${'x'.repeat(1000)}","b":"${'y'.repeat(1000)}"}`);
+const LONG = metrics(`[${Array(900).fill('{"temperature":21.5,"humidity":60,"station":"roof-2"}').join(',')}]`);
+const TINY_FIELDS = metrics(fields(9000));
+
+const FLOODS: Record<string, Omit<Flood, 'port'>> = {
+  'one device with small lines': { connections: 1, first: IDENTIFY, text: SMALL.repeat(1000), everyMs: 0 },
+  'one device with long strings': { connections: 1, first: IDENTIFY, text: FULL.repeat(30), everyMs: 0 },
+  'one device with arrays of 900 readings': { connections: 1, first: IDENTIFY, text: LONG, everyMs: 0 },
+  'one device with small lines that are refused': {
+    connections: 1,
+    first: IDENTIFY,
+    text: '[1]\n'.repeat(10_000),
+    everyMs: 0,
+  },
+  'one device with 64 KB of tiny fields a line': {
+    connections: 1,
+    first: IDENTIFY,
+    text: TINY_FIELDS,
+    everyMs: 0,
+  },
+  '30 devices with arrays of 900 readings': { connections: 30, first: IDENTIFY, text: LONG, everyMs: 0 },
+  '30 that send line feeds before identify': {
+    connections: 30,
+    first: '',
+    text: '\n'.repeat(64),
+    everyMs: 10,
+  },
+  '30 that send line feeds after it': {
+    connections: 30,
+    first: IDENTIFY,
+    text: '\n'.repeat(64),
+    everyMs: 10,
+  },
+};
+
+interface P99 {
+  readonly keepalive: number;
+  readonly stored: number;
+}
+
+for (const [name, flood] of Object.entries(FLOODS))
+  it(`${name}: others have at most twice their p99, or ${MAX_P99_MS} ms`, async (t) => {
+    const spool = mkdtempSync('/dev/shm/sluice-test-');
+    t.after(() => rmSync(spool, { recursive: true, force: true, maxRetries: 10 }));
+    const gateway = await runGateway(t, spool, {
+      KAFKA_BROKERS: '',
+      SPOOL_DIR: spool,
+      TCP_PROCESSES: '1',
+    });
+    const rest = await p99Of(gateway.port);
+    const stop = await start(t, { ...flood, port: gateway.port });
+    await sleep(300);
+    const attacked = await p99Of(gateway.port);
+    const bytes = await stop();
+    const { lines, queue } = gateway.stats;
+    t.diagnostic(
+      `keepalive ${rest.keepalive} to ${attacked.keepalive} ms, stored ${rest.stored} to ${attacked.stored} ms, ` +
+        `${(bytes / 1e6).toFixed(1)} MB of attack, ${lines.received} lines, depth ${queue.depth}`,
+    );
+    for (const what of ['keepalive', 'stored'] as const) {
+      const limit = Math.max(MAX_P99_MS, 2 * rest[what]);
+      assert.ok(attacked[what] <= limit, `${what}: ${attacked[what]} ms, ${rest[what]} ms at rest`);
+    }
+  });
+
+/** The p99 of round trips in milliseconds. */
+async function p99Of(port: number): Promise<P99> {
+  const times = { keepalive: [] as number[], stored: [] as number[] };
+  await Promise.all(
+    Array.from({ length: GOOD_DEVICES }, async (_, index) => {
+      const device = await Device.identified(port);
+      for (let seq = 0; seq < ROUNDS; seq++) {
+        await sleep(EVERY_MS * (0.5 + ((index * 7 + seq) % 10) / 10));
+        const startMs = performance.now();
+        device.send(`{"type":"keepalive"}\n{"type":"metrics","seq":${seq},"data":{"a":1}}\n`);
+        for (let awaited = 2; awaited > 0; awaited--) {
+          const { status } = await device.read();
+          times[status === 'alive' ? 'keepalive' : 'stored'].push(performance.now() - startMs);
+        }
+      }
+      device.destroy();
+    }),
+  );
+  return { keepalive: percentile(times.keepalive), stored: percentile(times.stored) };
+}
+
+function percentile(times: number[]): number {
+  times.sort((a, b) => a - b);
+  return Math.round((times[Math.floor(0.99 * times.length)] ?? 0) * 10) / 10;
+}
+
+/** Resolves once all attackers are connected. Returns what ends them, and says how many bytes they wrote. */
+async function start(t: TestContext, flood: Flood): Promise<() => Promise<number>> {
+  const thread = new Worker(new URL('flood-thread.js', import.meta.url), { workerData: flood });
+  t.after(() => thread.terminate());
+  let connected = false;
+  let written: number | undefined;
+  thread.on('message', (message: unknown) => {
+    if (message === 'connected') connected = true;
+    else written = Number(message);
+  });
+  await waitFor('the attackers', () => connected);
+  return async () => {
+    thread.postMessage('stop');
+    const bytes = await waitFor('the bytes written', () => written);
+    await thread.terminate();
+    return bytes;
+  };
+}
