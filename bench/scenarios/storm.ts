@@ -87,6 +87,7 @@ async function measureWith(
   const result = await storm.begin();
   const toUs = nowUs();
   const readyz = await poll.stop();
+  if (result.told < devices) console.error(`the gateway says: ${await refusalsText(server)}`);
   const during = await load.call('finishPaced', {});
   if (before.storedMs === undefined || during.storedMs === undefined)
     throw new Error('no confirmation was timed');
@@ -177,6 +178,13 @@ async function terminate(server: ServerProcess) {
   clearTimeout(timer);
   const exitSeconds = (performance.now() - startMs) / 1000;
   return { refusedMs, exitSeconds, exitCode: typeof code === 'number' ? code : -1 };
+}
+
+async function refusalsText(server: ServerProcess): Promise<string> {
+  const { lines, connections } = await server.stats();
+  const refused = Object.entries(lines.refused).filter(([, times]) => times > 0);
+  const texts = refused.map(([code, times]) => `${code} ${times}`);
+  return `${connections.accepted} accepted, ${connections.active} open, ${texts.join(', ') || 'none refused'}`;
 }
 
 function isRefused(port: number): Promise<boolean> {

@@ -149,7 +149,7 @@ export const settingsSchema = z.object({
   TCP_JOB_QUEUE_SIZE: work(
     whole({ min: 1, max: 1_000_000 }),
     '2000',
-    'most lines in each process that wait for a worker',
+    'most lines in each process that wait for a worker, beside one of each connection',
   ),
   TCP_JOB_QUEUE_FULL: work(
     choice('pause', 'drop'),

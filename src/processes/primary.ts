@@ -62,11 +62,18 @@ export class Primary implements App {
     const { TCP_HOST, TCP_PORT } = this.#settings;
     const http = await this.#admin.start();
     const listening = await ListeningHandle.open(TCP_HOST, TCP_PORT);
+    if (this.#stopping) {
+      listening.close();
+      throw new Error('stopped during the start');
+    }
     this.#listening = listening;
     this.#log.info(`Starting ${this.#group.configured} server processes`);
     await this.#group.start();
-    await this.#group.listen();
     const { address: tcp } = listening;
+    await this.#group.listen().catch((error: Error) => {
+      // Another program may have bound the port at the same time: the one that listens first has it.
+      throw Object.assign(error, { address: tcp.address, port: tcp.port });
+    });
     this.#log.info({ pids: this.#group.pids }, `TCP server listening on ${addressText(tcp)}`);
     this.#admin.startStatistics();
     return { tcp, http };

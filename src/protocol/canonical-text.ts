@@ -58,8 +58,8 @@ export class CanonicalText {
 }
 
 /**
- * Writes the rest of a string, from any character of it to before its closing quote. It may write over what it has read:
- * no text gets longer. Returns the position after what it wrote.
+ * Writes the rest of a string, from any character of it to before its closing quote. `target` may be `b`, because no text
+ * gets longer. Returns the position after the last byte.
  */
 export function writeString(b: Uint8Array, from: number, target: Uint8Array, at: number): number {
   let to = at;

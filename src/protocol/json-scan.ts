@@ -112,7 +112,7 @@ let levels = new Uint8Array(256);
 export function skipValue(b: Uint8Array, from: number): number {
   let stack = levels;
   let depth = 0;
-  // The bracket that closes what is open. The ones of the levels around it are in the stack.
+  // The bracket that closes the innermost level. Those of the levels around it are in the stack.
   let close = 0;
   let p = from;
   for (;;) {
@@ -132,7 +132,7 @@ export function skipValue(b: Uint8Array, from: number): number {
       p = skipScalar(b, p, c);
       if (p < 0) return -1;
     }
-    // A value has ended. What it is in may end too.
+    // A value has ended. The object or array around it may end too.
     for (;;) {
       if (depth === 0) return p;
       p = skipSpace(b, p);

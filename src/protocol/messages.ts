@@ -37,7 +37,7 @@ interface Form {
   readonly max: number;
   readonly isOptional: boolean;
   readonly allows: (text: string) => boolean;
-  /** What the field has to be, for the reply. */
+  /** The form in words, for the reply. */
   readonly text: string;
 }
 

@@ -27,7 +27,7 @@ export class NameSet {
 
   /**
    * False if the set has the name already. All names have to be in the same bytes until clear().
-   * @param byteHash what hashByte made of its bytes
+   * @param byteHash the result of hashByte for its bytes
    */
   add(byteHash: number, bytes: Uint8Array, from: number, to: number): boolean {
     // The low bits of a product depend on low bits alone, and the slot is taken from the low bits.

@@ -1,7 +1,7 @@
 // The queue between connections and workers: bounded in jobs and bytes, fair by cost, and open to workers only while the
-// turn of the event loop has time left. It never looks into a line.
+// turn of the event loop has time left. It looks into a line only to refuse it.
 //
-// A lane may hold a quarter of the jobs and bytes that are free, so however many devices send what they can, there is
+// A lane may hold a quarter of the jobs and bytes that are free, so however many devices flood it, there is
 // room for others. A lane without a job gets one in even if the queue is full, so that nobody is shut out: the queue
 // holds at most its capacity and one job for each connection. Only if the bytes are used up, a long line waits as well.
 // With TCP_JOB_QUEUE_FULL=drop, where no line waits for room, a lane may hold all that is free.
@@ -162,7 +162,7 @@ export class JobQueue implements JobSink {
     return true;
   }
 
-  // A lane comes in again when half of what it may hold is free. Otherwise each job taken would wake its session.
+  // A lane comes in again when it is half empty. Otherwise each job taken would wake its session.
   #hasRoom(lane: Lane): boolean {
     if (lane.jobs === 0) return true;
     return (

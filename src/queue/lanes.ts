@@ -3,17 +3,23 @@
 // the line. It knows nothing of limits, and holds no lane without a job.
 //
 // A lane that becomes busy with credit left comes before all lanes that have used theirs up. So a device that sends a
-// line now and then waits for no flood, and a lane of cheap lines waits for no other lane's expensive one. Nobody gains
-// by being idle: in each round a lane gets one quantum at most, whether it has jobs or not. (Like FQ-CoDel, RFC 8290.)
+// line now and then waits for no flood, and a lane of cheap lines waits for no other lane's expensive one. A lane gets
+// one quantum a round, whether it has jobs or not, so nobody gains by being idle. (Like FQ-CoDel, RFC 8290.)
 import type { Job, Lane, Session } from './job.ts';
 
 /** Nanoseconds for each lane and round, about 40 usual lines. */
 export const QUANTUM_NS = 25_000;
 
-// What a usual line costs from the queue to its batch, as measured. Good enough to share by; time is measured elsewhere.
+/**
+ * The limit of an idle lane's savings. A line can cost as much as many quanta, and while such lines are handled no round ends:
+ * without savings a lane of cheap lines would use up its quantum meanwhile.
+ */
+export const MAX_SAVED_NS = 1_000_000;
+
+// Cost of a usual line from the queue to its batch, as measured. Good enough to share by; time is measured elsewhere.
 const LINE_NS = 300;
 const BYTE_NS = 2;
-/** What a line may be charged at most on top: a process that did not run meanwhile must not count as the line's cost. */
+/** Limits of a line's extra charge: time in which the process did not run must not count as the line's cost. */
 const MAX_EXTRA_NS = 50_000;
 const MAX_EXTRA_NS_PER_BYTE = 200;
 
@@ -22,7 +28,7 @@ export function quickLineNs(bytes: number): number {
   return LINE_NS + BYTE_NS * bytes;
 }
 
-/** Charges the session of a job that was taken for what its line has cost on top of quickLineNs(). */
+/** Charges the session of a job that was taken. @param ns cost of its line beside quickLineNs() */
 export function chargeExtra({ session, start, end }: Job, ns: number): void {
   const { lane } = session;
   if (lane !== undefined) lane.credit -= Math.min(ns, MAX_EXTRA_NS + MAX_EXTRA_NS_PER_BYTE * (end - start));
@@ -123,8 +129,7 @@ export class Lanes {
   }
 
   #enter(lane: Lane): void {
-    // The rounds that have passed meanwhile pay its debt, but save nothing up for it.
-    lane.credit = Math.min(QUANTUM_NS, lane.credit + (this.#round - lane.round) * QUANTUM_NS);
+    lane.credit = Math.min(MAX_SAVED_NS, lane.credit + (this.#round - lane.round) * QUANTUM_NS);
     if (lane.credit > 0) this.#fresh.push(lane);
     else this.#busy.push(lane);
   }

@@ -1,7 +1,7 @@
-// The time that lines may cost in one turn of the event loop, shared by everybody who handles lines. What is over waits
-// for the next turn, so that sockets, timers and answers of Kafka come in between. It never handles a line itself.
+// The time that lines may cost in one turn of the event loop, shared by everybody who handles lines. Other lines wait for
+// the next turn, so that sockets, timers and answers of Kafka come in between. It never handles a line itself.
 
-/** Milliseconds a turn. A turn that follows an idle one may have twice as much: what it reads, and what was left. */
+/** Milliseconds a turn. A turn that follows an idle one may have it twice: while it reads, and after. */
 export const TURN_BUDGET_MS = 4;
 /** The clock is looked at once lines of this cost were handled: a look costs 50 ns, a usual line 300 ns. */
 const LOOK_AFTER_NS = 200_000;
@@ -33,7 +33,7 @@ export class TurnBudget {
     this.#sinceMs = this.#clock();
   }
 
-  /** A line was handled. @param ns about what it has cost */
+  /** A line was handled. @param ns its cost, roughly */
   spend(ns: number): void {
     this.#unseenNs += ns;
     if (this.#unseenNs >= LOOK_AFTER_NS) this.#look();

@@ -1,13 +1,15 @@
 // The key under which connections of one origin are counted. It never decides what an origin may do.
-import { isIPv6 } from 'node:net';
 
 const GROUPS = 8;
 /** A network gives each customer at least a /64, and a host in it can take any of its addresses. */
 const COUNTED_GROUPS = 4;
 
-/** An IPv4 address as it is, also if it is mapped into IPv6 (RFC 4291, 2.5.5.2); of an IPv6 address its /64. */
+/**
+ * The key of an address as Node gives it: an IPv4 address as it is, also if it is mapped into IPv6 (RFC 4291, 2.5.5.2), and
+ * of an IPv6 address its /64.
+ */
 export function addressKey(address: string): string {
-  if (!isIPv6(address)) return address;
+  if (!address.includes(':')) return address;
   const groups = groupsOf(address);
   const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
   if (isMapped)

@@ -8,7 +8,7 @@ import {
 } from '../protocol/foreign-protocol.ts';
 
 const OPEN_BRACE = 0x7b;
-/** A request line may be long, but its first bytes show what it is. */
+/** A request line may be long, but its first bytes show that it is one. */
 const REQUEST_BYTES = 2048;
 
 export class FirstBytes {

@@ -118,7 +118,8 @@ export class LineInput {
       this.#leasedCopyBytes -= copyBytes;
       released++;
     }
-    this.#leases.splice(0, released);
+    if (released === this.#leases.length) this.#leases.length = 0;
+    else this.#leases.splice(0, released);
     this.#releaseAt = this.#leases[0]?.untilJob ?? NEVER;
     if (this.#leasedCopyBytes !== copyBytesBefore) this.#freed();
   }

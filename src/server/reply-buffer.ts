@@ -65,7 +65,7 @@ export class ReplyBuffer {
     });
   }
 
-  /** Sends what is left, then FIN. */
+  /** Sends the rest, then FIN. */
   end(): void {
     this.#keep();
     if (this.#waiting !== undefined) this.#socket.write(this.#waiting.subarray(0, this.#waitingBytes));
@@ -74,7 +74,7 @@ export class ReplyBuffer {
     this.#socket.end();
   }
 
-  /** Forgets what no write has begun with. */
+  /** Forgets all replies except for those of a write that has begun. */
   clear(): void {
     this.#text = '';
     this.#drop();

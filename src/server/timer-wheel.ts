@@ -98,7 +98,7 @@ export class TimerWheel {
       this.#lastTickAt += ticks * this.#tickMs;
       this.#tick += ticks;
     }
-    // If the event loop is late, what devices sent meanwhile is read first, so that none of them counts as silent.
+    // If the event loop is late, sockets are read first, so that no device counts as silent that sent meanwhile.
     if (this.#tick - this.#firedTick > PUNCTUAL_TICKS) setImmediate(() => this.#fire());
     else this.#fire();
   }

@@ -1,9 +1,9 @@
-// A token bucket that may go into debt: what has been done is charged afterwards, and whoever is in debt waits. It owns no
+// A token bucket that may go into debt: it is charged for work that is done, and in debt no work may begin. It owns no
 // timer and no clock.
 
 export interface TokenBucketOptions {
   readonly perSecond: number;
-  /** What may be charged at once. */
+  /** Tokens that may be charged at once. */
   readonly burst: number;
   /** Debt beyond this is forgiven. */
   readonly maxDebt?: number;

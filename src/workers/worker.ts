@@ -29,7 +29,7 @@ export class Worker {
   }
 
   /**
-   * Handles one job, and charges the turn and the session for what it has cost. Returns the ticket for the batch of its
+   * Handles one job, and charges the turn and the session for its cost. Returns the ticket for the batch of its
    * last record, undefined if it made no record.
    */
   handle(job: Job): BatchTicket | undefined {
@@ -55,7 +55,7 @@ export class Worker {
     return this.#accept(session, seq, reading);
   }
 
-  // What such a line costs cannot be told from its length: refusals, replies and small fields make the difference.
+  // The cost of such a line does not follow from its length: refusals, replies and small fields make the difference.
   #measured(job: Job): BatchTicket | undefined {
     const startMs = this.#budget.now();
     const ticket = this.#decode(job);

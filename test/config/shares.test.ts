@@ -91,6 +91,23 @@ describe('processes and their share of SPOOL_MAX_BYTES', () => {
   });
 });
 
+describe('processes and their share of TCP_BUFFER_BYTES', () => {
+  it('as many are started as have 1 MiB each, and the share is a part of the whole', () => {
+    const settings = settingsOf({ TCP_BUFFER_BYTES: '3MiB' });
+    assert.equal(processesFor(settings, 3).started, 3);
+    const count = processesFor(settings, 4);
+    assert.deepEqual([count.started, count.limit?.name], [3, 'TCP_BUFFER_BYTES']);
+    assert.equal(shareOf(settings, { index: 1, processes: 3 }).TCP_BUFFER_BYTES, 2 ** 20);
+  });
+
+  it('a buffer that could not hold the longest lines of a few devices is refused', () => {
+    const env = { TCP_MAX_LINE_BYTES: '1MiB' };
+    accepted({ ...env, TCP_BUFFER_BYTES: '8MiB' });
+    const refused = problems({ ...env, TCP_BUFFER_BYTES: '8388607' }).join();
+    assert.match(refused, /^TCP_BUFFER_BYTES=8388607 is too small for the lines .* at least 8MiB$/);
+  });
+});
+
 describe('a buffer', () => {
   it('that could never have room for a message throws instead of waiting for ever', () => {
     assert.throws(() => new BufferBudget(99, 100), RangeError);

@@ -62,6 +62,21 @@ it('caps hold over all processes together', async (t) => {
   for (const device of devices) device.destroy();
 });
 
+it('of two gateways that bind one port at the same time, one serves and the other says that the port is in use', async (t) => {
+  const first = await GatewayProcess.reserve(temporaryDirectory(t), {
+    TCP_PROCESSES: '2',
+    KAFKA_BROKERS: '',
+  });
+  const env = { ...first.env, TCP_PORT: String(first.port) };
+  const second = await GatewayProcess.reserve(temporaryDirectory(t), env);
+  t.after(() => Promise.all([first.close(), second.close()]));
+  const [one, other] = await Promise.allSettled([first.start(), second.start()]);
+  assert.deepEqual([one.status, other.status].sort(), ['fulfilled', 'rejected']);
+  const loser = one.status === 'rejected' ? first : second;
+  assert.equal(await loser.exited(), 1);
+  assert.ok(loser.said(new RegExp(`cannot start: 127.0.0.1:${first.port} is in use`)), loser.logTail());
+});
+
 it('half-close, identify and confirmations work through every process; an older connection is replaced across them', async (t) => {
   const gateway = await start(t);
   for (let n = 0; n < 4; n++) {

@@ -67,9 +67,7 @@ function wrongAnswers({ plan, verdicts, replies }: Judged): Disagreement[] {
     const from = (answered[i - 1]?.line ?? -1) + 1;
     const to = expected?.line ?? verdicts.length - 1;
     const text = `the gateway said ${JSON.stringify(reply)}, the reader ${shown(expected?.verdict)} ${linesOf(plan, from, to)}`;
-    if (reply?.status === status) return [{ kind: 'another answer', connection, text }];
-    const kind =
-      reply?.status === 'error' ? 'refused, but the reader accepts' : 'accepted, but the reader refuses';
+    const kind = kindOf(reply?.status, status, answers.length - answered.length);
     return [{ kind, connection, text }];
   }
   const lastSeq =
@@ -77,6 +75,17 @@ function wrongAnswers({ plan, verdicts, replies }: Judged): Disagreement[] {
   const stored = replies.findLast(({ status }) => status === 'stored')?.seq;
   if (stored === lastSeq || isClosed) return [];
   return [{ kind: 'another answer', connection, text: `stored ${stored}, but ${lastSeq} was accepted` }];
+}
+
+function kindOf(
+  status: string | undefined,
+  expected: string | undefined,
+  moreAnswers: number,
+): Disagreement['kind'] {
+  // If both are errors, they may be about different lines. The number of answers tells whose line is missing.
+  const more = status === expected ? moreAnswers : status === 'error' ? 1 : -1;
+  if (more === 0) return 'another answer';
+  return more > 0 ? 'refused, but the reader accepts' : 'accepted, but the reader refuses';
 }
 
 function isSameError(verdict: LineVerdict | undefined, reply: Reply | undefined): boolean {

@@ -90,7 +90,7 @@ export class LineMaker {
 
   #data(): string {
     if (!this.#chance(6)) return this.#reading();
-    const count = this.#chance(60)
+    const count = this.#chance(400)
       ? this.#random.pick([0, 999, 1000, 1001])
       : this.#random.between(this.#chance(40) ? 0 : 1, 6);
     const readings = Array.from({ length: count }, () => (count > 6 ? '"a=1"' : this.#reading()));

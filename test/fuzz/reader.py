@@ -12,8 +12,11 @@ LINE_BEFORE_IDENTIFY, LINE = 8192, 65536
 READINGS, MEMBERS, VALUE, MAX_SEQ = 1000, 1024, 1024, 9007199254740991
 
 METHODS = b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PRI".split()
-OTHERS = tuple(method + b" " for method in METHODS) + (b"\x16\x03", b"SSH-", b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n")
-SMB = re.compile(rb"\x00...[\xfc-\xff]SMB", re.DOTALL).match  # Behind the four bytes of a NetBIOS session header.
+OTHERS = (b"\x16\x03", b"SSH-", b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n")
+SMB = re.compile(rb"(?:\x00...)?[\xfd-\xff]SMB", re.DOTALL).match  # Perhaps behind the header of a NetBIOS session.
+METHOD = re.compile(rb"(?:%s) " % b"|".join(METHODS), re.IGNORECASE).match
+REQUEST = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Z-]{1,32} +[^ ]+ +(?:HTTP|RTSP|SIP|ICAP)/[0-9]", re.IGNORECASE).match
+TRIMMED = "\t\n\v\f\r \u00a0\u1680%s\u2028\u2029\u202f\u205f\u3000\ufeff" % "".join(map(chr, range(0x2000, 0x200B)))
 
 # Python's own decoder recurses, takes NaN and loses the digits of numbers. These expressions are the grammar of
 # RFC 8259 word for word. No part can match in two ways, so a refused line costs no more time than a good one.
@@ -78,7 +81,7 @@ def scan(text):
 def pairs(text):
     """The members of a reading that is a string of pairs."""
     for pair in text.split(","):
-        name, equals, value = (part.strip(" \t\n\r") for part in pair.partition("="))
+        name, equals, value = (part.strip(TRIMMED) for part in pair.partition("="))
         if not equals:
             raise Refused("invalid_message", "a pair without =")
         yield name, "number" if IS_NUMBER(value) else "string", value
@@ -136,6 +139,8 @@ class Connection:
         """The type of an accepted line and its readings. self.seq is the seq that its answer or its error carries."""
         if len(line) > (LINE if self.identity else LINE_BEFORE_IDENTIFY):
             raise Refused("line_too_long", f"{len(line)} bytes", closes=True)
+        if not line.lstrip(b" \t\r").startswith(b"{"):
+            raise Refused("invalid_json", "the first byte is no brace")
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -185,12 +190,15 @@ def judge(data):
     """One entry for each line, up to the one that closes the connection."""
     connection, entries = Connection(), []
     *lines, rest = data.split(b"\n")
-    lines = [line[:-1] if line.endswith(b"\r") else line for line in lines]
-    # A rest is not ended by LF, so a CR at its end is part of it.
     for line in lines + [rest] if rest else lines:
+        line = line[:-1] if line.endswith(b"\r") else line
+        is_other = not entries and (data.startswith(OTHERS) or SMB(data) or METHOD(data))
+        if not connection.identity and len(line) <= LINE_BEFORE_IDENTIFY:
+            request = line.lstrip(b" \t\v\f\r\xa0")
+            is_other = is_other or METHOD(request) or REQUEST(request)
         entries.append(connection.judge(line))
-        if len(entries) == 1 and (data.startswith(OTHERS) or SMB(data)):
-            entries[0].update(verdict="refused", code=None, why="another protocol", closes=True)
+        if is_other:
+            entries[-1].update(verdict="refused", code=None, why="another protocol", closes=True)
         if entries[-1]["closes"]:
             break
     return entries
@@ -214,7 +222,7 @@ DATA = {
     b'{"t":"\xf4\x90\x80\x80"}': NO_UTF8, b'{"t":"\xef\xbb\xbf"}': '{"t":"\ufeff"}', b'{"t":1,"\\u0074":1}': BAD,
     b'{"t":{}}': BAD, b'{"t":[]}': BAD, b'{}': BAD, b'[]': BAD, b'[[{"t":1}]]': BAD, b'1': BAD, b'null': BAD,
     b'{"":1}': BAD, b'{"\\n":1}': BAD, b'{"a\\u0085":1}': BAD, b'[{"t":1},{}]': BAD,
-    b'{"__proto__":1}': '{"__proto__":1}', b'"a=1, a=2"': BAD, b'"a=\\ud800"': BAD, b'"a=\\u00a01"': '{"a":"\u00a01"}',
+    b'{"__proto__":1}': '{"__proto__":1}', b'"a=1, a=2"': BAD, b'"a=\\ud800"': BAD, b'"a=\\u00a01"': '{"a":1}',
     b'{"%s":1}' % (b"\\ud83d\\ude00" * 64): '{"%s":1}' % ("\U0001f600" * 64), b'{"%s":1}' % (b"n" * 65): BAD,
     b'{"t":1%s}' % (b"0" * 1023): '{"t":1%s}' % ("0" * 1023), b'{"t":1%s}' % (b"0" * 1024): BAD,
     b'{"t":"%s"}' % (b"\\n" * 1024): '{"t":"%s"}' % ("\\n" * 1024), b'{"t":"%s"}' % (b"v" * 1025): BAD,

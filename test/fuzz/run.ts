@@ -43,7 +43,7 @@ export interface FuzzResult {
   readonly refused: Readonly<Record<string, number>>;
   readonly seconds: number;
   readonly disagreements: readonly Disagreement[];
-  /** What is wrong with the run as a whole: figures that do not add up, errors in the log. */
+  /** Findings about the whole run: figures that do not add up, errors in the log. */
   readonly wrong: readonly string[];
 }
 
@@ -143,7 +143,7 @@ class Run {
     const records = id === undefined ? [] : await tail.take(id, expected, RECORDS_DEADLINE_MS);
     this.#disagreements.push(...disagreements({ plan, verdicts, replies, broken, records }));
     this.#connections++;
-    // What is no protocol of ours is no line either.
+    // Other protocols have no lines.
     this.#lines += verdicts.length - (replies.at(-1)?.code === 'wrong_protocol' ? 1 : 0);
     this.#accepted += verdicts.filter(({ verdict }) => verdict !== 'refused').length;
     this.#records += expected;
@@ -188,7 +188,7 @@ class Run {
   }
 }
 
-/** What the run found, as text. */
+/** The result as text. */
 export function report(result: FuzzResult, seed: number): string {
   const { connections, lines, accepted, records, refused, seconds, disagreements: found, wrong } = result;
   const codes = Object.entries(refused).sort(([, a], [, b]) => b - a);

@@ -18,21 +18,8 @@ const ATTACK_MS = 12_000;
 /** What each connection sends after its identify; undefined = nothing more. */
 type Attack = (socket: Socket) => void;
 
-const FLOOD = '{"type":"keepalive"}\n'.repeat(3000);
-
 const ATTACKS: readonly (readonly [name: string, attack: Attack, env: Env])[] = [
   ['send 63 KiB without a newline', (socket) => socket.write('x'.repeat(63 * 1024)), {}],
-  [
-    'never read their replies',
-    (socket) => {
-      socket.pause();
-      const flood = () => {
-        if (socket.writableLength < FLOOD.length) socket.write(FLOOD, flood);
-      };
-      flood();
-    },
-    {},
-  ],
   [
     'send lines that find no room',
     (socket) => {

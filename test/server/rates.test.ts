@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { ConnectionOptions } from '../../src/server/connection.ts';
 import type { TcpServer } from '../../src/server/tcp-server.ts';
 import { Device } from '../support/device.ts';
+import { gatewayFor } from '../support/gateway.ts';
 import { waitFor } from '../support/wait.ts';
 import { listen, sinkOf, type TestClock, testClock } from './stage.ts';
 
@@ -118,6 +119,23 @@ describe('TCP_MAX_BYTES_PER_SECOND', () => {
     assert.equal(lines.length, 4);
   });
 });
+
+for (const env of [{ TCP_MAX_MESSAGES_PER_SECOND: '50' }, { TCP_MAX_BYTES_PER_SECOND: '2000' }])
+  it(`a gateway with ${Object.keys(env).join()} keeps to it`, async (t) => {
+    const gateway = await gatewayFor(t, env);
+    const [device, good] = [await Device.identified(gateway.port), await Device.identified(gateway.port)];
+    const beganMs = performance.now();
+    device.send('{"type":"metrics","data":{"a":1}}\n'.repeat(100));
+    await waitFor('all records', () => {
+      good.send('{"type":"keepalive"}\n');
+      return gateway.snapshot().records.accepted === 100;
+    });
+    const tookMs = performance.now() - beganMs;
+    assert.ok(tookMs > 600, `${tookMs} ms`);
+    assert.equal(gateway.snapshot().lines.refused.rate_limited >= 1, true);
+    device.destroy();
+    good.destroy();
+  });
 
 describe('without a rate', () => {
   it('nothing is slowed down', async (t) => {

@@ -72,3 +72,28 @@ for (const pool of ['true', 'false']) {
     await waitFor('no handle', () => process.getActiveResourcesInfo().length <= before + 1);
   });
 }
+
+for (const pool of ['true', 'false']) {
+  it(`TCP_USE_WORKER_POOL=${pool}: a stop handles the lines that connections hold, before and after identify`, async (t) => {
+    const LINES = 200;
+    const gateway = await startGateway({
+      TCP_USE_WORKER_POOL: pool,
+      TCP_JOB_QUEUE_SIZE: '5',
+      SPOOL_DIR: temporaryDirectory(t),
+      SHUTDOWN_TIMEOUT: '20s',
+    });
+    const reading = '{"data":{"a":1},"type":"metrics"}\n';
+    const devices = await Promise.all(Array.from({ length: 30 }, () => Device.connect(gateway.port)));
+    for (const device of devices) {
+      device.socket.on('end', () => device.destroy());
+      device.send(IDENTIFY + reading.repeat(LINES));
+    }
+    await waitFor('the first lines', () => gateway.snapshot().lines.received > 0);
+    const result = await gateway.stop();
+    assert.deepEqual(result, { complete: true, unconfirmed: 0 });
+    const { lines, records } = gateway.snapshot();
+    assert.equal(lines.waiting, 0);
+    // Each device's lines came in one read, so all of them were read or none.
+    assert.ok(records.accepted > 0 && records.accepted % LINES === 0, `${records.accepted} records`);
+  });
+}

@@ -119,32 +119,78 @@ it('with awaitConfirmation takes one slice for each worker until its records are
   assert.equal(session.accepted, 1000);
 });
 
-it('spends one budget of time a turn, however many workers there are', async () => {
-  const LINE_MS = 0.5;
+/** 64 workers on a clock that only keepalives move, by as much as their session says. */
+function startWithClock() {
   let nowMs = 0;
   const budget = new TurnBudget(() => nowMs);
-  const queue = new JobQueue({ capacity: 100_000, capacityBytes: 1e9, budget });
+  const queue = new JobQueue({ capacity: 2000, capacityBytes: 1e9, budget });
   const pool = new WorkerPool(queue, new ControlledSink(), { count: 64, awaitConfirmation: false, budget });
-  let handled = 0;
   class CostlySession extends NotingSession {
+    readonly #lineMs: number;
+
+    constructor(lineMs: number) {
+      super();
+      this.#lineMs = lineMs;
+    }
+
     override alive(): void {
-      nowMs += LINE_MS;
-      handled++;
+      super.alive();
+      nowMs += this.#lineMs;
+    }
+
+    offer(lines = 1): void {
+      // As long as a line that costs so much.
+      const line = '{"type":"keepalive"}'.padEnd(this.#lineMs * 10_000);
+      while (lines-- > 0 && queue.offer(this.job(line)));
     }
   }
-  const sessions = Array.from({ length: 10 }, () => new CostlySession());
+  return { queue, pool, CostlySession };
+}
+
+it('spends one budget of time a turn, however many workers there are', async () => {
+  const LINE_MS = 0.5;
+  const { queue, pool, CostlySession } = startWithClock();
+  const sessions = Array.from({ length: 10 }, () => new CostlySession(LINE_MS));
   pool.start();
-  for (let i = 0; i < 50; i++)
-    for (const session of sessions) assert.ok(queue.offer(session.job('{"type":"keepalive"}')));
+  for (const session of sessions) session.offer(50);
   // The jobs came in a turn before which nothing was handled, so that turn may have twice as much.
   let most = (2 * TURN_BUDGET_MS) / LINE_MS + 2;
-  for (let before = 0; handled < 500; before = handled) {
+  for (let before = 0, handled = 0; handled < 500; before = handled) {
     await nextTurn();
+    handled = sessions.reduce((sum, { alives }) => sum + alives, 0);
     assert.ok(handled - before <= most, `${handled - before} lines in one turn`);
     most = TURN_BUDGET_MS / LINE_MS + 1;
   }
   queue.close();
   await pool.finished();
+});
+
+it('answers a quiet device in the next turn or the one after, whatever thirty others send', async () => {
+  for (const { lineMs, lines } of [
+    { lineMs: 3, lines: 1000 },
+    { lineMs: 0.005, lines: 1000 },
+    { lineMs: 3, lines: 1 },
+  ]) {
+    const { queue, pool, CostlySession } = startWithClock();
+    const noisy = Array.from({ length: 30 }, () => new CostlySession(lineMs));
+    const quiet = new CostlySession(0.002);
+    pool.start();
+    let [offered, offeredAt] = [0, 0];
+    for (let turn = 0; turn < 400; turn++) {
+      for (const session of noisy) if ((session.lane?.jobs ?? 0) < lines / 2) session.offer(lines);
+      // Nobody knows yet what the lines of a new device cost, so each has one handled first.
+      if (turn >= 30 && quiet.alives === offered) {
+        quiet.offer();
+        offered++;
+        offeredAt = turn;
+      }
+      assert.ok(offered === 0 || turn - offeredAt <= 2, `${turn - offeredAt} turns without an answer`);
+      await nextTurn();
+    }
+    assert.ok(offered > 120, `${offered} answers`);
+    queue.close();
+    await pool.finished();
+  }
 });
 
 it('takes the lines that connections hold after the queue is closed, before it finishes', async () => {

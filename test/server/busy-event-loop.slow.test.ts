@@ -13,13 +13,13 @@ it('a busy event loop keeps the time-outs of silent devices, and closes none tha
   const [silent, unidentified] = [await Device.identified(gateway.port), await Device.connect(gateway.port)];
   const beganMs = performance.now();
   const isOver = () => silent.ended && unidentified.ended;
-  while (!isOver() && performance.now() - beganMs < 5000) {
+  while (!isOver() && performance.now() - beganMs < 8000) {
     steady.send(METRICS);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   const tookMs = performance.now() - beganMs;
-  assert.ok(tookMs >= 1400 && tookMs < 3200, `${tookMs} ms`);
+  assert.ok(tookMs >= 1400 && tookMs < 4000, `${tookMs} ms`);
   assert.deepEqual(await silent.restCodes(), ['inactive']);
   assert.deepEqual(await unidentified.restCodes(), ['identify_timeout']);
   await assertAlive(steady);

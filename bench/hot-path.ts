@@ -1,12 +1,12 @@
-// Measures what a usual line costs from the queue to a sink that does nothing: `node dist/bench/hot-path/main.js`. It
+// Measures the cost of a usual line from the queue to a sink that does nothing: `node dist/bench/hot-path.js`. It
 // counts CPU time, so other processes disturb it little. It opens no socket and needs no Kafka.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { RecordFrame } from '../../src/protocol/record-frame.ts';
-import type { Lane, Session } from '../../src/queue/job.ts';
-import { JobQueue } from '../../src/queue/job-queue.ts';
-import { TurnBudget } from '../../src/queue/turn-budget.ts';
-import type { BatchTicket, RecordSink } from '../../src/workers/record-sink.ts';
-import { WorkerPool } from '../../src/workers/worker-pool.ts';
+import { RecordFrame } from '../src/protocol/record-frame.ts';
+import type { Lane, Session } from '../src/queue/job.ts';
+import { JobQueue } from '../src/queue/job-queue.ts';
+import { TurnBudget } from '../src/queue/turn-budget.ts';
+import type { BatchTicket, RecordSink } from '../src/workers/record-sink.ts';
+import { WorkerPool } from '../src/workers/worker-pool.ts';
 
 const RUNS = 15;
 const LINES_A_RUN = 400_000;
