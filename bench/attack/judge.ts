@@ -1,9 +1,20 @@
 // Judges an attack: did the good devices, their data and the gateway come through? No I/O.
-import type { Attack, Evidence, GoodFigures, GoodOutcome, Limits } from './attack.ts';
+import type { Attack } from './attack.ts';
+import type { Evidence, GoodFigures, GoodOutcome } from './evidence.ts';
+
+/** Limits of the judge. */
+export interface Limits {
+  /** A p99 below it is good enough in any case. */
+  readonly p99Ms: number;
+  /** How many times the p99 at rest, or beside the sink, is allowed. */
+  readonly p99Times: number;
+  /** Of each process. */
+  readonly rssMiB: number;
+}
 
 export const LIMITS: Limits = { p99Ms: 20, p99Times: 2, rssMiB: 512 };
 
-/** What went wrong, in words; empty if the gateway held. */
+/** The problems in words; empty if the gateway held. */
 export function problemsOf(attack: Attack, evidence: Evidence, limits: Limits): string[] {
   const { rest, sink, attacked, good, rssMiB, restarts, exit, healthz, readyz, log } = evidence;
   const problems = [...goodProblems(attack, good), ...(attack.check?.(evidence) ?? [])];
@@ -31,7 +42,7 @@ const LATENCIES: readonly (readonly [string, (figures: GoodFigures) => number])[
   ['keepalives', ({ keepaliveMs }) => keepaliveMs.p99],
 ];
 
-/** What Node writes when a process dies of an error. */
+/** The words of Node when a process dies of an error. */
 const CRASHED = /unhandled ?rejection|uncaught ?exception|FATAL ERROR|^Node\.js v/i;
 
 function goodProblems({ endsProcesses }: Attack, good: GoodOutcome): string[] {

@@ -9,9 +9,9 @@ import { KafkaUnavailableError } from '../../scripts/kafka/runtime.ts';
 import { positive, setting } from '../command/options.ts';
 import { runCommand, withKafka } from '../command/run-command.ts';
 import { circumstances } from '../report/circumstances.ts';
-import type { Attack, Limits } from './attack.ts';
+import type { Attack } from './attack.ts';
 import { ATTACKS } from './attacks.ts';
-import { LIMITS, problemsOf } from './judge.ts';
+import { LIMITS, type Limits, problemsOf } from './judge.ts';
 import { carryOut, type StageOptions } from './stage.ts';
 import { type Judged, resultLine, resultTable, sectionText } from './table.ts';
 
@@ -28,6 +28,7 @@ interface Options {
 
 // From dist/bench/attack.
 const PAGE = fileURLToPath(new URL('../../../docs/security.md', import.meta.url));
+const BUSY_SHARE = 0.5;
 const names = ATTACKS.map(({ name }) => name);
 
 const interrupt = new AbortController();
@@ -79,6 +80,7 @@ async function attackAll(options: Options): Promise<void> {
       const how = circumstances('attack', process.argv.slice(2), about);
       await writeSection({ file, heading: 'Security' }, 'attacks', sectionText(results, limits, how));
     }
+    warnOfBusyMachine(results);
     const failed = results.filter(({ problems }) => problems.length > 0).length;
     console.log(`\n${results.length - failed} of ${results.length} attacks were held.`);
     if (failed > 0) process.exitCode = 1;
@@ -101,6 +103,15 @@ function attackName(text: string, before: readonly string[]): string[] {
   if (!names.some((name) => name.startsWith(text)))
     throw new InvalidArgumentError(`allowed: ${names.join(', ')}.`);
   return [...before, text];
+}
+
+/** Beside other programs the figures say little about the gateway. */
+function warnOfBusyMachine(results: readonly Judged[]): void {
+  const busy = results.filter(({ evidence }) => (evidence?.waitedShare ?? 0) > BUSY_SHARE).length;
+  if (busy > 0)
+    console.error(
+      `In ${busy} attacks the gateway was ready and without a core for more than half of the time: the machine is too busy for these figures.`,
+    );
 }
 
 /** By its whole name, or by a beginning that is no name itself. */

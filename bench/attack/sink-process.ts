@@ -1,5 +1,5 @@
-// The process of the sink: a TCP server that accepts everything, reads it and does nothing with it. What an attack costs
-// beside it is the cost of the attackers alone, who share the machine with the gateway.
+// The process of the sink: a TCP server that accepts everything, reads it and does nothing with it. Beside it good devices
+// only suffer from the CPU that the attackers use, who share the machine with the gateway.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { serveCalls } from '../../load/processes/child.ts';

@@ -3,9 +3,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from '../../load/processes/child.ts';
 import { type OwnGateway, startOwnGateway } from '../servers/own-gateway.ts';
-import type { Attack, AttackerReport, Evidence, GoodFigures } from './attack.ts';
+import type { Attack } from './attack.ts';
 import type { AttackerCalls } from './attackers/attacker-process.ts';
 import { GoodDevices } from './devices/good-devices.ts';
+import type { AttackerReport, Evidence, GoodFigures } from './evidence.ts';
 import type { SinkCalls } from './sink-process.ts';
 import { Watch } from './watch.ts';
 

@@ -2,7 +2,9 @@
 import { markdownTable } from '../../scripts/docs/markdown.ts';
 import { type Circumstances, circumstancesText } from '../report/circumstances.ts';
 import { table } from '../report/report.ts';
-import type { Attack, Evidence, GoodFigures, Limits } from './attack.ts';
+import type { Attack } from './attack.ts';
+import type { Evidence, GoodFigures } from './evidence.ts';
+import type { Limits } from './judge.ts';
 
 export interface Judged {
   readonly attack: Attack;

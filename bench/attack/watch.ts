@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { residentBytesOf, waitedMsOf } from '../../scripts/lib/proc.ts';
 import { AdminPoll } from '../servers/admin-poll.ts';
 import type { ServerProcess } from '../servers/server-process.ts';
-import type { Evidence } from './attack.ts';
+import type { Evidence } from './evidence.ts';
 
 export type Watched = Pick<
   Evidence,

@@ -38,7 +38,10 @@ export class DevicePort {
     this.#acceptor = new Acceptor(acceptorOptions(settings, maxSockets), {
       log: options.log,
       exhausted: () => this.#descriptors.exhausted,
-      ask: (number, address) => report({ type: 'asks', number, address }),
+      ask: (number, address) => {
+        this.#gateway.connected();
+        report({ type: 'asks', number, address });
+      },
       take: (socket, number) => {
         const connection = this.#gateway.adopt(socket);
         this.#numbers.set(connection, number);

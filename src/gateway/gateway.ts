@@ -21,6 +21,8 @@ import { answerRefusedRecord } from './refused-record.ts';
 export interface Gateway {
   /** Resolves when it can adopt sockets. Rejects if the spool is in use or cannot be used. */
   start(): Promise<void>;
+  /** A connection came in, and others may wait behind it: there is no pause before the next turn. */
+  connected(): void;
   /** Serves the device behind the socket. */
   adopt(socket: Socket): Connection;
   /**
@@ -118,10 +120,8 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
 
   return {
     snapshot,
-    adopt(socket) {
-      coalescer.connected();
-      return server.adopt(socket);
-    },
+    connected: () => coalescer.connected(),
+    adopt: (socket) => server.adopt(socket),
 
     async start() {
       ingest.start();

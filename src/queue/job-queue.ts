@@ -186,7 +186,7 @@ export class JobQueue implements JobSink {
   }
 
   get #hasRoomForLongLines(): boolean {
-    return this.#longLines.size > 0 && 2 * this.#bytes <= this.#capacityBytes;
+    return this.#longLines.size > 0 && this.#bytes < this.#capacityBytes;
   }
 
   #scheduleGrant(): void {
@@ -209,7 +209,7 @@ export class JobQueue implements JobSink {
     }
     if (this.#hasRoomForLongLines)
       for (const session of this.#longLines) {
-        if (left-- <= 0 || this.#bytes >= this.#capacityBytes) break;
+        if (left-- <= 0 || !this.#hasRoomForLongLines) break;
         this.#letIn(session);
       }
     this.#scheduleGrant();

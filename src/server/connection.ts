@@ -1,6 +1,6 @@
 // One connection of a device: its state, its way from bytes to jobs, and its end. Workers decide what a line means. Why
-// it is not read at times is in read-pauses.ts, its times are in deadlines.ts, its lines in line-input.ts, its unsent
-// replies in reply-buffer.ts.
+// it is not read at times is in read-pauses.ts and slowdown.ts, its times are in deadlines.ts, its lines in
+// line-input.ts, its unsent replies in reply-buffer.ts.
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type Code, type FatalCode, isFatal } from '../protocol/codes.ts';
@@ -9,28 +9,25 @@ import type { Identify } from '../protocol/messages.ts';
 import { RecordFrame } from '../protocol/record-frame.ts';
 import * as replies from '../protocol/replies.ts';
 import type { JobSink, Lane, LineBytes, Refusal, Session } from '../queue/job.ts';
+import type { LimitCode } from './abuse-log.ts';
 import type { ServerCounters } from './counters.ts';
 import { type Deadline, Deadlines } from './deadlines.ts';
 import { readDevice } from './device-reader.ts';
-import { ErrorBudget } from './error-budget.ts';
 import { FirstBytes } from './first-bytes.ts';
 import { LineInput } from './line-input.ts';
-import { createLineRates, type LineRates } from './line-rates.ts';
+import type { RateOptions } from './line-rates.ts';
 import type { MemoryBudget, MemoryHolder } from './memory-budget.ts';
 import { PAUSE, ReadPauses } from './read-pauses.ts';
 import { ReplyBuffer } from './reply-buffer.ts';
 import type { Slab } from './slabs.ts';
+import { Slowdown, TOO_MANY_ERRORS_MS } from './slowdown.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends RateOptions {
   readonly maxLineBytes: number;
   readonly identifyTimeoutMs: number;
   readonly inactivityTimeoutMs: number;
   readonly lineTimeoutMs: number;
-  /** 0 = as many as it sends. */
-  readonly maxMessagesPerSecond: number;
-  /** 0 = as many as it sends. */
-  readonly maxBytesPerSecond: number;
 }
 
 /** The server as its connections see it. */
@@ -47,6 +44,8 @@ export interface ConnectionHost {
   /** A line was refused. Its bytes are valid only during the call. */
   lineRefused(connection: Connection, code: Code, line: LineBytes): void;
   wrongProtocol(connection: Connection, protocol: ForeignProtocol): void;
+  /** The connection is closed because of a limit that good devices never reach. */
+  limitReached(connection: Connection, code: LimitCode): void;
   closed(connection: Connection): void;
 }
 
@@ -71,11 +70,8 @@ const LINGER_MS = 2000;
 const LINGER_BYTES = 4 * 1024 * 1024;
 /** A device that reads none of its replies for this long is closed. */
 const SLOW_READER_MS = 30_000;
-/** A connection that was slowed down for this long, because of its refused lines, is closed. */
-const TOO_MANY_ERRORS_MS = 30_000;
 /** A connection that holds much memory gets this long to free some of it. */
 const OVERLOADED_MS = 5000;
-const RATE_LIMITED_EVERY_MS = 60_000;
 /** An identify with all its fields has less than 2 KiB. */
 const MAX_IDENTIFY_BYTES = 8 * 1024;
 
@@ -97,15 +93,13 @@ export class Connection implements Session, MemoryHolder {
   readonly #replies: ReplyBuffer;
   readonly #pauses: ReadPauses;
   readonly #deadlines: Deadlines;
-  readonly #rates: LineRates | undefined;
+  readonly #slowdown: Slowdown;
   #state: State = OPEN;
   #frame: RecordFrame | undefined;
   #firstBytes: FirstBytes | undefined = new FirstBytes();
-  #errors: ErrorBudget | undefined;
   /** Jobs that may be in the queue. One, if the next line depends on how the line before was judged. */
   #maxJobs = 1;
   #isIdentifyOverdue = false;
-  #rateLimitedToldMs = Number.NEGATIVE_INFINITY;
   #receivedAtMs = 0;
   #expectedSeq = -1;
   #storedSeq = -1;
@@ -120,8 +114,8 @@ export class Connection implements Session, MemoryHolder {
     this.#input = new LineInput(Math.min(MAX_IDENTIFY_BYTES, options.maxLineBytes), () => this.#charge());
     this.#replies = new ReplyBuffer(socket, (isProgress) => this.#onReplies(isProgress));
     this.#pauses = new ReadPauses(socket, counters);
-    this.#rates = createLineRates(options, wheel.nowMs);
     this.#deadlines = new Deadlines(wheel, (deadline) => this.#onDeadline(deadline));
+    this.#slowdown = new Slowdown(options, { deadlines: this.#deadlines, pauses: this.#pauses });
     this.#deadlines.set('identify', options.identifyTimeoutMs);
     this.#deadlines.set('inactive', options.inactivityTimeoutMs);
     socket.on('end', () => this.#onEnd());
@@ -164,7 +158,9 @@ export class Connection implements Session, MemoryHolder {
     this.#host.lineRefused(this, code, line);
     this.#answer(code, message, { seq });
     // A full queue is no fault of the device.
-    if (code !== 'queue_full') this.#chargeError();
+    if (code === 'queue_full' || this.#isEnding) return;
+    this.#slowdown.lineRefused();
+    this.#setMaxJobs();
   }
 
   alive(): void {
@@ -246,12 +242,17 @@ export class Connection implements Session, MemoryHolder {
   }
 
   overloaded(): void {
+    if (!this.#isEnding) {
+      this.#host.limitReached(this, 'overloaded');
+      if (!this.#replies.isStuck) {
+        this.close('overloaded', 'the gateway has no memory left for the bytes that this connection holds');
+        return;
+      }
+      this.#host.counters.refused.overloaded++;
+    }
     // A reply would wait behind those that the device does not read, and their memory would not be free.
-    if (this.#isEnding || this.#replies.isStuck) {
-      if (!this.#isEnding) this.#host.counters.refused.overloaded++;
-      this.#socket.destroy();
-      this.#charge();
-    } else this.close('overloaded', 'the gateway has no memory left for what this connection holds');
+    this.#socket.destroy();
+    this.#charge();
   }
 
   // --- input ---
@@ -343,40 +344,16 @@ export class Connection implements Session, MemoryHolder {
       return;
     }
     this.#host.counters.linesReceived++;
-    if (this.#rates !== undefined) this.#chargeRates(this.#rates, end - start + 1);
-  }
-
-  #chargeRates(rates: LineRates, bytes: number): void {
-    const { nowMs } = this.#deadlines;
-    const waitMs = rates.charge(bytes, nowMs);
-    if (waitMs === 0 || !this.#slowDown(waitMs)) return;
-    if (nowMs - this.#rateLimitedToldMs < RATE_LIMITED_EVERY_MS) return;
-    this.#rateLimitedToldMs = nowMs;
-    this.#answer('rate_limited', 'lines come faster than this gateway allows, so it reads them more slowly');
-  }
-
-  #chargeError(): void {
-    if (this.#isEnding) return;
-    const { nowMs } = this.#deadlines;
-    this.#errors ??= new ErrorBudget(nowMs);
-    const waitMs = this.#errors.charge(nowMs);
-    this.#setMaxJobs();
-    if (!this.#errors.isUsedUp) this.#deadlines.clear('errors');
-    else if (!this.#deadlines.isSet('errors')) this.#deadlines.set('errors', TOO_MANY_ERRORS_MS);
-    if (waitMs > 0) this.#slowDown(waitMs);
-  }
-
-  /** Takes no line for this long. False during a stop, which must not wait for it. */
-  #slowDown(waitMs: number): boolean {
-    if (this.#isEnding || this.#pauses.has(PAUSE.stopping)) return false;
-    this.#pauses.begin(PAUSE.slowed);
-    this.#deadlines.postpone('slowed', waitMs);
-    return true;
+    // It may have been refused and the connection closed within the offer.
+    if (!this.#isEnding && this.#slowdown.lineTaken(end - start + 1))
+      this.#answer(
+        'rate_limited',
+        'lines come faster than this gateway allows, so it reads them more slowly',
+      );
   }
 
   #setMaxJobs(): void {
-    const isErrorBudgetUsedUp = this.#errors?.isUsedUp === true && !this.#pauses.has(PAUSE.stopping);
-    this.#maxJobs = this.#frame === undefined || isErrorBudgetUsedUp ? 1 : Number.POSITIVE_INFINITY;
+    this.#maxJobs = this.#frame === undefined || this.#slowdown.isOneByOne ? 1 : Number.POSITIVE_INFINITY;
   }
 
   #afterJob(): void {
@@ -501,8 +478,8 @@ export class Connection implements Session, MemoryHolder {
         this.close('slow_reader', 'the replies are not being read');
         break;
       case 'errors':
-        if (this.#errors?.hasRecovered(this.#deadlines.nowMs) === true) this.#setMaxJobs();
-        else this.close('too_many_errors', `lines were refused again and again for ${TOO_MANY_ERRORS_MS} ms`);
+        if (this.#slowdown.hasRecovered()) this.#setMaxJobs();
+        else this.#refuseAbuse();
         break;
       case 'memory':
         // If the line waits for the queue, the device could free nothing.
@@ -510,8 +487,7 @@ export class Connection implements Session, MemoryHolder {
         else this.overloaded();
         break;
       case 'slowed':
-        this.#deadlines.clear('slowed');
-        this.#pauses.end(PAUSE.slowed);
+        this.#slowdown.end();
         this.#goOn();
         break;
       case 'identify':
@@ -531,9 +507,15 @@ export class Connection implements Session, MemoryHolder {
     }
   }
 
+  #refuseAbuse(): void {
+    this.#host.limitReached(this, 'too_many_errors');
+    this.close('too_many_errors', `lines were refused again and again for ${TOO_MANY_ERRORS_MS} ms`);
+  }
+
   /** The last reply was written, or nobody is there to read it. */
   get #isEnding(): boolean {
-    return this.#state.name === 'closing' || this.#state === CLOSED;
+    const state = this.#state;
+    return state !== OPEN && state !== HALF_CLOSED && state !== ANSWERING;
   }
 
   #end(): void {

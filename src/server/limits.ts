@@ -44,7 +44,7 @@ export interface ConnectionLimits {
 /**
  * The caps that the descriptors allow.
  * @param processes share the connections; each has its own limit on open files
- * @throws OpenFilesError if they allow less than a tenth of what was asked for
+ * @throws OpenFilesError if they allow less than a tenth of `asked`
  */
 export function connectionLimits(
   asked: number,

@@ -2,7 +2,8 @@
 // TCP_MAX_BYTES_PER_SECOND). One second's worth may come at once.
 import { TokenBucket } from './token-bucket.ts';
 
-interface RateOptions {
+/** 0 = no limit. */
+export interface RateOptions {
   readonly maxMessagesPerSecond: number;
   readonly maxBytesPerSecond: number;
 }

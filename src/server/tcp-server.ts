@@ -2,11 +2,11 @@
 // from the acceptor. Who holds a device_id is decided in device-table.ts.
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { rateLimited } from '../log/rate-limited-log.ts';
 import type { Code } from '../protocol/codes.ts';
-import { FOREIGN_PROTOCOLS, type ForeignProtocol } from '../protocol/foreign-protocol.ts';
+import type { ForeignProtocol } from '../protocol/foreign-protocol.ts';
 import type { Identify } from '../protocol/messages.ts';
 import type { JobSink, LineBytes } from '../queue/job.ts';
+import { AbuseLog, type LimitCode } from './abuse-log.ts';
 import { Connection, type ConnectionHost, type ConnectionOptions } from './connection.ts';
 import { createServerCounters, type ServerCounters } from './counters.ts';
 import { MemoryBudget } from './memory-budget.ts';
@@ -39,7 +39,6 @@ export interface TcpServerDeps {
   readonly wheel?: TimerWheel;
 }
 
-const WARNING_EVERY_MS = 10_000;
 /** Range of reconnect_after_ms: a fleet must not come back all at once. */
 const RECONNECT_AFTER_MS = { min: 500, max: 5000 };
 
@@ -53,8 +52,7 @@ export class TcpServer implements ConnectionHost {
   readonly #events: TcpServerEvents;
   readonly #connections: Map<string, Connection>;
   readonly #zipcodes = new Map<string, number>();
-  /** A warning for each protocol, with the newest address. */
-  readonly #warnProtocol: Readonly<Record<ForeignProtocol, (address: string) => void>>;
+  readonly #abuseLog: AbuseLog;
   #reading = true;
 
   constructor(options: TcpServerOptions, deps: TcpServerDeps) {
@@ -66,7 +64,7 @@ export class TcpServer implements ConnectionHost {
     this.counters = counters;
     this.#events = events;
     this.#connections = connections;
-    this.#warnProtocol = protocolWarnings(log);
+    this.#abuseLog = new AbuseLog(log);
   }
 
   get activeConnections(): number {
@@ -138,7 +136,11 @@ export class TcpServer implements ConnectionHost {
 
   wrongProtocol({ remoteAddress }: Connection, protocol: ForeignProtocol): void {
     this.counters.wrongProtocol[protocol]++;
-    this.#warnProtocol[protocol](remoteAddress);
+    this.#abuseLog.wrongProtocol(protocol, remoteAddress);
+  }
+
+  limitReached({ remoteAddress }: Connection, code: LimitCode): void {
+    this.#abuseLog.limit(code, remoteAddress);
   }
 
   closed(connection: Connection): void {
@@ -151,24 +153,4 @@ export class TcpServer implements ConnectionHost {
     if (left <= 0) this.#zipcodes.delete(zipcode);
     else this.#zipcodes.set(zipcode, left);
   }
-}
-
-function protocolWarnings(log: Logger): Record<ForeignProtocol, (address: string) => void> {
-  const warnings = FOREIGN_PROTOCOLS.map((protocol) => {
-    let remoteAddress = '';
-    const warn = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
-      log.warn(
-        { protocol, remoteAddress, count },
-        'Connection closed: another protocol came to the port of devices. Correct the address there, or close the port to it',
-      ),
-    );
-    return [
-      protocol,
-      (address: string) => {
-        remoteAddress = address;
-        warn();
-      },
-    ] as const;
-  });
-  return Object.fromEntries(warnings) as Record<ForeignProtocol, (address: string) => void>;
 }

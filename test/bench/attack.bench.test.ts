@@ -1,7 +1,8 @@
 // The command `npm run attack`, with attacks of a second. The figures mean nothing.
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import type { Attack, Evidence } from '../../bench/attack/attack.ts';
+import type { Attack } from '../../bench/attack/attack.ts';
+import type { Evidence } from '../../bench/attack/evidence.ts';
 import { kafkaTest } from '../support/kafka.ts';
 import { Files, measuringCommand, topicsOf } from './command.ts';
 

@@ -1,8 +1,9 @@
 // The table of `npm run attack` and its judge, whose faults nobody would notice.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Attack, Evidence, GoodFigures } from '../../bench/attack/attack.ts';
+import type { Attack } from '../../bench/attack/attack.ts';
 import { ATTACKS } from '../../bench/attack/attacks.ts';
+import type { Evidence, GoodFigures } from '../../bench/attack/evidence.ts';
 import { LIMITS, problemsOf } from '../../bench/attack/judge.ts';
 import { measuringCommand } from './command.ts';
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
-import { Device } from '../support/device.ts';
+import { Device, IDENTIFY } from '../support/device.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { type Env, GatewayProcess, runGateway } from '../support/gateway-process.ts';
 import { createTopic, uniqueTopic } from '../support/kafka.ts';
@@ -61,6 +61,30 @@ it('caps hold over all processes together', async (t) => {
   devices.push(await from('127.0.0.4'));
   for (const device of devices) device.destroy();
 });
+
+for (const processes of ['1', '2']) {
+  it(`on a port for both families, a mapped IPv4 address is counted as IPv4 (TCP_PROCESSES=${processes})`, async (t) => {
+    const gateway = await start(t, {
+      TCP_HOST: '::',
+      TCP_PROCESSES: processes,
+      TCP_MAX_CONNECTIONS_PER_IP: '2',
+    });
+    // All clients of IPv4 are in ::ffff:0:0/96, so they would share one /64.
+    for (const [host, localAddress] of [
+      ['127.0.0.1', '127.0.0.1'],
+      ['127.0.0.1', '127.0.0.2'],
+      ['::1', '::1'],
+    ] as const) {
+      for (const answer of ['identified', 'identified', 'server_full']) {
+        const device = await Device.connect(gateway.port, { host, localAddress });
+        t.after(() => device.destroy());
+        device.send(IDENTIFY);
+        const { code, status } = await device.read();
+        assert.equal(code ?? status, answer, `${localAddress}: ${code ?? status}`);
+      }
+    }
+  });
+}
 
 it('of two gateways that bind one port at the same time, one serves and the other says that the port is in use', async (t) => {
   const first = await GatewayProcess.reserve(temporaryDirectory(t), {

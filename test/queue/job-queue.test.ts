@@ -138,6 +138,31 @@ it('takes a long line of a session without jobs while bytes are left, and short 
   assert.equal(third.rooms, 1);
 });
 
+it('lets a long line in although the floods of others keep the queue more than half full', async () => {
+  const queue = queueOf({ capacityBytes: 100_000 });
+  const floods = Array.from({ length: 30 }, () => new NotingSession());
+  const flood = () => {
+    for (const session of floods) while (queue.offer(session.job('x'.repeat(1000))));
+  };
+  flood();
+  const longs = Array.from({ length: 3 }, () => new NotingSession());
+  for (const session of longs)
+    if (!queue.offer(session.job('y'.repeat(60_000)))) {
+      session.whenRoom = () => queue.offer(session.job('y'.repeat(60_000)));
+      queue.awaitRoom(session);
+    }
+  for (let i = 0; i < 300; i++) {
+    queue.take();
+    flood();
+    assert.ok(i < 100 || queue.stats.bytes > 50_000);
+    if (i % 10 === 0) await nextTurn();
+  }
+  assert.deepEqual(
+    longs.map(({ lane }) => lane?.waits),
+    [false, false, false],
+  );
+});
+
 it('gives out the jobs of a session in their order', () => {
   const queue = queueOf({ capacity: 35 });
   const session = new NotingSession();

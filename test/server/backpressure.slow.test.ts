@@ -96,7 +96,11 @@ describe('records that nobody takes', () => {
         'each device was held back',
       );
       // When Kafka counts as unreachable, some records go to the spool and all devices are read for a moment.
-      await waitFor('all to be held back at once', () => gateway.snapshot().connections.paused === 4);
+      // A fair queue pauses devices for a moment too, so the buffer has to be full as well.
+      await waitFor('all to be held back at once', () => {
+        const { connections, readiness } = gateway.snapshot();
+        return connections.paused === 4 && !readiness.ready;
+      });
 
       const snapshot = gateway.snapshot();
       assertBalance(snapshot);
@@ -185,6 +189,7 @@ describe('a device that never reads its replies', () => {
       identified: () => {},
       lineRefused: () => {},
       wrongProtocol: () => {},
+      limitReached: () => {},
       closed: (connection) => closed.push(connection),
     };
     const server = createServer({ allowHalfOpen: true }, (socket) => {

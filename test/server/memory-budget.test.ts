@@ -95,6 +95,8 @@ describe('the bytes that connections hold', () => {
     await assertAlive(good);
     clearInterval(flood);
     watch.stop();
+    const warnings = gateway.log.filter(({ msg }) => msg.includes('TCP_BUFFER_BYTES'));
+    assert.deepEqual([warnings.length, warnings[0]?.remoteAddress], [1, '127.0.0.1']);
     for (const device of bad) device.destroy();
     await waitFor('the end of all', () => gateway.snapshot().connections.active === 1);
     assert.equal(gateway.snapshot().connections.bufferBytes, 0);

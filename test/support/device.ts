@@ -10,6 +10,8 @@ export const readings = (count: number): object[] =>
   Array.from({ length: count }, (_, seq) => ({ type: 'metrics', seq, data: { a: 1 } }));
 
 export interface DeviceOptions {
+  /** 127.0.0.1 if absent. */
+  readonly host?: string;
   /** Source address, such as 127.0.0.2. */
   readonly localAddress?: string;
   /** False = replies stay unread until resume(). */
@@ -35,10 +37,10 @@ export class Device {
   #error: Error | undefined;
 
   static async connect(port: number, options: DeviceOptions = {}): Promise<Device> {
-    const { localAddress, reads = true } = options;
+    const { host = '127.0.0.1', localAddress, reads = true } = options;
     const socket = connect({
       port,
-      host: '127.0.0.1',
+      host,
       allowHalfOpen: true,
       noDelay: true,
       ...(localAddress === undefined ? {} : { localAddress }),

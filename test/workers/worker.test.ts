@@ -4,6 +4,7 @@ import { createCodec } from '../../src/kafka/batches/compression.ts';
 import { RecordBatchWriter } from '../../src/kafka/batches/record-batch.ts';
 import { unpack } from '../../src/kafka/batches/split-batch.ts';
 import type { IdentifiedSession } from '../../src/queue/job.ts';
+import { laneOf } from '../../src/queue/lanes.ts';
 import { TurnBudget } from '../../src/queue/turn-budget.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../src/workers/record-sink.ts';
 import { Worker } from '../../src/workers/worker.ts';
@@ -242,4 +243,26 @@ it('before identify takes nothing but a valid identify', async () => {
   assert.deepEqual([unknown.accepted, unknown.finished, unknown.alives], [1, 5, 0]);
   worker.handle(unknown.job(metrics));
   assert.equal((await one()).key, '1');
+});
+
+it('charges a session for the time of a line that is not quick, and no more than a line of its length can take', () => {
+  let nowMs = 0;
+  let lineMs = 0;
+  worker = new Worker(sink, new TurnBudget(() => nowMs));
+  class CostlySession extends NotingSession {
+    override alive(): void {
+      nowMs += lineMs;
+    }
+  }
+  const costly = new CostlySession();
+  const lane = laneOf(costly);
+  const chargeOf = (ms: number) => {
+    lineMs = ms;
+    const before = lane.credit;
+    worker.handle(costly.job('{"type":"keepalive"}'));
+    return before - lane.credit;
+  };
+  assert.equal(chargeOf(0.04), 40_000);
+  // Another process had the core for a while.
+  assert.ok(chargeOf(100) < 100_000);
 });

@@ -1,9 +1,8 @@
 // The arena of an attacker, in its own process: sockets to the target, a clock that ends the attack, and the counts of how
 // connections ended.
-import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Tally } from '../../../load/report/counters.ts';
-import type { AttackerReport } from '../attack.ts';
+import type { AttackerReport } from '../evidence.ts';
 import { HostileSocket, type HostileSocketOptions } from './hostile-socket.ts';
 
 export interface ArenaOptions {
@@ -22,6 +21,8 @@ export interface ArenaOptions {
 export type Behaviour = (socket: HostileSocket, index: number) => void;
 
 const REOPEN_MS = 50;
+/** setTimeout takes no more. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Writes of one connection before the others get a turn. */
 const WRITES_AT_ONCE = 4;
 const LOWEST_ZIPCODE = 20_000;
@@ -32,6 +33,8 @@ export class Arena {
   readonly signal: AbortSignal;
   readonly #end = new AbortController();
   readonly #sockets = new Set<HostileSocket>();
+  /** Those that rest. With thousands of them, each as a listener of the signal would cost too much. */
+  readonly #resting = new Set<() => void>();
   readonly #ended = new Tally();
   readonly #notes: Record<string, number> = {};
   #connected = 0;
@@ -40,9 +43,7 @@ export class Arena {
   constructor(options: ArenaOptions) {
     this.options = options;
     this.signal = this.#end.signal;
-    // Each connection may wait for it.
-    setMaxListeners(0, this.signal);
-    setTimeout(() => this.#end.abort(), options.seconds * 1000);
+    setTimeout(() => this.#finish(), options.seconds * 1000);
   }
 
   /** This process's part of `count`, which all processes share. */
@@ -104,7 +105,21 @@ export class Arena {
       await turn();
       return;
     }
-    await sleep(Math.min(ms, 2 ** 31 - 1), undefined, { signal: this.signal }).catch(() => {});
+    if (this.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#resting.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, Math.min(ms, MAX_TIMER_MS));
+      this.#resting.add(wake);
+    });
+  }
+
+  #finish(): void {
+    this.#end.abort();
+    for (const wake of this.#resting) wake();
   }
 
   /** Notes a figure of this attack. The highest value stays. */
@@ -126,7 +141,7 @@ export class Arena {
 
   /** Closes all connections. */
   close(): AttackerReport {
-    this.#end.abort();
+    this.#finish();
     for (const socket of this.#sockets) socket.destroy();
     return {
       connected: this.#connected,

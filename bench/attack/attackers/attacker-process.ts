@@ -1,7 +1,7 @@
 // The entry of a process of attackers.
 import { serveCalls } from '../../../load/processes/child.ts';
-import type { AttackerReport } from '../attack.ts';
 import { ATTACKS } from '../attacks.ts';
+import type { AttackerReport } from '../evidence.ts';
 import { Arena, type ArenaOptions } from './arena.ts';
 
 export interface AttackerCalls {

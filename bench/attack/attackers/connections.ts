@@ -1,5 +1,6 @@
 // Attacks with connections: many, slow, short or broken ones.
-import { type Attack, codes } from '../attack.ts';
+import type { Attack } from '../attack.ts';
+import { codes } from '../evidence.ts';
 import type { Arena } from './arena.ts';
 import { KEEPALIVE, SMALL_LINE } from './hostile-lines.ts';
 import type { HostileSocket } from './hostile-socket.ts';

@@ -1,5 +1,6 @@
 // Attacks with lines: cheap to send, and expensive to refuse or to accept.
-import { type Attack, type Evidence, foreignProblem } from '../attack.ts';
+import type { Attack } from '../attack.ts';
+import { type Evidence, foreignProblem } from '../evidence.ts';
 import type { Arena, Behaviour } from './arena.ts';
 import {
   CONTROL_IDS,

@@ -1,5 +1,6 @@
 // Attacks by other protocols on the device port: a browser's post, and the first bytes of others.
-import { type Attack, codes, foreignProblem } from '../attack.ts';
+import type { Attack } from '../attack.ts';
+import { codes, foreignProblem } from '../evidence.ts';
 import type { Arena } from './arena.ts';
 
 const MESSAGES =

@@ -5,7 +5,7 @@ import { Child } from '../../../load/processes/child.ts';
 import { Clock } from '../../../load/processes/clock.ts';
 import { LoadProcesses } from '../../../load/processes/load-processes.ts';
 import { ordinaryPlan, readLive } from '../../load-plan.ts';
-import type { GoodFigures, GoodOutcome } from '../attack.ts';
+import type { GoodFigures, GoodOutcome } from '../evidence.ts';
 import type { KeepaliveCalls } from './keepalive-process.ts';
 
 export interface GoodDevicesOptions {
