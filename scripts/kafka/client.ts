@@ -1,5 +1,6 @@
 // Makes the kafkajs clients of scripts and tests, for admin requests and for reading. It never judges compressed
 // records: the Java tools do.
+import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } =
@@ -53,8 +54,28 @@ export async function createTopic(
   const { partitions = 10, replicationFactor = -1, config = {} } = options;
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
   const topics = [{ topic, numPartitions: partitions, replicationFactor, configEntries }];
-  const created = await withAdmin(bootstrap, (admin) => admin.createTopics({ topics, waitForLeaders: true }));
-  if (!created) throw new Error(`topic ${topic} exists already`);
+  await withAdmin(bootstrap, async (admin) => {
+    const created = await admin.createTopics({ topics, waitForLeaders: false });
+    if (!created) throw new Error(`topic ${topic} exists already`);
+    await untilLed(admin, topic);
+  });
+}
+
+const LEADERS_TIMEOUT_MS = 30_000;
+
+/** kafkajs's own wait ends with an error if a busy broker does not know the topic at once. */
+async function untilLed(admin: kafkajs.Admin, topic: string): Promise<void> {
+  const deadlineMs = performance.now() + LEADERS_TIMEOUT_MS;
+  for (;;) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      if (topics[0]?.partitions.every(({ leader }) => leader >= 0)) return;
+    } catch (error) {
+      if (performance.now() > deadlineMs) throw error;
+    }
+    if (performance.now() > deadlineMs) throw new Error(`topic ${topic} has no leaders`);
+    await sleep(100);
+  }
 }
 
 export function deleteTopic(bootstrap: string, topic: string): Promise<void> {
