@@ -86,6 +86,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
   });
   const server = new TcpServer(connectionOptions(settings), {
     sink: ingest.sink,
+    budget: ingest.budget,
     log,
     connections,
     counters,

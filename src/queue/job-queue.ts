@@ -2,7 +2,7 @@
 // turn of the event loop has time left. It looks into a line only to refuse it.
 //
 // A lane may hold a quarter of the jobs and bytes that are free, so however many devices flood it, there is
-// room for others. A lane without a job gets one in even if the queue is full, so that nobody is shut out: the queue
+// room for others. While any are free it may hold a few jobs all the same, so that a small queue is not left empty. A lane without a job gets one in even if the queue is full, so that nobody is shut out: the queue
 // holds at most its capacity and one job for each connection. Only if the bytes are used up, a long line waits as well.
 // With TCP_JOB_QUEUE_FULL=drop, where no line waits for room, a lane may hold all that is free.
 import { decodeLine } from '../protocol/messages.ts';
@@ -22,12 +22,15 @@ export interface JobQueueOptions {
 
 /** A lane may hold one of so many parts of the free room. */
 const LANE_PARTS = 4;
+/** Jobs that a lane may hold if there is room for them, whatever its part is. Fewer would be used up long before a turn is. */
+const SMALL_LANE_JOBS = 16;
 /** A line of this length gets in if its lane is empty, whatever else waits. */
 const ALWAYS_ADMITTED_BYTES = 4096;
 // With so many jobs a worker is woken at once instead of at the end of the turn.
 const WAKE_AT_ONCE = 200;
-// Sessions woken in one turn of the event loop: to resume thousands at once would hold up everything else.
-const WAKE_SLICE = 256;
+// Sessions woken in one turn of the event loop, for each millisecond of its budget: 256 or more. To resume thousands at
+// once would hold up everything else.
+const WAKES_PER_MS = 64;
 
 export class JobQueue implements JobSink {
   readonly #capacity: number;
@@ -147,7 +150,8 @@ export class JobQueue implements JobSink {
     const freeBytes = this.#capacityBytes - this.#bytes;
     if (lane.jobs === 0) return bytes <= ALWAYS_ADMITTED_BYTES || freeBytes > 0;
     if (this.#dropped !== undefined) return free > 0 && bytes <= freeBytes;
-    return LANE_PARTS * lane.jobs < free && LANE_PARTS * (lane.bytes + bytes) <= freeBytes;
+    const hasPlace = lane.jobs < SMALL_LANE_JOBS ? free > 0 : LANE_PARTS * lane.jobs < free;
+    return hasPlace && LANE_PARTS * (lane.bytes + bytes) <= freeBytes;
   }
 
   // To refuse a line costs time as well. When none is left the line waits for the next turn, to be refused or taken.
@@ -164,11 +168,11 @@ export class JobQueue implements JobSink {
 
   // A lane comes in again when it is half empty. Otherwise each job taken would wake its session.
   #hasRoom(lane: Lane): boolean {
-    if (lane.jobs === 0) return true;
-    return (
-      2 * LANE_PARTS * lane.jobs <= this.#capacity - this.#depth &&
-      2 * LANE_PARTS * lane.bytes <= this.#capacityBytes - this.#bytes
-    );
+    const { jobs } = lane;
+    if (jobs === 0) return true;
+    const free = this.#capacity - this.#depth;
+    const hasPlaces = 2 * jobs <= SMALL_LANE_JOBS ? jobs <= free : 2 * LANE_PARTS * jobs <= free;
+    return hasPlaces && 2 * LANE_PARTS * lane.bytes <= this.#capacityBytes - this.#bytes;
   }
 
   // Lanes are served in a fair order, so their sessions become ready in one.
@@ -202,7 +206,7 @@ export class JobQueue implements JobSink {
   }
 
   #grant(): void {
-    let left = WAKE_SLICE;
+    let left = Math.ceil(WAKES_PER_MS * this.#budget.turnMs);
     for (const session of this.#ready) {
       if (left-- === 0) break;
       this.#letIn(session);
@@ -212,6 +216,7 @@ export class JobQueue implements JobSink {
         if (left-- <= 0 || !this.#hasRoomForLongLines) break;
         this.#letIn(session);
       }
+    if (left < 0) this.#budget.workIsLeft();
     this.#scheduleGrant();
     this.#endTakersIfDrained();
   }

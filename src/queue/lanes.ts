@@ -19,8 +19,11 @@ export const MAX_SAVED_NS = 1_000_000;
 // Cost of a usual line from the queue to its batch, as measured. Good enough to share by; time is measured elsewhere.
 const LINE_NS = 300;
 const BYTE_NS = 2;
-/** Limits of a line's extra charge: time in which the process did not run must not count as the line's cost. */
-const MAX_EXTRA_NS = 50_000;
+/**
+ * Limits of a line's extra charge, the larger one counts: time in which the process did not run must not count as the
+ * line's cost. A short line is charged less than a quantum, so its lane still has its turn in the next round.
+ */
+const MAX_EXTRA_NS = 20_000;
 const MAX_EXTRA_NS_PER_BYTE = 200;
 
 /** Cost in nanoseconds of a line that MetricsScan takes. */
@@ -31,7 +34,8 @@ export function quickLineNs(bytes: number): number {
 /** Charges the session of a job that was taken. @param ns cost of its line beside quickLineNs() */
 export function chargeExtra({ session, start, end }: Job, ns: number): void {
   const { lane } = session;
-  if (lane !== undefined) lane.credit -= Math.min(ns, MAX_EXTRA_NS + MAX_EXTRA_NS_PER_BYTE * (end - start));
+  if (lane !== undefined)
+    lane.credit -= Math.min(ns, Math.max(MAX_EXTRA_NS, MAX_EXTRA_NS_PER_BYTE * (end - start)));
 }
 
 /** The lane of a session. It is made at the session's first job. */

@@ -1,15 +1,32 @@
-// The time that lines may cost in one turn of the event loop, shared by everybody who handles lines. Other lines wait for
-// the next turn, so that sockets, timers and answers of Kafka come in between. It never handles a line itself.
+// The time that lines and their replies may cost in one turn of the event loop, shared by everybody who handles lines.
+// Other lines wait for the next turn, so that sockets, timers and answers of Kafka come in between. It never handles a
+// line itself.
+//
+// If the budget of a turn is used up, the next one is a quarter of what everything else takes in between. Otherwise lines
+// would starve while that is long: thousands of sockets are ready, or the process waits for a core. It is not more because
+// lines cause up to three times their own time elsewhere (reads, compression, writes to Kafka): more lines would make
+// larger budgets, and those more lines. Replies cause even more, so their time does not count.
 
-/** Milliseconds a turn. A turn that follows an idle one may have it twice: while it reads, and after. */
+/** Milliseconds a turn, at least. A turn that follows an idle one may have it twice: while it reads, and after. */
 export const TURN_BUDGET_MS = 4;
+export const MAX_TURN_BUDGET_MS = 50;
+const PART_OF_REST = 1 / 4;
+/** From turn to turn. A single long turn, such as one of the garbage collector, must not make the next one long as well. */
+const MAX_GROWTH = 1.5;
 /** The clock is looked at once lines of this cost were handled: a look costs 50 ns, a usual line 300 ns. */
 const LOOK_AFTER_NS = 200_000;
 
 export class TurnBudget {
   readonly #clock: () => number;
+  #turnMs = TURN_BUDGET_MS;
   #leftMs = TURN_BUDGET_MS;
   #sinceMs = 0;
+  #isWorkLeft = false;
+  /** Time that lines and their replies have taken since the start. */
+  #costMs = 0;
+  /** Since when somebody waits for the next turn, and #costMs then. */
+  #waitSinceMs = 0;
+  #costBeforeMs = 0;
   /** Cost of the lines since the last look at the clock. */
   #unseenNs = 0;
   #callbacks: (() => void)[] = [];
@@ -26,6 +43,11 @@ export class TurnBudget {
 
   get usedUp(): boolean {
     return this.#leftMs <= 0;
+  }
+
+  /** The budget of this turn in milliseconds. */
+  get turnMs(): number {
+    return this.#turnMs;
   }
 
   /** Lines are handled from now on, without an await until end(). */
@@ -45,19 +67,45 @@ export class TurnBudget {
 
   /** Counts the time that `work` takes, outside of begin() and end(). */
   measure(work: () => void): void {
-    const startMs = this.#clock();
-    work();
-    this.#leftMs -= this.#clock() - startMs;
+    this.#leftMs -= this.#timed(work);
+  }
+
+  /** A line has caused work for later in this turn. @param ns its cost, roughly */
+  owe(ns: number): void {
+    this.#leftMs -= ns / 1e6;
+  }
+
+  /** Does work that was charged by owe(). */
+  pay(work: () => void): void {
+    this.#timed(work);
+  }
+
+  /** There was too much work for this turn, although its budget may not be used up: the next one is sized as if it was. */
+  workIsLeft(): void {
+    this.#isWorkLeft = true;
   }
 
   /** Calls back once, in the next turn, when there is time again. All callbacks share one immediate. */
   nextTurn(callback: () => void): void {
-    if (this.#callbacks.push(callback) === 1) setImmediate(() => this.#renew());
+    if (this.#callbacks.push(callback) > 1) return;
+    this.#waitSinceMs = this.#clock();
+    this.#costBeforeMs = this.#costMs;
+    setImmediate(() => this.#renew());
+  }
+
+  #timed(work: () => void): number {
+    const startMs = this.#clock();
+    work();
+    const ms = this.#clock() - startMs;
+    this.#costMs += ms;
+    return ms;
   }
 
   #look(): void {
     const nowMs = this.#clock();
-    this.#leftMs -= nowMs - this.#sinceMs;
+    const ms = nowMs - this.#sinceMs;
+    this.#leftMs -= ms;
+    this.#costMs += ms;
     this.#sinceMs = nowMs;
     this.#unseenNs = 0;
   }
@@ -66,7 +114,16 @@ export class TurnBudget {
   #renew(): void {
     const callbacks = this.#callbacks;
     this.#callbacks = [];
-    this.#leftMs = TURN_BUDGET_MS;
+    const restMs = this.usedUp || this.#isWorkLeft ? this.#restMs() : 0;
+    const maxMs = Math.min(MAX_TURN_BUDGET_MS, MAX_GROWTH * this.#turnMs);
+    this.#turnMs = Math.min(maxMs, Math.max(TURN_BUDGET_MS, PART_OF_REST * restMs));
+    this.#leftMs = this.#turnMs;
+    this.#isWorkLeft = false;
     for (const callback of callbacks) callback();
+  }
+
+  /** Time since somebody began to wait, without that of lines and their replies. The idle time before does not count. */
+  #restMs(): number {
+    return this.#clock() - this.#waitSinceMs - (this.#costMs - this.#costBeforeMs);
   }
 }

@@ -19,6 +19,7 @@ import type { RateOptions } from './line-rates.ts';
 import type { MemoryBudget, MemoryHolder } from './memory-budget.ts';
 import { PAUSE, ReadPauses } from './read-pauses.ts';
 import { ReplyBuffer } from './reply-buffer.ts';
+import type { ReplyFlush } from './reply-flush.ts';
 import type { Slab } from './slabs.ts';
 import { Slowdown, TOO_MANY_ERRORS_MS } from './slowdown.ts';
 import type { TimerWheel } from './timer-wheel.ts';
@@ -36,6 +37,7 @@ export interface ConnectionHost {
   readonly sink: JobSink;
   readonly wheel: TimerWheel;
   readonly memory: MemoryBudget;
+  readonly replyFlush: ReplyFlush;
   readonly counters: ServerCounters;
   readonly activeConnections: number;
   /** Bytes came from a device, and their lines are in the sink. */
@@ -112,7 +114,7 @@ export class Connection implements Session, MemoryHolder {
     this.#socket = socket;
     const { options, wheel, counters } = host;
     this.#input = new LineInput(Math.min(MAX_IDENTIFY_BYTES, options.maxLineBytes), () => this.#charge());
-    this.#replies = new ReplyBuffer(socket, (isProgress) => this.#onReplies(isProgress));
+    this.#replies = new ReplyBuffer(socket, host.replyFlush, (isProgress) => this.#onReplies(isProgress));
     this.#pauses = new ReadPauses(socket, counters);
     this.#deadlines = new Deadlines(wheel, (deadline) => this.#onDeadline(deadline));
     this.#slowdown = new Slowdown(options, { deadlines: this.#deadlines, pauses: this.#pauses });

@@ -1,6 +1,7 @@
 // The replies to one device that are not sent yet: one buffer, and one write at a time. Replies of one turn leave in one
 // TCP segment. The connection decides what happens to a device that does not read.
 import type { Socket } from 'node:net';
+import type { ReplyFlush } from './reply-flush.ts';
 
 export const REPLY_LIMITS = {
   /** With more unsent bytes the device is not read from. */
@@ -14,6 +15,7 @@ const MAX_STEP_BYTES = 16 * 1024;
 
 export class ReplyBuffer {
   readonly #socket: Socket;
+  readonly #turn: ReplyFlush;
   readonly #changed: (isProgress: boolean) => void;
   readonly #written: () => void;
   // Of this turn. Text is the cheapest while nothing waits, which is nearly always.
@@ -25,8 +27,9 @@ export class ReplyBuffer {
   #writingBytes = 0;
 
   /** @param changed is called when more bytes wait, and with true when the kernel has taken some of them */
-  constructor(socket: Socket, changed: (isProgress: boolean) => void) {
+  constructor(socket: Socket, turn: ReplyFlush, changed: (isProgress: boolean) => void) {
     this.#socket = socket;
+    this.#turn = turn;
     this.#changed = changed;
     this.#written = () => this.#onWritten();
   }
@@ -59,10 +62,7 @@ export class ReplyBuffer {
     this.#text += text;
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
-    process.nextTick(() => {
-      this.#isFlushScheduled = false;
-      this.#flush();
-    });
+    this.#turn.add(this);
   }
 
   /** Sends the rest, then FIN. */
@@ -80,7 +80,9 @@ export class ReplyBuffer {
     this.#drop();
   }
 
-  #flush(): void {
+  /** Only ReplyFlush calls it. */
+  flush(): void {
+    this.#isFlushScheduled = false;
     if (this.#text === '') return;
     if (!this.#socket.writable) this.clear();
     else if (this.#writingBytes === 0) {

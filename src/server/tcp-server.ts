@@ -6,10 +6,12 @@ import type { Code } from '../protocol/codes.ts';
 import type { ForeignProtocol } from '../protocol/foreign-protocol.ts';
 import type { Identify } from '../protocol/messages.ts';
 import type { JobSink, LineBytes } from '../queue/job.ts';
+import { TurnBudget } from '../queue/turn-budget.ts';
 import { AbuseLog, type LimitCode } from './abuse-log.ts';
 import { Connection, type ConnectionHost, type ConnectionOptions } from './connection.ts';
 import { createServerCounters, type ServerCounters } from './counters.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import { ReplyFlush } from './reply-flush.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
 export interface TcpServerOptions extends ConnectionOptions {
@@ -30,6 +32,8 @@ export interface TcpServerEvents {
 
 export interface TcpServerDeps {
   readonly sink: JobSink;
+  /** That of the sink: replies are charged to it. */
+  readonly budget?: TurnBudget;
   readonly log: Logger;
   readonly events?: TcpServerEvents;
   /** Kept by the server: its open connections by their id. */
@@ -47,6 +51,7 @@ export class TcpServer implements ConnectionHost {
   readonly sink: JobSink;
   readonly wheel: TimerWheel;
   readonly memory: MemoryBudget;
+  readonly replyFlush: ReplyFlush;
   readonly counters: ServerCounters;
 
   readonly #events: TcpServerEvents;
@@ -61,6 +66,7 @@ export class TcpServer implements ConnectionHost {
     this.sink = sink;
     this.wheel = deps.wheel ?? new TimerWheel();
     this.memory = new MemoryBudget(options.bufferBytes);
+    this.replyFlush = new ReplyFlush(deps.budget ?? new TurnBudget());
     this.counters = counters;
     this.#events = events;
     this.#connections = connections;

@@ -12,6 +12,8 @@ import { WorkerPool } from './worker-pool.ts';
 
 export interface Ingest {
   readonly sink: JobSink;
+  /** The time that lines and their replies may cost in a turn. */
+  readonly budget: TurnBudget;
   readonly workers: number;
   /** True while lines wait for their turn. */
   readonly linesWait: boolean;
@@ -42,6 +44,7 @@ function pooled(settings: Settings, records: RecordSink, { log, dropped }: Inges
   const pool = new WorkerPool(queue, records, { count, budget, awaitConfirmation: !settings.KAFKA_ASYNC });
   return {
     sink: queue,
+    budget,
     get workers() {
       return pool.count;
     },
@@ -73,6 +76,7 @@ function serial(settings: Settings, records: RecordSink, { log }: IngestOptions)
   const sink = new SerialSink(handle, { capacity: settings.TCP_MAX_CONNECTIONS, budget });
   return {
     sink,
+    budget,
     workers: 0,
     get linesWait() {
       return sink.stats.depth > 0;

@@ -47,7 +47,7 @@ it('whatever happens, jobs are taken once, in the order of their session, and al
         );
         assert.ok(depth <= CAPACITY + SESSIONS);
         assert.ok(bytes <= CAPACITY_BYTES + 6000 + SESSIONS * SHORT_BYTES);
-        for (const lane of model) assert.ok(lane.length <= Math.max(1, CAPACITY / 4));
+        for (const lane of model) assert.ok(lane.length <= Math.max(16, CAPACITY / 4));
       };
       const take = () => {
         const job = queue.take();
@@ -107,7 +107,7 @@ it('lanes that always have jobs cost the same, but for one quantum and one line'
         const index = sessions.indexOf(job.session);
         const from = sessions[index];
         const extra = Math.round((most[index] ?? 0) * (part.next().value ?? 0));
-        const charged = Math.min(extra, 50_000);
+        const charged = Math.min(extra, 20_000);
         chargeExtra(job, extra);
         spent[index] = (spent[index] ?? 0) + quickLineNs(0) + charged;
         assert.ok(from);

@@ -53,15 +53,34 @@ function takeAll(queue: JobQueue): string[] {
 }
 
 it('gives a lone session a fifth of its room, and counts jobs and bytes', () => {
-  const queue = queueOf({ capacity: 15 });
+  const queue = queueOf({ capacity: 100 });
   const session = new NotingSession();
-  assert.deepEqual(
-    ['a', 'bb', 'ccc', 'dddd'].map((line) => queue.offer(session.job(line))),
-    [true, true, true, false],
-  );
-  assert.deepEqual(queue.stats, { depth: 3, capacity: 15, bytes: 6, capacityBytes: MANY });
-  assert.deepEqual(takeAll(queue), ['a', 'bb', 'ccc']);
+  const lines = Array.from({ length: 20 }, (_, index) => 'x'.repeat(index));
+  for (const line of lines) assert.equal(queue.offer(session.job(line)), true);
+  assert.equal(queue.offer(session.job('y')), false);
+  assert.deepEqual(queue.stats, { depth: 20, capacity: 100, bytes: 190, capacityBytes: MANY });
+  assert.deepEqual(takeAll(queue), lines);
   assert.deepEqual([queue.stats.depth, queue.stats.bytes], [0, 0]);
+});
+
+it('gives a session 16 jobs of a small queue if they are free, and lets it in again at half of them', async () => {
+  for (const [capacity, held] of [
+    [10, 10],
+    [40, 16],
+  ] as const) {
+    const queue = queueOf({ capacity });
+    const source = new Source(queue, 's', 1000);
+    source.push();
+    assert.equal(source.offered, held);
+    const half = Math.min(8, held / 2);
+    while (queue.stats.depth > half + 1) queue.take();
+    await nextTurn();
+    assert.equal(source.offered, held, `with ${half + 1} of ${capacity} jobs`);
+    queue.take();
+    await nextTurn();
+    await nextTurn();
+    assert.equal(queue.stats.depth, held);
+  }
 });
 
 it('leaves room for others however many sessions send what they can', async () => {
@@ -164,7 +183,7 @@ it('lets a long line in although the floods of others keep the queue more than h
 });
 
 it('gives out the jobs of a session in their order', () => {
-  const queue = queueOf({ capacity: 35 });
+  const queue = queueOf({ capacity: 100 });
   const session = new NotingSession();
   let given = 0;
   let taken = 0;
@@ -183,13 +202,13 @@ it('gives out the jobs of a session in their order', () => {
 });
 
 it('tells a waiting source once that there is room, when half of what it may hold is free', async () => {
-  const queue = queueOf({ capacity: 50 });
+  const queue = queueOf({ capacity: 200 });
   const session = new NotingSession();
-  for (let i = 0; i < 10; i++) queue.offer(session.job('x'));
+  for (let i = 0; i < 40; i++) queue.offer(session.job('x'));
   queue.awaitRoom(session);
   queue.awaitRoom(session);
-  // With 6 jobs it may hold 11, with 5 jobs 11.25.
-  for (let i = 0; i < 4; i++) queue.take();
+  // With 23 jobs it may hold 44.25, with 22 jobs 44.5.
+  for (let i = 0; i < 17; i++) queue.take();
   await nextTurn();
   assert.equal(session.rooms, 0);
   queue.take();
@@ -334,4 +353,22 @@ it('with `drop` refuses no more lines in a turn than there is time for, and lose
   await waitFor('the next turn', () => session.rooms === 1);
   assert.equal(queue.offer(session.job('second')), true);
   assert.equal(session.refused.length, 1);
+});
+
+it('wakes more of many waiting sources in a turn if the rest of the turns is long, and 256 otherwise', async () => {
+  for (const [restMs, woken] of [
+    [0, 256],
+    [80, 384],
+  ] as const) {
+    let nowMs = 0;
+    const budget = new TurnBudget(() => nowMs);
+    const queue = new JobQueue({ capacity: MANY, capacityBytes: MANY, budget });
+    const sources = Array.from({ length: 3000 }, () => new NotingSession());
+    for (const source of sources) queue.awaitRoom(source);
+    await nextTurn();
+    const before = queue.waitingSources;
+    nowMs += restMs;
+    await nextTurn();
+    assert.equal(before - queue.waitingSources, woken);
+  }
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { TURN_BUDGET_MS, TurnBudget } from '../../src/queue/turn-budget.ts';
+import { MAX_TURN_BUDGET_MS, TURN_BUDGET_MS, TurnBudget } from '../../src/queue/turn-budget.ts';
 
 function setUp() {
   const clock = { nowMs: 0, looks: 0 };
@@ -67,4 +67,65 @@ it('counts time that is measured outside of a slice', () => {
     clock.nowMs += TURN_BUDGET_MS;
   });
   assert.equal(budget.usedUp, true);
+});
+
+it('has a quarter of the time that everything else took while lines waited, within its limits', async () => {
+  const { clock, budget } = setUp();
+  for (const [restMs, wantedMs] of [
+    [15, TURN_BUDGET_MS],
+    [80, 20],
+    [500, MAX_TURN_BUDGET_MS],
+    [120, 30],
+    [0, TURN_BUDGET_MS],
+  ] as const) {
+    // It grows by half at most from turn to turn.
+    for (let turn = 0, before = budget.turnMs; turn < 10; turn++, before = budget.turnMs) {
+      budget.owe(budget.turnMs * 1e6);
+      budget.nextTurn(() => {});
+      clock.nowMs += restMs;
+      await nextTurn();
+      assert.ok(budget.turnMs <= 1.5 * before);
+    }
+    assert.equal(budget.turnMs, wantedMs);
+  }
+});
+
+it('comes back to its usual length although lines cause three times their own time elsewhere', async () => {
+  const { clock, budget } = setUp();
+  for (const restMs of [...Array<number>(10).fill(400), ...Array<number>(20).fill(0)]) {
+    budget.owe(budget.turnMs * 1e6);
+    budget.nextTurn(() => {});
+    clock.nowMs += restMs + 3 * budget.turnMs;
+    await nextTurn();
+  }
+  assert.equal(budget.turnMs, TURN_BUDGET_MS);
+});
+
+it('stays short if it was not used up, and after a time in which nothing waited', async () => {
+  const { clock, budget } = setUp();
+  budget.nextTurn(() => {});
+  clock.nowMs += 100;
+  await nextTurn();
+  assert.equal(budget.turnMs, TURN_BUDGET_MS);
+  budget.owe(TURN_BUDGET_MS * 1e6);
+  clock.nowMs += 100;
+  budget.nextTurn(() => {});
+  await nextTurn();
+  assert.equal(budget.turnMs, TURN_BUDGET_MS);
+});
+
+it('does not grow by the time of lines and their replies', async () => {
+  const { clock, budget } = setUp();
+  budget.owe(TURN_BUDGET_MS * 1e6);
+  budget.nextTurn(() => {});
+  budget.begin();
+  clock.nowMs += 10;
+  budget.end();
+  for (const count of ['measure', 'pay'] as const)
+    budget[count](() => {
+      clock.nowMs += 10;
+    });
+  clock.nowMs += 20;
+  await nextTurn();
+  assert.equal(budget.turnMs, 5);
 });

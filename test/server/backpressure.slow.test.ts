@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { describe, it, mock } from 'node:test';
+import { TurnBudget } from '../../src/queue/turn-budget.ts';
 import { Connection, type ConnectionHost } from '../../src/server/connection.ts';
 import { createServerCounters } from '../../src/server/counters.ts';
 import { MemoryBudget } from '../../src/server/memory-budget.ts';
+import { ReplyFlush } from '../../src/server/reply-flush.ts';
 import { TimerWheel } from '../../src/server/timer-wheel.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { type Gateway, gatewayFor } from '../support/gateway.ts';
@@ -185,6 +187,7 @@ describe('a device that never reads its replies', () => {
       counters,
       activeConnections: 0,
       memory: new MemoryBudget(256 * MIB),
+      replyFlush: new ReplyFlush(new TurnBudget()),
       received: () => {},
       identified: () => {},
       lineRefused: () => {},

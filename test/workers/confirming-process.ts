@@ -41,7 +41,7 @@ class ConfirmingSink implements RecordSink {
 const log = pino({ level: 'silent' });
 const settings = testSettings({ TCP_WORKER_COUNT: process.env.WORKERS ?? '8' });
 const ingest = createIngest(settings, new ConfirmingSink(), { log, dropped: () => {} });
-const server = new TcpServer(CONNECTION, { sink: ingest.sink, log });
+const server = new TcpServer(CONNECTION, { sink: ingest.sink, budget: ingest.budget, log });
 const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void server.adopt(socket));
 const lag = monitorEventLoopDelay({ resolution: 1 });
 ingest.start();

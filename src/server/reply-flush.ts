@@ -1,0 +1,33 @@
+// Writes the replies of all connections at the end of a step of the event loop, and charges the turn for them. It knows
+// neither what a reply says nor what becomes of a device that does not read.
+import type { TurnBudget } from '../queue/turn-budget.ts';
+
+interface Flushable {
+  flush(): void;
+}
+
+/** What a write to a socket costs, as measured: far more than the line that it answers. */
+const WRITE_NS = 8000;
+
+export class ReplyFlush {
+  readonly #budget: TurnBudget;
+  #waiting: Flushable[] = [];
+
+  constructor(budget: TurnBudget) {
+    this.#budget = budget;
+  }
+
+  /** Calls flush() once, before the event loop goes on. The turn is charged now, so that it takes no more lines than it can answer. */
+  add(replies: Flushable): void {
+    this.#budget.owe(WRITE_NS);
+    if (this.#waiting.push(replies) === 1) process.nextTick(() => this.#flush());
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#budget.pay(() => {
+      for (const replies of waiting) replies.flush();
+    });
+  }
+}
