@@ -60,7 +60,8 @@ export function createApp(
   });
   const snapshot = (): Snapshot => {
     const { connections, ...others } = port.snapshot();
-    return { ...others, connections: { ...connections, maximum: maxConnections } };
+    const { uniqueZipcodes } = ledger;
+    return { ...others, connections: { ...connections, maximum: maxConnections, uniqueZipcodes } };
   };
   const admin = createAdminServer(settings, { snapshot, log });
 

@@ -4,22 +4,22 @@ import type { Evidence } from './evidence.ts';
 
 export interface Attack {
   readonly name: string;
-  /** In words, for the table. */
+  /** The attack in words, for the table. */
   readonly does: string;
-  /** Must hold besides the good devices' latency, their data and the gateway's memory. */
+  /** A further promise that must hold, in words. check() tests it. */
   readonly holds?: string;
-  /** Over the gateway's defaults. */
+  /** Settings of the gateway that differ from the defaults. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Processes of attackers. Absent: 1. */
+  /** Processes that attack. Absent: 1. */
   readonly processes?: number;
-  /** The attack lasts at least so long. */
+  /** The attack lasts at least this long. */
   readonly minSeconds?: number;
-  /** False if it cannot be sent to a sink: it is not about the device port. */
+  /** False if a sink cannot be attacked in this way, because the attack is not on the device port. */
   readonly hasSink?: false;
   /** The attack ends server processes, so good devices lose their connections, and latency is not judged. */
   readonly endsProcesses?: true;
   /** Runs in a process of attackers until the arena ends. */
   run(arena: Arena): Promise<void>;
-  /** Further problems, in words. */
+  /** Problems beside those that problemsOf() finds for every attack, in words. */
   check?(evidence: Evidence): readonly string[];
 }

@@ -8,7 +8,7 @@ export interface Limits {
   readonly p99Ms: number;
   /** How many times the p99 at rest, or beside the sink, is allowed. */
   readonly p99Times: number;
-  /** Of each process. */
+  /** For each process. */
   readonly rssMiB: number;
 }
 
@@ -42,7 +42,7 @@ const LATENCIES: readonly (readonly [string, (figures: GoodFigures) => number])[
   ['keepalives', ({ keepaliveMs }) => keepaliveMs.p99],
 ];
 
-/** The words of Node when a process dies of an error. */
+/** Words that Node writes when an error ends a process. */
 const CRASHED = /unhandled ?rejection|uncaught ?exception|FATAL ERROR|^Node\.js v/i;
 
 function goodProblems({ endsProcesses }: Attack, good: GoodOutcome): string[] {

@@ -32,7 +32,7 @@ const BUSY_SHARE = 0.5;
 const names = ATTACKS.map(({ name }) => name);
 
 const interrupt = new AbortController();
-// Each child process of an attack listens to it.
+// Each child process of an attack adds a listener to the signal.
 setMaxListeners(0, interrupt.signal);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort());
 
@@ -87,7 +87,7 @@ async function attackAll(options: Options): Promise<void> {
   });
 }
 
-/** An attack that cannot be carried out, on this machine or at all, is a failed one. */
+/** An attack that cannot be carried out counts as failed. */
 async function judgedAttack(attack: Attack, stage: StageOptions, limits: Limits): Promise<Judged> {
   try {
     const evidence = await carryOut(attack, stage);
@@ -114,7 +114,7 @@ function warnOfBusyMachine(results: readonly Judged[]): void {
     );
 }
 
-/** By its whole name, or by a beginning that is no name itself. */
+/** Finds attacks by a whole name, or else by the beginning of names. */
 function isChosen(name: string, part: string): boolean {
   return names.includes(part) ? name === part : name.startsWith(part);
 }

@@ -13,7 +13,7 @@ import { Watch } from './watch.ts';
 export interface StageOptions {
   readonly bootstrap: string;
   readonly seconds: number;
-  /** Over the settings of the attack. */
+  /** Settings that override those of the attack. */
   readonly settings: Readonly<Record<string, string>>;
   readonly node: string | undefined;
   readonly signal: AbortSignal;
@@ -22,12 +22,12 @@ export interface StageOptions {
 const ATTACKERS = new URL('attackers/attacker-process.js', import.meta.url);
 const SINK = new URL('sink-process.js', import.meta.url);
 const SETTINGS = { TCP_PROCESSES: '2', LOG_LEVEL: 'info' } as const;
-/** Code is compiled, and Kafka has its topic. */
+/** Time to compile the code and to create the topic. */
 const WARM_UP_SECONDS = 1.5;
 const REST_SECONDS = 2;
 /** The attack begins before the measurement and ends after it. */
 const LEAD_SECONDS = 0.2;
-/** Connections to the sink are gone. */
+/** Time for the connections to the sink to end. */
 const BETWEEN_MS = 300;
 
 /** Rejects if the attack could not be carried out, with the end of the gateway's log. */

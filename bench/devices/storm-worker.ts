@@ -7,7 +7,7 @@ export interface StormOptions {
   /** The number of the first device over all processes. */
   readonly first: number;
   readonly count: number;
-  /** A device that has not been told by then has failed. */
+  /** A device that is not identified by then has failed. */
   readonly timeoutMs: number;
 }
 
@@ -29,8 +29,8 @@ export interface StormCalls {
 }
 
 /**
- * So many devices come from the usual address, whose source ports are enough for two storms. For the others an address is
- * chosen, which is slow: the kernel then looks for a free port, which takes milliseconds once many are in use.
+ * This many devices come from the usual address, whose source ports are enough for two storms. The others choose one,
+ * which is slow: the kernel then looks for a free port, which takes milliseconds once many are in use.
  */
 const FROM_USUAL_ADDRESS = 12_000;
 const PER_ADDRESS = 4_000;

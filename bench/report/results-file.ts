@@ -43,7 +43,6 @@ const fileSchema = z.object({
   ),
 });
 
-export type BenchSettings = z.infer<typeof settingsSchema>;
 export type Machine = z.infer<typeof machineSchema>;
 
 export interface BenchFile extends Omit<z.infer<typeof fileSchema>, 'results'> {

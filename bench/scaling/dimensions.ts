@@ -2,7 +2,7 @@
 // a new entry.
 import { descriptorProblem } from '../../load/devices/sources.ts';
 import { CODEC_NAMES, CodecUnavailableError, createCodec } from '../../src/kafka/batches/compression.ts';
-import { connectionCap, openFilesLimit, RESERVED_DESCRIPTORS } from '../../src/server/limits.ts';
+import { openFilesLimit, RESERVED_DESCRIPTORS } from '../../src/server/limits.ts';
 
 /** Settings of one gateway and its devices. */
 export interface Point {
@@ -50,7 +50,7 @@ export const keyOf = (point: Point): string => DIMENSIONS.map(({ name }) => poin
 /** Why a point cannot be measured here, or undefined. */
 export function obstacleTo({ codec, connections }: Point): string | undefined {
   const limit = openFilesLimit();
-  if (connectionCap(connections, limit) < connections)
+  if (limit !== undefined && limit < connections + RESERVED_DESCRIPTORS)
     return `needs ${connections + RESERVED_DESCRIPTORS} open files, and ${limit} are allowed (ulimit -n)`;
   const problem = descriptorProblem(connections);
   if (problem !== undefined) return problem;

@@ -17,7 +17,7 @@ export interface StormFigures {
   readonly connectedSeconds: number;
   readonly toldSeconds: number;
   readonly failed: number;
-  /** Of the steady writes: from the due time of a line to its `stored`. */
+  /** For the steady writes: from the due time of a line to its `stored`. */
   readonly beforeMs: Percentiles;
   readonly duringMs: Percentiles;
   /** The slowest answer of /readyz during the storm. */
@@ -37,9 +37,9 @@ const WRITES_PER_SECOND = 12_000;
 const WRITERS = 200;
 const WARM_UP_SECONDS = 4;
 const POLL_MS = 50;
-/** The gateway forgets the devices of the first storm, and the system its sockets. */
+/** Time for the gateway to forget the devices of the first storm, and for the system to forget their sockets. */
 const BETWEEN_STORMS_MS = 2_000;
-/** So long after the first connection of the second storm comes SIGTERM. */
+/** Time from the first connection of the second storm to SIGTERM. */
 const TERM_AFTER_MS = 300;
 const EXIT_TIMEOUT_MS = 40_000;
 const CONNECT_POLL_MS = 10;

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface PollResult {
   readonly asked: number;
-  /** Of those: no answer in time, or the connection failed. */
+  /** Questions without an answer in time, or whose connection failed. */
   readonly unanswered: number;
   /** Milliseconds of the slowest answer; the time-out if one did not come. */
   readonly slowestMs: number;

@@ -99,7 +99,7 @@ function counters<Name extends string>(
     empty,
     outlives: true,
     merge: (values) => all(sumByName(values.flatMap((value) => Object.entries<number>(value)))),
-    // Also the names that never occurred: a series that appears late hides its first increase.
+    // Names that never occurred are listed too: a series that appears late hides its first increase.
     metric: {
       name,
       type: 'counter',

@@ -9,7 +9,7 @@ import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
 import { NotStartedError, type Snapshot } from './snapshot.ts';
 
 export const ADMIN_LIMITS = {
-  /** Enough for scrapers, probes and browsers. For a further one, the connection that is idle longest is closed. */
+  /** Enough for scrapers, probes and browsers. Past it, the connection that has been idle longest is closed. */
   maxConnections: 64,
   maxHeaderBytes: 8 * 1024,
   /** From the connection, or the end of the last answer, until the next request is complete. */
@@ -79,12 +79,12 @@ const ROUTES: Readonly<Record<string, Route>> = {
 };
 
 /**
- * The open connections. When they are too many, the one that has been idle longest is closed, so that idle clients never
+ * The open connections. If there are too many, the one that has been idle longest is closed, so that idle clients never
  * keep a probe out. A request that is not complete counts as idle.
  */
 class Clients {
   readonly #max: number;
-  /** The time at which each became idle puts them in order. */
+  /** Ordered by the time at which each became idle. */
   readonly #idle = new Set<Socket>();
   readonly #answered = new Set<Socket>();
 
@@ -115,7 +115,7 @@ class Clients {
     if (!socket.destroyed) this.#idle.add(socket);
   }
 
-  /** At once: 'close' follows a turn later, and further connections may come before it. */
+  /** Removes it at once: 'close' follows a turn later, and more connections may come before it. */
   #close(socket: Socket): void {
     this.#forget(socket);
     socket.destroy();

@@ -106,7 +106,7 @@ export const settingsSchema = z.object({
   TCP_MAX_ACCEPTS_PER_SECOND: tcp(
     whole({ min: 0, max: 1_000_000 }),
     '0',
-    'new connections a second from one address. Further ones wait, for up to a minute, and are then answered `server_full`; 0 = no limit',
+    'new connections a second from one address. Further ones wait for their turn; if that would take more than a minute, they are answered `server_full`. 0 = no limit',
   ),
   TCP_IDENTIFY_TIMEOUT: tcp(timeout, '10s', 'time for a new connection to identify'),
   TCP_INACTIVITY_TIMEOUT: tcp(timeout, '2m', 'a connection that sends nothing for this time is closed'),
@@ -149,7 +149,7 @@ export const settingsSchema = z.object({
   TCP_JOB_QUEUE_SIZE: work(
     whole({ min: 1, max: 1_000_000 }),
     '2000',
-    'most lines in each process that wait for a worker, beside one of each connection',
+    'most lines in each process that wait for a worker; one line of each connection may come on top',
   ),
   TCP_JOB_QUEUE_FULL: work(
     choice('pause', 'drop'),

@@ -16,7 +16,7 @@ const LINE_GROWTH = 3;
 /** One batch fills while the batch before is in flight. */
 const BATCHES = 2;
 const MIN_SPOOL_BYTES = 2 ** 20;
-/** A single device may hold an unfinished line, as much in lines that wait, and replies, and is not the largest then. */
+/** Lines of full length that the share of a process holds, so that one device with a long line is not closed. */
 const HELD_LINES = 8;
 const MIN_TCP_BUFFER_BYTES = 2 ** 20;
 

@@ -1,5 +1,5 @@
-// The device side of one process: its acceptor, and the gateway behind it. It reports each
-// event of a connection to the ledger, in this process or another, and carries out the ledger's orders.
+// The device side of one process: its acceptor, and the gateway behind it. It reports each event of a connection to the
+// ledger, in this process or another, and carries out the ledger's orders.
 import type { Snapshot } from '../admin/snapshot.ts';
 import type { Settings } from '../config/settings.ts';
 import { Acceptor, acceptorOptions, type ListenOn } from '../server/acceptor.ts';

@@ -93,7 +93,7 @@ function deadLetterFigures({ deadLetters, orphans: { letters } }: Kafka): Snapsh
 
 /** The figures of connections and lines. withAcceptor() adds those of the port. */
 export function serverFigures(
-  { counters, activeConnections, uniqueZipcodes, wheel, memory }: TcpServer,
+  { counters, activeConnections, wheel, memory }: TcpServer,
   coalescer?: ReadCoalescer,
 ): Pick<Snapshot, 'connections' | 'lines'> {
   return {
@@ -109,7 +109,7 @@ export function serverFigures(
       bufferBytes: memory.used,
       bufferCapacityBytes: memory.capacity,
       wrongProtocol: { ...counters.wrongProtocol },
-      uniqueZipcodes,
+      uniqueZipcodes: 0,
       scheduledTimers: wheel.size,
       receivedBytes: counters.receivedBytes,
       readRests: coalescer?.pauses ?? 0,
@@ -124,7 +124,7 @@ export function serverFigures(
   };
 }
 
-/** Adds the figures of the port. Whoever knows all connections fills in their maximum. */
+/** Adds the figures of the port. The owner of the ledger adds the maximum and the zipcodes. */
 export function withAcceptor(snapshot: Snapshot, { counters, waiting }: Acceptor): Snapshot {
   const { connections, lines } = snapshot;
   const refused = Object.values(counters.refused).reduce((sum, count) => sum + count, 0);

@@ -1,5 +1,5 @@
-// One snapshot for all processes: the figures of those that run, the totals of those that crashed, and the
-// figures of the first process.
+// One snapshot for all processes: the figures of those that run, the totals of those that crashed, and the figures of the
+// first process.
 import { type ProcessStats, startProcessStats } from '../admin/process-stats.ts';
 import { NotStartedError, type Snapshot } from '../admin/snapshot.ts';
 import type { ConnectionLedger } from '../server/connection-ledger.ts';

@@ -1,11 +1,11 @@
 // The figures of one server process as the first process knows them, and whether the process answers.
 import type { Snapshot } from '../admin/snapshot.ts';
 
-/** Polls without an answer in a row. They are counted, and not their time: a stall of everything is nobody's fault. */
+/** Polls in a row without an answer. Polls are counted instead of seconds: if the whole machine stalls, nobody polls. */
 const MAX_MISSED_POLLS = { answering: 8, alive: 40 } as const;
-/** Time between two polls. The figures of a process that crashes are at most so old. */
+/** Time between two polls. The last figures of a process that crashes are at most this old. */
 export const POLL_MS = 250;
-/** Whoever asks for figures gets older ones if the process does not answer so fast. */
+/** If the process does not answer within this time, read() resolves with the latest known figures. */
 const READ_TIMEOUT_MS = 250;
 
 export class ProcessFigures {

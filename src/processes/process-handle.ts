@@ -20,7 +20,7 @@ export interface ProcessEvents {
   crashed(last: Snapshot | undefined, served: boolean): void;
 }
 
-/** What a server process gets at each start. */
+/** Handed to a server process at each start. */
 export interface ProcessShare {
   readonly index: number;
   /** The same for each start. */

@@ -2,7 +2,7 @@
 import { BACKSLASH, LETTER_U, QUOTE } from './json-scan.ts';
 
 const LETTER_D = 0x64;
-/** Of an escape such as `\u001b`. */
+/** Length of an escape such as `\u001b`. */
 const MAX_CHARACTER_BYTES = 6;
 
 /** Bytes of the character at b[p]. */

@@ -11,7 +11,7 @@ for (const [character, letter] of ['""', '\\\\', '\bb', '\tt', '\nn', '\ff', '\r
 export class CanonicalText {
   bytes: Buffer<ArrayBuffer> = Buffer.alloc(0);
   length = 0;
-  /** True if the string that came last was written with escapes. */
+  /** True if the last string was written with escapes. */
   wasEscaped = false;
 
   /** Makes room and empties the text. */
@@ -58,7 +58,7 @@ export class CanonicalText {
 }
 
 /**
- * Writes the rest of a string, from any character of it to before its closing quote. `target` may be `b`, because no text
+ * Writes a string from one of its characters to its last, without the closing quote. `target` may be `b`, because no text
  * gets longer. Returns the position after the last byte.
  */
 export function writeString(b: Uint8Array, from: number, target: Uint8Array, at: number): number {
@@ -71,7 +71,7 @@ export function writeString(b: Uint8Array, from: number, target: Uint8Array, at:
     }
     c = b[p++] as number;
     if (c !== LETTER_U) {
-      // `\/` is the only one of these that is not needed.
+      // Of these escapes only `\/` is not needed.
       if (c !== 0x2f) target[to++] = BACKSLASH;
       target[to++] = c;
       continue;

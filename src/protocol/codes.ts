@@ -76,7 +76,7 @@ export const CODES = {
   too_many_errors: {
     effect: 'close',
     meaning:
-      'more than 1,000 lines were refused, and after 30 s of slower reading they still come, 10 a second or more',
+      'more than 1,000 lines were refused, and after 30 s of slower reading about 10 a second still come',
     deviceShould: 'correct its lines; wait at least a minute before it reconnects',
   },
   wrong_protocol: {

@@ -5,7 +5,7 @@ export const FOREIGN_PROTOCOLS = ['http', 'tls', 'ssh', 'smb', 'proxy'] as const
 
 export type ForeignProtocol = (typeof FOREIGN_PROTOCOLS)[number];
 
-/** So many first bytes always suffice. */
+/** This many first bytes always suffice. */
 export const FIRST_BYTES = 20;
 
 // RFC 9110 and the registry of HTTP methods, as far as they are in use. `PRI` begins HTTP/2. A browser sends nothing else
@@ -32,7 +32,7 @@ const PREFIXES: readonly (readonly [ForeignProtocol, prefix: string])[] = [
 const REQUEST_LINE = /^[!#$%&'*+.^_`|~0-9A-Z-]{1,32} +[^ ]+ +(?:HTTP|RTSP|SIP|ICAP)\/[0-9]/i;
 
 /**
- * What the first bytes of a connection are.
+ * Names the protocol of a connection by its first bytes.
  * @returns `undecided` if more bytes are needed, undefined if this is none of the protocols
  */
 export function foreignProtocol(bytes: Uint8Array): ForeignProtocol | 'undecided' | undefined {

@@ -15,17 +15,17 @@ import {
 import { HASH_SEED, hashByte, hashOf, NameSet } from './name-set.ts';
 
 const LF = 0x0a;
-// In place of a position.
+// In place of the position of a field.
 const MISSING = -1;
 const TWICE = -2;
-/** Of an escaped pair of surrogates, the longest way to write a character. */
+/** Length of an escaped surrogate pair, the longest way to write a character. */
 const MAX_RAW_BYTES = 12;
 
 export const FIELDS = ['type', 'seq', 'data', 'zipcode', 'city', 'device_id', 'token'] as const;
 export type Field = (typeof FIELDS)[number];
 const NAMES = FIELDS.map((field) => Buffer.from(field));
 
-/** Positions in the bytes of the line, the ends behind the last byte. */
+/** Positions in the bytes of the line. An end is the position after the last byte. */
 interface Member {
   readonly name: number;
   readonly nameEnd: number;
@@ -60,7 +60,7 @@ export class MessageFields {
     return this.#duplicate;
   }
 
-  /** Where the value of a field begins. Negative if the message does not have it. */
+  /** The position of the value of a field. Negative if the message does not have it. */
   start(field: Field): number {
     return this.#starts[FIELDS.indexOf(field)] as number;
   }

@@ -20,7 +20,7 @@ const SEQ = Buffer.from('"seq":');
 const DATA = Buffer.from('"data":');
 /** Bytes of `,"data":` and of the brace that closes the line. */
 const AROUND_DATA = 1 + DATA.length + 1;
-/** Wider readings are rare. Up to so many names, comparing each with all others costs little. */
+/** Wider readings are rare. With up to this many names, comparing each with all others costs little. */
 const MAX_FIELDS = 64;
 const ZERO = 0x30;
 

@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto';
 
 const SECRET = 2 ** 31;
-/** hashByte begins with it. */
+/** The hash before the first call of hashByte(). */
 export const HASH_SEED = randomInt(SECRET);
 const MULTIPLIER = 2 * randomInt(SECRET) + 1;
 
@@ -11,7 +11,7 @@ const FIRST_SLOTS = 64;
 
 export class NameSet {
   #count = 0;
-  // Where each name is, by its number from 0.
+  // The position of each name, by its number from 0.
   #from = new Int32Array(FIRST_SLOTS);
   #to = new Int32Array(FIRST_SLOTS);
   #hash = new Int32Array(FIRST_SLOTS);

@@ -50,12 +50,12 @@ const BAD_NAME = `: names have 1-${READING_LIMITS.nameLength} characters, no con
 const BAD_VALUE = `: a number, boolean, null or string, up to ${READING_LIMITS.valueLength} characters`;
 
 export class ReadingDecoder {
-  /** The text of the present reading. */
+  /** The text of the current reading. */
   readonly #text = new CanonicalText();
   /** The content of a string of pairs. */
   readonly #pairs = new CanonicalText();
   readonly #names = new NameSet();
-  /** Of the line. */
+  /** Length of the line in bytes. */
   #bytes = 0;
   #problem = '';
 

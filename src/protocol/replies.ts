@@ -11,9 +11,9 @@ export function stored(seq: number): string {
   return `{"type":"ack","status":"stored","seq":${seq}}\n`;
 }
 
-/** What an error reply says beside its code. */
+/** The optional fields of an error reply. */
 export interface ErrorFacts {
-  /** Of the message that was refused. */
+  /** The seq of the refused message. */
   readonly seq?: number | undefined;
   /** How long the device should stay away. */
   readonly reconnectAfterMs?: number;

@@ -1,5 +1,5 @@
 // Warns of connections that the gateway closed to protect itself. Each kind is logged once in 10 s at most, with the
-// newest address and the number since the line before. Nothing that a device sent gets into the log.
+// newest address and the number since the last line. Nothing that a device sent gets into the log.
 import type { Logger } from 'pino';
 import { type RateLimited, rateLimited } from '../log/rate-limited-log.ts';
 import type { ForeignProtocol } from '../protocol/foreign-protocol.ts';
@@ -22,7 +22,7 @@ interface Warning {
 
 export class AbuseLog {
   readonly #log: Logger;
-  /** By message and protocol, of which there are few. */
+  /** By code or protocol, of which there are few. */
   readonly #warnings = new Map<string, Warning>();
 
   constructor(log: Logger) {

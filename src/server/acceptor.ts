@@ -31,11 +31,12 @@ export interface AcceptorDeps {
 /** A port of its own, or the descriptors of INHERITED. */
 export type ListenOn = { readonly host: string; readonly port: number } | 'inherited';
 
-/** Connections that may wait for an answer, and the checks, one a second, after which they are refused. */
+/** Connections that may wait for an answer. */
 const MAX_ASKING = 4096;
+/** Checks, one a second, after which a connection without an answer is refused. */
 const MAX_ASKING_CHECKS = 10;
 const CHECK_MS = 1000;
-/** So many refused connections may be open to be told why. Further ones are closed without a reply. */
+/** Refused connections that stay open to be told why. Further ones are closed without a reply. */
 const MAX_REFUSED_SOCKETS = 128;
 const REFUSED_LINGER_MS = 1000;
 /** The kernel takes net.core.somaxconn if that is lower. */
@@ -60,7 +61,7 @@ export class Acceptor {
   readonly #deps: AcceptorDeps;
   readonly #servers: Server[] = [];
   readonly #asking = new Map<number, Asking>();
-  /** They have a place, and wait because of the rate of their address. */
+  /** Connections that have a place, and wait because of the rate of their address. */
   readonly #delayed = new Map<number, Delayed>();
   readonly #refusedSockets = new Set<Socket>();
   readonly #warnRefused: () => void;

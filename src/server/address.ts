@@ -1,12 +1,12 @@
-// The key under which connections of one origin are counted. It never decides what an origin may do.
+// The key under which connections of one origin are counted. It limits nothing.
 
 const GROUPS = 8;
 /** A network gives each customer at least a /64, and a host in it can take any of its addresses. */
 const COUNTED_GROUPS = 4;
 
 /**
- * The key of an address as Node gives it: an IPv4 address as it is, also if it is mapped into IPv6 (RFC 4291, 2.5.5.2), and
- * of an IPv6 address its /64.
+ * The key of an address as Node gives it: the IPv4 address, also if it is mapped into IPv6 (RFC 4291, 2.5.5.2), or the /64
+ * of an IPv6 address.
  */
 export function addressKey(address: string): string {
   if (!address.includes(':')) return address;

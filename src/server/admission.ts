@@ -3,6 +3,7 @@
 import type { Settings } from '../config/settings.ts';
 import type { ServerFullReason } from '../protocol/server-full.ts';
 import { addressKey } from './address.ts';
+import { KeyCounts } from './key-counts.ts';
 import { KeyRates } from './key-rates.ts';
 
 export type Verdict =
@@ -17,12 +18,12 @@ export interface AdmissionOptions {
   readonly acceptsPerSecond: number;
 }
 
-/** The longest wait because of the rate. Whoever would have to wait longer is refused. */
+/** The longest wait because of the rate. A connection that would have to wait longer is refused. */
 export const MAX_RATE_WAIT_MS = 60_000;
 
 export class Admission {
   readonly options: AdmissionOptions;
-  readonly #perAddress = new Map<string, number>();
+  readonly #perAddress = new KeyCounts();
   readonly #rates: KeyRates | undefined;
   #active = 0;
 
@@ -43,11 +44,10 @@ export class Admission {
     const { maxConnections, maxPerAddress } = this.options;
     if (this.#active >= maxConnections) return { reason: 'connections' };
     const key = addressKey(address);
-    const count = this.#perAddress.get(key) ?? 0;
-    if (maxPerAddress > 0 && count >= maxPerAddress) return { reason: 'address' };
+    if (maxPerAddress > 0 && this.#perAddress.of(key) >= maxPerAddress) return { reason: 'address' };
     const afterMs = this.#rates?.take(key, MAX_RATE_WAIT_MS) ?? 0;
     if (afterMs > MAX_RATE_WAIT_MS) return { reason: 'rate' };
-    this.#perAddress.set(key, count + 1);
+    this.#perAddress.add(key);
     this.#active++;
     return { afterMs };
   }
@@ -55,10 +55,7 @@ export class Admission {
   /** The connection with this place has ended. */
   release(address: string): void {
     this.#active--;
-    const key = addressKey(address);
-    const count = this.#perAddress.get(key) ?? 0;
-    if (count <= 1) this.#perAddress.delete(key);
-    else this.#perAddress.set(key, count - 1);
+    this.#perAddress.remove(addressKey(address));
   }
 }
 

@@ -1,11 +1,12 @@
-// The connections of all processes as one place knows them: who has a place, which device_ids and zipcodes they have. It
+// The one list of the connections of all processes: which of them have a place, and their device_ids and zipcodes. It
 // answers each event with orders, and never touches a socket.
 import type { Logger } from 'pino';
 import type { ServerFullReason } from '../protocol/server-full.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
 import { DeviceTable, type Takeover } from './device-table.ts';
+import { KeyCounts } from './key-counts.ts';
 
-/** What happened to a connection in a process. The process numbers its connections. */
+/** An event of a connection. Its process numbers its connections. */
 export type ConnectionEvent =
   /** It was accepted and waits for its place. */
   | { readonly type: 'asks'; readonly number: number; readonly address: string }
@@ -18,7 +19,7 @@ export type ConnectionEvent =
   /** It has ended, or no longer waits. */
   | { readonly type: 'closed'; readonly number: number };
 
-/** What the process has to do with a connection. */
+/** An order to the process of a connection. */
 export type ConnectionOrder =
   | { readonly type: 'admit'; readonly number: number; readonly afterMs: number }
   | { readonly type: 'refuse'; readonly number: number; readonly reason: ServerFullReason }
@@ -43,7 +44,7 @@ export class ConnectionLedger {
   readonly #order: (process: number, order: ConnectionOrder) => void;
   readonly #entries = new Map<number, Map<number, Entry>>();
   readonly #devices: DeviceTable<Entry>;
-  readonly #zipcodes = new Map<string, number>();
+  readonly #zipcodes = new KeyCounts();
 
   /** @param order called at once, perhaps before handle() returns */
   constructor(
@@ -103,7 +104,7 @@ export class ConnectionLedger {
     const entry = this.#of(process).get(number);
     if (entry === undefined) return;
     entry.zipcode = zipcode;
-    this.#zipcodes.set(zipcode, (this.#zipcodes.get(zipcode) ?? 0) + 1);
+    this.#zipcodes.add(zipcode);
     if (deviceId === undefined) return;
     entry.deviceId = deviceId;
     const takeover = this.#devices.identified(deviceId, entry);
@@ -121,9 +122,6 @@ export class ConnectionLedger {
     this.#of(process).delete(number);
     this.admission.release(address);
     if (deviceId !== undefined) this.#devices.closed(deviceId, entry);
-    if (zipcode === undefined) return;
-    const left = (this.#zipcodes.get(zipcode) ?? 0) - 1;
-    if (left <= 0) this.#zipcodes.delete(zipcode);
-    else this.#zipcodes.set(zipcode, left);
+    if (zipcode !== undefined) this.#zipcodes.remove(zipcode);
   }
 }

@@ -1,8 +1,8 @@
-// The deadlines of one connection, on one timer of the wheel. To move a deadline is free: the timer looks when it fires
-// whether one has passed. What happens then, the connection decides.
+// The deadlines of one connection, on one timer of the wheel. Moving a deadline is free: only
+// when the timer fires it checks which ones have passed. The connection decides how it ends.
 import { NOT_SCHEDULED, type TimerOwner, type TimerWheel } from './timer-wheel.ts';
 
-/** In the order in which they are looked at. */
+/** In the order in which they are checked. */
 const DEADLINES = [
   'linger',
   'replies',

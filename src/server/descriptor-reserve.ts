@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 
 /** Enough for new segments of the spool, connections to brokers and a few scrapes. */
 const RESERVED = 32;
-/** So many descriptors have to be free before the reserve is taken again, or it would come and go. */
+/** The reserve is taken again only if this many descriptors are free. With fewer it would soon be released again. */
 const FREE_BEFORE_TAKEN = 2 * RESERVED;
 const CHECK_MS = 500;
 
@@ -22,7 +22,7 @@ export class DescriptorReserve {
     this.#timer.unref();
   }
 
-  /** True while the reserve is released: whoever opens something now takes it from the spool. */
+  /** True while the reserve is released: a new device would take a descriptor from the spool. */
   get exhausted(): boolean {
     return this.#exhausted;
   }
@@ -40,26 +40,26 @@ export class DescriptorReserve {
     if (isEnough && this.#exhausted) {
       this.#exhausted = false;
       this.#held = opened.splice(0, RESERVED);
-      this.#log.info('There are open files to spare again, new devices are accepted');
+      this.#log.info('Enough files can be opened again (ulimit -n): new devices are accepted');
     } else if (!isEnough && !this.#exhausted) {
       this.#exhausted = true;
       closeAll(this.#held);
       this.#held = [];
       this.#log.error(
-        'The process has run out of open files (ulimit -n): new devices are turned away, so that the spool and the admin port have what is left',
+        'The process has run out of open files (ulimit -n): new devices are turned away, so that the spool and the admin port have the rest. Raise the limit, or lower TCP_MAX_CONNECTIONS',
       );
     }
     closeAll(opened);
   }
 }
 
-/** As many descriptors as there are, up to `count`. */
+/** Opens `count` descriptors, or as many as are left. */
 function openMany(count: number): number[] {
   const opened: number[] = [];
   try {
     while (opened.length < count) opened.push(openSync('/dev/null', 'r'));
   } catch {
-    // EMFILE or ENFILE: that is the answer.
+    // EMFILE or ENFILE: none is left.
   }
   return opened;
 }

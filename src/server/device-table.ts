@@ -48,7 +48,7 @@ export class DeviceTable<H extends Holder> {
     );
   }
 
-  /** Returns who has to be closed, undefined if nobody else has the id. */
+  /** Returns the connection to close. Undefined if no other connection has the id. */
   identified(deviceId: string, holder: H): Takeover<H> | undefined {
     const earlier = this.#holders.get(deviceId);
     if (earlier === undefined) {

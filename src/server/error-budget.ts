@@ -2,10 +2,10 @@
 // connection slows itself down.
 import { TokenBucket } from './token-bucket.ts';
 
-// Lines that are in the queue when the budget is used up are refused as well. Without a limit to the debt a device with
+// Lines that are in the queue when the budget is used up are refused as well. Without a limit to the debt, a device with
 // good lines behind them would be closed.
 const REFUSALS = { burst: 1000, perSecond: 10, maxDebt: 10 } as const;
-/** Refusals that must be free again until the budget counts as recovered: 5 s without a refused line. */
+/** The budget has recovered once it allows this many refusals: after 5 s without a refused line. */
 const RECOVERED = 50;
 
 export class ErrorBudget {
@@ -16,7 +16,7 @@ export class ErrorBudget {
     this.#bucket = new TokenBucket(REFUSALS, nowMs);
   }
 
-  /** It was used up and has not recovered. */
+  /** True from the time the budget was used up until it has recovered. */
   get isUsedUp(): boolean {
     return this.#isUsedUp;
   }

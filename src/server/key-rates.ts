@@ -33,15 +33,15 @@ export class KeyRates {
   }
 
   /**
-   * Counts one event. Returns how long it has to wait.
-   * @param mostMs an event that would have to wait longer is not counted
+   * Counts one event. Returns the milliseconds that it has to wait.
+   * @param maxWaitMs an event that would have to wait longer is not counted
    */
-  take(key: string, mostMs: number): number {
+  take(key: string, maxWaitMs: number): number {
     const nowMs = this.#now();
     this.#sweep(nowMs);
     const clearAtMs = Math.max(nowMs, this.#clearAtMs.get(key) ?? 0);
     const waitMs = Math.max(0, clearAtMs - nowMs - this.#burstMs);
-    if (waitMs <= mostMs) this.#clearAtMs.set(key, clearAtMs + this.#intervalMs);
+    if (waitMs <= maxWaitMs) this.#clearAtMs.set(key, clearAtMs + this.#intervalMs);
     return waitMs;
   }
 

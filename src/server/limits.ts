@@ -29,11 +29,6 @@ export function openFilesLimit(
   }
 }
 
-/** How many connections may be open: as many as asked for, or as many as the descriptors allow. */
-export function connectionCap(asked: number, limit: number | undefined): number {
-  return limit === undefined ? asked : Math.max(1, Math.min(asked, limit - RESERVED_DESCRIPTORS));
-}
-
 export interface ConnectionLimits {
   /** Of all processes together. */
   readonly maxConnections: number;
@@ -61,7 +56,7 @@ export function connectionLimits(
   const remedy = `raise it to at least ${needed} (LimitNOFILE of systemd, --ulimit of Docker), or lower TCP_MAX_CONNECTIONS`;
   if (maxConnections === 0 || maxConnections < MIN_SHARE * asked)
     throw new OpenFilesError(
-      `the limit on open files (ulimit -n) is ${limit}, enough for ${maxConnections} of TCP_MAX_CONNECTIONS=${asked} connections; ${remedy}`,
+      `the limit on open files (ulimit -n) is ${limit} a process, enough for ${maxConnections} of TCP_MAX_CONNECTIONS=${asked} connections; ${remedy}`,
     );
   if (maxConnections < asked)
     log.warn(

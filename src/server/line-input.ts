@@ -9,7 +9,7 @@ interface Lease {
   readonly slab: Slab | undefined;
   /** Bytes of a copy, 0 for a slab. */
   readonly copyBytes: number;
-  /** Free when so many jobs are done. */
+  /** The memory is free when this many jobs are done. */
   readonly untilJob: number;
 }
 
@@ -27,7 +27,7 @@ export class LineInput {
   #leases: Lease[] = [];
   #releaseAt = NEVER;
   #leasedCopyBytes = 0;
-  /** Of the chunk that was just received. */
+  /** The slab of the chunk that was just received. */
   #slab: Slab | undefined;
   /** Size of the chunk that the framer reads from, if it has memory of its own. */
   #copyBytes = 0;
@@ -60,7 +60,7 @@ export class LineInput {
     return isTaken;
   }
 
-  /** A job is done. False if that was within its offer. */
+  /** A job is done. False if it was done within its offer(). */
   jobDone(): boolean {
     if (this.#isOffering) {
       this.#wasHandledAtOnce = true;
@@ -79,8 +79,8 @@ export class LineInput {
   }
 
   /**
-   * All lines that could be taken have been taken. What is left is copied out of the slab: a line that waits would keep
-   * all of it in memory.
+   * To be called once no further line can be taken. Copies the rest out of the slab: a line that waits would keep the
+   * whole slab in memory.
    */
   settle(): void {
     const { framer } = this;

@@ -3,7 +3,7 @@
 
 /** A connection as the budget sees it. Only the budget writes its fields. */
 export interface MemoryHolder {
-  /** Bytes that it was last said to hold. */
+  /** Its bytes as of the last call of charge(). */
   chargedBytes: number;
   /** Connections are sorted by the power of two of their bytes. -1 = holds too little to matter. */
   sizeClass: number;
@@ -14,13 +14,13 @@ export interface MemoryHolder {
   overloaded(): void;
 }
 
-/** Who holds less is never paused or closed: there cannot be enough such connections. */
+/** A connection that holds less is never paused or closed: closing it would free next to nothing. */
 const MIN_BYTES = 1024;
 const CLASSES = 32;
 /** Shares of the capacity. Above `pause` the largest holders are paused, below `resume` they are read again. */
 const PAUSE = 3 / 4;
 const RESUME = 1 / 2;
-/** Paused and closed connections make room for so much at once, so that a scan is rare. */
+/** The share of the capacity for which room is made at once, so that scans are rare. */
 const STEP = 1 / 16;
 /** Connections that are read again in one turn of the event loop. */
 const RESUME_SLICE = 256;
@@ -44,7 +44,7 @@ export class MemoryBudget {
     return this.#used;
   }
 
-  /** The holder has so many bytes now. May pause or close this holder or others. */
+  /** The holder has `bytes` now. May pause or close this holder or others. */
   charge(holder: MemoryHolder, bytes: number): void {
     this.#used += bytes - holder.chargedBytes;
     holder.chargedBytes = bytes;
@@ -69,7 +69,7 @@ export class MemoryBudget {
     if (this.#used > this.capacity) this.#close();
     if (this.#used <= PAUSE * this.capacity) return;
     this.#pauseAbove = Math.min(this.capacity, this.#used + STEP * this.capacity);
-    // Half of the bytes: those who hold the other half can hardly double before the next step.
+    // Those that hold half of the bytes. The others can hardly double theirs before the next step.
     let left = this.#used / 2;
     for (const holder of this.#largestFirst()) {
       if (left <= 0) break;

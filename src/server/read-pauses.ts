@@ -20,7 +20,7 @@ export const PAUSE = {
 
 export type PauseReason = (typeof PAUSE)[keyof typeof PAUSE];
 
-/** For these reasons lines wait in the connection. For the others only the socket waits. */
+/** While one of these holds, no line is taken either. The other reasons only stop the socket. */
 const HOLDS_LINES = PAUSE.queue | PAUSE.ownJob | PAUSE.replies | PAUSE.slowed;
 
 interface PauseCounters {

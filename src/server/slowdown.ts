@@ -1,5 +1,5 @@
-// Slows a connection down that has used up its refused lines or a rate: it takes no lines until a time. Nothing is
-// dropped and the order stays. It takes and refuses no line itself.
+// Slows down a connection that has used up its budget of refused lines or a rate: none of its lines is taken for a while.
+// Nothing is dropped and the order stays. It takes and refuses no line itself.
 import type { Deadlines } from './deadlines.ts';
 import { ErrorBudget } from './error-budget.ts';
 import { createLineRates, type LineRates, type RateOptions } from './line-rates.ts';
@@ -23,7 +23,7 @@ export class Slowdown {
     this.#rates = createLineRates(options, deadlines.nowMs);
   }
 
-  /** Whether each line has to be judged before the next one is taken. */
+  /** True if each line has to be judged before the next one is taken. */
   get isOneByOne(): boolean {
     return this.#errors?.isUsedUp === true && !this.#pauses.has(PAUSE.stopping);
   }
@@ -48,7 +48,7 @@ export class Slowdown {
     if (waitMs > 0) this.#begin(waitMs);
   }
 
-  /** Whether the refusals have stopped meanwhile. */
+  /** True if the refusals have stopped meanwhile. */
   hasRecovered(): boolean {
     return this.#errors?.hasRecovered(this.#deadlines.nowMs) ?? true;
   }
@@ -59,7 +59,7 @@ export class Slowdown {
     this.#pauses.end(PAUSE.slowed);
   }
 
-  /** False during a stop, which must not wait for it. */
+  /** False during a stop: it must not wait for a slow connection. */
   #begin(waitMs: number): boolean {
     if (this.#pauses.has(PAUSE.stopping)) return false;
     this.#pauses.begin(PAUSE.slowed);

@@ -1,5 +1,5 @@
-// Owns the open connections of a process: by id and by zipcode, and their orderly end. It does not listen: sockets come
-// from the acceptor. Who holds a device_id is decided in device-table.ts.
+// Owns the open connections of a process, by their id, and their orderly end. It does not listen: sockets come from the
+// acceptor. Caps, zipcodes and device_ids are in connection-ledger.ts.
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Code } from '../protocol/codes.ts';
@@ -56,7 +56,6 @@ export class TcpServer implements ConnectionHost {
 
   readonly #events: TcpServerEvents;
   readonly #connections: Map<string, Connection>;
-  readonly #zipcodes = new Map<string, number>();
   readonly #abuseLog: AbuseLog;
   #reading = true;
 
@@ -75,11 +74,6 @@ export class TcpServer implements ConnectionHost {
 
   get activeConnections(): number {
     return this.#connections.size;
-  }
-
-  /** Different zipcodes of the open connections. */
-  get uniqueZipcodes(): number {
-    return this.#zipcodes.size;
   }
 
   /** Starts the connections' timers. */
@@ -131,7 +125,6 @@ export class TcpServer implements ConnectionHost {
 
   identified(connection: Connection, message: Identify): void {
     this.counters.identified++;
-    this.#zipcodes.set(message.zipcode, (this.#zipcodes.get(message.zipcode) ?? 0) + 1);
     connection.deviceId = message.device_id;
     this.#events.identified?.(connection);
   }
@@ -152,11 +145,6 @@ export class TcpServer implements ConnectionHost {
   closed(connection: Connection): void {
     this.#connections.delete(connection.id);
     this.#events.closed?.(connection);
-    if (connection.frame === undefined) return;
-    this.counters.identified--;
-    const { zipcode } = connection.frame;
-    const left = (this.#zipcodes.get(zipcode) ?? 0) - 1;
-    if (left <= 0) this.#zipcodes.delete(zipcode);
-    else this.#zipcodes.set(zipcode, left);
+    if (connection.frame !== undefined) this.counters.identified--;
   }
 }

@@ -1,6 +1,6 @@
 // One coarse timer for the deadlines of all connections. Its clock is the real one, however busy the process is. Only a
-// stall of the whole process does not count, once. To move a deadline is free, because the owner checks it again when
-// its timer fires.
+// stall of the whole process does not count, once. Moving a deadline is free, because the owner checks it again when its
+// timer fires.
 
 export interface TimerOwner {
   /** For the wheel only. NOT_SCHEDULED at first. */
@@ -19,9 +19,9 @@ export interface TimerWheelOptions {
 const SLOTS = 512;
 /** A longer gap between two turns is a stall: the machine slept, or the process was stopped. */
 const STALL_MS = 1000;
-/** After a stall that did not count the next one counts for so long: a busy event loop stalls again and again. */
+/** After a forgiven stall, no further one is forgiven for this long: a busy event loop stalls again and again. */
 const FORGIVE_AGAIN_MS = 60_000;
-/** With more ticks in one turn the event loop is late. */
+/** If more ticks pass in one turn, the event loop is late. */
 const PUNCTUAL_TICKS = 2;
 /** TimerOwner.wheelSlot of an owner without a timer. */
 export const NOT_SCHEDULED = -1;
@@ -98,7 +98,7 @@ export class TimerWheel {
       this.#lastTickAt += ticks * this.#tickMs;
       this.#tick += ticks;
     }
-    // If the event loop is late, sockets are read first, so that no device counts as silent that sent meanwhile.
+    // If the event loop is late, sockets are read first: a device that sent meanwhile must not count as silent.
     if (this.#tick - this.#firedTick > PUNCTUAL_TICKS) setImmediate(() => this.#fire());
     else this.#fire();
   }
@@ -110,7 +110,7 @@ export class TimerWheel {
       const slot = this.#slots[tick % SLOTS];
       if (slot === undefined || slot.size === 0) continue;
       for (const owner of [...slot]) {
-        // An earlier one may have cancelled it.
+        // An earlier owner may have cancelled this timer.
         if (!slot.has(owner)) continue;
         this.cancel(owner);
         owner.onTimer(this.nowMs);

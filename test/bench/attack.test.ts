@@ -91,7 +91,7 @@ describe('the judge of the attacks', () => {
     }
   });
 
-  it('asks the attack for what else must hold', () => {
+  it('includes the problems that the check of the attack finds', () => {
     const attack = ATTACKS.find(({ name }) => name === 'http-post') ?? ATTACK;
     const refused = { ...HELD.attackers, ended: { wrong_protocol: 5 } };
     assert.deepEqual(judge({ attackers: refused }, attack), []);

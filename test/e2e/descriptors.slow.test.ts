@@ -58,7 +58,7 @@ for (const processes of ['1', '2']) {
     assert.ok((await output).includes(said), await output);
   });
 
-  test(`a gateway without descriptors spools what it takes and answers its operator (TCP_PROCESSES=${processes})`, async (t) => {
+  test(`a gateway without descriptors goes on spooling and answers on the admin port (TCP_PROCESSES=${processes})`, async (t) => {
     const directory = temporaryDirectory(t);
     const gateway = await runGateway(t, directory, {
       TCP_PROCESSES: processes,

@@ -11,7 +11,7 @@ export interface ConnectionPlan {
   readonly cuts: readonly number[];
 }
 
-/** Below the budget of refused lines that a connection has. */
+/** Below the budget of refused lines of a connection. */
 const MAX_LINES = 700;
 const MAX_BYTES = 2 * 1024 * 1024;
 /** Before identify, most connections send nothing, and few send much. */
@@ -60,7 +60,7 @@ export function planConnection(seed: number, number: number): ConnectionPlan {
   add(`{"type":"identify","zipcode":"${number % 1000}","city":"Fuzz"}\n`);
   for (let count = random.between(0, MAX_LINES); count > 0 && length < MAX_BYTES; count--)
     add(changed(maker.message(deviceId)));
-  // Perhaps without an end.
+  // The last line may have no end.
   if (random.next() < 0.2) add(changed(maker.message(deviceId)).trimEnd());
   const bytes = Buffer.from(lines.join(''), 'latin1');
   return { number, bytes, cuts: cutsOf(bytes.length, random) };

@@ -10,7 +10,7 @@ const DEADLINE_MS = 120_000;
 
 export interface Exchange {
   readonly replies: readonly Reply[];
-  /** Why it did not end with the server's FIN. */
+  /** Why the connection did not end with the server's FIN. */
   readonly broken: string | undefined;
 }
 
@@ -34,7 +34,7 @@ export async function exchange(port: number, { bytes, cuts }: ConnectionPlan): P
     if (hasEnded) break;
     if (!socket.write(bytes.subarray(from, to)))
       await Promise.race([once(socket, 'drain').catch(() => {}), end]);
-    // Otherwise the pieces would leave together.
+    // Without a turn in between, the pieces would leave together.
     await turn();
     from = to;
   }

@@ -11,7 +11,7 @@ const CHARACTERS = [
   ...'\u0000\b\t\n\u000b\f\r\u001b\u001f\u007f\u0080\u0085\u009f\u00a0\u00ad\u1680\u2003\u2028\u2029\u202f\u205f\u3000\ufeff\ufffe',
   ...'üñ€東🌧',
 ];
-/** Those that a name may have. */
+/** Characters that a name may have. */
 const PRINTABLE = CHARACTERS.filter((character) => !/\p{Cc}/u.test(character));
 const NAMES = [
   'a',
@@ -27,7 +27,7 @@ const NAMES = [
   '🌧',
 ];
 const SPACES = ['', '', '', '', ' ', '\t', '\r', '  ', ' \t\r'];
-/** The limit of a line, and of one before identify. */
+/** The limits of a line and of an identify line. */
 const LINE_LIMITS = [8192, 65536];
 
 export class LineMaker {
@@ -158,7 +158,7 @@ export class LineMaker {
     return text;
   }
 
-  /** A string's JSON text, with some characters as escapes that need not be any. */
+  /** The JSON text of a string. Some characters are escaped without need. */
   #spelt(text: string): string {
     const json = JSON.stringify(text);
     if (!this.#chance(4)) return json;

@@ -26,7 +26,7 @@ export const hasPython = (): boolean => spawnSync(PYTHON, ['--version']).status 
 
 export class Reader {
   readonly #child: ChildProcessWithoutNullStreams;
-  /** One for each question that has no answer yet, in order. */
+  /** The questions that have no answer yet, in order. */
   readonly #open: Question[] = [];
   #ended: string | undefined;
 

@@ -25,10 +25,10 @@ const ERROR_LEVEL = 50;
 export interface FuzzOptions {
   readonly bootstrap: string;
   readonly topic: string;
-  /** The run ends when so many lines are judged. */
+  /** The run ends when this many lines are judged. */
   readonly lines: number;
   readonly seed: number;
-  /** Only this connection. */
+  /** Runs only this connection. */
   readonly connection?: number | undefined;
   readonly say?: (text: string) => void;
   readonly signal?: AbortSignal;
@@ -122,7 +122,7 @@ class Run {
     };
   }
 
-  /** One connection after the other. */
+  /** Runs connections one after the other. */
   async #connect(): Promise<void> {
     const { lines, signal } = this.#options;
     while (this.#lines < lines && signal?.aborted !== true && this.#disagreements.length < MAX_DISAGREEMENTS)

@@ -32,7 +32,7 @@ const signal = (pids: readonly (number | undefined)[], name: NodeJS.Signals) => 
 
 test('a process that hangs gets no new devices, is degraded, and is killed and started again after 10 s', async (t) => {
   const gateway = await start(t);
-  // One after the other: a process takes up to 8 at once.
+  // One after the other: a process accepts up to 32 at once.
   const held: Device[] = [];
   for (let n = 0; n < 20; n++) held.push(await Device.identified(gateway.port));
   t.after(() => held.forEach((device) => void device.destroy()));
@@ -75,7 +75,7 @@ test('a stall of all processes together kills none of them', async (t) => {
   });
 });
 
-test('connections that nobody has accepted survive the crash of a process, and of all', async (t) => {
+test('connections that no process has accepted yet survive the crash of one process, and of all', async (t) => {
   const gateway = await start(t);
   const [first, second] = gateway.children;
   signal([first, second], 'SIGSTOP');

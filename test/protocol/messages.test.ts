@@ -132,10 +132,10 @@ it('a line whose first byte is no brace is judged by that byte alone', () => {
   assert.equal(decode(' \t\r{"type":"keepalive"} \t\r').type, 'keepalive');
 });
 
-describe('fields that nobody asked for', () => {
+describe('unknown fields', () => {
   const keepalive = (more: string) => decode(`{${more},"type":"keepalive"}`);
 
-  it('may hold any JSON, also what a reading may not', () => {
+  it('may hold any JSON, objects and arrays too', () => {
     for (const value of ['[{"a":1,"a":2}]', `"${BACKSLASH}ud800"`, '{"type":"metrics"}', '1e400', '{"":{}}'])
       assert.equal(keepalive(`"x":${value}`).type, 'keepalive');
     assert.equal(keepalive(`"${BACKSLASH}ud800":1`).type, 'keepalive');

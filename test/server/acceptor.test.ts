@@ -80,7 +80,7 @@ test('sockets beyond the limit of the process are refused, also while others wai
   await waitFor('the next one asks', () => asked.length === 3);
 });
 
-test('nobody waits for an answer longer than 10 s: the socket is refused and its place given back', async (t) => {
+test('a socket without an answer for 10 s is refused, and its place given back', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const { acceptor, asked, gone, connect } = await acceptorFor(t);
   const device = await connect();

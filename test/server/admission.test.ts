@@ -15,7 +15,7 @@ test('a cap on all connections is exact, and a released place is free again', ()
   assert.equal(admission.active, 2);
 });
 
-test('a cap on an address counts a /64 together, and nobody else', () => {
+test('a cap on an address counts its whole /64, and no other address', () => {
   const admission = new Admission({ ...NO_LIMITS, maxPerAddress: 2 });
   assert.deepEqual(admission.admit('2001:db8::1'), PLACE);
   assert.deepEqual(admission.admit('2001:db8::ffff:1'), PLACE);
@@ -27,7 +27,7 @@ test('a cap on an address counts a /64 together, and nobody else', () => {
   assert.deepEqual(admission.admit('2001:db8::2'), PLACE);
 });
 
-test('an address above its rate waits for its turn, others do not, and nobody waits longer than a minute', () => {
+test('an address above its rate waits for its turn, others do not, and no wait is longer than a minute', () => {
   const admission = new Admission({ ...NO_LIMITS, acceptsPerSecond: 2 });
   const waits = Array.from({ length: 200 }, () => admission.admit('10.0.0.1'));
   const times = waits.flatMap((one) => ('afterMs' in one ? one.afterMs : []));

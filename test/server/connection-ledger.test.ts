@@ -132,7 +132,7 @@ test('two connections that take each other’s place stop each other after a bur
   assert.deepEqual([line.from, line.to].sort(), ['10.0.0.1', '10.0.0.2']);
 });
 
-test('to end and come back between takeovers does not renew the burst', () => {
+test('a connection that ends and comes back between takeovers does not renew the burst', () => {
   const table = new DeviceTable<{ address: string }>({ log: silent, now: () => 0 });
   const victim = () => ({ address: '10.0.0.1' });
   let lost = 0;

@@ -122,7 +122,7 @@ describe('a connection that is slowed down', () => {
     assert.deepEqual([codes.length, codes.at(-1)], [BUDGET + 21, 'alive']);
   });
 
-  it('does not hold up a stop: what was read is handled, then it gets closing', async (t) => {
+  it('does not hold up a stop: lines that were read are handled, then it gets closing', async (t) => {
     const { server, port } = await stage(t);
     const device = await Device.identified(port);
     device.send(`${'x\n'.repeat(BUDGET + 500)}{}\n`);

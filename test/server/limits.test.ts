@@ -2,24 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { pino } from 'pino';
 import {
-  connectionCap,
   connectionLimits,
   OpenFilesError,
   openFilesLimit,
   RESERVED_DESCRIPTORS,
 } from '../../src/server/limits.ts';
-
-describe('connectionCap', () => {
-  it('is what was asked for as long as enough descriptors stay free', () => {
-    assert.equal(connectionCap(1000, 1000 + RESERVED_DESCRIPTORS), 1000);
-    assert.equal(connectionCap(1000, 999 + RESERVED_DESCRIPTORS), 999);
-  });
-
-  it('is at least one, and what was asked for if the system tells no limit', () => {
-    assert.equal(connectionCap(1000, 10), 1);
-    assert.equal(connectionCap(1000, undefined), 1000);
-  });
-});
 
 describe('connectionLimits', () => {
   const lines: string[] = [];
@@ -32,7 +19,7 @@ describe('connectionLimits', () => {
     assert.deepEqual(lines, []);
   });
 
-  it('are lowered with a warning that says what to set', () => {
+  it('are lowered, with a warning that names the limit to raise', () => {
     assert.deepEqual(of(2, 499), { maxConnections: 998, maxSockets: 499 });
     assert.match(lines.join(), /ulimit -n.*raise it to at least 800 .*LimitNOFILE/);
   });

@@ -51,7 +51,7 @@ export async function assertAlive(device: Device): Promise<void> {
 /** The time of a server's connections, which passes only when the test says so. */
 export interface TestClock {
   readonly wheel: TimerWheel;
-  /** In ticks. Sockets get several turns after each. */
+  /** Passes in ticks. Sockets get several turns after each. */
   pass(ms: number): Promise<void>;
 }
 

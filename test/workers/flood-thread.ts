@@ -1,5 +1,5 @@
-// A thread with connections that write the same bytes as fast as the gateway reads them, and throw replies away. The
-// time that it takes is not that of the devices that a test measures.
+// A thread with connections that write the same bytes as fast as the gateway reads them, and throw replies away. A
+// thread of its own, so that it does not slow down the devices that a test measures.
 import { connect } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 

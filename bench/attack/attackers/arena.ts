@@ -17,11 +17,11 @@ export interface ArenaOptions {
   readonly processes: number;
 }
 
-/** Starts to send on a new connection. */
+/** Begins to send on a new connection. */
 export type Behaviour = (socket: HostileSocket, index: number) => void;
 
 const REOPEN_MS = 50;
-/** setTimeout takes no more. */
+/** The longest delay that setTimeout takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Writes of one connection before the others get a turn. */
 const WRITES_AT_ONCE = 4;
@@ -33,7 +33,7 @@ export class Arena {
   readonly signal: AbortSignal;
   readonly #end = new AbortController();
   readonly #sockets = new Set<HostileSocket>();
-  /** Those that rest. With thousands of them, each as a listener of the signal would cost too much. */
+  /** Ends the rests. Thousands of them as listeners of the signal would cost too much. */
   readonly #resting = new Set<() => void>();
   readonly #ended = new Tally();
   readonly #notes: Record<string, number> = {};
@@ -99,7 +99,7 @@ export class Arena {
     }
   }
 
-  /** Waits so long, or until the arena ends. At least sockets get a turn. */
+  /** Waits for `ms`, or until the arena ends. Sockets get a turn in any case. */
   async rest(ms = Number.POSITIVE_INFINITY): Promise<void> {
     if (ms <= 0) {
       await turn();
@@ -139,10 +139,13 @@ export class Arena {
     return Buffer.from(`{"type":"identify","zipcode":"${zipcode}","city":"Foeville"${id}}\n`);
   }
 
-  /** Closes all connections. */
-  close(): AttackerReport {
+  /** Ends the attack and closes all connections. */
+  close(): void {
     this.#finish();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  get report(): AttackerReport {
     return {
       connected: this.#connected,
       sentBytes: this.#sentBytes,

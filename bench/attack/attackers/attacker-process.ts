@@ -1,4 +1,5 @@
 // The entry of a process of attackers.
+import { setImmediate as turn } from 'node:timers/promises';
 import { serveCalls } from '../../../load/processes/child.ts';
 import { ATTACKS } from '../attacks.ts';
 import type { AttackerReport } from '../evidence.ts';
@@ -17,9 +18,11 @@ serveCalls<AttackerCalls>({
     try {
       await attack.run(arena);
       await arena.rest();
+      // Attackers that rested note their last figures first.
+      await turn();
     } finally {
       arena.close();
     }
-    return arena.close();
+    return arena.report;
   },
 });

@@ -1,17 +1,17 @@
-// Attacks on memory: bytes that the gateway has to hold, by the thousand connections.
+// Attacks on memory: thousands of connections with bytes that the gateway has to hold.
 import type { Attack } from '../attack.ts';
 import { KEEPALIVE, LINE_FEEDS } from './hostile-lines.ts';
 
 const CONNECTIONS = 10_000;
 const PROCESSES = 2;
 const SECONDS = 8;
-/** Connections that are opened at a time, so that the attackers get to send. */
+/** Connections that are opened in one turn, so that the attackers also get to send. */
 const OPENED_PER_TICK = 100;
 const TICK_MS = 20;
 const UNFINISHED = Buffer.from(`{"type":"metrics","data":{"a":"${'x'.repeat(63 * 1024 - 31)}`);
 const UNFINISHED_IDENTIFY = Buffer.from(`{"type":"identify","city":"${'x'.repeat(63 * 1024 - 27)}`);
 const KEEPALIVES = Buffer.concat(Array.from({ length: 1_000 }, () => KEEPALIVE));
-/** Refused lines with a long reply each, fewer than the budget of a connection. */
+/** Refused lines, each with a long reply, within the budget of a connection. */
 const ANSWERED = LINE_FEEDS.subarray(0, 500);
 
 export const MEMORY_ATTACKS: readonly Attack[] = [

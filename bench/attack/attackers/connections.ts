@@ -81,7 +81,7 @@ export const CONNECTION_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'flood-past-cap',
-    does: '1,000 connections, opened again and again, where 200 are allowed',
+    does: '1,000 connections, opened again and again; 200 are allowed',
     holds: 'never more than 200',
     settings: { TCP_MAX_CONNECTIONS: '200' },
     run: async (arena) => arena.keep(1_000, (socket, index) => socket.write(arena.identify(index))),
@@ -92,7 +92,7 @@ export const CONNECTION_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'flood-one-address',
-    does: '1,000 connections from one address, opened again and again, where 100 are allowed',
+    does: '1,000 connections from one address, opened again and again; 100 are allowed',
     settings: { TCP_MAX_CONNECTIONS_PER_IP: '100' },
     run: async (arena) =>
       arena.keep(1_000, (socket, index) => socket.write(arena.identify(index)), {
@@ -142,7 +142,7 @@ export const CONNECTION_ATTACKS: readonly Attack[] = [
   },
 ];
 
-/** Opens so many connections a second, and leaves each to `behaviour` once it is open. */
+/** Opens connections at a steady rate, and calls `behaviour` for each once it is open. */
 async function each(
   arena: Arena,
   perSecond: number,

@@ -1,6 +1,6 @@
 // The bytes that attackers send: lines of full length that are expensive to refuse, and lines that are wrong in each way.
 
-/** TCP_MAX_LINE_BYTES, less some room. */
+/** A bit less than TCP_MAX_LINE_BYTES. */
 const FULL_BYTES = 65_000;
 const METRICS = '{"type":"metrics","data":';
 
@@ -39,7 +39,7 @@ export const UNKNOWN_KEYS = [
 export const DUPLICATE_KEYS = [
   filled(`${METRICS}{`, () => '"a":1', '}}'),
   filled('{"type":"metrics",', () => '"type":"metrics"', '}'),
-  // Different until the last but one.
+  // All names differ, except for the last two.
   Buffer.from(
     `${METRICS}{${Array.from({ length: 1_000 }, (_, index) => `"field${index}":1`).join(',')},"field999":2}}\n`,
   ),
@@ -50,11 +50,11 @@ export const DEEP_NESTING = [
   Buffer.from(`${nested('{"a":', '1', '}')}\n`),
   Buffer.from(`${METRICS}${nested('[', '1', ']')}}\n`),
   Buffer.from(`{"type":"keepalive","x":${nested('[', '1', ']')}}\n`),
-  // 60,000 that are opened and never closed.
+  // 60,000 brackets that are never closed.
   Buffer.from(`${'['.repeat(60_000)}\n`),
 ];
 
-/** Wrong in each way that a connection survives. Sent after identify. */
+/** Lines that are wrong in each way that a connection survives. Sent after identify. */
 export const REFUSED_LINES = [
   Buffer.from('hello\n'),
   Buffer.from('\n'),
@@ -126,7 +126,7 @@ const CONTROLS = [
   '\x7f',
 ];
 
-/** Lines of identify with them in each field. */
+/** Identify lines with these characters in each field. */
 export const CONTROL_IDS = CONTROLS.flatMap((control) =>
   (['zipcode', 'city', 'device_id', 'token'] as const).map((field) => {
     const values = {
@@ -141,7 +141,7 @@ export const CONTROL_IDS = CONTROLS.flatMap((control) =>
   }),
 );
 
-/** A good line, and many of them. */
+/** Many good lines. */
 export const SMALL_LINE = Buffer.from(
   '{"type":"metrics","data":{"temperature":21.5,"humidity":60.1,"pressure":1013.2}}\n',
 );

@@ -40,7 +40,7 @@ export class HostileSocket {
       ...(localAddress !== undefined && { localAddress }),
     });
     this.#socket = socket;
-    // Before it is connected. Afterwards Node would have begun to read.
+    // Paused before it is connected: afterwards Node would have begun to read.
     if (!reads) socket.pause();
     else
       socket.setEncoding('latin1').on('data', (text: string) => {
@@ -67,7 +67,7 @@ export class HostileSocket {
     return this.#socket.destroyed;
   }
 
-  /** The socket's buffer is full. */
+  /** True while the socket's buffer is full. */
   get isFull(): boolean {
     return this.#socket.writableNeedDrain;
   }

@@ -117,11 +117,11 @@ interface Pace {
   readonly bytes: () => Buffer;
 }
 
-/** Connections that send at a steady rate, whatever the target does. */
+/** Connections that send at a steady rate, however slow the target is. */
 async function paced(arena: Arena, count: number, { identify = false, tickMs, bytes }: Pace): Promise<void> {
   arena.keep(count, (socket, index) => {
     if (identify) socket.write(arena.identify(index));
-    // A target that does not read gets no more.
+    // If the target does not read, nothing more is sent.
     void arena.every(tickMs, () => socket.isFull || socket.write(bytes()), socket);
   });
 }

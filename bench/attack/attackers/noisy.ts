@@ -4,7 +4,7 @@ import { LARGE_LINE, SMALL_LINES } from './hostile-lines.ts';
 
 const TWIN = 'twin-of-the-roof';
 const TWIN_SECONDS = 3;
-/** One of the twins must keep its connection so long. */
+/** One of the twins must keep its connection for this long. */
 const MIN_HELD_MS = 1_500;
 
 export const NOISY_ATTACKS: readonly Attack[] = [

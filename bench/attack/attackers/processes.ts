@@ -5,7 +5,7 @@ import { descriptorsOf } from '../../../scripts/lib/proc.ts';
 import type { Attack } from '../attack.ts';
 import type { Arena } from './arena.ts';
 
-/** Descriptors that a process may open before it has none left. */
+/** Files that a process may still open. */
 const SPARE_DESCRIPTORS = 100;
 const STOPPED_SECONDS = 14;
 /** From connect to `identified`, while one of two processes stands still. */
@@ -23,7 +23,7 @@ export const PROCESS_ATTACKS: readonly Attack[] = [
     run: async (arena) => {
       const [, stopped] = arena.options.pids;
       if (stopped !== undefined) process.kill(stopped, 'SIGSTOP');
-      // Of several server processes the first one is stopped; connections in it cannot be told.
+      // Connections that the stopped process had already accepted cannot be answered, so new devices begin later.
       await arena.rest(500);
       await arena.every(50, () => void newDevice(arena));
       if (stopped !== undefined && isAlive(stopped)) process.kill(stopped, 'SIGCONT');
@@ -86,7 +86,7 @@ async function newDevice(arena: Arena): Promise<void> {
   socket.write(arena.identify(0));
   while (!socket.heard.includes('"identified"')) {
     if (arena.signal.aborted || socket.isClosed) {
-      // Those that came in the last second may still be told.
+      // A device that came in the last second may still be identified.
       if (performance.now() - startMs > MAX_IDENTIFIED_MS) arena.add('unidentified');
       return;
     }

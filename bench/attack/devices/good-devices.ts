@@ -1,5 +1,5 @@
 // The well-behaved devices beside an attack: 50 that send a line each 100 ms and want it confirmed, and 10 that send
-// keepalives. All they sent is read back from Kafka at the end.
+// keepalives. At the end all readings are read back from Kafka.
 import { randomBytes } from 'node:crypto';
 import { Child } from '../../../load/processes/child.ts';
 import { Clock } from '../../../load/processes/clock.ts';
@@ -20,9 +20,9 @@ const WRITERS = 50;
 const WRITES_PER_SECOND = 500;
 const KEEPALIVE_DEVICES = 10;
 const KEEPALIVE_EVERY_MS = 50;
-/** A phase begins so much later, so that the process of devices knows of it in time. */
+/** A phase begins this much later, so that the devices know of it in time. */
 const LEAD_US = 20_000;
-/** Without progress for so long, missing readings count as lost. */
+/** After this long without progress, missing readings count as lost. */
 const SETTLE_MS = 5_000;
 
 export class GoodDevices {
@@ -36,7 +36,7 @@ export class GoodDevices {
   static async connect(options: GoodDevicesOptions): Promise<GoodDevices> {
     const devices = new GoodDevices(options);
     try {
-      // Begins with a letter, as the load tool's own names.
+      // The name of a run begins with a letter.
       await devices.#load.setUp(`g${randomBytes(4).toString('hex')}`, devices.#clock);
       await Promise.all([
         devices.#load.open(),
@@ -64,7 +64,7 @@ export class GoodDevices {
     this.#keepalives = new Child<KeepaliveCalls>(KEEPALIVES, { signal });
   }
 
-  /** Sends for so long, and waits for the answers. */
+  /** Sends for `seconds`, and waits for the answers. */
   async measure(seconds: number): Promise<GoodFigures> {
     const [storedMs, { ms, lost, broken }] = await Promise.all([
       this.#write(seconds),

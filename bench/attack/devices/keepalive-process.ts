@@ -6,7 +6,7 @@ import { Histogram, type LatencySummary } from '../../../load/report/histogram.t
 
 export interface KeepaliveFigures {
   readonly ms: LatencySummary;
-  /** Keepalives without an answer. Each counts in `ms` with the time that it had. */
+  /** Keepalives without an answer. Each counts in `ms` with the time that it has waited. */
   readonly lost: number;
   /** Connections that broke so far. */
   readonly broken: number;
