@@ -32,9 +32,11 @@ export class GroupFigures {
 
   /** Rejects with NotStartedError if no process has given figures. */
   async snapshot(group: ProcessGroup, { stopping }: { stopping: boolean }): Promise<Snapshot> {
+    // Before the figures are asked for: a process that crashes meanwhile must not count twice.
+    const ended = this.#ended;
     const [first, ...others] = await group.snapshots();
-    if (first === undefined && this.#ended === undefined) throw new NotStartedError();
-    const known = [first, ...others, this.#ended].filter((one) => one !== undefined);
+    if (first === undefined && ended === undefined) throw new NotStartedError();
+    const known = [first, ...others, ended].filter((one) => one !== undefined);
     const sum = sumOf(known as [Snapshot, ...Snapshot[]]);
     const own = this.#processStats.read();
     const { configured, running, degraded } = group;

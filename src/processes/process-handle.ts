@@ -52,6 +52,13 @@ const RESTART = { firstMs: 100, maxMs: 10_000 };
 const STABLE_MS = 10_000;
 const NOTHING_LEFT: StopResult = { complete: true, unconfirmed: 0 };
 
+interface ProcessEnd {
+  readonly how: NodeJS.Signals | number | null;
+  readonly reason: string | undefined;
+  /** What the process said itself. */
+  readonly failure?: ProcessStartError | undefined;
+}
+
 interface Waiting {
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -171,34 +178,33 @@ export class ProcessHandle {
 
   #fork(first: Waiting): void {
     const { index, settings, maxSockets, orphanedParts, listeners } = this.#share;
-    const child = fork(process.argv[1] as string, ['serve', SERVER_PROCESS_FLAG], {
-      stdio: ['inherit', 'inherit', 'inherit', 'ipc', ...listeners()],
-    });
+    let child: ChildProcess;
+    try {
+      child = fork(process.argv[1] as string, ['serve', SERVER_PROCESS_FLAG], {
+        stdio: ['inherit', 'inherit', 'inherit', 'ipc', ...listeners()],
+      });
+    } catch (error) {
+      // ENOMEM and the like. Other errors come as an event.
+      this.#ended(first, { how: null, reason: (error as Error).message });
+      return;
+    }
     this.#child = child;
     this.#startedAtMs = performance.now();
     let failure: ProcessStartError | undefined;
-    child.on('error', (error) => this.#log.error({ err: error, process: index }, 'Server process failed'));
+    child.on('error', (error) => {
+      this.#log.error({ err: error, process: index }, 'Server process failed');
+      // No process was made (EAGAIN, EMFILE), so no `exit` follows.
+      if (child.pid === undefined) this.#ended(first, { how: null, reason: error.message });
+    });
     child.on('message', (report: Report) => {
       if (report.type === 'failed') failure = new ProcessStartError(report.message, report);
       else if (report.type === 'started') this.#started(first);
       // After the end of a process its connections and figures no longer count.
       else if (child === this.#child || report.type === 'stopped') this.#on(report);
     });
-    child.once('exit', (code, signal) => {
-      const wasReady = this.#ready;
-      this.#child = undefined;
-      this.#ready = false;
-      this.#orders.clear();
-      this.#figures.end();
-      const error = failure ?? new ProcessStartError('a server process ended at its start', { exitCode: 1 });
-      const isFirstStart = (!wasReady && this.#failures === 0) || this.#listening !== undefined;
-      if (!this.#stopping && !isFirstStart) this.#crashed(signal ?? code, wasReady, failure?.message);
-      else {
-        first.reject(error);
-        this.#listening?.reject(error);
-        this.#listening = undefined;
-      }
-    });
+    child.once('exit', (code, signal) =>
+      this.#ended(first, { how: signal ?? code, reason: failure?.message, failure }),
+    );
     this.#tell({
       type: 'start',
       index,
@@ -206,6 +212,25 @@ export class ProcessHandle {
       orphanedParts: orphanedParts(),
       maxSockets: Number.isFinite(maxSockets) ? maxSockets : null,
     });
+  }
+
+  /** The process has ended, or could not be made. */
+  #ended(first: Waiting, { how, reason, failure }: ProcessEnd): void {
+    const wasReady = this.#ready;
+    this.#child = undefined;
+    this.#ready = false;
+    this.#orders.clear();
+    this.#figures.end();
+    const isFirstStart = (!wasReady && this.#failures === 0) || this.#listening !== undefined;
+    if (!this.#stopping && !isFirstStart) {
+      this.#crashed(how, wasReady, reason);
+      return;
+    }
+    const what = reason ?? 'a server process ended at its start';
+    const error = failure ?? new ProcessStartError(what, { exitCode: 1 });
+    first.reject(error);
+    this.#listening?.reject(error);
+    this.#listening = undefined;
   }
 
   #started({ resolve }: Waiting): void {

@@ -91,19 +91,21 @@ export class MemoryBudget {
   }
 
   #resume(): void {
-    this.#isResuming = false;
-    if (this.#used >= RESUME * this.capacity) return;
-    this.#pauseAbove = PAUSE * this.capacity;
-    let left = RESUME_SLICE;
-    for (const holder of this.#paused) {
-      if (left-- === 0) {
-        this.#isResuming = true;
-        setImmediate(() => this.#resume());
-        return;
+    // Holders charge within resumeForMemory(). That must not begin another round: with thousands the stack would overflow.
+    this.#isResuming = true;
+    if (this.#used < RESUME * this.capacity) {
+      this.#pauseAbove = PAUSE * this.capacity;
+      let left = RESUME_SLICE;
+      for (const holder of this.#paused) {
+        if (left-- === 0) {
+          setImmediate(() => this.#resume());
+          return;
+        }
+        this.#paused.delete(holder);
+        holder.resumeForMemory();
       }
-      this.#paused.delete(holder);
-      holder.resumeForMemory();
     }
+    this.#isResuming = false;
   }
 
   *#largestFirst(): Iterable<MemoryHolder> {

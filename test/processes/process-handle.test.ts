@@ -125,3 +125,35 @@ test('a process that cannot start with its settings ends the start with their ex
     (error) => error instanceof ProcessStartError && error.exitCode === 78 && error.code === 'REFUSED',
   );
 });
+
+/** Until the end of the test, or until the returned function is called, the system can make no process. */
+function withoutNewProcesses(t: TestContext): () => void {
+  const program = process.execPath;
+  const restore = () => {
+    process.execPath = program;
+  };
+  process.execPath = '/no/such/program';
+  t.after(restore);
+  return restore;
+}
+
+test('a process that cannot be made at the start is an error', async (t) => {
+  const { handle } = handleOf(t, 'answers');
+  withoutNewProcesses(t);
+  await assert.rejects(handle.start(), ProcessStartError);
+  assert.deepEqual(await handle.stop(10_000), { complete: true, unconfirmed: 0 });
+});
+
+test('a process that cannot be made after a crash is tried again, and does not hold up a stop', async (t) => {
+  const { handle, crashes } = handleOf(t, 'crash-unseen');
+  await handle.start();
+  const restore = withoutNewProcesses(t);
+  process.env.SCRIPT = 'answers';
+  await waitFor('two failed starts', () => crashes.length === 3);
+  restore();
+  await waitFor('the next start', () => handle.ready);
+  withoutNewProcesses(t);
+  process.kill(handle.pid ?? 0, 'SIGKILL');
+  await waitFor('one more', () => crashes.length >= 5);
+  assert.deepEqual(await handle.stop(10_000), { complete: true, unconfirmed: 0 });
+});

@@ -1,6 +1,7 @@
 // TCP_BUFFER_BYTES: what connections hold is bounded, those that hold most go first, and others feel nothing.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { MemoryBudget, type MemoryHolder } from '../../src/server/memory-budget.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { type Gateway, gatewayFor } from '../support/gateway.ts';
 import { waitFor } from '../support/wait.ts';
@@ -147,6 +148,33 @@ describe('near the limit', () => {
     await waitFor('room', () => server.counters.paused === 0 && server.memory.used <= 0.75 * MIB);
     for (const device of devices) device.destroy();
   });
+});
+
+it('40,000 connections are read again one after the other, however each of them charges meanwhile', async () => {
+  const budget = new MemoryBudget(160_000_000);
+  let paused = 0;
+  let deepest = 0;
+  let depth = 0;
+  const holders = Array.from({ length: 40_000 }, (): MemoryHolder => {
+    const holder: MemoryHolder = {
+      chargedBytes: 0,
+      sizeClass: -1,
+      pauseForMemory: () => paused++,
+      resumeForMemory: () => {
+        paused--;
+        deepest = Math.max(deepest, ++depth);
+        budget.charge(holder, 1100);
+        depth--;
+      },
+      overloaded: () => budget.charge(holder, 0),
+    };
+    return holder;
+  });
+  for (const holder of holders) budget.charge(holder, 3500);
+  assert.ok(paused > 10_000, `${paused} paused`);
+  for (const holder of holders) budget.charge(holder, 1200);
+  await waitFor('all are read', () => paused === 0);
+  assert.equal(deepest, 1);
 });
 
 it('lines that wait hold memory of their size, not the slab that they were read into', async (t) => {
