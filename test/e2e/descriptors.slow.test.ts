@@ -90,7 +90,7 @@ for (const processes of ['1', '2']) {
     assert.match(await gateway.ask('/readyz'), /run out of open files/);
 
     for (const pid of pids) limitOpenFiles(pid, 4096);
-    await waitFor('it is over', () => gateway.said(/open files to spare again/));
+    await waitFor('it is over', () => gateway.said(/Enough files can be opened again/));
     const next = await waitFor('a device is served', () =>
       Device.identified(gateway.port).catch(() => false as const),
     );
