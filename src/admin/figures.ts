@@ -254,7 +254,7 @@ export const FIGURES = {
     ),
     /** The last failure in words, null after a success. */
     lastError: REASON,
-    /** Why records are not delivered and what to do. */
+    /** Why records are not delivered, and the remedy. */
     problems: figure<readonly string[]>({
       empty: [],
       outlives: false,

@@ -55,7 +55,7 @@ const NOTHING_LEFT: StopResult = { complete: true, unconfirmed: 0 };
 interface ProcessEnd {
   readonly how: NodeJS.Signals | number | null;
   readonly reason: string | undefined;
-  /** What the process said itself. */
+  /** The reason that the process gave. */
   readonly failure?: ProcessStartError | undefined;
 }
 

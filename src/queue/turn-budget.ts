@@ -2,7 +2,7 @@
 // Other lines wait for the next turn, so that sockets, timers and answers of Kafka come in between. It never handles a
 // line itself.
 //
-// If the budget of a turn is used up, the next one is a quarter of what everything else takes in between. Otherwise lines
+// If the budget of a turn is used up, the next one is a quarter of the time of everything else in between. Otherwise lines
 // would starve while that is long: thousands of sockets are ready, or the process waits for a core. It is not more because
 // lines cause up to three times their own time elsewhere (reads, compression, writes to Kafka): more lines would make
 // larger budgets, and those more lines. Replies cause even more, so their time does not count.

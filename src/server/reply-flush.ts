@@ -1,12 +1,12 @@
 // Writes the replies of all connections at the end of a step of the event loop, and charges the turn for them. It knows
-// neither what a reply says nor what becomes of a device that does not read.
+// neither the text of a reply nor the fate of a device that does not read.
 import type { TurnBudget } from '../queue/turn-budget.ts';
 
 interface Flushable {
   flush(): void;
 }
 
-/** What a write to a socket costs, as measured: far more than the line that it answers. */
+/** The measured cost of a write to a socket, far more than that of the line that it answers. */
 const WRITE_NS = 8000;
 
 export class ReplyFlush {
