@@ -59,7 +59,7 @@ export function skipString(b: Uint8Array, from: number): number {
 }
 
 /** From the quote of a name to its value, behind the colon and white space, or -1. */
-export function skipName(b: Uint8Array, from: number): number {
+function skipName(b: Uint8Array, from: number): number {
   const end = b[from] === QUOTE ? skipString(b, from) : -1;
   return end < 0 ? -1 : skipColon(b, end);
 }

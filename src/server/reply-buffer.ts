@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { ReplyFlush } from './reply-flush.ts';
 
-export const REPLY_LIMITS = {
+const REPLY_LIMITS = {
   /** With more unsent bytes the device is not read from. */
   pauseBytes: 64 * 1024,
   /** With more unsent bytes the device is closed. Replies to jobs that already wait must fit between the two limits. */

@@ -5,6 +5,7 @@ import type { Attack } from '../../bench/attack/attack.ts';
 import { ATTACKS } from '../../bench/attack/attacks.ts';
 import type { Evidence, GoodFigures } from '../../bench/attack/evidence.ts';
 import { LIMITS, problemsOf } from '../../bench/attack/judge.ts';
+import { FAULTLESS } from '../load/records.ts';
 import { measuringCommand } from './command.ts';
 
 describe('the table of the attacks', () => {
@@ -25,17 +26,7 @@ const phase = (stored: number, keepalive = stored): GoodFigures => ({
   keepaliveMs: latency(keepalive),
 });
 const answers = { asked: 9, unanswered: 0, slowestMs: 1, statuses: { 200: 9 } };
-const readBack = {
-  delivered: 9,
-  lost: 0,
-  duplicated: 0,
-  reordered: 0,
-  corrupted: 0,
-  invented: 0,
-  unansweredMissing: 0,
-  foreign: 0,
-  examples: {},
-};
+const readBack = { ...FAULTLESS, delivered: 9, examples: {} };
 const good = { readBack, unconfirmed: 0, broken: 0, keepalivesLost: 0 };
 const HELD: Evidence = {
   rest: phase(5),

@@ -2,9 +2,20 @@
 import assert from 'node:assert/strict';
 import { type LineFormat, LineTexts, LineWriter } from '../../load/devices/line-writer.ts';
 import { deviceName } from '../../load/verification/record.ts';
+import type { Verdict } from '../../load/verification/verifier.ts';
 import { decodeLine } from '../../src/protocol/messages.ts';
 
 export const RUN = 'r0badcafe';
+/** A verdict that finds nothing wrong. */
+export const FAULTLESS: Omit<Verdict, 'delivered' | 'examples'> = {
+  lost: 0,
+  duplicated: 0,
+  reordered: 0,
+  corrupted: 0,
+  invented: 0,
+  unansweredMissing: 0,
+  foreign: 0,
+};
 export const DUE_US = 1_763_712_000_123_456;
 
 export function lineWriter(format: Partial<LineFormat> = {}, device = 17): LineWriter {

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { Device, IDENTIFY, readings } from '../support/device.ts';
 import { gatewayFor } from '../support/gateway.ts';
 import { waitFor } from '../support/wait.ts';
-import { assertAlive, assertBalance } from './stage.ts';
+import { assertAlive, assertBalance, readAnswer } from './stage.ts';
 
 describe('an identified device', () => {
   it('gets its connection id, no reply to metrics without seq, and alive for a keepalive', async (t) => {
@@ -246,15 +246,9 @@ describe('a full queue in drop mode', () => {
     assert.ok(lines.refused.queue_full > 0 && lines.accepted > 10);
     assert.equal(lines.accepted - 1 + lines.refused.queue_full, sent);
     assert.equal(gateway.snapshot().records.accepted, lines.accepted - 1);
-    // Some of the accepted lines may be on disk already.
-    const read = async () => {
-      let reply = await device.read();
-      while (reply.status === 'stored') reply = await device.read();
-      return reply;
-    };
     let last = -1;
     for (let i = 0; i < lines.refused.queue_full; i++) {
-      const { code, seq = -1 } = await read();
+      const { code, seq = -1 } = await readAnswer(device);
       assert.equal(code, 'queue_full');
       assert.ok(seq > last, `${seq} after ${last}`);
       last = seq;

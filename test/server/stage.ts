@@ -42,12 +42,17 @@ export function assertBalance({ lines }: Snapshot): void {
   assert.ok(lines.waiting >= 0);
 }
 
-/** Fails if the connection no longer answers. A `stored` may come before the answer. */
-export async function assertAlive(device: Device): Promise<void> {
-  device.send('{"type":"keepalive"}\n');
+/** The next reply other than `stored`, which comes whenever lines are on disk. */
+export async function readAnswer(device: Device): ReturnType<Device['read']> {
   let reply = await device.read();
   while (reply.status === 'stored') reply = await device.read();
-  assert.equal(reply.status, 'alive');
+  return reply;
+}
+
+/** Fails if the connection no longer answers. */
+export async function assertAlive(device: Device): Promise<void> {
+  device.send('{"type":"keepalive"}\n');
+  assert.equal((await readAnswer(device)).status, 'alive');
 }
 
 /** The time of a server's connections, which passes only when the test says so. */
