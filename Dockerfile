@@ -1,6 +1,5 @@
 # The gateway without its tests and tools. Build: docker build -t sluice .  Run: see docker-compose.yml.
 
-# The full image has the compiler that the optional lz4 package needs; the one below has not.
 FROM node:24-bookworm AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc tsconfig.json ./
@@ -22,9 +21,10 @@ ENV SPOOL_DIR=/var/lib/sluice/spool
 RUN mkdir -p /var/lib/sluice/spool && chown -R node:node /var/lib/sluice
 VOLUME /var/lib/sluice
 USER node
-EXPOSE 8080 9108
+# Devices, devices with TLS if TCP_TLS_PORT=8443, and the admin port. The user node must be able to read files of keys and tokens.
+EXPOSE 8080 8443 9108
 # Inside the container only, as on any host. To publish the port, set HTTP_HOST=0.0.0.0 and publish it on
-# 127.0.0.1 or behind something that asks who is there: /stats and /metrics ask nobody.
+# 127.0.0.1 or in a network that you trust: /healthz, /readyz and /metrics ask nobody. Other pages then need HTTP_TOKEN.
 ENV HTTP_HOST=127.0.0.1 HTTP_PORT=9108
 # Alive, not ready: a container without Kafka must not be restarted, it holds records. Wants another line where
 # HTTP_HOST is one address other than loopback or HTTP_PORT is empty.

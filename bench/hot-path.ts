@@ -5,8 +5,8 @@ import { RecordFrame } from '../src/protocol/record-frame.ts';
 import type { Lane, Session } from '../src/queue/job.ts';
 import { JobQueue } from '../src/queue/job-queue.ts';
 import { TurnBudget } from '../src/queue/turn-budget.ts';
-import type { BatchTicket, RecordSink } from '../src/workers/record-sink.ts';
 import { WorkerPool } from '../src/workers/worker-pool.ts';
+import { NO_SINK } from './no-sink.ts';
 
 const RUNS = 15;
 const LINES_A_RUN = 400_000;
@@ -18,15 +18,10 @@ const SHAPES = [
   { devices: 2000, linesARead: 1 },
 ];
 
-const TICKET: BatchTicket = { settled: () => Promise.resolve() };
-const NO_SINK: RecordSink = {
-  maxReadingBytes: 1_000_000,
-  hasRoom: () => true,
-  room: () => Promise.resolve(true),
-  append: () => TICKET,
-};
-
 class SilentSession implements Session {
+  readonly id = 'c';
+  readonly remoteAddress = '192.0.2.7';
+  readonly deviceId = undefined;
   readonly frame = new RecordFrame({ connectionId: 'c', zipcode: '1', city: 'c', deviceId: undefined });
   lane: Lane | undefined;
   partition = -1;

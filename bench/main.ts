@@ -26,10 +26,12 @@ import {
 import { TARGETS } from './report/targets.ts';
 import { profileReport } from './scenarios/cpu-profile.ts';
 import { SCENARIOS, type Scenario } from './scenarios/scenarios.ts';
+import { WARM_UP_SECONDS } from './servers/loaded-gateways.ts';
 
 interface CommandOptions {
   readonly scenario: readonly string[];
   readonly seconds: number;
+  readonly warmUp: number;
   readonly runs: number;
   readonly connections: number;
   readonly devices: number;
@@ -61,6 +63,7 @@ const program = new Command('npm run bench --')
       .default([], 'all'),
   )
   .option('--seconds <number>', 'approximate length of each measurement', positive, 5)
+  .option('--warm-up <seconds>', 'at least, before each measurement', positive, WARM_UP_SECONDS)
   .option('--runs <number>', 'runs of each scenario; the median counts', count, 1)
   .option('--connections <number>', 'devices', count, 100)
   .option('--devices <number>', 'devices that connect at once in the scenario storm', count, 10_000)
@@ -128,10 +131,10 @@ function measuredAs({ settings }: BenchFile, options: CommandOptions): CommandOp
   };
 }
 
-function checkReportable({ runs, profile }: CommandOptions): void {
-  if (runs >= MIN_REPORT_RUNS && !profile) return;
+function checkReportable({ runs, warmUp, profile }: CommandOptions): void {
+  if (runs >= MIN_REPORT_RUNS && warmUp >= WARM_UP_SECONDS && !profile) return;
   throw new BenchFileError(
-    `a report needs at least ${MIN_REPORT_RUNS} runs of each scenario, without --profile`,
+    `a report needs at least ${MIN_REPORT_RUNS} runs of each scenario, the whole warm-up, and no --profile`,
   );
 }
 
@@ -173,7 +176,7 @@ function serverSettings({ env, compression }: CommandOptions): Record<string, st
 
 /** The scenarios take turns, so that a slow minute of the machine affects all of them. */
 async function runAll(options: CommandOptions, bootstrap: string): Promise<ScenarioResult[]> {
-  const { scenario: chosen, seconds, runs, connections, devices, seq, profile, node } = options;
+  const { scenario: chosen, seconds, warmUp: warmUpSeconds, runs, seq, profile } = options;
   const wanted = SCENARIOS.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
   const settings = serverSettings(options);
   const results = new Map<Scenario, { runs: Figures[]; failures: string[] }>(
@@ -183,7 +186,9 @@ async function runAll(options: CommandOptions, bootstrap: string): Promise<Scena
     for (const [scenario, { runs: done, failures }] of results) {
       const profileDir = profile ? await mkdtemp(join(tmpdir(), 'sluice-profile-')) : undefined;
       const { signal } = interrupt;
-      const common = { bootstrap, connections, devices, seconds, seq, settings, profileDir, node, signal };
+      const { connections, devices, node } = options;
+      const measure = { bootstrap, seconds, warmUpSeconds, seq, connections, devices };
+      const common = { ...measure, settings, profileDir, node, signal };
       try {
         const measured = await scenario.run(common);
         done.push(measured);

@@ -7,9 +7,18 @@ export type Shape =
   | { readonly kind: 'pairs' }
   | { readonly kind: 'batch'; readonly readings: number };
 
+/** Certificates and keys as PEM. Without a CA, those of the system are trusted. */
+export interface TlsTarget {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 export interface Target {
   readonly host: string;
   readonly port: number;
+  /** Absent: devices speak plain. */
+  readonly tls?: TlsTarget;
 }
 
 export interface ReadBack {

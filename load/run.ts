@@ -167,14 +167,19 @@ class LoadRun {
   }
 
   #report(startedAt: string, { readBack, ...outcome }: Outcome): LoadResult {
-    const { readBack: kafka, token: _, ...plan } = this.#plan;
+    const { readBack: kafka, token: _, target, ...plan } = this.#plan;
     const { counts, codes, errors, cpuSeconds } = this.#processes.totals;
     const seconds = this.#loadUs / 1e6;
     const result = {
       run: this.#name,
       startedAt,
       interrupted: this.#signal.aborted,
-      plan: { ...plan, brokers: kafka?.brokers ?? [], topic: kafka?.topic },
+      plan: {
+        ...plan,
+        target: { host: target.host, port: target.port, tls: target.tls !== undefined },
+        brokers: kafka?.brokers ?? [],
+        topic: kafka?.topic,
+      },
       seconds,
       counts,
       readings: counts.messages * readingsOf(plan.shape),

@@ -1,6 +1,6 @@
 // Sends mutated lines to the gateway before a real Kafka, and holds it against an independent reader of the protocol
-// (npm run fuzz -- --lines 1000000 --seed N). --connection N repeats one connection of a seed. The exit code is 1 if
-// the two disagree, or if the figures do not add up.
+// (npm run fuzz -- --lines 1000000 --seed N, with --tls over TLS). --connection N repeats one connection of a seed. The
+// exit code is 1 if the two disagree, or if the figures do not add up.
 import { parseArgs } from 'node:util';
 import { hasPython, PYTHON } from '../test/fuzz/reader.ts';
 import { fuzz, report } from '../test/fuzz/run.ts';
@@ -11,6 +11,7 @@ const { values } = parseArgs({
     lines: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     connection: { type: 'string' },
+    tls: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -24,14 +25,14 @@ async function main(): Promise<number> {
   );
   if (values.help || !isGiven) {
     const say = values.help ? console.log : console.error;
-    say('usage: npm run fuzz -- [--lines N] [--seed N] [--connection N]');
+    say('usage: npm run fuzz -- [--lines N] [--seed N] [--connection N] [--tls]');
     return values.help ? 0 : 2;
   }
   if (!hasPython()) {
     console.error(`the reader needs ${PYTHON}. SLUICE_TEST_PYTHON may name another one`);
     return 2;
   }
-  console.log(`fuzz: seed ${seed}, ${lines} lines`);
+  console.log(`fuzz: seed ${seed}, ${lines} lines${values.tls ? ', over TLS' : ''}`);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   const kafka = await startKafka();
@@ -40,6 +41,7 @@ async function main(): Promise<number> {
     const result = await fuzz({
       bootstrap: kafka.bootstrap,
       topic,
+      tls: values.tls,
       lines,
       seed,
       connection,

@@ -1,14 +1,13 @@
 // Runs a local Kafka to try Sluice with (npm run kafka), and prints the records of a topic (npm run kafka -- consume).
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { withAdmin } from './kafka/client.ts';
 import { startKafka } from './kafka/cluster.ts';
-import { CONSOLE_CONSUMER, toolCommand } from './kafka/java-tools.ts';
 import { isFree } from './kafka/ports.ts';
-import { exitOf } from './kafka/process.ts';
 import { KafkaUnavailableError } from './kafka/runtime.ts';
+import { printTopic } from './kafka/topic-printer.ts';
 
 // Each version of Kafka has its own directory, because an older version cannot read the data of a newer one.
 const version = process.env.SLUICE_KAFKA_VERSION;
@@ -16,6 +15,10 @@ const DATA_DIR = fileURLToPath(
   new URL(version ? `../../data/kafka-${version}` : '../../data/kafka', import.meta.url),
 );
 const METRICS_TOPIC = 'weather.metrics.raw';
+const LAST_BY_DEFAULT = 100;
+const MAX_LAST = 10_000;
+const LOOK_EVERY_MS = 500;
+const START_ONE = 'Start one in another terminal with: npm run kafka';
 
 interface ServeOptions {
   readonly port: number;
@@ -37,9 +40,33 @@ program
 
 program
   .command('consume')
-  .description('print the keys and values of a topic from its beginning, and go on until Ctrl-C')
+  .description(
+    `print keys, values and headers of a topic: its last ${LAST_BY_DEFAULT} records, and then new ones until Ctrl-C`,
+  )
   .argument('[topic]', 'the topic', METRICS_TOPIC)
+  .addOption(
+    new Option('--last <number>', 'print the last so many records and end')
+      .argParser(count)
+      .conflicts('from'),
+  )
+  .addOption(
+    new Option('--from <place>', 'start at the first record, or print only new ones').choices([
+      'beginning',
+      'now',
+    ]),
+  )
+  .option('--follow', 'with --last: go on with new records until Ctrl-C', false)
+  .option('--whole', 'do not shorten long values', false)
   .option('--bootstrap <host:port>', 'address of the Kafka', process.env.KAFKA_BROKERS || '127.0.0.1:9092')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  npm run kafka -- consume --last 5                       the last five readings
+  npm run kafka -- consume --from now                     only those that come from now on
+  npm run kafka -- consume --from beginning               all of them
+  npm run kafka -- consume weather.metrics.dead --last 1  why the last line was refused (headers)`,
+  )
   .action(consume);
 
 try {
@@ -89,32 +116,47 @@ Kafka is ready at ${bootstrap}
 `;
 }
 
-async function consume(topic: string, options: { readonly bootstrap: string }): Promise<void> {
-  const { bootstrap } = options;
-  const topics = await withAdmin(bootstrap, (admin) => admin.listTopics(), 0).catch(() => undefined);
-  if (topics === undefined) {
-    console.error(`No Kafka answers at ${bootstrap}. Start one in another terminal with: npm run kafka`);
-    process.exitCode = 1;
-    return;
-  }
-  const missing = topics.includes(topic)
-    ? ''
-    : ' It does not exist yet; Sluice creates its topics when it starts.';
-  console.error(`Reading ${topic} from its beginning, key and value, until Ctrl-C.${missing}`);
-  const { command, args, ended } = await toolCommand(bootstrap, CONSOLE_CONSUMER, [
-    ...['--bootstrap-server', bootstrap, '--topic', topic, '--from-beginning'],
-    ...['--property', 'print.key=true', '--property', 'key.separator= '],
-    // Notices within a second that the topic was created.
-    ...['--consumer-property', 'metadata.max.age.ms=1000'],
-  ]);
-  const stopRequest = firstSignal();
-  const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  const exited = exitOf(child);
-  const stopped = await Promise.race([stopRequest.then(() => true), exited.then(() => false)]);
-  child.kill('SIGTERM');
-  const code = await exited;
-  await ended();
-  process.exitCode = stopped ? 0 : (code ?? 1);
+interface ConsumeOptions {
+  readonly bootstrap: string;
+  readonly last?: number;
+  readonly from?: 'beginning' | 'now';
+  readonly follow: boolean;
+  readonly whole: boolean;
+}
+
+async function consume(topic: string, options: ConsumeOptions): Promise<void> {
+  const { bootstrap, last, whole } = options;
+  const follow = last === undefined || options.follow;
+  const from = last ?? options.from ?? LAST_BY_DEFAULT;
+  const topics = () => withAdmin(bootstrap, (admin) => admin.listTopics(), 0).catch(() => undefined);
+  const found = await topics();
+  if (found === undefined) return failed(`No Kafka answers at ${bootstrap}. ${START_ONE}`);
+  const missing = `The topic ${topic} does not exist yet; Sluice creates its topics when it starts.`;
+  if (!found.includes(topic) && !follow) return failed(missing);
+
+  const abort = new AbortController();
+  void firstSignal().then(() => abort.abort());
+  // The reader of the output has gone, for example `head`.
+  process.stdout.on('error', () => process.exit(0));
+  console.error(`Reading ${topic}: ${placeText(from)}${follow ? ', until Ctrl-C' : ''}.`);
+  if (!found.includes(topic)) console.error(missing);
+  while (!abort.signal.aborted && !(await topics())?.includes(topic))
+    await pause(LOOK_EVERY_MS, undefined, { signal: abort.signal }).catch(() => undefined);
+  if (abort.signal.aborted) return;
+  // A topic that was made meanwhile has only new records.
+  const start = found.includes(topic) ? from : 'beginning';
+  const isWhole = await printTopic({ bootstrap, topic, from: start, follow, whole }, abort.signal);
+  if (!isWhole && !follow) failed('The end of the topic was not reached: Kafka has not answered for 10 s.');
+}
+
+function placeText(from: number | 'beginning' | 'now'): string {
+  const text = { beginning: 'all of it, from its beginning', now: 'only records that come from now on' };
+  return typeof from === 'number' ? `its last ${from} records (all of it: --from beginning)` : text[from];
+}
+
+function failed(message: string): void {
+  console.error(message);
+  process.exitCode = 1;
 }
 
 /** Resolves with the first signal. Later signals are ignored, because a stop is under way. */
@@ -123,6 +165,13 @@ function firstSignal(): Promise<undefined> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       process.on(signal, () => resolve(undefined));
   });
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > MAX_LAST)
+    throw new InvalidArgumentError(`A number from 1 to ${MAX_LAST}.`);
+  return value;
 }
 
 function port(text: string): number {

@@ -8,8 +8,12 @@ import { prepare, StepError } from './lib/prepare.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[\\/]$/, '');
 
+// If npm is killed, its script goes on. So the gateway watches the process that started it.
+const { ppid } = process;
+const isOfNpm = process.env.npm_lifecycle_event === 'start';
+
 const jobs = {
-  start: (args) => become('dist/src/main.js', args),
+  start: (args) => become('dist/src/main.js', isOfNpm ? ['--stop-with-parent', String(ppid), ...args] : args),
   kafka: (args) => become('dist/scripts/kafka.js', args),
   'kafka-versions': (args) => become('dist/scripts/kafka-versions.js', args),
   bench: (args) => become('dist/bench/main.js', args),
@@ -21,6 +25,7 @@ const jobs = {
   sustained: (args) => become('dist/bench/sustained/main.js', args),
   scaling: (args) => become('dist/bench/scaling/main.js', args),
   recording: (args) => become('dist/scripts/recording.js', args),
+  screenshots: (args) => become('dist/scripts/screenshots.js', args),
   docs: (args) => become('dist/scripts/docs/main.js', args),
   build: () => {},
   check,

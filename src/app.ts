@@ -1,32 +1,20 @@
-// Sluice as one process: the device port, the ledger of its connections, the admin server, and the order of start and
-// stop. The same parts for several processes are in processes/.
-import type { AddressInfo } from 'node:net';
-import { createAdminServer } from './admin/admin-server.ts';
-import type { Snapshot } from './admin/snapshot.ts';
+// Sluice as one process: the device port and the ledger of its connections. The same parts for several processes are in
+// processes/, the life of both in gateway/lifecycle.ts.
+import { byProcess } from './admin/per-process.ts';
+import type { Figures, Snapshot } from './admin/snapshot.ts';
 import type { Settings } from './config/settings.ts';
+import { FileWatch } from './files/file-watch.ts';
 import { DevicePort } from './gateway/device-port.ts';
-import type { StopResult } from './gateway/gateway.ts';
-import type { Logger } from './log/logger.ts';
-import { addressText } from './server/acceptor.ts';
+import { DeviceTlsFiles } from './gateway/device-tls-files.ts';
+import { type App, type AppOptions, createLifecycle } from './gateway/lifecycle.ts';
+import { Answering } from './inspect/answering.ts';
+import { Inspection, ownRespondent } from './inspect/inspection.ts';
+import { logListening } from './server/acceptor.ts';
 import { admissionOptions } from './server/admission.ts';
 import { ConnectionLedger } from './server/connection-ledger.ts';
 import { connectionLimits } from './server/limits.ts';
+import { newTicketSecret } from './server/ticket-keys.ts';
 import { orphanedPartsFor } from './spool/parts.ts';
-
-export type { StopResult };
-
-export interface App {
-  /** Resolves when devices can connect. Rejects if a port cannot be opened or the spool cannot be used. */
-  start(): Promise<Addresses>;
-  /** Finishes what was accepted, within SHUTDOWN_TIMEOUT, and closes every handle. */
-  stop(): Promise<StopResult>;
-}
-
-export interface Addresses {
-  readonly tcp: AddressInfo;
-  /** Null if HTTP_PORT is empty. */
-  readonly http: AddressInfo | null;
-}
 
 export interface SingleProcessApp extends App {
   snapshot(): Snapshot;
@@ -39,10 +27,7 @@ const ONLY = 0;
  * @throws CodecUnavailableError if this machine lacks the codec that KAFKA_COMPRESSION names
  * @throws OpenFilesError if `ulimit -n` is far too low
  */
-export function createApp(
-  settings: Settings,
-  { log, version }: { log: Logger; version: string },
-): SingleProcessApp {
+export function createApp(settings: Settings, { log, version, askDrain }: AppOptions): SingleProcessApp {
   const { maxConnections, maxSockets } = connectionLimits(settings.TCP_MAX_CONNECTIONS, {
     processes: 1,
     log,
@@ -51,36 +36,43 @@ export function createApp(
     order: (_process, order) => port.handle(order),
     log,
   });
+  const files = new FileWatch({ log });
+  const tlsFiles = DeviceTlsFiles.open(settings, { files });
   const port = new DevicePort(settings, {
     log,
     version,
+    files,
+    tls: tlsFiles && { files: tlsFiles, ticketSecret: newTicketSecret() },
     maxSockets,
     report: (event) => ledger.handle(ONLY, event),
     orphanedParts: orphanedPartsFor(ONLY, { root: settings.SPOOL_DIR, processes: 1 }),
   });
-  const snapshot = (): Snapshot => {
-    const { connections, ...others } = port.snapshot();
+  const figures = (): Figures => {
+    const own = port.figures();
     const { uniqueZipcodes } = ledger;
-    return { ...others, connections: { ...connections, maximum: maxConnections, uniqueZipcodes } };
+    return {
+      ...own,
+      connections: { ...own.connections, maximum: maxConnections, uniqueZipcodes },
+      byProcess: byProcess([{ name: `${ONLY}`, answers: true, snapshot: own }]),
+    };
   };
-  const admin = createAdminServer(settings, { snapshot, log });
-
-  return {
-    snapshot,
-
-    async start() {
-      const http = await admin.start();
+  const { health, ...app } = createLifecycle(settings, {
+    serverProcesses: 1,
+    log,
+    askDrain,
+    files,
+    tlsFiles,
+    figures,
+    inspection: new Inspection([ownRespondent(ONLY, new Answering(port.answers, log))]),
+    devices: () => ledger.admission.active,
+    async open() {
       await port.start();
-      const tcp = await port.listen({ host: settings.TCP_HOST, port: settings.TCP_PORT });
-      log.info(`TCP server listening on ${addressText(tcp)}`);
-      admin.startStatistics();
-      return { tcp, http };
+      const addresses = await port.listen({ inherited: false });
+      logListening(log, addresses);
+      return addresses;
     },
-
-    async stop() {
-      const result = await port.stop();
-      await admin.close();
-      return result;
-    },
-  };
+    depart: (plan) => port.depart(plan),
+    close: (returnMs) => port.stop({ returnMs }),
+  });
+  return { ...app, snapshot: () => health.addTo(figures()) };
 }

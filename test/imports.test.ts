@@ -53,7 +53,7 @@ const shortPath = (path: string) => path.replace(/^src\//, '');
 
 const sourcesIn = (folder: string): Source[] =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => /\.tsx?$/.test(path))
     .sort()
     .map((path) => parse(join(folder, path)));
 
@@ -64,29 +64,121 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   config: [],
   protocol: [],
   time: [],
+  checksum: [],
+  disk: [],
+  // The page for browsers is served by admin, and knows no other code of the gateway.
+  dashboard: ['admin/static-files.ts'],
+  // Comes before everything that it checks.
+  start: ['config', 'log', 'disk', 'spool', 'server/listening-handle.ts'],
+  // It asks everything that a gateway depends on, and starts nothing. The files of `server` judge limits and ports.
+  check: [
+    'config',
+    'log',
+    'files',
+    'start',
+    'spool',
+    'tokens',
+    'kafka',
+    'health/findings.ts',
+    'health/found.ts',
+    'health/expiry-components.ts',
+    'server/limits.ts',
+    'server/listening-handle.ts',
+  ],
+  // Histograms, which any hot path may fill.
+  measure: [],
   log: ['config'],
-  queue: ['protocol', 'config'],
-  server: ['queue', 'protocol', 'config', 'log'],
-  workers: ['queue', 'protocol', 'config'],
-  // `job.ts` for the types of job and session, `record-sink.ts` for the interface that the batcher implements.
-  kafka: ['protocol', 'config', 'log', 'time', 'spool', 'queue/job.ts', 'workers/record-sink.ts'],
-  spool: ['protocol', 'time'],
-  admin: ['protocol', 'config', 'log'],
+  // Files that change while the gateway runs: certificates, tokens, passwords.
+  files: ['config', 'log'],
+  // The CLI edits the file, the server checks with it.
+  tokens: ['config', 'disk'],
+  queue: ['protocol'],
+  server: ['queue', 'protocol', 'config', 'log', 'tokens', 'checksum'],
+  workers: ['queue', 'protocol', 'config', 'log', 'measure'],
+  profile: ['inspect/profile-question.ts'],
+  // It sees lines as workers do, and tells of them in the form of the answers.
+  tap: [
+    'protocol',
+    'config/ip-address.ts',
+    'config/printable.ts',
+    'queue/job.ts',
+    'workers/record-sink.ts',
+    'workers/line-watch.ts',
+    'inspect/line-questions.ts',
+  ],
+  // `job.ts` for the types of job and session, `congestion.ts` for the partitions whose devices wait, `record-sink.ts` for
+  // the interface that the batcher implements.
+  kafka: [
+    'protocol',
+    'config',
+    'log',
+    'time',
+    'checksum',
+    'files',
+    'measure',
+    'spool',
+    'queue/job.ts',
+    'queue/congestion.ts',
+    'workers/record-sink.ts',
+  ],
+  spool: ['checksum', 'disk', 'measure', 'config/exit-codes.ts'],
+  // It carries questions and answers. Of connections it knows the facts, not the class.
+  inspect: [
+    'log',
+    'config/ip-address.ts',
+    'server/connection-facts.ts',
+    'server/departures.ts',
+    'server/read-pauses.ts',
+  ],
+  // The two files of `server` count by address, here wrong tokens.
+  admin: [
+    'protocol',
+    'config',
+    'log',
+    'files',
+    'health',
+    'inspect',
+    'measure',
+    'disk/owner-only.ts',
+    'profile/profiler.ts',
+    'start/listen-error.ts',
+    'server/address.ts',
+    'server/key-rates.ts',
+    'dashboard/static-files.ts',
+  ],
+  // It judges the figures of a snapshot, and logs what changes.
+  health: ['admin/snapshot.ts', 'admin/kafka-figures.ts', 'config', 'log'],
   // It wires several processes: a gateway in each, one port and one set of figures for all.
-  processes: ['config', 'log', 'time', 'admin', 'server', 'spool', 'gateway', 'app.ts'],
-  // `sluice load` is the only reason for the gateway to know the load tool.
+  processes: ['config', 'log', 'time', 'files', 'admin', 'inspect', 'server', 'spool', 'start', 'gateway'],
   cli: [
     'config',
     'log',
-    'app.ts',
+    'files',
+    'kafka',
+    'letters',
+    'spool',
+    'tokens',
+    'measure',
+    'check',
+    'protocol/hidden-tokens.ts',
+    'gateway/lifecycle.ts',
+    'gateway/drain.ts',
+    'gateway/stop-report.ts',
+    'gateway/stop-result.ts',
+    'processes/server-process-flag.ts',
+  ],
+  // The files of the protocol turn a refused line into the records that it would have become.
+  letters: [
+    'checksum',
+    'disk',
     'kafka',
     'spool',
-    'processes/process-handle.ts',
-    'load/command/command.ts',
-    'load/command/options.ts',
+    'protocol/hidden-tokens.ts',
+    'protocol/messages.ts',
+    'protocol/record-frame.ts',
   ],
   // It decompresses batches because it reads the topic back like any consumer.
-  load: ['protocol', 'config', 'kafka/batches/compression.ts', 'spool/crc32c.ts', 'server/limits.ts'],
+  load: ['protocol', 'config', 'kafka/batches/compression.ts', 'checksum', 'server/limits.ts'],
 };
 
 /** The folders of src/kafka, and what each may import of the others. */
@@ -100,7 +192,7 @@ const KAFKA_ARROWS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The wiring may import everything. */
-const WIRING = ['app.ts', 'gateway', 'main.ts', 'bench'];
+const WIRING = ['app.ts', 'gateway', 'main.ts', 'commands.ts', 'serve.ts', 'start-gateway.ts', 'bench'];
 
 describe('imports', () => {
   it('are found at all', () => {
@@ -118,12 +210,20 @@ describe('imports', () => {
 
   for (const [area, allowed] of Object.entries(ARROWS)) {
     it(`of ${area} lead to ${['itself', ...allowed].join(', ')} and nowhere else`, () => {
+      const used = new Set<string>();
       for (const { path, imports } of sources.filter((source) => source.area === area)) {
         for (const { target, area: other } of imports) {
           if (other === undefined || other === area) continue;
-          assert.ok(allowed.includes(other) || allowed.includes(target), `${path} imports ${target}`);
+          const arrow = [other, target].find((one) => allowed.includes(one));
+          assert.ok(arrow !== undefined, `${path} imports ${target}`);
+          used.add(arrow);
         }
       }
+      // An arrow that nobody needs any more would let the next import pass unseen.
+      assert.deepEqual(
+        allowed.filter((one) => !used.has(one)),
+        [],
+      );
     });
   }
 
@@ -207,10 +307,9 @@ describe('only one place', () => {
     assert.ok(!reader?.imports.some(({ target }) => target.startsWith('kafkajs/')));
   });
 
-  it('of the gateway imports the load tool or the bench: the command line', () => {
+  it('of the gateway imports the load tool or the bench: the table of commands', () => {
     for (const { path, imports } of sources) {
-      if (['load', 'bench'].includes(areaOf(path)) || ['cli/command-line.ts', 'main.ts'].includes(path))
-        continue;
+      if (['load', 'bench'].includes(areaOf(path)) || path === 'commands.ts') continue;
       assert.ok(!imports.some(({ area }) => area === 'load' || area === 'bench'), path);
     }
   });
@@ -225,6 +324,32 @@ describe('only one place', () => {
     assert.deepEqual([...new Set(importers('prom-client').map(areaOf))], ['admin']);
   });
 
+  it('imports OpenTelemetry: admin/otlp, which is loaded only if an endpoint is set', () => {
+    const packages = importers('@opentelemetry');
+    assert.ok(packages.length > 0);
+    for (const path of packages) assert.match(path, /^admin\/otlp\//);
+    const loaders = gateway.filter(
+      ({ path, imports }) =>
+        !path.startsWith('admin/otlp/') && imports.some(({ target }) => target.startsWith('admin/otlp/')),
+    );
+    assert.deepEqual(
+      loaders.map(({ path }) => path),
+      ['admin/admin-server.ts'],
+    );
+    const [loader] = loaders;
+    assert.match(loader?.code ?? '', /await import\('\.\/otlp\/push\.ts'\)/);
+    assert.doesNotMatch(loader?.code ?? '', /^import (?!type ).*otlp/m);
+  });
+
+  it('imports Preact and uPlot: the page, which no other file imports', () => {
+    for (const path of [...importers('preact'), ...importers('uplot')])
+      assert.match(path, /^dashboard\/page\//);
+    for (const { path, imports } of sources.filter((one) => !one.path.startsWith('dashboard/page/')))
+      assert.ok(!imports.some(({ target }) => target.startsWith('dashboard/page/')), path);
+    for (const { path, imports } of sources.filter((one) => one.path.startsWith('dashboard/page/')))
+      assert.ok(!imports.some(({ target }) => target.startsWith('node:')), path);
+  });
+
   it('listens for TCP: server', () => {
     const listening = gateway.filter(({ imports }) =>
       imports.some(
@@ -237,9 +362,15 @@ describe('only one place', () => {
     );
   });
 
-  it('listens for HTTP: admin', () => {
+  it('listens for HTTP: admin; the client of the commands only asks', () => {
+    const client = gateway.find(({ path }) => path === 'cli/remote/client.ts');
+    const names = client?.imports
+      .filter(({ target }) => /^node:https?$/.test(target))
+      .map((one) => one.names);
+    assert.ok(names?.every((one) => !/\b(?:createServer|Server)\b|\*/.test(one)));
     for (const name of ['node:http', 'node:https', 'node:http2']) {
-      for (const path of importers(name)) assert.equal(areaOf(path), 'admin');
+      for (const path of importers(name).filter((one) => one !== 'cli/remote/client.ts'))
+        assert.equal(areaOf(path), 'admin');
     }
   });
 });

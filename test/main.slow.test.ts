@@ -1,5 +1,6 @@
 // Runs the built program as an operator does: a process with arguments, an environment and an exit code.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -55,6 +56,12 @@ describe('--print-config', () => {
     assert.equal(code, 0);
     for (const name of SETTING_NAMES) assert.ok(out.includes(name), name);
     assert.match(out, /# KAFKA_SASL_PASSWORD is set, hidden \(from the environment\)/);
+    const secretFile = join(directory, 'token');
+    writeFileSync(secretFile, 'geheim');
+    const { out: fromFile } = await sluice(['--print-config'], { HTTP_TOKEN_FILE: secretFile });
+    assert.match(fromFile, /# HTTP_TOKEN is set, hidden \(from its file\)/);
+    assert.ok(fromFile.includes(`HTTP_TOKEN_FILE=${secretFile}`));
+    assert.doesNotMatch(fromFile, /geheim/);
     assert.match(out, /# from the profile:\nKAFKA_COMPRESSION=gzip/);
     assert.match(out, /# from the environment:\nPROFILE=wan/);
     assert.doesNotMatch(out + err, /geheim/);
@@ -118,19 +125,83 @@ describe('the running gateway', () => {
         child.kill(signal);
       });
       assert.equal(code, 0, out + err);
-      assert.match(out, /"msg":"stopped"/);
+      assert.match(out, /"event":"stopped"/);
       assert.equal(err, '');
     });
   }
 
-  it('says in one line that its port is in use, and exits 1', async () => {
+  for (const processes of ['1', '2']) {
+    it(`reads its files again on SIGHUP and goes on, if it is not on a terminal (TCP_PROCESSES=${processes})`, async () => {
+      const secret = join(directory, 'password');
+      writeFileSync(secret, 'first\n');
+      const env = {
+        ...anywhere,
+        TCP_PROCESSES: processes,
+        KAFKA_BROKERS: '127.0.0.1:1',
+        KAFKA_SASL_MECHANISM: 'plain',
+        KAFKA_SASL_USERNAME: 'u',
+        KAFKA_SASL_PASSWORD_FILE: secret,
+        SPOOL_DIR: join(directory, `spool-${processes}`),
+      };
+      const done: string[] = [];
+      const { code, out } = await sluice([], env, (text, child) => {
+        const step = (name: string, condition: boolean, act: () => void) => {
+          if (!condition || done.includes(name)) return;
+          done.push(name);
+          act();
+        };
+        step('reload', text.includes('TCP server listening on'), () => {
+          writeFileSync(secret, 'second\n');
+          child.kill('SIGHUP');
+        });
+        const used = text.split('KAFKA_SASL_PASSWORD_FILE: the new content is in use').length - 1;
+        step('stop', used === Number(processes), () => child.kill('SIGTERM'));
+      });
+      assert.equal(code, 0, out);
+      assert.doesNotMatch(out, /first|second/);
+    });
+  }
+
+  it('stops on SIGHUP if it is on a terminal, however often it comes', { timeout: 30_000 }, async (t) => {
+    // `script` gives it a terminal.
+    const command = `exec ${process.execPath} ${join(import.meta.dirname, '../src/main.js')}`;
+    const child = spawn('script', ['-qefc', command, '/dev/null'], {
+      cwd: directory,
+      env: {
+        PATH: process.env.PATH ?? '',
+        ...anywhere,
+        LOG_FORMAT: 'json',
+        SPOOL_DIR: join(directory, 'spool-tty'),
+      },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    let out = '';
+    let gateway = 0;
+    t.after(() => {
+      child.kill('SIGKILL');
+      if (gateway > 0 && child.exitCode === null) process.kill(gateway, 'SIGKILL');
+    });
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      const wasUp = out.includes('TCP server listening on');
+      out += text;
+      if (wasUp || !out.includes('TCP server listening on')) return;
+      gateway = Number(/"pid":(\d+)/.exec(out)?.[1]);
+      for (const _ of [1, 2, 3]) process.kill(gateway, 'SIGHUP');
+    });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    assert.equal(code, 0, out);
+    assert.match(out, /"event":"stopped"/);
+  });
+
+  it('says in one line which setting’s port is in use, and by whom, and exits 1', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as { port: number };
     const { code, out, err } = await sluice([], { ...anywhere, TCP_PORT: String(port) });
     other.close();
     assert.equal(code, 1);
-    assert.ok(out.includes(`cannot start: 127.0.0.1:${port} is in use by another process`), out);
+    const line = `cannot listen on TCP_HOST=127.0.0.1 TCP_PORT=${port}: the port is in use by pid ${process.pid} (node `;
+    assert.ok(out.includes(line), out);
     assert.doesNotMatch(out + err, /\n\s+at /);
   });
 });

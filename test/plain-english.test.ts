@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 const comments = ['src', 'load', 'bench', 'scripts'].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((path) => /\.(?:ts|mjs)$/.test(path))
+    .filter((path) => /\.(?:tsx?|mjs)$/.test(path))
     .flatMap((path) =>
       readFileSync(join(ROOT, folder, path), 'utf8')
         .split('\n')

@@ -10,6 +10,8 @@ export interface Attack {
   readonly holds?: string;
   /** Settings of the gateway that differ from the defaults. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** The gateway has tokens, and the good devices' one is the only one that it knows. */
+  readonly needsToken?: true;
   /** Processes that attack. Absent: 1. */
   readonly processes?: number;
   /** The attack lasts at least this long. */
@@ -18,6 +20,8 @@ export interface Attack {
   readonly hasSink?: false;
   /** The attack ends server processes, so good devices lose their connections, and latency is not judged. */
   readonly endsProcesses?: true;
+  /** The attackers go to the TLS port, also without --tls. */
+  readonly port?: 'tls';
   /** Runs in a process of attackers until the arena ends. */
   run(arena: Arena): Promise<void>;
   /** Problems beside those that problemsOf() finds for every attack, in words. */

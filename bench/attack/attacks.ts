@@ -6,6 +6,7 @@ import { LINE_ATTACKS } from './attackers/lines.ts';
 import { NOISY_ATTACKS } from './attackers/noisy.ts';
 import { PROCESS_ATTACKS } from './attackers/processes.ts';
 import { PROTOCOL_ATTACKS } from './attackers/protocols.ts';
+import { TLS_ATTACKS } from './attackers/tls.ts';
 
 export const ATTACKS: readonly Attack[] = [
   ...LINE_ATTACKS,
@@ -14,4 +15,8 @@ export const ATTACKS: readonly Attack[] = [
   ...NOISY_ATTACKS,
   ...PROTOCOL_ATTACKS,
   ...PROCESS_ATTACKS,
+  ...TLS_ATTACKS,
 ];
+
+/** Those of `npm run attack -- --tls`: they are about bytes after the handshake, or about the handshake itself. */
+export const ATTACKS_OVER_TLS: readonly Attack[] = [...LINE_ATTACKS, ...NOISY_ATTACKS, ...TLS_ATTACKS];

@@ -16,17 +16,23 @@ export const LIMITS: Limits = { p99Ms: 20, p99Times: 2, rssMiB: 512 };
 
 /** The problems in words; empty if the gateway held. */
 export function problemsOf(attack: Attack, evidence: Evidence, limits: Limits): string[] {
-  const { rest, sink, attacked, good, rssMiB, restarts, exit, healthz, readyz, log } = evidence;
+  return [...faultsOf(attack, evidence, limits), ...delaysOf(attack, evidence, limits)];
+}
+
+/** The good devices' p99s that are too high. */
+export function delaysOf(attack: Attack, evidence: Evidence, limits: Limits): string[] {
+  if (attack.endsProcesses === true) return [];
+  return latencies(evidence, limits)
+    .filter(({ p99, allowed }) => p99 > allowed)
+    .map(({ name, p99, allowed }) => `p99 of ${name} is ${p99.toFixed(0)} ms, allowed ${allowed.toFixed(0)}`);
+}
+
+/** All other problems. */
+export function faultsOf(attack: Attack, evidence: Evidence, limits: Limits): string[] {
+  const { good, rssMiB, restarts, exit, healthz, readyz, log } = evidence;
   const problems = [...goodProblems(attack, good), ...(attack.check?.(evidence) ?? [])];
-  if (attack.endsProcesses !== true) {
-    for (const [name, of] of LATENCIES) {
-      const allowed = Math.max(limits.p99Ms, limits.p99Times * Math.max(of(rest), sink ? of(sink) : 0));
-      const p99 = of(attacked);
-      if (p99 > allowed)
-        problems.push(`p99 of ${name} is ${p99.toFixed(0)} ms, allowed ${allowed.toFixed(0)}`);
-    }
-    if (restarts > 0) problems.push(`${restarts} server processes were started again`);
-  }
+  if (attack.endsProcesses !== true && restarts > 0)
+    problems.push(`${restarts} server processes were started again`);
   const unanswered = healthz.unanswered + readyz.unanswered;
   if (unanswered > 0) problems.push(`${unanswered} questions to the admin port had no answer`);
   const rss = Math.max(...rssMiB);
@@ -37,10 +43,23 @@ export function problemsOf(attack: Attack, evidence: Evidence, limits: Limits): 
   return problems;
 }
 
+/** The worst p99 as a part of the allowed one. Above 1 it is too high. */
+export function delayShare(evidence: Evidence, limits: Limits): number {
+  return Math.max(...latencies(evidence, limits).map(({ p99, allowed }) => p99 / allowed));
+}
+
 const LATENCIES: readonly (readonly [string, (figures: GoodFigures) => number])[] = [
   ['stored', ({ storedMs }) => storedMs.p99],
   ['keepalives', ({ keepaliveMs }) => keepaliveMs.p99],
 ];
+
+function latencies({ rest, sink, attacked }: Evidence, { p99Ms, p99Times }: Limits) {
+  return LATENCIES.map(([name, of]) => ({
+    name,
+    p99: of(attacked),
+    allowed: Math.max(p99Ms, p99Times * Math.max(of(rest), sink ? of(sink) : 0)),
+  }));
+}
 
 /** Words that Node writes when an error ends a process. */
 const CRASHED = /unhandled ?rejection|uncaught ?exception|FATAL ERROR|^Node\.js v/i;

@@ -6,16 +6,18 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SectionError, writeSection } from '../../scripts/docs/section.ts';
 import { KafkaUnavailableError } from '../../scripts/kafka/runtime.ts';
+import { withCertificate } from '../../scripts/lib/certificate.ts';
 import { positive, setting } from '../command/options.ts';
 import { runCommand, withKafka } from '../command/run-command.ts';
 import { circumstances } from '../report/circumstances.ts';
 import type { Attack } from './attack.ts';
-import { ATTACKS } from './attacks.ts';
-import { LIMITS, type Limits, problemsOf } from './judge.ts';
+import { ATTACKS, ATTACKS_OVER_TLS } from './attacks.ts';
+import { delayShare, faultsOf, LIMITS, type Limits, problemsOf } from './judge.ts';
 import { carryOut, type StageOptions } from './stage.ts';
 import { type Judged, resultLine, resultTable, sectionText } from './table.ts';
 
 interface Options {
+  readonly tls: boolean;
   readonly only: readonly string[];
   readonly seconds: number;
   readonly env?: Readonly<Record<string, string>>;
@@ -29,6 +31,10 @@ interface Options {
 // From dist/bench/attack.
 const PAGE = fileURLToPath(new URL('../../../docs/security.md', import.meta.url));
 const BUSY_SHARE = 0.5;
+/** Of an attack with a p99 that is too high. */
+const MAX_RUNS = 3;
+/** A p99 of more than so many times the allowed one is not measured again. */
+const CLEARLY_TOO_HIGH = 2;
 const names = ATTACKS.map(({ name }) => name);
 
 const interrupt = new AbortController();
@@ -43,6 +49,7 @@ const program = new Command('npm run attack --')
       .argParser(attackName)
       .default([], 'all'),
   )
+  .option('--tls', 'all devices speak TLS: attacks with lines, and those on the TLS port', false)
   .option('--seconds <number>', 'of each attack; some need more and take it', positive, 3)
   .option('--env <NAME=VALUE>', 'a setting of the gateway; can be repeated', setting)
   .option('--node <path>', 'another Node for the gateway (default: the one that runs this)')
@@ -62,23 +69,32 @@ await runCommand(program, interrupt.signal, [
 ]);
 
 async function attackAll(options: Options): Promise<void> {
-  const { only, seconds, env = {}, node, maxP99, maxRss } = options;
-  const chosen = ATTACKS.filter(({ name }) => only.length === 0 || only.some((part) => isChosen(name, part)));
+  const { tls, only, seconds, env = {}, node, maxP99, maxRss } = options;
+  const all = tls ? ATTACKS_OVER_TLS : ATTACKS;
+  const chosen = all.filter(({ name }) => only.length === 0 || only.some((part) => isChosen(name, part)));
+  if (chosen.length === 0) program.error(`error: --tls has ${all.map(({ name }) => name).join(', ')}`);
   const limits = { ...LIMITS, p99Ms: maxP99, rssMiB: maxRss };
   await withKafka(interrupt.signal, async ({ bootstrap, about }) => {
-    const stage = { bootstrap, seconds, settings: env, node, signal: interrupt.signal };
     const results: Judged[] = [];
-    for (const attack of chosen) {
-      const judged = await judgedAttack(attack, stage, limits);
-      results.push(judged);
-      console.log(resultLine(judged));
-    }
+    await withCertificate(async (certificate) => {
+      const { signal } = interrupt;
+      const stage = { bootstrap, certificate, tls, seconds, settings: env, node, signal };
+      for (const attack of chosen) {
+        const judged = await judgedAttack(attack, stage, limits);
+        results.push(judged);
+        console.log(resultLine(judged));
+      }
+    });
     console.log(`\n${resultTable(results)}`);
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
     if (options.report !== undefined) {
       const file = options.report === true ? PAGE : options.report;
       const how = circumstances('attack', process.argv.slice(2), about);
-      await writeSection({ file, heading: 'Security' }, 'attacks', sectionText(results, limits, how));
+      await writeSection(
+        { file, heading: 'Security' },
+        tls ? 'attacks-tls' : 'attacks',
+        sectionText(results, limits, how),
+      );
     }
     warnOfBusyMachine(results);
     const failed = results.filter(({ problems }) => problems.length > 0).length;
@@ -87,8 +103,25 @@ async function attackAll(options: Options): Promise<void> {
   });
 }
 
-/** An attack that cannot be carried out counts as failed. */
+/**
+ * A p99 is the worst few of some hundred answers. So if one is too high, but by less than twice, the attack is carried out
+ * three times, and the run with the median of the worst p99 counts. Any other problem counts at once.
+ */
 async function judgedAttack(attack: Attack, stage: StageOptions, limits: Limits): Promise<Judged> {
+  const share = ({ evidence }: Judged) => (evidence === undefined ? Infinity : delayShare(evidence, limits));
+  const runs: Judged[] = [];
+  while (runs.length < MAX_RUNS) {
+    const run = await judgedRun(attack, stage, limits);
+    const { evidence, problems } = run;
+    if (evidence === undefined || faultsOf(attack, evidence, limits).length > 0) return run;
+    if (runs.length === 0 && (problems.length === 0 || share(run) > CLEARLY_TOO_HIGH)) return run;
+    runs.push(run);
+  }
+  return runs.sort((a, b) => share(a) - share(b))[Math.floor(MAX_RUNS / 2)] as Judged;
+}
+
+/** An attack that cannot be carried out counts as failed. */
+async function judgedRun(attack: Attack, stage: StageOptions, limits: Limits): Promise<Judged> {
   try {
     const evidence = await carryOut(attack, stage);
     return { attack, evidence, problems: problemsOf(attack, evidence, limits) };

@@ -1,8 +1,14 @@
 // One device of the bench: connects, identifies and writes. Any reply that the bench does not expect is a failure.
 import { DeviceSocket } from '../../load/devices/device-socket.ts';
 import type { Reply } from '../../load/devices/replies.ts';
+import type { Target } from '../../load/plan.ts';
 
 const IDENTIFY_TIMEOUT_MS = 10_000;
+
+export interface Connecting extends Pick<Target, 'port' | 'tls'> {
+  /** Of 127.0.0.0/8. */
+  readonly localAddress: string;
+}
 
 export interface DeviceEvents {
   /** The socket takes bytes again. */
@@ -24,12 +30,7 @@ export class Device {
   readonly #events: DeviceEvents;
   #identified = (): void => {};
 
-  /** @param localAddress of 127.0.0.0/8 */
-  constructor(
-    { port, localAddress }: { port: number; localAddress: string },
-    firstSeq: number,
-    events: DeviceEvents,
-  ) {
+  constructor({ port, localAddress, tls }: Connecting, firstSeq: number, events: DeviceEvents) {
     this.#events = events;
     this.nextSeq = firstSeq;
     this.stored = firstSeq - 1;
@@ -38,7 +39,7 @@ export class Device {
       connected = resolve;
     });
     this.#socket = new DeviceSocket(
-      { host: '127.0.0.1', port, localAddress, slow: false },
+      { host: '127.0.0.1', port, ...(tls && { tls }), localAddress, slow: false },
       {
         connected: () => connected(),
         reply: (reply) => this.#onReply(reply),

@@ -1,14 +1,14 @@
 // The process with the bench's devices. They send exactly the requested number of precomputed lines, at full speed or
 // at a rate.
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import type { Target } from '../../load/plan.ts';
 import { serveCalls } from '../../load/processes/child.ts';
 import { type Percentiles, percentilesOf } from '../statistics.ts';
 import { Device } from './device.ts';
 import { LineSource } from './line-source.ts';
 import { FIRST_SEQ } from './lines.ts';
 
-export interface LoadOptions {
-  readonly port: number;
+export interface LoadOptions extends Pick<Target, 'port' | 'tls'> {
   readonly connections: number;
   readonly linesPerWrite: number;
   /** Ask for confirmations. Then `send` waits for them. */
@@ -25,6 +25,8 @@ export interface SendOptions {
   readonly perSecond?: number | undefined;
   /** With a rate: each line carries its due time, for a consumer. */
   readonly stamped?: boolean | undefined;
+  /** With a rate, and not stamped: lines of a write, which are due together. Absent: 1. */
+  readonly linesPerWrite?: number | undefined;
 }
 
 export interface SendResult {
@@ -77,7 +79,8 @@ serveCalls<LoadCalls>({
   async connect(wanted) {
     options = wanted;
     await eachDevice(options.connections, async (index) => {
-      const device = new Device({ port: options.port, localAddress: addressOf(index) }, FIRST_SEQ, {
+      const { port, tls } = options;
+      const device = new Device({ port, ...(tls && { tls }), localAddress: addressOf(index) }, FIRST_SEQ, {
         drained: () => onRoom(),
         stored: onStored,
         failed: fail,
@@ -92,9 +95,11 @@ serveCalls<LoadCalls>({
     await eachDevice(devices.length, async (index) => devices[index]?.identify(zipcodeOf(index)));
   },
 
-  send({ count, perSecond, stamped = false }) {
+  send({ count, perSecond, stamped = false, linesPerWrite = 1 }) {
     return sendAll(() =>
-      perSecond === undefined ? sendFast(count) : sendPaced({ until: () => count, perSecond, stamped }),
+      perSecond === undefined
+        ? sendFast(count)
+        : sendPaced({ until: () => count, perSecond, stamped, linesPerWrite }),
     );
   },
 
@@ -103,7 +108,7 @@ serveCalls<LoadCalls>({
     const stop = (): void => {
       end = 0;
     };
-    const sent = sendAll(() => sendPaced({ until: () => end, perSecond, stamped: false }));
+    const sent = sendAll(() => sendPaced({ until: () => end, perSecond, stamped: false, linesPerWrite: 1 }));
     sent.catch(() => {});
     endless = { sent, stop };
   },
@@ -177,27 +182,30 @@ interface Pace {
   readonly until: () => number;
   readonly perSecond: number;
   readonly stamped: boolean;
+  readonly linesPerWrite: number;
 }
 
 /**
  * Each message keeps its due time, however late it is written. So a stall counts for every message that was due during
  * the stall (no coordinated omission).
  */
-async function sendPaced({ until, perSecond, stamped }: Pace): Promise<number> {
+async function sendPaced({ until, perSecond, stamped, linesPerWrite }: Pace): Promise<number> {
   const lines = sourceOf({ stamped });
   const startMs = now();
   let sent = 0;
   while (sent < until()) {
     const passedMs = now() - startMs;
     const end = Math.min(until(), 1 + Math.floor((passedMs * perSecond) / 1000));
-    for (; sent < end; sent++) {
-      const device = devices[sent % devices.length];
+    for (let some = 1; sent < end; sent += some) {
+      some = Math.min(linesPerWrite, until() - sent);
+      const device = devices[nextDevice++ % devices.length];
       if (device === undefined) throw new Error('connect first');
       const dueMs = startMs + (sent * 1000) / perSecond;
-      if (options.seq) noteDue(device, dueMs);
-      const seq = options.seq ? device.nextSeq++ : 0;
+      if (options.seq) for (let line = 0; line < some; line++) noteDue(device, dueMs);
+      const seq = device.nextSeq;
+      if (options.seq) device.nextSeq += some;
       const stamp = { n: FIRST_SEQ + sentBefore + sent, sentMs: dueMs };
-      device.write(stamped ? lines.takeStamped(stamp, seq) : lines.take(1, seq));
+      device.write(stamped ? lines.takeStamped(stamp, seq) : lines.take(some, seq));
     }
     await sleep(TICK_MS);
   }

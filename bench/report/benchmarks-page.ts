@@ -15,6 +15,7 @@ const TITLES: Readonly<Record<Kind, string>> = {
   spool: 'Without Kafka',
   drain: 'Draining the spool',
   storm: 'Many devices at once',
+  tls: 'TLS',
 };
 
 export function benchSection(file: BenchFile): string {

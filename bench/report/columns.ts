@@ -6,8 +6,17 @@ import type { MemoryFigures } from '../scenarios/memory.ts';
 import type { PairFigures } from '../scenarios/pair.ts';
 import type { SpoolFigures } from '../scenarios/spool.ts';
 import type { StormFigures } from '../scenarios/storm.ts';
+import type { TlsFigures } from '../scenarios/tls.ts';
+import type { OfServers } from '../servers/tls-servers.ts';
 
-export type Figures = Measurement | PairFigures | MemoryFigures | SpoolFigures | DrainFigures | StormFigures;
+export type Figures =
+  | Measurement
+  | PairFigures
+  | MemoryFigures
+  | SpoolFigures
+  | DrainFigures
+  | StormFigures
+  | TlsFigures;
 export type Kind = Figures['kind'];
 export type FiguresOf<K extends Kind> = Extract<Figures, { kind: K }>;
 
@@ -39,6 +48,7 @@ const memory = columns('memory');
 const spool = columns('spool');
 const drain = columns('drain');
 const storm = columns('storm');
+const tls = columns('tls');
 
 export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
   load: [
@@ -113,6 +123,30 @@ export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
     storm('exitSeconds', 'exits after s', 2, (run) => run.exitSeconds, 'less'),
     storm('exitCode', 'exit code', 0, (run) => run.exitCode),
   ],
+  tls: [
+    tls('handshakes', 'handshakes/s a core', 0, (run) => run.handshakes.tls13.gateway, 'more'),
+    tls('bareHandshakes', 'bare', 0, (run) => run.handshakes.tls13.bare),
+    tls('haproxyHandshakes', 'HAProxy', 0, (run) => run.handshakes.tls13.haproxy),
+    tls('handshakeRatio', 'ratio', 2, (run) => ratioOf(run.handshakes.tls13), 'more', 'ratio'),
+    tls('handshakes12', 'TLS 1.2', 0, (run) => run.handshakes.tls12.gateway, 'more'),
+    tls('bareHandshakes12', 'bare', 0, (run) => run.handshakes.tls12.bare),
+    tls('haproxyHandshakes12', 'HAProxy', 0, (run) => run.handshakes.tls12.haproxy),
+    tls('handshakeRatio12', 'ratio', 2, (run) => ratioOf(run.handshakes.tls12), 'more', 'ratio'),
+    tls('idleKb', 'idle KB', 1, (run) => run.idleKb.gateway, 'less', 'ratio'),
+    tls('bareIdleKb', 'bare', 1, (run) => run.idleKb.bare),
+    tls('haproxyIdleKb', 'HAProxy', 1, (run) => run.idleKb.haproxy),
+    tls('idleOverKb', 'over bare', 1, (run) => run.idleKb.gateway - run.idleKb.bare),
+    tls('afterLineKb', 'after a line KB', 1, (run) => run.afterLineKb.gateway, 'less', 'ratio'),
+    tls('bareAfterLineKb', 'bare', 1, (run) => run.afterLineKb.bare),
+    tls('haproxyAfterLineKb', 'HAProxy', 1, (run) => run.afterLineKb.haproxy),
+    tls('overKb', 'over bare', 1, (run) => run.afterLineKb.gateway - run.afterLineKb.bare),
+    tls('serverCpuUs', 'CPU us, 50 lines', 2, ({ batch }) => batch.ours.serverCpuUs, 'less'),
+    tls('plainCpuUs', 'plain', 2, ({ batch }) => batch.against.serverCpuUs),
+    tls('cpuRatio', 'ratio', 2, ({ batch }) => batch.cpuRatio, 'less', 'ratio'),
+    tls('singleCpuUs', 'CPU us, 1 line', 2, ({ single }) => single.ours.serverCpuUs, 'less'),
+    tls('singlePlainCpuUs', 'plain', 2, ({ single }) => single.against.serverCpuUs),
+    tls('singleCpuRatio', 'ratio', 2, ({ single }) => single.cpuRatio, 'less', 'ratio'),
+  ],
 };
 
 export const EXPLANATIONS: Readonly<Record<Kind, string>> = {
@@ -133,7 +167,14 @@ its \`stored\`.`,
 \`identified\`; failed: devices that were never told, or later than 60 s. ms: from the due time of a small write of the
 others to its \`stored\`, before the devices came and until all were told. readyz: its slowest answer meanwhile. Then a second storm,
 and SIGTERM in it: until new connections are refused, and until the gateway has ended.`,
+  tls: `handshakes: full ones with P-256, divided by the CPU seconds that the server used, with TLS 1.3 and then with TLS 1.2;
+bare: a TLS server of the same Node that reads and throws away; HAProxy: one thread, before a plain server. KB: resident
+memory for each of 2,000 TLS 1.3 connections, in 1,000 bytes, after the handshake, and after each has identified and sent
+a line. CPU us: of the gateway, a message, from 100 devices with TLS and then plain, both at 0.7 of the full speed of the
+slower, with 50 lines and with one line a write.`,
 };
+
+const ratioOf = ({ gateway, bare }: OfServers): number => gateway / bare;
 
 /** The values of the runs that have this figure. */
 export function valuesOf({ value }: Column, runs: readonly Figures[]): number[] {

@@ -88,7 +88,7 @@ export async function writeBenchFile(name: string | URL, file: BenchFile): Promi
 }
 
 /**
- * Replaces scenarios of `before` by those of `now`.
+ * Replaces scenarios of `before` by those of `now`, and adds new ones.
  * @throws BenchFileError if the settings, machines or versions differ
  */
 export function mergeFiles(before: BenchFile, now: BenchFile): BenchFile {
@@ -97,7 +97,8 @@ export function mergeFiles(before: BenchFile, now: BenchFile): BenchFile {
   if (how(before) !== how(now))
     throw new BenchFileError(`these files cannot be merged: ${how(before)} and ${how(now)}`);
   const results = before.results.map((old) => now.results.find(({ name }) => name === old.name) ?? old);
-  return { ...before, results };
+  const added = now.results.filter(({ name }) => before.results.every((old) => old.name !== name));
+  return { ...before, results: [...results, ...added] };
 }
 
 /** @param node path of another Node that runs the servers */

@@ -94,6 +94,7 @@ export const TARGETS: readonly Target[] = [
   ),
   atMost('spool', 'p99Ms', 50, 'ms from line to `stored` without Kafka, p99'),
   atLeast('drain', 'times', 3, 'rate of draining, relative to the rate of arriving messages'),
+  atLeast('drain-slow', 'times', 3, 'the same, for a spool with small batches'),
   atMost(
     'storm',
     'toldSeconds',
@@ -102,7 +103,23 @@ export const TARGETS: readonly Target[] = [
   ),
   atMost('storm', 'failed', 0, 'devices of them that failed'),
   atMost('storm', 'exitCode', 0, 'exit code after SIGTERM while as many devices come'),
-  atLeast('drain-slow', 'times', 3, 'the same, for a spool with small batches'),
+  atLeast(
+    'tls',
+    'handshakeRatio',
+    0.9,
+    'TLS 1.3 handshakes a second and core, relative to a bare Node TLS server',
+  ),
+  atLeast('tls', 'handshakeRatio12', 0.9, 'the same with TLS 1.2'),
+  atMost('tls', 'idleOverKb', 4, 'KB of memory for a TLS connection, above those of the bare server'),
+  atMost('tls', 'overKb', 4, 'the same after a line'),
+  atMost(
+    'tls',
+    'cpuRatio',
+    1.5,
+    'CPU a message over TLS, relative to plain, with 50 lines a write',
+    'CPU a message over TLS, relative to plain',
+  ),
+  atMost('tls', 'singleCpuRatio', 1.5, 'the same, one line a write'),
 ];
 
 function atMost(scenario: string, figure: string, value: number, about: string, headline?: string): Target {

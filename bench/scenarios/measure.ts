@@ -51,10 +51,10 @@ interface Parts extends Gateway {
 }
 
 /**
- * Seconds of the paced load before the window. At a hundred fetches a second, code is compiled late: compiling took 7 %
- * of the server's CPU time after 10 s, and 1 % after 28 s.
+ * How many times as long as at full speed the load is paced before the window, 20 s by default. At a hundred fetches a
+ * second, code is compiled late: compiling took 7 % of the server's CPU time after 10 s, and 1 % after 28 s.
  */
-const PACED_WARM_UP_SECONDS = 20;
+const PACED_WARM_UP_TIMES = 5;
 
 /** Rejects if a message is lost, refused or duplicated, with the end of the server's log. */
 export function measure(options: BenchOptions, shape: LoadShape): Promise<Measurement> {
@@ -73,7 +73,7 @@ export function measure(options: BenchOptions, shape: LoadShape): Promise<Measur
 
 async function measureWith(parts: Parts, options: BenchOptions, shape: LoadShape): Promise<Measurement> {
   const { server, load, consumer, topic } = parts;
-  const { bootstrap, connections, seq, seconds, signal } = options;
+  const { bootstrap, connections, seq, seconds, warmUpSeconds, signal } = options;
   const { linesPerWrite, perSecond } = shape;
   await load.call('connect', { port: server.tcpPort, connections, linesPerWrite, seq });
   await consumer?.call('start', { bootstrap, topic });
@@ -81,8 +81,8 @@ async function measureWith(parts: Parts, options: BenchOptions, shape: LoadShape
 
   const warm =
     perSecond === undefined
-      ? await warmUpFast((messages) => sendAll(parts, messages))
-      : await warmUpPaced(parts, perSecond);
+      ? await warmUpFast((messages) => sendAll(parts, messages), { seconds: warmUpSeconds })
+      : await warmUpPaced(parts, perSecond, PACED_WARM_UP_TIMES * warmUpSeconds);
   const messages = Math.ceil(warm.perSecond * seconds);
   const parseBefore = await jsonParseCost(lines, signal);
 
@@ -119,8 +119,8 @@ async function measureWith(parts: Parts, options: BenchOptions, shape: LoadShape
   };
 }
 
-async function warmUpPaced(parts: Parts, perSecond: number): Promise<Warm> {
-  const count = PACED_WARM_UP_SECONDS * perSecond;
+async function warmUpPaced(parts: Parts, perSecond: number, seconds: number): Promise<Warm> {
+  const count = Math.ceil(seconds * perSecond);
   await sendAll(parts, { first: 0, count, perSecond });
   return { sent: count, perSecond };
 }

@@ -1,9 +1,8 @@
 // Measures the memory of connections: the server's resident size without any, with 10,000 silent ones, and after each has
 // identified and sent a line.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type BenchOptions, type Gateway, withGateways } from '../servers/loaded-gateways.ts';
 import { proveAllThere } from '../servers/own-gateway.ts';
-import type { ServerProcess } from '../servers/server-process.ts';
+import { SILENT_SETTINGS, settledBytes } from './settled.ts';
 
 export interface MemoryFigures {
   readonly kind: 'memory';
@@ -18,23 +17,10 @@ export interface MemoryFigures {
 }
 
 const CONNECTIONS = 10_000;
-const SETTINGS = {
-  TCP_PROCESSES: '1',
-  // A silent connection must not be closed.
-  TCP_IDENTIFY_TIMEOUT: '30m',
-  TCP_INACTIVITY_TIMEOUT: '30m',
-} as const;
-/** V8's memory reducer frees garbage about eight seconds after the last work. */
-const MIN_SETTLE_MS = 15_000;
-const MAX_SETTLE_MS = 60_000;
-const SETTLE_POLL_MS = 1_000;
-/** The size is steady once so many values in a row differ by less than a hundredth. */
-const STEADY_LOOKS = 5;
-const STEADY_SHARE = 0.01;
 
 /** Rejects if a connection is refused or a line is lost, with the end of the server's log. */
 export function measureMemory(options: BenchOptions): Promise<MemoryFigures> {
-  const plan = { settings: SETTINGS, profileDir: options.profileDir };
+  const plan = { settings: SILENT_SETTINGS, profileDir: options.profileDir };
   return withGateways(options, [plan], ([gateway]) => measureWith(gateway, options));
 }
 
@@ -42,7 +28,7 @@ async function measureWith(gateway: Gateway, options: BenchOptions): Promise<Mem
   const { server, load } = gateway;
   const { bootstrap, signal } = options;
   const fromUs = nowUs();
-  const none = await settledBytes(server, signal);
+  const none = await settledBytes(() => server.residentBytes(), signal);
   await load.call('connect', {
     port: server.tcpPort,
     connections: CONNECTIONS,
@@ -50,11 +36,11 @@ async function measureWith(gateway: Gateway, options: BenchOptions): Promise<Mem
     seq: false,
     identify: false,
   });
-  const idle = await settledBytes(server, signal);
+  const idle = await settledBytes(() => server.residentBytes(), signal);
   await load.call('identify', null);
   await load.call('send', { count: CONNECTIONS });
   await server.untilConfirmed(CONNECTIONS);
-  const afterLine = await settledBytes(server, signal);
+  const afterLine = await settledBytes(() => server.residentBytes(), signal);
   const { connections } = await proveAllThere(gateway, bootstrap, CONNECTIONS);
   if (connections.active !== CONNECTIONS) throw new Error(`${connections.active} connections are open`);
   return {
@@ -67,21 +53,6 @@ async function measureWith(gateway: Gateway, options: BenchOptions): Promise<Mem
     afterLineMiB: afterLine / 2 ** 20,
     windowUs: [fromUs, nowUs()],
   };
-}
-
-/** The resident size once it is steady, or after a minute. */
-async function settledBytes(server: ServerProcess, signal: AbortSignal): Promise<number> {
-  const startMs = performance.now();
-  const looks: number[] = [];
-  for (;;) {
-    const bytes = server.residentBytes();
-    looks.push(bytes);
-    const last = looks.slice(-STEADY_LOOKS);
-    const isSteady = Math.max(...last) - Math.min(...last) < STEADY_SHARE * bytes;
-    const tookMs = performance.now() - startMs;
-    if (tookMs > MAX_SETTLE_MS || (tookMs > MIN_SETTLE_MS && isSteady)) return bytes;
-    await sleep(SETTLE_POLL_MS, undefined, { signal });
-  }
 }
 
 const nowUs = (): number => Number(process.hrtime.bigint() / 1000n);

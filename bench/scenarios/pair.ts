@@ -1,6 +1,8 @@
-// Compares two servers in one run: each has its own load, they take turns at full speed, and the result is the ratio of
-// the first to the second.
+// Compares two servers in one run: each has its own load, they take turns at full speed or at the same rate, and the
+// result is the ratio of the first to the second.
+import type { TlsTarget } from '../../load/plan.ts';
 import { Child } from '../../load/processes/child.ts';
+import { AdminPoll } from '../servers/admin-poll.ts';
 import { localBrokers } from '../servers/brokers.ts';
 import {
   type BenchOptions,
@@ -11,7 +13,7 @@ import {
 } from '../servers/loaded-gateways.ts';
 import { proveAllThere } from '../servers/own-gateway.ts';
 import type { ProxyCalls } from '../servers/proxy-worker.ts';
-import { type FullSpeed, Side, TURNS } from './side.ts';
+import { Side, TURNS, type TurnFigures } from './side.ts';
 
 export interface SideShape {
   readonly name: string;
@@ -19,6 +21,8 @@ export interface SideShape {
   readonly settings?: Readonly<Record<string, string>>;
   /** Path of another compiled server. Absent: the gateway. */
   readonly main?: string;
+  /** /metrics is read so often. Absent: never. */
+  readonly scrapeEveryMs?: number;
   /** Absent: as in the options of the bench. */
   readonly connections?: number;
   /** Absent: 50. */
@@ -27,6 +31,8 @@ export interface SideShape {
   readonly seq?: boolean;
   /** With `seq`: unconfirmed lines that a device may have. Absent: no limit. */
   readonly window?: number;
+  /** The devices speak TLS. Absent: plain. */
+  readonly tls?: TlsTarget;
   /** Round trip between devices and server. Absent: no delay. */
   readonly deviceRoundTripMs?: number;
   /** Round trip to Kafka through a proxy; 0 = a proxy without delay. Absent: no proxy. */
@@ -36,7 +42,7 @@ export interface SideShape {
 /** The first is measured in units of the second. A third is only shown. */
 export type PairShape = readonly [ours: SideShape, against: SideShape, beside?: SideShape];
 
-export interface SideFigures extends FullSpeed {
+export interface SideFigures extends TurnFigures {
   readonly name: string;
   readonly residentMiB: number;
 }
@@ -57,8 +63,17 @@ export interface PairFigures {
 const PROXY = new URL('../servers/proxy-worker.js', import.meta.url);
 const LINES_PER_WRITE = 50;
 
+export interface PairOptions extends BenchOptions {
+  /** All sides send at this share of the speed of the slowest. Absent: each at its full speed. */
+  readonly pace?: number;
+}
+
 /** Rejects if a message is lost, refused or duplicated, with the end of the servers' logs. */
-export async function measurePair(options: BenchOptions, shape: PairShape): Promise<PairFigures> {
+export async function measurePair(
+  options: PairOptions,
+  shape: PairShape,
+  turns = TURNS,
+): Promise<PairFigures> {
   const shapes = shape.filter((side) => side !== undefined);
   const proxies = new Child<ProxyCalls>(PROXY, { signal: options.signal });
   try {
@@ -67,7 +82,9 @@ export async function measurePair(options: BenchOptions, shape: PairShape): Prom
       const profileDir = index === 0 ? options.profileDir : undefined;
       plans.push({ ...(await planOf(side, options, proxies)), profileDir });
     }
-    return await withGateways(options, plans, (gateways) => measureSides(gateways, shapes, options, proxies));
+    return await withGateways(options, plans, (gateways) =>
+      measureSides(gateways, { shapes, turns }, options, proxies),
+    );
   } finally {
     await proxies.stop();
   }
@@ -75,29 +92,40 @@ export async function measurePair(options: BenchOptions, shape: PairShape): Prom
 
 async function measureSides(
   gateways: readonly Gateway[],
-  shapes: readonly SideShape[],
-  options: BenchOptions,
+  { shapes, turns }: { shapes: readonly SideShape[]; turns: number },
+  options: PairOptions,
   proxies: Child<ProxyCalls>,
 ): Promise<PairFigures> {
   const sides: { gateway: Gateway; side: Side; name: string }[] = [];
   for (const [index, gateway] of gateways.entries()) {
     const shape = shapes[index];
     if (shape === undefined) throw new Error('a gateway for each side');
-    const side = new Side(gateway, options, await loadOf(shape, gateway, options, proxies));
+    const side = new Side(gateway, options, await loadOf(shape, gateway, options, proxies), turns);
     await side.warmUp();
     sides.push({ gateway, side, name: shape.name });
   }
   const [first] = gateways;
   if (first === undefined) throw new Error('a pair has sides');
+  const scrapes = shapes.flatMap(({ scrapeEveryMs: everyMs }, index) => {
+    const port = gateways[index]?.server.adminPort;
+    return everyMs === undefined || port === undefined
+      ? []
+      : new AdminPoll({ port, path: '/metrics', everyMs });
+  });
+  const slowest = Math.min(...sides.map(({ side }) => side.warmPerSecond));
+  const perSecond = options.pace && options.pace * slowest;
   const from = mark(first.server);
-  for (let turn = 0; turn < TURNS; turn++) for (const { side } of sides) await side.atFullSpeed();
+  // Back and forth: whoever comes first would always get what the machine does between the rounds.
+  for (let turn = 0; turn < turns; turn++)
+    for (const { side } of turn % 2 === 0 ? sides : sides.toReversed()) await side.turn(perSecond);
   const to = mark(first.server);
+  for (const scrape of scrapes) await scrape.stop();
 
   const figures: SideFigures[] = [];
   for (const { gateway, side, name } of sides) {
     await gateway.server.untilConfirmed(side.sent);
     const stats = await proveAllThere(gateway, options.bootstrap, side.sent);
-    figures.push({ name, ...side.fullSpeed, residentMiB: stats.process.residentBytes / 2 ** 20 });
+    figures.push({ name, ...side.ofTurns, residentMiB: stats.process.residentBytes / 2 ** 20 });
   }
   const [ours, against, beside] = figures;
   if (ours === undefined || against === undefined) throw new Error('a pair has two sides');
@@ -130,10 +158,15 @@ async function loadOf(
   proxies: Child<ProxyCalls>,
 ) {
   const { connections = options.connections, linesPerWrite = LINES_PER_WRITE, seq = options.seq } = shape;
-  const { window, deviceRoundTripMs: roundTripMs } = shape;
-  const port =
-    roundTripMs === undefined
-      ? server.tcpPort
-      : await proxies.call('toGateway', { port: server.tcpPort, roundTripMs });
-  return { port, connections, linesPerWrite, seq, ...(window !== undefined && { window }) };
+  const { window, tls, deviceRoundTripMs: roundTripMs } = shape;
+  const own = tls === undefined ? server.tcpPort : server.tlsPort;
+  const port = roundTripMs === undefined ? own : await proxies.call('toGateway', { port: own, roundTripMs });
+  return {
+    port,
+    connections,
+    linesPerWrite,
+    seq,
+    ...(tls && { tls }),
+    ...(window !== undefined && { window }),
+  };
 }

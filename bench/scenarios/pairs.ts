@@ -9,15 +9,21 @@ export interface Pair {
   readonly shape: PairShape;
   /** Factor for the measured time. Absent: 1. */
   readonly times?: number;
+  /** Turns of each server. Absent: 2. */
+  readonly turns?: number;
 }
 
 /** One message at a time, each in its own request, like the system that Sluice replaces. */
 const ONE_AT_A_TIME = { TCP_USE_WORKER_POOL: 'false', KAFKA_ASYNC: 'false', KAFKA_BATCH_SIZE: '1' } as const;
 const KAFKAJS_SERVER = fileURLToPath(new URL('../servers/baseline-kafkajs.js', import.meta.url));
+const WITHOUT_FIGURES = fileURLToPath(new URL('../servers/without-figures.js', import.meta.url));
 const FAR_MS = 100;
 const NEAR_MS = 1;
 /** Longer, because a turn ends with a round trip in which nothing is sent. */
 const FAR_DEVICE_TIMES = 2;
+/** Long and in many turns, because the difference is small. */
+const FIGURES_TIMES = 4;
+const FIGURES_TURNS = 16;
 /** Much longer: here a turn ends with several, until the fullest partition is empty. */
 const FAR_KAFKA_TIMES = 8;
 
@@ -47,6 +53,17 @@ export const PAIRS: readonly Pair[] = [
     shape: [
       { name: '10,000 connections', connections: 10_000 },
       { name: '100 connections', connections: 100 },
+    ],
+  },
+  {
+    name: 'figures',
+    times: FIGURES_TIMES,
+    turns: FIGURES_TURNS,
+    about:
+      'the gateway with all figures and a scrape every second, against one whose histograms do nothing: CPU a message',
+    shape: [
+      { name: 'all figures', seq: true, scrapeEveryMs: 1000 },
+      { name: 'none', seq: true, main: WITHOUT_FIGURES },
     ],
   },
   {

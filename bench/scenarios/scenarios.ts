@@ -8,6 +8,7 @@ import { measurePair } from './pair.ts';
 import { PAIRS } from './pairs.ts';
 import { measureSpool } from './spool.ts';
 import { measureStorm } from './storm.ts';
+import { measureTls } from './tls.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -25,11 +26,11 @@ export const SCENARIOS: readonly Scenario[] = [
   }),
   load('latency', '2,000 messages a second, to the consumer', { linesPerWrite: 1, perSecond: 2_000 }),
   ...PAIRS.map(
-    ({ name, about, shape, times = 1 }): Scenario => ({
+    ({ name, about, shape, times = 1, turns }): Scenario => ({
       name,
       about,
       kind: 'pair',
-      run: (options) => measurePair({ ...options, seconds: times * options.seconds }, shape),
+      run: (options) => measurePair({ ...options, seconds: times * options.seconds }, shape, turns),
     }),
   ),
   {
@@ -61,6 +62,12 @@ export const SCENARIOS: readonly Scenario[] = [
     about: '10,000 devices connect at once, beside 12,000 small writes a second, two processes',
     kind: 'storm',
     run: measureStorm,
+  },
+  {
+    name: 'tls',
+    about: 'TLS beside a bare Node server, HAProxy and plain devices; takes about two minutes',
+    kind: 'tls',
+    run: measureTls,
   },
 ];
 

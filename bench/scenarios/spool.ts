@@ -4,7 +4,7 @@ import { freePort } from '../../scripts/kafka/ports.ts';
 import { type BenchOptions, type Gateway, mark, withGateways } from '../servers/loaded-gateways.ts';
 import { proveAllSpooled, proveAllThere } from '../servers/own-gateway.ts';
 import type { Percentiles } from '../statistics.ts';
-import { type FullSpeed, Side, TURNS } from './side.ts';
+import { Side, TURNS, type TurnFigures } from './side.ts';
 
 export interface SpoolFigures {
   readonly kind: 'spool';
@@ -18,7 +18,7 @@ export interface SpoolFigures {
   readonly windowUs: readonly [from: number, to: number];
 }
 
-export interface SpoolSideFigures extends FullSpeed {
+export interface SpoolSideFigures extends TurnFigures {
   /** Milliseconds from the due time of a line to its `stored`, well below full speed. */
   readonly storedMs: Percentiles;
   readonly residentMiB: number;
@@ -46,12 +46,12 @@ export async function measureSpool(options: BenchOptions): Promise<SpoolFigures>
     await down.warmUp();
     const from = mark(without.server);
     for (let turn = 0; turn < TURNS; turn++) {
-      await up.atFullSpeed();
-      await down.atFullSpeed();
+      await up.turn();
+      await down.turn();
     }
     const to = mark(without.server);
     const pacedPerSecond = Math.round(
-      Math.min(PACED_PER_SECOND, up.fullSpeed.perSecond / 2, down.fullSpeed.perSecond / 2),
+      Math.min(PACED_PER_SECOND, up.ofTurns.perSecond / 2, down.ofTurns.perSecond / 2),
     );
     await up.paced(pacedPerSecond);
     await down.paced(pacedPerSecond);
@@ -63,7 +63,7 @@ export async function measureSpool(options: BenchOptions): Promise<SpoolFigures>
       kind: 'spool',
       up: up.figures(upStats.process.residentBytes),
       down: down.figures(downStats.process.residentBytes),
-      ratio: down.fullSpeed.perSecond / up.fullSpeed.perSecond,
+      ratio: down.ofTurns.perSecond / up.ofTurns.perSecond,
       pacedPerSecond,
       windowUs: [from.wallUs, to.wallUs],
     };
@@ -96,6 +96,6 @@ class SpoolSide extends Side {
 
   figures(residentBytes: number): SpoolSideFigures {
     if (this.#storedMs === undefined) throw new Error('no confirmation was timed');
-    return { ...this.fullSpeed, storedMs: this.#storedMs, residentMiB: residentBytes / 2 ** 20 };
+    return { ...this.ofTurns, storedMs: this.#storedMs, residentMiB: residentBytes / 2 ** 20 };
   }
 }

@@ -35,7 +35,6 @@ const STORM_PROCESSES = 2;
 const STORM_TIMEOUT_MS = 60_000;
 const WRITES_PER_SECOND = 12_000;
 const WRITERS = 200;
-const WARM_UP_SECONDS = 4;
 const POLL_MS = 50;
 /** Time for the gateway to forget the devices of the first storm, and for the system to forget their sockets. */
 const BETWEEN_STORMS_MS = 2_000;
@@ -73,12 +72,12 @@ async function measureWith(
   { server }: OwnGateway,
   load: Child<LoadCalls>,
   storm: Storm,
-  { seconds, devices }: BenchOptions,
+  { seconds, warmUpSeconds, devices }: BenchOptions,
 ): Promise<StormFigures> {
   const port = server.tcpPort;
   await load.call('connect', { port, connections: WRITERS, linesPerWrite: 1, seq: true });
   const steady = { perSecond: WRITES_PER_SECOND };
-  await load.call('send', { ...steady, count: WARM_UP_SECONDS * WRITES_PER_SECOND });
+  await load.call('send', { ...steady, count: Math.ceil(warmUpSeconds * WRITES_PER_SECOND) });
   const before = await load.call('send', { ...steady, count: Math.ceil(seconds * WRITES_PER_SECOND) });
 
   const fromUs = nowUs();

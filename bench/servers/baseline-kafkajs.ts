@@ -3,12 +3,16 @@
 import { createTopic } from '../../scripts/kafka/client.ts';
 import { createAdminServer } from '../../src/admin/admin-server.ts';
 import { startProcessStats } from '../../src/admin/process-stats.ts';
-import type { App } from '../../src/app.ts';
 import { exitOnBugs, serve } from '../../src/cli/serve.ts';
 import { environment, loadSettings } from '../../src/config/load.ts';
 import type { Settings } from '../../src/config/settings.ts';
-import { createLogger, type Logger } from '../../src/log/logger.ts';
-import { Acceptor, acceptorOptions, addressText } from '../../src/server/acceptor.ts';
+import { FileWatch } from '../../src/files/file-watch.ts';
+import type { App } from '../../src/gateway/lifecycle.ts';
+import { nothingToStop } from '../../src/gateway/stop-result.ts';
+import { Inspection } from '../../src/inspect/inspection.ts';
+import type { Log } from '../../src/log/log.ts';
+import { createLogger } from '../../src/log/logger.ts';
+import { Acceptor, acceptorOptions, logListening } from '../../src/server/acceptor.ts';
 import { connectionLimits } from '../../src/server/limits.ts';
 import { TcpServer } from '../../src/server/tcp-server.ts';
 import { createIngest } from '../../src/workers/ingest.ts';
@@ -20,9 +24,9 @@ if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
 const { settings } = loaded;
 const log = createLogger(settings);
 exitOnBugs(log);
-await serve(() => createBaseline(settings, log), log);
+await serve({ create: () => createBaseline(settings, log), reload() {}, parent: undefined, log });
 
-function createBaseline(settings: Settings, log: Logger): App {
+function createBaseline(settings: Settings, log: Log): App {
   const sink = new KafkajsSink(settings);
   const { maxSockets } = connectionLimits(settings.TCP_MAX_CONNECTIONS, { processes: 1, log });
   const ingest = createIngest(settings, sink, { log, dropped: () => {} });
@@ -32,6 +36,7 @@ function createBaseline(settings: Settings, log: Logger): App {
       identifyTimeoutMs: settings.TCP_IDENTIFY_TIMEOUT,
       inactivityTimeoutMs: settings.TCP_INACTIVITY_TIMEOUT,
       lineTimeoutMs: settings.TCP_LINE_TIMEOUT,
+      maxAgeMs: 0,
       maxMessagesPerSecond: 0,
       maxBytesPerSecond: 0,
       bufferBytes: settings.TCP_BUFFER_BYTES,
@@ -45,12 +50,17 @@ function createBaseline(settings: Settings, log: Logger): App {
   const acceptor: Acceptor = new Acceptor(acceptorOptions(settings, maxSockets), {
     log,
     ask: (number) => acceptor.admit(number, 0),
-    take: (socket) => void server.adopt(socket),
+    take: (arrival) => void server.adopt(arrival),
     gone: () => {},
   });
   const stats = startProcessStats();
+  const logLevel = () => settings.LOG_LEVEL;
+  const setLogLevel = () => {};
   const admin = createAdminServer(settings, {
     snapshot: () => baselineSnapshot({ server, sink, queue: ingest.sink, process: stats }),
+    controls: { drain() {}, isDraining: () => false, logLevel, setLogLevel },
+    inspection: new Inspection([]),
+    files: new FileWatch({ log }),
     log,
   });
 
@@ -62,10 +72,14 @@ function createBaseline(settings: Settings, log: Logger): App {
       const http = await admin.start();
       ingest.start();
       server.start();
-      const tcp = await acceptor.listen({ host: settings.TCP_HOST, port: settings.TCP_PORT });
-      log.info(`TCP server listening on ${addressText(tcp)}`);
-      return { tcp, http };
+      const tcp = await acceptor.listen({ host: settings.TCP_HOST, port: settings.TCP_PORT ?? 0 });
+      logListening(log, { tcp, tls: null });
+      return { tcp, tls: null, http };
     },
+
+    reloadFiles() {},
+    logLevel,
+    setLogLevel,
 
     async stop() {
       acceptor.stop();
@@ -76,7 +90,8 @@ function createBaseline(settings: Settings, log: Logger): App {
       acceptor.close();
       stats.stop();
       await admin.close();
-      return { complete: sink.unconfirmed === 0, unconfirmed: sink.unconfirmed };
+      const { unconfirmed } = sink;
+      return { ...nothingToStop(), complete: unconfirmed === 0, unconfirmed };
     },
   };
 }

@@ -23,8 +23,9 @@ export function baselineSnapshot({ server, sink, queue, process: stats }: Baseli
     at: new Date().toISOString(),
     uptimeSeconds: process.uptime(),
     readiness: { ready: true, reasons: [] },
+    components: [],
     ...serverFigures(server),
-    queue: { ...queue.stats, workers: 0 },
+    queue: { ...empty.queue, ...queue.stats },
     records: {
       ...empty.records,
       accepted: sink.accepted,
@@ -34,7 +35,7 @@ export function baselineSnapshot({ server, sink, queue, process: stats }: Baseli
     kafka: {
       ...empty.kafka,
       bufferBytes: sink.budget.used,
-      bufferCapacityBytes: sink.budget.capacity,
+      bufferCapacityBytes: sink.budget.usable,
     },
     process: stats.read(),
     processes: { ...empty.processes, configured: 1, running: 1 },

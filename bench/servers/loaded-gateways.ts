@@ -10,6 +10,8 @@ export interface BenchOptions {
   readonly connections: number;
   /** Approximate length of the measured window. */
   readonly seconds: number;
+  /** Minimum length of the warm-up at full speed. A paced one takes a few times as long. */
+  readonly warmUpSeconds: number;
   /** Ask for confirmations and wait for them. */
   readonly seq: boolean;
   /** Over the server's defaults. */
@@ -41,11 +43,11 @@ export interface Gateway extends OwnGateway {
 export const LOAD = new URL('../devices/load-worker.js', import.meta.url);
 const FIRST_WARM_UP = 20_000;
 /**
- * Minimum length of the last part of the warm-up. After 1 s, compiling still took 3.5 % of the window, and twice that
+ * Minimum length of the last part of the warm-up, unless `--warm-up` says otherwise. After 1 s, compiling still took 3.5 % of the window, and twice that
  * in a server of two processes, which compile separately and get half of the load each. Cost of a message in two
  * processes, in units of one: 1.12 after 3 s, 1.02 and 1.08 after 4 s (medians of five runs).
  */
-const WARM_UP_MS = 4_000;
+export const WARM_UP_SECONDS = 4;
 
 /** Runs `work` with one gateway for each plan and stops them. An error gets the ends of the servers' logs. */
 export async function withGateways<const P extends readonly GatewayPlan[], T>(
@@ -93,10 +95,10 @@ export interface Warm {
   readonly perSecond: number;
 }
 
-/** Doubles the count until one part takes WARM_UP_MS. By then the code is compiled and the rate is known. */
+/** Doubles the count until one part takes `seconds`. By then the code is compiled and the rate is known. */
 export async function warmUpFast(
   send: (messages: { readonly first: number; readonly count: number }) => Promise<unknown>,
-  firstCount = FIRST_WARM_UP,
+  { seconds, firstCount = FIRST_WARM_UP }: { readonly seconds: number; readonly firstCount?: number },
 ): Promise<Warm> {
   let first = 0;
   for (let count = firstCount; ; count *= 2) {
@@ -104,7 +106,7 @@ export async function warmUpFast(
     await send({ first, count });
     const tookMs = performance.now() - startMs;
     first += count;
-    if (tookMs >= WARM_UP_MS) return { sent: first, perSecond: (count * 1000) / tookMs };
+    if (tookMs >= seconds * 1000) return { sent: first, perSecond: (count * 1000) / tookMs };
   }
 }
 

@@ -66,7 +66,8 @@ export class ServerProcess {
     const { child, exited } = spawnGateway(
       {
         directory,
-        env: { ...settings, SPOOL_DIR: join(directory, SPOOL) },
+        // So that /readyz tells when records flow.
+        env: { HTTP_READY_REQUIRES: 'kafka', ...settings, SPOOL_DIR: join(directory, SPOOL) },
         main,
         node,
         nodeFlags: profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`],
@@ -80,11 +81,15 @@ export class ServerProcess {
   }
 
   get tcpPort(): number {
-    return this.#portOf('TCP server listening on');
+    return this.#portOf(/^TCP server listening on \S+:(\d+)$/);
+  }
+
+  get tlsPort(): number {
+    return this.#portOf(/^TCP server listening on \S+:(\d+) with TLS$/);
   }
 
   get adminPort(): number {
-    return this.#portOf('Admin HTTP listening on');
+    return this.#portOf(/^Admin HTTP listening on \S+:(\d+)/);
   }
 
   /** The lines of its log so far, and those that Node itself wrote. */
@@ -164,7 +169,8 @@ export class ServerProcess {
     const deadline = performance.now() + START_TIMEOUT_MS;
     for (;;) {
       if (this.#child.exitCode !== null) throw new Error('the server ended at its start');
-      if (this.#saying('TCP server listening on') && (await this.#isReady())) return;
+      if (this.#log.some((line) => line.includes('TCP server listening on')) && (await this.#isReady()))
+        return;
       if (performance.now() > deadline)
         throw new Error(`the server is not ready after ${START_TIMEOUT_MS} ms`);
       await sleep(POLL_MS, undefined, { signal: this.#signal });
@@ -186,13 +192,11 @@ export class ServerProcess {
     return `http://127.0.0.1:${this.adminPort}`;
   }
 
-  #portOf(words: string): number {
-    const line = this.#saying(words) ?? '{}';
-    return Number((JSON.parse(line) as { msg?: string }).msg?.split(':').at(-1));
-  }
-
-  #saying(words: string): string | undefined {
-    return this.#log.find((line) => line.includes(words));
+  /** @param said a message of the log with the port as its group @returns NaN if it was not said */
+  #portOf(said: RegExp): number {
+    const lines = this.#log.filter((line) => line.includes('listening on'));
+    const ports = lines.flatMap((line) => said.exec((JSON.parse(line) as { msg: string }).msg)?.[1] ?? []);
+    return Number(ports[0] ?? Number.NaN);
   }
 }
 

@@ -17,9 +17,9 @@ Exit codes: 0 nothing lost, duplicated, reordered or corrupted; 1 otherwise; 2 l
 be read; 64 wrong command line
 What each option does and how latencies are counted: docs/load-testing.md`;
 
-/** Adds `load` to the commands of the gateway. `chosen` is called while the command line is parsed. */
-export function addLoadCommand(program: Command, chosen: (options: LoadOptions) => void): void {
-  configure(program.command('load').description(DESCRIPTION), 'sluice load', chosen);
+/** The options of `sluice load`. `chosen` is called while the command line is parsed. */
+export function defineLoad(command: Command, chosen: (options: LoadOptions) => void): void {
+  configure(command, 'sluice load', chosen);
 }
 
 /** The load tool as a program of its own. */
@@ -52,6 +52,10 @@ function add<T>(
 
 function addLoadOptions(load: Command): void {
   add(load, ['--target <host:port>', 'the gateway (default: 127.0.0.1 and TCP_PORT)'], parse.target);
+  load.option('--tls', 'devices speak TLS (default port: TCP_TLS_PORT)', false);
+  load.option('--tls-ca <file>', 'PEM of the CAs that are trusted (default: those of the system)');
+  load.option('--tls-cert <file>', 'PEM of the certificate of the devices; needs --tls-key');
+  load.option('--tls-key <file>', 'PEM of its key');
   add(load, ['-c, --connections <count>', 'number of devices'], parse.count, '100');
   add(load, ['--processes <count>', 'processes that the devices are spread over'], parse.count, '1');
   add(load, ['-r, --rate <messages/s>', 'over all devices; max: at full speed'], parse.rate, '1000');

@@ -5,6 +5,10 @@ import type { Shape, Step, Target } from '../plan.ts';
 /** Absent: the default comes from the settings or from other options. */
 export interface LoadOptions {
   readonly target?: Target;
+  readonly tls: boolean;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   readonly connections: number;
   readonly processes: number;
   readonly rate: number;
@@ -40,10 +44,12 @@ const MAX_PROCESSES = 64;
 /** The first conflict between two options, in words. */
 export function conflictIn(options: LoadOptions): string | undefined {
   const { connections, processes, rate, step, think, slowReaders, perWrite, window, seq } = options;
-  const { duration, warmUp, readBack, live, maxP99 } = options;
+  const { duration, warmUp, readBack, live, maxP99, tls, tlsCa, tlsCert, tlsKey } = options;
   if (connections > MAX_CONNECTIONS) return `--connections: at most ${MAX_CONNECTIONS}`;
   if (processes > Math.min(MAX_PROCESSES, connections))
     return `--processes: at most ${MAX_PROCESSES}, and no more than connections`;
+  if (!tls && (tlsCa ?? tlsCert ?? tlsKey) !== undefined) return '--tls-ca, --tls-cert, --tls-key need --tls';
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) return '--tls-cert and --tls-key need each other';
   if (duration === 0) return '--duration 0: there would be no load';
   if (warmUp >= duration)
     return `--warm-up ${durationText(warmUp)}: nothing is left of a duration of ${durationText(duration)}`;

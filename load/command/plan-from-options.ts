@@ -1,7 +1,16 @@
 // Makes the plan of a run from the options and the settings.
 import { readFileSync } from 'node:fs';
 import type { Settings } from '../../src/config/settings.ts';
-import { type LoadPlan, largestLine, type ReadBack, readingsOf, type Shape, smallestLine } from '../plan.ts';
+import {
+  type LoadPlan,
+  largestLine,
+  type ReadBack,
+  readingsOf,
+  type Shape,
+  smallestLine,
+  type Target,
+  type TlsTarget,
+} from '../plan.ts';
 import type { LoadOptions } from './options.ts';
 
 export type Planned =
@@ -19,8 +28,8 @@ export function planOf(options: LoadOptions, settings: Settings): Planned {
   const [smallest, largest] = [smallestLine(shape), largestLine(shape)];
   if (sizeBytes < smallest || sizeBytes > largest)
     return refused(`--size ${sizeBytes}: a line of this shape has ${smallest} to ${largest} bytes`);
-  const target = options.target ?? { host: '127.0.0.1', port: settings.TCP_PORT };
-  if (target.port === 0) return refused('TCP_PORT is 0: use --target host:port');
+  const target = targetOf(options, settings);
+  if (target === undefined) return refused('the settings name no fixed port: use --target host:port');
   const readBack = readBackOf(options, settings);
   if (readBack === undefined && !options.seq && (step !== undefined || options.maxP99 !== undefined))
     return refused('--step and --max-p99 need a latency: --seq, or brokers to read from');
@@ -55,6 +64,15 @@ export function planOf(options: LoadOptions, settings: Settings): Planned {
   };
 }
 
+function targetOf(options: LoadOptions, settings: Settings): Target | undefined {
+  const port = options.tls ? settings.TCP_TLS_PORT : settings.TCP_PORT;
+  const target = options.target ?? (port ? { host: '127.0.0.1', port } : undefined);
+  return target && options.tls ? { ...target, tls: tlsOf(options) } : target;
+}
+
+const tlsOf = ({ tlsCa, tlsCert, tlsKey }: LoadOptions): TlsTarget =>
+  contentsOf({ ca: tlsCa, cert: tlsCert, key: tlsKey });
+
 function readBackOf(options: LoadOptions, settings: Settings): ReadBack | undefined {
   const brokers = options.brokers?.split(',').map((entry) => entry.trim()) ?? settings.KAFKA_BROKERS;
   if (!options.readBack || brokers.length === 0) return undefined;
@@ -69,9 +87,19 @@ function readBackOf(options: LoadOptions, settings: Settings): ReadBack | undefi
 
 function sslOf(settings: Settings): ReadBack['ssl'] {
   if (!settings.KAFKA_SSL) return undefined;
-  const files = { ca: settings.KAFKA_SSL_CA, cert: settings.KAFKA_SSL_CERT, key: settings.KAFKA_SSL_KEY };
+  return contentsOf({
+    ca: settings.KAFKA_SSL_CA,
+    cert: settings.KAFKA_SSL_CERT,
+    key: settings.KAFKA_SSL_KEY,
+  });
+}
+
+/** Throws if a file cannot be read. */
+function contentsOf(
+  files: Readonly<Record<'ca' | 'cert' | 'key', string | null | undefined>>,
+): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(files).flatMap(([name, path]) => (path === null ? [] : [[name, readFileSync(path)]])),
+    Object.entries(files).flatMap(([name, path]) => (path ? [[name, readFileSync(path, 'utf8')]] : [])),
   );
 }
 

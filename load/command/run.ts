@@ -60,7 +60,9 @@ async function run(plan: LoadPlan, jsonFile: string | undefined): Promise<number
 
 function announce({ target, connections, processes, readBack }: LoadPlan): void {
   const from = processes === 1 ? 'a process' : `${processes} processes`;
-  say(`${connections} devices from ${from} to ${target.host}:${target.port}`);
+  say(
+    `${connections} devices from ${from} to ${target.host}:${target.port}${target.tls === undefined ? '' : ' over TLS'}`,
+  );
   if (readBack === undefined)
     say(
       'NOTHING IS READ BACK: the topic is not read, so lost, duplicated or damaged readings cannot be found.',

@@ -1,10 +1,10 @@
 // One connection of a device: sends bytes, reads replies, and says whether the socket is full. Knows no schedule.
 import { createConnection, type Socket } from 'node:net';
+import type { Target } from '../plan.ts';
 import { type Reply, ReplyReader, SlowReads } from './replies.ts';
+import { connectOverTls } from './tls.ts';
 
-export interface DeviceSocketOptions {
-  readonly host: string;
-  readonly port: number;
+export interface DeviceSocketOptions extends Target {
   /** Undefined = the system chooses. */
   readonly localAddress: string | undefined;
   /** Reads replies slowly until readFast(). */
@@ -12,6 +12,7 @@ export interface DeviceSocketOptions {
 }
 
 export interface DeviceSocketEvents {
+  /** With TLS, after the handshake. */
   connected(): void;
   reply(reply: Reply): void;
   /** The socket was full and takes bytes again. */
@@ -26,10 +27,10 @@ export class DeviceSocket {
   readonly #slowReads: SlowReads | undefined;
   #full = false;
 
-  constructor({ host, port, localAddress, slow }: DeviceSocketOptions, events: DeviceSocketEvents) {
+  constructor({ host, port, tls, localAddress, slow }: DeviceSocketOptions, events: DeviceSocketEvents) {
     const reader = new ReplyReader((reply) => events.reply(reply));
     this.#slowReads = slow ? new SlowReads(reader) : undefined;
-    const socket = createConnection({
+    const options = {
       host,
       port,
       // Without Nagle's algorithm a write is a packet, as it is from separate devices.
@@ -38,11 +39,12 @@ export class DeviceSocket {
       allowHalfOpen: true,
       ...(localAddress !== undefined && { localAddress }),
       ...this.#slowReads?.socketOptions,
-    });
+    };
+    const socket = tls === undefined ? createConnection(options) : connectOverTls(tls, options);
     this.#socket = socket;
     this.#slowReads?.start(socket);
     if (!slow) socket.setEncoding('utf8').on('data', (text: string) => reader.push(text));
-    socket.on('connect', () => events.connected());
+    socket.on(tls === undefined ? 'connect' : 'secureConnect', () => events.connected());
     socket.on('drain', () => {
       this.#full = false;
       events.room();

@@ -1,5 +1,6 @@
 // One device: keeps its connection open, writes its lines and counts the replies. With a rate, schedule() makes writes
 // due; without one, the device writes as much as it may.
+import type { Target } from '../plan.ts';
 import type { Clock } from '../processes/clock.ts';
 import type { DeviceStats } from '../report/counters.ts';
 import { DeviceLedger } from '../verification/ledger.ts';
@@ -11,9 +12,7 @@ import { PendingWrites } from './pending.ts';
 import type { Reply } from './replies.ts';
 
 /** Shared by all devices of a process. */
-export interface DeviceHost {
-  readonly host: string;
-  readonly port: number;
+export interface DeviceHost extends Target {
   readonly texts: LineTexts;
   readonly clock: Clock;
   readonly stats: DeviceStats;
@@ -101,10 +100,10 @@ export class Device {
 
   connect(): void {
     this.#timer = undefined;
-    const { host, port, stats } = this.#shared;
+    const { host, port, tls, stats } = this.#shared;
     const { localAddress, slow } = this.#options;
     this.#socket = new DeviceSocket(
-      { host, port, localAddress, slow },
+      { host, port, ...(tls && { tls }), localAddress, slow },
       {
         connected: () => this.#onConnect(),
         reply: (reply) => this.#onReply(reply),
@@ -227,10 +226,8 @@ export class Device {
     if (reply.status === 'stored') this.#onStored(reply.seq ?? -1);
     else if (reply.status === 'error') this.#onRefused(reply.code ?? 'unknown', reply.seq);
     else if (reply.status === 'identified') this.#onIdentified();
-    else if (reply.status === 'closing') {
-      this.#shared.stats.codes.add(reply.code ?? 'closing');
-      this.#retryMs = reply.reconnect_after_ms ?? this.#retryMs;
-    }
+    else if (reply.status === 'closing') this.#shared.stats.codes.add(reply.code ?? 'closing');
+    this.#retryMs = reply.reconnect_after_ms ?? this.#retryMs;
   }
 
   #onIdentified(): void {

@@ -1,6 +1,6 @@
 // Writes the lines of one device into a buffer. The constant parts of a connection are copied; only digits are written
 // for each line, so that the load costs little CPU.
-import { crc32c } from '../../src/spool/crc32c.ts';
+import { crc32c } from '../../src/checksum/crc32c.ts';
 import { readingsOf, type Shape } from '../plan.ts';
 import {
   DUE_DIGITS,

@@ -31,6 +31,8 @@ export interface ChildOptions<R> {
   readonly onReport?: (report: R) => void;
   /** Kills the child. */
   readonly signal?: AbortSignal;
+  /** Path of another Node. Absent: the one that runs this. */
+  readonly node?: string | undefined;
 }
 
 /** `C` is the interface that the child hands to `serveCalls`, `R` the type of its reports. */
@@ -41,9 +43,10 @@ export class Child<C extends Calls<C>, R = never> {
   #lastId = 0;
 
   /** @param module the compiled file that calls serveCalls */
-  constructor(module: URL, { onReport, signal }: ChildOptions<R> = {}) {
+  constructor(module: URL, { onReport, signal, node }: ChildOptions<R> = {}) {
     this.#child = fork(fileURLToPath(module), {
       execArgv: [],
+      ...(node !== undefined && { execPath: node }),
       // Passes typed arrays and buffers as they are.
       serialization: 'advanced',
       // A process group of its own: Ctrl-C reaches the parent only. If the parent ends, the closed channel ends the child.
@@ -62,6 +65,13 @@ export class Child<C extends Calls<C>, R = never> {
       this.#open.clear();
     });
     this.#exited = once(this.#child, 'exit').catch(() => {});
+  }
+
+  /** @throws Error if it could not be started */
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error('a child process was not started');
+    return pid;
   }
 
   /** Rejects with a ChildError, or with another error if the child ends first. */

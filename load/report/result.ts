@@ -31,7 +31,8 @@ export interface LoadResult {
   readonly startedAt: string;
   /** The user ended the load early. */
   readonly interrupted: boolean;
-  readonly plan: Omit<LoadPlan, 'readBack' | 'token'> & {
+  readonly plan: Omit<LoadPlan, 'readBack' | 'token' | 'target'> & {
+    readonly target: { readonly host: string; readonly port: number; readonly tls: boolean };
     readonly brokers: readonly string[];
     readonly topic: string | undefined;
   };

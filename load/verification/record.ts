@@ -1,6 +1,6 @@
 // Reads device, number, time and checksum out of the value of a record. Finds them by their place: a JSON parser would
 // be too slow for every record of the topic.
-import { crc32c } from '../../src/spool/crc32c.ts';
+import { crc32c } from '../../src/checksum/crc32c.ts';
 import { CRC_DIGITS, CRC_TAIL_BYTES } from '../devices/reading-text.ts';
 
 /** `foreign`: not of this run. `corrupted`: of this run, but not as sent. */

@@ -12,11 +12,45 @@ const PRODUCTS: Readonly<Record<string, string>> = {
 /** One sentence on each folder. */
 const FOLDERS: Readonly<Record<string, string>> = {
   src: 'The program, and the gateway as one process.',
-  'src/admin': 'What operators see: health, metrics, statistics.',
+  'src/admin': 'The admin port and its pages, metrics and statistics, in the process that owns the port.',
+  'src/admin/access':
+    'Who may ask the admin port: the source of a request, the token, the cookie of a login.',
+  'src/admin/live': 'The figures of each second: their history and the streams of `/events`.',
+  'src/admin/otlp': 'Figures pushed by OTLP. Its packages are loaded only if an endpoint is set.',
+  'src/admin/tap': '`GET /tap`: its filters, and its stream.',
+  'src/check':
+    '`sluice check`: the table of checks, and what each finds. The quick ones are made at each start too.',
+  'src/check/kafka': 'The checks of brokers, login, rights and topics.',
+  'src/checksum': 'CRC-32C, which Kafka, the spool and PROXY headers have in common.',
   'src/cli': 'The command line and its commands.',
+  'src/cli/check': '`sluice check`: its options, output and exit code.',
+  'src/cli/completion': '`sluice completion`: the scripts of shells, and the words that they propose.',
+  'src/cli/remote': 'Commands that ask a running gateway by its admin port.',
+  'src/cli/dead': '`sluice dead`: counts, shows and resends dead letters.',
   'src/cli/spool': '`sluice spool`: lists, checks, prints, sends and removes what is on disk.',
+  'src/cli/terminal': 'Text in columns, and a screen that is drawn again and again.',
+  'src/cli/top': '`sluice top`: the live picture of a running gateway.',
+  'src/cli/token': '`sluice token`: adds, lists and revokes the tokens of devices.',
   'src/config': 'Settings: their names, values, checks and profiles.',
+  'src/dashboard': 'The files that a browser loads for the dashboard, from the build and from packages.',
+  'src/dashboard/page': 'The dashboard in the browser: its start, and its sections in their order.',
+  'src/dashboard/page/api': 'What the page asks the admin port, and the form of the answers.',
+  'src/dashboard/page/figures':
+    'Rates, percentiles, balances and the history: pure functions of what the gateway says.',
+  'src/dashboard/page/format': 'Numbers and times as people read them.',
+  'src/dashboard/page/parts': 'Pieces that sections are made of: tables, charts, dialogs.',
+  'src/dashboard/page/sections': 'The sections of the page, a file for each.',
+  'src/dashboard/page/state': 'The one state of the page, and the hooks that ask for more.',
+  'src/disk':
+    'What the spool and the file of tokens have in common: durable changes, modes for the owner only.',
+  'src/files': 'Files that may change while the gateway runs: certificates, tokens, passwords.',
   'src/gateway': 'The gateway of one process: device side and Kafka side, wired together.',
+  'src/health':
+    'The state of each component, with reason and remedy, the readiness, and the log of what changes.',
+  'src/inspect':
+    'The questions of the admin port to the server processes, and their way there and back. `admin` asks, `gateway/answers.ts` has `connections`, `tap` and `profile` answer.',
+  'src/inspect/connections':
+    'The answers about connections: pages in each process and merged, and the order to close some.',
   'src/kafka': 'The Kafka side: these files wire up the folders below.',
   'src/kafka/batches': 'Records in memory: open batches, their bytes, compression, the memory budget.',
   'src/kafka/client': 'Connections to brokers. The only folder that knows kafkajs.',
@@ -25,13 +59,20 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'src/kafka/pipelines': 'A batcher, a delivery and a metadata refresher for each topic that is sent to.',
   'src/kafka/topics': 'What Kafka says about topics: leaders, number of partitions, limits.',
   'src/kafka/wire': 'Bytes of the Kafka protocol: requests, answers, error codes.',
-  'src/log': 'The logger.',
+  'src/letters': 'Dead letters, in the topic and on disk: what each can become, and sending it once.',
+  'src/log': 'The log: the form of its lines, and how they are written.',
+  'src/log/lines': 'The table of all log lines, a file for each area.',
+  'src/measure': 'Histograms and their bounds, which any part may fill.',
   'src/processes': 'Several server processes behind one port.',
+  'src/profile': 'In each process: its CPU profiles and heap snapshots.',
   'src/protocol': 'The protocol with devices: messages, reply codes, the record of a reading.',
   'src/queue': 'Lines that wait for a worker.',
   'src/server': 'Sockets of devices: accepting, reading, timers, replies.',
   'src/spool': 'The disk format and its files. It knows nothing of Kafka connections.',
+  'src/start': 'The checks of a start before anything is served: the directory of the spool, the ports.',
+  'src/tap': 'In each process: single lines for operators, as samples of refused ones and as taps.',
   'src/time': 'Back-off, pauses and wake-ups.',
+  'src/tokens': 'The file of device tokens, and what a token may be used for.',
   'src/workers': 'From a line to an appended record.',
   load: 'A run from its plan to its result.',
   'load/command': '`sluice load` and `sluice-load`: options, display, exit code.',
@@ -59,7 +100,7 @@ export function filesPage(root: string): string {
   const sections = Object.entries(PRODUCTS).map(([product, title]) => {
     const files = readdirSync(join(root, product), { recursive: true, encoding: 'utf8' })
       .map((path) => `${product}/${path.replaceAll('\\', '/')}`)
-      .filter((path) => path.endsWith('.ts'))
+      .filter((path) => /\.tsx?$/.test(path))
       .sort();
     const folders = [...new Set(files.map((file) => dirname(file)))].sort();
     const tables = folders.map((folder) =>

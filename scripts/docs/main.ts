@@ -4,11 +4,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { benchSection, readmeTable } from '../../bench/report/benchmarks-page.ts';
 import { parseBenchFile } from '../../bench/report/results-file.ts';
-import { METRICS } from '../../src/admin/metrics.ts';
+import { METRICS, unitOf } from '../../src/admin/metrics.ts';
+import { AREAS, CHECKS } from '../../src/check/checks.ts';
 import { isOurs, KAFKA_ERRORS, OUTCOMES, type Outcome } from '../../src/kafka/wire/errors.ts';
-import { CODE_NAMES, CODES, isFatal } from '../../src/protocol/codes.ts';
+import { CLOSING_CODES, CODE_NAMES, CODES, isFatal } from '../../src/protocol/codes.ts';
 import { filesPage } from './files.ts';
 import { textTable } from './markdown.ts';
+import { operationsPage } from './operations.ts';
+import { querySections, rulesFile } from './queries.ts';
 import { withSection } from './section.ts';
 import { configurationPage, envExample } from './settings.ts';
 
@@ -21,10 +24,13 @@ const benchmarks = parseBenchFile(read(BENCHMARKS) ?? '', BENCHMARKS);
 const files: Record<string, string | undefined> = {
   'docs/configuration.md': configurationPage(),
   'docs/metrics.md': metricsPage(),
+  'examples/prometheus-rules.yml': rulesFile(),
+  'docs/operations.md': operationsPage(),
   'docs/files.md': filesPage(fileURLToPath(root)),
   '.env.example': envExample(),
-  'docs/protocol.md': sectionOf('docs/protocol.md', 'codes', codesTable()),
+  'docs/protocol.md': protocolPage(),
   'docs/delivery-guarantees.md': sectionOf('docs/delivery-guarantees.md', 'kafka-errors', kafkaErrorTables()),
+  'docs/operating.md': sectionOf('docs/operating.md', 'checks', checksTable()),
   'docs/benchmarks.md': sectionOf('docs/benchmarks.md', 'bench', benchSection(benchmarks)),
   'README.md': sectionOf('README.md', 'speed', readmeTable(benchmarks)),
 };
@@ -51,6 +57,12 @@ function sectionOf(name: string, section: string, text: string): string | undefi
   return page === undefined ? undefined : withSection(page, section, text);
 }
 
+function protocolPage(): string | undefined {
+  const page = sectionOf('docs/protocol.md', 'codes', codesTable());
+  const rows = Object.entries(CLOSING_CODES).map(([code, meaning]) => [`\`${code}\``, meaning]);
+  return page && withSection(page, 'closing-codes', textTable(['code', 'why'], rows));
+}
+
 function codesTable(): string {
   const rows = CODE_NAMES.map((code) => [
     `\`${code}\``,
@@ -62,17 +74,30 @@ function codesTable(): string {
 }
 
 function metricsPage(): string {
-  const rows = METRICS.map(({ name, type, label, help }) => [
+  const rows = METRICS.map(({ name, type, labels, help }) => [
     `\`${name}\``,
-    type + (label === undefined ? '' : ` by \`${label}\``),
+    type,
+    unitOf(name),
+    labels.map((label) => `\`${label}\``).join(', '),
     help,
   ]);
   return `<!-- Generated from src/admin/figures.ts and src/admin/metrics.ts by \`npm run docs\`. Do not edit. -->
 # Metrics
-\`/metrics\` on the admin port (\`HTTP_HOST\`, \`HTTP_PORT\`) exports these to Prometheus. Devices cannot add series. \`/stats\` has the same figures as JSON, with reasons in words. Which ones to watch: [the quick test guide](quick-test-guide.md#what-to-look-at).
+\`/metrics\` on the admin port (\`HTTP_HOST\`, \`HTTP_PORT\`) exports these to Prometheus. Devices cannot add series. \`/stats\` has the same figures as JSON, with reasons in words. With \`OTEL_EXPORTER_OTLP_ENDPOINT\` they are pushed by OTLP too, under the same names ([settings](configuration.md)). Which ones to watch: [the quick test guide](quick-test-guide.md#what-to-look-at).
 
-${textTable(['name', 'type', 'meaning'], rows)}
-`;
+A metric without a unit is a number of things. A histogram has the series \`_bucket\` with the label \`le\`, \`_sum\` and \`_count\`. With several processes all figures are sums, but for those with the label \`process\`. Reasons for the choices: [decision 38](decisions/0038-figures-are-counted-in-runs.md).
+
+${textTable(['name', 'type', 'unit', 'labels', 'meaning'], rows)}
+
+${querySections()}`;
+}
+
+function checksTable(): string {
+  const rows = AREAS.map((area) => {
+    const checks = CHECKS.filter((check) => check.area === area).map(({ about }) => about);
+    return [area, checks.join('; ')];
+  });
+  return textTable(['group', 'what is checked'], rows);
 }
 
 function kafkaErrorTables(): string {
@@ -92,7 +117,7 @@ function kafkaErrorTables(): string {
   );
   return [
     textTable(['class', 'what the gateway does', 'codes'], classes),
-    'The advice in the log, `/readyz` and `/stats`, for codes that do not go away by themselves:',
+    'The advice in the log, `/health` and `/stats`, for codes that do not go away by themselves:',
     textTable(['code', 'what to do'], remedies),
   ].join('\n\n');
 }

@@ -85,7 +85,7 @@ export function deleteTopic(bootstrap: string, topic: string): Promise<void> {
 export interface TopicRight {
   readonly user: string;
   readonly topic: string;
-  readonly operation: 'WRITE' | 'CREATE';
+  readonly operation: 'READ' | 'WRITE' | 'CREATE' | 'DESCRIBE' | 'DESCRIBE_CONFIGS';
 }
 
 /** Grants the right, if the brokers have an authorizer. The first requests after it may still be refused. */

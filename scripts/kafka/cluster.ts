@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { KafkaBroker } from './broker.ts';
-import type { SaslListener } from './config.ts';
+import type { SaslListener, TlsListener } from './config.ts';
 import { createNetwork, DockerNode, removeVolume, volumeName } from './docker-node.ts';
 import { JavaNode, newClusterId } from './java-node.ts';
 import { freePort } from './ports.ts';
@@ -22,6 +22,8 @@ export interface KafkaOptions {
   readonly ports?: readonly number[];
   /** For each broker a second listener, for clients that log in. Default: none. */
   readonly sasl?: readonly SaslListener[];
+  /** For each broker a listener for clients that show a certificate. Default: none. */
+  readonly tls?: readonly TlsListener[];
   /**
    * Override the properties of config.ts. For broker.session.timeout.ms (default 9 s) after a SIGKILL, a cluster
    * believes the broker to be alive and does not let it come back.
@@ -92,6 +94,7 @@ async function javaNodes(runtime: JavaRuntime, plan: Plan): Promise<Nodes> {
       clusterId,
       directory: join(directory, `broker-${id}`),
       sasl: plan.sasl?.[index],
+      tls: plan.tls?.[index],
       properties,
       quickJit,
     });
@@ -122,7 +125,8 @@ async function dockerNodes(plan: Plan, version: KafkaVersion): Promise<Nodes> {
   const clusterId = dataDir ? await keptClusterId(dataDir) : newClusterId();
   const brokers = ports.map((_, index) => {
     const volume = volumes[index];
-    const node = { id: index + 1, ports, network, clusterId, version, sasl: plan.sasl?.[index], properties };
+    const listeners = { sasl: plan.sasl?.[index], tls: plan.tls?.[index] };
+    const node = { id: index + 1, ports, network, clusterId, version, ...listeners, properties };
     return new DockerNode(volume ? { ...node, volume } : node);
   });
   return { brokers, cleanUp };

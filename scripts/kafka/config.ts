@@ -1,12 +1,31 @@
 // Makes the properties of a local broker, for Docker and Java, with its own quorum (KRaft) or with ZooKeeper.
 
-/** A listener for clients that log in with SCRAM or PLAIN. Brokers and tools use the listener without a login. */
-export interface SaslListener {
+/** A listener beside the one without login or TLS, which brokers and tools use. */
+interface Listener {
   readonly port: number;
   /** host:port for clients, for example of a proxy. */
   readonly advertised: string;
+}
+
+/** For clients that log in with SCRAM or PLAIN. */
+export interface SaslListener extends Listener {
+  /** Encrypts the listener. */
+  readonly tls?: BrokerTls;
   /** Passwords of the users of PLAIN. Users of SCRAM are made while the broker runs (alterConfig, type users). */
   readonly plainUsers: Readonly<Record<string, string>>;
+}
+
+/** For clients that show a certificate. */
+export interface TlsListener extends Listener {
+  readonly tls: BrokerTls & { readonly clientCa: string };
+}
+
+/** PEM texts. */
+export interface BrokerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Who must have signed the certificates of clients. Without it no client needs one. */
+  readonly clientCa?: string;
 }
 
 export interface BrokerPlan {
@@ -23,6 +42,7 @@ export interface BrokerPlan {
   /** The address to bind; empty = all addresses. */
   readonly host: string;
   readonly sasl: SaslListener | undefined;
+  readonly tls: TlsListener | undefined;
   readonly overrides: Readonly<Record<string, string>>;
 }
 
@@ -71,21 +91,55 @@ function quorumProperties({ id, quorum }: BrokerPlan): Record<string, string> {
 }
 
 function listenerProperties(plan: BrokerPlan): Record<string, string> {
-  const { listeners, advertised, protocols, host, sasl } = plan;
-  if (sasl === undefined)
-    return { listeners, 'advertised.listeners': advertised, 'listener.security.protocol.map': protocols };
-  const module = 'org.apache.kafka.common.security';
-  const users = Object.entries(sasl.plainUsers).map(([name, password]) => ` user_${name}="${password}"`);
+  const { host, sasl, tls } = plan;
+  const more = [
+    ...(sasl ? [{ ...sasl, name: 'SASL', protocol: sasl.tls ? 'SASL_SSL' : 'SASL_PLAINTEXT' }] : []),
+    ...(tls ? [{ ...tls, name: 'TLS', protocol: 'SSL' }] : []),
+  ];
   return {
-    listeners: `${listeners},SASL://${host}:${sasl.port}`,
-    'advertised.listeners': `${advertised},SASL://${sasl.advertised}`,
-    'listener.security.protocol.map': `${protocols},SASL:SASL_PLAINTEXT`,
+    listeners: [plan.listeners, ...more.map(({ name, port }) => `${name}://${host}:${port}`)].join(),
+    'advertised.listeners': [
+      plan.advertised,
+      ...more.map(({ name, advertised }) => `${name}://${advertised}`),
+    ].join(),
+    'listener.security.protocol.map': [
+      plan.protocols,
+      ...more.map(({ name, protocol }) => `${name}:${protocol}`),
+    ].join(),
+    ...(sasl && loginProperties(sasl)),
+    ...(sasl?.tls && tlsProperties('sasl', sasl.tls)),
+    ...(tls && tlsProperties('tls', tls.tls)),
+  };
+}
+
+function loginProperties({ plainUsers }: SaslListener): Record<string, string> {
+  const module = 'org.apache.kafka.common.security';
+  const users = Object.entries(plainUsers).map(([name, password]) => ` user_${name}="${password}"`);
+  return {
     'sasl.enabled.mechanisms': 'SCRAM-SHA-256,SCRAM-SHA-512,PLAIN',
     'listener.name.sasl.scram-sha-256.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
     'listener.name.sasl.scram-sha-512.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
     'listener.name.sasl.plain.sasl.jaas.config': `${module}.plain.PlainLoginModule required${users.join('')};`,
   };
 }
+
+/** @param listener its name in lower case. The properties can also be changed while the broker runs (alterConfig). */
+export function tlsProperties(listener: string, { cert, key, clientCa }: BrokerTls): Record<string, string> {
+  const prefix = `listener.name.${listener}.ssl`;
+  return {
+    [`${prefix}.keystore.type`]: 'PEM',
+    [`${prefix}.keystore.certificate.chain`]: oneLine(cert),
+    [`${prefix}.keystore.key`]: oneLine(key),
+    ...(clientCa !== undefined && {
+      [`${prefix}.truststore.type`]: 'PEM',
+      [`${prefix}.truststore.certificates`]: oneLine(clientCa),
+      [`${prefix}.client.auth`]: 'required',
+    }),
+  };
+}
+
+/** Kafka takes any white space in a PEM text, and properties have one line. */
+const oneLine = (pem: string) => pem.trim().replaceAll('\n', ' ');
 
 export const toPropertiesFile = (properties: Readonly<Record<string, string>>): string =>
   Object.entries(properties)

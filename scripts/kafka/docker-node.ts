@@ -1,7 +1,7 @@
 // Runs one broker as a container, which is named by the broker's port, so that tools of another process find it.
 import { createHash } from 'node:crypto';
 import { KafkaBroker } from './broker.ts';
-import { brokerProperties, type SaslListener } from './config.ts';
+import { brokerProperties, type SaslListener, type TlsListener } from './config.ts';
 import { newClusterId } from './java-node.ts';
 import { onParentDeath, run } from './process.ts';
 import { dockerImage } from './runtime.ts';
@@ -23,6 +23,7 @@ export interface DockerNodeOptions {
   readonly clusterId: string;
   readonly version: KafkaVersion;
   readonly sasl: SaslListener | undefined;
+  readonly tls: TlsListener | undefined;
   readonly properties: Readonly<Record<string, string>>;
   /** The named volume that keeps the data. Without it, the data is removed with the container. */
   readonly volume?: string;
@@ -89,7 +90,7 @@ export class DockerNode extends KafkaBroker {
   }
 
   #runArguments(): string[] {
-    const { id, ports, network, version, sasl, properties, volume } = this.#options;
+    const { id, ports, network, version, sasl, tls, properties, volume } = this.#options;
     const port = this.#port;
     const config = brokerProperties({
       id,
@@ -104,12 +105,15 @@ export class DockerNode extends KafkaBroker {
       dataDir: DATA_DIR,
       host: '',
       sasl,
+      tls,
       overrides: properties,
     });
     const env = { ...environment(config), CLUSTER_ID: this.#clusterId, KAFKA_HEAP_OPTS: '-Xmx512m' };
     return [
       ...['run', '--detach', '--name', this.#name, '--hostname', this.#name, '--network', network],
-      ...[port, ...(sasl ? [sasl.port] : [])].flatMap((open) => ['--publish', `127.0.0.1:${open}:${open}`]),
+      ...[port, sasl?.port, tls?.port].flatMap((open) =>
+        open === undefined ? [] : ['--publish', `127.0.0.1:${open}:${open}`],
+      ),
       ...(volume ? ['--volume', `${volume}:${DATA_DIR}`] : []),
       ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
       dockerImage(version),

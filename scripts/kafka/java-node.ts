@@ -8,7 +8,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { KafkaBroker } from './broker.ts';
 import { classArchive } from './class-archive.ts';
-import { brokerProperties, type SaslListener, toPropertiesFile, ZOOKEEPER_SESSION_MS } from './config.ts';
+import {
+  brokerProperties,
+  type SaslListener,
+  type TlsListener,
+  toPropertiesFile,
+  ZOOKEEPER_SESSION_MS,
+} from './config.ts';
+import { formatStorage } from './formatted-storage.ts';
 import { exitOf, onParentDeath, run } from './process.ts';
 import type { JavaRuntime } from './runtime.ts';
 
@@ -38,6 +45,7 @@ export interface JavaNodeOptions {
   readonly clusterId: string;
   readonly directory: string;
   readonly sasl: SaslListener | undefined;
+  readonly tls: TlsListener | undefined;
   readonly properties: Readonly<Record<string, string>>;
   readonly quickJit: boolean;
 }
@@ -71,7 +79,12 @@ export class JavaNode extends KafkaBroker {
     const { directory, zooKeeper, quickJit } = this.#options;
     const config = await this.#writeConfig();
     if (zooKeeper !== undefined) await this.#formerSessionEnds();
-    else if (!existsSync(join(this.dataDir, 'meta.properties'))) await this.#format(config);
+    else if (!existsSync(join(this.dataDir, 'meta.properties')))
+      await formatStorage(
+        `${this.#runtime.archives}-formatted`,
+        { dataDir: this.dataDir, nodeId: this.id, clusterId: this.#clusterId },
+        () => this.#format(config),
+      );
     const log = await open(this.#logFile, 'w');
     const flags = await serverFlags(this.#runtime, { directory, heap: '512m', quickJit });
     // The last of three brokers cannot end in order, since no quorum is left.
@@ -136,7 +149,7 @@ export class JavaNode extends KafkaBroker {
   }
 
   async #writeConfig(): Promise<string> {
-    const { id, port, controllerPorts, zooKeeper, directory, sasl, properties } = this.#options;
+    const { id, port, controllerPorts, zooKeeper, directory, sasl, tls, properties } = this.#options;
     const controller = controllerPorts[id - 1];
     await mkdir(directory, { recursive: true });
     const ownQuorum = {
@@ -154,6 +167,7 @@ export class JavaNode extends KafkaBroker {
       dataDir: this.dataDir,
       host: '127.0.0.1',
       sasl,
+      tls,
       overrides: properties,
     });
     await writeFile(file, toPropertiesFile(config));

@@ -1,27 +1,40 @@
-// Finds free TCP ports for brokers.
+// Finds free TCP ports for brokers and gateways. Several processes may look at once, and a port may be used only later,
+// so each one given out is claimed by a UDP socket of the same number, until this process ends.
+
 import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 
 // Below the ports of outgoing connections (on Linux from 32768), which could take the port of a broker that restarts.
 const MIN_PORT = 20_000;
 const MAX_PORT = 32_000;
+const HOST = '127.0.0.1';
 
-const given = new Set<number>();
-
-/** A port on 127.0.0.1 without a listener, which this process has not given out before. */
+/** A port on 127.0.0.1 without a listener, which no process that asks here has been given. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(MIN_PORT, MAX_PORT);
-    if (given.has(port) || !(await isFree(port))) continue;
-    given.add(port);
-    return port;
+    if (!(await claim(port))) continue;
+    if (await isFree(port)) return port;
   }
+}
+
+/** False if another process, or this one, has claimed it. */
+export function claim(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4').unref();
+    socket.once('error', () => {
+      socket.close();
+      resolve(false);
+    });
+    socket.bind({ port, address: HOST, exclusive: true }, () => resolve(true));
+  });
 }
 
 export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
-    server.listen({ port, host: '127.0.0.1' }, () => server.close(() => resolve(true)));
+    server.listen({ port, host: HOST }, () => server.close(() => resolve(true)));
   });
 }

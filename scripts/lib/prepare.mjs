@@ -2,12 +2,23 @@
 // npm records what it installed; dist holds a stamp, a hash of everything it was made from. Checking takes milliseconds.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { withLock } from './lock.mjs';
 
 const SOURCE_DIRS = ['src', 'load', 'bench', 'scripts', 'examples', 'test'];
-const COMPILED = /\.ts$|\.json$/;
+const COMPILED = /\.tsx?$|\.json$/;
+/** The second project is the page for browsers: there are no DOM types in the first, and no types of Node in the second. */
+const PROJECTS = ['.', 'src/dashboard/page'];
+const COPIED = /\.(?:css|svg)$/;
 
 /** A failed step. Its message is shown to the user, and the process ends with `exitCode`. */
 export class StepError extends Error {
@@ -91,17 +102,26 @@ function build(root) {
   rmSync(buildStampFile(root), { force: true });
   // Builds over the old dist: emptying it first would take the files of a gateway that runs from there.
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const args = [tsc, '-p', root, '--noEmitOnError'];
-  const result = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 2, 2] });
-  if (result.status !== 0)
-    throw new StepError(`The build failed (${outcome(result)}); see above.`, result.status);
+  for (const project of PROJECTS.filter((folder) => existsSync(join(root, folder, 'tsconfig.json')))) {
+    const args = [tsc, '-p', join(root, project), '--noEmitOnError'];
+    const result = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 2, 2] });
+    if (result.status !== 0)
+      throw new StepError(`The build failed (${outcome(result)}); see above.`, result.status);
+  }
+  for (const file of sources(root).filter((name) => COPIED.test(name))) copy(root, file);
   removeOrphans(root);
   writeFileSync(buildStampFile(root), stamp);
 }
 
+function copy(root, file) {
+  const target = join(root, 'dist', file);
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(join(root, file), target);
+}
+
 // Otherwise a compiled test whose source was deleted would still run.
 function removeOrphans(root) {
-  const known = new Set(sources(root).map((file) => file.replace(/\.ts$/, '.js')));
+  const known = new Set(sources(root).map((file) => file.replace(/\.tsx?$/, '.js')));
   for (const file of filesUnder(root, 'dist')) {
     const source = file.slice('dist/'.length).replace(/\.map$/, '');
     if (!known.has(source)) rmSync(join(root, file));
@@ -110,7 +130,7 @@ function removeOrphans(root) {
 
 const sources = (root) =>
   SOURCE_DIRS.flatMap((dir) => filesUnder(root, dir))
-    .filter((file) => COMPILED.test(file))
+    .filter((file) => COMPILED.test(file) || COPIED.test(file))
     .sort();
 
 /** Paths of all files under `dir`, relative to `root`, with forward slashes. */

@@ -26,8 +26,17 @@ export function waitedMsOf(pid: number): number {
 
 /** Resident memory, bytes. */
 export function residentBytesOf(pid: number): number {
+  return statusBytesOf(pid, 'VmRSS');
+}
+
+/** Resident memory without mapped files, which are mostly the code that processes of a program share. Bytes. */
+export function unmappedBytesOf(pid: number): number {
+  return statusBytesOf(pid, 'RssAnon') + statusBytesOf(pid, 'RssShmem');
+}
+
+function statusBytesOf(pid: number, name: string): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
 }
 
 export function descriptorsOf(pid: number): number {

@@ -1,7 +1,7 @@
 // Puts the temporary files of a test run into memory, and removes them when the run ends, however it ends.
 // The tests sync and delete so many small files that a disk is most of their time: 27 s of CPU became 8 s in
 // test/kafka/delivery/unplaced.slow.test.ts. What they prove about fsync they prove by its calls, not by a power cut.
-import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { onParentDeath } from '../kafka/process.ts';
 
@@ -17,6 +17,8 @@ export function useMemoryDisk(): () => void {
   if (bavail * bsize < MIN_FREE_BYTES) return () => {};
   const former = process.env.TMPDIR;
   const directory = mkdtempSync(join(MEMORY, 'sluice-tests-'));
+  // Some tests play another user.
+  chmodSync(directory, 0o755);
   process.env.TMPDIR = directory;
   const callOff = onParentDeath(['rm', '-rf', directory]);
   return () => {

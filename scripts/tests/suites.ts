@@ -6,7 +6,7 @@ import { longestFirst, readDurations } from './durations.ts';
 import { type TestFile, type TestKind, testFiles } from './files.ts';
 import { runWithKafka } from './kafka.ts';
 import { useMemoryDisk } from './memory-disk.ts';
-import type { RunnerOptions } from './runner.ts';
+import type { RunnerOptions, Wave } from './runner.ts';
 
 export type Suite = 'all' | 'unit' | 'bench';
 
@@ -17,7 +17,7 @@ const KINDS: Readonly<Record<Suite, readonly TestKind[]>> = {
 };
 /** Most files wait for brokers, processes or timers, so more of them run than there are cores. */
 const CONCURRENCY: Readonly<Record<Suite, number>> = {
-  all: availableParallelism() + 1,
+  all: availableParallelism() + 2,
   unit: 2 * availableParallelism() + 2,
   bench: 1,
 };
@@ -33,8 +33,7 @@ export async function runTests(
   { suite, namePatterns = [] }: { suite: Suite; namePatterns?: readonly string[] },
 ): Promise<number> {
   const options: RunnerOptions = {
-    files: longestFirst(files, readDurations(DURATIONS)).map(({ path }) => path),
-    concurrency: CONCURRENCY[suite],
+    waves: wavesOf(longestFirst(files, readDurations(DURATIONS)), suite),
     timeoutMs: FILE_TIMEOUT_MS,
     namePatterns,
     durationsFile: DURATIONS,
@@ -51,6 +50,18 @@ export async function runTests(
   } finally {
     cleanUp();
   }
+}
+
+/** Unit files mostly wait for timers, so more of them run at a time. They come last, and fill the end of the long ones. */
+function wavesOf(files: readonly TestFile[], suite: Suite): Wave[] {
+  const wave = (isIn: (file: TestFile) => boolean, concurrency: number): Wave => ({
+    files: files.filter(isIn).map(({ path }) => path),
+    concurrency,
+  });
+  const isUnit = ({ kind }: TestFile) => kind === 'unit';
+  return [wave((file) => !isUnit(file), CONCURRENCY[suite]), wave(isUnit, CONCURRENCY.unit)].filter(
+    (one) => one.files.length > 0,
+  );
 }
 
 /** The files of a suite whose path contains one of the filters. With filters, `all` includes the measuring tests. */

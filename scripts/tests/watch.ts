@@ -48,8 +48,8 @@ class Changes {
   constructor() {
     this.#watchers = FOLDERS.map((folder) =>
       watchFiles(join(ROOT, folder), { recursive: true }, (_, name) => {
-        if (name === null || !/\.(?:m?ts|json)$/.test(name)) return;
-        this.#changed.add(join(ROOT, 'dist', folder, name.replace(/\.ts$/, '.js')));
+        if (name === null || !/\.(?:m?ts|tsx|json)$/.test(name)) return;
+        this.#changed.add(join(ROOT, 'dist', folder, name.replace(/\.tsx?$/, '.js')));
         this.#wake();
       }),
     );

@@ -1,6 +1,8 @@
 // Measures memory, CPU time and the lag of the event loop. Reading never throws, also not when memory or descriptors
 // have run out.
 import { getHeapStatistics } from 'node:v8';
+import { OPERATION_SECONDS } from '../measure/buckets.ts';
+import { Histogram } from '../measure/histogram.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** 10 wake-ups a second cost 0.2 % of a core on an idle 2-core VM; 50 cost 1 %. */
@@ -15,7 +17,8 @@ export interface ProcessStats {
 }
 
 export function startProcessStats(): ProcessStats {
-  const lag = new LagWindow(LAG_SAMPLES, LAG_INTERVAL_MS);
+  const delays = new Histogram(OPERATION_SECONDS);
+  const lag = new LagWindow(LAG_SAMPLES, LAG_INTERVAL_MS, (lateMs) => delays.record(lateMs / 1000));
   let last = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
@@ -32,6 +35,7 @@ export function startProcessStats(): ProcessStats {
       heapUsedBytes: getHeapStatistics().used_heap_size,
       cpuSeconds: cpuSeconds(process.cpuUsage()),
       eventLoopLagP99Seconds: lag.percentile(0.99) / 1000,
+      eventLoopDelaySeconds: delays.value,
     }),
     stop: () => clearInterval(timer),
   };
@@ -62,12 +66,15 @@ export function lastKnown(read: () => number): () => number {
 export class LagWindow {
   readonly #samples: Float64Array;
   readonly #intervalMs: number;
+  readonly #added: (lateMs: number) => void;
   #next = 0;
   #filled = 0;
 
-  constructor(samples: number, intervalMs: number) {
+  /** @param added called with each sample */
+  constructor(samples: number, intervalMs: number, added: (lateMs: number) => void = () => {}) {
     this.#samples = new Float64Array(samples);
     this.#intervalMs = intervalMs;
+    this.#added = added;
   }
 
   add(lateMs: number): void {
@@ -87,6 +94,7 @@ export class LagWindow {
   }
 
   #push(lateMs: number): void {
+    this.#added(lateMs);
     this.#samples[this.#next] = lateMs;
     this.#next = (this.#next + 1) % this.#samples.length;
     this.#filled = Math.min(this.#filled + 1, this.#samples.length);

@@ -1,16 +1,24 @@
-// The one picture of the running gateway. The statistics line, /stats, /metrics and /readyz all read it, and nobody
-// keeps a second set of figures.
+// The one picture of the running gateway. The statistics line, /stats, /metrics, /health and /readyz all read it, and
+// nobody keeps a second set of figures.
+import type { Component } from '../health/component.ts';
 import type { FigureValues } from './figures.ts';
 
-export interface Snapshot extends FigureValues {
+/** The figures of one process, or of several together. */
+export interface Figures extends FigureValues {
   readonly version: string;
-  /** ISO 8601, when the snapshot was taken. */
+  /** ISO 8601, when the figures were read. */
   readonly at: string;
   readonly uptimeSeconds: number;
-  readonly readiness: Readiness;
 }
 
-/** Whether devices are served; if not, each reason in words that an operator can act on. */
+/** The figures of the whole gateway, and all that follows from them. */
+export interface Snapshot extends Figures {
+  readonly readiness: Readiness;
+  /** Each component once. */
+  readonly components: readonly Component[];
+}
+
+/** Whether data sent now would be kept; if not, each reason in words that an operator can act on. */
 export interface Readiness {
   readonly ready: boolean;
   readonly reasons: readonly string[];

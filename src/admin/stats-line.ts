@@ -1,11 +1,13 @@
 // The statistics line of the log: the figures of one snapshot, with rates since the snapshot before it.
-import type { Logger } from 'pino';
+import type { Log } from '../log/log.ts';
 import { CODE_NAMES } from '../protocol/codes.ts';
+import { unaccountedRecords } from './balance.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface StatsLine {
-  readonly message: string;
-  /** The same figures for JSON logs, under the names that the message uses. */
+  /** For people. */
+  readonly summary: string;
+  /** The same figures for JSON logs, under the names that the summary uses. */
   readonly fields: ReturnType<typeof statsFields>;
 }
 
@@ -33,7 +35,7 @@ export function formatStats(now: Snapshot, previous: Snapshot | null): StatsLine
     `refused=${fields.refused}`,
     ...(codes.length === 0 ? [] : [`(${codes.join(' ')})`]),
   ];
-  return { message: `Statistics: ${parts.join(' ')}`, fields };
+  return { summary: `Statistics: ${parts.join(' ')}`, fields };
 }
 
 function statsFields(now: Snapshot, previous: Snapshot | null) {
@@ -61,9 +63,7 @@ function statsFields(now: Snapshot, previous: Snapshot | null) {
     dead_lettered: deadLettered,
     damaged,
     abandoned,
-    // Records missing in the balance. Anything but 0 is a bug.
-    unaccounted:
-      accepted + recovered - confirmed - open - inFlight - spooled - deadLettered - damaged - abandoned,
+    unaccounted: unaccountedRecords(now),
     refused: refusals.reduce((sum, [, count]) => sum + count, 0),
     // Only codes that occurred.
     refused_by_code: Object.fromEntries(refusals.filter(([, count]) => count > 0)),
@@ -80,7 +80,7 @@ export interface StatsLogOptions {
   /** STATS_INTERVAL; 0 = no line. */
   readonly intervalMs: number;
   readonly snapshot: () => Snapshot | Promise<Snapshot>;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 /** Logs the line each interval until stop(). The timer does not keep the process alive. */
@@ -92,8 +92,8 @@ export function startStatsLog({ intervalMs, snapshot, log }: StatsLogOptions): {
     const previous = await before;
     const now = await take(snapshot);
     if (now === null) return previous;
-    const { message, fields } = formatStats(now, previous);
-    log.info({ stats: fields }, message);
+    const { summary, fields } = formatStats(now, previous);
+    log.write('statistics', { summary, stats: fields });
     return now;
   };
   const timer = setInterval(() => {

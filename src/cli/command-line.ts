@@ -1,68 +1,102 @@
-// Parses the command line with commander into a request for main.ts. It prints help, the version and usage errors, but
+// Parses the command line with commander, and finds the command to run. It prints help, the version and usage errors, but
 // starts nothing and reads no settings.
 import { Command, CommanderError, Option } from 'commander';
-import { addLoadCommand } from '../../load/command/command.ts';
-import type { LoadOptions } from '../../load/command/options.ts';
-import { EXIT_USAGE } from '../config/exit-codes.ts';
-import { GROUPS } from '../config/settings.ts';
-import { SERVER_PROCESS_FLAG } from '../processes/process-handle.ts';
-import { addSpoolCommands, type SpoolCommand } from './spool/command.ts';
+import { distance } from 'fastest-levenshtein';
+import { EXIT_CODES, EXIT_USAGE } from '../config/exit-codes.ts';
+import { GROUPS } from '../config/groups.ts';
+import type { CommandEntry, Run } from './command.ts';
+import type { ProgramOptions } from './serve-command.ts';
 
-export type Request =
-  | { readonly run: 'serve' | 'server-process' | 'print-config' }
-  | { readonly run: 'spool'; readonly command: SpoolCommand }
-  | { readonly run: 'load'; readonly options: LoadOptions }
-  | { readonly run: 'nothing'; readonly exitCode: number };
+export interface CommandTable {
+  readonly version: string;
+  readonly commands: readonly CommandEntry[];
+  /** Runs without a command. */
+  readonly byDefault: (options: ProgramOptions) => Run;
+}
 
-/** @param args without node and script */
-export function parseCommandLine(args: readonly string[], version: string): Request {
-  let serve = false;
-  let serverProcess = false;
-  let spool: SpoolCommand | undefined;
-  let load: LoadOptions | undefined;
+/** Wrong letters in the name of a command that is proposed all the same. */
+const MAX_EDITS = 2;
+
+/**
+ * @param args without node and script
+ * @returns a number as the exit code, if nothing is to be run
+ */
+export async function parseCommandLine(
+  args: readonly string[],
+  { version, commands, byDefault }: CommandTable,
+): Promise<Run | number> {
+  let run: Run | undefined;
+  const choose = (chosen: Run) => {
+    run = chosen;
+  };
+  const program = programOf(version, commands)
+    .hook('preSubcommand', (_program, one) => define(one, commands, choose))
+    .allowExcessArguments()
+    .action(() => {
+      const [unknown] = program.args;
+      if (unknown !== undefined) program.error(unknownText(unknown, commands));
+      choose(byDefault(program.opts<ProgramOptions>()));
+    });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  }
+  return run ?? 0;
+}
+
+/** The command line for the shell completion, whose package adds its own commands. It runs nothing. */
+export async function commandLineFor(
+  words: readonly string[],
+  { version, commands }: Omit<CommandTable, 'byDefault'>,
+): Promise<Command> {
+  const others = commands.filter(({ name, isHidden }) => name !== 'completion' && !isHidden);
+  const program = programOf(version, others);
+  const named = program.commands.find((one) => words.includes(one.name()));
+  if (named !== undefined) await define(named, commands, () => {});
+  return program;
+}
+
+function programOf(version: string, commands: readonly CommandEntry[]): Command {
   const program = new Command('sluice')
     .description('Takes newline JSON from devices over TCP and turns it into confirmed Kafka records.')
     .version(version, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .option('--print-config', 'print every setting with its value and origin; secrets stay hidden')
-    .addHelpText('after', () => settingsHelp())
-    .allowExcessArguments()
-    .exitOverride()
-    .action(() => {
-      const [unknown] = program.args;
-      if (unknown !== undefined) program.error(`error: unknown command '${unknown}', see sluice --help`);
-      serve = true;
-    });
-  program
-    .command('serve')
-    .description('start the gateway; the default without a command')
+    // For scripts/run.mjs, which knows that npm started it.
+    .addOption(new Option('--stop-with-parent <pid>').argParser(Number).hideHelp())
+    .addHelpText('after', settingsHelp)
     .allowExcessArguments(false)
-    .helpOption('-h, --help', 'print this help')
-    // The gateway starts its own server processes with this flag.
-    .addOption(new Option(SERVER_PROCESS_FLAG).hideHelp())
-    .action((options: { serverProcess?: true }) => {
-      serve = true;
-      serverProcess = options.serverProcess === true && process.send !== undefined;
-    });
-  addSpoolCommands(program, (command) => {
-    spool = command;
-  });
-  addLoadCommand(program, (options) => {
-    load = options;
-  });
+    .exitOverride();
+  // Commands inherit the settings above, such as the help option, so they are added last.
+  for (const { name, about, isHidden = false } of commands)
+    program.command(name, { hidden: isHidden }).description(about).helpCommand(false);
+  return program;
+}
 
-  try {
-    program.parse(args, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return { run: 'nothing', exitCode: error.exitCode === 0 ? 0 : EXIT_USAGE };
-  }
-  if (spool !== undefined) return { run: 'spool', command: spool };
-  if (load !== undefined) return { run: 'load', options: load };
-  if (!serve) return { run: 'nothing', exitCode: 0 };
-  if (serverProcess) return { run: 'server-process' };
-  return { run: program.opts<{ printConfig?: true }>().printConfig ? 'print-config' : 'serve' };
+async function define(
+  one: Command,
+  commands: readonly CommandEntry[],
+  chosen: (run: Run) => void,
+): Promise<void> {
+  await commands.find(({ name }) => name === one.name())?.define(one, chosen);
+}
+
+function unknownText(word: string, commands: readonly CommandEntry[]): string {
+  const near = commands
+    .filter(({ name, isHidden }) => !isHidden && isNear(word, name))
+    .map(({ name }) => name);
+  const proposal = near.length === 0 ? 'see sluice --help' : `did you mean ${near.join(' or ')}?`;
+  return `error: unknown command '${word}', ${proposal}`;
+}
+
+/** A slip of the fingers, or the beginning of the name. */
+function isNear(word: string, name: string): boolean {
+  return (
+    distance(word, name) <= Math.min(MAX_EDITS, name.length / 2) || (word.length > 1 && name.startsWith(word))
+  );
 }
 
 function settingsHelp(): string {
@@ -73,5 +107,6 @@ ${Object.values(GROUPS)
   .join('\n')}
 docs/configuration.md lists all settings with defaults and limits; .env.example is a file to copy.
 
-Exit codes: 0 stopped in order, 1 failed start or hard stop, 64 wrong command line, 70 a bug, 78 wrong settings, or a spool that is in use or newer than this program`;
+Exit codes:
+${EXIT_CODES.map(({ code, when }) => `  ${String(code).padEnd(3)} ${when}`).join('\n')}`;
 }

@@ -7,13 +7,15 @@ const NEWLINE = Buffer.from('\n');
 export class Output {
   readonly #stream: NodeJS.WriteStream;
   #isGone = false;
-  #wake: () => void = () => undefined;
+  readonly #waiting = new Set<() => void>();
 
-  constructor(stream: NodeJS.WriteStream) {
+  /** @param left called when the reader is gone */
+  constructor(stream: NodeJS.WriteStream, left: () => void = () => {}) {
     this.#stream = stream;
     const gone = () => {
       this.#isGone = true;
       this.#wake();
+      left();
     };
     stream.on('error', gone);
     stream.on('close', gone);
@@ -25,11 +27,14 @@ export class Output {
     if (this.#isGone) return false;
     const bytes = Buffer.concat(lines.flatMap((line) => [line, NEWLINE]));
     if (!this.#stream.write(bytes) && !this.#isGone) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
     return !this.#isGone;
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
   }
 }
 

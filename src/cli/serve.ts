@@ -1,83 +1,91 @@
-// Runs the gateway as a process: start, signals, stop and exit codes. It decides nothing about devices or Kafka.
-import type { App, StopResult } from '../app.ts';
-import type { Logger } from '../log/logger.ts';
+// Runs the gateway as a process: start, stop and exit codes. It decides nothing about devices or Kafka. Signals are in
+// signals.ts.
 
-/** sysexits.h EX_SOFTWARE: a bug. The state is unknown, so the process ends at once. */
-const EXIT_BUG = 70;
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+import { EXIT_BUG } from '../config/exit-codes.ts';
+import type { StopHow } from '../gateway/drain.ts';
+import type { App } from '../gateway/lifecycle.ts';
+import { logStopped } from '../gateway/stop-report.ts';
+import type { StopResult } from '../gateway/stop-result.ts';
+import type { Log } from '../log/log.ts';
+import { watchParent } from './parent-watch.ts';
+import { onSignals } from './signals.ts';
+
+export interface ServeOptions {
+  /** @param askDrain to be called if an operator asks for a drain */
+  readonly create: (askDrain: () => void) => App;
+  /** SIGHUP without a terminal. */
+  readonly reload: (app: App) => void;
+  /** The process to stop with. Undefined if `npm start` did not start this one. */
+  readonly parent: number | undefined;
+  readonly log: Log;
+}
 
 /** Resolves once the gateway is up. From then on a signal stops it. */
-export async function serve(create: () => App, log: Logger): Promise<void> {
+export async function serve({ create, reload, parent, log }: ServeOptions): Promise<void> {
   let app: App;
+  let stopping = false;
+  const stopApp = (how: StopHow) => {
+    const stopped = app.stop(how);
+    if (!stopping) void end(stopped, log);
+    stopping = true;
+  };
   try {
-    app = create();
+    app = create(() => stopApp({ drains: true, reason: 'POST /drain' }));
   } catch (error) {
-    log.fatal({ code: codeOf(error) }, startFailure(error));
+    log.write('start_failed', { explanation: startFailure(error), code: codeOf(error) });
     return exit(log, exitCodeOf(error));
   }
-  let stopping = false;
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      if (stopping) {
-        log.fatal(
-          { signal },
-          'second signal: stopping at once; records that are neither confirmed nor on disk are lost, how many is not known',
-        );
+  onSignals(
+    {
+      stop: stopApp,
+      isStopping: () => stopping,
+      endAtOnce: (signal) => {
+        log.write('second_signal_received', { signal });
         process.exit(1);
-      }
-      stopping = true;
-      log.info({ signal }, 'stopping: no new connections, finishing what was accepted');
-      void stop(app, log);
+      },
+      reload: () => reload(app),
+    },
+    { hasNpm: parent !== undefined },
+  );
+  if (parent !== undefined)
+    watchParent(parent, (npmPid) => {
+      if (stopping) return;
+      log.write('npm_gone', { npmPid });
+      stopApp({ reason: 'the process that started it is gone' });
     });
-  }
   try {
     await app.start();
   } catch (error) {
-    // A signal broke off the start. That is no failure; stop() reports the result.
+    // A signal broke off the start. That is no failure; end() reports the result.
     if (stopping) return;
-    log.fatal({ code: codeOf(error) }, startFailure(error));
+    log.write('start_failed', { explanation: startFailure(error), code: codeOf(error) });
     await exit(log, exitCodeOf(error));
   }
 }
 
-async function stop(app: App, log: Logger): Promise<void> {
-  const { complete, unconfirmed } = await app.stop();
-  if (complete) log.info('stopped');
-  else log.error({ unconfirmed }, hardStop(unconfirmed));
+async function end(stopped: Promise<StopResult>, log: Log): Promise<void> {
+  const result = await stopped;
+  logStopped(result, log);
   // Explicitly: a handle that someone forgot to close must not keep the process alive.
-  await exit(log, complete ? 0 : 1);
-}
-
-function hardStop(unconfirmed: StopResult['unconfirmed']): string {
-  if (unconfirmed === 'unknown')
-    return 'stopped hard: a server process ended without telling what it still held, so records may be lost; none of them was confirmed to its device';
-  return 'stopped hard: SHUTDOWN_TIMEOUT passed before all records were confirmed or in the spool';
+  await exit(log, result.complete ? 0 : 1);
 }
 
 /** An unexpected error ends the process: with a broken state it could confirm records that are not durable. */
-export function exitOnBugs(log: Logger): void {
-  const end = (kind: string) => (error: unknown) => {
-    log.fatal({ err: error instanceof Error ? error : new Error(String(error)) }, kind);
+export function exitOnBugs(log: Log): void {
+  const end = (event: 'exception_uncaught' | 'rejection_unhandled') => (error: unknown) => {
+    log.write(event, { err: error instanceof Error ? error : new Error(String(error)) });
     process.exit(EXIT_BUG);
   };
-  process.on('uncaughtException', end('uncaught exception: this is a bug'));
-  process.on('unhandledRejection', end('unhandled rejection: this is a bug'));
+  process.on('uncaughtException', end('exception_uncaught'));
+  process.on('unhandledRejection', end('rejection_unhandled'));
 }
 
-function exit(log: Logger, code: number): Promise<never> {
+function exit(log: Log, code: number): Promise<never> {
   return new Promise(() => log.flush(() => process.exit(code)));
 }
 
 function startFailure(error: unknown): string {
-  const { code, message, address, port } = error as NodeJS.ErrnoException & {
-    address?: string;
-    port?: number;
-  };
-  const where = `${address ?? ''}:${port ?? ''}`;
-  if (code === 'EADDRINUSE') return `cannot start: ${where} is in use by another process`;
-  if (code === 'EADDRNOTAVAIL') return `cannot start: ${where} is not an address of this machine`;
-  if (code === 'EACCES' && port !== undefined) return `cannot start: no permission to listen on ${where}`;
-  return `cannot start: ${message ?? String(error)}`;
+  return `cannot start: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 function codeOf(error: unknown): string | undefined {

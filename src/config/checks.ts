@@ -1,10 +1,14 @@
 // Checks settings against each other, and warns of allowed but risky ones. A check is silent unless all the settings
 // that it reads are valid, so that one bad value is not reported twice.
-import { accessSync, constants, statSync } from 'node:fs';
+import { deviceTls, deviceTlsFiles } from './device-tls.ts';
+import { contentSync, FileError, MAX_FILE_BYTES } from './file-content.ts';
+import { kafkaTlsContext, kafkaTlsFiles } from './kafka-tls.ts';
 import { sizeText } from './kinds.ts';
 import { quoted } from './printable.ts';
 import { aboutSetting, SETTING_NAMES, type SettingName, type Settings } from './settings.ts';
 import { roundedUp, sharesOfProcess } from './shares.ts';
+
+const MIN_TOKEN_CHARACTERS = 16;
 
 export function crossProblems(settings: Partial<Settings>): string[] {
   return [
@@ -12,9 +16,12 @@ export function crossProblems(settings: Partial<Settings>): string[] {
     ...shareProblems(settings),
     ...topicProblems(settings),
     ...portProblems(settings),
+    ...proxyProblems(settings),
     ...loginProblems(settings),
     ...encryptionProblems(settings),
     ...fileProblems(settings),
+    ...kafkaTlsProblems(settings),
+    ...deviceTlsProblems(settings),
   ];
 }
 
@@ -59,13 +66,43 @@ function topicProblems(settings: Partial<Settings>): string[] {
   return problems;
 }
 
-function portProblems({ TCP_HOST, TCP_PORT, HTTP_HOST, HTTP_PORT }: Partial<Settings>): string[] {
-  if (TCP_PORT === undefined || HTTP_PORT === undefined || TCP_PORT === 0 || TCP_PORT !== HTTP_PORT)
-    return [];
+function portProblems(settings: Partial<Settings>): string[] {
+  const ports = [
+    ['TCP_PORT', settings.TCP_HOST],
+    ['TCP_TLS_PORT', settings.TCP_HOST],
+    ['HTTP_PORT', settings.HTTP_HOST],
+  ] as const;
+  const problems = ports.flatMap(([name, host], index) => {
+    const port = settings[name];
+    const other = ports
+      .slice(0, index)
+      .find((one) => port && settings[one[0]] === port && meet(host, one[1]));
+    return other === undefined
+      ? []
+      : [`${name}=${port} is ${other[0]} too; allowed: another port, 0 or empty`];
+  });
+  if (settings.TCP_PORT === null && settings.TCP_TLS_PORT === null)
+    problems.push(
+      'TCP_PORT and TCP_TLS_PORT are both empty, so no device could connect; allowed: one of them',
+    );
+  return problems;
+}
+
+/** True if both would listen on an address in common. */
+function meet(one: string | undefined, other: string | undefined): boolean {
   const everywhere = ['0.0.0.0', '::'];
-  const meet =
-    TCP_HOST === HTTP_HOST || everywhere.includes(TCP_HOST ?? '') || everywhere.includes(HTTP_HOST ?? '');
-  return meet ? [`HTTP_PORT=${HTTP_PORT} is TCP_PORT too; allowed: another port, 0 or empty`] : [];
+  return one === other || everywhere.includes(one ?? '') || everywhere.includes(other ?? '');
+}
+
+/** Without trusted proxies nobody's header would be believed. */
+function proxyProblems({
+  TCP_PROXY_PROTOCOL: isOn,
+  TCP_PROXY_TRUSTED: trusted,
+}: Partial<Settings>): string[] {
+  if (isOn !== true || trusted === undefined || trusted.length > 0) return [];
+  return [
+    'TCP_PROXY_TRUSTED is not set, but TCP_PROXY_PROTOCOL=true needs it; allowed: the addresses of the proxies, such as 10.0.0.7',
+  ];
 }
 
 function loginProblems(settings: Partial<Settings>): string[] {
@@ -100,25 +137,91 @@ function encryptionProblems(settings: Partial<Settings>): string[] {
 function fileProblems(settings: Partial<Settings>): string[] {
   return SETTING_NAMES.flatMap((name) => {
     const path = settings[name];
-    const { file, allowed } = aboutSetting(name);
-    const reason = file && typeof path === 'string' ? unreadable(path) : undefined;
-    return reason === undefined ? [] : [`${name}=${quoted(String(path))}: ${reason}; allowed: ${allowed}`];
+    const { file, secretFile, allowed } = aboutSetting(name);
+    if (!file || typeof path !== 'string') return [];
+    const reason = problemOf(() => contentOf(path));
+    if (reason === undefined) return [];
+    // It may be the secret itself, pasted instead of its path.
+    const value = secretFile ? ' (value hidden)' : `=${quoted(path)}`;
+    return [`${name}${value}: ${reason}; allowed: ${allowed}`];
   });
 }
 
-function unreadable(path: string): string | undefined {
+/** Files that can be read, but do not work. */
+function kafkaTlsProblems(settings: Partial<Settings>): string[] {
+  const { KAFKA_SSL, KAFKA_SSL_CA: ca, KAFKA_SSL_CERT: cert, KAFKA_SSL_KEY: key } = settings;
+  if (!KAFKA_SSL || ca === undefined || cert === undefined || key === undefined) return [];
+  if ((cert === null) !== (key === null)) return [];
+  return tlsProblems(
+    kafkaTlsFiles({ KAFKA_SSL_CA: ca, KAFKA_SSL_CERT: cert, KAFKA_SSL_KEY: key }),
+    kafkaTlsContext,
+  );
+}
+
+/** Whoever sets one of these believes that devices are encrypted, or have to show a certificate. */
+function deviceTlsProblems(settings: Partial<Settings>): string[] {
+  const {
+    TCP_TLS_PORT: port,
+    TCP_TLS_CERT: cert,
+    TCP_TLS_KEY: key,
+    TCP_TLS_CA: ca,
+    TCP_TLS_CRL: crl,
+  } = settings;
+  const problems: string[] = [];
+  const needs = (name: SettingName, other: SettingName) => {
+    const isThere = settings[name] !== null && settings[name] !== undefined;
+    if (isThere && settings[other] === null) problems.push(`${other} is not set, but ${name} needs it`);
+  };
+  needs('TCP_TLS_PORT', 'TCP_TLS_CERT');
+  needs('TCP_TLS_PORT', 'TCP_TLS_KEY');
+  for (const name of [
+    'TCP_TLS_CERT',
+    'TCP_TLS_KEY',
+    'TCP_TLS_CA',
+    'TCP_TLS_CRL',
+    'TCP_TLS_DEVICE_ID',
+  ] as const)
+    needs(name, 'TCP_TLS_PORT');
+  for (const name of ['TCP_TLS_CRL', 'TCP_TLS_DEVICE_ID'] as const) needs(name, 'TCP_TLS_CA');
+  if (
+    problems.length > 0 ||
+    port === null ||
+    port === undefined ||
+    !cert ||
+    !key ||
+    ca === undefined ||
+    crl === undefined
+  )
+    return problems;
+  return tlsProblems(
+    deviceTlsFiles({ TCP_TLS_CERT: cert, TCP_TLS_KEY: key, TCP_TLS_CA: ca, TCP_TLS_CRL: crl }),
+    deviceTls,
+  );
+}
+
+/** Problems of files that can be read. fileProblems() reports the others. */
+function tlsProblems<Name extends SettingName>(
+  files: readonly { name: Name; path: string }[],
+  check: (contents: ReadonlyMap<Name, Buffer>) => unknown,
+): string[] {
+  if (files.some(({ path }) => problemOf(() => contentOf(path)) !== undefined)) return [];
+  const problem = problemOf(() => check(new Map(files.map(({ name, path }) => [name, contentOf(path)]))));
+  return problem === undefined ? [] : [problem];
+}
+
+const contentOf = (path: string) => contentSync(path, MAX_FILE_BYTES);
+
+function problemOf(check: () => unknown): string | undefined {
   try {
-    if (!statSync(path).isFile()) return 'this is not a file';
-    accessSync(path, constants.R_OK);
+    check();
     return undefined;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    return code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
+    if (error instanceof FileError) return error.reason;
+    throw error;
   }
 }
 
-/** @param chosen whether a person, and not a profile, set this to something else than its default */
-export function settingWarnings(settings: Settings, chosen: (name: SettingName) => boolean): string[] {
+export function settingWarnings(settings: Settings): string[] {
   const warnings: string[] = [];
   if (settings.KAFKA_REQUIRED_ACKS !== -1) {
     warnings.push(
@@ -133,10 +236,28 @@ export function settingWarnings(settings: Settings, chosen: (name: SettingName) 
       'KAFKA_SASL_MECHANISM=plain without KAFKA_SSL=true sends the password readable over the network',
     );
   }
-  for (const name of SETTING_NAMES) {
-    const { laterFeature } = aboutSetting(name);
-    if (laterFeature === undefined || !chosen(name)) continue;
-    warnings.push(`${name} is set but has no effect yet: ${laterFeature} is not built`);
+  if (settings.HTTP_TOKEN !== null && settings.HTTP_TOKEN.length < MIN_TOKEN_CHARACTERS) {
+    warnings.push(
+      `HTTP_TOKEN has fewer than ${MIN_TOKEN_CHARACTERS} characters and can be guessed; make one with: openssl rand -hex 32`,
+    );
   }
+  if (settings.TCP_TLS_CA !== null && settings.TCP_PORT !== null && settings.TCP_TOKENS_FILE === null) {
+    warnings.push(
+      'TCP_TLS_CA asks for certificates on TCP_TLS_PORT only: a device on TCP_PORT needs none, and may use any device_id. ' +
+        'Set TCP_PORT= (empty) once no device needs it, or TCP_TOKENS_FILE',
+    );
+  }
+  warnings.push(...proxyWarnings(settings));
   return warnings;
+}
+
+function proxyWarnings({ TCP_PROXY_PROTOCOL: isOn, TCP_PROXY_TRUSTED: trusted }: Settings): string[] {
+  if (trusted.length === 0) return [];
+  if (!isOn)
+    return ['TCP_PROXY_TRUSTED is set, but TCP_PROXY_PROTOCOL is off, so every PROXY header is refused'];
+  const everybody = trusted.filter((network) => /\/0+$/.test(network));
+  if (everybody.length === 0) return [];
+  return [
+    `TCP_PROXY_TRUSTED=${everybody.join()} lets every peer name any address as its own, so caps and rates by address protect nothing`,
+  ];
 }

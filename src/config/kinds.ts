@@ -62,7 +62,9 @@ export function flag(): Kind<boolean> {
 }
 
 export function choice<const T extends string>(...values: readonly T[]): Kind<T> {
-  return kind(`one of ${values.join(', ')}`, (text) => values.find((value) => value === text.toLowerCase()));
+  return kind(`one of ${values.join(', ')}`, (text) =>
+    values.find((value) => value.toLowerCase() === text.toLowerCase()),
+  );
 }
 
 const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
@@ -172,16 +174,65 @@ export function brokers(): Kind<readonly string[]> {
   });
 }
 
+const MAX_HOSTS = 100;
+
+/** A list of host names without ports, in lower case. Empty text is an empty list. */
+export function hosts(): Kind<readonly string[]> {
+  const allowed = `a list of up to ${MAX_HOSTS} host names without port, separated by commas, or empty`;
+  return mapped(list(allowed, MAX_HOSTS, isHost), (names) => names.map((name) => name.toLowerCase()));
+}
+
 const MAX_CIDRS = 1000;
 
 export function cidrs(): Kind<readonly string[]> {
-  const allowed = 'addresses or CIDR ranges, separated by commas, such as 10.0.0.0/8,::1, or empty';
+  const allowed = 'addresses or CIDR ranges, separated by commas, such as 10.0.0.7,fd00::/120, or empty';
   return list(allowed, MAX_CIDRS, (entry) => {
     const [address = '', prefix, ...rest] = entry.split('/');
     const family = isIP(address);
-    if (family === 0 || rest.length > 0) return false;
+    // An address of a peer has its zone only sometimes.
+    if (family === 0 || address.includes('%') || rest.length > 0) return false;
     return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
   });
+}
+
+/** An address of HTTP. A login in it would be shown wherever the address is. */
+export function url(): Kind<string> {
+  return kind('an http:// or https:// address without a login', (value) => {
+    if (!URL.canParse(value)) return undefined;
+    const { protocol, hostname, username, password } = new URL(value);
+    const isHttp = protocol === 'http:' || protocol === 'https:';
+    return isHttp && hostname !== '' && username + password === '' ? value : undefined;
+  });
+}
+
+const PAIR = /^\s*([\w.-]+)\s*=\s*([!-~](?:[ -~]*[!-~])?)\s*$/;
+
+/** Names and values as OpenTelemetry writes them, percent-encoded. The value is the text, for parsePairs(). */
+export function pairs(): Kind<string> {
+  return kind('a list of name=value, separated by commas and percent-encoded', (value) =>
+    parsePairs(value) === undefined ? undefined : value,
+  );
+}
+
+/** Undefined if the text is not allowed. */
+export function parsePairs(text: string): Record<string, string> | undefined {
+  const found: [string, string][] = [];
+  for (const entry of text.split(',').filter((each) => each.trim() !== '')) {
+    const [, name, encoded] = PAIR.exec(entry) ?? [];
+    const value = percentDecoded(encoded);
+    if (name === undefined || value === undefined) return undefined;
+    found.push([name, value]);
+  }
+  return Object.fromEntries(found);
+}
+
+function percentDecoded(text = '%'): string | undefined {
+  try {
+    const decoded = decodeURIComponent(text);
+    return /\p{Cc}/u.test(decoded) ? undefined : decoded;
+  } catch {
+    return undefined;
+  }
 }
 
 function list(allowed: string, max: number, valid: (entry: string) => boolean): Kind<readonly string[]> {

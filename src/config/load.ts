@@ -3,12 +3,19 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseDotenv } from 'dotenv';
 import { crossProblems, settingWarnings } from './checks.ts';
-import { isServiceLink, misspelt } from './names.ts';
+import { namesWithoutEquals } from './dotenv-lines.ts';
+import { cutOffSecrets } from './dotenv-secrets.ts';
+import { exposedFileWarnings, type SecretFile, secretFilesAmong } from './exposed-files.ts';
+import { holdsPem, holdsSecret } from './hidden.ts';
+import { hintOf } from './hints.ts';
+import { judgeName } from './names.ts';
 import { printable, quoted } from './printable.ts';
 import { PROFILES } from './profiles.ts';
+import { fileSettingOf, readSecret } from './secret-file.ts';
 import { aboutSetting, SETTING_NAMES, type SettingName, type Settings, settingsSchema } from './settings.ts';
 
-export type Origin = 'default' | 'profile' | '.env' | 'environment';
+/** `file` = the value of a secret comes from the file that NAME_FILE names. */
+export type Origin = 'default' | 'profile' | '.env' | 'environment' | 'file';
 
 export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -23,6 +30,8 @@ export interface LoadedSettings {
   /** Each value as its text, secrets included. */
   readonly texts: Readonly<Record<SettingName, string>>;
   readonly warnings: readonly string[];
+  /** Variables of other programs that begin like settings. */
+  readonly foreignNames: readonly string[];
 }
 
 export type Loaded = LoadedSettings | { readonly ok: false; readonly problems: readonly string[] };
@@ -49,7 +58,8 @@ export function loadSettings({ env, dotenvPath }: LoadOptions): Loaded {
     { origin: 'environment', values: env },
     { origin: '.env', values: file },
   ];
-  for (const source of written) problems.push(...misspeltNames(source));
+  const names = judgedNames(written);
+  problems.push(...names.problems);
 
   const profile = profileSource(find('PROFILE', written));
   const sources = profile === undefined ? written : [...written, profile];
@@ -57,10 +67,11 @@ export function loadSettings({ env, dotenvPath }: LoadOptions): Loaded {
   const found = {} as Record<SettingName, Given>;
   const values: Partial<Record<SettingName, unknown>> = {};
   for (const name of SETTING_NAMES) {
-    found[name] = find(name, sources);
-    const result = settingsSchema.shape[name].safeParse(found[name].text);
-    if (result.success) values[name] = result.data;
-    else problems.push(refused(name, found[name]));
+    const given = findSecretFile(name, sources, problems) ?? find(name, sources);
+    if (given === 'refused') continue;
+    found[name] = given;
+    const value = parsed(name, given, problems);
+    if (value !== undefined) values[name] = value;
   }
   // Each setting is parsed by itself, so that the checks between settings run although some setting was refused.
   problems.push(...crossProblems(values as Partial<Settings>));
@@ -71,28 +82,117 @@ export function loadSettings({ env, dotenvPath }: LoadOptions): Loaded {
     Object.fromEntries(SETTING_NAMES.map((name) => [name, pick(found[name])])) as Record<SettingName, T>;
   const origins = each((given) => given.origin);
   const texts = each((given) => given.text);
-  const byHand = (name: SettingName) => origins[name] === 'environment' || origins[name] === '.env';
-  const chosen = (name: SettingName) => byHand(name) && texts[name] !== aboutSetting(name).default;
-  return { ok: true, settings, origins, texts, warnings: settingWarnings(settings, chosen) };
+  const dotenv = dotenvPath !== undefined && SETTING_NAMES.some((name) => isSecret(name) && file[name]);
+  const secretFiles = [...secretFilesOf(settings), ...(dotenv ? [{ name: '.env', path: dotenvPath }] : [])];
+  const warnings = [...names.warnings, ...settingWarnings(settings), ...exposedFileWarnings(secretFiles)];
+  return { ok: true, settings, origins, texts, warnings, foreignNames: names.foreign };
+}
+
+export type LoadedSome<Name extends SettingName> =
+  | { readonly ok: true; readonly settings: Pick<Settings, Name> }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** The named settings, for commands that need no others: a wrong value of another one does not stop them. */
+export function loadSome<Name extends SettingName>(
+  names: readonly Name[],
+  { env, dotenvPath }: LoadOptions,
+): LoadedSome<Name> {
+  const sources: Source[] = [
+    { origin: 'environment', values: env },
+    { origin: '.env', values: dotenvPath === undefined ? {} : readDotenv(dotenvPath, []) },
+  ];
+  const problems: string[] = [];
+  const values = Object.fromEntries(
+    names.map((name) => {
+      const given = findSecretFile(name, sources, problems) ?? find(name, sources);
+      return [name, given === 'refused' ? undefined : parsed(name, given, problems)];
+    }),
+  ) as Pick<Settings, Name>;
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, settings: values };
+}
+
+/** Undefined if it is not allowed. Its problem is added. */
+function parsed<Name extends SettingName>(
+  name: Name,
+  given: Given,
+  problems: string[],
+): Settings[Name] | undefined {
+  const result = settingsSchema.shape[name].safeParse(given.text);
+  const isPasted = !aboutSetting(name).secret && holdsPem(given.text);
+  if (isPasted) problems.push(pasted(name, given));
+  else if (result.success) return result.data as Settings[Name];
+  else problems.push(refused(name, given));
+  return undefined;
+}
+
+function isSecret(name: string): boolean {
+  const known = SETTING_NAMES.find((setting) => setting === name);
+  return known !== undefined && aboutSetting(known).secret === true;
+}
+
+function secretFilesOf(settings: Settings): SecretFile[] {
+  const files = SETTING_NAMES.map((name) => ({ name, path: settings[name] }));
+  return secretFilesAmong(
+    files.flatMap(({ name, path }) => (typeof path === 'string' ? { name, path } : [])),
+  );
 }
 
 function readDotenv(path: string, problems: string[]): Record<string, string> {
   try {
-    return parseDotenv(readFileSync(path));
+    const content = readFileSync(path);
+    // Windows' editors write UTF-16. dotenv would find no setting in it, and the defaults would be used without a word.
+    if (content.includes(0)) {
+      problems.push(
+        `the file ${quoted(path)} is not UTF-8 text, so no setting in it can be read; save it as UTF-8`,
+      );
+      return {};
+    }
+    for (const { name, line } of namesWithoutEquals(content.toString(), SETTING_NAMES))
+      problems.push(
+        `${name} (.env, line ${line}) has no = behind it, so the line has no effect; write ${name}=value`,
+      );
+    for (const { name, line } of cutOffSecrets(content.toString(), isSecret))
+      problems.push(
+        `${name} (.env, line ${line}): the value would end before a # that is not in quotes (value hidden); ` +
+          "allowed: the whole value in quotes, such as 'one#two', with a space before a remark",
+      );
+    return parseDotenv(content);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    if (code !== 'ENOENT') problems.push(`the file ${quoted(path)} is there but cannot be read (${code})`);
+    if (code !== 'ENOENT')
+      problems.push(
+        `the file ${quoted(path)} is there but cannot be read (${code}); it has to be a file of settings that this user may read, or be missing`,
+      );
     return {};
   }
 }
 
-function misspeltNames({ origin, values }: Source): string[] {
-  return Object.entries(values).flatMap(([name, value]) => {
-    const nearest = misspelt(name, value ?? '');
-    if (nearest === undefined) return [];
-    // Without the value: a password under a misspelt name is still a password.
-    return [`${printable(name)} (${origin}) is not a setting; the nearest real name is ${nearest}`];
-  });
+/** Names only, no values: a password under a misspelt name is still a password. */
+function judgedNames(sources: readonly Source[]): Record<'problems' | 'warnings' | 'foreign', string[]> {
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  const foreign = new Set<string>();
+  for (const { origin, values } of sources) {
+    for (const [name, value] of Object.entries(values)) {
+      const judged = judgeName(name, value ?? '');
+      if (judged.kind === 'fine') continue;
+      const shown = printable(name);
+      if (judged.kind === 'foreign') foreign.add(shown);
+      else if (judged.kind === 'doubtful')
+        warnings.push(
+          `${shown} (${origin}) is not a setting and has no effect; did you mean ${judged.nearest.join(' or ')}?`,
+        );
+      else problems.push(`${shown} (${origin}) is not a setting${proposal(judged.nearest)}`);
+    }
+  }
+  return { problems, warnings, foreign: [...foreign] };
+}
+
+function proposal([first, ...others]: readonly SettingName[]): string {
+  if (first === undefined)
+    return ', and no setting has a similar name; if it is for another program, take it out of the environment of the gateway';
+  if (others.length === 0) return `; the nearest real name is ${first}`;
+  return `; the nearest real names are ${[first, ...others].join(', ')}`;
 }
 
 function find(name: SettingName, sources: readonly Source[]): Given {
@@ -107,6 +207,30 @@ function find(name: SettingName, sources: readonly Source[]): Given {
   return { text: byDefault, origin: 'default' };
 }
 
+/** Undefined unless a file is named for this setting. Its problems are added. */
+function findSecretFile(
+  name: SettingName,
+  sources: readonly Source[],
+  problems: string[],
+): Given | 'refused' | undefined {
+  const fileName = fileSettingOf(name);
+  if (fileName === undefined) return undefined;
+  const { text: path } = find(fileName, sources);
+  // A path that is not allowed is a problem of NAME_FILE.
+  if (path === '') return undefined;
+  if (!settingsSchema.shape[fileName].safeParse(path).success) return 'refused';
+  if (find(name, sources).text !== '') {
+    problems.push(`${name} and ${fileName} are both set; allowed: one of them`);
+    return 'refused';
+  }
+  try {
+    return { text: readSecret(name, { fileName, path }), origin: 'file' };
+  } catch (error) {
+    problems.push((error as Error).message);
+    return 'refused';
+  }
+}
+
 /** Undefined for an unknown profile, which is refused as a value of PROFILE. */
 function profileSource(given: Given): Source | undefined {
   const name = settingsSchema.shape.PROFILE.safeParse(given.text).data;
@@ -116,10 +240,14 @@ function profileSource(given: Given): Source | undefined {
 }
 
 function refused(name: SettingName, { text, origin }: Given): string {
-  const { secret, allowed } = aboutSetting(name);
-  const hint = isServiceLink(name, text)
-    ? ' (a Kubernetes service link: set `enableServiceLinks: false`)'
-    : '';
-  const value = secret ? ' (value hidden)' : `=${quoted(text)}`;
-  return `${name}${value} (${origin}) is not allowed${hint}; allowed: ${allowed}`;
+  const { secret, secretFile, allowed } = aboutSetting(name);
+  const isHidden = secret || secretFile || holdsSecret(text);
+  const hint = isHidden ? undefined : hintOf(name, text);
+  const value = isHidden ? ' (value hidden)' : `=${quoted(text)}`;
+  return `${name}${value} (${origin}) is not allowed${hint === undefined ? '' : ` (${hint})`}; allowed: ${allowed}`;
+}
+
+/** Whoever pastes a key instead of its path must not find it in his terminal, log and ticket. */
+function pasted(name: SettingName, { origin }: Given): string {
+  return `${name} (value hidden) (${origin}) is the content of a PEM file; allowed: ${aboutSetting(name).allowed}`;
 }

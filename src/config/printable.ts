@@ -7,9 +7,20 @@ const UNSAFE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: this list is of control characters
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|\p{Surrogate}/gu;
 
-/** Every unsafe character as its `\uXXXX` escape; the rest as it is. */
+/** Terminals draw each mark over the same character, and so over the lines around. No language piles up so many. */
+const PILED = /(?<=\p{Mark}{8})\p{Mark}/gu;
+
+/** Every unsafe character, and every mark of a pile, as its `\uXXXX` escape; the rest as it is. */
 export function printable(text: string): string {
-  return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return text.replace(UNSAFE, escaped).replace(PILED, escaped);
+}
+
+/** Two escapes for a character outside of the BMP, as in JSON. */
+function escaped(character: string): string {
+  return Array.from({ length: character.length }, (_, at) => {
+    const unit = character.charCodeAt(at).toString(16);
+    return `\\u${unit.padStart(4, '0')}`;
+  }).join('');
 }
 
 /** Text in double quotes, unsafe characters escaped, cut at `limit` characters so that one value cannot fill a screen. */

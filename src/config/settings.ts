@@ -2,6 +2,7 @@
 // docs/configuration.md and .env.example are all made from this schema. It reads no environment itself.
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
+import type { GROUPS } from './groups.ts';
 import {
   brokers,
   choice,
@@ -9,13 +10,16 @@ import {
   duration,
   flag,
   host,
+  hosts,
   type Kind,
   mapped,
   optional,
+  pairs,
   size,
   sizeOr0,
   text,
   topic,
+  url,
   whole,
   wholeOr,
 } from './kinds.ts';
@@ -23,17 +27,14 @@ import {
 /** The values of PROFILE; profiles.ts has the settings of each. */
 export const PROFILE_NAMES = ['local', 'lan', 'wan', 'small', 'medium', 'large'] as const;
 
-export const GROUPS = {
-  tcp: 'Devices (TCP)',
-  work: 'Queue and workers',
-  security: 'Access for devices',
-  kafka: 'Kafka: where and what',
-  batch: 'Kafka: batches and delivery',
-  auth: 'Kafka: encryption and login',
-  spool: 'Spool',
-  http: 'Admin HTTP',
-  process: 'Process and log',
-} as const;
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** The parts of a certificate's subject that may be a device_id, as OpenSSL names them. */
+const SUBJECT_PARTS = ['CN', 'serialNumber', 'UID'] as const;
+
+export type SubjectPart = (typeof SUBJECT_PARTS)[number];
 
 /** The texts and facts about a setting that its type does not hold. */
 export interface About {
@@ -46,10 +47,10 @@ export interface About {
   readonly secret?: true;
   /** The value is the path of a file that must be readable. */
   readonly file?: true;
+  /** The value is the path of the file with a secret. It is hidden until a file is found there. */
+  readonly secretFile?: true;
   /** The meaning of an empty value, if it is not "not set". */
   readonly empty?: string;
-  /** The feature that will read the setting. Until it is built, setting it only warns. */
-  readonly laterFeature?: string;
 }
 
 const about = z.registry<About>();
@@ -72,6 +73,7 @@ const batch = inGroup('batch');
 const auth = inGroup('auth');
 const spool = inGroup('spool');
 const http = inGroup('http');
+const otlp = inGroup('otlp');
 const ofProcess = inGroup('process');
 
 const SECOND = 1000;
@@ -87,12 +89,14 @@ const timeout = duration({ min: 1, max: MAX_TIMER_MS });
 const path = optional(text('the path of a readable file', /^[^\0]{1,4096}$/));
 const acks = { all: -1, '-1': -1, '1': 1, '0': 0 } as const;
 
-const DEVICE_TLS = { laterFeature: 'TLS for devices' } as const;
-const PROXY = { laterFeature: 'the PROXY protocol' } as const;
-
 export const settingsSchema = z.object({
   TCP_HOST: tcp(host(), '0.0.0.0', 'address that devices connect to; `::` = IPv6 and IPv4'),
-  TCP_PORT: tcp(whole({ min: 0, max: 65_535 }), '8080', 'port that devices connect to; 0 = any free port'),
+  TCP_PORT: tcp(
+    optional(whole({ min: 0, max: 65_535 })),
+    '8080',
+    'port that devices connect to without TLS; 0 = any free port',
+    { empty: 'off; then TCP_TLS_PORT has to be set' },
+  ),
   TCP_MAX_CONNECTIONS: tcp(
     whole({ min: 1, max: 1_000_000 }),
     '10000',
@@ -110,6 +114,11 @@ export const settingsSchema = z.object({
   ),
   TCP_IDENTIFY_TIMEOUT: tcp(timeout, '10s', 'time for a new connection to identify'),
   TCP_INACTIVITY_TIMEOUT: tcp(timeout, '2m', 'a connection that sends nothing for this time is closed'),
+  TCP_MAX_CONNECTION_AGE: tcp(
+    duration({ min: SECOND, max: MAX_TIMER_MS, zero: 'no limit' }),
+    '0',
+    'age, up to a tenth more or less, at which a connection is told to reconnect (`closing` with code `max_age`), so that long connections move to new gateways behind a balancer; 0 = no limit',
+  ),
   TCP_LINE_TIMEOUT: tcp(timeout, '30s', 'time from the first byte of a line to its end'),
   // Linux allows at most 32767 s of idle time.
   TCP_KEEPALIVE: tcp(
@@ -162,27 +171,61 @@ export const settingsSchema = z.object({
     'server processes that share the port; 0 = one per core. Limits on connections, `TCP_BUFFER_BYTES`, `SPOOL_MAX_BYTES`, `SPOOL_DEAD_BYTES` and `KAFKA_BUFFER_BYTES` are for all processes together. If one of the sizes is too small for that many processes, fewer are started and a warning says what to set',
   ),
 
-  TCP_TLS_CERT: security(path, '', "PEM file with the server's certificate; turns TLS on", DEVICE_TLS),
-  TCP_TLS_KEY: security(path, '', 'PEM file with the private key of that certificate', DEVICE_TLS),
+  TCP_TLS_PORT: security(
+    optional(whole({ min: 0, max: 65_535 })),
+    '',
+    'port that devices connect to with TLS 1.2 or 1.3, beside TCP_PORT; needs TCP_TLS_CERT and TCP_TLS_KEY. 0 = any free port',
+    { empty: 'no TLS' },
+  ),
+  TCP_TLS_CERT: security(
+    path,
+    '',
+    "PEM file with the gateway's certificate, and after it those of the authorities in between. The files of TLS are read again when they change, and at SIGHUP",
+    { file: true },
+  ),
+  TCP_TLS_KEY: security(path, '', 'PEM file with the private key of that certificate', {
+    file: true,
+    secretFile: true,
+  }),
   TCP_TLS_CA: security(
     path,
     '',
-    'PEM file of the CA that must have signed the certificates of devices',
-    DEVICE_TLS,
+    'PEM file of the authorities that must have signed the certificates of devices; with it devices need a certificate on TCP_TLS_PORT',
+    { file: true },
+  ),
+  TCP_TLS_CRL: security(
+    path,
+    '',
+    'PEM file of revoked device certificates; needs one list of each authority between the device and the root, the root included',
+    { file: true },
+  ),
+  TCP_TLS_DEVICE_ID: security(
+    optional(choice(...SUBJECT_PARTS)),
+    '',
+    "part of the subject of a device's certificate that is its `device_id`; needs TCP_TLS_CA",
+  ),
+  TCP_TLS_HANDSHAKE_TIMEOUT: security(timeout, '10s', 'time for the TLS handshake of a new connection'),
+  TCP_TLS_MAX_HANDSHAKES: security(
+    whole({ min: 1, max: 100_000 }),
+    '256',
+    'most TLS handshakes at once, all processes together; others wait, and addresses take turns',
   ),
   TCP_TOKENS_FILE: security(
     path,
     '',
-    'file of device tokens, one per line; devices must then send a `token`',
-    { laterFeature: 'device tokens' },
+    'file of device tokens, which `sluice token` edits; every device must then send a `token`. Read again when it changes, and at SIGHUP',
+    { secretFile: true },
   ),
   TCP_PROXY_PROTOCOL: security(
     flag(),
     'off',
-    "take a device's address from a proxy's PROXY header (v1 or v2)",
-    PROXY,
+    'take the address of a device from the PROXY header (v1 or v2) that a proxy sends first, also before TLS. The proxies of TCP_PROXY_TRUSTED must send one; a header from anybody else is refused',
   ),
-  TCP_PROXY_TRUSTED: security(cidrs(), '', 'proxies whose PROXY header is believed', PROXY),
+  TCP_PROXY_TRUSTED: security(
+    cidrs(),
+    '',
+    'proxies that send PROXY headers. Whoever has one of these addresses can name any address, so list the proxies only',
+  ),
 
   KAFKA_BROKERS: kafka(
     brokers(),
@@ -278,7 +321,10 @@ export const settingsSchema = z.object({
   KAFKA_SSL_CERT: auth(path, '', "PEM file with the gateway's certificate, if brokers require one", {
     file: true,
   }),
-  KAFKA_SSL_KEY: auth(path, '', 'PEM file with the private key of that certificate', { file: true }),
+  KAFKA_SSL_KEY: auth(path, '', 'PEM file with the private key of that certificate', {
+    file: true,
+    secretFile: true,
+  }),
   KAFKA_SASL_MECHANISM: auth(
     optional(choice('plain', 'scram-sha-256', 'scram-sha-512')),
     '',
@@ -288,6 +334,12 @@ export const settingsSchema = z.object({
   KAFKA_SASL_PASSWORD: auth(optional(text('1-1024 characters', /^[^\0]{1,1024}$/)), '', 'password', {
     secret: true,
   }),
+  KAFKA_SASL_PASSWORD_FILE: auth(
+    path,
+    '',
+    'file with the password, in place of `KAFKA_SASL_PASSWORD`; read again when it changes',
+    { secretFile: true },
+  ),
 
   SPOOL_DIR: spool(
     text('the path of a directory', /^[^\0]{1,4096}$/),
@@ -319,11 +371,81 @@ export const settingsSchema = z.object({
     'port of the admin HTTP; 0 = any free port',
     { empty: 'off' },
   ),
+  HTTP_ALLOWED_HOSTS: http(
+    hosts(),
+    '',
+    'names in the `Host` of requests that are served, such as `sluice.example.net`; IP addresses, `localhost` and HTTP_HOST always are',
+  ),
   HTTP_TOKEN: http(
     optional(text('1-1024 printable characters without spaces', /^[!-~]{1,1024}$/)),
     '',
-    'token for requests that change something or show device data, if the admin HTTP is not on loopback',
-    { secret: true, laterFeature: 'the dashboard' },
+    'if HTTP_HOST is not loopback, every page but `/healthz`, `/readyz`, `/health` and `/metrics` needs this token as `Authorization: Bearer`; without it they are not served there, and `/health` and `/readyz?verbose` show states without reasons',
+    { secret: true },
+  ),
+  HTTP_TOKEN_FILE: http(
+    path,
+    '',
+    'file with the token, in place of `HTTP_TOKEN`; read again when it changes',
+    { secretFile: true },
+  ),
+
+  HTTP_PROFILING: http(
+    flag(),
+    'false',
+    '`POST /profile` brings CPU profiles and heap snapshots. A snapshot holds every secret of the process, which stands still for seconds while it is taken',
+  ),
+  HTTP_READY_REQUIRES: http(
+    choice('spool', 'kafka'),
+    'spool',
+    '`spool` = `/readyz` answers 200 while data sent now would be kept, in Kafka or on disk; `kafka` = only while Kafka takes records, for a load balancer that fails over to another gateway in an outage',
+  ),
+
+  OTEL_EXPORTER_OTLP_ENDPOINT: otlp(
+    optional(url()),
+    '',
+    'an OpenTelemetry receiver to which the figures of `/metrics` are pushed; `/v1/metrics` is added to it. Empty = no push. The other variables of OpenTelemetry, such as `OTEL_EXPORTER_OTLP_CERTIFICATE`, count if they are in the environment',
+  ),
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: otlp(
+    optional(url()),
+    '',
+    'the whole address, in place of `OTEL_EXPORTER_OTLP_ENDPOINT`',
+  ),
+  OTEL_EXPORTER_OTLP_PROTOCOL: otlp(
+    choice('http/protobuf', 'http/json'),
+    'http/protobuf',
+    'the form in which figures are pushed; there is no `grpc`',
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS: otlp(
+    optional(pairs()),
+    '',
+    'HTTP headers of each push, such as a login of the receiver: `authorization=Bearer%20abc`',
+    { secret: true },
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS_FILE: otlp(
+    path,
+    '',
+    'file with the headers, in place of `OTEL_EXPORTER_OTLP_HEADERS`; read again when it changes',
+    { secretFile: true },
+  ),
+  OTEL_EXPORTER_OTLP_TIMEOUT: otlp(
+    whole({ min: 1, max: MINUTE }),
+    '10000',
+    'milliseconds for one push, repetitions included',
+  ),
+  OTEL_METRIC_EXPORT_INTERVAL: otlp(
+    whole({ min: 100, max: HOUR }),
+    '60000',
+    'milliseconds between two pushes',
+  ),
+  OTEL_SERVICE_NAME: otlp(
+    text('1-255 printable characters', /^[!-~][ -~]{0,254}$/),
+    'sluice',
+    '`service.name` of the figures',
+  ),
+  OTEL_RESOURCE_ATTRIBUTES: otlp(
+    optional(pairs()),
+    '',
+    'further attributes of the figures; `service.instance.id` is the name of the machine unless it is given here',
   ),
 
   STATS_INTERVAL: ofProcess(
@@ -331,15 +453,25 @@ export const settingsSchema = z.object({
     '30s',
     'time between statistics lines in the log',
   ),
+  SHUTDOWN_DRAIN: ofProcess(
+    duration({ min: 100, max: HOUR, zero: 'off' }),
+    '0s',
+    'time for which the gateway serves on after SIGTERM or `POST /drain` while `/readyz` says 503, so that balancers send it no new devices',
+  ),
+  SHUTDOWN_SPREAD: ofProcess(
+    duration({ min: 100, max: HOUR, zero: 'all at once' }),
+    '0s',
+    'time after SHUTDOWN_DRAIN over which devices are told to go, one after the other (`closing` with code `draining`), so that they do not come back all at once',
+  ),
   SHUTDOWN_TIMEOUT: ofProcess(
     duration({ min: 100, max: HOUR }),
     '10s',
-    'time to finish accepted records after SIGTERM or SIGINT; from half of it on, records that Kafka has not confirmed go to the spool. A start waits for this time and 1.5 s more if another process still has SPOOL_DIR',
+    'time to finish accepted records after SIGTERM or SIGINT, or after SHUTDOWN_DRAIN and SHUTDOWN_SPREAD; from half of it on, records that Kafka has not confirmed go to the spool. A start waits for this time and 1.5 s more if another process still has SPOOL_DIR',
   ),
   LOG_LEVEL: ofProcess(
-    choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    choice(...LOG_LEVELS),
     'info',
-    'lowest level that is logged',
+    'lowest level that is logged; `POST /log-level` on the admin port changes it at run time',
   ),
   LOG_FORMAT: ofProcess(
     choice('auto', 'pretty', 'json'),

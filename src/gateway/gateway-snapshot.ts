@@ -1,14 +1,21 @@
-// Reads the figures of all parts of a process into a snapshot. It counts nothing itself.
-import { distinctProblems } from '../admin/figures.ts';
+// Reads the figures of all parts of a process. It counts nothing itself, and judges nothing: health/ does.
+import { emptyFigures } from '../admin/figures.ts';
+import { distinctProblems, type KafkaTrouble, type TopicFigures } from '../admin/kafka-figures.ts';
 import { mergeOtherTopics } from '../admin/other-topics.ts';
+import { runsOf } from '../admin/partition-runs.ts';
 import type { ProcessStats } from '../admin/process-stats.ts';
-import type { Readiness, Snapshot } from '../admin/snapshot.ts';
+import type { Figures } from '../admin/snapshot.ts';
+import { countsByStage } from '../admin/stages.ts';
 import type { Kafka } from '../kafka/kafka.ts';
+import type { Pipeline } from '../kafka/pipelines/pipeline.ts';
+import type { CurrentTrouble, TroubleCause } from '../kafka/topics/trouble.ts';
+import type { Histogram } from '../measure/histogram.ts';
 import { countsByReason } from '../protocol/server-full.ts';
 import type { JobSink } from '../queue/job.ts';
 import type { Acceptor } from '../server/acceptor.ts';
 import type { ReadCoalescer } from '../server/read-coalescer.ts';
 import type { TcpServer } from '../server/tcp-server.ts';
+import type { HealthWatch } from './health-watch.ts';
 
 export interface SnapshotSources {
   readonly version: string;
@@ -16,23 +23,39 @@ export interface SnapshotSources {
   readonly coalescer: ReadCoalescer;
   readonly sink: JobSink;
   readonly workers: () => number;
+  /** Of lines in the queue. */
+  readonly waits: Histogram;
   readonly kafka: Kafka;
   readonly process: ProcessStats;
-  readonly stopping: () => boolean;
+  readonly watch: HealthWatch;
 }
 
-export function takeSnapshot(sources: SnapshotSources): Snapshot {
-  const { server, coalescer, sink, kafka } = sources;
+export function takeFigures(sources: SnapshotSources): Figures {
+  const { server, coalescer, sink, kafka, watch } = sources;
   const { batcher, delivery, budget } = kafka;
   const orphaned = kafka.orphans.records;
+  const { histograms } = kafka;
+  const figures = serverFigures(server, coalescer);
+  const empty = emptyFigures();
   const oldest = Math.min(batcher.oldestOpenMs ?? Infinity, delivery.oldestMs ?? Infinity);
   return {
     version: sources.version,
     at: new Date().toISOString(),
     uptimeSeconds: process.uptime(),
-    readiness: readiness(sources),
-    ...serverFigures(server, coalescer),
-    queue: { ...sink.stats, workers: sources.workers() },
+    ...figures,
+    lines: {
+      ...figures.lines,
+      toStoredSeconds: histograms.lineToStored.value,
+      toKafkaSeconds: histograms.lineToKafka.value,
+    },
+    // DevicePort has them.
+    tls: empty.tls,
+    queue: {
+      ...sink.stats,
+      workers: sources.workers(),
+      full: Number(watch.isQueueFull),
+      waitSeconds: sources.waits.value,
+    },
     records: {
       accepted: batcher.accepted,
       recovered: kafka.recovered + orphaned.recovered,
@@ -48,54 +71,75 @@ export function takeSnapshot(sources: SnapshotSources): Snapshot {
       connected: kafka.cluster?.connected ?? false,
       partitions: batcher.partitions ?? 0,
       batchesConfirmed: delivery.counters.batchesConfirmed,
+      produceSeconds: kafka.cluster?.produceTimes ?? empty.kafka.produceSeconds,
+      batchRecords: histograms.batchRecords.value,
+      batchBytes: histograms.batchBytes.value,
       bytesSent: delivery.bytesSent,
       retries: delivery.counters.retries,
       bufferBytes: budget.used,
-      bufferCapacityBytes: budget.capacity,
+      bufferCapacityBytes: budget.usable,
+      buffersFull: Number(watch.isBufferFull),
       oldestUnconfirmedSeconds: oldest === Infinity ? 0 : (performance.now() - oldest) / 1000,
       lastError: kafka.link?.problem ?? delivery.counters.lastError,
       problems: problemsOf(kafka),
+      trouble: clusterTrouble(kafka),
+      topics: topicFigures(kafka),
       heldPartitions: delivery.heldPartitions,
       throttledSeconds: (kafka.cluster?.throttledMs ?? 0) / 1000,
+      throttled: Number(watch.isThrottled),
+      clockOffsetSeconds: secondsOf(kafka.cluster?.clockOffsetMs),
     },
-    spool: spoolFigures(kafka),
+    spool: spoolFigures(kafka, watch),
     deadLetters: deadLetterFigures(kafka),
+    admin: empty.admin,
     process: sources.process.read(),
-    processes: { configured: 1, running: 1, degraded: 0, restarts: 0, unseen: 0 },
+    processes: { configured: 1, running: 1, degraded: 0, hung: [], restarts: 0, unseen: 0 },
+    // Whoever has the admin port knows the processes.
+    byProcess: empty.byProcess,
   };
 }
 
-function spoolFigures({ delivery, spool, spoolCap, orphans }: Kafka): Snapshot['spool'] {
+function spoolFigures(
+  { delivery, spool, spoolCap, syncTimes, orphans }: Kafka,
+  { refusal, growthBytesPerSecond, freeBytes }: HealthWatch,
+): Figures['spool'] {
   const oldestMs = Math.min(delivery.oldestSpooledMs ?? Infinity, orphans.oldestMs ?? Infinity);
   const others = orphans.otherTopics;
   return {
     bytes: spoolCap.bytes,
     capacityBytes: spoolCap.maxBytes,
+    fullestRatio: spoolCap.maxBytes > 0 ? spoolCap.bytes / spoolCap.maxBytes : 0,
     partitions: delivery.spoolingPartitions,
     oldestSeconds: oldestMs === Infinity ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000),
     badBatches: (spool?.badBatches ?? 0) + orphans.badBatches,
     batchesWritten: delivery.counters.batchesSpooled,
+    syncSeconds: syncTimes.value,
     trouble: delivery.spoolTrouble ?? orphans.trouble,
+    refusal,
+    growthBytesPerSecond,
+    diskFreeBytes: freeBytes,
     otherRecords: others.reduce((sum, { records }) => sum + records, 0),
     otherTopics: mergeOtherTopics(others),
   };
 }
 
-function deadLetterFigures({ deadLetters, orphans: { letters } }: Kafka): Snapshot['deadLetters'] {
+function deadLetterFigures({ deadLetters, orphans: { letters } }: Kafka): Figures['deadLetters'] {
   return {
     sent: deadLetters.sent + letters.sent,
     dropped: deadLetters.dropped,
     waiting: deadLetters.waiting + letters.waiting,
     bytes: deadLetters.bytes,
     problem: deadLetters.problem ?? letters.problem,
+    blocked: deadLetters.blocked,
   };
 }
 
 /** The figures of connections and lines. withAcceptor() adds those of the port. */
 export function serverFigures(
-  { counters, activeConnections, wheel, memory }: TcpServer,
+  { counters, activeConnections, wheel, memory, replyFlush }: TcpServer,
   coalescer?: ReadCoalescer,
-): Pick<Snapshot, 'connections' | 'lines'> {
+): Pick<Figures, 'connections' | 'lines'> {
+  const empty = emptyFigures().lines;
   return {
     connections: {
       active: activeConnections,
@@ -104,14 +148,24 @@ export function serverFigures(
       accepted: 0,
       refused: countsByReason(),
       waiting: 0,
+      outOfFiles: 0,
+      stages: {
+        ...countsByStage(),
+        identify: activeConnections - counters.identified,
+        identified: counters.identified,
+      },
+      closed: { ...counters.closed },
       paused: counters.paused,
       slowed: counters.slowed,
       bufferBytes: memory.used,
       bufferCapacityBytes: memory.capacity,
       wrongProtocol: { ...counters.wrongProtocol },
+      proxyHeaders: { ...counters.proxyHeaders },
+      unauthorized: { ...counters.unauthorized },
       uniqueZipcodes: 0,
       scheduledTimers: wheel.size,
       receivedBytes: counters.receivedBytes,
+      sentBytes: replyFlush.sentBytes,
       readRests: coalescer?.pauses ?? 0,
     },
     lines: {
@@ -120,22 +174,35 @@ export function serverFigures(
       waiting: counters.linesReceived - counters.linesAccepted - counters.linesRefused,
       refused: { ...counters.refused },
       refusedLines: counters.linesRefused,
+      toStoredSeconds: empty.toStoredSeconds,
+      toKafkaSeconds: empty.toKafkaSeconds,
     },
   };
 }
 
-/** Adds the figures of the port. The owner of the ledger adds the maximum and the zipcodes. */
-export function withAcceptor(snapshot: Snapshot, { counters, waiting }: Acceptor): Snapshot {
-  const { connections, lines } = snapshot;
+/**
+ * Adds the figures of the port. The owner of the ledger adds the maximum and the zipcodes.
+ * @param tls undefined without TLS
+ */
+export function withAcceptor(
+  figures: Figures,
+  { counters, stages }: Pick<Acceptor, 'counters' | 'stages'>,
+  tls?: { readonly size: number; readonly figures: Figures['tls'] },
+): Figures {
+  const { connections, lines } = figures;
+  const unserved = { ...stages, tls: tls?.size ?? 0 };
   const refused = Object.values(counters.refused).reduce((sum, count) => sum + count, 0);
   return {
-    ...snapshot,
+    ...figures,
     connections: {
       ...connections,
       accepted: counters.accepted,
       refused: { ...counters.refused },
-      waiting,
+      waiting: unserved.proxy + unserved.place + unserved.tls,
+      stages: { ...connections.stages, ...unserved },
+      closed: { ...connections.closed, server_full: refused },
     },
+    tls: tls?.figures ?? figures.tls,
     lines: { ...lines, refused: { ...lines.refused, server_full: refused } },
   };
 }
@@ -147,25 +214,50 @@ function problemsOf(kafka: Kafka): readonly string[] {
   return distinctProblems([...first, ...kafka.delivery.problems, ...kafka.orphans.problems]);
 }
 
-function readiness({ kafka, stopping }: SnapshotSources): Readiness {
-  const reasons: string[] = [];
-  if (stopping()) reasons.push('the gateway is stopping');
-  // Records are safe on disk meanwhile, but a load balancer may have a better gateway for the devices.
-  if (kafka.link !== undefined && kafka.link.problem !== null)
-    reasons.push(`Kafka cannot be used${kafka.link.isPartial ? ' in full' : ''}: ${kafka.link.problem}`);
-  const { counters, failingPartitions, heldPartitions, problems } = kafka.delivery;
-  const waiting = Math.max(failingPartitions, heldPartitions);
-  if (reasons.length === 0 && waiting > 0) {
-    const why = counters.lastError === null ? '' : `: ${counters.lastError}`;
-    const [partitions, verb] =
-      waiting === 1 ? ['1 partition is', 'waits'] : [`${waiting} partitions are`, 'wait'];
-    reasons.push(`${partitions} refused by Kafka and ${verb} in the spool${why}`);
-  }
-  // These say what an operator has to do, so they are listed beside a problem of the whole cluster.
-  if (waiting > 0) reasons.push(...problems);
-  if (!kafka.budget.hasRoom())
-    reasons.push('unconfirmed records fill KAFKA_BUFFER_BYTES, devices are paused');
-  if (kafka.delivery.spoolTrouble !== null) reasons.push(kafka.delivery.spoolTrouble);
-  if (kafka.deadLetters.blocked !== null) reasons.push(kafka.deadLetters.blocked);
-  return { ready: reasons.length === 0, reasons };
+const NOT_CONFIGURED = {
+  cause: 'not_configured',
+  reason: 'KAFKA_BROKERS is empty',
+  isPartial: false,
+} as const;
+
+/** Why brokers or leaders cannot be used. A login that is refused explains all that follows from it. */
+function clusterTrouble({ link, cluster }: Kafka): Figures['kafka']['trouble'] {
+  if (link === undefined) return NOT_CONFIGURED;
+  const { trouble } = link;
+  if (trouble === null || !CAUSES_OF_CLUSTER.has(trouble.cause)) return null;
+  const refusal = cluster?.loginRefusal;
+  return { ...troubleOf(trouble), ...(refusal && { cause: 'login', reason: refusal.message }) };
 }
+
+function troubleOf({ cause, message: reason, isPartial }: CurrentTrouble): KafkaTrouble {
+  return { cause, reason, isPartial };
+}
+
+const CAUSES_OF_CLUSTER: ReadonlySet<TroubleCause> = new Set(['connecting', 'login', 'brokers', 'leaders']);
+
+function topicFigures(kafka: Kafka): Figures['kafka']['topics'] {
+  const { deadLetters, metricsTopic } = kafka;
+  return [
+    { topic: metricsTopic, use: 'metrics', ...topicFiguresOf(kafka) },
+    ...(deadLetters.topic === null
+      ? []
+      : [
+          { topic: deadLetters.topic, use: 'dead letters', ...topicFiguresOf(deadLetters.pipeline) } as const,
+        ]),
+  ];
+}
+
+function topicFiguresOf({ link, delivery, batcher }: Pipeline): Omit<TopicFigures, 'topic' | 'use'> {
+  const { failingPartitions: failing, heldPartitions: held, problems, counters } = delivery;
+  return {
+    partitions: batcher.partitions ?? 0,
+    failing,
+    held,
+    states: runsOf(delivery.partitionStates),
+    trouble: link === undefined ? NOT_CONFIGURED : link.trouble && troubleOf(link.trouble),
+    problems,
+    lastError: counters.lastError,
+  };
+}
+
+const secondsOf = (ms: number | undefined): number | null => (ms === undefined ? null : ms / 1000);

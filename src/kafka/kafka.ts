@@ -1,9 +1,12 @@
 // Wires up the Kafka side of one process: readings from append() to their confirmation, dead letters, and the spools of
 // both. It decides nothing about a single record.
-import type { Logger } from 'pino';
-import { durationText } from '../config/kinds.ts';
+
 import type { Settings } from '../config/settings.ts';
 import { messageBytes } from '../config/shares.ts';
+import type { Log } from '../log/log.ts';
+import { OPERATION_SECONDS } from '../measure/buckets.ts';
+import { Histogram } from '../measure/histogram.ts';
+import { ownerText, pidToStop } from '../spool/lock-owner.ts';
 import { DEAD_LETTERS_NAME, deadLettersDirectory } from '../spool/parts.ts';
 import { Spool, type SpoolOptions } from '../spool/spool.ts';
 import type { SpoolCap } from '../spool/spool-cap.ts';
@@ -13,8 +16,9 @@ import { BufferBudget } from './batches/buffer-budget.ts';
 import { type Codec, createCodec } from './batches/compression.ts';
 import type { RefusedRecord } from './batches/split-batch.ts';
 import type { KafkaClient } from './client/kafka-client.ts';
+import { DeliveryHistograms } from './delivery/batch-accounts.ts';
 import type { Delivery } from './delivery/delivery.ts';
-import { createCluster, spoolOptions } from './from-settings.ts';
+import { spoolOptions } from './from-settings.ts';
 import { createDeadLetterPipeline } from './pipelines/dead-letter-pipeline.ts';
 import { DeadLetters, NO_LETTERS_LINK } from './pipelines/dead-letters.ts';
 import { OrphanedSpools } from './pipelines/orphaned-spools.ts';
@@ -23,17 +27,23 @@ import {
   createDiskPipeline,
   Pipeline,
   startPipeline,
-  topicToCreate,
   useSpool,
 } from './pipelines/pipeline.ts';
+import { alarmsTopic } from './topics/gateway-topics.ts';
 import type { MetadataRefresher } from './topics/metadata-refresher.ts';
 
 export interface KafkaOptions {
   /** Kafka refused an accepted record, which stays on disk until this resolves: then its dead letter is durable. */
-  readonly recordRefused: (record: RefusedRecord, reason: string, letters: DeadLetters) => Promise<void>;
-  readonly log: Logger;
-  /** Replaces the client that the settings describe, in tests. */
-  readonly cluster?: KafkaClient;
+  readonly recordRefused: (
+    record: RefusedRecord,
+    why: { readonly reason: string; readonly topic: string },
+    letters: DeadLetters,
+  ) => Promise<void>;
+  readonly log: Log;
+  /** Undefined if KAFKA_BROKERS is empty. */
+  readonly cluster: KafkaClient | undefined;
+  /** As SpoolOptions.gatewayPid. */
+  readonly gatewayPid?: number | undefined;
 }
 
 export interface KafkaStart {
@@ -42,8 +52,6 @@ export interface KafkaStart {
   /** How long to wait for another process that has locked the spool. */
   readonly lockWaitMs?: number;
 }
-
-const ALARM_PARTITIONS = 1;
 
 export class Kafka implements Pipeline {
   /** The pipeline of the readings: these four fields. */
@@ -55,13 +63,19 @@ export class Kafka implements Pipeline {
   readonly cluster: KafkaClient | undefined;
   readonly codec: Codec;
   readonly deadLetters: DeadLetters;
+  /** KAFKA_TOPIC_METRICS. */
+  readonly metricsTopic: string;
   /** Limits all readings on disk that this process sends. */
   readonly spoolCap: SpoolCap;
   /** Everything on disk that this process sends and adds nothing to. */
   readonly orphans: OrphanedSpools;
+  /** Of all readings, those of orphaned spools included. */
+  readonly histograms = new DeliveryHistograms();
+  /** Seconds of each sync of records or dead letters to the disk. */
+  readonly syncTimes = new Histogram(OPERATION_SECONDS);
 
   readonly #settings: Settings;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #letters: Pipeline;
   readonly #readingsSpool: Omit<SpoolOptions, 'directory'>;
   readonly #lettersSpool: Omit<SpoolOptions, 'directory'>;
@@ -72,29 +86,31 @@ export class Kafka implements Pipeline {
   #recovered = 0;
 
   /** @throws CodecUnavailableError if this machine lacks the codec that KAFKA_COMPRESSION names */
-  constructor(settings: Settings, { log, ...given }: KafkaOptions) {
-    const cluster = given.cluster ?? createCluster(settings, log);
+  constructor(settings: Settings, { log, cluster, gatewayPid, ...given }: KafkaOptions) {
     const codec = createCodec(settings.KAFKA_COMPRESSION);
-    const context = { settings, codec, cluster, log };
+    const { histograms } = this;
+    const context = { settings, codec, cluster, histograms, log };
     this.#settings = settings;
     this.#log = log;
     this.cluster = cluster;
     this.codec = codec;
-    this.#readingsSpool = spoolOptions(settings, 'SPOOL_MAX_BYTES', log);
-    this.#lettersSpool = spoolOptions(settings, 'SPOOL_DEAD_BYTES', log);
+    this.metricsTopic = settings.KAFKA_TOPIC_METRICS;
+    const { syncTimes } = this;
+    this.#readingsSpool = { ...spoolOptions(settings, 'SPOOL_MAX_BYTES', log), syncTimes, gatewayPid };
+    this.#lettersSpool = { ...spoolOptions(settings, 'SPOOL_DEAD_BYTES', log), syncTimes, gatewayPid };
     this.spoolCap = this.#readingsSpool.cap;
     this.#letters = createDeadLetterPipeline(context);
-    const hasTopic = settings.KAFKA_TOPIC_DEAD_LETTERS !== null;
-    this.deadLetters = new DeadLetters(this.#letters, { hasTopic, cap: this.#lettersSpool.cap }, log);
-    const recordRefused = (record: RefusedRecord, reason: string) =>
-      given.recordRefused(record, reason, this.deadLetters);
+    const topic = settings.KAFKA_TOPIC_DEAD_LETTERS;
+    this.deadLetters = new DeadLetters(this.#letters, { topic, cap: this.#lettersSpool.cap }, log);
+    const refusedBy = (topic: string) => (record: RefusedRecord, reason: string) =>
+      given.recordRefused(record, { reason, topic }, this.deadLetters);
     const readings = new Pipeline({
       ...context,
       topic: settings.KAFKA_TOPIC_METRICS,
       budget: new BufferBudget(settings.KAFKA_BUFFER_BYTES, messageBytes(settings)),
-      others: [topicToCreate(settings, settings.KAFKA_TOPIC_ALARMS, ALARM_PARTITIONS)],
+      others: [alarmsTopic(settings)],
       quiet: false,
-      recordRefused,
+      recordRefused: refusedBy(settings.KAFKA_TOPIC_METRICS),
     });
     this.batcher = readings.batcher;
     this.delivery = readings.delivery;
@@ -103,21 +119,23 @@ export class Kafka implements Pipeline {
     this.orphans = new OrphanedSpools({
       readings: {
         spoolOptions: this.#readingsSpool,
-        createPipeline: (topic) => createDiskPipeline(context, topic, recordRefused),
+        createPipeline: (topic) => createDiskPipeline(context, topic, refusedBy(topic)),
         blocked: cluster === undefined ? 'KAFKA_BROKERS is empty' : null,
       },
       letters: {
         spoolOptions: this.#lettersSpool,
         createPipeline: () => createDeadLetterPipeline(context),
-        blocked: cluster === undefined || !hasTopic ? NO_LETTERS_LINK : null,
+        blocked: cluster === undefined || topic === null ? NO_LETTERS_LINK : null,
       },
       currentTopic: settings.KAFKA_TOPIC_METRICS,
       isConnected: () => cluster?.connected ?? false,
       log,
     });
-    log.info(
-      `Kafka producer initialized (batch=${settings.KAFKA_BATCH_SIZE}, compression=${settings.KAFKA_COMPRESSION}, async=${settings.KAFKA_ASYNC})`,
-    );
+    log.write('producer_initialized', {
+      batchSize: settings.KAFKA_BATCH_SIZE,
+      compression: settings.KAFKA_COMPRESSION,
+      async: settings.KAFKA_ASYNC,
+    });
   }
 
   /** KAFKA_TOPIC_METRICS in this process's part of the spool. Undefined before start(). */
@@ -189,31 +207,31 @@ export class Kafka implements Pipeline {
     );
     this.deadLetters.useSpool(await letters.topic(DEAD_LETTERS_NAME));
     this.#closing.signal.throwIfAborted();
-    if (this.link === undefined)
-      this.#log.warn('KAFKA_BROKERS is empty: records stay in the spool until brokers are configured');
+    if (this.link === undefined) this.#log.write('kafka_brokers_empty');
     startPipeline(this);
     this.deadLetters.start();
     await this.orphans.start(orphanedParts);
   }
 
-  /** @param content what the spool holds, for the log */
+  /** @param content a word for the records in the spool, for the log */
   async #open(options: SpoolOptions, content: string, lockWaitMs: number): Promise<Spool> {
     const { directory } = options;
     const { signal } = this.#closing;
     const { spool, report } = await Spool.open(options, {
       timeoutMs: lockWaitMs,
       signal,
-      onWait: (pid) =>
-        this.#log.warn(
-          { holder: pid, directory },
-          `SPOOL_DIR is in use by pid ${pid ?? 'unknown'}: waiting up to ${durationText(lockWaitMs)} for that process to end`,
-        ),
+      onWait: ({ owner }) =>
+        this.#log.write('spool_lock_waited', {
+          holder: pidToStop(owner),
+          owner: ownerText(owner),
+          directory,
+          waitMs: lockWaitMs,
+        }),
     });
     this.#openSpools.push(spool);
     signal.throwIfAborted();
     const { records, badBatches, cutBytes } = report;
-    if (records + badBatches + cutBytes > 0)
-      this.#log.info({ ...report }, `Spool: ${records} ${content} of an earlier run are waiting for Kafka`);
+    if (records + badBatches + cutBytes > 0) this.#log.write('spool_recovered', { content, ...report });
     return spool;
   }
 

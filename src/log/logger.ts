@@ -3,23 +3,32 @@
 import { type Logger, pino } from 'pino';
 import { isColorSupported, prettyFactory } from 'pino-pretty';
 import { printable } from '../config/printable.ts';
-import type { Settings } from '../config/settings.ts';
+import { aboutSetting, SETTING_NAMES, type Settings } from '../config/settings.ts';
+import { hideSecrets } from './hide-secrets.ts';
+import { Log } from './log.ts';
 import { LogOutput, type OutputStream } from './log-output.ts';
 
-export type { Logger } from 'pino';
-
-export type LogSettings = Pick<Settings, 'LOG_LEVEL' | 'LOG_FORMAT'>;
+/** The values of secrets among the settings do not get into the log. */
+export type LogSettings = Pick<Settings, 'LOG_LEVEL' | 'LOG_FORMAT'> & Partial<Settings>;
 
 /** Wait for `log.flush(callback)` before the process ends. It takes at most a second. */
-export function createLogger(settings: LogSettings, stream: OutputStream = process.stdout): Logger {
-  const terminal = stream.isTTY === true;
-  const pretty = settings.LOG_FORMAT === 'pretty' || (settings.LOG_FORMAT === 'auto' && terminal);
-  const output = new LogOutput({
-    stream,
-    format: pretty ? prettyFormat(terminal && isColorSupported) : safeJson,
-    onLost: (lost) => log.warn({ lost }, 'log lines were lost because standard output was not read'),
-  });
-  const log: Logger = pino(
+export function createLogger(settings: LogSettings, stream: OutputStream = process.stdout): Log {
+  const onLost = (lost: number) => log.write('log_lines_lost', { lost });
+  const log = new Log(createPino(settings, { stream, onLost }), { forPeople: isPretty(settings, stream) });
+  return log;
+}
+
+/** pino as Log uses it. */
+export function createPino(
+  settings: LogSettings,
+  { stream, onLost = () => {} }: { stream: OutputStream; onLost?: (count: number) => void },
+): Logger {
+  const hide = hideSecrets(secretsIn(settings));
+  const format = isPretty(settings, stream)
+    ? prettyFormat(stream.isTTY === true && isColorSupported)
+    : safeJson;
+  const output = new LogOutput({ stream, format: (line) => format(hide(line)), onLost });
+  return pino(
     {
       level: settings.LOG_LEVEL,
       timestamp: pino.stdTimeFunctions.isoTime,
@@ -27,7 +36,17 @@ export function createLogger(settings: LogSettings, stream: OutputStream = proce
     },
     output,
   );
-  return log;
+}
+
+function isPretty({ LOG_FORMAT }: LogSettings, stream: OutputStream): boolean {
+  return LOG_FORMAT === 'pretty' || (LOG_FORMAT === 'auto' && stream.isTTY === true);
+}
+
+function secretsIn(settings: Partial<Settings>): string[] {
+  return SETTING_NAMES.flatMap((name) => {
+    const value = settings[name];
+    return aboutSetting(name).secret && typeof value === 'string' ? [value] : [];
+  });
 }
 
 /** JSON itself escapes CR, LF and ESC, but not C1 and bidirectional characters. */

@@ -1,17 +1,19 @@
-// One snapshot for all processes: the figures of those that run, the totals of those that crashed, and the figures of the
+// The figures of all processes together: the figures of those that run, the totals of those that crashed, and the figures of the
 // first process.
+import { byProcess } from '../admin/per-process.ts';
 import { type ProcessStats, startProcessStats } from '../admin/process-stats.ts';
-import { NotStartedError, type Snapshot } from '../admin/snapshot.ts';
+import { type Figures, NotStartedError } from '../admin/snapshot.ts';
+import { nothingToStop, type StopResult } from '../gateway/stop-result.ts';
 import type { ConnectionLedger } from '../server/connection-ledger.ts';
 import type { ProcessGroup } from './process-group.ts';
-import { retired, sumOf } from './sum.ts';
+import { retired, sumOf, sumOfStops } from './sum.ts';
 
 export class GroupFigures {
   readonly #version: string;
   readonly #ledger: ConnectionLedger;
   readonly #processStats: ProcessStats = startProcessStats();
   /** The sum of all crashed processes, so that no list grows. */
-  #ended: Snapshot | undefined;
+  #ended: Figures | undefined;
   #restarts = 0;
   #unseen = 0;
 
@@ -21,7 +23,7 @@ export class GroupFigures {
   }
 
   /** As ProcessEvents.crashed. */
-  crashed(last: Snapshot | undefined, served: boolean): void {
+  crashed(last: Figures | undefined, served: boolean): void {
     this.#restarts++;
     if (last === undefined) {
       if (served) this.#unseen++;
@@ -31,29 +33,22 @@ export class GroupFigures {
   }
 
   /** Rejects with NotStartedError if no process has given figures. */
-  async snapshot(group: ProcessGroup, { stopping }: { stopping: boolean }): Promise<Snapshot> {
+  async read(group: ProcessGroup): Promise<Figures> {
     // Before the figures are asked for: a process that crashes meanwhile must not count twice.
     const ended = this.#ended;
-    const [first, ...others] = await group.snapshots();
-    if (first === undefined && ended === undefined) throw new NotStartedError();
-    const known = [first, ...others, ended].filter((one) => one !== undefined);
-    const sum = sumOf(known as [Snapshot, ...Snapshot[]]);
+    const processes = await group.snapshots();
+    const [first, ...others] = [...processes.map(({ snapshot }) => snapshot), ended].filter(
+      (one) => one !== undefined,
+    );
+    if (first === undefined) throw new NotStartedError();
+    const sum = sumOf([first, ...others]);
     const own = this.#processStats.read();
-    const { configured, running, degraded } = group;
-    const reasons = [...sum.readiness.reasons];
-    if (running < configured)
-      reasons.push(`${configured - running} of ${configured} server processes are not running`);
-    for (const index of degraded)
-      reasons.push(
-        `server process ${index} does not answer, its figures are old; if this lasts 10 s it is killed and started again`,
-      );
-    if (stopping && reasons.length === 0) reasons.push('the gateway is stopping');
+    const { configured, running, hung } = group;
     return {
       ...sum,
       version: this.#version,
       at: new Date().toISOString(),
       uptimeSeconds: process.uptime(),
-      readiness: { ready: reasons.length === 0, reasons },
       connections: {
         ...sum.connections,
         maximum: this.#ledger.admission.options.maxConnections,
@@ -64,15 +59,25 @@ export class GroupFigures {
         heapUsedBytes: sum.process.heapUsedBytes + own.heapUsedBytes,
         cpuSeconds: sum.process.cpuSeconds + own.cpuSeconds,
         eventLoopLagP99Seconds: Math.max(sum.process.eventLoopLagP99Seconds, own.eventLoopLagP99Seconds),
+        eventLoopDelaySeconds: sum.process.eventLoopDelaySeconds,
       },
+      byProcess: byProcess(processes, own),
       processes: {
         configured,
         running,
-        degraded: degraded.length,
+        degraded: hung.length,
+        hung,
         restarts: this.#restarts,
         unseen: this.#unseen,
       },
     };
+  }
+
+  /** The totals of crashed processes belong to the balance of the whole run. */
+  withCrashed(stopped: StopResult): StopResult {
+    const ended = this.#ended;
+    if (ended === undefined) return stopped;
+    return sumOfStops([stopped, { ...nothingToStop(), records: ended.records }]);
   }
 
   stop(): void {

@@ -1,92 +1,88 @@
-// The first of several processes: it opens the TCP port for the server processes, keeps the ledger of their connections
+// The first of several processes: it opens the TCP ports for the server processes, keeps the ledger of their connections
 // and owns the admin server. It accepts no device.
-import { type AdminServer, createAdminServer } from '../admin/admin-server.ts';
-import type { Addresses, App } from '../app.ts';
-import type { Settings } from '../config/settings.ts';
-import type { StopResult } from '../gateway/gateway.ts';
-import type { Logger } from '../log/logger.ts';
-import { addressText } from '../server/acceptor.ts';
+import type { LogLevel, Settings } from '../config/settings.ts';
+import { FileWatch } from '../files/file-watch.ts';
+import { DeviceTlsFiles } from '../gateway/device-tls-files.ts';
+import { type App, type AppOptions, createLifecycle } from '../gateway/lifecycle.ts';
+import { tokensInUse } from '../gateway/token-access.ts';
+import { Inspection } from '../inspect/inspection.ts';
+import { logListening } from '../server/acceptor.ts';
 import { admissionOptions } from '../server/admission.ts';
 import { ConnectionLedger } from '../server/connection-ledger.ts';
 import { DescriptorReserve } from '../server/descriptor-reserve.ts';
 import { connectionLimits } from '../server/limits.ts';
-import { ListeningHandle } from '../server/listening-handle.ts';
+import { newTicketSecret } from '../server/ticket-keys.ts';
 import { GroupFigures } from './group-figures.ts';
+import { GroupPorts } from './group-ports.ts';
 import { ProcessGroup } from './process-group.ts';
 
-export interface PrimaryOptions {
+export interface PrimaryOptions extends AppOptions {
   readonly processes: number;
-  readonly log: Logger;
-  readonly version: string;
 }
 
-export class Primary implements App {
-  readonly #settings: Settings;
-  readonly #log: Logger;
-  readonly #group: ProcessGroup;
-  readonly #figures: GroupFigures;
-  readonly #admin: AdminServer;
-  readonly #descriptors: DescriptorReserve;
-  #listening: ListeningHandle | undefined;
-  #stopping = false;
-
-  /** @throws OpenFilesError if `ulimit -n` is far too low */
-  constructor(settings: Settings, { processes, log, version }: PrimaryOptions) {
-    this.#settings = settings;
-    this.#log = log;
-    const { maxConnections, maxSockets } = connectionLimits(settings.TCP_MAX_CONNECTIONS, { processes, log });
-    const ledger = new ConnectionLedger(admissionOptions(settings, maxConnections), {
-      order: (process, order) => this.#group.order(process, order),
-      log,
-    });
-    this.#figures = new GroupFigures(version, ledger);
-    this.#group = new ProcessGroup(settings, {
-      processes,
-      maxSockets,
-      listeners: () => this.#listening?.stdio ?? [],
-      log,
-      events: {
-        connection: (process, event) => ledger.handle(process, event),
-        crashed: (process, last, served) => {
-          this.#figures.crashed(last, served);
-          ledger.removeAll(process);
-        },
+/** @throws OpenFilesError if `ulimit -n` is far too low, or TokensUnusableError */
+export function createPrimary(
+  settings: Settings,
+  { processes, log, version, askDrain }: PrimaryOptions,
+): App {
+  const { maxConnections, maxSockets } = connectionLimits(settings.TCP_MAX_CONNECTIONS, { processes, log });
+  const ledger = new ConnectionLedger(admissionOptions(settings, maxConnections), {
+    order: (process, order) => group.order(process, order),
+    log,
+  });
+  const files = new FileWatch({ log });
+  const tlsFiles = DeviceTlsFiles.open(settings, { files });
+  const ticketSecret = newTicketSecret();
+  const figures = new GroupFigures(version, ledger);
+  const ports = new GroupPorts(settings);
+  const group = new ProcessGroup(settings, {
+    processes,
+    maxSockets,
+    listeners: () => ports.stdio,
+    logLevel: (): LogLevel => log.level,
+    tls: () => (tlsFiles === undefined ? null : { ticketSecret, contents: tlsFiles.contents }),
+    tokens: tokensInUse(settings, files),
+    log,
+    events: {
+      connection: (process, event) => ledger.handle(process, event),
+      crashed: (process, last, served) => {
+        figures.crashed(last, served);
+        ledger.removeAll(process);
       },
-    });
-    this.#descriptors = new DescriptorReserve(log);
-    const snapshot = () => this.#figures.snapshot(this.#group, { stopping: this.#stopping });
-    this.#admin = createAdminServer(settings, { snapshot, log });
-  }
-
-  async start(): Promise<Addresses> {
-    const { TCP_HOST, TCP_PORT } = this.#settings;
-    const http = await this.#admin.start();
-    const listening = await ListeningHandle.open(TCP_HOST, TCP_PORT);
-    if (this.#stopping) {
-      listening.close();
-      throw new Error('stopped during the start');
-    }
-    this.#listening = listening;
-    this.#log.info(`Starting ${this.#group.configured} server processes`);
-    await this.#group.start();
-    const { address: tcp } = listening;
-    await this.#group.listen().catch((error: Error) => {
-      // Another program may have bound the port at the same time: the one that listens first has it.
-      throw Object.assign(error, { address: tcp.address, port: tcp.port });
-    });
-    this.#log.info({ pids: this.#group.pids }, `TCP server listening on ${addressText(tcp)}`);
-    this.#admin.startStatistics();
-    return { tcp, http };
-  }
-
-  async stop(): Promise<StopResult> {
-    this.#stopping = true;
-    // Otherwise the port stays open until the last process has ended.
-    this.#listening?.close();
-    const result = await this.#group.stop();
-    this.#figures.stop();
-    this.#descriptors.close();
-    await this.#admin.close();
-    return result;
-  }
+    },
+  });
+  const descriptors = new DescriptorReserve(log);
+  return createLifecycle(settings, {
+    serverProcesses: processes,
+    log,
+    askDrain,
+    files,
+    tlsFiles,
+    figures: () => figures.read(group),
+    processes: () => group.latest,
+    inspection: new Inspection(group.respondents),
+    devices: () => ledger.admission.active,
+    async open(signal) {
+      const addresses = await ports.open(signal);
+      log.write('server_processes_starting', { processes: group.configured });
+      await group.start();
+      // Rejects if another program has bound a port at the same time: the one that listens first has it.
+      await group.listen();
+      const pids = group.pids.filter((pid) => pid !== undefined);
+      logListening(log, addresses, pids);
+      return addresses;
+    },
+    depart(plan) {
+      ports.close();
+      group.depart(plan);
+    },
+    async close(returnMs) {
+      ports.close();
+      const result = figures.withCrashed(await group.stop(returnMs));
+      figures.stop();
+      descriptors.close();
+      return result;
+    },
+    others: group,
+  });
 }

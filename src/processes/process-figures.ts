@@ -1,5 +1,5 @@
 // The figures of one server process as the first process knows them, and whether the process answers.
-import type { Snapshot } from '../admin/snapshot.ts';
+import type { Figures } from '../admin/snapshot.ts';
 
 /** Polls in a row without an answer. Polls are counted instead of seconds: if the whole machine stalls, nobody polls. */
 const MAX_MISSED_POLLS = { answering: 8, alive: 40 } as const;
@@ -11,7 +11,7 @@ const READ_TIMEOUT_MS = 250;
 export class ProcessFigures {
   readonly #ask: (request: number) => void;
   readonly #readers = new Map<number, () => void>();
-  #latest: Snapshot | undefined;
+  #latest: Figures | undefined;
   #nextRequest = 0;
   #missed = 0;
   #hasAnswered = true;
@@ -22,7 +22,7 @@ export class ProcessFigures {
   }
 
   /** Undefined if the process has never answered. */
-  get latest(): Snapshot | undefined {
+  get latest(): Figures | undefined {
     return this.#latest;
   }
 
@@ -44,7 +44,7 @@ export class ProcessFigures {
   }
 
   /** The figures of now, or the latest known. */
-  read(): Promise<Snapshot | undefined> {
+  read(): Promise<Figures | undefined> {
     if (!this.areFresh) return Promise.resolve(this.#latest);
     const request = this.#nextRequest++;
     return new Promise((resolve) => {
@@ -59,8 +59,8 @@ export class ProcessFigures {
     });
   }
 
-  take(request: number, snapshot: Snapshot): void {
-    this.#latest = snapshot;
+  take(request: number, figures: Figures): void {
+    this.#latest = figures;
     this.#hasAnswered = true;
     this.#missed = 0;
     this.#readers.get(request)?.();

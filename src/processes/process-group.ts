@@ -1,14 +1,21 @@
 // All server processes: starts them together, keeps asking whether they answer, and stops them together. It counts
 // neither connections nor records.
-import type { Snapshot } from '../admin/snapshot.ts';
-import type { Settings } from '../config/settings.ts';
-import type { StopResult } from '../gateway/gateway.ts';
-import type { Logger } from '../log/logger.ts';
+import type { HungProcess } from '../admin/figures.ts';
+import type { LiveProcess } from '../admin/live/live.ts';
+import type { ProcessSnapshot } from '../admin/per-process.ts';
+import type { Figures } from '../admin/snapshot.ts';
+import type { LogLevel, Settings } from '../config/settings.ts';
+import type { StopResult } from '../gateway/stop-result.ts';
+import type { Respondent } from '../inspect/inspection.ts';
+import type { Log } from '../log/log.ts';
 import type { ConnectionEvent, ConnectionOrder } from '../server/connection-ledger.ts';
+import type { DeparturePlan } from '../server/departures.ts';
 import { orphanedPartsFor } from '../spool/parts.ts';
+import type { TlsOfGroup } from './messages.ts';
 import { POLL_MS } from './process-figures.ts';
 import { ProcessHandle } from './process-handle.ts';
 import { shareOf } from './share.ts';
+import { sumOfStops } from './sum.ts';
 
 export interface GroupOptions {
   readonly processes: number;
@@ -16,14 +23,20 @@ export interface GroupOptions {
   readonly maxSockets: number;
   /** The listening descriptors that each process inherits. */
   readonly listeners: () => readonly number[];
+  /** The one at present. */
+  readonly logLevel: () => LogLevel;
+  /** Null without a TLS port. */
+  readonly tls: () => TlsOfGroup | null;
+  /** As ProcessShare.tokens. */
+  readonly tokens: () => string | null;
   readonly events: GroupEvents;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 export interface GroupEvents {
   connection(process: number, event: ConnectionEvent): void;
   /** As ProcessEvents.crashed. */
-  crashed(process: number, last: Snapshot | undefined, served: boolean): void;
+  crashed(process: number, last: Figures | undefined, served: boolean): void;
 }
 
 /** Time past SHUTDOWN_TIMEOUT before a process that did not end by itself is killed. */
@@ -35,7 +48,10 @@ export class ProcessGroup {
   #pollTimer: NodeJS.Timeout | undefined;
   #stopping = false;
 
-  constructor(settings: Settings, { processes, maxSockets, listeners, events, log }: GroupOptions) {
+  constructor(
+    settings: Settings,
+    { processes, maxSockets, listeners, logLevel, tls, tokens, events, log }: GroupOptions,
+  ) {
     this.#stopTimeoutMs = settings.SHUTDOWN_TIMEOUT + FORCE_AFTER_MS;
     this.#handles = Array.from({ length: processes }, (_, index) => {
       const share = {
@@ -44,10 +60,13 @@ export class ProcessGroup {
         orphanedParts: () => orphanedPartsFor(index, { root: settings.SPOOL_DIR, processes }),
         maxSockets,
         listeners,
+        logLevel,
+        tls,
+        tokens,
       };
       const own = {
         connection: (event: ConnectionEvent) => events.connection(index, event),
-        crashed: (last: Snapshot | undefined, served: boolean) => events.crashed(index, last, served),
+        crashed: (last: Figures | undefined, served: boolean) => events.crashed(index, last, served),
       };
       return new ProcessHandle(share, { events: own, log });
     });
@@ -55,6 +74,16 @@ export class ProcessGroup {
 
   get pids(): (number | undefined)[] {
     return this.#handles.map(({ pid }) => pid);
+  }
+
+  /** The processes, to be asked about their connections and themselves. */
+  get respondents(): readonly Respondent[] {
+    return this.#handles;
+  }
+
+  /** Each process with its latest figures, without asking for newer ones. */
+  get latest(): LiveProcess[] {
+    return this.#handles.map(({ index, pid, latest }) => ({ index, pid, figures: latest }));
   }
 
   get configured(): number {
@@ -66,8 +95,8 @@ export class ProcessGroup {
   }
 
   /** The processes that run and do not answer. */
-  get degraded(): number[] {
-    return this.#handles.filter(({ degraded }) => degraded).map(({ index }) => index);
+  get hung(): HungProcess[] {
+    return this.#handles.filter(({ degraded }) => degraded).map(({ index, pid }) => ({ index, pid }));
   }
 
   /** Resolves when all processes can serve devices. Rejects with ProcessStartError if one cannot. */
@@ -87,20 +116,38 @@ export class ProcessGroup {
     return this.#together((handle) => handle.listen());
   }
 
+  reloadFiles(): void {
+    for (const handle of this.#handles) handle.reloadFiles();
+  }
+
+  setLogLevel(level: LogLevel): void {
+    for (const handle of this.#handles) handle.setLogLevel(level);
+  }
+
+  depart(plan: DeparturePlan): void {
+    for (const handle of this.#handles) handle.depart(plan);
+  }
+
   order(process: number, order: ConnectionOrder): void {
     this.#handles[process]?.order(order);
   }
 
-  /** The figures of each process that has given any. */
-  async snapshots(): Promise<Snapshot[]> {
-    const all = await Promise.all(this.#handles.map((handle) => handle.snapshot()));
-    return all.flatMap((one) => one ?? []);
+  /** Each process, with its figures if it has given any. */
+  snapshots(): Promise<ProcessSnapshot[]> {
+    return Promise.all(
+      this.#handles.map(async (handle) => {
+        const snapshot = await handle.figures();
+        return { name: `${handle.index}`, answers: handle.ready && !handle.degraded, snapshot };
+      }),
+    );
   }
 
-  async stop(): Promise<StopResult> {
+  /** @param returnMs as StopOrder.returnMs */
+  async stop(returnMs: number): Promise<StopResult> {
     this.#stopping = true;
     clearInterval(this.#pollTimer);
-    return sumOfStops(await Promise.all(this.#handles.map((handle) => handle.stop(this.#stopTimeoutMs))));
+    const stops = this.#handles.map((handle) => handle.stop(this.#stopTimeoutMs, returnMs));
+    return sumOfStops(await Promise.all(stops));
   }
 
   kill(): void {
@@ -116,14 +163,4 @@ export class ProcessGroup {
       throw error;
     }
   }
-}
-
-/** If one process gave no number, the sum is unknown: any number would be too low. */
-function sumOfStops(results: readonly StopResult[]): StopResult {
-  let sum = 0;
-  for (const { unconfirmed } of results) {
-    if (unconfirmed === 'unknown') return { complete: false, unconfirmed };
-    sum += unconfirmed;
-  }
-  return { complete: results.every(({ complete }) => complete), unconfirmed: sum };
 }

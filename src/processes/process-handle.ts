@@ -1,23 +1,29 @@
 // One server process as the first process sees it: starts it, starts it again with back-off after a crash, kills it if it
 // does not answer, and stops it.
 import { type ChildProcess, fork } from 'node:child_process';
-import type { Snapshot } from '../admin/snapshot.ts';
-import type { Settings } from '../config/settings.ts';
-import type { StopResult } from '../gateway/gateway.ts';
-import type { Logger } from '../log/logger.ts';
+import type { Figures } from '../admin/snapshot.ts';
+import type { LogLevel, Settings } from '../config/settings.ts';
+import { nothingToStop, type StopResult } from '../gateway/stop-result.ts';
+import type { Respondent } from '../inspect/inspection.ts';
+import { PendingAnswers } from '../inspect/pending-answers.ts';
+import type { Asked } from '../inspect/questions.ts';
+import type { Log } from '../log/log.ts';
 import type { ConnectionEvent, ConnectionOrder } from '../server/connection-ledger.ts';
+import type { DeparturePlan } from '../server/departures.ts';
 import { backoffMs } from '../time/backoff.ts';
-import { machineMs, type Order, type Report } from './messages.ts';
+import { machineMs, type Order, type Report, type TlsOfGroup } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { ProcessFigures } from './process-figures.ts';
+import { SERVER_PROCESS_FLAG } from './server-process-flag.ts';
+import { leftBy } from './sum.ts';
 
 export interface ProcessEvents {
   connection(event: ConnectionEvent): void;
   /**
-   * The process crashed, and its connections with it. `last` is its latest snapshot. If there is none and the process
+   * The process crashed, and its connections with it. `last` are its latest figures. If there are none and the process
    * had `served` devices, nobody knows what it had accepted.
    */
-  crashed(last: Snapshot | undefined, served: boolean): void;
+  crashed(last: Figures | undefined, served: boolean): void;
 }
 
 /** Handed to a server process at each start. */
@@ -31,6 +37,12 @@ export interface ProcessShare {
   readonly maxSockets: number;
   /** The listening descriptors that it inherits. */
   readonly listeners: () => readonly number[];
+  /** The one at present, which may differ from that of the settings. */
+  readonly logLevel: () => LogLevel;
+  /** Null without a TLS port. */
+  readonly tls: () => TlsOfGroup | null;
+  /** The latest valid content of TCP_TOKENS_FILE. Null if tokens are off. */
+  readonly tokens: () => string | null;
 }
 
 /** The first start of a server process failed. `exitCode` is the one for the whole program. */
@@ -45,12 +57,11 @@ export class ProcessStartError extends Error {
   }
 }
 
-/** The command line option that makes a process a server process. */
-export const SERVER_PROCESS_FLAG = '--server-process';
 const RESTART = { firstMs: 100, maxMs: 10_000 };
 /** A process that ran for so long did not crash at its start, so the back-off begins again. */
 const STABLE_MS = 10_000;
-const NOTHING_LEFT: StopResult = { complete: true, unconfirmed: 0 };
+/** A process stands still for a snapshot of its heap: 15 MB of small objects a second. */
+const HEAP_SNAPSHOT_MS = 180_000;
 
 interface ProcessEnd {
   readonly how: NodeJS.Signals | number | null;
@@ -64,24 +75,29 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-export class ProcessHandle {
+export class ProcessHandle implements Respondent {
   readonly index: number;
   readonly #share: ProcessShare;
   readonly #events: ProcessEvents;
-  readonly #log: Logger;
-  readonly #figures = new ProcessFigures((request) => this.#tell({ type: 'snapshot', request }));
+  readonly #log: Log;
+  readonly #figures = new ProcessFigures((request) => this.#tell({ type: 'figures', request }));
+  readonly #answers = new PendingAnswers();
   readonly #orders = new Outbox<ConnectionOrder>((orders) => this.#tell({ type: 'connections', orders }));
   #child: ChildProcess | undefined;
   #ready = false;
   #listens = false;
   #listening: Waiting | undefined;
   #stopping = false;
+  /** Its devices are told to go: it is not started again. */
+  #departing = false;
   #failures = 0;
   #startedAtMs = 0;
+  /** Until then a process that does not answer may be taking a heap snapshot. */
+  #patientUntilMs = 0;
   #restartTimer: NodeJS.Timeout | undefined;
   #result: StopResult | undefined;
 
-  constructor(share: ProcessShare, { events, log }: { events: ProcessEvents; log: Logger }) {
+  constructor(share: ProcessShare, { events, log }: { events: ProcessEvents; log: Log }) {
     this.index = share.index;
     this.#share = share;
     this.#events = events;
@@ -116,6 +132,21 @@ export class ProcessHandle {
     });
   }
 
+  reloadFiles(): void {
+    this.#tell({ type: 'reload-files' });
+  }
+
+  setLogLevel(level: LogLevel): void {
+    this.#tell({ type: 'log-level', level });
+  }
+
+  /** Accepts nothing more, and begins to tell its devices to go. */
+  depart(plan: DeparturePlan): void {
+    this.#departing = true;
+    clearTimeout(this.#restartTimer);
+    this.#tell({ type: 'depart', plan });
+  }
+
   order(order: ConnectionOrder): void {
     if (this.#child !== undefined) this.#orders.push(order);
   }
@@ -124,28 +155,44 @@ export class ProcessHandle {
   poll(): void {
     if (!this.#ready) return;
     this.#figures.poll();
-    if (!this.#figures.areLost || this.#child?.killed) return;
-    this.#log.error(
-      { process: this.index, pid: this.pid },
-      'A server process has not answered for 10 s and is killed; what it had on disk is taken up, nothing confirmed is lost',
-    );
+    if (!this.#figures.areLost || this.#child?.killed || performance.now() < this.#patientUntilMs) return;
+    this.#log.write('process_hung', { process: this.index, childPid: this.pid });
     this.#child?.kill('SIGKILL');
   }
 
   /** The figures of the process: the latest known if it does not answer at once, undefined if it never has. */
-  snapshot(): Promise<Snapshot | undefined> {
+  figures(): Promise<Figures | undefined> {
     return this.#ready ? this.#figures.read() : Promise.resolve(this.#figures.latest);
   }
 
-  /** Ends the process in order, by force after `timeoutMs`. Without its report the result is unknown. */
-  async stop(timeoutMs: number): Promise<StopResult> {
+  /** At most POLL_MS old. Undefined if the process does not run or does not answer. */
+  get latest(): Figures | undefined {
+    return this.#ready && !this.degraded ? this.#figures.latest : undefined;
+  }
+
+  /** Null at once from a process that does not run, or has not answered for 2 s. */
+  async ask(asked: Asked): Promise<string | null> {
+    if (!this.#ready || this.degraded) return null;
+    const profile = asked.name === 'profile' ? asked.question : undefined;
+    if (profile?.do === 'begin' && profile.kind === 'heap')
+      this.#patientUntilMs = performance.now() + HEAP_SNAPSHOT_MS;
+    const answer = await this.#answers.ask((request) => this.#tell({ type: 'ask', request, asked }));
+    if (profile?.do === 'end' && answer !== null) this.#patientUntilMs = 0;
+    return answer;
+  }
+
+  /**
+   * Ends the process in order, by force after `timeoutMs`. Without its report the result is unknown.
+   * @param returnMs as StopOrder.returnMs
+   */
+  async stop(timeoutMs: number, returnMs?: number): Promise<StopResult> {
     this.#stopping = true;
     clearTimeout(this.#restartTimer);
     const child = this.#child;
-    if (child === undefined) return NOTHING_LEFT;
+    if (child === undefined) return nothingToStop();
     const served = this.#ready;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    this.#tell({ type: 'stop', givenAtMs: machineMs() });
+    this.#tell({ type: 'stop', givenAtMs: machineMs(), returnMs });
     let killed = false;
     const force = setTimeout(() => {
       killed = true;
@@ -155,15 +202,14 @@ export class ProcessHandle {
     clearTimeout(force);
     if (this.#result !== undefined) return this.#result;
     // A SIGTERM to the whole group can end a process that does not ignore it yet. The process had no connection then.
-    if (!served) return NOTHING_LEFT;
+    if (!served) return nothingToStop();
     const { open, inFlight } = this.#figures.latest?.records ?? {};
-    this.#log.error(
-      { process: this.index, killed, lastSeen: { open, inFlight } },
-      killed
-        ? 'A server process did not stop in time and was killed; how many records it still held is not known'
-        : 'A server process ended before it had stopped; how many records it still held is not known',
-    );
-    return { complete: false, unconfirmed: 'unknown' };
+    this.#log.write(killed ? 'process_killed_at_stop' : 'process_ended_before_stop', {
+      process: this.index,
+      lastSeen: { open, inFlight },
+    });
+    const { records, spoolBytes } = leftBy(this.#figures.latest);
+    return { complete: false, unconfirmed: 'unknown', refusal: null, records, spoolBytes };
   }
 
   kill(): void {
@@ -177,7 +223,7 @@ export class ProcessHandle {
   }
 
   #fork(first: Waiting): void {
-    const { index, settings, maxSockets, orphanedParts, listeners } = this.#share;
+    const { index, settings, maxSockets, orphanedParts, listeners, logLevel, tls, tokens } = this.#share;
     let child: ChildProcess;
     try {
       child = fork(process.argv[1] as string, ['serve', SERVER_PROCESS_FLAG], {
@@ -192,7 +238,7 @@ export class ProcessHandle {
     this.#startedAtMs = performance.now();
     let failure: ProcessStartError | undefined;
     child.on('error', (error) => {
-      this.#log.error({ err: error, process: index }, 'Server process failed');
+      this.#log.write('process_failed', { err: error, process: index });
       // No process was made (EAGAIN, EMFILE), so no `exit` follows.
       if (child.pid === undefined) this.#ended(first, { how: null, reason: error.message });
     });
@@ -208,9 +254,12 @@ export class ProcessHandle {
     this.#tell({
       type: 'start',
       index,
-      settings,
+      gatewayPid: process.pid,
+      settings: { ...settings, LOG_LEVEL: logLevel() },
       orphanedParts: orphanedParts(),
       maxSockets: Number.isFinite(maxSockets) ? maxSockets : null,
+      tls: tls(),
+      tokens: tokens(),
     });
   }
 
@@ -221,6 +270,7 @@ export class ProcessHandle {
     this.#ready = false;
     this.#orders.clear();
     this.#figures.end();
+    this.#answers.end();
     const isFirstStart = (!wasReady && this.#failures === 0) || this.#listening !== undefined;
     if (!this.#stopping && !isFirstStart) {
       this.#crashed(how, wasReady, reason);
@@ -235,9 +285,10 @@ export class ProcessHandle {
 
   #started({ resolve }: Waiting): void {
     this.#ready = true;
+    this.#patientUntilMs = 0;
     // At once: if the process crashed before the first request, its records would be unknown.
     this.#figures.poll();
-    if (this.#listens) this.#tell({ type: 'listen' });
+    if (this.#listens && !this.#departing) this.#tell({ type: 'listen' });
     resolve();
   }
 
@@ -250,8 +301,11 @@ export class ProcessHandle {
       case 'connections':
         for (const event of report.events) this.#events.connection(event);
         break;
-      case 'snapshot':
-        this.#figures.take(report.request, report.snapshot);
+      case 'figures':
+        this.#figures.take(report.request, report.figures);
+        break;
+      case 'answer':
+        this.#answers.take(report.request, report.text);
         break;
       case 'stopped':
         this.#result = report.result;
@@ -263,14 +317,14 @@ export class ProcessHandle {
     if (performance.now() - this.#startedAtMs > STABLE_MS) this.#failures = 0;
     this.#failures++;
     const delayMs = backoffMs(this.#failures, RESTART);
-    this.#log.error(
-      { process: this.index, how, reason, restartInMs: Math.round(delayMs) },
-      'A server process crashed, starting it again; what it had on disk is taken up, nothing confirmed is lost',
-    );
+    const crash = { process: this.index, how: String(how), reason };
+    if (this.#departing) this.#log.write('process_crashed_leaving', crash);
+    else this.#log.write('process_crashed', { ...crash, restartInMs: Math.round(delayMs) });
     this.#events.crashed(this.#figures.latest, served);
     this.#figures.forget();
+    if (this.#departing) return;
     this.#restartTimer = setTimeout(() => {
-      const isBack = () => this.#log.info({ process: this.index }, 'The server process is back');
+      const isBack = () => this.#log.write('process_returned', { process: this.index });
       this.#fork({ resolve: isBack, reject: () => {} });
     }, delayMs);
   }

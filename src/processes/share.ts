@@ -18,5 +18,6 @@ export function shareOf(
     SPOOL_DEAD_BYTES: part(settings.SPOOL_DEAD_BYTES),
     KAFKA_BUFFER_BYTES: part(settings.KAFKA_BUFFER_BYTES),
     TCP_BUFFER_BYTES: part(settings.TCP_BUFFER_BYTES),
+    TCP_TLS_MAX_HANDSHAKES: part(settings.TCP_TLS_MAX_HANDSHAKES),
   };
 }

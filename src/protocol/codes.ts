@@ -60,8 +60,21 @@ export const CODES = {
   },
   unauthorized: {
     effect: 'close',
-    meaning: 'the token is missing or not known; not sent yet, because tokens are not checked',
-    deviceShould: 'have its token corrected; wait at least a minute before it reconnects',
+    meaning:
+      "the token is missing or not known, or does not cover the device_id; or the device's certificate names no device_id, or another one; also sent when the token of a connection is revoked. A refused identify is answered after 1 to 1.5 s",
+    deviceShould:
+      'have its token, certificate or device_id corrected; wait at least a minute before it reconnects',
+  },
+  tls_required: {
+    effect: 'close',
+    meaning: 'the device spoke without TLS to the port TCP_TLS_PORT; the reply comes without TLS',
+    deviceShould: 'have its port or its TLS settings corrected: no retry helps',
+  },
+  handshake_timeout: {
+    effect: 'close',
+    meaning:
+      'no TLS handshake within TCP_TLS_HANDSHAKE_TIMEOUT; only a device that had sent nothing gets the reply',
+    deviceShould: 'wait, longer after each time, then reconnect and begin the handshake at once',
   },
   line_too_long: {
     effect: 'close',
@@ -81,7 +94,8 @@ export const CODES = {
   },
   wrong_protocol: {
     effect: 'close',
-    meaning: 'the first bytes are HTTP, TLS, SSH, SMB or a PROXY header',
+    meaning:
+      'the first bytes are HTTP, TLS, SSH, SMB or a PROXY header; or a proxy of TCP_PROXY_TRUSTED sent no valid PROXY header',
     deviceShould: 'have its address or port corrected: no retry helps',
   },
   overloaded: {
@@ -108,6 +122,12 @@ export const CODES = {
     deviceShould:
       'keep its newer connection; if it opened none, wait for reconnect_after_ms or at least a minute: another device has its id',
   },
+  kicked: {
+    effect: 'close',
+    meaning:
+      'an operator closed the connection (`POST /kick`); lines that had come are handled first, for up to 5 s',
+    deviceShould: 'reconnect after reconnect_after_ms, and send unconfirmed messages again',
+  },
   slow_reader: {
     effect: 'close',
     meaning: 'the device does not read its replies',
@@ -127,8 +147,15 @@ export function countsByCode(): Record<Code, number> {
   return Object.fromEntries(CODE_NAMES.map((code) => [code, 0])) as Record<Code, number>;
 }
 
-/** The code of the `closing` reply when the gateway stops. It refuses nothing, so no figure counts it. */
-export const SHUTDOWN_CODE = 'shutdown';
+/** The codes of `closing` replies, with why the connection ends. They refuse nothing, so no figure counts them as refused. */
+export const CLOSING_CODES = {
+  shutdown: 'the gateway stops',
+  draining: 'the gateway is about to stop, and tells its devices one after the other (`SHUTDOWN_SPREAD`)',
+  max_age:
+    'the connection has reached `TCP_MAX_CONNECTION_AGE`, or up to a tenth more or less; the gateway goes on, and the next connection may lead to another one',
+} as const;
+
+export type ClosingCode = keyof typeof CLOSING_CODES;
 
 /** True if the connection ends after a reply with this code. */
 export function isFatal(code: Code): code is FatalCode {

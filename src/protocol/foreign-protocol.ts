@@ -15,6 +15,10 @@ const HTTP_METHODS =
   'MKACTIVITY MKCALENDAR MKCOL MOVE PROPFIND PROPPATCH QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK ' +
   'UNLOCK UNSUBSCRIBE UPDATE';
 
+/** How a PROXY header begins, in Latin-1: a line of version 1, or the binary version 2. */
+export const PROXY_V1_START = 'PROXY ';
+export const PROXY_V2_SIGNATURE = '\r\n\r\n\0\r\nQUIT\n';
+
 const SMB = ['\xffSMB', '\xfeSMB', '\xfdSMB'];
 
 /** Latin-1, in capital letters for HTTP, which is recognised in any case. */
@@ -24,8 +28,8 @@ const PREFIXES: readonly (readonly [ForeignProtocol, prefix: string])[] = [
   ['tls', '\x16\x03'],
   ['ssh', 'SSH-'],
   ...SMB.map((prefix) => ['smb', prefix] as const),
-  ['proxy', 'PROXY '],
-  ['proxy', '\r\n\r\n\0\r\nQUIT\n'],
+  ['proxy', PROXY_V1_START],
+  ['proxy', PROXY_V2_SIGNATURE],
 ];
 
 /** A request line with a method that the table above does not have. */

@@ -77,6 +77,11 @@ const MAX_TYPE_LENGTH = 'keepalive'.length;
 const fields = new MessageFields();
 const decoder = new ReadingDecoder();
 
+/** True if the text is allowed as a `device_id`. */
+export function isDeviceId(text: string): boolean {
+  return IDENTIFY_FORMS.device_id.allows(text);
+}
+
 /** Decodes bytes[start, end), a line without its LF and CR. Never throws. */
 export function decodeLine(bytes: Uint8Array, start: number, end: number): Decoded {
   if (!beginsObject(bytes, start, end)) return refuse('invalid_json', 'the line is not a JSON object');

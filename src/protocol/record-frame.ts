@@ -28,6 +28,14 @@ export class RecordFrame {
     this.headBytes = this.#head.length;
   }
 
+  /** Read from the bytes: a text of its own would cost memory for each connection. */
+  get city(): string {
+    const start = ['{"connection_id":"', this.connectionId, '","zipcode":"', this.zipcode, '","city":"'];
+    const from = start.reduce((length, part) => length + part.length, 0);
+    const text = this.#head.toString('utf8', from, this.#timeAt - '","received_at":"'.length);
+    return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
+  }
+
   /** The same buffer each time: copy it before the next call. */
   head(receivedAtMs: number): Buffer {
     if (receivedAtMs !== this.#timeMs) {

@@ -1,5 +1,5 @@
 // The replies to a device, as lines to write. The codes are in codes.ts.
-import { type Code, SHUTDOWN_CODE } from './codes.ts';
+import type { ClosingCode, Code } from './codes.ts';
 
 export const ALIVE = '{"type":"ack","status":"alive"}\n';
 
@@ -25,6 +25,6 @@ export function refused(code: Code, message: string, { seq, reconnectAfterMs }: 
 }
 
 /** @param reconnectAfterMs with the jitter of the caller, so that a fleet does not return all at once */
-export function closing(reconnectAfterMs: number): string {
-  return `{"type":"ack","status":"closing","code":"${SHUTDOWN_CODE}","reconnect_after_ms":${reconnectAfterMs}}\n`;
+export function closing(code: ClosingCode, reconnectAfterMs: number): string {
+  return `{"type":"ack","status":"closing","code":"${code}","reconnect_after_ms":${reconnectAfterMs}}\n`;
 }

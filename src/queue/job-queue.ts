@@ -1,11 +1,13 @@
 // The queue between connections and workers: bounded in jobs and bytes, fair by cost, and open to workers only while the
 // turn of the event loop has time left. It looks into a line only to refuse it.
 //
-// A lane may hold a quarter of the jobs and bytes that are free, so however many devices flood it, there is
-// room for others. While any are free it may hold a few jobs all the same, so that a small queue is not left empty. A lane without a job gets one in even if the queue is full, so that nobody is shut out: the queue
-// holds at most its capacity and one job for each connection. Only if the bytes are used up, a long line waits as well.
-// With TCP_JOB_QUEUE_FULL=drop, where no line waits for room, a lane may hold all that is free.
+// A lane may hold a quarter of the jobs and bytes that are free, so however many devices flood it, there is room for
+// others. While any are free it may hold a few jobs all the same, so that a small queue is not left empty. A lane without
+// a job gets one in even if the queue is full, so that nobody is shut out: the queue holds at most its capacity and one
+// job for each connection. Only if the bytes are used up, a long line waits as well. With TCP_JOB_QUEUE_FULL=drop, where
+// no line waits for room, a lane may hold all that is free, except while it is parked (lanes.ts).
 import { decodeLine } from '../protocol/messages.ts';
+import type { Congestion } from './congestion.ts';
 import type { Job, JobSink, JobSinkStats, Lane, Session } from './job.ts';
 import { Lanes, laneOf } from './lanes.ts';
 import { TurnBudget } from './turn-budget.ts';
@@ -16,6 +18,8 @@ export interface JobQueueOptions {
   /** Maximum of bytes of the waiting lines, except for a short one of each session and a last one of any length. */
   readonly capacityBytes: number;
   readonly budget?: TurnBudget;
+  /** Readings for these partitions are not given out. */
+  readonly congestion?: Congestion;
   /** With TCP_JOB_QUEUE_FULL=drop: called for each line that is refused with `queue_full`. */
   readonly dropped?: () => void;
 }
@@ -30,14 +34,14 @@ const ALWAYS_ADMITTED_BYTES = 4096;
 const WAKE_AT_ONCE = 200;
 // Sessions woken in one turn of the event loop, for each millisecond of its budget: 256 or more. To resume thousands at
 // once would hold up everything else.
-const WAKES_PER_MS = 64;
+const WAKES_PER_MS = 128;
 
 export class JobQueue implements JobSink {
   readonly #capacity: number;
   readonly #capacityBytes: number;
   readonly #dropped: (() => void) | undefined;
   readonly #budget: TurnBudget;
-  readonly #lanes = new Lanes();
+  readonly #lanes: Lanes;
   #depth = 0;
   #bytes = 0;
   /** Number of sessions that wait for room. */
@@ -52,10 +56,11 @@ export class JobQueue implements JobSink {
   #wakeScheduled = false;
   #closed = false;
 
-  constructor({ capacity, capacityBytes, budget = new TurnBudget(), dropped }: JobQueueOptions) {
+  constructor({ capacity, capacityBytes, budget, congestion, dropped }: JobQueueOptions) {
     this.#capacity = capacity;
     this.#capacityBytes = capacityBytes;
-    this.#budget = budget;
+    this.#budget = budget ?? new TurnBudget();
+    this.#lanes = new Lanes(congestion, () => this.#wakeLater());
     this.#dropped = dropped;
   }
 
@@ -107,7 +112,7 @@ export class JobQueue implements JobSink {
 
   // --- called by workers ---
 
-  /** The next job. Undefined if none waits, or if the turn of the event loop has no time left. */
+  /** The next job. Undefined if all jobs wait for congested partitions, or if the turn of the event loop has no time left. */
   take(): Job | undefined {
     if (this.#budget.usedUp) return undefined;
     const job = this.#lanes.take();
@@ -122,14 +127,14 @@ export class JobQueue implements JobSink {
   /** Resolves when a job may be taken, or when none will come any more. Takers are woken one by one. */
   available(): Promise<void> {
     if (this.drained || this.#canTake) return Promise.resolve();
-    if (this.#depth > 0) this.#wakeLater();
+    if (this.#lanes.haveTurns) this.#wakeLater();
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
   /** Wakes another taker if jobs are left. For a taker that is about to wait for something else. */
   passOn(): void {
     if (this.#canTake) this.#wakeTaker();
-    else if (this.#depth > 0) this.#wakeLater();
+    else if (this.#lanes.haveTurns) this.#wakeLater();
   }
 
   /** Lets takers end once no job is left, and no session waits to bring one. */
@@ -149,7 +154,7 @@ export class JobQueue implements JobSink {
     const free = this.#capacity - this.#depth;
     const freeBytes = this.#capacityBytes - this.#bytes;
     if (lane.jobs === 0) return bytes <= ALWAYS_ADMITTED_BYTES || freeBytes > 0;
-    if (this.#dropped !== undefined) return free > 0 && bytes <= freeBytes;
+    if (this.#dropped !== undefined && !lane.isParked) return free > 0 && bytes <= freeBytes;
     const hasPlace = lane.jobs < SMALL_LANE_JOBS ? free > 0 : LANE_PARTS * lane.jobs < free;
     return hasPlace && LANE_PARTS * (lane.bytes + bytes) <= freeBytes;
   }
@@ -229,7 +234,7 @@ export class JobQueue implements JobSink {
   // --- wake-ups ---
 
   get #canTake(): boolean {
-    return this.#depth > 0 && !this.#budget.usedUp;
+    return this.#lanes.haveTurns && !this.#budget.usedUp;
   }
 
   #wakeTaker(): void {

@@ -40,13 +40,25 @@ export interface Lane {
   round: number;
   /** The session waits for room. */
   waits: boolean;
+  /** The lane has no turns: its first job waits for a congested partition. */
+  isParked: boolean;
   /** The lane that has its turn after this one. */
   next: Lane | undefined;
 }
 
-/** A connection as workers and the queue see it. */
-export interface Session {
+/** Who sent a line, as operators are told. */
+export interface LineOrigin {
+  /** Of the connection. */
+  readonly id: string;
+  readonly remoteAddress: string;
+  /** Undefined until the device has identified, and if it has none. */
+  readonly deviceId: string | undefined;
   /** Undefined until the device has identified. */
+  readonly frame: { readonly zipcode: string } | undefined;
+}
+
+/** A connection as workers and the queue see it. */
+export interface Session extends LineOrigin {
   readonly frame: RecordFrame | undefined;
   /** The session's place in the queue. Only the queue uses it; undefined at first. */
   lane: Lane | undefined;
@@ -55,8 +67,11 @@ export interface Session {
   generation: number;
   /** The highest seq accepted so far, -1 before the first. */
   lastSeq: number;
-  /** The device has identified: counts the line as accepted and answers it. Called for a session without a frame. */
-  identify(message: Identify): void;
+  /**
+   * A valid identify for a session without a frame: counts the line as accepted and answers it, or refuses it if the
+   * device may not identify so.
+   */
+  identify(message: Identify, line: LineBytes): void;
   /** Counts the line as accepted. */
   accept(): void;
   /** Counts the line as refused, answers it and hands its bytes to the dead letters. */

@@ -1,10 +1,12 @@
 // Decides whose job is next: deficit round robin by cost. Each session has a lane, first in, first out, and a credit in
 // nanoseconds. When its turn comes a lane gets a quantum, is served until its credit is used up, and goes to the end of
-// the line. It knows nothing of limits, and holds no lane without a job.
+// the line. A lane whose next job is a reading for a congested partition is parked meanwhile. It knows nothing of limits,
+// and holds no lane without a job.
 //
 // A lane that becomes busy with credit left comes before all lanes that have used theirs up. So a device that sends a
 // line now and then waits for no flood, and a lane of cheap lines waits for no other lane's expensive one. A lane gets
 // one quantum a round, whether it has jobs or not, so nobody gains by being idle. (Like FQ-CoDel, RFC 8290.)
+import { Congestion } from './congestion.ts';
 import type { Job, Lane, Session } from './job.ts';
 
 /** Nanoseconds for each lane and round, about 40 usual lines. */
@@ -48,6 +50,7 @@ export function laneOf(session: Session): Lane {
     credit: QUANTUM_NS,
     round: 0,
     waits: false,
+    isParked: false,
     next: undefined,
   };
   return session.lane;
@@ -84,6 +87,21 @@ export class Lanes {
   #round = 0;
   /** Busy lanes that have not had their turn in this round. */
   #turnsLeft = 0;
+  /** Lanes whose partition is congested, by its number. */
+  readonly #parked = new Map<number, Lane[]>();
+  readonly #congestion: Congestion;
+  readonly #resumed: () => void;
+
+  /** @param resumed called when parked lanes have their turns again */
+  constructor(congestion = new Congestion(), resumed: () => void = () => {}) {
+    this.#congestion = congestion;
+    this.#resumed = resumed;
+  }
+
+  /** Some lane is not parked. It may be about to be: that shows when its turn comes. */
+  get haveTurns(): boolean {
+    return this.#fresh.count + this.#busy.count > 0;
+  }
 
   put(lane: Lane, job: Job): void {
     if (lane.last === undefined) {
@@ -95,7 +113,7 @@ export class Lanes {
     lane.bytes += job.end - job.start;
   }
 
-  /** The next job, charged as a quick line. Undefined if there is none. */
+  /** The next job, charged as a quick line. Undefined if there is none but those of parked lanes. */
   take(): Job | undefined {
     const lane = this.#next();
     const job = lane?.first;
@@ -112,14 +130,15 @@ export class Lanes {
   }
 
   #next(): Lane | undefined {
-    let lane = this.#fresh.first;
-    while (lane !== undefined && lane.credit <= 0) {
+    let lane: Lane | undefined;
+    for (lane = this.#fresh.first; lane !== undefined; lane = this.#fresh.first) {
+      if (this.#parks(lane)) continue;
+      if (lane.credit > 0) return lane;
       this.#fresh.shift(lane);
       this.#busy.push(lane);
-      lane = this.#fresh.first;
     }
-    if (lane !== undefined) return lane;
     for (lane = this.#busy.first; lane !== undefined; lane = this.#busy.first) {
+      if (this.#parks(lane)) continue;
       if (lane !== this.#current) {
         this.#current = lane;
         lane.credit += QUANTUM_NS;
@@ -141,13 +160,45 @@ export class Lanes {
   #leave(lane: Lane): void {
     lane.last = undefined;
     lane.round = this.#round;
+    this.#remove(lane);
+    // Nobody waits, so nobody loses by it.
+    if (!this.haveTurns) this.#round++;
+  }
+
+  #remove(lane: Lane): void {
     if (this.#fresh.first === lane) this.#fresh.shift(lane);
     else {
       this.#busy.shift(lane);
       this.#endTurn();
     }
-    // Nobody waits, so nobody loses by it.
-    if (this.#fresh.count + this.#busy.count === 0) this.#round++;
+  }
+
+  /** Parks the lane that has its turn if its next job has to wait for its partition. */
+  #parks(lane: Lane): boolean {
+    if (!this.#congestion.exists || lane.first === undefined || !this.#congestion.holds(lane.first))
+      return false;
+    const { partition } = lane.first.session;
+    this.#remove(lane);
+    lane.isParked = true;
+    const parked = this.#parked.get(partition);
+    if (parked !== undefined) parked.push(lane);
+    else {
+      this.#parked.set(partition, [lane]);
+      this.#congestion.whenOver(partition, () => this.#resume(partition));
+    }
+    return true;
+  }
+
+  #resume(partition: number): void {
+    const lanes = this.#parked.get(partition) ?? [];
+    this.#parked.delete(partition);
+    for (const lane of lanes) {
+      lane.isParked = false;
+      // No savings: a flood must not come before a device that sends a line now and then.
+      lane.round = this.#round;
+      this.#enter(lane);
+    }
+    this.#resumed();
   }
 
   #endTurn(): void {

@@ -8,7 +8,7 @@
 // larger budgets, and those more lines. Replies cause even more, so their time does not count.
 
 /** Milliseconds a turn, at least. A turn that follows an idle one may have it twice: while it reads, and after. */
-export const TURN_BUDGET_MS = 4;
+export const TURN_BUDGET_MS = 2;
 export const MAX_TURN_BUDGET_MS = 50;
 const PART_OF_REST = 1 / 4;
 /** From turn to turn. A single long turn, such as one of the garbage collector, must not make the next one long as well. */

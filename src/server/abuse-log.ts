@@ -1,58 +1,75 @@
 // Warns of connections that the gateway closed to protect itself. Each kind is logged once in 10 s at most, with the
-// newest address and the number since the last line. Nothing that a device sent gets into the log.
-import type { Logger } from 'pino';
-import { type RateLimited, rateLimited } from '../log/rate-limited-log.ts';
+// newest address and the number since the last line; level debug has a line for each that was never served. Of the bytes
+// that a device sent, only a device_id that has passed its check gets into the log.
+import type { LimitedLines } from '../log/limited-lines.ts';
+import type { Log } from '../log/log.ts';
 import type { ForeignProtocol } from '../protocol/foreign-protocol.ts';
+import type { HandshakeFailure } from '../protocol/handshake-failures.ts';
+import { PROXY_FAULTS, type ProxyFault } from '../protocol/proxy-results.ts';
+import type { UnauthorizedReason } from '../protocol/unauthorized.ts';
 
-const EVERY_MS = 10_000;
+const LIMITS = { too_many_errors: 'device_lines_refused', overloaded: 'memory_overloaded' } as const;
 
-const LIMIT_MESSAGES = {
-  too_many_errors:
-    'Connection closed: its lines were refused again and again. The dead letters and the replies say why',
-  overloaded:
-    'Connection closed: TCP_BUFFER_BYTES are used up and it held most. Devices that confirm send again what is not stored',
-} as const;
+/** Undefined if another line says it. */
+const HANDSHAKES = {
+  timeout: 'tls_handshake_late',
+  plain: 'tls_missing',
+  wrong_protocol: undefined,
+  certificate: 'tls_certificate_refused',
+  handshake: 'tls_handshake_failed',
+  gone: 'tls_handshake_left',
+  overloaded: undefined,
+} as const satisfies Record<HandshakeFailure, string | undefined>;
 
-export type LimitCode = keyof typeof LIMIT_MESSAGES;
+const UNAUTHORIZED = {
+  missing: 'token_missing',
+  unknown: 'token_unknown',
+  device_id: 'token_of_other_device',
+  certificate: 'certificate_of_other_device',
+  revoked: 'token_revoked',
+} as const satisfies Record<UnauthorizedReason, string>;
 
-interface Warning {
-  remoteAddress: string;
-  readonly happened: RateLimited;
-}
+export type LimitCode = keyof typeof LIMITS;
 
 export class AbuseLog {
-  readonly #log: Logger;
-  /** By code or protocol, of which there are few. */
-  readonly #warnings = new Map<string, Warning>();
+  readonly #log: Log;
+  readonly #lines: LimitedLines;
 
-  constructor(log: Logger) {
+  constructor(log: Log) {
     this.#log = log;
+    this.#lines = log.limited();
   }
 
   wrongProtocol(protocol: ForeignProtocol, remoteAddress: string): void {
-    const message =
-      'Connection closed: another protocol came to the port of devices. Correct the address there, or close the port to it';
-    this.#warn(protocol, { message, fields: { protocol }, remoteAddress });
+    this.#lines.write('protocol_wrong', { protocol, remoteAddress }, protocol);
+  }
+
+  proxyFault(fault: ProxyFault, remoteAddress: string): void {
+    const reason = PROXY_FAULTS[fault];
+    this.#lines.write('proxy_header_faulty', { reason, remoteAddress }, fault);
+    this.#unserved(reason, remoteAddress);
   }
 
   limit(code: LimitCode, remoteAddress: string): void {
-    this.#warn(code, { message: LIMIT_MESSAGES[code], fields: {}, remoteAddress });
+    this.#lines.write(LIMITS[code], { remoteAddress });
   }
 
-  #warn(kind: string, event: { message: string; fields: object; remoteAddress: string }): void {
-    const warning = this.#warnings.get(kind) ?? this.#addWarning(kind, event);
-    warning.remoteAddress = event.remoteAddress;
-    warning.happened();
+  handshake(reason: HandshakeFailure, remoteAddress: string): void {
+    const event = HANDSHAKES[reason];
+    if (event !== undefined) this.#lines.write(event, { reason, remoteAddress });
+    this.#unserved(`TLS handshake: ${reason}`, remoteAddress);
   }
 
-  #addWarning(kind: string, { message, fields }: { message: string; fields: object }): Warning {
-    const warning: Warning = {
-      remoteAddress: '',
-      happened: rateLimited({ everyMs: EVERY_MS }, (count) =>
-        this.#log.warn({ ...fields, remoteAddress: warning.remoteAddress, count }, message),
-      ),
-    };
-    this.#warnings.set(kind, warning);
-    return warning;
+  /** @param known name of the token and device_id, as far as they are known */
+  unauthorized(
+    reason: UnauthorizedReason,
+    remoteAddress: string,
+    known: { readonly name?: string | undefined; readonly deviceId?: string | undefined },
+  ): void {
+    this.#lines.write(UNAUTHORIZED[reason], { reason, ...known, remoteAddress });
+  }
+
+  #unserved(reason: string, remoteAddress: string): void {
+    if (this.#log.isDebug) this.#log.write('connection_unserved', { remoteAddress, reason });
   }
 }

@@ -1,13 +1,19 @@
-// The TCP port of one process: accepts connections, asks for a place for each, and hands those that get one to the taker.
-// It counts no caps and never reads from a connection.
+// The TCP ports of one process: accepts connections, has their PROXY header read, asks for a place for each, and hands
+// those that get one to the taker. It counts no caps and reads nothing itself.
+import { randomUUID } from 'node:crypto';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
-import { rateLimited } from '../log/rate-limited-log.ts';
+import type { LimitedLines } from '../log/limited-lines.ts';
+import type { Log } from '../log/log.ts';
 import type { FatalCode } from '../protocol/codes.ts';
 import * as replies from '../protocol/replies.ts';
 import { countsByReason, SERVER_FULL, type ServerFullReason } from '../protocol/server-full.ts';
+import { NOBODY } from './byte-source.ts';
+import { type ConnectionFacts, factsOfArrival } from './connection-facts.ts';
+import { LastReplies } from './last-replies.ts';
 import { INHERITED } from './listening-handle.ts';
+import { PlainSource } from './plain-source.ts';
+import type { Arrival, PortKind, Stage } from './stage.ts';
 
 export interface AcceptorOptions {
   /** Sockets that this process may have open. */
@@ -17,39 +23,43 @@ export interface AcceptorOptions {
 }
 
 export interface AcceptorDeps {
-  readonly log: Logger;
+  readonly log: Log;
   /** True while no descriptor is left for devices. */
   readonly exhausted?: () => boolean;
+  /** Comes before the place is asked for, and may change the address. */
+  readonly proxy?: Stage<Arrival> | undefined;
   /** Asks for a place. The answer is one call of admit() or refuse(), at once or later. */
   readonly ask: (number: number, address: string) => void;
-  /** Takes over a socket from which nothing was read. released() tells of its end. */
-  readonly take: (socket: Socket, number: number) => void;
+  /** Takes over a connection. released() tells of its end. */
+  readonly take: (arrival: Arrival, number: number) => void;
   /** A connection that asked has gone, so its place is free. */
   readonly gone: (number: number) => void;
 }
 
-/** A port of its own, or the descriptors of INHERITED. */
-export type ListenOn = { readonly host: string; readonly port: number } | 'inherited';
+/** A port of its own, or descriptors that INHERITED describes. */
+export type ListenOn = { readonly host: string; readonly port: number } | { readonly inheritedFrom: number };
+
+/** Null without this port. */
+export interface PortAddresses {
+  readonly tcp: AddressInfo | null;
+  readonly tls: AddressInfo | null;
+}
 
 /** Connections that may wait for an answer. */
 const MAX_ASKING = 4096;
 /** Checks, one a second, after which a connection without an answer is refused. */
 const MAX_ASKING_CHECKS = 10;
 const CHECK_MS = 1000;
-/** Refused connections that stay open to be told why. Further ones are closed without a reply. */
-const MAX_REFUSED_SOCKETS = 128;
-const REFUSED_LINGER_MS = 1000;
 /** The kernel takes net.core.somaxconn if that is lower. */
 const BACKLOG = 65_535;
-const WARNING_EVERY_MS = 10_000;
 
 interface Asking {
-  readonly socket: Socket;
+  readonly arrival: Arrival;
   readonly sinceCheck: number;
 }
 
 interface Delayed {
-  readonly socket: Socket;
+  readonly arrival: Arrival;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -63,36 +73,46 @@ export class Acceptor {
   readonly #asking = new Map<number, Asking>();
   /** Connections that have a place, and wait because of the rate of their address. */
   readonly #delayed = new Map<number, Delayed>();
-  readonly #refusedSockets = new Set<Socket>();
-  readonly #warnRefused: () => void;
+  readonly #lastReplies: LastReplies;
+  readonly #lines: LimitedLines;
   readonly #checkTimer: NodeJS.Timeout;
   #check = 0;
   #nextNumber = 0;
   #taken = 0;
-  #latestReason: ServerFullReason = 'connections';
 
   constructor(options: AcceptorOptions, deps: AcceptorDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#warnRefused = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
-      deps.log.warn({ count, reason: SERVER_FULL[this.#latestReason] }, 'Connection refused: server full'),
-    );
+    this.#lastReplies = new LastReplies(deps.exhausted);
+    this.#lines = deps.log.limited();
     this.#checkTimer = setInterval(() => this.#refuseLate(), CHECK_MS);
     this.#checkTimer.unref();
   }
 
   /** Connections that are accepted and not served yet. */
   get waiting(): number {
-    return this.#asking.size + this.#delayed.size;
+    const { proxy, place } = this.stages;
+    return proxy + place;
+  }
+
+  /** Those that wait for their PROXY header, and for their place or the rate of their address. */
+  get stages(): { readonly proxy: number; readonly place: number } {
+    return { proxy: this.#deps.proxy?.size ?? 0, place: this.#asking.size + this.#delayed.size };
+  }
+
+  /** Those in these stages. */
+  *arrivals(): Iterable<ConnectionFacts> {
+    for (const arrival of this.#deps.proxy?.arrivals() ?? []) yield factsOfArrival('proxy', arrival);
+    for (const { arrival } of this.#asking.values()) yield factsOfArrival('place', arrival);
+    for (const { arrival } of this.#delayed.values()) yield factsOfArrival('place', arrival);
   }
 
   /** Resolves with the address of the port; rejects with the system's error (EADDRINUSE, EACCES). */
-  async listen(on: ListenOn): Promise<AddressInfo> {
-    if (on !== 'inherited') return this.#listen((server) => server.listen({ ...on, backlog: BACKLOG }));
-    const { firstFd, copies } = INHERITED;
-    const fds = Array.from({ length: copies }, (_, n) => firstFd + n);
+  async listen(on: ListenOn, port: PortKind = 'plain'): Promise<AddressInfo> {
+    if ('host' in on) return this.#listen(port, (server) => server.listen({ ...on, backlog: BACKLOG }));
+    const fds = Array.from({ length: INHERITED.copies }, (_, n) => on.inheritedFrom + n);
     // Node ignores a `backlog` beside `fd`.
-    const all = fds.map((fd) => this.#listen((server) => server.listen({ fd }, BACKLOG)));
+    const all = fds.map((fd) => this.#listen(port, (server) => server.listen({ fd }, BACKLOG)));
     const [address] = await Promise.all(all);
     return address as AddressInfo;
   }
@@ -102,16 +122,16 @@ export class Acceptor {
     const asking = this.#asking.get(number);
     if (asking === undefined) return;
     this.#asking.delete(number);
-    const { socket } = asking;
+    const { arrival } = asking;
     if (afterMs === 0) {
-      this.#take(number, socket);
+      this.#take(number, arrival);
       return;
     }
     const timer = setTimeout(() => {
       this.#delayed.delete(number);
-      this.#take(number, socket);
+      this.#take(number, arrival);
     }, afterMs);
-    this.#delayed.set(number, { socket, timer });
+    this.#delayed.set(number, { arrival, timer });
   }
 
   /** There is no place for the connection. */
@@ -119,7 +139,7 @@ export class Acceptor {
     const asking = this.#asking.get(number);
     if (asking === undefined) return;
     this.#asking.delete(number);
-    this.#refuse(asking.socket, reason);
+    this.#refuse(asking.arrival, reason);
   }
 
   /** A connection that was taken has ended. */
@@ -131,9 +151,10 @@ export class Acceptor {
   stop(): void {
     clearInterval(this.#checkTimer);
     for (const server of this.#servers) if (server.listening) server.close();
-    for (const [number, { socket, timer }] of this.#delayed) {
+    this.#deps.proxy?.close();
+    for (const [number, { arrival, timer }] of this.#delayed) {
       clearTimeout(timer);
-      this.#take(number, socket);
+      this.#take(number, arrival);
     }
     this.#delayed.clear();
     for (const number of [...this.#asking.keys()]) this.#giveUp(number, 'stopping');
@@ -142,33 +163,33 @@ export class Acceptor {
   /** Ends the refused connections that are still open. */
   close(): void {
     this.stop();
-    for (const socket of this.#refusedSockets) socket.destroy();
+    this.#lastReplies.close();
   }
 
-  #listen(start: (server: Server) => void): Promise<AddressInfo> {
+  #listen(port: PortKind, start: (server: Server) => void): Promise<AddressInfo> {
     const { keepaliveMs } = this.#options;
     const server = createServer({
       allowHalfOpen: true,
       noDelay: true,
       keepAlive: keepaliveMs > 0,
       keepAliveInitialDelay: keepaliveMs,
-      // The taker reads from the handle (device-reader.ts): no byte may be read here.
+      // The source reads from the handle (device-reader.ts): no byte may be read before.
       pauseOnConnect: true,
     });
-    server.on('connection', (socket) => this.#accept(socket));
+    server.on('connection', (socket) => this.#accept(socket, port));
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       server.once('listening', () => {
         server.off('error', reject);
-        server.on('error', (error) => this.#deps.log.error({ err: error }, 'TCP listener failed'));
+        server.on('error', (error) => this.#deps.log.write('listener_failed', { err: error }));
         resolve(server.address() as AddressInfo);
       });
       start(server);
     });
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: Socket, port: PortKind): void {
     // From the first tick: a reset without a listener would end the process.
     socket.on('error', () => socket.destroy());
     const address = socket.remoteAddress;
@@ -177,23 +198,36 @@ export class Acceptor {
       socket.destroy();
       return;
     }
-    if (this.#deps.exhausted?.() || this.#taken + this.waiting >= this.#options.maxSockets)
-      this.#refuse(socket, 'connections');
-    else if (this.#asking.size >= MAX_ASKING) this.#refuse(socket, 'overload');
-    else this.#ask(socket, address);
+    const { exhausted, proxy } = this.#deps;
+    const isForTls = port === 'tls';
+    const source = new PlainSource(socket, { others: this.#taken, isForTls });
+    const arrival = { id: randomUUID(), acceptedAtMs: performance.now(), source, address, port };
+    if (exhausted?.() || this.#taken + this.waiting >= this.#options.maxSockets)
+      this.#refuse(arrival, 'connections');
+    else if (proxy === undefined) this.#ask(arrival);
+    else
+      proxy.enter(arrival, (known) => {
+        if (known !== undefined) this.#ask(known);
+      });
   }
 
-  #ask(socket: Socket, address: string): void {
+  #ask(arrival: Arrival): void {
+    if (this.#asking.size >= MAX_ASKING) {
+      this.#refuse(arrival, 'overload');
+      return;
+    }
     const number = this.#nextNumber++;
-    this.#asking.set(number, { socket, sinceCheck: this.#check });
-    socket.once('close', () => this.#forget(number));
-    this.#deps.ask(number, address);
+    this.#asking.set(number, { arrival, sinceCheck: this.#check });
+    this.#deps.ask(number, arrival.address);
+    // If the answer came at once, somebody else has the connection.
+    if (this.#asking.has(number) || this.#delayed.has(number))
+      arrival.source.take({ ...NOBODY, onClose: () => this.#forget(number) });
   }
 
-  #take(number: number, socket: Socket): void {
+  #take(number: number, arrival: Arrival): void {
     this.counters.accepted++;
     this.#taken++;
-    this.#deps.take(socket, number);
+    this.#deps.take(arrival, number);
   }
 
   /** A waiting socket has been closed. */
@@ -216,29 +250,26 @@ export class Acceptor {
     }
   }
 
-  #refuse(socket: Socket, reason: ServerFullReason): void {
+  #refuse({ source, port, address: remoteAddress }: Arrival, reason: ServerFullReason): void {
     this.counters.refused[reason]++;
-    this.#latestReason = reason;
-    this.#warnRefused();
-    if (this.#refusedSockets.size >= MAX_REFUSED_SOCKETS || this.#deps.exhausted?.()) {
-      socket.destroy();
-      return;
-    }
-    this.#refusedSockets.add(socket);
-    const timer = setTimeout(() => socket.destroy(), REFUSED_LINGER_MS);
-    timer.unref();
-    socket.on('close', () => {
-      clearTimeout(timer);
-      this.#refusedSockets.delete(socket);
-    });
-    socket.resume();
+    this.#lines.write('connections_refused', { reason: SERVER_FULL[reason] });
+    const { log } = this.#deps;
+    if (log.isDebug) log.write('connection_unserved', { remoteAddress, reason: SERVER_FULL[reason] });
     const code: FatalCode = 'server_full';
-    socket.end(replies.refused(code, SERVER_FULL[reason]));
+    // A device that waits for a TLS handshake could not read the reply.
+    if (port === 'tls') source.destroy();
+    else this.#lastReplies.end(source, replies.refused(code, SERVER_FULL[reason]));
   }
 }
 
 export function acceptorOptions(settings: Settings, maxSockets: number): AcceptorOptions {
   return { maxSockets, keepaliveMs: settings.TCP_KEEPALIVE };
+}
+
+/** @param pids of the server processes, if there are several */
+export function logListening(log: Log, { tcp, tls }: PortAddresses, pids?: readonly number[]): void {
+  if (tls !== null) log.write('tls_listening', { address: addressText(tls), pids });
+  if (tcp !== null) log.write('tcp_listening', { address: addressText(tcp), pids });
 }
 
 export function addressText({ address, family, port }: AddressInfo): string {

@@ -1,6 +1,6 @@
 // The one list of the connections of all processes: which of them have a place, and their device_ids and zipcodes. It
 // answers each event with orders, and never touches a socket.
-import type { Logger } from 'pino';
+import type { Log } from '../log/log.ts';
 import type { ServerFullReason } from '../protocol/server-full.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
 import { DeviceTable, type Takeover } from './device-table.ts';
@@ -49,7 +49,7 @@ export class ConnectionLedger {
   /** @param order called at once, perhaps before handle() returns */
   constructor(
     options: AdmissionOptions,
-    { order, log }: { order: (process: number, order: ConnectionOrder) => void; log: Logger },
+    { order, log }: { order: (process: number, order: ConnectionOrder) => void; log: Log },
   ) {
     this.admission = new Admission(options);
     this.#devices = new DeviceTable({ log });

@@ -1,6 +1,9 @@
 // The counters of connections and lines: plain numbers that connections raise and the snapshot reads.
+import { countsByClose } from '../protocol/close-reasons.ts';
 import { countsByCode } from '../protocol/codes.ts';
 import { countsByProtocol } from '../protocol/foreign-protocol.ts';
+import { countsByProxyResult } from '../protocol/proxy-results.ts';
+import { countsByUnauthorized } from '../protocol/unauthorized.ts';
 
 export type ServerCounters = ReturnType<typeof createServerCounters>;
 
@@ -14,8 +17,14 @@ export function createServerCounters() {
     linesRefused: 0,
     /** All refusals, also those of a connection (timeouts). */
     refused: countsByCode(),
+    /** Connections that have ended. The acceptor counts those that it refused. */
+    closed: countsByClose(),
     /** Connections that began in another protocol. */
     wrongProtocol: countsByProtocol(),
+    /** Connections of trusted proxies. */
+    proxyHeaders: countsByProxyResult(),
+    /** Identify lines refused and connections closed because of their tokens. */
+    unauthorized: countsByUnauthorized(),
     /** Sockets that are not read at present (read-pauses.ts). */
     paused: 0,
     /** Those of them that have used up their refused lines or a rate. */

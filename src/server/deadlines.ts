@@ -5,13 +5,16 @@ import { NOT_SCHEDULED, type TimerOwner, type TimerWheel } from './timer-wheel.t
 /** In the order in which they are checked. */
 const DEADLINES = [
   'linger',
+  'refusal',
   'replies',
   'errors',
   'memory',
+  'kick',
   'slowed',
   'identify',
   'line',
   'inactive',
+  'age',
 ] as const;
 
 export type Deadline = (typeof DEADLINES)[number];
@@ -24,13 +27,16 @@ export class Deadlines implements TimerOwner {
   readonly #passed: (deadline: Deadline) => void;
   readonly #at: Record<Deadline, number> = {
     linger: NEVER,
+    refusal: NEVER,
     replies: NEVER,
     errors: NEVER,
     memory: NEVER,
+    kick: NEVER,
     slowed: NEVER,
     identify: NEVER,
     line: NEVER,
     inactive: NEVER,
+    age: NEVER,
   };
   #nextCheckMs = NEVER;
 
@@ -46,6 +52,11 @@ export class Deadlines implements TimerOwner {
 
   isSet(deadline: Deadline): boolean {
     return this.#at[deadline] !== NEVER;
+  }
+
+  /** Time until it passes. */
+  leftMs(deadline: Deadline): number {
+    return this.#at[deadline] - this.#wheel.nowMs;
   }
 
   /** Replaces the time of this deadline. */

@@ -1,7 +1,7 @@
 // Keeps some descriptors for the spool and the admin port. When the process has run out of them, these are released, and
 // no device may take them. It opens and closes nothing else.
 import { closeSync, openSync } from 'node:fs';
-import type { Logger } from 'pino';
+import type { Log } from '../log/log.ts';
 
 /** Enough for new segments of the spool, connections to brokers and a few scrapes. */
 const RESERVED = 32;
@@ -10,12 +10,12 @@ const FREE_BEFORE_TAKEN = 2 * RESERVED;
 const CHECK_MS = 500;
 
 export class DescriptorReserve {
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #timer: NodeJS.Timeout;
   #held: number[] = [];
   #exhausted = false;
 
-  constructor(log: Logger) {
+  constructor(log: Log) {
     this.#log = log;
     this.#held = openMany(RESERVED);
     this.#timer = setInterval(() => this.#check(), CHECK_MS);
@@ -40,14 +40,12 @@ export class DescriptorReserve {
     if (isEnough && this.#exhausted) {
       this.#exhausted = false;
       this.#held = opened.splice(0, RESERVED);
-      this.#log.info('Enough files can be opened again (ulimit -n): new devices are accepted');
+      this.#log.write('open_files_available');
     } else if (!isEnough && !this.#exhausted) {
       this.#exhausted = true;
       closeAll(this.#held);
       this.#held = [];
-      this.#log.error(
-        'The process has run out of open files (ulimit -n): new devices are turned away, so that the spool and the admin port have the rest. Raise the limit, or lower TCP_MAX_CONNECTIONS',
-      );
+      this.#log.write('open_files_exhausted');
     }
     closeAll(opened);
   }

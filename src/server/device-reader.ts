@@ -2,7 +2,8 @@
 // connection would cost a 64 KiB allocation, an object and a turn of the stream machinery for each read.
 //
 // Node offers this as `onread`, but not for sockets that a server accepts. So the handle of the accepted socket moves to a
-// new socket with `onread`. A socket without a handle is read as a stream (docs/decisions/0013).
+// new socket with `onread`. A TLS socket, and a socket that will carry TLS, have to keep their handle, so `onread` is
+// switched on in them. A socket that offers neither is read as a stream (docs/decisions/0013).
 import { Socket } from 'node:net';
 import { type Slab, slabs } from './slabs.ts';
 
@@ -14,8 +15,13 @@ const CROWDED_READ_BYTES = 16 * 1024;
 
 /** The handle of a socket. Node does not document it, but has not changed it since its first versions. */
 interface WithHandle {
-  _handle: object | null;
+  _handle: { useUserBuffer?(buffer: Uint8Array): void } | null;
 }
+
+/** Fields of a socket in which Node keeps the options of `onread`. */
+const [BUFFER, CALLBACK] = ['kBuffer', 'kBufferCb'].map((name) =>
+  Object.getOwnPropertySymbols(new Socket()).find(({ description }) => description === name),
+);
 
 /** Takes received bytes. Their slab, if any, must be held before this returns, or later reads overwrite them. */
 export type BytesTaker = (bytes: Uint8Array, slab: Slab | undefined) => void;
@@ -55,4 +61,24 @@ export function readDevice(accepted: Socket, take: BytesTaker, others = 0): Sock
   socket.on('error', () => socket.destroy());
   socket.resume();
   return socket;
+}
+
+/**
+ * Calls `take` with the bytes that arrive from now on. A TLS socket also gives those that TLS had already taken in when it
+ * was paused.
+ */
+export function readInPlace(socket: Socket, take: BytesTaker): void {
+  const { _handle: handle } = socket as unknown as WithHandle;
+  if (handle?.useUserBuffer === undefined || BUFFER === undefined || CALLBACK === undefined) {
+    socket.on('data', (bytes: Uint8Array) => take(bytes, undefined));
+    return;
+  }
+  handle.useUserBuffer(shared);
+  const fields = socket as unknown as Record<symbol, unknown>;
+  fields[BUFFER] = shared;
+  fields[CALLBACK] = (length: number) => {
+    const { bytes, slab } = slabs.copy(shared, length);
+    take(bytes, slab);
+    return true;
+  };
 }

@@ -1,7 +1,8 @@
 // Decides which connection holds a device_id. The newest one does, at a limited rate for each id: two devices with one id
 // would otherwise take each other's place without end. It closes no connection itself.
-import type { Logger } from 'pino';
-import { rateLimited } from '../log/rate-limited-log.ts';
+
+import type { LimitedLines } from '../log/limited-lines.ts';
+import type { Log } from '../log/log.ts';
 import { KeyRates } from './key-rates.ts';
 
 export interface Holder {
@@ -16,7 +17,7 @@ export interface Takeover<H> {
 }
 
 export interface DeviceTableOptions {
-  readonly log: Logger;
+  readonly log: Log;
   /** Monotonic milliseconds. */
   readonly now?: () => number;
   /** From 0 to 1. */
@@ -27,7 +28,6 @@ export interface DeviceTableOptions {
 export const TAKEOVERS = { burst: 5, intervalMs: 10_000 } as const;
 /** Range of reconnect_after_ms: a device whose newer connection is alive has no reason to come back. */
 const RECONNECT_AFTER_MS = { min: 60_000, max: 90_000 };
-const WARNING_EVERY_MS = 10_000;
 const REPLACED = 'this device_id identified on a newer connection';
 const TOO_OFTEN = 'this device_id changes its connection too often, the earlier connection stays';
 
@@ -35,17 +35,12 @@ export class DeviceTable<H extends Holder> {
   readonly #holders = new Map<string, H>();
   readonly #rates: KeyRates;
   readonly #random: () => number;
-  readonly #warn: () => void;
-  #latest: { deviceId: string; from: string; to: string; refused: boolean } | undefined;
+  readonly #lines: LimitedLines;
 
   constructor({ log, now, random = Math.random }: DeviceTableOptions) {
     this.#rates = new KeyRates({ ...TAKEOVERS, ...(now && { now }) });
     this.#random = random;
-    const text =
-      'Two connections identified with one device_id: the older one is closed, or the newer one if this happens too often. If they are two devices, give one of them another id';
-    this.#warn = rateLimited({ everyMs: WARNING_EVERY_MS, ...(now && { now }) }, (count) =>
-      log.warn({ ...this.#latest, count }, text),
-    );
+    this.#lines = log.limited(now);
   }
 
   /** Returns the connection to close. Undefined if no other connection has the id. */
@@ -56,8 +51,7 @@ export class DeviceTable<H extends Holder> {
       return undefined;
     }
     const refused = this.#rates.take(deviceId, 0) > 0;
-    this.#latest = { deviceId, from: earlier.address, to: holder.address, refused };
-    this.#warn();
+    this.#lines.write('device_id_shared', { deviceId, from: earlier.address, to: holder.address, refused });
     const { min, max } = RECONNECT_AFTER_MS;
     const reconnectAfterMs = Math.round(min + this.#random() * (max - min));
     if (refused) return { loser: holder, reconnectAfterMs, message: TOO_OFTEN };

@@ -12,7 +12,7 @@ const OPEN_BRACE = 0x7b;
 const REQUEST_BYTES = 2048;
 
 export class FirstBytes {
-  #bytes: Uint8Array = new Uint8Array(0);
+  #held: Uint8Array = new Uint8Array(0);
 
   /** Whether a line before identify begins an HTTP request. */
   static isRequest(bytes: Uint8Array, start: number, end: number): boolean {
@@ -20,10 +20,17 @@ export class FirstBytes {
     return isRequestLine(bytes.subarray(start, Math.min(end, start + REQUEST_BYTES)));
   }
 
-  /** @returns undefined if no other protocol begins like this */
+  /** All bytes while they do not decide. At most FIRST_BYTES. */
+  get held(): Uint8Array {
+    return this.#held;
+  }
+
+  /** @returns undefined if no other protocol begins like this; the chunk is held if it is undecided */
   judge(chunk: Uint8Array): ForeignProtocol | 'undecided' | undefined {
-    if (this.#bytes.length === 0 && chunk[0] === OPEN_BRACE) return undefined;
-    this.#bytes = Buffer.concat([this.#bytes, chunk.subarray(0, FIRST_BYTES)]);
-    return foreignProtocol(this.#bytes);
+    if (this.#held.length === 0 && chunk[0] === OPEN_BRACE) return undefined;
+    const bytes = Buffer.concat([this.#held, chunk.subarray(0, FIRST_BYTES)]);
+    const protocol = foreignProtocol(bytes);
+    if (protocol === 'undecided') this.#held = bytes;
+    return protocol;
   }
 }

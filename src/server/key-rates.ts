@@ -40,9 +40,18 @@ export class KeyRates {
     const nowMs = this.#now();
     this.#sweep(nowMs);
     const clearAtMs = Math.max(nowMs, this.#clearAtMs.get(key) ?? 0);
-    const waitMs = Math.max(0, clearAtMs - nowMs - this.#burstMs);
+    const waitMs = this.#waitMs(clearAtMs, nowMs);
     if (waitMs <= maxWaitMs) this.#clearAtMs.set(key, clearAtMs + this.#intervalMs);
     return waitMs;
+  }
+
+  /** The milliseconds that an event would have to wait now. Counts nothing. */
+  waitMs(key: string): number {
+    return this.#waitMs(this.#clearAtMs.get(key) ?? 0, this.#now());
+  }
+
+  #waitMs(clearAtMs: number, nowMs: number): number {
+    return Math.max(0, clearAtMs - nowMs - this.#burstMs);
   }
 
   #sweep(nowMs: number): void {

@@ -9,7 +9,10 @@ const FIRST_PARTIAL_BYTES = 512;
 const EMPTY = new Uint8Array(0);
 
 export class LineFramer {
-  /** The line that next() found: bytes[start, end), without LF and a CR before it. Valid while its chunk is. */
+  /**
+   * The line that next() found: bytes[start, end), without LF and a CR before it. Valid while its chunk is. After `too_long`
+   * it is the part of the line that has come.
+   */
   bytes: Uint8Array = EMPTY;
   start = 0;
   end = 0;
@@ -43,6 +46,11 @@ export class LineFramer {
     return this.#at >= this.#chunk.length && !this.#unread;
   }
 
+  /** Bytes of the chunk that are left. */
+  get restBytes(): number {
+    return this.#chunk.length - this.#at;
+  }
+
   /** Whole lines that next() would still return. Scans the chunk, so not for the hot path. */
   get lines(): number {
     let lines = this.#unread ? 1 : 0;
@@ -68,7 +76,7 @@ export class LineFramer {
     if (lf < 0) return this.#keep(from);
     this.#at = lf + 1;
     if (this.#partialLength === 0) return this.#emit(chunk, from, lf);
-    return this.#append(chunk, from, lf) ? this.#emitPartial() : 'too_long';
+    return this.#append(chunk, from, lf) ? this.#emitPartial() : this.#tooLong(chunk, from);
   }
 
   /** next() returns the same line once more. */
@@ -109,21 +117,28 @@ export class LineFramer {
 
   #emit(bytes: Uint8Array, start: number, lf: number): FramerResult {
     const end = lf > start && bytes[lf - 1] === CR ? lf - 1 : lf;
-    if (end - start > this.maxLineBytes) return 'too_long';
     this.bytes = bytes;
     this.start = start;
     this.end = end;
-    return 'line';
+    return end - start > this.maxLineBytes ? 'too_long' : 'line';
   }
 
   #keep(from: number): FramerResult {
     const chunk = this.#chunk;
     this.release();
     if (from === chunk.length) return 'more';
-    if (!this.#append(chunk, from, chunk.length)) return 'too_long';
+    if (!this.#append(chunk, from, chunk.length)) return this.#tooLong(chunk, from);
     // One byte over may still be the CR before the LF.
     const over = this.#partialLength - this.maxLineBytes;
-    return over > 0 && this.#partial[this.#partialLength - 1] !== CR ? 'too_long' : 'more';
+    return over > 0 && this.#partial[this.#partialLength - 1] !== CR ? this.#tooLong(chunk, from) : 'more';
+  }
+
+  #tooLong(chunk: Uint8Array, from: number): FramerResult {
+    const hasPartial = this.#partialLength > 0;
+    this.bytes = hasPartial ? this.#partial : chunk;
+    this.start = hasPartial ? 0 : from;
+    this.end = hasPartial ? this.#partialLength : chunk.length;
+    return 'too_long';
   }
 
   #append(chunk: Uint8Array, from: number, to: number): boolean {

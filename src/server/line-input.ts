@@ -1,5 +1,5 @@
-// The lines that one connection received and their memory: slabs under lines that the queue has, copies of lines that
-// wait in the connection. It decides neither when a line is taken nor whether the device is read.
+// The lines that one connection received and their memory: slabs, or copies of lines that wait in the connection while
+// slabs are scarce. It decides neither when a line is taken nor whether the device is read.
 import type { JobSink, Session } from '../queue/job.ts';
 import { LineFramer } from './line-framer.ts';
 import { type Slab, slabs } from './slabs.ts';
@@ -27,8 +27,10 @@ export class LineInput {
   #leases: Lease[] = [];
   #releaseAt = NEVER;
   #leasedCopyBytes = 0;
-  /** The slab of the chunk that was just received. */
+  /** The slab of the chunk that the framer reads from. */
   #slab: Slab | undefined;
+  /** Lines wait in the slab, so it is held for them. */
+  #isSlabHeld = false;
   /** Size of the chunk that the framer reads from, if it has memory of its own. */
   #copyBytes = 0;
 
@@ -43,9 +45,10 @@ export class LineInput {
     return this.#taken - this.#done;
   }
 
-  /** Memory that only this connection uses: its unfinished line and its copies. */
+  /** Memory that this connection uses: its unfinished line, lines that wait in a slab, and its copies. */
   get heldBytes(): number {
-    return this.framer.partialCapacity + this.#copyBytes + this.#leasedCopyBytes;
+    const slabBytes = this.#isSlabHeld ? this.framer.restBytes : 0;
+    return this.framer.partialCapacity + slabBytes + this.#copyBytes + this.#leasedCopyBytes;
   }
 
   /** Offers the framer's line. False if the sink has no room: the line waits in the framer. */
@@ -79,25 +82,42 @@ export class LineInput {
   }
 
   /**
-   * To be called once no further line can be taken. Copies the rest out of the slab: a line that waits would keep the
-   * whole slab in memory.
+   * To be called once no further line can be taken. A line that waits keeps its whole slab in memory, so if slabs are
+   * scarce the rest is copied out.
    */
   settle(): void {
     const { framer } = this;
-    const slab = this.#slab;
-    this.#slab = undefined;
     if (framer.isEmpty) {
       framer.release();
       if (this.#copyBytes > 0) this.#lease(undefined, this.#copyBytes);
       this.#copyBytes = 0;
-    } else if (slab !== undefined) this.#copyBytes = framer.copyRest();
-    if (slab !== undefined) this.#lease(slab, 0);
+      this.#leaveSlab();
+    } else if (this.#slab !== undefined && !this.#isSlabHeld) {
+      if (slabs.areScarce) {
+        this.#copyBytes = framer.copyRest();
+        this.#leaveSlab();
+      } else {
+        slabs.hold(this.#slab);
+        this.#isSlabHeld = true;
+      }
+    }
   }
 
   /** Drops the lines that were not taken. */
   clear(): void {
     this.framer.clear();
     this.settle();
+  }
+
+  /** The framer needs the slab no longer. The jobs that were taken from it may. */
+  #leaveSlab(): void {
+    const slab = this.#slab;
+    if (slab === undefined) return;
+    this.#slab = undefined;
+    this.#lease(slab, 0);
+    if (!this.#isSlabHeld) return;
+    this.#isSlabHeld = false;
+    slabs.release(slab);
   }
 
   #lease(slab: Slab | undefined, copyBytes: number): void {

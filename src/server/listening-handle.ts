@@ -9,7 +9,7 @@ import { getSystemErrorName } from 'node:util';
  * turn of the event loop and handle, so the socket is passed on several times. Each of them costs an idle process one
  * failed accept() for each connection.
  */
-export const INHERITED = { firstFd: 4, copies: 32 } as const;
+export const INHERITED = { firstFd: 4, copies: 4 } as const;
 
 /** As node:cluster opens it. Node does not document it, but cluster has used it since its first versions. */
 interface Handle {

@@ -1,6 +1,6 @@
-// Why a connection is not read at present. It pauses the socket for the first reason. When a reason ends, and when the
-// socket is read again, the connection decides.
-import type { Socket } from 'node:net';
+// Why a connection is not read at present. It pauses the source for the first reason. When a reason ends, and when the
+// source is read again, the connection decides.
+import type { ByteSource } from './byte-source.ts';
 
 /** Bits, because a connection can have several reasons at once. */
 export const PAUSE = {
@@ -16,26 +16,46 @@ export const PAUSE = {
   memory: 16,
   /** The gateway stops. */
   stopping: 32,
+  /** It is told to go, and its lines are finished first. */
+  departing: 64,
 } as const;
 
-export type PauseReason = (typeof PAUSE)[keyof typeof PAUSE];
+export type PauseName = keyof typeof PAUSE;
+export type PauseReason = (typeof PAUSE)[PauseName];
 
-/** While one of these holds, no line is taken either. The other reasons only stop the socket. */
+/** For operators. */
+const PAUSE_WORDS: Readonly<Record<PauseName, string>> = {
+  queue: 'queue_full',
+  ownJob: 'line_before',
+  replies: 'replies_unread',
+  slowed: 'slowed',
+  memory: 'memory',
+  stopping: 'stopping',
+  departing: 'departing',
+};
+const PAUSE_NAMES = Object.keys(PAUSE) as PauseName[];
+
+/** The reasons in words, for operators. */
+export function pauseWords(reasons: number): string[] {
+  return PAUSE_NAMES.filter((name) => (reasons & PAUSE[name]) !== 0).map((name) => PAUSE_WORDS[name]);
+}
+
+/** While one of these holds, no line is taken either. The other reasons only stop the source. */
 const HOLDS_LINES = PAUSE.queue | PAUSE.ownJob | PAUSE.replies | PAUSE.slowed;
 
 interface PauseCounters {
-  /** Connections that are not read. A stop does not count. */
+  /** Connections that are not read. Those that have to go do not count. */
   paused: number;
   slowed: number;
 }
 
 export class ReadPauses {
   reasons = 0;
-  readonly #socket: Socket;
+  readonly #source: ByteSource;
   readonly #counters: PauseCounters;
 
-  constructor(socket: Socket, counters: PauseCounters) {
-    this.#socket = socket;
+  constructor(source: ByteSource, counters: PauseCounters) {
+    this.#source = source;
     this.#counters = counters;
   }
 
@@ -48,11 +68,11 @@ export class ReadPauses {
   }
 
   begin(reason: PauseReason): void {
-    if (this.reasons === 0) this.#socket.pause();
+    if (this.reasons === 0) this.#source.pause();
     this.#set(this.reasons | reason);
   }
 
-  /** The reason no longer holds. The socket stays paused, because lines that wait come first. */
+  /** The reason no longer holds. The source stays paused, because lines that wait come first. */
   end(reason: PauseReason): void {
     this.#set(this.reasons & ~reason);
   }
@@ -64,7 +84,7 @@ export class ReadPauses {
 
   #set(reasons: number): void {
     const change = (bits: number) => Number((reasons & bits) !== 0) - Number((this.reasons & bits) !== 0);
-    this.#counters.paused += change(~PAUSE.stopping);
+    this.#counters.paused += change(~(PAUSE.stopping | PAUSE.departing));
     this.#counters.slowed += change(PAUSE.slowed);
     this.reasons = reasons;
   }

@@ -1,6 +1,6 @@
 // The replies to one device that are not sent yet: one buffer, and one write at a time. Replies of one turn leave in one
 // TCP segment. The connection decides what happens to a device that does not read.
-import type { Socket } from 'node:net';
+import type { ByteSource } from './byte-source.ts';
 import type { ReplyFlush } from './reply-flush.ts';
 
 const REPLY_LIMITS = {
@@ -14,7 +14,7 @@ const FIRST_BYTES = 1024;
 const MAX_STEP_BYTES = 16 * 1024;
 
 export class ReplyBuffer {
-  readonly #socket: Socket;
+  readonly #source: ByteSource;
   readonly #turn: ReplyFlush;
   readonly #changed: (isProgress: boolean) => void;
   readonly #written: () => void;
@@ -27,8 +27,8 @@ export class ReplyBuffer {
   #writingBytes = 0;
 
   /** @param changed is called when more bytes wait, and with true when the kernel has taken some of them */
-  constructor(socket: Socket, turn: ReplyFlush, changed: (isProgress: boolean) => void) {
-    this.#socket = socket;
+  constructor(source: ByteSource, turn: ReplyFlush, changed: (isProgress: boolean) => void) {
+    this.#source = source;
     this.#turn = turn;
     this.#changed = changed;
     this.#written = () => this.#onWritten();
@@ -68,10 +68,11 @@ export class ReplyBuffer {
   /** Sends the rest, then FIN. */
   end(): void {
     this.#keep();
-    if (this.#waiting !== undefined) this.#socket.write(this.#waiting.subarray(0, this.#waitingBytes));
+    if (this.#waiting !== undefined) this.#source.write(this.#waiting.subarray(0, this.#waitingBytes));
+    this.#turn.sentBytes += this.#waitingBytes;
     this.#writingBytes += this.#waitingBytes;
     this.#drop();
-    this.#socket.end();
+    this.#source.end();
   }
 
   /** Forgets all replies except for those of a write that has begun. */
@@ -84,11 +85,11 @@ export class ReplyBuffer {
   flush(): void {
     this.#isFlushScheduled = false;
     if (this.#text === '') return;
-    if (!this.#socket.writable) this.clear();
+    if (!this.#source.writable) this.clear();
     else if (this.#writingBytes === 0) {
       const text = this.#text;
       this.#text = '';
-      this.#begin(text, text.length);
+      this.#begin(text, Buffer.byteLength(text));
     } else {
       this.#keep();
       this.#changed(false);
@@ -96,9 +97,10 @@ export class ReplyBuffer {
   }
 
   #begin(data: string | Uint8Array, bytes: number): void {
-    this.#socket.write(data, this.#written);
+    this.#source.write(data, this.#written);
+    this.#turn.sentBytes += bytes;
     // Mostly the kernel takes everything at once.
-    const isTaken = this.#socket.writableLength === 0;
+    const isTaken = this.#source.writableLength === 0;
     if (!isTaken) this.#writingBytes = bytes;
     if (!isTaken || bytes > REPLY_LIMITS.pauseBytes) this.#changed(isTaken);
   }
@@ -108,7 +110,7 @@ export class ReplyBuffer {
     this.#writingBytes = 0;
     const waiting = this.#waiting?.subarray(0, this.#waitingBytes);
     this.#drop();
-    if (waiting !== undefined && this.#socket.writable) this.#begin(waiting, waiting.length);
+    if (waiting !== undefined && this.#source.writable) this.#begin(waiting, waiting.length);
     this.#changed(true);
   }
 

@@ -10,6 +10,8 @@ interface Flushable {
 const WRITE_NS = 8000;
 
 export class ReplyFlush {
+  /** Bytes of replies that were handed to sockets. */
+  sentBytes = 0;
   readonly #budget: TurnBudget;
   #waiting: Flushable[] = [];
 

@@ -8,6 +8,7 @@ export const SLAB_BYTES = 256 * 1024;
 const MAX_FREE = 64;
 /** 32 MiB of slabs that are full and held. */
 const MAX_HELD = 128;
+const SCARCE_HELD = MAX_HELD / 2;
 
 export class Slab {
   readonly bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -27,6 +28,11 @@ export class Slabs {
   readonly #free: Slab[] = [];
   #current = new Slab();
   #held = 0;
+
+  /** So many slabs are full and held that lines which wait should not keep any more. */
+  get areScarce(): boolean {
+    return this.#held >= SCARCE_HELD;
+  }
 
   /** A copy of the first bytes of `source`, at most SLAB_BYTES. Hold its slab before the next call. */
   copy(source: Uint8Array, length: number): Piece {

@@ -1,17 +1,23 @@
-// Owns the open connections of a process, by their id, and their orderly end. It does not listen: sockets come from the
-// acceptor. Caps, zipcodes and device_ids are in connection-ledger.ts.
-import type { Socket } from 'node:net';
-import type { Logger } from 'pino';
+// Owns the open connections of a process, by their id, and their orderly end. It does not listen: connections come from
+// the acceptor and the stages. Caps, zipcodes and device_ids are in connection-ledger.ts.
+import type { Log } from '../log/log.ts';
 import type { Code } from '../protocol/codes.ts';
 import type { ForeignProtocol } from '../protocol/foreign-protocol.ts';
 import type { Identify } from '../protocol/messages.ts';
-import type { JobSink, LineBytes } from '../queue/job.ts';
+import { UNAUTHORIZED } from '../protocol/unauthorized.ts';
+import type { JobSink, LineBytes, Refusal } from '../queue/job.ts';
 import { TurnBudget } from '../queue/turn-budget.ts';
 import { AbuseLog, type LimitCode } from './abuse-log.ts';
-import { Connection, type ConnectionHost, type ConnectionOptions } from './connection.ts';
+import { ClosedConnections } from './closed-connections.ts';
+import { Connection } from './connection.ts';
+import type { ConnectionHost, ConnectionOptions } from './connection-host.ts';
+import { ConnectionLog } from './connection-log.ts';
 import { createServerCounters, type ServerCounters } from './counters.ts';
+import { type DeparturePlan, Departures, reconnectAfterMs, returnWindowMs } from './departures.ts';
+import { type Allowed, type Denial, DeviceAccess } from './device-access.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { ReplyFlush } from './reply-flush.ts';
+import type { Admitted, StageHost } from './stage.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
 export interface TcpServerOptions extends ConnectionOptions {
@@ -22,8 +28,10 @@ export interface TcpServerOptions extends ConnectionOptions {
 export interface TcpServerEvents {
   /** Bytes were read from a device, and their lines are in the sink. */
   received?(bytes: number): void;
-  /** A line was refused. Its bytes are valid only during the call. */
+  /** A whole line was refused. Its bytes are valid only during the call. */
   refusedLine?(connection: Connection, code: Code, line: LineBytes): void;
+  /** As ConnectionHost.refused. */
+  refused?(connection: Connection, refusal: Refusal, line: LineBytes | undefined): void;
   /** The device has identified. */
   identified?(connection: Connection): void;
   /** The connection has ended. */
@@ -34,29 +42,38 @@ export interface TcpServerDeps {
   readonly sink: JobSink;
   /** That of the sink: replies are charged to it. */
   readonly budget?: TurnBudget;
-  readonly log: Logger;
+  readonly log: Log;
   readonly events?: TcpServerEvents;
   /** Kept by the server: its open connections by their id. */
   readonly connections?: Map<string, Connection>;
   /** Kept by the server. */
   readonly counters?: ServerCounters;
   readonly wheel?: TimerWheel;
+  /** By default every device may identify. */
+  readonly access?: DeviceAccess;
 }
 
-/** Range of reconnect_after_ms: a fleet must not come back all at once. */
-const RECONNECT_AFTER_MS = { min: 500, max: 5000 };
+/** Connections that are looked at in one turn of the event loop when tokens have changed. */
+const RECHECK_SLICE = 256;
 
-export class TcpServer implements ConnectionHost {
+/** Their bytes are the start of a line, or no line at all. */
+const PARTS: ReadonlySet<Code> = new Set<Code>(['line_too_long', 'wrong_protocol']);
+
+export class TcpServer implements ConnectionHost<Connection>, StageHost {
   readonly options: ConnectionOptions;
   readonly sink: JobSink;
   readonly wheel: TimerWheel;
   readonly memory: MemoryBudget;
   readonly replyFlush: ReplyFlush;
   readonly counters: ServerCounters;
+  readonly abuseLog: AbuseLog;
+  readonly closedConnections = new ClosedConnections();
 
   readonly #events: TcpServerEvents;
   readonly #connections: Map<string, Connection>;
-  readonly #abuseLog: AbuseLog;
+  readonly #access: DeviceAccess;
+  readonly #departures = new Departures();
+  readonly #log: ConnectionLog;
   #reading = true;
 
   constructor(options: TcpServerOptions, deps: TcpServerDeps) {
@@ -69,7 +86,9 @@ export class TcpServer implements ConnectionHost {
     this.counters = counters;
     this.#events = events;
     this.#connections = connections;
-    this.#abuseLog = new AbuseLog(log);
+    this.abuseLog = new AbuseLog(log);
+    this.#log = new ConnectionLog(log);
+    this.#access = deps.access ?? new DeviceAccess();
   }
 
   get activeConnections(): number {
@@ -81,11 +100,12 @@ export class TcpServer implements ConnectionHost {
     this.wheel.start();
   }
 
-  /** Serves the device behind the socket. */
-  adopt(socket: Socket): Connection {
-    const connection = new Connection(this, socket);
+  /** Serves the device behind the source. */
+  adopt(admitted: Admitted): Connection {
+    const connection = new Connection(this, admitted);
     this.#connections.set(connection.id, connection);
-    // A socket that was on its way here when the stop began.
+    this.#log.opened(connection);
+    // It was on its way here when the stop began.
     if (!this.#reading) connection.stopReading();
     return connection;
   }
@@ -97,17 +117,27 @@ export class TcpServer implements ConnectionHost {
     return lines;
   }
 
+  /** Tells the devices to go, one after the other. Each connection ends once its lines are answered. */
+  depart(plan: DeparturePlan): void {
+    this.#departures.begin(this.#connections.values(), plan);
+  }
+
   /** Reads no further byte from any device. Lines already read are still handled. */
   stopReading(): void {
     this.#reading = false;
+    this.#departures.stop();
     for (const connection of this.#connections.values()) connection.stopReading();
   }
 
-  /** Sends `closing` to every device. Resolves when all sockets are closed, by force after `graceMs`. */
-  async close(graceMs: number): Promise<void> {
-    const { min, max } = RECONNECT_AFTER_MS;
-    for (const connection of this.#connections.values()) {
-      connection.shutdown(Math.round(min + Math.random() * (max - min)));
+  /**
+   * Sends `closing` to every device. Resolves when all sockets are closed, by force after `graceMs`.
+   * @param returnMs time over which the devices come back
+   */
+  async close(graceMs: number, returnMs = returnWindowMs(this.#connections.size)): Promise<void> {
+    const all = [...this.#connections.values()];
+    for (const [index, connection] of all.entries()) {
+      const share = (index + Math.random()) / all.length;
+      connection.shutdown(reconnectAfterMs(share, { overMs: 0, returnMs }));
     }
     const force = setTimeout(() => {
       for (const connection of this.#connections.values()) connection.destroy();
@@ -117,33 +147,80 @@ export class TcpServer implements ConnectionHost {
     this.wheel.stop();
   }
 
+  /** Tokens have changed: closes the connections whose token was revoked. Resolves when all were looked at. */
+  async recheckTokens(): Promise<void> {
+    let left = RECHECK_SLICE;
+    for (const connection of this.#connections.values()) {
+      if (left-- === 0) {
+        await new Promise((resolve) => setImmediate(resolve));
+        left = RECHECK_SLICE;
+      }
+      if (this.#access.isRevoked(connection)) this.#revoke(connection);
+    }
+  }
+
+  #revoke(connection: Connection): void {
+    if (!connection.close('unauthorized', UNAUTHORIZED.revoked)) return;
+    this.counters.unauthorized.revoked++;
+    this.abuseLog.unauthorized('revoked', connection.remoteAddress, {
+      name: connection.grant?.name,
+      deviceId: connection.deviceId,
+    });
+  }
+
   // --- called by connections ---
 
   received(bytes: number): void {
     this.#events.received?.(bytes);
   }
 
-  identified(connection: Connection, message: Identify): void {
+  authorize(message: Identify, certifiedId: string | undefined): Allowed | Denial {
+    return this.#access.check(message, certifiedId);
+  }
+
+  unauthorized({ remoteAddress }: Connection, denial: Denial, { device_id: deviceId }: Identify): void {
+    const { reason } = denial;
+    this.counters.unauthorized[reason]++;
+    // Only a device_id that stands beside a known token is worth a look.
+    this.abuseLog.unauthorized(
+      reason,
+      remoteAddress,
+      reason === 'device_id' ? { name: denial.name, deviceId } : {},
+    );
+  }
+
+  identified(connection: Connection): void {
     this.counters.identified++;
-    connection.deviceId = message.device_id;
+    this.#log.identified(connection);
     this.#events.identified?.(connection);
   }
 
-  lineRefused(connection: Connection, code: Code, line: LineBytes): void {
+  refused(connection: Connection, refusal: Refusal, line: LineBytes | undefined): void {
+    const { code } = refusal;
+    this.#events.refused?.(connection, refusal, line);
+    if (line === undefined || PARTS.has(code)) return;
+    this.#log.lineRefused(connection, code, line);
     this.#events.refusedLine?.(connection, code, line);
   }
 
-  wrongProtocol({ remoteAddress }: Connection, protocol: ForeignProtocol): void {
+  wrongProtocol({ remoteAddress }: { readonly remoteAddress: string }, protocol: ForeignProtocol): void {
     this.counters.wrongProtocol[protocol]++;
-    this.#abuseLog.wrongProtocol(protocol, remoteAddress);
+    this.abuseLog.wrongProtocol(protocol, remoteAddress);
   }
 
   limitReached({ remoteAddress }: Connection, code: LimitCode): void {
-    this.#abuseLog.limit(code, remoteAddress);
+    this.abuseLog.limit(code, remoteAddress);
+  }
+
+  aged(connection: Connection): void {
+    this.#departures.add(connection);
   }
 
   closed(connection: Connection): void {
+    this.#departures.forget(connection);
     this.#connections.delete(connection.id);
+    this.closedConnections.add(connection);
+    this.#log.closed(connection);
     this.#events.closed?.(connection);
     if (connection.frame !== undefined) this.counters.identified--;
   }

@@ -1,6 +1,6 @@
 // Reads the header of a record batch in a file, checks the batch, and finds the next one after damage.
 // Format: https://kafka.apache.org/documentation/#recordbatch, written by record-batch.ts.
-import { crc32c } from './crc32c.ts';
+import { crc32c } from '../checksum/crc32c.ts';
 
 export const HEADER_BYTES = 61;
 const LENGTH_OFFSET = 12;

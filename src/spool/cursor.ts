@@ -9,8 +9,8 @@
 // - The file is opened for the first write and then stays open. Hundreds of logs that wait for their topic must not
 //   take the descriptors that devices need.
 import { constants, type FileHandle, open, readFile } from 'node:fs/promises';
-import { crc32c } from './crc32c.ts';
-import { FILE_MODE } from './owner-only.ts';
+import { crc32c } from '../checksum/crc32c.ts';
+import { FILE_MODE } from '../disk/owner-only.ts';
 import { isProcessLimit, unlessMissing } from './read-errors.ts';
 
 const SLOT_BYTES = 64;

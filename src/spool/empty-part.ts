@@ -3,7 +3,7 @@
 // can open the directory meanwhile.
 import { readdir, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncDirectory } from './durable-file.ts';
+import { syncDirectory } from '../disk/durable-file.ts';
 import { parseLogName } from './names.ts';
 
 /** Files of a directory without records. `.new` is left if a crash interrupts the replacement of a file. */

@@ -5,10 +5,12 @@
 //   version 2 into 3, and the start would be refused.
 // - A damaged file never stops a start. The directory is then opened as the newest known version, and the upgrade still
 //   looks for files of version 1 (upgrade.ts). Only a newer spool whose file is damaged would be read by wrong rules.
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32c } from './crc32c.ts';
-import { replaceFile } from './durable-file.ts';
+import { crc32c } from '../checksum/crc32c.ts';
+import { EXIT_SETTINGS } from '../config/exit-codes.ts';
+import { replaceFile } from '../disk/durable-file.ts';
 import { deadLettersDirectory, partsIn } from './parts.ts';
 
 /** The newest version that this program knows. It writes this version. */
@@ -23,7 +25,7 @@ export type FoundFormat = 1 | 2 | 'damaged';
 export class SpoolFormatError extends Error {
   readonly code = 'SPOOL_FORMAT';
   /** sysexits.h EX_CONFIG: another start of this program on that directory would fail too. */
-  readonly exitCode = 78;
+  readonly exitCode = EXIT_SETTINGS;
   readonly directory: string;
   readonly version: number;
 

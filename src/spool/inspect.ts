@@ -120,6 +120,26 @@ export async function* readSegment(
   }
 }
 
+export interface Unacknowledged {
+  /** The path of its segment. */
+  readonly path: string;
+  readonly found: Found;
+  /** The first record that Kafka does not have, which may be in the middle of the batch. */
+  readonly from: number;
+}
+
+/** The content of all segments of a log, oldest first, without batches that Kafka has. */
+export async function* readUnacknowledged(place: LogPlace): AsyncGenerator<Unacknowledged> {
+  const from = (await readAcknowledged(place)) ?? 0;
+  for (const segment of await listSegments(place)) {
+    if (segment.nextBase <= from) continue;
+    for await (const found of readSegment(segment)) {
+      const isKnown = found.kind === 'batch' && found.header.baseOffset + found.header.count <= from;
+      if (!isKnown) yield { path: segment.path, found, from };
+    }
+  }
+}
+
 /** The offset where sending would begin. A cursor that points outside of the log's records is ignored (spool-log.ts). */
 export function sendingFrom(acknowledged: number | undefined, first: number, end: number): number {
   return acknowledged === undefined || acknowledged < first || acknowledged > end ? first : acknowledged;

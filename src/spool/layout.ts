@@ -1,7 +1,7 @@
 // Owns the file with the number of partitions that Kafka last reported for a topic, `{"partitions":n}`. The number is a
 // hint: if the file is missing or damaged, the number is unknown until Kafka reports it.
 import { readFile } from 'node:fs/promises';
-import { replaceFile } from './durable-file.ts';
+import { replaceFile } from '../disk/durable-file.ts';
 
 export async function readLayout(path: string): Promise<number | undefined> {
   try {

@@ -1,6 +1,6 @@
 // Locks a spool directory, so that only one gateway uses it. The lock is the kernel's flock, taken with util-linux's
 // `flock` on a descriptor that we keep: it ends with the process in every case, and it holds across containers. Without
-// that command the lock is a file with the owner's process id.
+// that command the lock is the file with the owner's process id (lock-owner.ts).
 //
 // The owner of the lock may delete the directory, and deletes the file `lock` last. So a new lock counts only if the
 // file still has its name afterwards. Otherwise the directory was deleted meanwhile, and the lock is taken again.
@@ -17,8 +17,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { EXIT_SETTINGS } from '../config/exit-codes.ts';
+import { FILE_MODE, makeFolder } from '../disk/owner-only.ts';
 import { removeEmptyPart } from './empty-part.ts';
-import { FILE_MODE, makeFolder } from './owner-only.ts';
+import { isAlive, isRunning, type LockOwner, ownerLine, ownerText, parseOwner } from './lock-owner.ts';
+import { unusable } from './unusable.ts';
 
 export interface SpoolLock {
   /** A second call does nothing. */
@@ -34,17 +37,22 @@ export interface SpoolLock {
 /** Another process uses this spool directory. */
 export class SpoolLockedError extends Error {
   readonly code = 'SPOOL_LOCKED';
-  /** sysexits.h EX_CONFIG: two gateways have the same SPOOL_DIR. */
-  readonly exitCode = 78;
-  /** The owner, undefined if unknown. */
-  readonly pid: number | undefined;
+  /** Two gateways have the same SPOOL_DIR. */
+  readonly exitCode = EXIT_SETTINGS;
+  /** Undefined if unknown. */
+  readonly owner: LockOwner | undefined;
+  /** The message in two parts: the fault, and the next step. */
+  readonly what: string;
+  readonly remedy: string;
 
-  constructor(directory: string, pid: number | undefined) {
-    const owner = pid === undefined ? 'unknown' : `pid ${pid}`;
-    super(
-      `SPOOL_DIR ${directory} is in use by another process (${owner}): give each gateway its own, or stop the other one`,
-    );
-    this.pid = pid;
+  constructor(directory: string, owner: LockOwner | undefined) {
+    const stop = owner !== undefined && isRunning(owner) ? ` (kill ${owner.gatewayPid})` : '';
+    const what = `SPOOL_DIR=${directory} is in use by another gateway or \`sluice\` command, ${ownerText(owner)}`;
+    const remedy = `Stop that one${stop}, or give each gateway its own SPOOL_DIR`;
+    super(`${what}. ${remedy}`);
+    this.owner = owner;
+    this.what = what;
+    this.remedy = remedy;
   }
 }
 
@@ -53,8 +61,8 @@ export interface LockWait {
   readonly timeoutMs: number;
   /** Ends the wait. */
   readonly signal: AbortSignal;
-  /** Called once, before the wait begins. */
-  onWait(pid: number | undefined): void;
+  /** Called once, before the wait begins. If it throws, the wait ends with that error. */
+  onWait(locked: SpoolLockedError): void | Promise<void>;
 }
 
 const RETRY_MS = 100;
@@ -64,21 +72,24 @@ const MAX_TRIES = 100;
 
 /**
  * Locks the directory, which is created if it is missing.
- * @throws SpoolLockedError if another process holds the lock, the system's error if the directory cannot be used
+ * @param gatewayPid the first process of this gateway, which others are told to stop
+ * @throws SpoolLockedError if another process holds the lock, SpoolUnusableError or the system's error if the directory
+ * cannot be used
  */
-export function lockSpool(directory: string): SpoolLock {
+export function lockSpool(directory: string, gatewayPid = process.pid): SpoolLock {
   for (let tries = 1; ; tries++) {
     try {
       makeFolder(directory);
-      return lockFile(directory);
+      return lockFile(directory, gatewayPid);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries >= MAX_TRIES) throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries >= MAX_TRIES)
+        throw unusable(directory, error);
     }
   }
 }
 
 /** @throws SpoolLockedError if another process holds the lock, ENOENT if the file was deleted meanwhile */
-function lockFile(directory: string): SpoolLock {
+function lockFile(directory: string, gatewayPid: number): SpoolLock {
   const path = join(directory, 'lock');
   const fd = openSync(path, 'a+', FILE_MODE);
   try {
@@ -88,16 +99,40 @@ function lockFile(directory: string): SpoolLock {
     const isLocked = error === undefined && status === 0;
     checkName(fd, path);
     if (!isLocked) {
-      const owner = readFileSync(fd, 'utf8').trim();
+      const owner = parseOwner(readFileSync(fd, 'utf8'));
       // Any other status means that the file system has no locks, so the process id decides.
-      if (status === 1 || isAlive(Number(owner)))
-        throw new SpoolLockedError(directory, /^\d+$/.test(owner) ? Number(owner) : undefined);
+      if (status === 1 || (owner !== undefined && isAlive(owner.pid)))
+        throw new SpoolLockedError(directory, owner);
     }
-    writeOwner(fd);
+    writeOwner(fd, gatewayPid);
     return heldLock(directory, { fd, isLocked });
   } catch (error) {
     closeSync(fd);
     throw error;
+  }
+}
+
+/**
+ * Who holds the lock now, without taking it and without leaving anything behind. Undefined if nobody does.
+ * @throws the system's error if the file `lock` is there and cannot be read
+ */
+export function lockHolder(directory: string): { readonly owner: LockOwner | undefined } | undefined {
+  let fd: number;
+  try {
+    fd = openSync(join(directory, 'lock'), 'r');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(String((error as NodeJS.ErrnoException).code))) return undefined;
+    throw error;
+  }
+  try {
+    const { status, error } = spawnSync('flock', ['-n', '-s', '3'], {
+      stdio: ['ignore', 'ignore', 'ignore', fd],
+    });
+    const owner = parseOwner(readFileSync(fd, 'utf8'));
+    if (error === undefined && status === 0) return undefined;
+    return status === 1 || (owner !== undefined && isAlive(owner.pid)) ? { owner } : undefined;
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -134,35 +169,29 @@ function heldLock(directory: string, { fd, isLocked }: { fd: number; isLocked: b
  * killed and which is still stopping, or a gateway that goes on for ever, so the wait has a limit.
  * @throws SpoolLockedError after `timeoutMs`, the signal's reason if it is aborted
  */
-export async function awaitSpoolLock(directory: string, wait: LockWait): Promise<SpoolLock> {
+export async function awaitSpoolLock(
+  directory: string,
+  wait: LockWait,
+  gatewayPid?: number,
+): Promise<SpoolLock> {
   const deadlineMs = performance.now() + wait.timeoutMs;
   for (let isFirst = true; ; isFirst = false) {
     wait.signal.throwIfAborted();
     try {
-      return lockSpool(directory);
+      return lockSpool(directory, gatewayPid);
     } catch (error) {
       if (!(error instanceof SpoolLockedError) || performance.now() >= deadlineMs) throw error;
-      if (isFirst) wait.onWait(error.pid);
+      if (isFirst) await wait.onWait(error);
     }
     await pause(RETRY_MS, undefined, { signal: wait.signal });
   }
 }
 
-function writeOwner(fd: number): void {
+function writeOwner(fd: number, gatewayPid: number): void {
   try {
     ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`);
+    writeSync(fd, ownerLine(gatewayPid));
   } catch {
     // A full disk must not prevent the start.
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

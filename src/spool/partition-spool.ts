@@ -3,6 +3,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SpoolFullError, type SpoolLog } from './spool-log.ts';
 
+/** Why the disk was not written or read. */
+export interface DiskTrouble {
+  /** `limit`: SPOOL_MAX_BYTES; `disk-full`: no space; `disk`: any other error of the system. */
+  readonly cause: 'limit' | 'disk-full' | 'disk';
+  readonly reason: string;
+}
+
 /** A batch to be written. */
 export interface Writable {
   readonly bytes: Buffer | undefined;
@@ -12,7 +19,7 @@ export interface PartitionSpoolEvents<T extends Writable> {
   /** These batches are durable. They come in order. */
   durable(batches: readonly T[]): void;
   /** The disk refuses writes for this reason, or takes them again (null). */
-  trouble(reason: string | null): void;
+  trouble(trouble: DiskTrouble | null): void;
 }
 
 /** The largest group that is written and synced at once. */
@@ -77,7 +84,7 @@ export class PartitionSpool<T extends Writable> {
         // A single batch may fit if the group does not: a group can be larger than the cap.
         this.#groupBytes = 0;
         this.#isFailing = true;
-        this.#events.trouble(reasonOf(error));
+        this.#events.trouble(troubleOf(error));
         await pause(RETRY_MS, undefined, { signal: this.#signal }).catch(() => undefined);
       }
     }
@@ -100,9 +107,11 @@ export class PartitionSpool<T extends Writable> {
   }
 }
 
-function reasonOf(error: unknown): string {
-  if (error instanceof SpoolFullError) return error.message;
+/** @param work the one that failed, for the reason of an error that is neither the limit nor a full disk */
+export function troubleOf(error: unknown, work = 'the spool’s disk fails'): DiskTrouble {
+  if (error instanceof SpoolFullError) return { cause: 'limit', reason: error.message };
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return 'the spool’s disk is full';
-  return `the spool’s disk fails: ${code ?? message}`;
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return { cause: 'disk-full', reason: 'the spool’s disk is full' };
+  return { cause: 'disk', reason: `${work}: ${code ?? message}` };
 }

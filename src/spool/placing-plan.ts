@@ -6,9 +6,9 @@
 // - A plan is finished if its source is acknowledged up to `to`.
 import { type FileHandle, open, readFile, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { crc32c } from './crc32c.ts';
-import { refuseShortWrite, syncDirectory } from './durable-file.ts';
-import { FILE_MODE } from './owner-only.ts';
+import { crc32c } from '../checksum/crc32c.ts';
+import { refuseShortWrite, syncDirectory } from '../disk/durable-file.ts';
+import { FILE_MODE } from '../disk/owner-only.ts';
 import { unlessMissing } from './read-errors.ts';
 
 export interface PlacingPlan {

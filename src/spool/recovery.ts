@@ -2,8 +2,8 @@
 // stops a start. Memory is bounded by the scan's window, whatever the size of the log.
 import { type FileHandle, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { refuseShortWrite, syncDirectory, withFile } from '../disk/durable-file.ts';
 import type { BatchHeader } from './batch-header.ts';
-import { refuseShortWrite, syncDirectory, withFile } from './durable-file.ts';
 import { isProcessLimit, reasonOf, type Unreadable } from './read-errors.ts';
 import { scanSegment, segmentBase } from './segment-scan.ts';
 

@@ -5,9 +5,10 @@
 // - After a failed append no batch of it may be found by recovery, because the same batches are written again.
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { refuseShortWrite, syncDirectory } from '../disk/durable-file.ts';
+import { FILE_MODE } from '../disk/owner-only.ts';
+import type { Histogram } from '../measure/histogram.ts';
 import { readHeader } from './batch-header.ts';
-import { refuseShortWrite, syncDirectory } from './durable-file.ts';
-import { FILE_MODE } from './owner-only.ts';
 import { moveAside, newSegment, type Segment, syncSegment } from './recovery.ts';
 import type { SegmentReader } from './segment-reader.ts';
 import type { SpoolCap } from './spool-cap.ts';
@@ -20,6 +21,8 @@ export interface SegmentFilesOptions {
   readonly segmentBytes: number;
   /** Gets back bytes that were deleted, or taken and then not written. */
   readonly cap: SpoolCap;
+  /** Gets the seconds of each sync. */
+  readonly syncTimes?: Histogram | undefined;
 }
 
 export interface AppendOptions {
@@ -149,7 +152,7 @@ export class SegmentFiles {
     try {
       const { bytesWritten } = await file.writev([...batches], segment.bytes);
       refuseShortWrite(bytesWritten, bytes);
-      if (sync === 'batch') await file.datasync();
+      if (sync === 'batch') await this.#sync(file);
     } catch (error) {
       await this.#cutBack(segment, file, (error as NodeJS.ErrnoException).code);
       throw error;
@@ -160,6 +163,12 @@ export class SegmentFiles {
     segment.bytes += bytes;
     segment.end = offset;
     this.#nextOffset = offset;
+  }
+
+  async #sync(file: FileHandle): Promise<void> {
+    const startMs = performance.now();
+    await file.datasync();
+    this.#options.syncTimes?.record((performance.now() - startMs) / 1000);
   }
 
   async #cutBack(segment: Segment, file: FileHandle, code: string | undefined): Promise<void> {

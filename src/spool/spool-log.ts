@@ -10,9 +10,10 @@
 //   durable in other logs (chunk-copy.ts).
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncDirectory } from '../disk/durable-file.ts';
+import { FOLDER_MODE } from '../disk/owner-only.ts';
+import type { Histogram } from '../measure/histogram.ts';
 import { type Assignment, Cursor, type CursorState, NEW_CURSOR } from './cursor.ts';
-import { syncDirectory } from './durable-file.ts';
-import { FOLDER_MODE } from './owner-only.ts';
 import { cutSegments, recoverSegments, type Segment, syncNewest } from './recovery.ts';
 import { SegmentFiles } from './segment-files.ts';
 import { type ReaderOptions, SegmentReader, type SpooledBatch } from './segment-reader.ts';
@@ -31,6 +32,8 @@ export interface SpoolLogOptions {
   /** Awaited before bytes are added. If it rejects, nothing is added. */
   readonly beforeAppend?: (bytes: number) => Promise<void>;
   readonly reading?: ReaderOptions;
+  /** Gets the seconds of each sync of added batches. */
+  readonly syncTimes?: Histogram | undefined;
   /** Batches from this offset on belong to an unfinished copy. They are removed when the log is opened. */
   readonly cutAt?: number | undefined;
 }
@@ -62,11 +65,11 @@ export class SpoolLog {
   #isCursorStale = false;
 
   private constructor(options: SpoolLogOptions, cursor: Cursor, segments: Segment[], acknowledged: number) {
-    const { directory, segmentBytes, cap } = options;
+    const { directory, segmentBytes, cap, syncTimes } = options;
     const nextOffset = segments.at(-1)?.end ?? acknowledged;
     this.#options = options;
     this.#cursor = cursor;
-    this.#files = new SegmentFiles(segments, { directory, nextOffset, segmentBytes, cap });
+    this.#files = new SegmentFiles(segments, { directory, nextOffset, segmentBytes, cap, syncTimes });
     this.#reader = new SegmentReader(() => this.#files.all, acknowledged, options.reading);
     this.#inheritedEnd = cursor.state?.assignment && nextOffset;
   }

@@ -1,10 +1,12 @@
 // Owns a part of the spool: one directory, its lock, and the topics in it.
+import type { Histogram } from '../measure/histogram.ts';
 import { awaitSpoolLock, type LockWait, lockSpool, type SpoolLock } from './lock.ts';
 import { logsIn, topicsIn } from './names.ts';
 import { type SpoolRemark, unreadableRemark } from './remark.ts';
 import type { SpoolCap } from './spool-cap.ts';
 import type { Recovered } from './spool-log.ts';
 import { TopicSpool, type TopicSpoolOptions } from './topic-spool.ts';
+import { unusable } from './unusable.ts';
 import { upgradeSpool } from './upgrade.ts';
 
 export interface SpoolOptions {
@@ -16,6 +18,10 @@ export interface SpoolOptions {
   readonly sync: 'batch' | 'os';
   /** The expected number of partitions of a topic. */
   readonly partitions: number;
+  /** The first process of this gateway, which the lock names. Left out, this process. */
+  readonly gatewayPid?: number | undefined;
+  /** Gets the seconds of each sync of added batches. */
+  readonly syncTimes?: Histogram | undefined;
   /** Called with messages for the operator, at the start and later. */
   readonly remark?: (remark: SpoolRemark, directory: string) => void;
 }
@@ -45,12 +51,15 @@ export class Spool {
   /**
    * Locks the directory and recovers the logs in it.
    * @param wait how long to wait for another process that has the lock; left out, not at all
-   * @throws SpoolLockedError if another gateway has the lock, SpoolFormatError if a newer program wrote the spool, the
-   * system's error if the directory cannot be used
+   * @throws SpoolLockedError if another gateway has the lock, SpoolFormatError if a newer program wrote the spool,
+   * SpoolUnusableError or the system's error if the directory cannot be used
    */
   static async open(options: SpoolOptions, wait?: LockWait): Promise<{ spool: Spool; report: SpoolReport }> {
-    const { directory } = options;
-    const lock = wait === undefined ? lockSpool(directory) : await awaitSpoolLock(directory, wait);
+    const { directory, gatewayPid } = options;
+    const lock =
+      wait === undefined
+        ? lockSpool(directory, gatewayPid)
+        : await awaitSpoolLock(directory, wait, gatewayPid);
     const spool = new Spool(options, lock);
     const report = { logs: 0, records: 0, bytes: 0, cutBytes: 0, badBatches: 0, badRecords: 0 };
     try {
@@ -64,7 +73,7 @@ export class Spool {
       }
     } catch (error) {
       await spool.close();
-      throw error;
+      throw unusable(directory, error);
     }
     return { spool, report };
   }
@@ -130,7 +139,7 @@ export class Spool {
   }
 
   #topicOptions(topic: string): TopicSpoolOptions {
-    const { directory, cap, segmentBytes, sync, partitions, remark } = this.#options;
+    const { directory, cap, segmentBytes, sync, syncTimes, partitions, remark } = this.#options;
     const share = Math.max(MIN_SEGMENT_BYTES, Math.floor(cap.maxBytes / SEGMENTS_PER_CAP / partitions));
     return {
       topic,
@@ -138,6 +147,7 @@ export class Spool {
       cap,
       segmentBytes: Math.min(segmentBytes, share),
       sync,
+      syncTimes,
       reading: { unreadable: (lost) => remark?.(unreadableRemark(lost), directory) },
     };
   }

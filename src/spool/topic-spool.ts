@@ -10,9 +10,10 @@
 //   because sources are only ever copied into partitions' logs.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncDirectory } from '../disk/durable-file.ts';
+import type { Histogram } from '../measure/histogram.ts';
 import { type Chunk, ChunkCopy } from './chunk-copy.ts';
 import { chunkBytes, requireCopyRoom } from './copy-room.ts';
-import { syncDirectory } from './durable-file.ts';
 import { readLayout, writeLayout } from './layout.ts';
 import { type LogName, layoutName, logName, planName } from './names.ts';
 import { type PlacingPlan, PlanFile, readPlan, removePlan } from './placing-plan.ts';
@@ -28,6 +29,7 @@ export interface TopicSpoolOptions {
   readonly segmentBytes: number;
   readonly sync: 'batch' | 'os';
   readonly reading?: ReaderOptions;
+  readonly syncTimes?: Histogram | undefined;
 }
 
 export class TopicSpool {
@@ -283,12 +285,13 @@ export class TopicSpool {
   }
 
   async #open(name: LogName, cutAt?: number): Promise<Recovered> {
-    const { directory, cap, segmentBytes, sync, reading } = this.#options;
+    const { directory, cap, segmentBytes, sync, syncTimes, reading } = this.#options;
     const { log, recovered } = await SpoolLog.open({
       directory: join(directory, logName(name)),
       segmentBytes,
       sync,
       cap,
+      syncTimes,
       mayExceedCap: () => this.#mayExceedCap(name),
       ...(reading && { reading }),
       cutAt,

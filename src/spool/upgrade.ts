@@ -29,13 +29,14 @@
 //   placed for it.
 import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncDirectory, withFile } from '../disk/durable-file.ts';
+import { FOLDER_MODE } from '../disk/owner-only.ts';
 import type { BatchHeader } from './batch-header.ts';
 import { readCursor } from './cursor.ts';
-import { syncDirectory, withFile } from './durable-file.ts';
 import { type FoundFormat, readFormat, refuseNewerFormats, writeFormat } from './format.ts';
 import { writeLayout } from './layout.ts';
 import { type LogName, layoutName, logName, logsIn, planName } from './names.ts';
-import { FOLDER_MODE, narrowModes } from './owner-only.ts';
+import { narrowModes } from './narrow-modes.ts';
 import { unlessMissing } from './read-errors.ts';
 import type { SpoolRemark } from './remark.ts';
 import { scanSegment } from './segment-scan.ts';

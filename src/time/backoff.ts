@@ -1,4 +1,5 @@
 // Exponential back-off with jitter: callers that failed together do not all retry at the same moment.
+import { setMaxListeners } from 'node:events';
 
 export interface BackoffOptions {
   readonly firstMs: number;
@@ -25,6 +26,8 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
       resolve();
     };
     const timer = setTimeout(done, ms);
+    // Every partition may wait on one signal. Past ten, Node would print a warning of a leak into the log.
+    setMaxListeners(0, signal);
     signal.addEventListener('abort', done);
   });
 }

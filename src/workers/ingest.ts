@@ -1,11 +1,16 @@
 // Turns lines into records: with a queue and a worker pool, or one message at a time (TCP_USE_WORKER_POOL=false). It owns
 // neither connections nor batches.
-import type { Logger } from 'pino';
+
 import type { Settings } from '../config/settings.ts';
+import type { Log } from '../log/log.ts';
+import { LINE_SECONDS } from '../measure/buckets.ts';
+import { Histogram } from '../measure/histogram.ts';
+import type { Congestion } from '../queue/congestion.ts';
 import type { Job, JobSink } from '../queue/job.ts';
 import { JobQueue } from '../queue/job-queue.ts';
 import { SerialSink } from '../queue/serial-sink.ts';
 import { TurnBudget } from '../queue/turn-budget.ts';
+import type { LineWatch } from './line-watch.ts';
 import type { RecordSink } from './record-sink.ts';
 import { Worker } from './worker.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -15,6 +20,8 @@ export interface Ingest {
   /** The time that lines and their replies may cost in a turn. */
   readonly budget: TurnBudget;
   readonly workers: number;
+  /** Seconds from the reception of a line to the turn of the event loop in which it was handled. */
+  readonly waits: Histogram;
   /** True while lines wait for their turn. */
   readonly linesWait: boolean;
   start(): void;
@@ -23,7 +30,10 @@ export interface Ingest {
 }
 
 export interface IngestOptions {
-  readonly log: Logger;
+  readonly log: Log;
+  /** Partitions whose readings have to wait. */
+  readonly congestion?: Congestion;
+  readonly watch?: LineWatch;
   /** Called for each line that a full queue refuses (TCP_JOB_QUEUE_FULL=drop). */
   readonly dropped: () => void;
 }
@@ -35,16 +45,28 @@ export function createIngest(settings: Settings, records: RecordSink, options: I
   return create(settings, records, options);
 }
 
-function pooled(settings: Settings, records: RecordSink, { log, dropped }: IngestOptions): Ingest {
+function pooled(
+  settings: Settings,
+  records: RecordSink,
+  { log, congestion, watch, dropped }: IngestOptions,
+): Ingest {
   const { TCP_WORKER_COUNT: count, TCP_JOB_QUEUE_SIZE: capacity } = settings;
   const capacityBytes = Math.max(MIN_QUEUE_BYTES, 4 * settings.TCP_MAX_LINE_BYTES);
   const drops = settings.TCP_JOB_QUEUE_FULL === 'drop';
   const budget = new TurnBudget();
-  const queue = new JobQueue({ capacity, capacityBytes, budget, ...(drops && { dropped }) });
-  const pool = new WorkerPool(queue, records, { count, budget, awaitConfirmation: !settings.KAFKA_ASYNC });
+  const queue = new JobQueue({
+    capacity,
+    capacityBytes,
+    budget,
+    ...(congestion && { congestion }),
+    ...(drops && { dropped }),
+  });
+  const awaitConfirmation = !settings.KAFKA_ASYNC;
+  const pool = new WorkerPool(queue, records, { count, budget, watch, awaitConfirmation });
   return {
     sink: queue,
     budget,
+    waits: pool.waits,
     get workers() {
       return pool.count;
     },
@@ -52,9 +74,9 @@ function pooled(settings: Settings, records: RecordSink, { log, dropped }: Inges
       return queue.stats.depth > 0 || queue.waitingSources > 0;
     },
     start() {
-      log.info(`Starting TCP server with worker pool (${count} workers, queue size ${capacity})`);
+      log.write('workers_starting', { workers: count, queueSize: capacity });
       pool.start();
-      log.info(`Started ${count} workers`);
+      log.write('workers_started', { workers: count });
     },
     finish() {
       queue.close();
@@ -63,11 +85,15 @@ function pooled(settings: Settings, records: RecordSink, { log, dropped }: Inges
   };
 }
 
-function serial(settings: Settings, records: RecordSink, { log }: IngestOptions): Ingest {
+function serial(settings: Settings, records: RecordSink, { log, congestion, watch }: IngestOptions): Ingest {
   const budget = new TurnBudget();
-  const worker = new Worker(records, budget);
+  const worker = new Worker(records, budget, watch);
+  const waits = new Histogram(LINE_SECONDS);
   const handle = async (job: Job) => {
+    while (congestion?.holds(job))
+      await new Promise<void>((resolve) => congestion.whenOver(job.session.partition, resolve));
     while (!records.hasRoom()) if (!(await records.room())) return;
+    waits.record(Math.max(0, Date.now() - job.receivedAtMs) / 1000);
     budget.begin();
     const ticket = worker.handle(job);
     budget.end();
@@ -78,11 +104,11 @@ function serial(settings: Settings, records: RecordSink, { log }: IngestOptions)
     sink,
     budget,
     workers: 0,
+    waits,
     get linesWait() {
       return sink.stats.depth > 0;
     },
-    start: () =>
-      log.info('Starting TCP server without worker pool (one message at a time from each connection)'),
+    start: () => log.write('serial_server_starting'),
     finish: () => sink.idle(),
   };
 }

@@ -31,4 +31,6 @@ export interface Reading {
 export interface BatchTicket {
   /** Resolves when the batch is confirmed, on disk, or refused. */
   settled(): Promise<void>;
+  /** Once settled: the disk has it, and Kafka perhaps not yet. */
+  readonly isOnDisk?: boolean;
 }

@@ -1,7 +1,11 @@
 // N asynchronous workers on one queue. Each takes jobs until the queue gives no more, and handles them without an await. Then it waits: for
 // jobs, for room for records, or with KAFKA_ASYNC=false for the confirmation of its records.
+import { AgeRuns } from '../measure/age-runs.ts';
+import { LINE_SECONDS } from '../measure/buckets.ts';
+import { Histogram } from '../measure/histogram.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import type { TurnBudget } from '../queue/turn-budget.ts';
+import type { LineWatch } from './line-watch.ts';
 import type { BatchTicket, RecordSink } from './record-sink.ts';
 import { Worker } from './worker.ts';
 
@@ -12,15 +16,21 @@ export interface WorkerPoolOptions {
   readonly awaitConfirmation: boolean;
   /** That of the queue. */
   readonly budget: TurnBudget;
+  readonly watch?: LineWatch | undefined;
 }
 
 // A worker that waits for confirmations takes few jobs, so that the other workers get some as well.
 const AWAITED_SLICE = 64;
 
 export class WorkerPool {
+  /** Seconds from the reception of a line to the end of the slice in which a worker handled it. */
+  readonly waits = new Histogram(LINE_SECONDS);
+
   readonly #queue: JobQueue;
   readonly #sink: RecordSink;
   readonly #options: WorkerPoolOptions;
+  /** Of the lines of a slice. No worker awaits within one, so all share it. */
+  readonly #received = new AgeRuns();
   #running: Promise<void>[] = [];
 
   constructor(queue: JobQueue, sink: RecordSink, options: WorkerPoolOptions) {
@@ -35,7 +45,7 @@ export class WorkerPool {
 
   start(): void {
     this.#running = Array.from({ length: this.#options.count }, () =>
-      this.#run(new Worker(this.#sink, this.#options.budget)),
+      this.#run(new Worker(this.#sink, this.#options.budget, this.#options.watch)),
     );
   }
 
@@ -69,10 +79,13 @@ export class WorkerPool {
     for (let left = awaitConfirmation ? AWAITED_SLICE : Infinity; left > 0 && this.#sink.hasRoom(); left--) {
       const job = this.#queue.take();
       if (job === undefined) break;
+      this.#received.add(job.receivedAtMs);
       const ticket = worker.handle(job);
       if (ticket !== undefined && awaitConfirmation) tickets.add(ticket);
     }
     budget.end();
+    this.#received.recordTo(this.waits, Date.now());
+    this.#received.clear();
     return tickets;
   }
 }

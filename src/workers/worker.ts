@@ -6,11 +6,13 @@ import { recordTail } from '../protocol/record-frame.ts';
 import { type IdentifiedSession, isIdentified, type Job } from '../queue/job.ts';
 import { chargeExtra, quickLineNs } from '../queue/lanes.ts';
 import type { TurnBudget } from '../queue/turn-budget.ts';
+import type { LineWatch } from './line-watch.ts';
 import type { BatchTicket, Reading, RecordSink } from './record-sink.ts';
 
 export class Worker {
   readonly #sink: RecordSink;
   readonly #budget: TurnBudget;
+  readonly #watch: LineWatch;
   readonly #scan = new MetricsScan();
   // Reused for each line: append() copies the bytes before it returns.
   readonly #reading: Reading = {
@@ -23,9 +25,10 @@ export class Worker {
     confirms: true,
   };
 
-  constructor(sink: RecordSink, budget: TurnBudget) {
+  constructor(sink: RecordSink, budget: TurnBudget, watch: LineWatch = { observer: undefined }) {
     this.#sink = sink;
     this.#budget = budget;
+    this.#watch = watch;
   }
 
   /**
@@ -34,6 +37,7 @@ export class Worker {
    */
   handle(job: Job): BatchTicket | undefined {
     const ticket = this.#quick(job) ?? this.#measured(job);
+    this.#watch.observer?.handled(job, ticket);
     job.session.done();
     return ticket;
   }
@@ -69,7 +73,7 @@ export class Worker {
     const { session } = job;
     const message = decodeLine(job.bytes, job.start, job.end);
     if (!isIdentified(session)) {
-      if (message.type === 'identify') session.identify(message);
+      if (message.type === 'identify') session.identify(message, job);
       else if (message.type === 'refused') session.refuse(message, job);
       else session.refuse(notIdentified(message), job);
       return undefined;

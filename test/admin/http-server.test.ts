@@ -5,33 +5,33 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import { pino } from 'pino';
 import * as http from '../../src/admin/http-server.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
+import { assess } from '../../src/health/assess.ts';
+import { ListenError } from '../../src/start/listen-error.ts';
+import { testLog } from '../support/log.ts';
 import { waitFor } from '../support/wait.ts';
-import { sampleSnapshot } from './sample-snapshot.ts';
+import { adminOptions, adminPort } from './admin-port.ts';
+import { sampleFigures, sampleSnapshot } from './sample-snapshot.ts';
 
 const DEADLINE_MS = 5_000;
 
-const LOCAL = {
-  host: '127.0.0.1',
-  port: 0,
-  snapshot: () => sampleSnapshot(),
-  log: pino({ level: 'silent' }),
-};
+const LOCAL = { ...adminOptions(), token: () => null, log: testLog({ level: 'silent' }) };
 
 async function start(t: TestContext, options: Partial<http.HttpServerOptions> = {}) {
   const logged: string[] = [];
-  const log = pino({}, { write: (line: string) => void logged.push(line) });
-  const server = http.createHttpServer({ ...LOCAL, log, ...options });
-  const { port } = await server.start();
-  t.after(() => server.close());
+  const log = testLog({}, { write: (line: string) => void logged.push(line) });
+  const { server, port } = await adminPort(t, { token: () => null, log, ...options });
   return { server, port, logged };
 }
 
 /** With node:http, because fetch does not let a test set Host. */
-async function ask(port: number, path: string, { method = 'GET', host = '', body = '' } = {}) {
-  const headers = { ...(host !== '' && { host }), ...(body !== '' && { 'content-length': body.length }) };
+async function ask(
+  port: number,
+  path: string,
+  { method = 'GET', body = '', headers: more = {} as Record<string, string> } = {},
+) {
+  const headers = { ...more, ...(body !== '' && { 'content-length': body.length }) };
   const target = { host: '127.0.0.1', port, path, method, headers };
   const sent = request({ ...target, agent: false, timeout: DEADLINE_MS }).end(body);
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
@@ -84,12 +84,17 @@ test('/readyz is 200 while ready and 503 with the reasons otherwise', async (t) 
 
 test('/readyz lists other topics in the spool that are not delivered, whatever its status', async (t) => {
   let readiness: Snapshot['readiness'] = { ready: true, reasons: [] };
-  const { spool } = sampleSnapshot();
+  const { spool } = sampleFigures();
   const otherTopics = [
     { topic: 'former', records: 7, bytes: 900, problem: 'no rights: give the login the right Write' },
     { topic: 'on-its-way', records: 2, bytes: 300, problem: null },
   ];
-  const snapshot = () => sampleSnapshot({ readiness, spool: { ...spool, otherTopics } });
+  const components = assess(sampleFigures({ spool: { ...spool, otherTopics } }), {
+    phase: 'serving',
+    dropsLines: false,
+    had: () => false,
+  });
+  const snapshot = () => sampleSnapshot({ readiness, components });
   const { port } = await start(t, { snapshot });
   const notNamed = 'which KAFKA_TOPIC_METRICS no longer names, wait in the spool';
   const sentences = [`7 records of former, ${notNamed}: no rights: give the login the right Write`];
@@ -99,6 +104,70 @@ test('/readyz lists other topics in the spool that are not delivered, whatever i
   const unready = await ask(port, '/readyz');
   assert.equal(unready.status, 503);
   assert.deepEqual(JSON.parse(unready.body), { ...readiness, otherTopics: sentences });
+});
+
+const BUSY = sampleSnapshot({
+  readiness: { ready: false, reasons: ['memory is full'] },
+  components: [
+    { id: 'kafka', state: 'ok', finding: 'ok', reason: 'brokers answer', remedy: null },
+    {
+      id: 'topic a',
+      state: 'degraded',
+      finding: 'failing',
+      reason: '10.0.0.7 is away',
+      remedy: 'bring it back',
+    },
+    { id: 'clock', state: 'unknown', finding: 'unknown', reason: 'nobody tells', remedy: null },
+  ],
+});
+
+test('/health has each component, the worst state of all, and the status of /readyz', async (t) => {
+  let snapshot = BUSY;
+  const { port } = await start(t, { snapshot: () => snapshot });
+  const { status, headers, body } = await ask(port, '/health');
+  assert.deepEqual([status, headers['content-type']], [503, 'application/json']);
+  const { status: worst, ready, reasons, components } = JSON.parse(body);
+  assert.deepEqual([worst, ready, reasons], ['degraded', false, ['memory is full']]);
+  assert.deepEqual(Object.keys(components), ['kafka', 'topic a', 'clock']);
+  assert.deepEqual(components['topic a'], {
+    state: 'degraded',
+    finding: 'failing',
+    reason: '10.0.0.7 is away',
+    remedy: 'bring it back',
+  });
+  snapshot = { ...BUSY, readiness: { ready: true, reasons: [] } };
+  assert.equal((await ask(port, '/health')).status, 200);
+});
+
+test('/readyz?verbose says the same in words', async (t) => {
+  let snapshot = BUSY;
+  const { port } = await start(t, { snapshot: () => snapshot });
+  const { status, headers, body } = await ask(port, '/readyz?verbose');
+  assert.deepEqual([status, headers['content-type']], [503, 'text/plain; charset=utf-8']);
+  assert.match(body, /^not ready, for these reasons:\n- memory is full\n\nkafka +ok: brokers answer\n/);
+  assert.match(
+    body,
+    /\ntopic a +degraded \(failing\): 10.0.0.7 is away\n +to do: bring it back\nclock +unknown: nobody/,
+  );
+  const verdict = async () => (await ask(port, '/readyz?verbose')).body.split('\n', 1)[0];
+  snapshot = { ...BUSY, readiness: { ready: true, reasons: [] } };
+  assert.equal(await verdict(), 'ready: data sent now would be kept');
+});
+
+test('beyond loopback the reasons of components need the token, and their states do not', async (t) => {
+  const { server, port } = await start(t, { host: '0.0.0.0', token: () => 'geheim', snapshot: () => BUSY });
+  for (const path of ['/health', '/readyz?verbose']) {
+    const asked = async (authorization?: string) => {
+      const { status, body } = await ask(port, path, authorization ? { headers: { authorization } } : {});
+      assert.equal(status, 503, path);
+      assert.match(body, /topic a[\s\S]*degraded[\s\S]*failing/);
+      return /10\.0\.0\.7|bring it back/.test(body);
+    };
+    assert.deepEqual([await asked(), await asked('Bearer geheim')], [false, true], path);
+    // A probe with a former token is still a probe.
+    assert.equal(await asked('Bearer former'), false);
+  }
+  assert.equal(server.refused.token_wrong, 2);
 });
 
 test('/stats is the snapshot', async (t) => {
@@ -125,8 +194,32 @@ test('/ lists every page, and each of them exists', async (t) => {
   const { port } = await start(t);
   const { body } = await ask(port, '/');
   const pages = body.match(/^\/\S*/gm) ?? [];
-  assert.deepEqual(pages, ['/', '/healthz', '/readyz', '/stats', '/metrics']);
-  for (const page of pages) assert.equal((await ask(port, page)).status, 200, page);
+  assert.deepEqual(pages, [
+    '/',
+    '/healthz',
+    '/readyz',
+    '/health',
+    '/stats',
+    '/metrics',
+    '/events',
+    '/refusals',
+    '/tap',
+    '/profile',
+    '/processes',
+    '/connections',
+    '/kick',
+    '/log-level',
+    '/drain',
+    '/session',
+    '/login',
+    '/logout',
+  ]);
+  // The streams do not end, and the others are POSTs.
+  const posts = ['/kick', '/login', '/logout', '/profile'];
+  const others = ['/events', '/tap', ...posts];
+  for (const page of pages.filter((one) => !others.includes(one)))
+    assert.equal((await ask(port, page)).status, 200, page);
+  for (const page of posts) assert.equal((await ask(port, page)).status, 405, page);
 });
 
 test('HEAD answers like GET, without the body', async (t) => {
@@ -159,26 +252,94 @@ test('a method other than GET and HEAD is 405 with Allow, and its body is not re
   assert.match(await raw(port, expecting), /^HTTP\/1\.1 405 /);
 });
 
-test('on loopback a foreign Host is 403', async (t) => {
-  const { port } = await start(t);
-  const local = ['localhost', 'LOCALHOST:1', `127.0.0.1:${port}`, '127.8.9.1', '[::1]', `[::1]:${port}`];
-  for (const host of local) assert.equal((await ask(port, '/stats', { host })).status, 200, host);
-  const evil = ['evil.example', `evil.example:${port}`, '127.0.0.1.evil.example', 'localhost.evil.example'];
-  for (const host of [...evil, '10.0.0.1']) {
-    const { status, body } = await ask(port, '/stats', { host });
-    assert.equal(status, 403, host);
-    assert.doesNotMatch(body, /connections/);
-  }
+test('a request target in absolute form is the page in it, with the rules of that page', async (t) => {
+  const { port } = await start(t, { host: '0.0.0.0', token: () => 'geheim' });
+  const statusOf = async (target: string) => (await ask(port, target)).status;
+  assert.equal(await statusOf(`http://127.0.0.1:${port}/healthz?x`), 200);
+  assert.equal(await statusOf('HTTP://localhost/stats'), 401);
+  assert.equal(await statusOf('http://localhost'), 401);
+  assert.equal(await statusOf('http://evil.example/healthz'), 403);
 });
 
 test('a request without Host is served to HTTP/1.0 health checks', async (t) => {
   const { port } = await start(t);
   assert.match(await raw(port, 'GET /healthz HTTP/1.0\r\n\r\n'), /200 OK[\s\S]*ok\n$/);
+  assert.match(await raw(port, 'GET /healthz HTTP/1.1\r\n\r\n'), /^HTTP\/1\.1 400 /);
 });
 
-test('on every address any Host is served', async (t) => {
-  const { port } = await start(t, { host: '0.0.0.0' });
-  assert.equal((await ask(port, '/healthz', { host: 'gateway.example' })).status, 200);
+for (const host of ['127.0.0.1', '0.0.0.0', '::']) {
+  test(`bound to ${host}, a foreign Host is 403 on every page, with the setting that allows it`, async (t) => {
+    const { port } = await start(t, { host, allowedHosts: ['sluice.example'], token: () => 'geheim' });
+    const authorization = 'Bearer geheim';
+    const evil = ['evil.example', `evil.example:${port}`, '127.0.0.1.evil.example', 'sluice.example.evil'];
+    for (const name of evil) {
+      for (const path of ['/healthz', '/readyz', '/metrics', '/stats', '/', '/nothing']) {
+        const { status, body } = await ask(port, path, { headers: { host: name, authorization } });
+        assert.equal(status, 403, name);
+        assert.match(body, /HTTP_ALLOWED_HOSTS/);
+        assert.doesNotMatch(body, /connections|evil/);
+      }
+    }
+    for (const name of [
+      'sluice.example',
+      `SLUICE.example:${port}`,
+      'localhost:1',
+      `[::1]:${port}`,
+      '10.1.2.3',
+    ])
+      assert.equal((await ask(port, '/stats', { headers: { host: name, authorization } })).status, 200, name);
+  });
+}
+
+test('on loopback nothing needs a token, also if one is set', async (t) => {
+  for (const host of ['127.0.0.1', '::1', '::ffff:127.0.0.1', 'localhost']) {
+    const { port } = await start(t, { host, token: () => 'geheim' });
+    const target = { host, port, path: '/stats', agent: false } as const;
+    const [response] = (await once(request(target).end(), 'response')) as [IncomingMessage];
+    response.resume();
+    assert.equal(response.statusCode, 200, host);
+  }
+});
+
+test('beyond loopback only health and metrics are served without the token', async (t) => {
+  const { server, port } = await start(t, { host: '0.0.0.0', token: () => 'geheim' });
+  for (const path of ['/healthz', '/readyz', '/health', '/metrics'])
+    assert.equal((await ask(port, path)).status, 200, path);
+  for (const path of ['/', '/stats', '/nothing', '/stats?x', '//metrics', '/metrics/']) {
+    const { status, headers, body } = await ask(port, path);
+    assert.equal(status, 401, path);
+    assert.match(headers['www-authenticate'] ?? '', /^Bearer/);
+    assert.doesNotMatch(body, /connections|geheim/);
+  }
+  for (const method of ['POST', 'DELETE']) assert.equal((await ask(port, '/stats', { method })).status, 401);
+  for (const path of ['/', '/stats']) {
+    const { status } = await ask(port, path, { headers: { authorization: 'Bearer geheim' } });
+    assert.equal(status, 200, path);
+  }
+  assert.equal(server.refused.token_missing, 8);
+});
+
+test('beyond loopback and without HTTP_TOKEN the answer says what to set', async (t) => {
+  const { server, port, logged } = await start(t, { host: '0.0.0.0' });
+  for (const path of ['/healthz', '/readyz', '/metrics'])
+    assert.equal((await ask(port, path)).status, 200, path);
+  for (const authorization of ['', 'Bearer ', 'Bearer null', 'Bearer x']) {
+    const { status, body } = await ask(port, '/stats', { headers: { authorization } });
+    assert.equal(status, 403);
+    assert.match(body, /HTTP_TOKEN is not set/);
+  }
+  assert.equal(server.refused.token_not_set, 4);
+  assert.equal(logged.length, 1);
+});
+
+test('a new token counts at once', async (t) => {
+  let token = 'former';
+  const { port } = await start(t, { host: '0.0.0.0', token: () => token });
+  const status = async (sent: string) =>
+    (await ask(port, '/stats', { headers: { authorization: `Bearer ${sent}` } })).status;
+  assert.equal(await status('former'), 200);
+  token = 'new';
+  assert.deepEqual([await status('former'), await status('new')], [401, 200]);
 });
 
 test('a connection is kept for the next request', async (t) => {
@@ -265,6 +426,32 @@ for (const idle of [64, 200]) {
   }
 }
 
+test('connections that send their headers slowly do not keep a probe out', async (t) => {
+  const { port } = await start(t);
+  const sockets: Socket[] = [];
+  t.after(() => sockets.forEach((socket) => void socket.destroy()));
+  const open200 = async () => {
+    while (sockets.length < 200) {
+      const socket = await open(port);
+      socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: ');
+      sockets.push(socket);
+    }
+  };
+  await open200();
+  const drip = setInterval(() => {
+    for (const socket of sockets) if (socket.writable) socket.write('x');
+  }, 5);
+  t.after(() => clearInterval(drip));
+  for (let n = 0; n < 20; n++) {
+    const beganMs = performance.now();
+    assert.equal((await ask(port, '/readyz')).status, 200);
+    assert.ok(performance.now() - beganMs < 1000);
+    // Those that were closed come back.
+    for (const gone of sockets.filter(({ destroyed }) => destroyed)) sockets.splice(sockets.indexOf(gone), 1);
+    await open200();
+  }
+});
+
 test('a connection that is being answered is not the one that makes room', async (t) => {
   let answer: (snapshot: Snapshot) => void = () => {};
   const snapshot = () =>
@@ -300,9 +487,11 @@ test('close() without start() resolves', () => http.createHttpServer(LOCAL).clos
 test('a taken port fails the start with the settings to change', async (t) => {
   const { port } = await start(t);
   const second = http.createHttpServer({ ...LOCAL, port });
-  const inUse = new RegExp(`HTTP_HOST=127.0.0.1 HTTP_PORT=${port}: the port is already in use`);
+  const inUse = new RegExp(
+    `HTTP_HOST=127.0.0.1 HTTP_PORT=${port}: the port is in use by pid ${process.pid} `,
+  );
   await assert.rejects(second.start(), (error) => {
-    assert.ok(error instanceof http.AdminListenError);
+    assert.ok(error instanceof ListenError);
     assert.match(error.message, inUse);
     assert.equal((error.cause as NodeJS.ErrnoException).code, 'EADDRINUSE');
     return true;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { pino } from 'pino';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { formatStats, startStatsLog } from '../../src/admin/stats-line.ts';
 import { countsByCode } from '../../src/protocol/codes.ts';
+import { testLog } from '../support/log.ts';
 import { sampleSnapshot } from './sample-snapshot.ts';
 
 function later(seconds: number, lines: number, records: number): Snapshot {
@@ -21,9 +21,9 @@ function later(seconds: number, lines: number, records: number): Snapshot {
 }
 
 test('the line has every figure that an operator greps for', () => {
-  const { message } = formatStats(later(10, 15_200, 30_400), sampleSnapshot());
+  const { summary } = formatStats(later(10, 15_200, 30_400), sampleSnapshot());
   assert.equal(
-    message,
+    summary,
     'Statistics: connections=12/10000 zipcodes=9 timers=24 queue=7/2000 messages/s=1520.0 records/s=3040.0 ' +
       'accepted=31390 confirmed=31329 open=10 in_flight=20 spooled=30 dead_lettered=1 ' +
       'refused=7 (invalid_json=2 queue_full=1 identify_timeout=4)',
@@ -51,7 +51,7 @@ test('no time between snapshots or a total that fell gives a rate of 0', () => {
 test('codes that did not occur are left out', () => {
   const { lines } = sampleSnapshot();
   const quiet = formatStats(sampleSnapshot({ lines: { ...lines, refused: countsByCode() } }), null);
-  assert.match(quiet.message, / refused=0$/);
+  assert.match(quiet.summary, / refused=0$/);
   assert.deepEqual(quiet.fields.refused_by_code, {});
 });
 
@@ -61,8 +61,8 @@ test('records that are missing in the balance are shown', () => {
     sampleSnapshot({ records: { ...records, confirmed: records.confirmed - 2 } }),
     null,
   );
-  assert.match(off.message, / unaccounted=2 refused=/);
-  assert.doesNotMatch(formatStats(sampleSnapshot(), null).message, /unaccounted/);
+  assert.match(off.summary, / unaccounted=2 refused=/);
+  assert.doesNotMatch(formatStats(sampleSnapshot(), null).summary, /unaccounted/);
 });
 
 test('each interval logs a line with the rates of that interval, until stop()', async (t) => {
@@ -103,6 +103,6 @@ test('an interval of 0 logs nothing and takes no snapshot', (t) => {
 
 function recorder() {
   const lines: string[] = [];
-  const log = pino({}, { write: (line: string) => void lines.push(line) });
+  const log = testLog({}, { write: (line: string) => void lines.push(line) });
   return { log, entries: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import type { Attack } from '../../bench/attack/attack.ts';
 import { ATTACKS } from '../../bench/attack/attacks.ts';
 import type { Evidence, GoodFigures } from '../../bench/attack/evidence.ts';
-import { LIMITS, problemsOf } from '../../bench/attack/judge.ts';
+import { delayShare, delaysOf, faultsOf, LIMITS, problemsOf } from '../../bench/attack/judge.ts';
 import { FAULTLESS } from '../load/records.ts';
 import { measuringCommand } from './command.ts';
 
@@ -13,6 +13,12 @@ describe('the table of the attacks', () => {
     const { code, err } = await measuringCommand('attack', ['--only', 'nothing']);
     assert.notEqual(code, 0);
     assert.match(err, /allowed: line-feeds-before, /);
+  });
+
+  it('refuses an attack that does not exist over TLS', async () => {
+    const { code, err } = await measuringCommand('attack', ['--tls', '--only', 'sigusr1']);
+    assert.notEqual(code, 0);
+    assert.match(err, /--tls has line-feeds-before, .*, tls-storm/);
   });
 
   it('names each attack once', () => {
@@ -60,6 +66,14 @@ describe('the judge of the attacks', () => {
     assert.deepEqual(judge({ sink: phase(30), attacked: phase(20, 61) }), [
       'p99 of keepalives is 61 ms, allowed 60',
     ]);
+  });
+
+  it("tells delays, which may be the machine's, from faults", () => {
+    const slow = { ...HELD, attacked: phase(20, 61) };
+    assert.deepEqual(delaysOf(ATTACK, slow, LIMITS), ['p99 of keepalives is 61 ms, allowed 20']);
+    assert.deepEqual(faultsOf(ATTACK, slow, LIMITS), []);
+    assert.equal(delayShare(slow, LIMITS), 61 / 20);
+    assert.deepEqual(delaysOf(ATTACK, { ...HELD, restarts: 1 }, LIMITS), []);
   });
 
   it('finds loss, copies, broken connections, memory, restarts and crashes', () => {

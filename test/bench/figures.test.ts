@@ -20,6 +20,7 @@ import type { Measurement } from '../../bench/scenarios/measure.ts';
 import type { PairFigures } from '../../bench/scenarios/pair.ts';
 import { SCENARIOS } from '../../bench/scenarios/scenarios.ts';
 import type { SpoolFigures } from '../../bench/scenarios/spool.ts';
+import type { TlsFigures } from '../../bench/scenarios/tls.ts';
 import { median, percentilesOf } from '../../bench/statistics.ts';
 
 const measurement = (multiple: number, p99?: number): Measurement => ({
@@ -77,6 +78,19 @@ const pair = (ours: number, against: number): PairFigures => ({
   cpuRatio: 1,
   windowUs: [0, 1e6],
 });
+
+const tls = (handshakes: number, kb: number, haproxy?: number): TlsFigures => {
+  const beside = (gateway: number, bare: number) => ({ gateway, bare, ...(haproxy && { haproxy }) });
+  return {
+    kind: 'tls',
+    handshakes: { tls13: beside(handshakes, 1000), tls12: beside(handshakes, 1000) },
+    idleKb: beside(kb, 25),
+    afterLineKb: beside(kb, 25),
+    batch: { ...pair(100, 200), cpuRatio: 1.2 },
+    single: { ...pair(100, 200), cpuRatio: 1.8 },
+    windowUs: [0, 1e6],
+  };
+};
 
 const scenario = (name: string, ...runs: readonly [Figures, ...Figures[]]): ScenarioResult => ({
   name,
@@ -155,6 +169,19 @@ describe('limits', () => {
     ]);
   });
 
+  it('of TLS compare with the bare server and with plain devices', () => {
+    const targets = TARGETS.filter((target) => target.scenario === 'tls');
+    const good = { ...tls(900, 29), single: { ...pair(1, 1), cpuRatio: 1.5 } };
+    assert.deepEqual(missed([scenario('tls', good)], targets), []);
+    assert.deepEqual(missed([scenario('tls', tls(890, 29.1))], targets), [
+      'tls: handshakeRatio is 0.89, must be at least 0.9',
+      'tls: handshakeRatio12 is 0.89, must be at least 0.9',
+      'tls: idleOverKb is 4.1, must be at most 4',
+      'tls: overKb is 4.1, must be at most 4',
+      'tls: singleCpuRatio is 1.8, must be at most 1.5',
+    ]);
+  });
+
   it('must name a known scenario, a known figure and a number', () => {
     for (const text of ['batch.multiple', 'batch.multiple=', 'batch.multiple=x', 'multiple=5'])
       assert.throws(() => limit('max', text), /<scenario>\.<figure>=<number>/, text);
@@ -178,6 +205,8 @@ describe('tables', () => {
     assert.match(text, /batch +1,000 \(1,000-1,000\) +5\.00 \(4\.00-9\.00\)/);
     assert.match(text, /^batch .*\n(.*\n)+scenario +up\/s.*\n-.*\nspool /m);
     assert.match(text, /\nscenario +backlog.*\n-.*\ndrain +500 /);
+    assert.match(resultTable([scenario('tls', tls(900, 29, 1500))]), /\ntls +900 +1,000 +1,500 +0\.90 /);
+    assert.match(resultTable([scenario('tls', tls(900, 29))]), /\ntls +900 +1,000 +0\.90 /);
   });
 });
 
@@ -273,6 +302,11 @@ describe('a report of some scenarios', () => {
   it('replaces these, and no others', () => {
     const merged = mergeFiles(before, file([scenario('single', measurement(3))]));
     assert.deepEqual(merged, file([scenario('batch', measurement(2)), scenario('single', measurement(3))]));
+  });
+
+  it('adds those that are new', () => {
+    const merged = mergeFiles(before, file([scenario('tls', tls(900, 29))]));
+    assert.deepEqual(merged.results, [...before.results, scenario('tls', tls(900, 29))]);
   });
 
   it('is refused if settings or machine differ', () => {

@@ -1,8 +1,9 @@
 // Faults of a broker that runs: it throttles, is slow, takes only small requests, wants new logins, or belongs to
 // another cluster than before.
-import { pino } from 'pino';
+
 import { alterConfig, dumpLog, segmentFiles } from '../../scripts/kafka/java-tools.ts';
 import { KafkaClient } from '../../src/kafka/client/kafka-client.ts';
+import { testLog } from '../support/log.ts';
 import { waitFor } from '../support/wait.ts';
 import { BROKER_BACK_MS, cutOff, type Fault, mark, type Outcome, recovered, spooling } from './fault.ts';
 import { LOGIN, LOGIN_LASTS_MS } from './login.ts';
@@ -192,8 +193,8 @@ async function batchesByProducer({ bootstrap, kafka, topic }: Stage): Promise<Ma
 async function useUpIds({ bootstrap }: Stage, count: number): Promise<number> {
   if (count > MAX_IDS) throw new Error(`${count} producer ids are too many to use up`);
   const cluster = new KafkaClient(
-    { brokers: [bootstrap], clientId: 'ids', ssl: undefined, sasl: undefined, requestTimeoutMs: 10_000 },
-    pino({ level: 'silent' }),
+    { brokers: [bootstrap], clientId: 'ids', credentials: () => ({}), requestTimeoutMs: 10_000 },
+    testLog({ level: 'silent' }),
   );
   try {
     // A broker that has just started has no ids yet (COORDINATOR_LOAD_IN_PROGRESS).

@@ -3,8 +3,8 @@
 import { playTest } from './play.ts';
 
 playTest('no record is given up that Kafka would take later, and a stop loses no accepted record', [
-  'clock-ahead',
-  'sigterm-full',
+  ['clock-ahead'],
+  ['sigterm-full'],
 ]);
 
-playTest('records flow again within 15 seconds after a leader dies', ['leader-kill']);
+playTest('records flow again within 15 seconds after a leader dies', [['leader-kill']]);

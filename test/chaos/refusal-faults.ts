@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTopic } from '../../scripts/kafka/client.ts';
 import { alterConfig } from '../../scripts/kafka/java-tools.ts';
+import { troublesOf } from '../support/health.ts';
 import { FakeClock } from './faketime.ts';
 import { configure, cutOff, type Fault, type Outcome, recovered, spooling, terminated } from './fault.ts';
 import type { Stage } from './stage.ts';
@@ -134,13 +135,13 @@ async function heldUntil(stage: Stage, remedy: () => Promise<void>): Promise<Out
   );
   const { confirmed } = ledger;
   const from = performance.now();
-  const isShown = () => gateway.stats.readiness.reasons.some((reason) => TIMESTAMP.test(reason));
+  const isShown = () => TIMESTAMP.test(troublesOf(gateway.stats));
   let shown = false;
   await stage.wait('it is refused for a while', () => {
     shown ||= isShown();
     return performance.now() - from > REFUSED_MS;
   });
-  if (!shown) wrong.push(`readiness does not say why: ${gateway.stats.readiness.reasons.join('; ')}`);
+  if (!shown) wrong.push(`health does not say why: ${troublesOf(gateway.stats)}`);
   const told = ledger.confirmed - confirmed;
   if (told === 0) wrong.push('devices heard no `stored` meanwhile, although the disk is fine');
   // A restart begins to count again.

@@ -2,8 +2,8 @@
 import { playTest } from './play.ts';
 
 playTest('records on disk reach their topic, even if it is changed or renamed', [
-  'topic-fewer',
-  'topic-fewer-more-kill',
-  'topic-renamed-fewer-processes',
-  'kill-while-placing',
+  ['topic-fewer'],
+  ['topic-fewer-more-kill'],
+  ['topic-renamed-fewer-processes'],
+  ['kill-while-placing'],
 ]);

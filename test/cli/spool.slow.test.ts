@@ -20,6 +20,8 @@ import { collect, NOBODY, numberOf, Place, printed, start, TOPIC, withLetters } 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be in the output
 const CONTROL_CHARACTERS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 
+/** Time closes no batch. */
+const BATCHES_OF_TEN = { KAFKA_BATCH_TIMEOUT: '1m' };
 const EACH_COMMAND = [['ls'], ['verify'], ['cat'], ['rm', '--yes'], ['drain', '--brokers', NOBODY]];
 
 describe('beside a running gateway', () => {
@@ -195,7 +197,7 @@ describe('spool cat', () => {
 
 describe('a damaged spool', () => {
   it('is found by verify, skipped by cat, and set aside by the next start, and rm removes the damage', async (t) => {
-    const place = new Place(t);
+    const place = new Place(t, BATCHES_OF_TEN);
     place.knowPartitions();
     await place.fill(t, ['90210'], 40);
     const bytes = readFileSync(place.segment);
@@ -224,7 +226,7 @@ describe('a damaged spool', () => {
   });
 
   it('whose last write was never finished is torn, and cat shows the records before it', async (t) => {
-    const place = new Place(t);
+    const place = new Place(t, BATCHES_OF_TEN);
     await place.fill(t, ['90210'], 20);
     appendFileSync(place.segment, readFileSync(place.segment).subarray(0, 80 + randomInt(100)));
     const verify = await place.spool('verify');

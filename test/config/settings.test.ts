@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { describe, it } from 'node:test';
-import { durationText, parseDuration, parseSize, sizeText } from '../../src/config/kinds.ts';
+import { durationText, parseDuration, parsePairs, parseSize, sizeText } from '../../src/config/kinds.ts';
 import { PROFILES } from '../../src/config/profiles.ts';
 import {
   aboutSetting,
@@ -76,6 +76,9 @@ describe('sizes', () => {
 describe('each limit, from both sides', () => {
   const limits: [SettingName, lowest: string, below: string, highest: string, above: string][] = [
     ['TCP_PORT', '0', '-1', '65535', '65536'],
+    ['TCP_TLS_PORT', '0', '-1', '65535', '65536'],
+    ['TCP_TLS_HANDSHAKE_TIMEOUT', '1ms', '0', '596h', '2145600001ms'],
+    ['TCP_TLS_MAX_HANDSHAKES', '1', '0', '100000', '100001'],
     ['TCP_MAX_CONNECTIONS', '1', '0', '1000000', '1000001'],
     ['TCP_MAX_CONNECTIONS_PER_IP', '0', '-1', '1000000', '1000001'],
     ['TCP_MAX_ACCEPTS_PER_SECOND', '0', '-1', '1000000', '1000001'],
@@ -102,7 +105,13 @@ describe('each limit, from both sides', () => {
     ['SPOOL_SEGMENT_BYTES', '64KiB', '65535', '1GiB', '1073741825'],
     ['SPOOL_DEAD_BYTES', '1MiB', '1048575', '1TiB', '1099511627777'],
     ['HTTP_PORT', '0', '-1', '65535', '65536'],
+    ['OTEL_EXPORTER_OTLP_TIMEOUT', '1', '0', '60000', '60001'],
+    ['OTEL_METRIC_EXPORT_INTERVAL', '100', '99', '3600000', '3600001'],
+    ['OTEL_SERVICE_NAME', 'x', ' x', 'x'.repeat(255), 'x'.repeat(256)],
     ['STATS_INTERVAL', '100ms', '99ms', '24h', '24h1ms'],
+    ['TCP_MAX_CONNECTION_AGE', '1s', '999ms', '596h', '2145600001ms'],
+    ['SHUTDOWN_DRAIN', '100ms', '99ms', '1h', '1h1ms'],
+    ['SHUTDOWN_SPREAD', '100ms', '99ms', '1h', '1h1ms'],
     ['SHUTDOWN_TIMEOUT', '100ms', '99ms', '1h', '1h1ms'],
     ['KAFKA_CLIENT_ID', 'a', '', 'a'.repeat(249), 'a'.repeat(250)],
     ['KAFKA_TOPIC_METRICS', 'a', '', 'a'.repeat(249), 'a'.repeat(250)],
@@ -135,6 +144,24 @@ describe('each limit, from both sides', () => {
   it('a replication factor of 0, between -1 and 1, is refused', () => {
     assert.equal(parse('KAFKA_REPLICATION_FACTOR', '0'), undefined);
     assert.equal(parse('KAFKA_REPLICATION_FACTOR', '1'), 1);
+  });
+
+  it('an endpoint is an address of HTTP, and names no login', () => {
+    const name = 'OTEL_EXPORTER_OTLP_ENDPOINT';
+    for (const text of ['http://collector:4318', 'https://[::1]:4318/otlp/', 'http://127.0.0.1'])
+      assert.equal(parse(name, text), text);
+    for (const text of ['collector:4318', 'grpc://collector:4317', 'http://', 'http://a:b@collector', 'x'])
+      assert.equal(parse(name, text), undefined, text);
+  });
+
+  it('headers and attributes are names with percent-encoded values', () => {
+    assert.deepEqual(parsePairs('authorization=Bearer%20a%2Cb, x-tenant = roofs,,'), {
+      authorization: 'Bearer a,b',
+      'x-tenant': 'roofs',
+    });
+    assert.equal(parse('OTEL_RESOURCE_ATTRIBUTES', 'a.b=c'), 'a.b=c');
+    for (const text of ['a', '=b', 'a=', 'a=%', 'a=%zz', 'a=%0d%0ab', 'a b=c', 'a=\u00e4', 'a=b\nc=d'])
+      assert.equal(parse('OTEL_RESOURCE_ATTRIBUTES', text), undefined, text);
   });
 
   it('0 turns the keepalive and the statistics line off', () => {
@@ -202,6 +229,16 @@ describe('values', () => {
       assert.equal(parse('TCP_HOST', text), undefined, text);
   });
 
+  it('allowed hosts are names without ports, in lower case', () => {
+    assert.deepEqual(parse('HTTP_ALLOWED_HOSTS', 'Sluice.example, my_service'), [
+      'sluice.example',
+      'my_service',
+    ]);
+    assert.deepEqual(parse('HTTP_ALLOWED_HOSTS', ''), []);
+    for (const text of ['*', '*.example', 'a:9108', 'http://a', 'a,', 'a b'])
+      assert.equal(parse('HTTP_ALLOWED_HOSTS', text), undefined, text);
+  });
+
   it('topics have names that Kafka allows', () => {
     for (const text of ['.', '..', 'a/b', 'a b', 'ä'])
       assert.equal(parse('KAFKA_TOPIC_ALARMS', text), undefined, text);
@@ -211,7 +248,15 @@ describe('values', () => {
   it('trusted proxies are addresses or ranges', () => {
     const list = ['10.0.0.0/8', '::1', 'fd00::/128'];
     assert.deepEqual(parse('TCP_PROXY_TRUSTED', list.join()), list);
-    for (const text of ['10.0.0.0/33', '::/129', 'a', '10.0.0.0/', '1.2.3.4/8/9'])
+    for (const text of [
+      '10.0.0.0/33',
+      '::/129',
+      'a',
+      '10.0.0.0/',
+      '1.2.3.4/8/9',
+      'fe80::1%lo',
+      'fe80::%1/10',
+    ])
       assert.equal(parse('TCP_PROXY_TRUSTED', text), undefined, text);
   });
 });

@@ -113,7 +113,7 @@ export async function explore(recording: Recording): Promise<Explored> {
 }
 
 /** Turns syncs off until the returned function is called. They take most of a start, and no real crash comes. */
-async function withoutSync(): Promise<() => void> {
+export async function withoutSync(): Promise<() => void> {
   const file = await open(tmpdir(), 'r');
   const prototype = Object.getPrototypeOf(file) as typeof file;
   await file.close();
@@ -287,7 +287,7 @@ class Exploration {
 }
 
 /** The possible states of the disk during and after each change of a recording. */
-function* statesOf<T>(entries: readonly Entry<T>[], before: Disk) {
+export function* statesOf<T>(entries: readonly Entry<T>[], before: Disk) {
   const disk = before.copy();
   let states: readonly State[] = [];
   for (const [index, { change, text }] of entries.entries()) {

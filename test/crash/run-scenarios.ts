@@ -1,12 +1,12 @@
-// Records scenarios and starts a gateway on every state that a crash may leave at any moment of them. Every record that a
-// device was told is stored must be delivered, once and in order.
+// Tests of scenarios: a gateway is started on every state that a crash may leave at any moment of them. Every record that
+// a device was told is stored must be delivered, once and in order. crash-process.ts does the work.
 import assert from 'node:assert/strict';
-import childProcess from 'node:child_process';
-import { syncBuiltinESMExports } from 'node:module';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
+import { Child } from '../../load/processes/child.ts';
 import type { Settings } from '../../src/config/settings.ts';
-import { type Explored, explore } from './explore.ts';
-import { READINGS, Scene, type SceneOptions } from './scene.ts';
+import type { CrashCalls } from './crash-process.ts';
+import type { Explored } from './explore.ts';
+import type { Scene, SceneOptions } from './scene.ts';
 
 export interface Scenario extends SceneOptions {
   /** Read after "a crash while". */
@@ -20,35 +20,25 @@ export interface Scenario extends SceneOptions {
   play(scene: Scene): Promise<void>;
 }
 
-const { spawnSync } = childProcess;
+const PROCESS = new URL('crash-process.js', import.meta.url);
 
 /** Makes a test for each scenario, and prints the number of all crash points at the end. */
 export function testCrashPoints(scenarios: readonly Scenario[]): void {
   const sum = { points: 0, restartPoints: 0, starts: 0 };
+  const crashes = new Child<CrashCalls>(PROCESS);
 
-  before(() => {
-    // Taking the lock with a child process would be most of the time of a start, and nobody else uses the directory.
-    childProcess.spawnSync = ((command: string, ...rest: never[]) =>
-      command === 'flock'
-        ? { status: 0 }
-        : (spawnSync as (...args: unknown[]) => unknown)(command, ...rest)) as typeof spawnSync;
-    syncBuiltinESMExports();
-  });
-
-  after(() => {
-    childProcess.spawnSync = spawnSync;
-    syncBuiltinESMExports();
+  after(async () => {
+    await crashes.stop();
     const { points, restartPoints, starts } = sum;
     console.log(
       `${points} crash points of ${scenarios.length} scenarios and ${restartPoints} of starts were tried, with ${starts} starts`,
     );
   });
 
-  for (const scenario of scenarios) {
-    const { name, minPoints } = scenario;
+  for (const { name, minPoints } of scenarios) {
     test(`no stored record is lost, duplicated or reordered by a crash while ${name}`, async (t) => {
       const began = performance.now();
-      const { changes, explored } = await record(scenario);
+      const { changes, explored } = await crashes.call('tryAll', name);
       const { points, restartPoints, starts, violations } = explored;
       sum.points += points;
       sum.restartPoints += restartPoints;
@@ -61,28 +51,6 @@ export function testCrashPoints(scenarios: readonly Scenario[]): void {
       assert.ok(points >= minPoints, `only ${points} points`);
     });
   }
-}
-
-async function record(scenario: Scenario): Promise<{ changes: number; explored: Explored }> {
-  const { play, partitions = 2, settings = {}, topics = [READINGS] } = scenario;
-  const scene = await Scene.begin(scenario);
-  try {
-    await play(scene);
-  } finally {
-    await scene.end();
-  }
-  const { entries, before: disk } = scene.journal;
-  if (process.env.SLUICE_CRASH_PRINT !== undefined)
-    for (const [index, entry] of entries.entries()) console.log(index, entry.text);
-  const explored = await explore({
-    disk,
-    entries,
-    devices: scene.devices,
-    atFault: scene.atFault,
-    settings: { KAFKA_NUM_PARTITIONS: partitions, ...settings },
-    topics,
-  });
-  return { changes: entries.length, explored };
 }
 
 /** The first two are enough. */

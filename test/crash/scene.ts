@@ -63,8 +63,8 @@ function baseSettings(): Settings {
 /** The Kafka side of a gateway, wired as the gateway wires it. */
 export function kafkaOn(settings: Settings, cluster: ModelCluster): Kafka {
   const kafka: Kafka = new Kafka(settings, {
-    recordRefused: (record, reason) =>
-      kafka.deadLetters.record({ ...letterOf(record, reason).letter, remoteAddress: '' }),
+    recordRefused: (record, why) =>
+      kafka.deadLetters.record({ ...letterOf(record, why).letter, remoteAddress: '' }),
     log: silent,
     cluster: cluster.asKafkaClient(),
   });

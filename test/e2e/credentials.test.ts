@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../scripts/kafka/ports.ts';
+import { DeadPlace, recordLetter } from '../cli/dead-place.ts';
 import { type Env, type Gateway, gatewayFor } from '../support/gateway.ts';
+import { troublesOf } from '../support/health.ts';
 import {
   alterConfig,
   createTopic,
@@ -85,6 +87,9 @@ test('a Kafka with logins and rights', async (t) => {
     'if the topic’s limit may not be read, only the record that is too large for it is not delivered',
     (t) => hideLimit(t, stage),
   );
+  await t.test('dead letters wait for each right that is missing, and are sent once', (t) =>
+    resendWithoutRights(t, stage),
+  );
 });
 
 function start(t: TestContext, { proxy }: Stage, topic: string, env: Env = {}): Promise<Gateway> {
@@ -113,7 +118,7 @@ const asAdmin = (mechanism: string) => ({
 const fleetOf = (t: TestContext, gateway: Gateway): Promise<FleetDevice[]> =>
   connectFleet(t, gateway, { devices: 12, zipcodes: 12 });
 
-const reasons = (gateway: Gateway) => gateway.snapshot().readiness.reasons.join();
+const reasons = (gateway: Gateway) => troublesOf(gateway.snapshot());
 const warned = (gateway: Gateway, text: RegExp) =>
   gateway.log.some(({ level, msg }) => level === WARNING && text.test(msg));
 
@@ -180,14 +185,14 @@ async function loseCredentials(t: TestContext, stage: Stage): Promise<void> {
     { refused: second, address: ownProxy.address },
   ];
   for (const { refused, address } of gateways) {
-    await waitFor('readiness says why', () => reasons(refused).includes('authentication failed'));
+    await waitFor('health says why', () => reasons(refused).includes('authentication failed'));
     const answer = await readyz(refused);
-    assert.equal(answer.status, 503);
-    const why = new RegExp(`Kafka cannot be used: ${address} refuses the login.*invalid credentials`);
-    assert.match(answer.text, why);
+    assert.equal(answer.status, 200);
+    const why = `${address} refuses the login.*invalid credentials`;
+    assert.match(answer.text, new RegExp(`kafka +failed \\(login_refused\\): ${why}`));
     assert.ok(!answer.text.includes(ADMIN.password), 'readiness does not hold the password');
     // The log must say so although it reported the refused connection just before.
-    await waitFor('the log says why', () => warned(refused, why));
+    await waitFor('the log says why', () => warned(refused, new RegExp(why)));
   }
   while (performance.now() - countedFromMs < COUNTED_MS) {
     for (const device of fleet) device.send();
@@ -250,8 +255,8 @@ async function loseRight(t: TestContext, stage: Stage): Promise<void> {
     return gateway.snapshot().spool.partitions === PARTITIONS;
   });
   assert.equal(gateway.snapshot().kafka.lastError, 'TOPIC_AUTHORIZATION_FAILED');
-  const refusal = '4 partitions are refused by Kafka and wait in the spool: TOPIC_AUTHORIZATION_FAILED';
-  await waitFor('readiness says why', () => reasons(gateway).includes(refusal));
+  const refusal = `topic ${topic} failed (unusable): TOPIC_AUTHORIZATION_FAILED`;
+  await waitFor('health says why', () => reasons(gateway).includes(refusal));
   // The advice must be in all places where an operator looks.
   const advice = /TOPIC_AUTHORIZATION_FAILED: give .* the rights Write and Describe on the topic/;
   assert.match((await readyz(gateway)).text, advice);
@@ -259,8 +264,8 @@ async function loseRight(t: TestContext, stage: Stage): Promise<void> {
   assert.equal(gateway.snapshot().kafka.problems.length, 1);
   await allStored(fleet);
   await sendToSpool(gateway, fleet);
-  const refusals = gateway.log.filter(({ reason }) => reason === 'TOPIC_AUTHORIZATION_FAILED');
-  assert.ok(refusals.some((line) => line.topic === topic && line.level === WARNING));
+  const line = new RegExp(`^Topic ${topic} cannot be used: ${advice.source}`);
+  await waitFor('the log says so', () => warned(gateway, line));
 
   await grant(bootstrap, write);
   await allConfirmed(gateway, fleet);
@@ -270,6 +275,39 @@ async function loseRight(t: TestContext, stage: Stage): Promise<void> {
   await waitFor('no partition goes through the disk', () => gateway.snapshot().spool.partitions === 0);
   await isReady(gateway);
   assert.deepEqual(gateway.snapshot().kafka.problems, []);
+}
+
+async function resendWithoutRights(t: TestContext, { bootstrap, proxy }: Stage): Promise<void> {
+  const place = new DeadPlace(t, bootstrap, {
+    KAFKA_BROKERS: proxy.address,
+    KAFKA_SASL_MECHANISM: 'plain',
+    KAFKA_SASL_USERNAME: LIMITED.name,
+    KAFKA_SASL_PASSWORD: LIMITED.password,
+  });
+  const { metrics, dead } = place;
+  await place.createTopics();
+  await place.write([recordLetter(0)]);
+  const resend = (...args: string[]) => place.run(['resend', ...args]);
+  const allow = (topic: string, operation: 'READ' | 'DESCRIBE' | 'WRITE') =>
+    grant(bootstrap, { user: LIMITED.name, topic, operation });
+  const unread = await resend('--yes');
+  assert.equal(unread.code, 1);
+  assert.match(unread.err, /read the topic .*TOPIC_AUTHORIZATION_FAILED.*rights Read and Describe/);
+
+  await allow(dead, 'READ');
+  await waitFor('the letters can be read', async () => (await resend('--dry-run')).code === 0);
+  assert.match((await resend('--yes')).out, /^ {2}1: the login may not see its topic: give it the rights/m);
+  await allow(metrics, 'DESCRIBE');
+  await waitFor('the topic can be seen', async () => / 1 +1$/m.test((await resend('--dry-run')).out));
+  const unwritten = await resend('--yes');
+  assert.equal(unwritten.code, 1);
+  assert.match(unwritten.err, /not taken: 1 record left in .*TOPIC_AUTHORIZATION_FAILED.*Write.*next run/);
+
+  await allow(metrics, 'WRITE');
+  const { code, out, err } = await resend('--yes');
+  assert.equal(code, 0, err);
+  assert.match(out, /^first come 1 record that an earlier run had taken$/m);
+  assert.equal((await place.readings(1)).length, 1);
 }
 
 async function hideLimit(t: TestContext, stage: Stage): Promise<void> {

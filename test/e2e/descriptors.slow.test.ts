@@ -87,7 +87,10 @@ for (const processes of ['1', '2']) {
     const metrics = await askAnew(gateway.httpPort, '/metrics');
     assert.match(metrics, /sluice_records_accepted_total 1000/);
     assert.match(metrics, /process_resident_memory_bytes [1-9]/);
-    assert.match(await gateway.ask('/readyz'), /run out of open files/);
+    assert.match(
+      await gateway.ask('/readyz?verbose'),
+      /connections +degraded \(open_files\).*run out of open files/,
+    );
 
     for (const pid of pids) limitOpenFiles(pid, 4096);
     await waitFor('it is over', () => gateway.said(/Enough files can be opened again/));

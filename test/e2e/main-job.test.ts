@@ -10,6 +10,7 @@ import { assertDelivered, kafkaGateway, test } from './stage.ts';
 
 const LINES = 12_000;
 const LINES_PER_SECOND = 12_000;
+const MAX_MS = 60_000;
 
 test('2,000 devices: each reading is in Kafka once, in order, byte for byte, and confirmed', async (t, bootstrap) => {
   const topic = uniqueTopic('fleet');
@@ -59,15 +60,21 @@ for (const [compression, pauses] of [
     assert.equal(gateway.snapshot().connections.readRests, 0);
 
     const startMs = performance.now();
-    for (let sent = 0; sent < LINES; ) {
-      const due = Math.min(LINES, ((performance.now() - startMs) * LINES_PER_SECOND) / 1000);
-      for (; sent < due; sent++) fleet[sent % fleet.length]?.send();
+    const pausesMissing = () => pauses && gateway.snapshot().connections.readRests === 0;
+    let sent = 0;
+    // A busy machine may reach the rate later. Lines that it could not send in time are not made up for: all at once, they
+    // would be large reads.
+    for (let lastMs = startMs; sent < LINES || (pausesMissing() && lastMs - startMs < MAX_MS); ) {
+      const nowMs = performance.now();
+      const due = Math.min(fleet.length, ((nowMs - lastMs) * LINES_PER_SECOND) / 1000);
+      for (const until = sent + due; sent < until; sent++) fleet[sent % fleet.length]?.send();
+      lastMs = nowMs;
       await sleep(1);
     }
     await allStored(fleet);
     const { connections, records } = gateway.snapshot();
     assert.equal(connections.readRests > 0, pauses);
-    assert.equal(records.confirmed, LINES);
+    assert.equal(records.confirmed, sent);
     await assertDelivered(bootstrap, topic, { fleet, partitions: 10 });
   });
 }

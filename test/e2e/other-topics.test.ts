@@ -84,7 +84,7 @@ test('while Kafka is away the gateway names waiting readings of the former topic
   assert.deepEqual([records.recovered, records.spooled, figures.otherRecords], [count, count, count]);
   assert.equal(figures.bytes, other?.bytes);
   const answer = await readyz(gateway);
-  assert.equal(answer.status, 503);
+  assert.equal(answer.status, 200);
   assert.match(answer.text, new RegExp(`${count} records of ${former}, .*ECONNREFUSED`));
 
   const fleet = await connectFleet(t, gateway, { devices: 8, zipcodes: 8 });
@@ -101,7 +101,7 @@ test('while Kafka is away the gateway names waiting readings of the former topic
   await waitFor('its folders are gone', () => foundIn(spool, former).length === 0);
   const after = gateway.snapshot();
   assert.deepEqual([after.spool.otherTopics, after.spool.otherRecords], [[], 0]);
-  assert.equal((await readyz(gateway)).text, '{\n  "ready": true\n}\n');
+  assert.ok(!(await readyz(gateway)).text.includes(former));
   await gateway.stop();
 
   const next = await start(t, { ...env, KAFKA_BROKERS: bootstrap });
@@ -228,7 +228,7 @@ it('the gateway names a part of a former process that is still in use, and count
   const lock = lockSpool(part);
   t.after(() => lock.release());
   const gateway = await start(t, { SPOOL_DIR: spool, KAFKA_TOPIC_METRICS: 'current' });
-  assert.match(gateway.snapshot().kafka.problems.join(), /process-1: .* in use by another process/);
+  assert.match(gateway.snapshot().kafka.problems.join(), /process-1 is in use by another gateway/);
   assert.equal(gateway.snapshot().records.recovered, 0);
   assert.equal(logged(gateway, 'cannot be opened yet').length, 1);
   lock.release();

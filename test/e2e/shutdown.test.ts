@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { temporaryDirectory } from '../support/directory.ts';
 import { runGateway } from '../support/gateway-process.ts';
+import { kafkaTakes } from '../support/health.ts';
 import { createTopic, uniqueTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 import { assertHonestStored, assertLedger, connectFleet, type FleetDevice } from './fleet.ts';
@@ -22,7 +23,7 @@ test('SIGTERM under load: exit 0 in time, every accepted reading is in Kafka, ev
     TCP_PROCESSES: '2',
     SHUTDOWN_TIMEOUT: `${SHUTDOWN_TIMEOUT_MS}ms`,
   });
-  await waitFor('both processes reach Kafka', () => gateway.stats.readiness.ready);
+  await waitFor('both processes reach Kafka', () => kafkaTakes(gateway.stats));
   const fleet = await connectFleet(t, gateway, { devices: 50, zipcodes: 31 });
   for (const device of fleet) keepSending(device);
   await waitFor('all are under way', () => fleet.every(({ lastStored }) => lastStored > WINDOW));

@@ -2,6 +2,7 @@
 // records.
 import type { TestContext } from 'node:test';
 import { type Env, type Gateway, gatewayFor } from '../support/gateway.ts';
+import { kafkaTakes } from '../support/health.ts';
 import { kafkaTest, readTopic } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 import { assertLedger, type FleetDevice, ledgerSize } from './fleet.ts';
@@ -22,7 +23,7 @@ export const kafkaGateway = (t: TestContext, bootstrap: string, topic: string, e
   });
 
 export const isReady = (gateway: Gateway) =>
-  waitFor('the gateway is ready', () => gateway.snapshot().readiness.ready);
+  waitFor('Kafka takes records', () => kafkaTakes(gateway.snapshot()));
 
 /** `stored` may mean that readings are on disk. This resolves when Kafka has all of them. */
 export const allConfirmed = (gateway: Gateway, fleet: readonly FleetDevice[], deadlineMs?: number) =>
@@ -39,8 +40,8 @@ export async function assertDelivered(
 
 export const logged = (gateway: Gateway, text: string) => gateway.log.filter(({ msg }) => msg.includes(text));
 
-/** The answer of the gateway's admin port. */
+/** The answer of the gateway's admin port, in words. */
 export async function readyz({ addresses }: Gateway): Promise<{ status: number; text: string }> {
-  const response = await fetch(`http://127.0.0.1:${addresses.http?.port}/readyz`);
+  const response = await fetch(`http://127.0.0.1:${addresses.http?.port}/readyz?verbose`);
   return { status: response.status, text: await response.text() };
 }

@@ -84,6 +84,7 @@ async function traced(
       TCP_PORT: String(port),
       TCP_PROCESSES: '1',
       HTTP_PORT: String(httpPort),
+      HTTP_READY_REQUIRES: 'kafka',
       KAFKA_BROKERS: `127.0.0.1:${brokerPort}`,
       KAFKA_TOPIC_METRICS: topic,
       KAFKA_TOPIC_DEAD_LETTERS: '',
@@ -111,7 +112,7 @@ async function traced(
   const [gateway] = childrenOf(child.pid ?? 0);
   assert.ok(gateway !== undefined);
   t.after(onParentDeath(['kill', '-9', String(gateway)]));
-  if (isReady) await waitFor('the gateway is ready', () => readyz(httpPort), DEADLINE_MS);
+  if (isReady) await waitFor('Kafka takes records', () => readyz(httpPort), DEADLINE_MS);
 
   const fleet = await connectFleet(t, { port }, { devices: DEVICES, zipcodes: 5 });
   for (let round = 0; round < ROUNDS; round++) {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { runGateway } from '../support/gateway-process.ts';
@@ -41,41 +41,44 @@ function layCable(t: TestContext, number: number): Cable | undefined {
   return { namespace, gatewayAddress: `${network}.1` };
 }
 
-for (const processes of [1, 2]) {
-  test(`a vanished device is cleared by keepalive, one that is only silent stays (TCP_PROCESSES=${processes})`, async (t) => {
-    const cable = layCable(t, processes);
-    if (cable === undefined) return t.skip('needs the right to make network namespaces');
-    const directory = temporaryDirectory(t);
-    const gateway = await runGateway(t, directory, {
-      TCP_HOST: '0.0.0.0',
-      TCP_PROCESSES: `${processes}`,
-      TCP_KEEPALIVE: `${KEEPALIVE_MS}ms`,
-      KAFKA_BROKERS: '',
-      SPOOL_DIR: join(directory, 'spool'),
-    });
-    const silent = await Device.identified(gateway.port);
-    t.after(() => silent.destroy());
-    const { namespace, gatewayAddress } = cable;
-    const script = `
-      const socket = require('node:net').connect(${gateway.port}, '${gatewayAddress}');
-      socket.on('error', () => {});
-      socket.write(${JSON.stringify(IDENTIFY)});
-      socket.on('data', (reply) => process.stdout.write(reply));`;
-    const device = spawn('ip', ['netns', 'exec', namespace, process.execPath, '-e', script], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    t.after(() => device.kill('SIGKILL'));
-    const [reply] = (await once(device.stdout, 'data')) as [Buffer];
-    assert.match(reply.toString(), /identified/);
-    await waitFor('both are connected', () => gateway.stats.connections.active === 2);
+// They wait for probes nearly all the time, so they wait together.
+describe('with TCP_KEEPALIVE', { concurrency: true }, () => {
+  for (const processes of [1, 2]) {
+    it(`a vanished device is cleared by keepalive, one that is only silent stays (TCP_PROCESSES=${processes})`, async (t) => {
+      const cable = layCable(t, processes);
+      if (cable === undefined) return t.skip('needs the right to make network namespaces');
+      const directory = temporaryDirectory(t);
+      const gateway = await runGateway(t, directory, {
+        TCP_HOST: '0.0.0.0',
+        TCP_PROCESSES: `${processes}`,
+        TCP_KEEPALIVE: `${KEEPALIVE_MS}ms`,
+        KAFKA_BROKERS: '',
+        SPOOL_DIR: join(directory, 'spool'),
+      });
+      const silent = await Device.identified(gateway.port);
+      t.after(() => silent.destroy());
+      const { namespace, gatewayAddress } = cable;
+      const script = `
+        const socket = require('node:net').connect(${gateway.port}, '${gatewayAddress}');
+        socket.on('error', () => {});
+        socket.write(${JSON.stringify(IDENTIFY)});
+        socket.on('data', (reply) => process.stdout.write(reply));`;
+      const device = spawn('ip', ['netns', 'exec', namespace, process.execPath, '-e', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      t.after(() => device.kill('SIGKILL'));
+      const [reply] = (await once(device.stdout, 'data')) as [Buffer];
+      assert.match(reply.toString(), /identified/);
+      await waitFor('both are connected', () => gateway.stats.connections.active === 2);
 
-    ip('-n', namespace, 'route', 'add', 'blackhole', `${gatewayAddress}/32`);
-    const since = performance.now();
-    await waitFor('it is cleared', () => gateway.stats.connections.active === 1);
-    const ms = performance.now() - since;
-    assert.ok(ms > PROBES_MS - 2_000, `already after ${ms} ms`);
-    assert.ok(ms < KEEPALIVE_MS + PROBES_MS + 5_000, `only after ${ms} ms`);
-    silent.sendMessages({ type: 'metrics', seq: 1, data: { t: 1 } });
-    assert.equal((await silent.read()).status, 'stored');
-  });
-}
+      ip('-n', namespace, 'route', 'add', 'blackhole', `${gatewayAddress}/32`);
+      const since = performance.now();
+      await waitFor('it is cleared', () => gateway.stats.connections.active === 1);
+      const ms = performance.now() - since;
+      assert.ok(ms > PROBES_MS - 2_000, `already after ${ms} ms`);
+      assert.ok(ms < KEEPALIVE_MS + PROBES_MS + 5_000, `only after ${ms} ms`);
+      silent.sendMessages({ type: 'metrics', seq: 1, data: { t: 1 } });
+      assert.equal((await silent.read()).status, 'stored');
+    });
+  }
+});

@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
+import { connectOverTls } from '../../load/devices/tls.ts';
+import type { Target } from '../../load/plan.ts';
 import type { Reply } from '../support/device.ts';
 import type { ConnectionPlan } from './connection-plan.ts';
 import { onLines } from './lines-of.ts';
@@ -14,8 +16,12 @@ export interface Exchange {
   readonly broken: string | undefined;
 }
 
-export async function exchange(port: number, { bytes, cuts }: ConnectionPlan): Promise<Exchange> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+export async function exchange(
+  { host, port, tls }: Target,
+  { bytes, cuts }: ConnectionPlan,
+): Promise<Exchange> {
+  const how = { host, port, allowHalfOpen: true, noDelay: true };
+  const socket = tls === undefined ? connect(how) : connectOverTls(tls, how);
   const replies: Reply[] = [];
   let broken: string | undefined;
   let hasEnded = false;

@@ -3,7 +3,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Target } from '../../load/plan.ts';
 import { createTopic } from '../../scripts/kafka/client.ts';
+import { freePort } from '../../scripts/kafka/ports.ts';
+import { makeCertificate, tlsSettings } from '../../scripts/lib/certificate.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { waitFor } from '../support/wait.ts';
 import { planConnection } from './connection-plan.ts';
@@ -12,8 +15,11 @@ import { connectionIdOf, type Disagreement, disagreements, expectedRecords } fro
 import { Reader } from './reader.ts';
 import { TopicTail } from './topic-tail.ts';
 
-/** Many, because a connection that writes tiny pieces takes seconds. */
-const PARALLEL = 192;
+/** Connections at a time. Many, because one that writes tiny pieces takes seconds. */
+const MAX_PARALLEL = 192;
+const MIN_PARALLEL = 16;
+/** All that have begun are judged to their end, about 230 lines each. So a short run has fewer at a time. */
+const LINES_FOR_EACH = 500;
 const MAX_DISAGREEMENTS = 50;
 /** The first records wait for the consumer, which needs seconds to start. */
 const RECORDS_DEADLINE_MS = 60_000;
@@ -23,6 +29,8 @@ const PROGRESS_MS = 30_000;
 const ERROR_LEVEL = 50;
 
 export interface FuzzOptions {
+  /** Over TLS; each piece of a connection is a record then. */
+  readonly tls?: boolean;
   readonly bootstrap: string;
   readonly topic: string;
   /** The run ends when this many lines are judged. */
@@ -48,8 +56,10 @@ export interface FuzzResult {
 }
 
 export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
-  const { bootstrap, topic } = options;
+  const { bootstrap, topic, tls = false } = options;
   const directory = await mkdtemp(join(tmpdir(), 'sluice-fuzz-'));
+  const certificate = tls ? await makeCertificate(directory) : undefined;
+  const tlsPort = await freePort();
   const gateway = await GatewayProcess.reserve(directory, {
     KAFKA_BROKERS: bootstrap,
     KAFKA_TOPIC_METRICS: topic,
@@ -59,6 +69,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
     TCP_IDENTIFY_TIMEOUT: '5m',
     TCP_LINE_TIMEOUT: '5m',
     TCP_INACTIVITY_TIMEOUT: '5m',
+    ...(certificate && { ...tlsSettings(certificate), TCP_TLS_PORT: String(tlsPort) }),
   });
   const tail = new TopicTail();
   const reader = new Reader();
@@ -69,7 +80,12 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
     });
     await tail.start(bootstrap, topic);
     await gateway.start();
-    return await new Run(options, { gateway, tail, reader }).play();
+    const host = '127.0.0.1';
+    const target =
+      certificate === undefined
+        ? { host, port: gateway.port }
+        : { host, port: tlsPort, tls: { ca: certificate.cert } };
+    return await new Run(options, { gateway, target, tail, reader }).play();
   } finally {
     tail.close();
     reader.close();
@@ -80,6 +96,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
 
 interface Parts {
   readonly gateway: GatewayProcess;
+  readonly target: Target;
   readonly tail: TopicTail;
   readonly reader: Reader;
 }
@@ -102,11 +119,12 @@ class Run {
   }
 
   async play(): Promise<FuzzResult> {
-    const { connection, say = () => {} } = this.#options;
+    const { connection, lines, say = () => {} } = this.#options;
+    const length = Math.min(MAX_PARALLEL, Math.max(MIN_PARALLEL, Math.ceil(lines / LINES_FOR_EACH)));
     const progress = setInterval(() => say(this.#progress()), PROGRESS_MS);
     try {
       if (connection !== undefined) await this.#connection(connection);
-      else await Promise.all(Array.from({ length: PARALLEL }, () => this.#connect()));
+      else await Promise.all(Array.from({ length }, () => this.#connect()));
     } finally {
       clearInterval(progress);
     }
@@ -130,11 +148,11 @@ class Run {
   }
 
   async #connection(number: number): Promise<void> {
-    const { gateway, reader, tail } = this.#parts;
+    const { gateway, target, reader, tail } = this.#parts;
     const plan = planConnection(this.#options.seed, number);
     const [verdicts, { replies, broken }] = await Promise.all([
       reader.judge(number, plan.bytes),
-      exchange(gateway.port, plan),
+      exchange(target, plan),
     ]);
     if (!gateway.running)
       throw new Error(`the gateway ended during connection ${number}\n${gateway.logTail()}`);

@@ -1,7 +1,7 @@
 // The load's reader when its broker is killed: it reads on once the broker is back, and without one loss is unknown.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clusterTest, type KafkaBroker, startCluster } from '../support/kafka.ts';
+import { clusterTest, type KafkaBroker, SHORT_SESSION, startCluster } from '../support/kafka.ts';
 import { waitFor } from '../support/wait.ts';
 import { type Place, place } from './place.ts';
 import { measuredLoad } from './sluice-load.ts';
@@ -20,7 +20,7 @@ async function loadWithoutBroker({ gateway, args }: Place, broker: KafkaBroker, 
 }
 
 clusterTest('the load, after its broker was killed', async (t) => {
-  const cluster = await startCluster();
+  const cluster = await startCluster({ properties: SHORT_SESSION });
   t.after(() => cluster.stop());
   const [broker] = cluster.brokers as [KafkaBroker];
   const there = await place(t, cluster.bootstrap);

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { ordinaryPlan } from '../../bench/load-plan.ts';
 import { runLoad } from '../../load/run.ts';
 import { startGateway } from '../support/gateway.ts';
+import { waitFor } from '../support/wait.ts';
 
 it('a load that is ended before it begins sends nothing', { timeout: 20_000 }, async (t) => {
   const gateway = await startGateway();
@@ -19,6 +21,33 @@ it('a load that is ended before it begins sends nothing', { timeout: 20_000 }, a
     assert.ok(result.interrupted);
     assert.equal(result.counts.messages, 0, early);
   }
+});
+
+it('devices that are kicked stay away for the time that they are told', { timeout: 20_000 }, async (t) => {
+  const HTTP_TOKEN = 'correct-horse-battery-staple';
+  const gateway = await startGateway({ HTTP_PORT: '0', HTTP_TOKEN });
+  t.after(() => gateway.stop());
+  const target = { host: '127.0.0.1', port: gateway.port };
+  const plan = ordinaryPlan({ target, connections: 4, rate: 200, durationMs: 15_000 });
+  const end = new AbortController();
+  const run = runLoad(plan, { started: () => {} }, end.signal);
+  const { accepted } = await waitFor('lines of all', () => {
+    const { lines, connections } = gateway.snapshot();
+    return lines.accepted > 100 && connections;
+  });
+  const response = await fetch(`http://127.0.0.1:${gateway.addresses.http?.port}/kick`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${HTTP_TOKEN}` },
+    body: JSON.stringify({ address: '127.0.0.1', reconnect_after_ms: 1000 }),
+  });
+  assert.deepEqual(await response.json(), { kicked: 4, missing: [] });
+  await sleep(400);
+  assert.equal(gateway.snapshot().connections.accepted, accepted, 'nobody is back yet');
+  await waitFor('all are back', () => gateway.snapshot().connections.accepted === accepted + 4);
+  end.abort();
+  const { codes, counts } = await run;
+  assert.equal(codes.kicked, 4);
+  assert.equal(counts.breaks, 4);
 });
 
 /** A gateway on a thread of its own that accepts every device and reads everything at once. */

@@ -5,30 +5,91 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { OutputStream } from '../../src/log/log-output.ts';
-import { createLogger, type LogSettings } from '../../src/log/logger.ts';
+import { alsoHide } from '../../src/log/hide-secrets.ts';
+import { createPino, type LogSettings } from '../../src/log/logger.ts';
+import { textStream } from '../support/log.ts';
+import { waitFor } from '../support/wait.ts';
 
 const HOSTILE = 'a\r\nINFO forged\u001b[31m\u0007\u009b31m\u202e\u2028\u200b\ufeff"\\n';
 
-function logged(settings: LogSettings, use: (log: ReturnType<typeof createLogger>) => void): string {
-  let text = '';
-  const stream: OutputStream = {
-    writableLength: 0,
-    on: () => {},
-    write: (line, done) => {
-      text += line;
-      done();
-      return true;
-    },
-  };
-  use(createLogger(settings, stream));
-  return text;
+function logged(settings: LogSettings, use: (log: ReturnType<typeof createPino>) => void): string {
+  const { stream, text } = textStream();
+  use(createPino(settings, { stream }));
+  return text();
 }
 
 /** Every character that is not printable, except the line feeds that end lines. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for these characters
 const NOT_PRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\ufeff]/;
+
+describe('secrets in a log', () => {
+  const PASSWORD = 'o"brien\\ #1\n\u00e9';
+  const PEM = '-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n';
+
+  for (const format of ['json', 'pretty'] as const) {
+    it(`are hidden as ${format}, in a message, a field and an error`, () => {
+      const settings = { LOG_LEVEL: 'info', LOG_FORMAT: format, KAFKA_SASL_PASSWORD: PASSWORD } as const;
+      const text = logged(settings, (log) => {
+        const err = Object.assign(new Error(`bad login ${PASSWORD}`), { options: { key: PEM, PASSWORD } });
+        log.error({ err, deep: [{ PASSWORD, text: `x${PASSWORD}x` }] }, `refused ${PASSWORD} and ${PEM} end`);
+        log.child({ cut: PEM.slice(0, 40) }).info({ after: 'kept' }, 'next');
+      });
+      assert.doesNotMatch(text, /brien|MC4CAQ/);
+      for (const kept of ['bad login (hidden)', 'x(hidden)x', ' end', 'kept', 'next'])
+        assert.ok(text.includes(kept), `${kept}\n${text}`);
+      if (format === 'json') for (const line of text.trim().split('\n')) JSON.parse(line);
+    });
+  }
+
+  it('are hidden whole, also if another secret is the beginning of one', () => {
+    const text = logged(
+      {
+        LOG_LEVEL: 'info',
+        LOG_FORMAT: 'json',
+        HTTP_TOKEN: 'abcdefgh',
+        KAFKA_SASL_PASSWORD: 'abcdefghSECRET',
+      },
+      (log) => log.info('abcdefghSECRET, abcdefgh'),
+    );
+    assert.equal(JSON.parse(text).msg, '(hidden), (hidden)');
+  });
+
+  it('are hidden too if they came after the start', () => {
+    const text = logged({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, (log) => {
+      alsoHide('later"SECRET');
+      log.info('new: later"SECRET');
+      alsoHide('x');
+      log.info('exactly');
+    });
+    assert.deepEqual(
+      text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).msg),
+      ['new: (hidden)', 'exactly'],
+    );
+  });
+
+  it('are also tokens of devices: one may stand where a device_id or a name belongs', () => {
+    const token = `sluice_${'Ab-_'.repeat(11).slice(1)}`;
+    const text = logged({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, (log) =>
+      log.warn({ deviceId: token, name: `old ${token}` }, 'sluice_unauthorized_total has risen'),
+    );
+    const { deviceId, name, msg } = JSON.parse(text);
+    assert.deepEqual(
+      [deviceId, name, msg],
+      ['(hidden)', 'old (hidden)', 'sluice_unauthorized_total has risen'],
+    );
+  });
+
+  it('are not hidden if they are so short that they could be a word', () => {
+    const settings = { LOG_LEVEL: 'info', LOG_FORMAT: 'json', KAFKA_SASL_PASSWORD: 'sluice' } as const;
+    assert.match(
+      logged(settings, (log) => log.info('the sluice is open')),
+      /the sluice is open/,
+    );
+  });
+});
 
 describe('hostile text in a log', () => {
   for (const format of ['json', 'pretty'] as const) {
@@ -80,7 +141,7 @@ import { writeSync } from 'node:fs';
 const log = createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' });
 let n = 0;
 process.stdin.on('data', () => {
-  for (let i = 0; i < 2000; i += 1) log.info({ n: n++, pad: 'x'.repeat(1000) }, 'line');
+  for (let i = 0; i < 2000; i += 1) log.write('statistics', { summary: 'line', stats: { n: n++, pad: 'x'.repeat(1000) } });
   writeSync(2, 'alive ' + n + ' ' + process.stdout.writableLength + '\\n');
 });
 process.stdin.on('end', () => log.flush(() => process.exit(7)));
@@ -121,11 +182,11 @@ describe('the reader of standard output', () => {
     pipeline.signalReader('SIGCONT');
     const lines = () => readFileSync(path, 'utf8').split('\n').slice(0, -1);
     const balance = () => {
-      const read = lines().map((line) => JSON.parse(line) as { n?: number; lost?: number });
+      const read = lines().map((line) => JSON.parse(line) as { event: string; lost?: number });
       const lost = read.reduce((sum, { lost = 0 }) => sum + lost, 0);
-      return { lost, all: read.filter(({ n }) => n !== undefined).length + lost };
+      return { lost, all: read.filter(({ event }) => event === 'statistics').length + lost };
     };
-    await until(() => balance().all === 6000);
+    await waitFor('all lines', () => balance().all === 6000);
     assert.ok(balance().lost > 0);
     assert.equal(await pipeline.exitCode(), 7);
   });
@@ -139,7 +200,7 @@ class Pipeline {
 
   static async start(readerOutput: string): Promise<Pipeline> {
     const started = new Pipeline(readerOutput);
-    await until(() => /reader \d+/.test(started.#heard));
+    await waitFor('the reader', () => /reader \d+/.test(started.#heard));
     return started;
   }
 
@@ -162,19 +223,22 @@ class Pipeline {
     this.#bursts += 1;
     this.#shell.stdin?.write('go\n');
     const answer = new RegExp(`alive ${this.#bursts * 2000} (\\d+)`);
-    await until(() => answer.test(this.#heard));
+    await waitFor('the answer', () => answer.test(this.#heard));
     return Number(answer.exec(this.#heard)?.[1]);
   }
 
   async programExit(): Promise<number> {
     this.#shell.stdin?.end();
-    await until(() => /exit \d+/.test(this.#heard));
+    await waitFor('the exit', () => /exit \d+/.test(this.#heard));
     return Number(/exit (\d+)/.exec(this.#heard)?.[1]);
   }
 
   async exitCode(): Promise<number> {
     const code = await this.programExit();
-    await until(() => this.#shell.exitCode !== null || this.#shell.signalCode !== null);
+    await waitFor(
+      'the end of the shell',
+      () => this.#shell.exitCode !== null || this.#shell.signalCode !== null,
+    );
     return code;
   }
 
@@ -185,13 +249,5 @@ class Pipeline {
     } catch {
       // The process has already ended.
     }
-  }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const endAt = performance.now() + 10_000;
-  while (!condition()) {
-    assert.ok(performance.now() < endAt, 'waited 10 s in vain');
-    await delay(10);
   }
 }

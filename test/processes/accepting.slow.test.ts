@@ -1,7 +1,7 @@
 // Server processes that accept for themselves, as devices and attackers see it: real processes, real sockets.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { describe, it, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Device, IDENTIFY, type Reply } from '../support/device.ts';
 import { temporaryDirectory } from '../support/directory.ts';
@@ -30,48 +30,55 @@ const signal = (pids: readonly (number | undefined)[], name: NodeJS.Signals) => 
   for (const pid of pids) process.kill(pid as number, name);
 };
 
-test('a process that hangs gets no new devices, is degraded, and is killed and started again after 10 s', async (t) => {
-  const gateway = await start(t);
-  // One after the other: a process accepts up to 32 at once.
-  const held: Device[] = [];
-  for (let n = 0; n < 20; n++) held.push(await Device.identified(gateway.port));
-  t.after(() => held.forEach((device) => void device.destroy()));
-  const stopped = gateway.children[0];
-  const since = performance.now();
-  signal([stopped], 'SIGSTOP');
-  await allIdentified(await connectAll(t, gateway.port, 50));
-  await waitFor('it is degraded', () => gateway.stats.processes.degraded === 1);
-  assert.match(await gateway.ask('/readyz'), /server process 0 does not answer/);
-  assert.equal(gateway.stats.processes.running, 2);
-  await waitFor('it is killed', () => gateway.said(/has not answered for 10 s and is killed/), 15_000);
-  assert.ok(performance.now() - since > 9_000);
-  await waitFor('it is back', () => {
-    const { running, degraded, restarts } = gateway.stats.processes;
-    return running === 2 && degraded === 0 && restarts === 1;
+// They wait nearly all the time, each for a gateway of its own, so they wait together.
+describe('server processes that hang', { concurrency: true }, () => {
+  it('a process that hangs gets no new devices, is degraded, and is killed and started again after 10 s', async (t) => {
+    const gateway = await start(t);
+    // One after the other: a process accepts up to 32 at once.
+    const held: Device[] = [];
+    for (let n = 0; n < 20; n++) held.push(await Device.identified(gateway.port));
+    t.after(() => held.forEach((device) => void device.destroy()));
+    const stopped = gateway.children[0];
+    const since = performance.now();
+    signal([stopped], 'SIGSTOP');
+    await allIdentified(await connectAll(t, gateway.port, 50));
+    await waitFor('it is degraded', () => gateway.stats.processes.degraded === 1);
+    assert.match(
+      await gateway.ask('/readyz?verbose'),
+      /processes +degraded \(hung\): server process 0 \(pid \d+\) does not answer/,
+    );
+    assert.equal(gateway.stats.processes.running, 2);
+    await waitFor('it is killed', () => gateway.said(/has not answered for 10 s and is killed/), 15_000);
+    assert.ok(performance.now() - since > 9_000);
+    await waitFor('it is back', () => {
+      const { running, degraded, restarts } = gateway.stats.processes;
+      return running === 2 && degraded === 0 && restarts === 1;
+    });
+    // Its devices have lost their connections, and their places are free.
+    const lost = held.filter(({ ended }) => ended).length;
+    assert.ok(lost > 0 && lost < 20, `${lost} lost`);
+    await waitFor('their places are free', () => gateway.stats.connections.active === 70 - lost);
   });
-  // Its devices have lost their connections, and their places are free.
-  const lost = held.filter(({ ended }) => ended).length;
-  assert.ok(lost > 0 && lost < 20, `${lost} lost`);
-  await waitFor('their places are free', () => gateway.stats.connections.active === 70 - lost);
-});
 
-test('a stall of all processes together kills none of them', async (t) => {
-  const gateway = await start(t);
-  const devices = await connectAll(t, gateway.port, 10);
-  await allIdentified(devices);
-  const all = [gateway.pid, ...gateway.children];
-  signal(all, 'SIGSTOP');
-  await sleep(12_000);
-  // The first process goes on first, and finds that nobody has answered.
-  signal(all, 'SIGCONT');
-  await allIdentified(await connectAll(t, gateway.port, 10));
-  await sleep(1_000);
-  assert.deepEqual(gateway.stats.processes, {
-    configured: 2,
-    running: 2,
-    degraded: 0,
-    restarts: 0,
-    unseen: 0,
+  it('a stall of all processes together kills none of them', async (t) => {
+    const gateway = await start(t);
+    const devices = await connectAll(t, gateway.port, 10);
+    await allIdentified(devices);
+    const all = [gateway.pid, ...gateway.children];
+    signal(all, 'SIGSTOP');
+    await sleep(12_000);
+    // The first process goes on first, and finds that nobody has answered.
+    signal(all, 'SIGCONT');
+    await allIdentified(await connectAll(t, gateway.port, 10));
+    await sleep(1_000);
+    assert.deepEqual(gateway.stats.processes, {
+      configured: 2,
+      running: 2,
+      degraded: 0,
+      hung: [],
+      restarts: 0,
+      unseen: 0,
+    });
   });
 });
 

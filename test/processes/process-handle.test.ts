@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { pino } from 'pino';
+import { nothingToStop } from '../../src/gateway/stop-result.ts';
+import { QUESTION_LIMITS } from '../../src/inspect/questions.ts';
 import { ProcessHandle, ProcessStartError } from '../../src/processes/process-handle.ts';
 import { testSettings } from '../support/gateway.ts';
+import { testLog } from '../support/log.ts';
 import { waitFor } from '../support/wait.ts';
 import type { Script } from './scripted-process.ts';
 
@@ -30,9 +32,12 @@ function handleOf(
       orphanedParts: () => [],
       maxSockets: Number.POSITIVE_INFINITY,
       listeners: () => [],
+      logLevel: () => 'info',
+      tls: () => null,
+      tokens: () => null,
     },
     {
-      log: pino({ level: 'info' }, { write: (line: string) => log.push(line) }),
+      log: testLog({ level: 'info' }, { write: (line: string) => log.push(line) }),
       events: {
         connection: () => {},
         crashed: (last, served) => crashes.push({ hasFigures: last !== undefined, served }),
@@ -51,7 +56,7 @@ function handleOf(
 test('the result of a stop is the report of the process', async (t) => {
   const { handle } = handleOf(t, 'leaves-5');
   await handle.start();
-  assert.deepEqual(await handle.stop(10_000), { complete: false, unconfirmed: 5 });
+  assert.deepEqual(await handle.stop(10_000), { ...nothingToStop(), complete: false, unconfirmed: 5 });
 });
 
 for (const { script, timeoutMs, words } of [
@@ -61,14 +66,15 @@ for (const { script, timeoutMs, words } of [
   test(`without a report (${script}) the result is unknown, never 0`, async (t) => {
     const { handle, log } = handleOf(t, script);
     await handle.start();
-    assert.deepEqual(await handle.stop(timeoutMs), { complete: false, unconfirmed: 'unknown' });
+    const left = { ...nothingToStop(), complete: false, unconfirmed: 'unknown' };
+    assert.deepEqual(await handle.stop(timeoutMs), left);
     assert.match(log.at(-1) ?? '', words);
   });
 }
 
 test('a process that is not running when the gateway stops has nothing left', async (t) => {
   const { handle } = handleOf(t, 'deaf');
-  assert.deepEqual(await handle.stop(10_000), { complete: true, unconfirmed: 0 });
+  assert.deepEqual(await handle.stop(10_000), nothingToStop());
 });
 
 test('a process that ends before it has started had nothing to lose', async (t) => {
@@ -76,7 +82,7 @@ test('a process that ends before it has started had nothing to lose', async (t) 
   const start = handle.start().catch((error: Error) => error);
   // As from `systemctl stop` or a terminal, which signal the whole group.
   process.kill(handle.pid ?? 0, 'SIGTERM');
-  assert.deepEqual(await handle.stop(10_000), { complete: true, unconfirmed: 0 });
+  assert.deepEqual(await handle.stop(10_000), nothingToStop());
   assert.ok((await start) instanceof Error);
   assert.deepEqual(log, []);
 });
@@ -91,7 +97,7 @@ test('a process that does not answer is degraded after 8 polls, and killed after
   assert.ok(!handle.degraded);
   poll(1);
   assert.ok(handle.degraded);
-  assert.equal(await handle.snapshot(), undefined);
+  assert.equal(await handle.figures(), undefined);
   poll(31);
   assert.deepEqual(log, []);
   poll(1);
@@ -106,9 +112,37 @@ test('a process that answers now and then is neither degraded nor killed', async
   for (let round = 0; round < 10; round++) {
     for (let n = 0; n < 7; n++) handle.poll();
     assert.ok(!handle.degraded);
-    assert.equal((await handle.snapshot())?.version, 'mine');
+    assert.equal((await handle.figures())?.version, 'mine');
   }
   assert.deepEqual(log, []);
+});
+
+const QUESTION = { name: 'process', question: null } as const;
+
+test('a question is answered, and one without an answer ends after 2 s with none', async (t) => {
+  const { handle } = handleOf(t, 'answers');
+  assert.equal(await handle.ask(QUESTION), null);
+  await handle.start();
+  const start = performance.now();
+  const answers = await Promise.all([1, 2, 3, 4].map(() => handle.ask(QUESTION)));
+  assert.deepEqual(answers, ['"process"', '"process"', null, '"process"']);
+  const tookMs = performance.now() - start;
+  assert.ok(tookMs > QUESTION_LIMITS.timeoutMs - 50 && tookMs < QUESTION_LIMITS.timeoutMs + 2_000);
+});
+
+test('a process that does not answer gets few questions, and none once it is degraded', async (t) => {
+  const { handle } = handleOf(t, 'deaf');
+  await handle.start();
+  const waiting = Array.from({ length: QUESTION_LIMITS.maxWaiting }, () => handle.ask(QUESTION));
+  const first = Promise.race(waiting).then(() => 'answered');
+  assert.equal(await Promise.race([handle.ask(QUESTION), first]), null);
+  for (let n = 0; n < 8; n++) handle.poll();
+  assert.equal(await Promise.race([handle.ask(QUESTION), first]), null);
+  handle.kill();
+  // Its end ends the waits, before their limit.
+  const start = performance.now();
+  assert.deepEqual(new Set(await Promise.all(waiting)), new Set([null]));
+  assert.ok(performance.now() - start < QUESTION_LIMITS.timeoutMs - 500);
 });
 
 test('a crash before the first figures is reported as one of a process that had served', async (t) => {
@@ -141,7 +175,7 @@ test('a process that cannot be made at the start is an error', async (t) => {
   const { handle } = handleOf(t, 'answers');
   withoutNewProcesses(t);
   await assert.rejects(handle.start(), ProcessStartError);
-  assert.deepEqual(await handle.stop(10_000), { complete: true, unconfirmed: 0 });
+  assert.deepEqual(await handle.stop(10_000), nothingToStop());
 });
 
 test('a process that cannot be made after a crash is tried again, and does not hold up a stop', async (t) => {
@@ -155,5 +189,5 @@ test('a process that cannot be made after a crash is tried again, and does not h
   withoutNewProcesses(t);
   process.kill(handle.pid ?? 0, 'SIGKILL');
   await waitFor('one more', () => crashes.length >= 5);
-  assert.deepEqual(await handle.stop(10_000), { complete: true, unconfirmed: 0 });
+  assert.deepEqual(await handle.stop(10_000), nothingToStop());
 });

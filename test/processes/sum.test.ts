@@ -2,28 +2,27 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { emptyFigures } from '../../src/admin/figures.ts';
 import { MAX_OTHER_TOPICS, type OtherTopic } from '../../src/admin/other-topics.ts';
-import type { Snapshot } from '../../src/admin/snapshot.ts';
+import type { Figures } from '../../src/admin/snapshot.ts';
 import { retired, sumOf } from '../../src/processes/sum.ts';
-import { sampleSnapshot } from '../admin/sample-snapshot.ts';
+import { sampleFigures } from '../admin/sample-snapshot.ts';
 
-function imbalance({ records }: Snapshot): number {
+function imbalance({ records }: Figures): number {
   const { accepted, recovered, ...rest } = records;
   return accepted + recovered - Object.values(rest).reduce((sum, count) => sum + count, 0);
 }
 
 test('a crashed process that had counted nothing changes no figure', () => {
-  const one = sampleSnapshot({
+  const one = sampleFigures({
     uptimeSeconds: 200,
     spool: { ...emptyFigures().spool, trouble: 'disk full' },
   });
   assert.deepEqual(sumOf([one]), one);
-  assert.deepEqual(sumOf([one, retired(sampleSnapshot(emptyFigures()))]), one);
+  assert.deepEqual(sumOf([one, retired(sampleFigures(emptyFigures()))]), one);
 });
 
 test('figures of all processes are added up; of some the worst counts, and of reasons the first', () => {
-  const one = sampleSnapshot();
-  const two = sampleSnapshot({
-    readiness: { ready: false, reasons: ['the spool’s disk is full'] },
+  const one = sampleFigures();
+  const two = sampleFigures({
     kafka: { ...one.kafka, connected: false, oldestUnconfirmedSeconds: 2, lastError: 'NOT_LEADER' },
     process: { ...one.process, eventLoopLagP99Seconds: 0.5 },
   });
@@ -34,14 +33,13 @@ test('figures of all processes are added up; of some the worst counts, and of re
   assert.equal(sum.process.eventLoopLagP99Seconds, 0.5);
   assert.deepEqual([sum.kafka.partitions, sum.kafka.connected], [6, false]);
   assert.deepEqual([sum.kafka.oldestUnconfirmedSeconds, sum.kafka.lastError], [2, 'NOT_LEADER']);
-  assert.deepEqual(sum.readiness, { ready: false, reasons: ['the spool’s disk is full'] });
   assert.equal(imbalance(sum), 2 * imbalance(one));
 });
 
 test('a problem of several processes is listed once; held partitions and throttling are added up', () => {
-  const one = sampleSnapshot();
+  const one = sampleFigures();
   const held = (problems: readonly string[], heldPartitions: number) =>
-    sampleSnapshot({ kafka: { ...one.kafka, problems, heldPartitions } });
+    sampleFigures({ kafka: { ...one.kafka, problems, heldPartitions } });
   const { kafka } = sumOf([held(['no rights'], 2), held(['no rights', 'wrong clock'], 3), one]);
   assert.deepEqual(kafka.problems, ['no rights', 'wrong clock']);
   assert.equal(kafka.heldPartitions, 5);
@@ -53,10 +51,10 @@ test('a problem of several processes is listed once; held partitions and throttl
 });
 
 test('a topic that several processes have on disk is listed once, with all records and the first reason', () => {
-  const { spool } = sampleSnapshot();
+  const { spool } = sampleFigures();
   const having = (...otherTopics: OtherTopic[]) => {
     const otherRecords = otherTopics.reduce((total, { records }) => total + records, 0);
-    return sampleSnapshot({ spool: { ...spool, otherRecords, otherTopics } });
+    return sampleFigures({ spool: { ...spool, otherRecords, otherTopics } });
   };
   const entry = (topic: string, records: number, problem: string | null = null) => {
     return { topic, records, bytes: 100 * records, problem };
@@ -73,7 +71,7 @@ test('a topic that several processes have on disk is listed once, with all recor
 });
 
 test('the figures of a crashed process keep every total and the balance, and hold nothing', () => {
-  const last = sampleSnapshot();
+  const last = sampleFigures();
   const { records, lines, connections, kafka } = retired(last);
   assert.deepEqual([records.open, records.inFlight, records.spooled], [0, 0, 0]);
   assert.equal(records.abandoned, last.records.open + last.records.inFlight + last.records.spooled);

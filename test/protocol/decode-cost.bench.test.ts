@@ -1,23 +1,11 @@
 // Measures the CPU time of lines that a device may send to keep the gateway busy.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fullLine } from '../../bench/devices/full-line.ts';
 import { decodeLine } from '../../src/protocol/messages.ts';
 
-const LINE_BYTES = 64 * 1024;
 const ROUND_US = 50_000;
 const ROUNDS = 5;
-
-/** As many parts as fit into a line, joined by commas. */
-function full(head: string, part: (index: number) => string, tail: string): string {
-  const parts: string[] = [];
-  let length = head.length + tail.length;
-  for (let index = 0; ; index++) {
-    const next = part(index);
-    length += Buffer.byteLength(next) + 1;
-    if (length > LINE_BYTES) return `${head}${parts.join(',')}${tail}`;
-    parts.push(next);
-  }
-}
 
 const name = (index: number) => index.toString(36);
 const METRICS = '{"type":"metrics","data":';
@@ -31,13 +19,13 @@ const CASES: Record<string, { line: string; us: number }> = {
   'HTTP instead of JSON': { line: 'GET / HTTP/1.1', us: 0.3 },
   'half a line': { line: '{"type":"keepalive"', us: 2 },
   'an unknown type': { line: '{"type":"foo"}', us: 2 },
-  'tiny fields': { line: full(`${METRICS}{`, (i) => `"${name(i)}":1`, '}}'), us: 1000 },
-  'unknown keys': { line: full('{"type":"keepalive",', (i) => `"${name(i)}":1`, '}'), us: 1500 },
+  'tiny fields': { line: fullLine(`${METRICS}{`, (i) => `"${name(i)}":1`, '}}'), us: 1000 },
+  'unknown keys': { line: fullLine('{"type":"keepalive",', (i) => `"${name(i)}":1`, '}'), us: 1500 },
   'unknown keys with escapes': {
-    line: full('{"type":"keepalive",', (i) => `"\\u0061${name(i)}":1`, '}'),
+    line: fullLine('{"type":"keepalive",', (i) => `"\\u0061${name(i)}":1`, '}'),
     us: 1500,
   },
-  'one key again and again': { line: full('{', () => '"a":1', '}'), us: 1500 },
+  'one key again and again': { line: fullLine('{', () => '"a":1', '}'), us: 1500 },
   'arrays in arrays': { line: `${IGNORED}${'['.repeat(32_700)}${']'.repeat(32_700)}}`, us: 1000 },
   'arrays that do not end': { line: `${IGNORED}${'['.repeat(65_000)}`, us: 1000 },
   'a long string of escapes': { line: `${METRICS}{"a":"${'\\u0061'.repeat(10_900)}"}}`, us: 1000 },
@@ -45,7 +33,7 @@ const CASES: Record<string, { line: string; us: number }> = {
     line: `${METRICS}[${Array(1000).fill('{"wind":3,"rain":0.5,"t":21.5,"note":"dry"}')}]}`,
     us: 2000,
   },
-  'a batch of pairs': { line: full(`${METRICS}[`, () => `"${pairs}"`, ']}'), us: 5000 },
+  'a batch of pairs': { line: fullLine(`${METRICS}[`, () => `"${pairs}"`, ']}'), us: 5000 },
 };
 
 for (const [what, { line, us }] of Object.entries(CASES)) {

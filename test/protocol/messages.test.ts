@@ -419,7 +419,7 @@ describe('CODES', () => {
     const keep =
       'invalid_json invalid_utf8 invalid_message already_identified record_too_large queue_full rate_limited';
     const close =
-      'identify_timeout not_identified unauthorized line_too_long line_timeout inactive server_full replaced slow_reader too_many_errors wrong_protocol overloaded';
+      'identify_timeout not_identified unauthorized tls_required handshake_timeout line_too_long line_timeout inactive server_full replaced slow_reader too_many_errors wrong_protocol overloaded kicked';
     assert.deepEqual([...CODE_NAMES].sort(), `${keep} ${close}`.split(' ').sort());
     for (const code of CODE_NAMES) assert.equal(isFatal(code), close.split(' ').includes(code), code);
     assert.ok(Object.values(CODES).every(({ meaning }) => meaning.length > 0));

@@ -125,7 +125,7 @@ describe('MetricsScan leaves to decodeLine', () => {
 });
 
 describe('MetricsScan and decodeLine', () => {
-  const FUZZ_MS = process.env.SLUICE_TEST_SUITE === 'unit' ? 1000 : 6000;
+  const FUZZ_MS = process.env.SLUICE_TEST_SUITE === 'unit' ? 1000 : 3000;
 
   const space = fc.constantFrom('', '', '', ' ', '\t', '\r', '  ');
   const usually = <T>(arbitrary: fc.Arbitrary<T>) => ({ weight: 30, arbitrary });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
+import { Congestion } from '../../src/queue/congestion.ts';
 import type { Job, Session } from '../../src/queue/job.ts';
 import { JobQueue } from '../../src/queue/job-queue.ts';
 import { chargeExtra, Lanes, laneOf, MAX_SAVED_NS, QUANTUM_NS, quickLineNs } from '../../src/queue/lanes.ts';
@@ -10,6 +11,7 @@ import { TurnBudget } from '../../src/queue/turn-budget.ts';
 import { NotingSession } from '../support/session.ts';
 
 const SESSIONS = 6;
+const PARTITIONS = 2;
 const CAPACITY = 20;
 const CAPACITY_BYTES = 10_000;
 const SHORT_BYTES = 4096;
@@ -20,6 +22,7 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('offer'), session, bytes: fc.nat(60) }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('take'), session, bytes: fc.nat(100_000) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('forget'), session, bytes: fc.constant(0) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('congestion'), session, bytes: fc.nat(1) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('turn'), session, bytes: fc.constant(0) }) },
 );
 
@@ -32,9 +35,11 @@ it('whatever happens, jobs are taken once, in the order of their session, and al
   await fc.assert(
     fc.asyncProperty(steps, async (history) => {
       const budget = new TurnBudget(() => 0);
-      const queue = new JobQueue({ capacity: CAPACITY, capacityBytes: CAPACITY_BYTES, budget });
+      const congestion = new Congestion();
+      const queue = new JobQueue({ capacity: CAPACITY, capacityBytes: CAPACITY_BYTES, budget, congestion });
       const model = Array.from({ length: SESSIONS }, (): Job[] => []);
       const sessions = model.map(() => new NotingSession());
+      for (const [index, from] of sessions.entries()) from.partition = index % PARTITIONS;
       const places: Session[] = sessions;
       const awaited = sessions.map(() => 0);
       const check = () => {
@@ -53,7 +58,8 @@ it('whatever happens, jobs are taken once, in the order of their session, and al
         const job = queue.take();
         const lane = model[job === undefined ? -1 : places.indexOf(job.session)];
         assert.equal(job, lane?.shift());
-        if (job === undefined) assert.equal(model.flat().length, 0);
+        if (job !== undefined) assert.ok(!congestion.holds(job));
+        if (job === undefined) for (const [first] of model) assert.ok(!first || congestion.holds(first));
         // It must not keep later jobs in memory.
         else assert.equal(job.next, undefined);
         return job;
@@ -75,10 +81,13 @@ it('whatever happens, jobs are taken once, in the order of their session, and al
         } else if (action === 'forget') {
           if (from.lane?.waits) awaited[index] = from.rooms;
           queue.forget(from);
-        } else await nextTurn();
+        } else if (action === 'congestion') congestion.set(from.partition, bytes === 1);
+        else await nextTurn();
         check();
       }
+      for (let partition = 0; partition < PARTITIONS; partition++) congestion.set(partition, false);
       while (take() !== undefined) check();
+      assert.equal(queue.stats.depth, 0);
       for (let turns = 0; queue.waitingSources > 0 && turns < 5; turns++) await nextTurn();
       // Each call of awaitRoom() is answered once.
       assert.deepEqual(

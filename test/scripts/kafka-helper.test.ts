@@ -5,7 +5,6 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { kafkaClient } from '../../scripts/kafka/client.ts';
 import { isFree } from '../../scripts/kafka/ports.ts';
 import { onParentDeath } from '../../scripts/kafka/process.ts';
@@ -112,7 +111,7 @@ test('a command for the death of a process runs when the process is killed with 
   });
   await new Promise((resolve) => parent.stdout.once('data', resolve));
   parent.kill('SIGKILL');
-  await until(() => existsSync(file));
+  await waitFor('the file', () => existsSync(file));
 
   const unused = join(scratch(t), 'unused');
   onParentDeath(['touch', unused])();
@@ -187,6 +186,8 @@ test('a lock is held by one at a time, and a dead owner does not hold it', async
   assert.ok((first?.[1] ?? 0) <= (second?.[0] ?? 0), 'the second came in before the first was out');
 });
 
+import { waitFor } from '../support/wait.ts';
+
 /** When each line of the script's output came. */
 async function timeline(script: string, argument: string): Promise<number[]> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, argument], {
@@ -222,12 +223,4 @@ function scratch(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-test-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
-}
-
-async function until(condition: () => boolean, deadlineMs = 5_000): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
-  while (!condition()) {
-    if (performance.now() > deadline) assert.fail(`still not so after ${deadlineMs} ms`);
-    await sleep(20);
-  }
 }

@@ -1,10 +1,11 @@
 // The acceptor with places that the test gives: which sockets wait, which are refused, and that none waits for ever.
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { pino } from 'pino';
 import { Acceptor, type AcceptorDeps } from '../../src/server/acceptor.ts';
+import { NOBODY } from '../../src/server/byte-source.ts';
+import type { Arrival } from '../../src/server/stage.ts';
 import { Device } from '../support/device.ts';
+import { testLog } from '../support/log.ts';
 import { waitFor } from '../support/wait.ts';
 
 async function acceptorFor(
@@ -12,21 +13,21 @@ async function acceptorFor(
   { maxSockets = 100, ask }: { maxSockets?: number; ask?: AcceptorDeps['ask'] } = {},
 ) {
   const asked: number[] = [];
-  const taken = new Map<number, Socket>();
+  const taken = new Map<number, Arrival>();
   const gone: number[] = [];
   const acceptor = new Acceptor(
     { maxSockets, keepaliveMs: 0 },
     {
-      log: pino({ level: 'silent' }),
+      log: testLog({ level: 'silent' }),
       ask: ask ?? ((number) => void asked.push(number)),
-      take: (socket, number) => void taken.set(number, socket),
+      take: (arrival, number) => void taken.set(number, arrival),
       gone: (number) => void gone.push(number),
     },
   );
   const { port } = await acceptor.listen({ host: '127.0.0.1', port: 0 });
   t.after(() => {
     acceptor.close();
-    for (const socket of taken.values()) socket.destroy();
+    for (const { source } of taken.values()) source.destroy();
   });
   const connect = async () => {
     const device = await Device.connect(port);
@@ -43,7 +44,11 @@ test('a socket waits unread for its place, and is then taken or refused', async 
   await waitFor('both ask', () => asked.length === 2);
   assert.deepEqual([acceptor.waiting, taken.size], [2, 0]);
   acceptor.admit(0, 0);
-  assert.equal(taken.get(0)?.bytesRead, 0);
+  const source = taken.get(0)?.source;
+  const read: string[] = [];
+  source?.take({ ...NOBODY, onBytes: (bytes) => read.push(String(bytes)) });
+  source?.resume();
+  await waitFor('its bytes', () => read.join('') === 'sent before it was admitted');
   acceptor.refuse(1, 'address');
   const { code, message } = await second.read();
   assert.equal(code, 'server_full');

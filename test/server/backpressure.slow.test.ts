@@ -4,16 +4,18 @@ import { once } from 'node:events';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { describe, it, mock } from 'node:test';
 import { TurnBudget } from '../../src/queue/turn-budget.ts';
-import { Connection, type ConnectionHost } from '../../src/server/connection.ts';
+import { Connection } from '../../src/server/connection.ts';
+import type { ConnectionHost } from '../../src/server/connection-host.ts';
 import { createServerCounters } from '../../src/server/counters.ts';
 import { MemoryBudget } from '../../src/server/memory-budget.ts';
 import { ReplyFlush } from '../../src/server/reply-flush.ts';
 import { TimerWheel } from '../../src/server/timer-wheel.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { type Gateway, gatewayFor } from '../support/gateway.ts';
+import { stateOf } from '../support/health.ts';
 import { waitFor } from '../support/wait.ts';
 import { RUBBISH, sendRubbish } from './rubbish.ts';
-import { assertAlive, assertBalance, CONNECTION, listen, sinkOf } from './stage.ts';
+import { admitted, assertAlive, assertBalance, CONNECTION, listen, sinkOf } from './stage.ts';
 
 const MIB = 2 ** 20;
 
@@ -85,7 +87,7 @@ describe('records that nobody takes', () => {
         TCP_INACTIVITY_TIMEOUT: '300ms',
         TCP_LINE_TIMEOUT: '300ms',
       });
-      assert.doesNotMatch(gateway.snapshot().readiness.reasons.join(), /KAFKA_BUFFER_BYTES/);
+      assert.equal(stateOf(gateway.snapshot(), 'buffer'), 'ok ok');
       const devices = await Promise.all(Array.from({ length: 4 }, () => Device.identified(gateway.port)));
       const block = Array.from({ length: 64 }, (_, index) => reading(index)).join('');
       const samples = setInterval(() => assertBalance(gateway.snapshot()), 5);
@@ -100,8 +102,8 @@ describe('records that nobody takes', () => {
       // When Kafka counts as unreachable, some records go to the spool and all devices are read for a moment.
       // A fair queue pauses devices for a moment too, so the buffer has to be full as well.
       await waitFor('all to be held back at once', () => {
-        const { connections, readiness } = gateway.snapshot();
-        return connections.paused === 4 && !readiness.ready;
+        const { connections, kafka } = gateway.snapshot();
+        return connections.paused === 4 && kafka.buffersFull === 1;
       });
 
       const snapshot = gateway.snapshot();
@@ -109,6 +111,12 @@ describe('records that nobody takes', () => {
       assert.equal(snapshot.connections.active, 4);
       assert.equal(snapshot.readiness.ready, false);
       assert.match(snapshot.readiness.reasons.join(), /KAFKA_BUFFER_BYTES/);
+      assert.deepEqual(
+        [stateOf(snapshot, 'buffer'), stateOf(snapshot, 'spool')],
+        ['failed full', 'failed full'],
+      );
+      // The figure, the component and readiness agree.
+      assert.ok(snapshot.kafka.bufferBytes > 0.95 * snapshot.kafka.bufferCapacityBytes);
       assert.equal(snapshot.lines.refusedLines, 0);
       assert.ok(snapshot.records.accepted > 2000, `${snapshot.records.accepted} records`);
       assert.ok(snapshot.kafka.bufferBytes <= 4 * MIB);
@@ -180,24 +188,26 @@ describe('a device that never reads its replies', () => {
       return true;
     });
     const closed: Connection[] = [];
-    const host: ConnectionHost = {
+    const host: ConnectionHost<Connection> = {
       options: CONNECTION,
       sink,
       wheel,
       counters,
-      activeConnections: 0,
       memory: new MemoryBudget(256 * MIB),
       replyFlush: new ReplyFlush(new TurnBudget()),
       received: () => {},
       identified: () => {},
-      lineRefused: () => {},
+      refused: () => {},
+      authorize: () => ({ deviceId: undefined, grant: undefined }),
+      unauthorized: () => {},
       wrongProtocol: () => {},
       limitReached: () => {},
+      aged: () => {},
       closed: (connection) => closed.push(connection),
     };
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       socket.on('error', () => {});
-      new Connection(host, socket);
+      new Connection(host, admitted(socket));
     });
     t.after(() => server.close());
     server.listen(0, '127.0.0.1');

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pino } from 'pino';
 import { ConnectionLedger, type ConnectionOrder } from '../../src/server/connection-ledger.ts';
 import { DeviceTable, TAKEOVERS } from '../../src/server/device-table.ts';
+import { testLog } from '../support/log.ts';
 
 const LIMITS = { maxConnections: 3, maxPerAddress: 2, acceptsPerSecond: 0 };
-const silent = pino({ level: 'silent' });
+const silent = testLog({ level: 'silent' });
 
 function ledgerOf() {
   const orders: string[] = [];
@@ -100,7 +100,7 @@ test('two connections that take each other’s place stop each other after a bur
   let now = 0;
   const log: string[] = [];
   const table = new DeviceTable<{ address: string; closed?: boolean }>({
-    log: pino({}, { write: (line: string) => log.push(line) }),
+    log: testLog({}, { write: (line: string) => log.push(line) }),
     now: () => now,
     random: () => 0,
   });

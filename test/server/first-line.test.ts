@@ -1,10 +1,11 @@
 // Lines before identify: their limits, and that they go through the queue.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Device } from '../support/device.ts';
+import type { JobSink } from '../../src/queue/job.ts';
+import { Device, IDENTIFY } from '../support/device.ts';
 import { gatewayFor } from '../support/gateway.ts';
 import { waitFor } from '../support/wait.ts';
-import { assertBalance } from './stage.ts';
+import { assertBalance, CONNECTION, listen, sinkOf, testClock } from './stage.ts';
 
 describe('before identify', () => {
   const identifyOf = (length: number) => {
@@ -52,5 +53,25 @@ describe('before identify', () => {
     await waitFor('all lines', () => gateway.snapshot().lines.refusedLines === 15_000);
     assert.ok(most <= 50, `${most} lines in the queue`);
     for (const device of bad) device.destroy();
+  });
+
+  it('a line that came in time and waits for room in the queue is not late', async (t) => {
+    let hasRoom = false;
+    const room: (() => void)[] = [];
+    const empty = sinkOf(() => true);
+    const sink: JobSink = {
+      ...empty,
+      offer: (job) => hasRoom && empty.offer(job),
+      awaitRoom: (session) => void room.push(() => session.onRoom()),
+    };
+    const clock = testClock(t);
+    const { port } = await listen(t, sink, { wheel: clock.wheel });
+    const device = await Device.connect(port);
+    device.send(IDENTIFY);
+    await waitFor('it waits', () => room.length === 1);
+    await clock.pass(2 * CONNECTION.identifyTimeoutMs);
+    hasRoom = true;
+    for (const onRoom of room) onRoom();
+    assert.equal((await device.read()).status, 'identified');
   });
 });

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { pino } from 'pino';
 import {
   connectionLimits,
   OpenFilesError,
   openFilesLimit,
   RESERVED_DESCRIPTORS,
 } from '../../src/server/limits.ts';
+import { testLog } from '../support/log.ts';
 
 describe('connectionLimits', () => {
   const lines: string[] = [];
-  const log = pino({}, { write: (line: string) => lines.push(line) });
+  const log = testLog({}, { write: (line: string) => lines.push(line) });
   const of = (processes: number, free: number) =>
     connectionLimits(1000, { processes, log, limit: free + RESERVED_DESCRIPTORS });
 

@@ -177,7 +177,7 @@ it('40,000 connections are read again one after the other, however each of them 
   assert.equal(deepest, 1);
 });
 
-it('lines that wait hold memory of their size, not the slab that they were read into', async (t) => {
+it('lines that wait are counted with their size, and only while they wait', async (t) => {
   let hasRoom = false;
   const waiting: (() => void)[] = [];
   const sink = sinkOf(

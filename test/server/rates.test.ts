@@ -2,7 +2,7 @@
 // connections is the test's own.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import type { ConnectionOptions } from '../../src/server/connection.ts';
+import type { ConnectionOptions } from '../../src/server/connection-host.ts';
 import type { TcpServer } from '../../src/server/tcp-server.ts';
 import { Device } from '../support/device.ts';
 import { gatewayFor } from '../support/gateway.ts';

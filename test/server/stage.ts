@@ -1,27 +1,37 @@
 // A TcpServer behind a real port, with a sink that the test provides in place of queue and workers. And checks that
 // several tests of the server make.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { mock, type TestContext } from 'node:test';
-import { pino } from 'pino';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
+import { deviceTls } from '../../src/config/device-tls.ts';
 import { decodeLine } from '../../src/protocol/messages.ts';
 import type { Job, JobSink } from '../../src/queue/job.ts';
 import { Acceptor } from '../../src/server/acceptor.ts';
+import { PlainSource } from '../../src/server/plain-source.ts';
+import { ProxyStage } from '../../src/server/proxy-stage.ts';
+import type { Admitted } from '../../src/server/stage.ts';
 import { TcpServer, type TcpServerOptions } from '../../src/server/tcp-server.ts';
 import { TimerWheel } from '../../src/server/timer-wheel.ts';
+import { TlsStage } from '../../src/server/tls-stage.ts';
 import type { Device } from '../support/device.ts';
+import { tlsForm } from '../support/form.ts';
+import { testLog } from '../support/log.ts';
 
 export const CONNECTION = {
   maxLineBytes: 65_536,
   identifyTimeoutMs: 10_000,
   inactivityTimeoutMs: 120_000,
   lineTimeoutMs: 30_000,
+  maxAgeMs: 0,
   maxMessagesPerSecond: 0,
   maxBytesPerSecond: 0,
   bufferBytes: 256 * 2 ** 20,
 } as const;
 
-const log = pino({ level: 'silent' });
+const log = testLog({ level: 'silent' });
 
 /** A sink without a queue: it takes the identify itself, and `handle` handles each other job. */
 export function sinkOf(handle: JobSink['offer'], others: Partial<JobSink> = {}): JobSink {
@@ -29,7 +39,7 @@ export function sinkOf(handle: JobSink['offer'], others: Partial<JobSink> = {}):
   const offer = (job: Job) => {
     if (job.session.frame !== undefined) return handle(job);
     const message = decodeLine(job.bytes, job.start, job.end);
-    if (message.type === 'identify') job.session.identify(message);
+    if (message.type === 'identify') job.session.identify(message, job);
     else if (message.type === 'refused') job.session.refuse(message, job);
     job.session.done();
     return true;
@@ -83,6 +93,10 @@ export function testClock(t: TestContext): TestClock {
 export interface StageOptions {
   readonly options?: Partial<TcpServerOptions>;
   readonly wheel?: TimerWheel;
+  /** TCP_PROXY_TRUSTED. */
+  readonly trusted?: readonly string[];
+  /** Connections that may wait for a PROXY header. */
+  readonly maxWaiting?: number;
 }
 
 /** A server that the test connects sockets to. Its timers run. */
@@ -93,6 +107,11 @@ export function startServer(t: TestContext, sink: JobSink, { options, wheel }: S
   return server;
 }
 
+/** The connection behind an accepted socket from which nothing was read. */
+export function admitted(accepted: Socket): Admitted {
+  return { id: randomUUID(), source: new PlainSource(accepted), address: accepted.remoteAddress ?? '' };
+}
+
 /** A server that listens. */
 export async function listen(
   t: TestContext,
@@ -100,16 +119,35 @@ export async function listen(
   stageOptions: StageOptions = {},
 ): Promise<{ server: TcpServer; port: number }> {
   const server = startServer(t, sink, stageOptions);
+  const tls = tlsStage(server);
   const acceptor: Acceptor = new Acceptor(
-    { maxSockets: 100, keepaliveMs: 0 },
+    { maxSockets: 2000, keepaliveMs: 0 },
     {
       log,
+      proxy: stageOptions.trusted && new ProxyStage(stageOptions.trusted, server, stageOptions.maxWaiting),
       ask: (number) => acceptor.admit(number, 0),
-      take: (socket) => void server.adopt(socket),
+      take: (arrival) => {
+        if (tls === undefined) server.adopt(arrival);
+        else tls.enter(arrival, (admitted) => admitted && server.adopt(admitted));
+      },
       gone: () => {},
     },
   );
   t.after(() => acceptor.close());
   const { port } = await acceptor.listen({ host: '127.0.0.1', port: 0 });
   return { server, port };
+}
+
+/** If the form of the test is TLS. */
+function tlsStage(host: TcpServer): TlsStage | undefined {
+  const form = tlsForm();
+  if (form === undefined) return undefined;
+  const options = { maxHandshakes: 100, timeoutMs: 10_000, deviceIdPart: null };
+  const stage = new TlsStage(options, { host, isMutual: false });
+  const contents = new Map([
+    ['TCP_TLS_CERT', readFileSync(form.cert)],
+    ['TCP_TLS_KEY', readFileSync(form.key)],
+  ] as const);
+  stage.use(deviceTls(contents), Buffer.alloc(48));
+  return stage;
 }

@@ -11,7 +11,7 @@ import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'n
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { lockSpool, SpoolLockedError } from '../../src/spool/lock.ts';
-import { PartitionSpool } from '../../src/spool/partition-spool.ts';
+import { type DiskTrouble, PartitionSpool } from '../../src/spool/partition-spool.ts';
 import { SpoolCap } from '../../src/spool/spool-cap.ts';
 import { SpoolLog } from '../../src/spool/spool-log.ts';
 import { idOf, makeBatch } from './support.ts';
@@ -145,7 +145,7 @@ async function group(log: SpoolLog): Promise<void> {
       for (const { id } of some) say(`stored ${id}`);
       if (some.at(-1)?.id === Number(count) - 1) resolve();
     };
-    const trouble = (reason: string | null) => say(`trouble ${reason}`);
+    const trouble = (trouble: DiskTrouble | null) => say(`trouble ${trouble?.reason ?? null}`);
     const spool = new PartitionSpool<{ id: number; bytes: Buffer }>(
       log,
       { durable, trouble },

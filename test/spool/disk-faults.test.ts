@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, statfsSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { PartitionSpool } from '../../src/spool/partition-spool.ts';
+import { type DiskTrouble, PartitionSpool } from '../../src/spool/partition-spool.ts';
 import { SpoolCap } from '../../src/spool/spool-cap.ts';
 import type { SpoolLog } from '../../src/spool/spool-log.ts';
 import { waitFor } from '../support/wait.ts';
@@ -57,7 +57,7 @@ function partitionSpool(t: TestContext, log: SpoolLog) {
   const events = {
     durable: (batches: readonly { bytes: Buffer }[]) =>
       durable.push(...batches.map(({ bytes }) => idOf(bytes))),
-    trouble: (reason: string | null) => troubles.push(reason),
+    trouble: (trouble: DiskTrouble | null) => troubles.push(trouble?.reason ?? null),
   };
   return { spool: new PartitionSpool(log, events, abort.signal), troubles, durable };
 }

@@ -118,7 +118,11 @@ describe('a start that waits for the lock', () => {
     const abort = new AbortController();
     const beganMs = performance.now();
     const { signal } = abort;
-    const lock = awaitSpoolLock(directory, { timeoutMs, signal, onWait: (pid) => asked.push(pid) });
+    const lock = awaitSpoolLock(directory, {
+      timeoutMs,
+      signal,
+      onWait: ({ owner }) => void asked.push(owner?.pid),
+    });
     lock.catch(() => undefined);
     return { lock, asked, abort, ms: () => performance.now() - beganMs };
   };

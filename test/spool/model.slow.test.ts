@@ -19,7 +19,7 @@ import fc from 'fast-check';
 import type { SpooledBatch } from '../../src/spool/segment-reader.ts';
 import { filesIn, makeBatch, type OpenedLog, openLog } from './support.ts';
 
-const RUNS = Number(process.env.SPOOL_MODEL_RUNS ?? 200);
+const RUNS = Number(process.env.SPOOL_MODEL_RUNS ?? 100);
 const SEED = Number(process.env.SPOOL_MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 type Command =

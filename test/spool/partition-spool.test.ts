@@ -23,7 +23,7 @@ async function partitionSpool(t: TestContext) {
     log,
     {
       durable: (batches) => groups.push(batches.map(({ id }) => id)),
-      trouble: (reason) => troubles.push(reason),
+      trouble: (trouble) => troubles.push(trouble?.reason ?? null),
     },
     abort.signal,
   );

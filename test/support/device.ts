@@ -1,6 +1,8 @@
 // A device as a raw TCP peer. It sends exactly the bytes that a test gives it, and never closes unless asked.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
+import { tlsForm } from './form.ts';
 import { waitFor } from './wait.ts';
 
 export const IDENTIFY = '{"type":"identify","zipcode":"90210","city":"Beverly Hills"}\n';
@@ -16,6 +18,8 @@ export interface DeviceOptions {
   readonly localAddress?: string;
   /** False = replies stay unread until resume(). */
   readonly reads?: boolean;
+  /** Connects with TLS. The certificate of the server is not checked unless this says so. */
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** A parsed reply. */
@@ -31,22 +35,32 @@ export interface Reply {
 
 export class Device {
   readonly socket: Socket;
+  /** Beneath TLS. */
+  readonly #raw: Socket | undefined;
   readonly #lines: string[] = [];
   #rest = '';
   #ended = false;
   #error: Error | undefined;
 
   static async connect(port: number, options: DeviceOptions = {}): Promise<Device> {
-    const { host = '127.0.0.1', localAddress, reads = true } = options;
-    const socket = connect({
+    const { host = '127.0.0.1', localAddress, reads = true, tls = tlsForm() && {} } = options;
+    const where = {
       port,
       host,
       allowHalfOpen: true,
       noDelay: true,
       ...(localAddress === undefined ? {} : { localAddress }),
-    });
-    const device = new Device(socket, reads);
-    await once(socket, 'connect');
+    };
+    const raw = tls?.socket === undefined ? connect(where) : undefined;
+    if (tls === undefined && raw !== undefined) {
+      const device = new Device(raw, raw, reads);
+      await once(raw, 'connect');
+      return device;
+    }
+    // Sessions are resumed only with the host that they are of.
+    const socket = connectTls({ ...where, rejectUnauthorized: false, socket: raw, ...tls } as TlsOptions);
+    const device = new Device(socket, raw, reads);
+    await once(socket, 'secureConnect');
     return device;
   }
 
@@ -58,8 +72,9 @@ export class Device {
     return device;
   }
 
-  private constructor(socket: Socket, reads: boolean) {
+  private constructor(socket: Socket, raw: Socket | undefined, reads: boolean) {
     this.socket = socket;
+    this.#raw = raw;
     socket.on('error', (error) => {
       this.#error = error;
     });
@@ -128,7 +143,7 @@ export class Device {
 
   /** Sends RST. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    this.#raw?.resetAndDestroy();
   }
 
   destroy(): void {

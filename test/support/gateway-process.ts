@@ -9,7 +9,8 @@ import { childrenOf, cpuSecondsOf } from '../../scripts/lib/proc.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { waitFor } from './wait.ts';
 
-const SAMPLE_MS = 100;
+/** A sample costs 3 to 5 ms of CPU time in all processes. */
+const SAMPLE_MS = 200;
 const STATS_TIMEOUT_MS = 5_000;
 const LOG_TAIL = 40;
 
@@ -34,6 +35,8 @@ export class GatewayProcess {
   readonly httpPort: number;
   readonly #directory: string;
   #child: ChildProcess | undefined;
+  /** Each start has a process group of its own. */
+  readonly #groups: number[] = [];
   #exited: Promise<number | NodeJS.Signals> = Promise.resolve(0);
   #latest: Snapshot | undefined;
   #watching = true;
@@ -71,6 +74,7 @@ export class GatewayProcess {
       (line) => this.log.push(parseLine(line)),
     );
     this.#child = child;
+    if (child.pid !== undefined) this.#groups.push(child.pid);
     this.#exited = exited.then((end) => {
       this.#child = undefined;
       return end;
@@ -113,32 +117,52 @@ export class GatewayProcess {
     await this.#exited;
   }
 
-  /** Kills it. It does not start again. */
+  /** Kills it with all its server processes, those of former starts too. It does not start again. */
   async close(): Promise<void> {
     this.#watching = false;
     this.signal('SIGKILL');
+    // A server process in SIGSTOP does not notice that its first process is gone.
+    for (const group of this.#groups) killGroup(group);
     await this.#exited;
   }
 
   /** Its share of one core over `ms`, while nobody asks for figures. */
   async cpuShare(ms: number): Promise<number> {
-    this.#watching = false;
-    await sleep(2 * SAMPLE_MS);
-    const { pid } = this;
-    if (pid === undefined) throw new Error(`there is no gateway to look at\n${this.logTail()}`);
-    const before = cpuSecondsOf(pid);
-    await sleep(ms);
-    const share = (cpuSecondsOf(pid) - before) / (ms / 1000);
-    this.#watching = true;
-    void this.#watch();
-    return share;
+    return await this.unasked(async () => {
+      const { pid } = this;
+      if (pid === undefined) throw new Error(`there is no gateway to look at\n${this.logTail()}`);
+      const before = cpuSecondsOf(pid);
+      await sleep(ms);
+      return (cpuSecondsOf(pid) - before) / (ms / 1000);
+    });
   }
 
-  /** The answer of the admin port to `path`, whatever its status. Empty if there is no answer. */
+  /** Of all its processes since the start. */
+  get cpuSeconds(): number {
+    const { pid, children } = this;
+    if (pid === undefined) throw new Error(`there is no gateway to look at\n${this.logTail()}`);
+    return [pid, ...children].reduce((sum, one) => sum + cpuSecondsOf(one), 0);
+  }
+
+  /** Does the work while this object asks for no figures. */
+  async unasked<T>(work: () => Promise<T>): Promise<T> {
+    this.#watching = false;
+    await sleep(2 * SAMPLE_MS);
+    try {
+      return await work();
+    } finally {
+      this.#watching = true;
+      void this.#watch();
+    }
+  }
+
+  /** The answer of the admin port to `path`, with HTTP_TOKEN if it is set, whatever its status. Empty if none comes. */
   async ask(path: string): Promise<string> {
+    const { HTTP_TOKEN: token } = this.env;
     try {
       const signal = AbortSignal.timeout(STATS_TIMEOUT_MS);
-      return await (await fetch(`http://127.0.0.1:${this.httpPort}${path}`, { signal })).text();
+      const init = { signal, ...(token && { headers: { Authorization: `Bearer ${token}` } }) };
+      return await (await fetch(`http://127.0.0.1:${this.httpPort}${path}`, init)).text();
     } catch {
       return '';
     }
@@ -209,5 +233,13 @@ function parseLine(line: string): LogLine {
     return JSON.parse(line) as LogLine;
   } catch {
     return { level: 0, msg: line };
+  }
+}
+
+function killGroup(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch {
+    // None of its processes is left.
   }
 }

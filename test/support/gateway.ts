@@ -5,12 +5,14 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { pino } from 'pino';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
-import { type Addresses, createApp, type SingleProcessApp } from '../../src/app.ts';
+import { createApp, type SingleProcessApp } from '../../src/app.ts';
 import { loadSettings } from '../../src/config/load.ts';
 import type { Settings } from '../../src/config/settings.ts';
-import type { StopResult } from '../../src/gateway/gateway.ts';
+import type { Addresses } from '../../src/gateway/lifecycle.ts';
+import type { StopResult } from '../../src/gateway/stop-result.ts';
+import { tlsForm } from './form.ts';
+import { type LogLine, recordedLog } from './log.ts';
 
 const DEFAULTS = {
   TCP_HOST: '127.0.0.1',
@@ -21,17 +23,13 @@ const DEFAULTS = {
   SHUTDOWN_TIMEOUT: '2s',
 };
 
-export interface LogLine {
-  readonly level: number;
-  readonly msg: string;
-  readonly [field: string]: unknown;
-}
-
 export interface Gateway {
   readonly app: SingleProcessApp;
   readonly addresses: Addresses;
-  /** Of the TCP listener. */
+  /** That of the form (form.ts): without TLS as a rule. 0 if there is none. */
   readonly port: number;
+  /** Of the port with TLS; 0 if there is none. */
+  readonly tlsPort: number;
   /** All log lines so far, from level debug on. */
   readonly log: readonly LogLine[];
   snapshot(): Snapshot;
@@ -40,6 +38,12 @@ export interface Gateway {
 }
 
 export type Env = Readonly<Record<string, string>>;
+
+/** Lines of a warning or worse, but for those about the place of the tests. */
+export function warningsOf({ log }: Pick<Gateway, 'log'>): Gateway['log'] {
+  const ofPlace = ['kafka_brokers_empty', 'spool_in_memory'];
+  return log.filter(({ level, event }) => level >= 40 && !ofPlace.includes(event));
+}
 
 /** @throws Error with every problem of the settings */
 export function testSettings(env: Env = {}): Settings {
@@ -57,11 +61,12 @@ export async function gatewayFor(t: TestContext, env?: Env): Promise<Gateway> {
 
 /** The caller stops it, in a `finally` or `t.after`. */
 export async function startGateway(env: Env = {}): Promise<Gateway> {
-  const lines: LogLine[] = [];
-  const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as LogLine) });
+  const { log, lines } = recordedLog();
   // A test that starts a second gateway on the same spool names the directory and removes it itself.
   const ownSpool = env.SPOOL_DIR === undefined ? mkdtempSync(join(tmpdir(), 'sluice-test-')) : undefined;
-  const app = createApp(testSettings({ ...(ownSpool && { SPOOL_DIR: ownSpool }), ...env }), {
+  const form = tlsForm();
+  const tls = form && { TCP_TLS_PORT: '0', TCP_TLS_CERT: form.cert, TCP_TLS_KEY: form.key };
+  const app = createApp(testSettings({ ...tls, ...(ownSpool && { SPOOL_DIR: ownSpool }), ...env }), {
     log,
     version: 'test',
   });
@@ -71,5 +76,13 @@ export async function startGateway(env: Env = {}): Promise<Gateway> {
     stopped ??= app.stop().finally(() => ownSpool && rm(ownSpool, { recursive: true, force: true }));
     return stopped;
   };
-  return { app, addresses, port: addresses.tcp.port, log: lines, snapshot: () => app.snapshot(), stop };
+  return {
+    app,
+    addresses,
+    port: (form === undefined ? addresses.tcp : addresses.tls)?.port ?? 0,
+    tlsPort: addresses.tls?.port ?? 0,
+    log: lines,
+    snapshot: () => app.snapshot(),
+    stop,
+  };
 }

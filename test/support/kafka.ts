@@ -41,6 +41,15 @@ export function clusterTest(name: string, fn: (t: TestContext) => Promise<void>)
     });
 }
 
+/**
+ * For tests that kill brokers. The controller admits a killed broker again only after its former session has ended, which
+ * takes 9 s by default.
+ */
+export const SHORT_SESSION = {
+  'broker.session.timeout.ms': '4000',
+  'broker.heartbeat.interval.ms': '1000',
+} as const;
+
 /** A cluster for one test. The caller stops it, in a `finally` or `t.after`. */
 export const startCluster = (options: KafkaOptions = {}): Promise<KafkaCluster> =>
   startKafka({ quickJit: true, ...options });

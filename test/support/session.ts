@@ -11,6 +11,9 @@ export interface NotedRefusal {
 }
 
 export class NotingSession implements Session {
+  readonly id = CONNECTION_ID;
+  readonly remoteAddress = '192.0.2.7';
+  readonly deviceId: string | undefined;
   frame: RecordFrame | undefined;
   lane: Lane | undefined;
   partition = -1;
@@ -28,6 +31,7 @@ export class NotingSession implements Session {
 
   constructor(device: { zipcode?: string; city?: string; deviceId?: string } = {}) {
     const { zipcode = '90210', city = 'Beverly Hills', deviceId } = device;
+    this.deviceId = deviceId;
     this.frame = new RecordFrame({ connectionId: CONNECTION_ID, zipcode, city, deviceId });
   }
 

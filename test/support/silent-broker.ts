@@ -13,8 +13,8 @@ const API = {
   describeConfigs: 32,
 };
 /** Each API with the lowest and the highest version it takes. */
-const VERSIONS = [
-  [API.produce, 3, 7],
+const versions = (maxProduce: number) => [
+  [API.produce, 3, maxProduce],
   [API.metadata, 0, 6],
   [API.apiVersions, 0, 2],
   [API.initProducerId, 0, 1],
@@ -33,8 +33,9 @@ export interface SilentBroker {
 /** Listens until the test ends. */
 export async function silentBroker(
   t: TestContext,
-  { partitions }: { partitions: number },
+  { partitions, maxProduce = 7 }: { partitions: number; maxProduce?: number },
 ): Promise<SilentBroker> {
+  const spoken = versions(maxProduce);
   let produceRequests = 0;
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -70,7 +71,7 @@ export async function silentBroker(
         return undefined;
       case API.apiVersions:
         return Buffer.concat([
-          ...[i16(0), i32(VERSIONS.length), ...VERSIONS.flat().map(i16)],
+          ...[i16(0), i32(spoken.length), ...spoken.flat().map(i16)],
           ...(version > 0 ? [i32(0)] : []),
         ]);
       case API.metadata:

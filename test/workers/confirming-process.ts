@@ -1,14 +1,16 @@
 // A process with the device side of a gateway, and a sink that confirms its records 5 ms later. So what a test measures
-// is not the cost of Kafka or of a disk.
+// is not the cost of Kafka or of a disk. With KAFKA_TAKES_MS it has batches as well, and a Kafka that takes them slowly.
 import { createServer } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { pino } from 'pino';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { IdentifiedSession, Session } from '../../src/queue/job.ts';
 import { TcpServer } from '../../src/server/tcp-server.ts';
 import { createIngest } from '../../src/workers/ingest.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../src/workers/record-sink.ts';
-import { CONNECTION } from '../server/stage.ts';
+import { admitted, CONNECTION } from '../server/stage.ts';
 import { testSettings } from '../support/gateway.ts';
+import { testLog } from '../support/log.ts';
+import { slowKafka } from './slow-kafka.ts';
 
 const CONFIRM_MS = 5;
 
@@ -38,11 +40,20 @@ class ConfirmingSink implements RecordSink {
   }
 }
 
-const log = pino({ level: 'silent' });
+const log = testLog({ level: 'silent' });
 const settings = testSettings({ TCP_WORKER_COUNT: process.env.WORKERS ?? '8' });
-const ingest = createIngest(settings, new ConfirmingSink(), { log, dropped: () => {} });
+const takesMs = Number(process.env.KAFKA_TAKES_MS ?? 0);
+const kafka = takesMs > 0 ? slowKafka(() => sleep(takesMs)) : undefined;
+const ingest = createIngest(settings, kafka ?? new ConfirmingSink(), {
+  ...(kafka && { congestion: kafka.congestion }),
+  log,
+  dropped: () => {},
+});
 const server = new TcpServer(CONNECTION, { sink: ingest.sink, budget: ingest.budget, log });
-const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void server.adopt(socket));
+const listener = createServer(
+  { allowHalfOpen: true, noDelay: true },
+  (socket) => void server.adopt(admitted(socket)),
+);
 const lag = monitorEventLoopDelay({ resolution: 1 });
 ingest.start();
 server.start();

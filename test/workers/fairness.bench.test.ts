@@ -4,16 +4,16 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { it, type TestContext } from 'node:test';
+import { after, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import type { SinkCalls } from '../../bench/attack/sink-process.ts';
+import type { SinkCalls } from '../../bench/servers/sink-process.ts';
 import { Child } from '../../load/processes/child.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
 import { waitFor } from '../support/wait.ts';
 import type { Flood } from './flood-thread.ts';
 
-const SINK = new URL('../../bench/attack/sink-process.js', import.meta.url);
+const SINK = new URL('../../bench/servers/sink-process.js', import.meta.url);
 const GOOD_DEVICES = 5;
 const ROUNDS = 50;
 const EVERY_MS = 25;
@@ -24,12 +24,20 @@ const fields = (count: number) =>
   `{${Array.from({ length: count }, (_, index) => `"${index.toString(36)}":1`).join(',')}}`;
 const SMALL = metrics('{"temperature":21.5}');
 const FULL = metrics(`{"a":"${'x'.repeat(1000)}","b":"${'y'.repeat(1000)}"}`);
+const LARGE = metrics(
+  `{${Array.from({ length: 60 }, (_, index) => `"f${index}":"${'v'.repeat(1000)}"`).join(',')}}`,
+);
 const LONG = metrics(
   `[${Array(900).fill('{"temperature":21.5,"humidity":60,"station":"roof-2"}').join(',')}]`,
 );
 const TINY_FIELDS = metrics(fields(9000));
 
-const FLOODS: Record<string, Omit<Flood, 'port'>> = {
+interface Case extends Omit<Flood, 'port'> {
+  /** Absent: records are confirmed whatever comes. */
+  readonly kafkaTakesMs?: number;
+}
+
+const FLOODS: Record<string, Case> = {
   'one device with small lines': { connections: 1, first: IDENTIFY, text: SMALL.repeat(1000), everyMs: 0 },
   'one device with long strings': { connections: 1, first: IDENTIFY, text: FULL.repeat(30), everyMs: 0 },
   'one device with arrays of 900 readings': { connections: 1, first: IDENTIFY, text: LONG, everyMs: 0 },
@@ -44,6 +52,14 @@ const FLOODS: Record<string, Omit<Flood, 'port'>> = {
     first: IDENTIFY,
     text: TINY_FIELDS,
     everyMs: 0,
+  },
+  'one device of the same partition with 60 KB a line': {
+    connections: 1,
+    first: IDENTIFY,
+    text: LARGE,
+    everyMs: 0,
+    // Less than the device sends.
+    kafkaTakesMs: 8,
   },
   '30 that send line feeds before identify': {
     connections: 30,
@@ -64,39 +80,59 @@ interface P99 {
   readonly stored: number;
 }
 
+interface Gateway {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly rest: P99;
+}
+
+/** One for all floods on the same Kafka. By `kafkaTakesMs`. */
+const gateways = new Map<number | undefined, Promise<Gateway>>();
+after(async () => {
+  for (const gateway of gateways.values()) (await gateway).child.kill();
+});
+
+// The p99 of 250 answers is the third worst of them, and a machine that has other work may have it for the time of one
+// measurement. So if a run is above its limits, two of three decide. Each has limits of its own.
 for (const [name, flood] of Object.entries(FLOODS))
   it(`${name}: others have at most twice their p99, or ${MAX_P99_MS} ms`, async (t) => {
-    const { child, port } = await startProcess(t);
-    const rest = await p99Of(port);
-    const beside = await p99BesideSink(t, flood, port);
-    const limits = {
-      keepalive: Math.max(MAX_P99_MS, 2 * rest.keepalive, 2 * beside.keepalive),
-      stored: Math.max(MAX_P99_MS, 2 * rest.stored, 2 * beside.stored),
-    };
-    const stop = await start(t, { ...flood, port });
-    await sleep(300);
-    const runs: P99[] = [];
-    // The p99 of 250 answers is the third worst of them. If one run is above the limit, the median of three decides.
-    do {
-      await ask(child);
-      const p99 = await p99Of(port);
-      runs.push(p99);
-      const { lagP99Ms, lagMaxMs, lines } = await ask(child);
-      t.diagnostic(
-        `keepalive ${rest.keepalive}, ${beside.keepalive} beside a sink, to ${p99.keepalive} ms; ` +
-          `stored ${rest.stored}, ${beside.stored}, to ${p99.stored} ms; ` +
-          `${lines} lines, turns p99 ${lagP99Ms.toFixed(1)} ms, max ${lagMaxMs.toFixed(1)} ms`,
-      );
-    } while (runs.length === 2 || (runs.length === 1 && !isWithin(runs, limits)));
-    await stop();
-    assert.ok(isWithin(runs, limits), `${JSON.stringify(runs)}, at most ${JSON.stringify(limits)}`);
+    const gateway = await gatewayFor(flood);
+    const above: string[] = [];
+    for (let runs = 1; runs <= 3; runs++) {
+      const problem = await attacked(t, flood, gateway);
+      if (problem !== undefined) above.push(problem);
+      if (runs > 2 * above.length) break;
+      assert.ok(above.length < 2, above.join('; '));
+    }
   });
 
-function isWithin(runs: readonly P99[], limits: P99): boolean {
-  return (['keepalive', 'stored'] as const).every((what) => {
-    const sorted = runs.map((run) => run[what]).sort((a, b) => a - b);
-    return (sorted[Math.floor(sorted.length / 2)] as number) <= limits[what];
-  });
+/** Undefined if the devices noticed little. */
+async function attacked(
+  t: TestContext,
+  flood: Case,
+  { child, port, rest }: Gateway,
+): Promise<string | undefined> {
+  const stop = await start(t, { ...flood, port });
+  await sleep(300);
+  const before = await ask(child);
+  const p99 = await p99Of(port);
+  const { lagP99Ms, lagMaxMs, lines } = await ask(child);
+  await stop();
+  t.diagnostic(
+    `keepalive ${rest.keepalive} to ${p99.keepalive} ms; stored ${rest.stored} to ${p99.stored} ms; ` +
+      `${lines - before.lines} lines, turns p99 ${lagP99Ms.toFixed(1)} ms, max ${lagMaxMs.toFixed(1)} ms`,
+  );
+  const aboveOf = (limitOf: (what: keyof P99) => number) =>
+    (['keepalive', 'stored'] as const).filter((what) => p99[what] > limitOf(what));
+  const atRest = (what: keyof P99) => Math.max(MAX_P99_MS, 2 * rest[what]);
+  if (aboveOf(atRest).length === 0) return undefined;
+  // The sink can only raise a limit, so it is measured if that matters.
+  const beside = await p99BesideSink(t, flood, port);
+  t.diagnostic(`beside a sink: keepalive ${beside.keepalive}, stored ${beside.stored} ms`);
+  const limitOf = (what: keyof P99) => Math.max(atRest(what), 2 * beside[what]);
+  const above = aboveOf(limitOf);
+  if (above.length === 0) return undefined;
+  return above.map((what) => `${what} ${p99[what]} ms, at most ${limitOf(what)}`).join(', ');
 }
 
 interface Figures {
@@ -105,13 +141,21 @@ interface Figures {
   readonly lines: number;
 }
 
-async function startProcess(t: TestContext): Promise<{ child: ChildProcess; port: number }> {
+function gatewayFor({ kafkaTakesMs }: Case): Promise<Gateway> {
+  const known = gateways.get(kafkaTakesMs);
+  if (known !== undefined) return known;
+  const starting = startGateway(kafkaTakesMs);
+  gateways.set(kafkaTakesMs, starting);
+  return starting;
+}
+
+async function startGateway(kafkaTakesMs: number | undefined): Promise<Gateway> {
+  const kafka = kafkaTakesMs !== undefined && { KAFKA_TAKES_MS: `${kafkaTakesMs}` };
   const child = fork(new URL('confirming-process.js', import.meta.url), {
-    env: { ...process.env, WORKERS: '64' },
+    env: { ...process.env, WORKERS: '64', ...kafka },
   });
-  t.after(() => child.kill());
   const [{ port }] = (await once(child, 'message')) as [{ port: number }];
-  return { child, port };
+  return { child, port, rest: await p99Of(port) };
 }
 
 /** The figures since the last question. */

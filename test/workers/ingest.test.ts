@@ -90,7 +90,7 @@ for (const pool of ['true', 'false']) {
     }
     await waitFor('the first lines', () => gateway.snapshot().lines.received > 0);
     const result = await gateway.stop();
-    assert.deepEqual(result, { complete: true, unconfirmed: 0 });
+    assert.equal(result.unconfirmed, 0);
     const { lines, records } = gateway.snapshot();
     assert.equal(lines.waiting, 0);
     // Each device's lines came in one read, so all of them were read or none.

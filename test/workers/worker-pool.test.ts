@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Congestion } from '../../src/queue/congestion.ts';
 import type { Session } from '../../src/queue/job.ts';
 import { JobQueue } from '../../src/queue/job-queue.ts';
 import { TURN_BUDGET_MS, TurnBudget } from '../../src/queue/turn-budget.ts';
@@ -54,10 +55,11 @@ class ControlledSink implements RecordSink {
 
 function start(options: { count?: number; awaitConfirmation?: boolean } = {}) {
   const budget = new TurnBudget();
-  const queue = new JobQueue({ capacity: 100_000, capacityBytes: 1e9, budget });
+  const congestion = new Congestion();
+  const queue = new JobQueue({ capacity: 100_000, capacityBytes: 1e9, budget, congestion });
   const sink = new ControlledSink();
   const pool = new WorkerPool(queue, sink, { count: 4, awaitConfirmation: false, budget, ...options });
-  return { queue, sink, pool };
+  return { queue, congestion, sink, pool };
 }
 
 const metrics = (session: NotingSession, seq: number) =>
@@ -222,3 +224,27 @@ it('ends if the buffer for records is closed, although jobs are left', async () 
   await pool.finished();
   assert.deepEqual([sink.appended.length, queue.stats.depth], [0, 1]);
 });
+
+for (const awaitConfirmation of [false, true]) {
+  it(`waits for lines of congested partitions before it finishes (awaitConfirmation ${awaitConfirmation})`, async () => {
+    const { queue, congestion, sink, pool } = start({ awaitConfirmation });
+    const [slow, other] = [new NotingSession(), new NotingSession()];
+    slow.partition = 3;
+    other.partition = 4;
+    congestion.set(3, true);
+    pool.start();
+    for (let seq = 0; seq < 200; seq++)
+      for (const session of [slow, other]) queue.offer(metrics(session, seq));
+    queue.close();
+    let finished = false;
+    const done = pool.finished().then(() => {
+      finished = true;
+    });
+    await waitFor('the lines of the other partition', () => other.accepted === 200);
+    for (let turn = 0; turn < 5; turn++) await nextTurn();
+    assert.deepEqual([slow.accepted, finished], [0, false]);
+    congestion.set(3, false);
+    await done;
+    assert.deepEqual([slow.accepted, slow.refused.length, sink.appended.length], [200, 0, 400]);
+  });
+}

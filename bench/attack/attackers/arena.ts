@@ -1,12 +1,14 @@
 // The arena of an attacker, in its own process: sockets to the target, a clock that ends the attack, and the counts of how
 // connections ended.
 import { setImmediate as turn } from 'node:timers/promises';
+import type { Target } from '../../../load/plan.ts';
 import { Tally } from '../../../load/report/counters.ts';
 import type { AttackerReport } from '../evidence.ts';
 import { HostileSocket, type HostileSocketOptions } from './hostile-socket.ts';
 
 export interface ArenaOptions {
-  readonly port: number;
+  /** The device port of the gateway or of the sink. With `tls`, attackers speak TLS unless they choose not to. */
+  readonly target: Target;
   /** The gateway's admin port. */
   readonly adminPort: number;
   /** The gateway's processes, the first one first. */
@@ -54,7 +56,7 @@ export class Arena {
 
   open(options: Partial<HostileSocketOptions> = {}): HostileSocket {
     const socket = new HostileSocket(
-      { port: this.options.port, localAddress: undefined, reads: true, ...options },
+      { ...this.options.target, localAddress: undefined, reads: true, ...options },
       {
         connected: () => this.#connected++,
         sent: (bytes) => {
@@ -133,10 +135,10 @@ export class Arena {
   }
 
   /** A line by which attacker `index` identifies. */
-  identify(index: number, deviceId?: string): Buffer {
+  identify(index: number, deviceId?: string, token?: string): Buffer {
     const zipcode = String(LOWEST_ZIPCODE + (index % ZIPCODES));
-    const id = deviceId === undefined ? '' : `,"device_id":"${deviceId}"`;
-    return Buffer.from(`{"type":"identify","zipcode":"${zipcode}","city":"Foeville"${id}}\n`);
+    const fields = { type: 'identify', zipcode, city: 'Foeville', device_id: deviceId, token };
+    return Buffer.from(`${JSON.stringify(fields)}\n`);
   }
 
   /** Ends the attack and closes all connections. */

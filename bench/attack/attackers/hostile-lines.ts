@@ -1,20 +1,11 @@
 // The bytes that attackers send: lines of full length that are expensive to refuse, and lines that are wrong in each way.
+import { fullLine } from '../../devices/full-line.ts';
 
 /** A bit less than TCP_MAX_LINE_BYTES. */
 const FULL_BYTES = 65_000;
 const METRICS = '{"type":"metrics","data":';
 
-/** `head`, then `part(0)`, `part(1)` and so on with commas until the line is full, then `tail` and LF. */
-function filled(head: string, part: (index: number) => string, tail: string): Buffer {
-  const parts: string[] = [];
-  for (let bytes = 0, index = 0; bytes < FULL_BYTES; index++) {
-    const text = part(index);
-    bytes += Buffer.byteLength(text) + 1;
-    parts.push(text);
-  }
-  parts.pop();
-  return Buffer.from(`${head}${parts.join(',')}${tail}\n`);
-}
+const filled = (...of: Parameters<typeof fullLine>) => Buffer.from(`${fullLine(...of)}\n`);
 
 const nested = (open: string, inner: string, close: string): string => {
   const depth = Math.floor(FULL_BYTES / (open.length + close.length));

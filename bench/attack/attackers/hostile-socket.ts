@@ -1,8 +1,11 @@
 // One connection of an attacker. It remembers only the last bytes of the replies, so that ten thousand of them cost little.
 import { connect, type Socket } from 'node:net';
+import { connectOverTls } from '../../../load/devices/tls.ts';
+import type { Target } from '../../../load/plan.ts';
 
-export interface HostileSocketOptions {
-  readonly port: number;
+export interface HostileSocketOptions extends Pick<Target, 'port'> {
+  /** Undefined: it speaks plain. */
+  readonly tls?: Target['tls'] | undefined;
   /**
    * Undefined = the system chooses. With an address, the kernel looks for a free port in a way that takes milliseconds once
    * many are in use.
@@ -13,6 +16,7 @@ export interface HostileSocketOptions {
 }
 
 export interface HostileSocketEvents {
+  /** With TLS, after the handshake. */
   connected(): void;
   sent(bytes: number): void;
   /** Called once: the code of the last reply, `closed` without one, or the code of the socket's error. */
@@ -24,21 +28,22 @@ const TAIL_BYTES = 512;
 export class HostileSocket {
   /** Resolves when the connection is closed. */
   readonly closed: Promise<void>;
-  /** Resolves when it is open; never if it cannot be opened. */
+  /** Resolves when it is open, with TLS after the handshake; never if it cannot be opened. */
   readonly opened: Promise<void>;
   readonly #socket: Socket;
   readonly #events: HostileSocketEvents;
   #tail = '';
   #error: string | undefined;
 
-  constructor({ port, localAddress, reads }: HostileSocketOptions, events: HostileSocketEvents) {
+  constructor({ port, tls, localAddress, reads }: HostileSocketOptions, events: HostileSocketEvents) {
     this.#events = events;
-    const socket = connect({
+    const options = {
       host: '127.0.0.1',
       port,
       noDelay: true,
       ...(localAddress !== undefined && { localAddress }),
-    });
+    };
+    const socket = tls === undefined ? connect(options) : connectOverTls(tls, options);
     this.#socket = socket;
     // Paused before it is connected: afterwards Node would have begun to read.
     if (!reads) socket.pause();
@@ -47,7 +52,7 @@ export class HostileSocket {
         this.#tail = (this.#tail + text).slice(-TAIL_BYTES);
       });
     this.opened = new Promise((resolve) => {
-      socket.on('connect', () => {
+      socket.on(tls === undefined ? 'connect' : 'secureConnect', () => {
         events.connected();
         resolve();
       });

@@ -1,11 +1,14 @@
 // Attacks by devices that keep to the protocol: too many good lines, and the identity of another device.
 import type { Attack } from '../attack.ts';
+import { codes } from '../evidence.ts';
 import { LARGE_LINE, SMALL_LINES } from './hostile-lines.ts';
 
 const TWIN = 'twin-of-the-roof';
 const TWIN_SECONDS = 3;
 /** One of the twins must keep its connection for this long. */
 const MIN_HELD_MS = 1_500;
+/** Timers of the gateway are right to a fifth of a second. */
+const MIN_GUESS_MS = 800;
 
 export const NOISY_ATTACKS: readonly Attack[] = [
   {
@@ -39,6 +42,28 @@ export const NOISY_ATTACKS: readonly Attack[] = [
         ? [`no twin kept its connection for more than ${Math.round(notes.longestMs ?? 0)} ms`]
         : []),
       ...(log.some((line) => line.includes(TWIN)) ? [] : ['the log does not name the id']),
+    ],
+  },
+  {
+    name: 'guess-tokens',
+    does: '500 connections guess a token for the id of another device, again at once when they are closed',
+    holds: 'every guess is answered `unauthorized`, none in less than a second',
+    needsToken: true,
+    minSeconds: 5,
+    run: async (arena) => {
+      let guesses = 0;
+      arena.keep(500, (socket) => {
+        const { process } = arena.options;
+        socket.write(arena.identify(guesses, TWIN, `guess ${process} ${guesses++}`));
+        const startMs = performance.now();
+        void socket.closed.then(() => {
+          if (!arena.signal.aborted && performance.now() - startMs < MIN_GUESS_MS) arena.add('early');
+        });
+      });
+    },
+    check: ({ attackers: { ended, notes } }) => [
+      ...codes.only(ended, 'unauthorized'),
+      ...(notes.early === undefined ? [] : [`${notes.early} guesses were answered at once`]),
     ],
   },
 ];

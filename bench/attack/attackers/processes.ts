@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { descriptorsOf } from '../../../scripts/lib/proc.ts';
 import type { Attack } from '../attack.ts';
 import type { Arena } from './arena.ts';
+import type { HostileSocket } from './hostile-socket.ts';
 
 /** Files that a process may still open. */
 const SPARE_DESCRIPTORS = 100;
@@ -41,6 +42,7 @@ export const PROCESS_ATTACKS: readonly Attack[] = [
   },
   idleAdmin(64),
   idleAdmin(200),
+  slowAdmin(),
   {
     name: 'sigusr1',
     does: '`kill -USR1` to every process of the gateway',
@@ -75,7 +77,22 @@ function idleAdmin(count: number): Attack {
     hasSink: false,
     run: async (arena) => {
       const port = arena.options.adminPort;
-      arena.keep(count, () => {}, { port });
+      arena.keep(count, () => {}, { port, tls: undefined });
+    },
+  };
+}
+
+function slowAdmin(): Attack {
+  return {
+    name: 'admin-slow-200',
+    does: '200 connections to the admin port that send their headers a byte at a time',
+    hasSink: false,
+    run: async (arena) => {
+      const slow = (socket: HostileSocket) => {
+        socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: ');
+        void arena.every(100, () => socket.write('x'), socket);
+      };
+      arena.keep(200, slow, { port: arena.options.adminPort });
     },
   };
 }

@@ -1,16 +1,18 @@
 // The well-behaved devices beside an attack: 50 that send a line each 100 ms and want it confirmed, and 10 that send
 // keepalives. At the end all readings are read back from Kafka.
 import { randomBytes } from 'node:crypto';
+import type { Target } from '../../../load/plan.ts';
 import { Child } from '../../../load/processes/child.ts';
 import { Clock } from '../../../load/processes/clock.ts';
 import { LoadProcesses } from '../../../load/processes/load-processes.ts';
 import { ordinaryPlan, readLive } from '../../load-plan.ts';
 import type { GoodFigures, GoodOutcome } from '../evidence.ts';
+import { GOOD_TOKEN } from './good-token.ts';
 import type { KeepaliveCalls } from './keepalive-process.ts';
 
 export interface GoodDevicesOptions {
   readonly bootstrap: string;
-  readonly port: number;
+  readonly target: Target;
   readonly topic: string;
   readonly signal: AbortSignal;
 }
@@ -40,7 +42,7 @@ export class GoodDevices {
       await devices.#load.setUp(`g${randomBytes(4).toString('hex')}`, devices.#clock);
       await Promise.all([
         devices.#load.open(),
-        devices.#keepalives.call('connect', { port: options.port, count: KEEPALIVE_DEVICES }),
+        devices.#keepalives.call('connect', { target: options.target, count: KEEPALIVE_DEVICES }),
       ]);
       return devices;
     } catch (error) {
@@ -49,12 +51,13 @@ export class GoodDevices {
     }
   }
 
-  private constructor({ bootstrap, port, topic, signal }: GoodDevicesOptions) {
+  private constructor({ bootstrap, target, topic, signal }: GoodDevicesOptions) {
     const plan = ordinaryPlan({
-      target: { host: '127.0.0.1', port },
+      target,
       connections: WRITERS,
       rate: WRITES_PER_SECOND,
       durationMs: 0,
+      token: GOOD_TOKEN,
       settleMs: SETTLE_MS,
       reconnectMs: SETTLE_MS,
       // Read after the attack: a reader would take CPU from the gateway.

@@ -1,8 +1,10 @@
 // The process of the good devices that send keepalives at a steady rate and time the answers.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeviceSocket } from '../../../load/devices/device-socket.ts';
+import type { Target } from '../../../load/plan.ts';
 import { serveCalls } from '../../../load/processes/child.ts';
 import { Histogram, type LatencySummary } from '../../../load/report/histogram.ts';
+import { GOOD_TOKEN } from './good-token.ts';
 
 export interface KeepaliveFigures {
   readonly ms: LatencySummary;
@@ -14,7 +16,7 @@ export interface KeepaliveFigures {
 
 export interface KeepaliveCalls {
   /** Resolves when all are identified. */
-  connect(options: { readonly port: number; readonly count: number }): Promise<void>;
+  connect(options: { readonly target: Target; readonly count: number }): Promise<void>;
   measure(options: { readonly seconds: number; readonly everyMs: number }): Promise<KeepaliveFigures>;
 }
 
@@ -33,12 +35,14 @@ class Device {
   readonly #socket: DeviceSocket;
   #isClosed = false;
 
-  constructor(port: number, index: number) {
+  constructor(target: Target, index: number) {
     this.#socket = new DeviceSocket(
-      { host: '127.0.0.1', port, localAddress: undefined, slow: false },
+      { ...target, localAddress: undefined, slow: false },
       {
         connected: () =>
-          this.#socket.write(`{"type":"identify","zipcode":"${90_000 + index}","city":"Goodville"}\n`),
+          this.#socket.write(
+            `{"type":"identify","zipcode":"${90_000 + index}","city":"Goodville","token":"${GOOD_TOKEN}"}\n`,
+          ),
         reply: ({ status }) => this.#onReply(status),
         room: () => {},
         failed: () => {},
@@ -76,8 +80,8 @@ class Device {
 let devices: readonly Device[] = [];
 
 serveCalls<KeepaliveCalls>({
-  async connect({ port, count }) {
-    devices = Array.from({ length: count }, (_, index) => new Device(port, index));
+  async connect({ target, count }) {
+    devices = Array.from({ length: count }, (_, index) => new Device(target, index));
     await until(() => devices.every(({ identified }) => identified));
     if (!devices.every(({ identified }) => identified)) throw new Error('a good device was not identified');
   },

@@ -1,14 +1,5 @@
-// Formats the cells in the tables of `sluice spool`: sizes, ages, topics and partitions. No I/O.
+// Formats the cells in the tables of `sluice spool`: ages, topics and partitions. No I/O.
 import type { LogPlace } from '../../spool/inspect.ts';
-
-export function bytesText(bytes: number): string {
-  let amount = bytes;
-  for (const unit of ['B', 'KiB', 'MiB', 'GiB']) {
-    if (amount < 1024) return unit === 'B' ? `${bytes} B` : `${amount.toFixed(1)} ${unit}`;
-    amount /= 1024;
-  }
-  return `${amount.toFixed(1)} TiB`;
-}
 
 /** The two largest units: `3d 4h`, `12m 5s`. */
 export function ageText(ms: number): string {

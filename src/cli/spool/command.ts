@@ -1,7 +1,6 @@
 // Defines the `sluice spool` commands and checks their options. run.ts runs them.
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from '../../config/kinds.ts';
-import { settingsSchema } from '../../config/settings.ts';
+import { type Command, Option } from 'commander';
+import { brokerList, duration, wholeNumber } from '../option-values.ts';
 
 interface DirectoryOption {
   /** Used instead of SPOOL_DIR. */
@@ -42,19 +41,11 @@ export type SpoolCommand =
 const DRAIN_TIMEOUT_MS = 600_000;
 
 /** `chosen` is called while the command line is parsed. */
-export function addSpoolCommands(program: Command, chosen: (command: SpoolCommand) => void): void {
-  const spool = program
-    .command('spool')
-    .description('look at, check or send the records that wait on disk for Kafka')
-    .helpOption('-h, --help', 'print this help')
-    .helpCommand(false)
-    .allowExcessArguments(false);
+export function defineSpool(spool: Command, chosen: (command: SpoolCommand) => void): void {
   const add = (name: string, description: string) =>
     spool
       .command(name)
       .description(description)
-      .helpOption('-h, --help', 'print this help')
-      .allowExcessArguments(false)
       .option('--dir <directory>', 'the spool, instead of SPOOL_DIR');
 
   add('ls', 'list the logs of the spool; safe beside a running gateway')
@@ -103,23 +94,4 @@ export function settingsFrom({ name, options }: SpoolCommand): Record<string, st
     ...(options.dir === undefined ? {} : { SPOOL_DIR: options.dir }),
     ...(name === 'drain' ? { KAFKA_BROKERS: options.brokers } : {}),
   };
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('allowed: a whole number.');
-  return Number(text);
-}
-
-function brokerList(text: string): string {
-  const parsed = settingsSchema.shape.KAFKA_BROKERS.safeParse(text);
-  if (!parsed.success || parsed.data.length === 0)
-    throw new InvalidArgumentError('allowed: host:port, separated by commas.');
-  return text;
-}
-
-function duration(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined || ms <= 0)
-    throw new InvalidArgumentError('allowed: a duration, such as 30s, 10m or 2h.');
-  return ms;
 }

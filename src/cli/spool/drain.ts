@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { durationText } from '../../config/kinds.ts';
 import type { Settings } from '../../config/settings.ts';
+import { FileWatch } from '../../files/file-watch.ts';
 import { createCodec } from '../../kafka/batches/compression.ts';
 import { createCluster, spoolOptions } from '../../kafka/from-settings.ts';
 import { createDeadLetterPipeline } from '../../kafka/pipelines/dead-letter-pipeline.ts';
@@ -16,9 +17,9 @@ import { Spool } from '../../spool/spool.ts';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
 import { say } from '../output.ts';
 import type { DrainOptions } from './command.ts';
+import { Progress } from './progress.ts';
 
 const POLL_MS = 50;
-const PROGRESS_EVERY_MS = 500;
 const EXIT_MS = 500;
 
 /** A process's part of the spool. Its lock is held until the end. */
@@ -30,7 +31,7 @@ interface Part {
 }
 
 /** When the drain ends. */
-interface Until {
+export interface Until {
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
 }
@@ -42,13 +43,13 @@ interface DrainResult {
   readonly reason: string | null;
 }
 
-export async function drain(settings: Settings, { topic, timeout }: DrainOptions): Promise<number> {
+export async function drain(settings: Settings, options: DrainOptions): Promise<number> {
+  const { topic, timeout } = options;
   const directory = settings.SPOOL_DIR;
   const stop = stopOnSignals();
   const until = { deadlineMs: performance.now() + timeout, signal: stop.signal };
-  const drainer = new Drainer(settings, until);
   try {
-    const { found, reason } = await drainer.run(topic ?? null);
+    const { found, reason } = await drainSpool(settings, topic ?? null, until);
     if (reason !== null) {
       say(`${whyEnded(until, timeout)}: ${reason}. The rest is still in ${directory}`);
       return 1;
@@ -56,10 +57,27 @@ export async function drain(settings: Settings, { topic, timeout }: DrainOptions
     if (!found) say(`nothing${topic === undefined ? '' : ` of topic ${topic}`} in ${directory}`);
     return 0;
   } finally {
-    await drainer.close();
     stop.dispose();
     // As in serve.ts: a handle that someone forgot to close must not keep the process alive.
     setTimeout(() => process.exit(), EXIT_MS).unref();
+  }
+}
+
+/**
+ * Sends the spool, or its records of one topic.
+ * @param topic null = all topics
+ * @throws SpoolLockedError while a gateway runs
+ */
+export async function drainSpool(
+  settings: Settings,
+  topic: string | null,
+  until: Until,
+): Promise<DrainResult> {
+  const drainer = new Drainer(settings, until);
+  try {
+    return await drainer.run(topic);
+  } finally {
+    await drainer.close();
   }
 }
 
@@ -70,19 +88,21 @@ function whyEnded({ deadlineMs, signal }: Until, timeoutMs: number): string {
 
 class Drainer {
   readonly #settings: Settings;
+  readonly #files: FileWatch;
   readonly #context: PipelineContext;
   readonly #lettersSpool: ReturnType<typeof spoolOptions>;
   readonly #until: Until;
   readonly #parts: Part[] = [];
 
   constructor(settings: Settings, until: Until) {
-    const log = createLogger({ LOG_LEVEL: 'error', LOG_FORMAT: settings.LOG_FORMAT }, process.stderr);
+    const log = createLogger({ ...settings, LOG_LEVEL: 'error' }, process.stderr);
+    this.#files = new FileWatch({ log });
     this.#settings = settings;
     this.#until = until;
     this.#context = {
       settings,
       codec: createCodec(settings.KAFKA_COMPRESSION),
-      cluster: createCluster(settings, log),
+      cluster: createCluster(settings, { files: this.#files, log }),
       log,
     };
     this.#lettersSpool = spoolOptions(settings, 'SPOOL_DEAD_BYTES', log);
@@ -119,6 +139,7 @@ class Drainer {
 
   async close(): Promise<void> {
     this.#context.cluster?.close();
+    this.#files.stop();
     for (const { spool } of this.#parts) await spool.close();
   }
 
@@ -126,7 +147,7 @@ class Drainer {
     const { cap } = this.#lettersSpool;
     // Letters of refused records stay on disk. They are sent afterwards, if dead letters are to be drained.
     const pipeline = createDeadLetterPipeline({ ...this.#context, cluster: undefined });
-    const letters = new DeadLetters(pipeline, { hasTopic: false, cap }, this.#context.log);
+    const letters = new DeadLetters(pipeline, { topic: null, cap }, this.#context.log);
     const spool = await this.#openLetters(part);
     try {
       letters.useSpool(await spool.topic(DEAD_LETTERS_NAME));
@@ -149,7 +170,7 @@ class Drainer {
     // As refused-record.ts does it, but there is no device to tell.
     const sender = new SpooledTopic(topic, () =>
       createDiskPipeline(this.#context, topic.topic, (record, reason) =>
-        letters.record({ ...letterOf(record, reason).letter, remoteAddress: '' }),
+        letters.record({ ...letterOf(record, { reason, topic: topic.topic }).letter, remoteAddress: '' }),
       ),
     );
     try {
@@ -207,32 +228,6 @@ class Drainer {
 
 function inBrackets(problem: string | null): string {
   return problem === null ? '' : ` (${problem})`;
-}
-
-/** A line of progress that overwrites itself. Only on a terminal. */
-class Progress {
-  readonly #title: string;
-  readonly #all: number;
-  readonly #beganMs = performance.now();
-  #shownMs = Number.NEGATIVE_INFINITY;
-
-  constructor(title: string, all: number) {
-    this.#title = title;
-    this.#all = all;
-  }
-
-  show(left: number): void {
-    const now = performance.now();
-    if (!process.stderr.isTTY || now - this.#shownMs < PROGRESS_EVERY_MS) return;
-    this.#shownMs = now;
-    const sent = this.#all - left;
-    const perSecond = Math.round(sent / Math.max(0.001, (now - this.#beganMs) / 1000));
-    process.stderr.write(`\r\x1b[K${this.#title}: ${sent} of ${this.#all} records sent, ${perSecond}/s`);
-  }
-
-  end(): void {
-    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-  }
 }
 
 /** The first signal ends the drain in order, a second one ends the process. */

@@ -1,6 +1,7 @@
 // `sluice spool ls`: lists the logs of a spool with their sizes, readings and dead letters apart. It is quick because it
 // reads only the first and the last segment of a log.
 
+import { bytesText } from '../../config/amounts.ts';
 import { table } from '../../config/text-table.ts';
 import {
   bytesOf,
@@ -13,7 +14,8 @@ import {
   type SegmentFile,
   sendingFrom,
 } from '../../spool/inspect.ts';
-import { ageText, bytesText, partitionText, topicText } from './cells.ts';
+import { jsonText } from '../json-text.ts';
+import { ageText, partitionText, topicText } from './cells.ts';
 import type { LsOptions } from './command.ts';
 
 interface LogSummary extends Omit<LogPlace, 'directory'> {
@@ -126,7 +128,7 @@ function asJson(directory: string, { readings, letters }: FoundOnDisk): string {
     total: readable(totalOf(logs)),
   });
   const answer = { directory, ...list(readings), deadLetters: list(letters) };
-  return `${JSON.stringify(answer, null, 2)}\n`;
+  return `${jsonText(answer, 2)}\n`;
 }
 
 function asText(directory: string, { readings, letters }: FoundOnDisk): string {

@@ -3,16 +3,20 @@ import { existsSync } from 'node:fs';
 import type { Settings } from '../../config/settings.ts';
 import { refuseNewerFormats } from '../../spool/format.ts';
 import { SpoolLockedError } from '../../spool/lock.ts';
+import { sayExpected } from '../expected-error.ts';
 import { say } from '../output.ts';
-import { cat } from './cat.ts';
-import type { SpoolCommand } from './command.ts';
-import { drain } from './drain.ts';
+import { load, withSettings } from '../with-settings.ts';
+import { type SpoolCommand, settingsFrom } from './command.ts';
 import { ls } from './ls.ts';
 import { rm } from './rm.ts';
 import { verify } from './verify.ts';
 
 /** Resolves with the exit code. */
-export async function runSpool(command: SpoolCommand, settings: Settings): Promise<number> {
+export function runSpool(command: SpoolCommand): Promise<number> {
+  return withSettings(load(settingsFrom(command)), ({ settings }) => run(command, settings));
+}
+
+async function run(command: SpoolCommand, settings: Settings): Promise<number> {
   const directory = settings.SPOOL_DIR;
   if (!existsSync(directory)) {
     say(`no spool at ${directory}`);
@@ -25,10 +29,16 @@ export async function runSpool(command: SpoolCommand, settings: Settings): Promi
         return await ls(directory, command.options);
       case 'verify':
         return await verify(directory);
-      case 'cat':
+      case 'cat': {
+        // It decompresses batches.
+        const { cat } = await import('./cat.ts');
         return await cat(directory, command.options);
-      case 'drain':
+      }
+      case 'drain': {
+        // The only one that needs Kafka's client.
+        const { drain } = await import('./drain.ts');
         return await drain(settings, command.options);
+      }
       case 'rm':
         return await rm(directory, command.options);
     }
@@ -37,10 +47,6 @@ export async function runSpool(command: SpoolCommand, settings: Settings): Promi
       say(`spool ${command.name} is refused beside a running gateway: ${error.message}`);
       return error.exitCode;
     }
-    const { code, exitCode, message } = error as { code?: unknown; exitCode?: unknown; message: string };
-    // An error without a code is a bug, and its stack is wanted.
-    if (typeof code !== 'string') throw error;
-    say(message);
-    return typeof exitCode === 'number' ? exitCode : 1;
+    return sayExpected(error);
   }
 }

@@ -1,10 +1,11 @@
 // `sluice spool verify`: checks the checksum of every batch. It repairs nothing; the gateway's next start does.
 import { setTimeout as pause } from 'node:timers/promises';
+import { bytesText } from '../../config/amounts.ts';
 import { table } from '../../config/text-table.ts';
 import { type LogPlace, listLogs, listSegments, readSegment, type SegmentFile } from '../../spool/inspect.ts';
 import type { Found } from '../../spool/segment-scan.ts';
 import { say } from '../output.ts';
-import { bytesText, partitionText, topicText } from './cells.ts';
+import { partitionText, topicText } from './cells.ts';
 
 interface Verdict {
   batches: number;

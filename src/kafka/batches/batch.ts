@@ -1,4 +1,6 @@
 // One partition's batch, from its first record until the devices hear that it is stored. It never sends itself.
+import { AgeRuns } from '../../measure/age-runs.ts';
+import type { Histogram } from '../../measure/histogram.ts';
 import type { IdentifiedSession } from '../../queue/job.ts';
 import type { BatchTicket } from '../../workers/record-sink.ts';
 import { batchBuffers } from './buffer-pool.ts';
@@ -18,6 +20,10 @@ export class Batch implements BatchTicket, ProducerBatch {
   readonly openedAtMs: number;
   /** Bytes of the buffer budget that the batch holds now. */
   heldBytes = 0;
+  /** When the lines of its records were received. */
+  readonly received = new AgeRuns();
+  /** When the lines that wait for a `stored` were received. */
+  readonly awaited = new AgeRuns();
   /** Below these two limits the batcher appends without asking whether the batch may grow. */
   allowedRecords: number;
   allowedBytes: number;
@@ -36,6 +42,7 @@ export class Batch implements BatchTicket, ProducerBatch {
   #lastSeq = -1;
   #sealing: Promise<void> | undefined;
   #settled = false;
+  #isOnDisk = false;
   #waiters: (() => void)[] = [];
 
   constructor(partition: number, openedAtMs: number, { initialBytes, records, bytes }: BatchRoom) {
@@ -76,6 +83,11 @@ export class Batch implements BatchTicket, ProducerBatch {
     return this.#writer;
   }
 
+  /** How long its records took until now, in seconds. */
+  recordAges(ages: Histogram, nowMs: number): void {
+    this.received.recordTo(ages, nowMs);
+  }
+
   /** Compresses the records and sets `bytes`. Further calls wait for the first. */
   seal(codec: Codec): Promise<void> {
     this.#sealing ??= this.#seal(codec);
@@ -89,8 +101,13 @@ export class Batch implements BatchTicket, ProducerBatch {
     this.#memory = undefined;
   }
 
+  get isOnDisk(): boolean {
+    return this.#isOnDisk;
+  }
+
   /** Drops the bytes, which are on disk. The devices are still to be told. */
   leaveMemory(): void {
+    this.#isOnDisk = true;
     this.bytes = undefined;
     this.#memory = undefined;
   }
@@ -113,6 +130,13 @@ export class Batch implements BatchTicket, ProducerBatch {
   /** The records are durable: tells the waiting connections `stored` and resolves settled(). */
   settle(): void {
     for (const [session, seq] of this.confirmations) session.stored(seq);
+    this.release();
+  }
+
+  /** Other batches have its records: resolves settled() when they are settled. */
+  async follow(parts: readonly Batch[]): Promise<void> {
+    await Promise.all(parts.map((part) => part.settled()));
+    this.#isOnDisk = parts.some((part) => part.isOnDisk);
     this.release();
   }
 

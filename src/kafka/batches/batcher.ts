@@ -2,6 +2,7 @@
 // time. The time limit does not count while the partition is busy. While an earlier batch is in flight, a batch may
 // outgrow the other limits as well: it could not be sent yet, and a far Kafka takes one batch per partition and round
 // trip (docs/decisions/0012). It never sends a batch.
+import { Congestion } from '../../queue/congestion.ts';
 import type { IdentifiedSession } from '../../queue/job.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../workers/record-sink.ts';
 import { Batch } from './batch.ts';
@@ -48,11 +49,13 @@ const MAX_GROWN_BYTES = 4 * 2 ** 20;
 /** Margin below max.message.bytes: these records may compress worse than recent ones. */
 const SAFE_SHARE = 0.85;
 /** Generous bound of a record's bytes around its reading: key, ids, head with a 128-character city. */
-const MAX_FRAME_BYTES = 1536;
+export const MAX_FRAME_BYTES = 1536;
 
 export class Batcher implements RecordSink {
   /** Records accepted since the start. */
   accepted = 0;
+  /** The partitions for which nobody should append a record now. If somebody does, it is taken all the same. */
+  readonly congestion = new Congestion();
 
   readonly #options: BatcherOptions;
   readonly #budget: BufferBudget;
@@ -83,7 +86,7 @@ export class Batcher implements RecordSink {
   }
 
   get maxReadingBytes(): number {
-    return this.#maxMessageBytes - MAX_FRAME_BYTES;
+    return Math.max(0, this.#maxMessageBytes - MAX_FRAME_BYTES);
   }
 
   set maxMessageBytes(bytes: number) {
@@ -131,7 +134,11 @@ export class Batcher implements RecordSink {
     const batch = this.#openFor(session.partition, bound);
     this.#added(batch, batch.writer.append(session.frame, reading));
     this.accepted++;
-    if (reading.confirms && reading.seq >= 0) batch.confirm(session, reading.seq);
+    batch.received.add(reading.receivedAtMs);
+    if (reading.confirms && reading.seq >= 0) {
+      batch.confirm(session, reading.seq);
+      batch.awaited.add(reading.receivedAtMs);
+    }
     if (this.#isFull(batch)) {
       if (this.#sink.isBusy(batch.partition)) this.#isBehind = true;
       this.#close(batch);
@@ -165,6 +172,7 @@ export class Batcher implements RecordSink {
     const batch = this.#openFor(partition, body.length + HEADER_BYTES);
     this.#added(batch, batch.writer.appendRaw(timestampMs, body));
     this.accepted++;
+    batch.received.add(timestampMs);
     if (this.#isFull(batch)) this.#close(batch);
     return batch;
   }

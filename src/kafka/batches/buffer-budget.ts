@@ -2,8 +2,10 @@
 
 export class BufferBudget {
   readonly capacity: number;
-  readonly #reserve: number;
+  /** The bytes from which on there is no room: the capacity, less the room for one message. */
+  readonly usable: number;
   #used = 0;
+  #freed = 0;
   #waiters: ((room: boolean) => void)[] = [];
   #closed = false;
 
@@ -14,7 +16,7 @@ export class BufferBudget {
   constructor(capacity: number, reserve: number) {
     if (reserve > capacity) throw new RangeError(`a buffer of ${capacity} bytes has no room for ${reserve}`);
     this.capacity = capacity;
-    this.#reserve = reserve;
+    this.usable = capacity - reserve;
   }
 
   get used(): number {
@@ -22,7 +24,12 @@ export class BufferBudget {
   }
 
   hasRoom(): boolean {
-    return this.#used + this.#reserve <= this.capacity;
+    return this.#used <= this.usable;
+  }
+
+  /** How many times there was room again. If it stays the same while there is no room, nothing has left. */
+  get freed(): number {
+    return this.#freed;
   }
 
   /** Resolves with true when there may be room, with false once closed. */
@@ -37,7 +44,9 @@ export class BufferBudget {
   }
 
   release(bytes: number): void {
+    const wasFull = !this.hasRoom();
     this.#used -= bytes;
+    if (wasFull && this.hasRoom()) this.#freed++;
     if (this.#waiters.length > 0 && this.hasRoom()) this.#wake(true);
   }
 

@@ -1,8 +1,10 @@
 // The compression codecs of record batches. A codec that is missing here fails the start, never the first batch.
+
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import type * as Lz4 from 'lz4-napi';
+import { EXIT_SETTINGS } from '../../config/exit-codes.ts';
 import { compressFramed, nativeBlock, portableBlock } from './snappy.ts';
 
 export const CODEC_NAMES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
@@ -26,7 +28,7 @@ interface KafkajsCodec {
 /** This version of Node or this installation lacks a codec. The process ends with `exitCode`. */
 export class CodecUnavailableError extends Error {
   readonly code = 'CODEC_UNAVAILABLE';
-  readonly exitCode = 78;
+  readonly exitCode = EXIT_SETTINGS;
 }
 
 const require = createRequire(import.meta.url);
@@ -69,13 +71,16 @@ export function createCodec(name: CodecName): Codec {
   return BUILDERS[name]();
 }
 
+/** 1 MB of gzip or zstd can unpack to gigabytes. The other codecs pack at most 255 times. */
+const UNPACK = { maxOutputLength: 256 * 2 ** 20 };
+
 /** Decompresses the records of a batch. @throws CodecUnavailableError if the codec is missing here or unknown */
 export async function decompress(codecId: number, bytes: Buffer): Promise<Buffer> {
   switch (codecId) {
     case 0:
       return bytes;
     case 1:
-      return promisify<Buffer, Buffer>(zlib.gunzip)(bytes);
+      return promisify<Buffer, typeof UNPACK, Buffer>(zlib.gunzip)(bytes, UNPACK);
     case 2:
       return load<() => KafkajsCodec>('kafkajs-snappy', 'snappy')().decompress(bytes);
     case 3:
@@ -84,7 +89,7 @@ export async function decompress(codecId: number, bytes: Buffer): Promise<Buffer
       const { zstdDecompress } = zlib as { zstdDecompress?: typeof zlib.gunzip };
       if (zstdDecompress === undefined)
         throw new CodecUnavailableError(`zstd cannot be read by Node ${process.version}`);
-      return promisify<Buffer, Buffer>(zstdDecompress)(bytes);
+      return promisify<Buffer, typeof UNPACK, Buffer>(zstdDecompress)(bytes, UNPACK);
     }
     default:
       throw new CodecUnavailableError(`unknown codec ${codecId}`);

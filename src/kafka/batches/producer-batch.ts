@@ -1,5 +1,6 @@
 // A batch as the sender sees it, whether it comes from memory (batch.ts) or from the disk (DiskBatch).
-import type { ProducerStamp } from './record-batch.ts';
+import type { Histogram } from '../../measure/histogram.ts';
+import { type ProducerStamp, readTimes } from './record-batch.ts';
 
 export interface ProducerBatch {
   /** Undefined while the batch is being compressed. */
@@ -9,6 +10,8 @@ export interface ProducerBatch {
   producer: ProducerStamp | undefined;
   /** How many times the batch was sent. */
   attempts: number;
+  /** Adds the time that each of its records took since its reception, in seconds. */
+  recordAges(ages: Histogram, nowMs: number): void;
 }
 
 type DiskBatchParts = Pick<DiskBatch, 'bytes' | 'count' | 'offset'> & { readonly isStamped?: boolean };
@@ -34,5 +37,11 @@ export class DiskBatch implements ProducerBatch {
   /** Offset after its last record in the spool. */
   get end(): number {
     return this.offset + this.count;
+  }
+
+  /** Only the times of the first and the last are in the header, so each record counts with the middle. */
+  recordAges(ages: Histogram, nowMs: number): void {
+    const { firstMs, lastMs } = readTimes(this.bytes);
+    ages.record(Math.max(0, nowMs - (firstMs + lastMs) / 2) / 1000, this.count);
   }
 }

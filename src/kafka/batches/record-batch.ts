@@ -6,9 +6,9 @@
 // - The CRC covers everything from the attributes on, so stamp() computes it last.
 // - A batch that was sent keeps its bytes: every retry sends the same ones.
 
+import { crc32c } from '../../checksum/crc32c.ts';
 import { copyCompact } from '../../protocol/metrics-scan.ts';
 import type { RecordFrame } from '../../protocol/record-frame.ts';
-import { crc32c } from '../../spool/crc32c.ts';
 import { batchBuffers } from './buffer-pool.ts';
 import type { Codec } from './compression.ts';
 import { RecordChunks } from './record-chunks.ts';
@@ -207,6 +207,14 @@ export function readBatchFields(batch: Buffer): { codecId: number; baseTimestamp
   return {
     codecId: batch.readInt16BE(AT.attributes) & 7,
     baseTimestampMs: Number(batch.readBigInt64BE(AT.baseTimestamp)),
+  };
+}
+
+/** The timestamps in a batch's header: that of its first record and the latest, in milliseconds since 1970. */
+export function readTimes(batch: Buffer): { firstMs: number; lastMs: number } {
+  return {
+    firstMs: Number(batch.readBigInt64BE(AT.baseTimestamp)),
+    lastMs: Number(batch.readBigInt64BE(AT.maxTimestamp)),
   };
 }
 

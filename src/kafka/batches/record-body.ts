@@ -10,7 +10,7 @@ import { readVarint, writeVarint } from './varint.ts';
 export function forEachRecord(
   records: Uint8Array,
   baseTimestamp: number,
-  visit: (timestampMs: number, body: Uint8Array) => void,
+  visit: (timestampMs: number, body: Uint8Array, offsetDelta: number) => void,
 ): void {
   const cursor = { at: 0 };
   while (cursor.at < records.length) {
@@ -18,8 +18,8 @@ export function forEachRecord(
     const end = cursor.at + length;
     cursor.at++;
     const timestamp = baseTimestamp + readVarint(records, cursor);
-    readVarint(records, cursor);
-    visit(timestamp, records.subarray(cursor.at, end));
+    const offsetDelta = readVarint(records, cursor);
+    visit(timestamp, records.subarray(cursor.at, end), offsetDelta);
     cursor.at = end;
   }
 }
@@ -57,18 +57,23 @@ export function recordHeaders(body: Uint8Array): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count }, () => [text(), text()]));
 }
 
-/** The body of a record without a key. */
-export function encodeBody(value: Uint8Array, headers: Readonly<Record<string, string>>): Buffer {
+/** The body of a record. Without `key` it has none. */
+export function encodeBody(
+  value: Uint8Array,
+  headers: Readonly<Record<string, string>>,
+  key?: Uint8Array,
+): Buffer {
   const entries = Object.entries(headers).map(
     ([name, text]) => [Buffer.from(name), Buffer.from(text)] as const,
   );
   const bound = entries.reduce(
     (sum, [name, text]) => sum + name.length + text.length + 10,
-    value.length + 16,
+    value.length + (key?.length ?? 0) + 20,
   );
   const body = Buffer.alloc(bound);
-  let at = writeVarint(body, 0, -1);
-  at = writeVarint(body, at, value.length);
+  let at = writeVarint(body, 0, key?.length ?? -1);
+  if (key !== undefined) body.set(key, at);
+  at = writeVarint(body, at + (key?.length ?? 0), value.length);
   body.set(value, at);
   at = writeVarint(body, at + value.length, entries.length);
   for (const [name, text] of entries) {

@@ -14,11 +14,18 @@ export type BrokerVersions = Readonly<
  */
 const APIS = {
   Produce: { key: 0, min: 3, max: 7 },
+  Fetch: { key: 1, min: 4, max: 11 },
+  ListOffsets: { key: 2, min: 1, max: 3 },
   Metadata: { key: 3, min: 4, max: 6 },
+  Rights: { key: 3, min: 8, max: 8 },
   CreateTopics: { key: 19, min: 0, max: 3 },
   InitProducerId: { key: 22, min: 0, max: 1 },
   DescribeConfigs: { key: 32, min: 0, max: 2 },
+  DescribeQuorum: { key: 55, min: 1, max: 1 },
 } as const;
+
+/** The request by which the controllers of KRaft elect their leader. Listeners of brokers do not know it. */
+const VOTE = 52;
 
 export type ApiName = keyof typeof APIS;
 
@@ -33,6 +40,11 @@ export function chooseVersion(versions: BrokerVersions, api: ApiName, address: s
     const version = Math.min(max, theirs.maxVersion);
     if (version >= Math.max(min, theirs.minVersion)) return version;
   }
+  if (theirs === undefined && versions[VOTE] !== undefined)
+    throw new ClusterError(
+      'UNSUPPORTED',
+      `${address} is the port of a controller and not that of a broker: name a listener for clients in KAFKA_BROKERS, often at port 9092`,
+    );
   const has =
     theirs === undefined
       ? `does not know the request ${api}`

@@ -1,11 +1,16 @@
 // Knows the brokers of the cluster: the address of each, one control connection and one queue of Produce requests to it,
 // and which broker to ask next. It learns the addresses from Metadata answers, and never reads a record.
-import type { Logger } from 'pino';
-import { rateLimited } from '../../log/rate-limited-log.ts';
+
+import type { LimitedLines } from '../../log/limited-lines.ts';
+import type { Log } from '../../log/log.ts';
+import { OPERATION_SECONDS } from '../../measure/buckets.ts';
+import { Histogram } from '../../measure/histogram.ts';
 import { AnswerError, ClusterError, type ClusterErrorCode } from './cluster-error.ts';
-import { addressText, Connector } from './connector.ts';
+import { NEVER_REACHED } from './connect-advice.ts';
+import { addressText, Connector, parseAddress } from './connector.ts';
+import type { MetadataAnswer } from './control-apis.ts';
 import { type ControlConnection, ControlSlot } from './control-connection.ts';
-import type { Address, KafkaClientOptions, MetadataAnswer } from './kafkajs.ts';
+import type { Address, KafkaClientOptions } from './kafkajs.ts';
 import type { ProduceConnection, ProduceConnectionEvents } from './produce-connection.ts';
 import { ProduceQueue } from './produce-queue.ts';
 
@@ -15,9 +20,10 @@ const MIN_CONTROL_TIMEOUT_MS = 3000;
 const MAX_CONTROL_TIMEOUT_MS = 10_000;
 /** Part of KAFKA_REQUEST_TIMEOUT that a control request gets, within these bounds. */
 const CONTROL_PART = 1 / 3;
-const QUOTA_WARNING_EVERY_MS = 60_000;
 /** After a failure a broker is asked after the others for this long: a frozen broker costs a whole time limit. */
 const FAILED_LATELY_MS = 10_000;
+/** An offset of the clock that is older than this is forgotten. */
+const CLOCK_KNOWN_MS = 10 * 60_000;
 const NOBODY: ReadonlySet<number> = new Set();
 
 interface Node {
@@ -27,6 +33,8 @@ interface Node {
   readonly queue: ProduceQueue;
   /** Monotonic milliseconds of the last failure, 0 if the broker has answered since. */
   failedAtMs: number;
+  /** The broker's clock less ours, and when that was known, in monotonic milliseconds. */
+  clock: { readonly offsetMs: number; readonly atMs: number } | undefined;
 }
 
 /** Where a request may be sent: a known broker, or one of the configured addresses. */
@@ -43,26 +51,24 @@ export class Brokers {
   readonly controlTimeoutMs: number;
   /** Milliseconds that brokers made us wait because of quotas, summed over all brokers. */
   throttledMs = 0;
+  /** Seconds from each Produce request to its answer. */
+  readonly produceTimes = new Histogram(OPERATION_SECONDS);
 
-  readonly #warnOfQuota: () => void;
+  readonly #lines: LimitedLines;
   readonly #options: KafkaClientOptions;
   readonly #connector: Connector;
   readonly #nodes = new Map<number, Node>();
   /** To one of the configured addresses. Retired once a broker was connected to under its own address. */
   readonly #seed: ControlSlot;
+  /** Addresses of brokers that were connected to. */
+  readonly #reached = new Set<string>();
   #nextBootstrap = 0;
   /** The cluster of the latest Metadata answers, and a topic that exists for asking a broker about its cluster. */
   #known: { readonly clusterId?: string; readonly topic?: string } = {};
 
-  constructor(options: KafkaClientOptions, log: Logger) {
+  constructor(options: KafkaClientOptions, log: Log) {
     this.#options = options;
-    this.#warnOfQuota = rateLimited({ everyMs: QUOTA_WARNING_EVERY_MS }, (count) =>
-      log.warn(
-        { throttledMs: Math.round(this.throttledMs), count },
-        'Kafka makes the gateway wait because of a quota. Batches wait in memory; if it fills, devices are paused. ' +
-          'Nothing is lost. Raise the quota of the client id or the user (kafka-configs)',
-      ),
-    );
+    this.#lines = log.limited();
     const part = options.requestTimeoutMs * CONTROL_PART;
     this.controlTimeoutMs = Math.min(MAX_CONTROL_TIMEOUT_MS, Math.max(MIN_CONTROL_TIMEOUT_MS, part));
     this.#connector = new Connector(options, { timeoutMs: this.controlTimeoutMs, log });
@@ -72,6 +78,19 @@ export class Brokers {
   get isConnected(): boolean {
     if (this.#seed.isConnected) return true;
     return [...this.#nodes.values()].some(({ control, queue }) => control.isConnected || queue.isConnected);
+  }
+
+  get loginRefusal(): Error | undefined {
+    return this.#connector.loginRefusal;
+  }
+
+  /** The clock of a broker less ours, of the broker that differs most; undefined if none is known. */
+  get clockOffsetMs(): number | undefined {
+    const sinceMs = performance.now() - CLOCK_KNOWN_MS;
+    const offsets = [...this.#nodes.values()].flatMap(({ clock }) =>
+      clock !== undefined && clock.atMs >= sinceMs ? clock.offsetMs : [],
+    );
+    return offsets.sort((a, b) => Math.abs(b) - Math.abs(a))[0];
   }
 
   get isThrottled(): boolean {
@@ -112,7 +131,7 @@ export class Brokers {
     const seeds = this.#options.brokers.map(() => ({ node: undefined, slot: this.#seed }));
     // While logins are refused, only the first candidate may log in. Shuffle, so that one bad broker cannot bar the rest.
     const candidates = [...nodes, ...seeds];
-    if (this.#connector.isLoginRefused) shuffle(candidates);
+    if (this.#connector.loginRefusal !== undefined) shuffle(candidates);
     let last: unknown;
     for (const candidate of candidates) {
       try {
@@ -167,12 +186,16 @@ export class Brokers {
   }
 
   #newNode(nodeId: number, address: Address): Node {
-    return {
+    const node: Node = {
       id: nodeId,
       address,
       failedAtMs: 0,
+      clock: undefined,
       control: new ControlSlot(async () => {
-        const connection = await this.#connector.control(address);
+        const connection = await this.#connector
+          .control(address)
+          .catch((error: unknown) => Promise.reject(this.#explained(error, { nodeId, address })));
+        this.#reached.add(addressText(address));
         // A broker is connected under its own address, so the configured address is not needed any more.
         this.#seed.retire();
         return connection;
@@ -181,10 +204,15 @@ export class Brokers {
         connect: (events) => this.#connectForProduce(nodeId, address, events),
         throttled: (ms) => {
           this.throttledMs += ms;
-          this.#warnOfQuota();
+          this.#lines.write('quota_throttled', { throttledMs: Math.round(this.throttledMs) });
         },
+        clock: (offsetMs) => {
+          node.clock = { offsetMs, atMs: performance.now() };
+        },
+        answered: (ms) => this.produceTimes.record(ms / 1000),
       }),
     };
+    return node;
   }
 
   async #connectForProduce(
@@ -193,20 +221,27 @@ export class Brokers {
     events: ProduceConnectionEvents,
   ): Promise<ProduceConnection> {
     try {
-      return await this.#connector.produce(address, {
+      const connection = await this.#connector.produce(address, {
         events,
         verify: (connection) => this.#verifyCluster(connection),
       });
+      this.#reached.add(addressText(address));
+      return connection;
     } catch (error) {
       this.markFailed(nodeId);
-      if (!(error instanceof ClusterError) || !NO_CONNECTION.has(error.code)) throw error;
-      throw new ClusterError(
-        error.code,
-        `broker ${nodeId} cannot be reached at ${addressText(address)} (${error.message}): that is the address in its ` +
-          'advertised.listeners; it must be one that Sluice can connect to',
-        { cause: error },
-      );
+      throw this.#explained(error, { nodeId, address });
     }
+  }
+
+  /** An address that a broker advertises and that never worked is not the address of a broker that is down. */
+  #explained(error: unknown, { nodeId, address }: { nodeId: number; address: Address }): unknown {
+    if (!(error instanceof ClusterError) || !NO_CONNECTION.has(error.code)) return error;
+    const text = addressText(address);
+    const isProven = this.#reached.has(text) || this.#options.brokers.includes(text);
+    const hint = isProven ? '' : NEVER_REACHED;
+    return new ClusterError(error.code, `broker ${nodeId} cannot be reached at ${error.message}${hint}`, {
+      cause: error,
+    });
   }
 
   /**
@@ -249,8 +284,7 @@ export class Brokers {
 
   #bootstrapAddress(): Address {
     const text = this.#options.brokers[this.#nextBootstrap++ % this.#options.brokers.length] ?? '';
-    const colon = text.lastIndexOf(':');
-    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+    return parseAddress(text);
   }
 }
 

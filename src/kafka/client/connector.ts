@@ -1,13 +1,19 @@
 // Opens connections to brokers, for control and for produce: connects, logs in and asks for the API versions, within time
 // limits. Both kinds share one back-off for refused logins, because they log in as the same user.
-import type { Logger } from 'pino';
+
+import { hideSecret } from '../../log/hide-secrets.ts';
+import type { Log } from '../../log/log.ts';
 import { chooseVersion } from './api-versions.ts';
 import { ClusterError, within } from './cluster-error.ts';
-import { asClusterError, type ConnectionParts, ControlConnection } from './control-connection.ts';
+import { connectAdvice } from './connect-advice.ts';
+import { asClusterError, type ConnectionParts, ControlConnection, codeOf } from './control-connection.ts';
 import {
   type Address,
   brokerBuilder,
+  type Credentials,
   destroyBroker,
+  endOf,
+  isBrokersAnswer,
   isRefusedLogin,
   type KafkaBroker,
   type KafkaClientOptions,
@@ -23,24 +29,32 @@ interface LoggedIn {
   readonly parts: ConnectionParts;
 }
 
+interface FailedLogIn {
+  readonly broker: KafkaBroker;
+  readonly address: Address;
+  readonly credentials: Credentials;
+  readonly logins: LoginBackoff;
+}
+
 export type Verify = (connection: ControlConnection) => Promise<void>;
 
 export class Connector {
   readonly #options: KafkaClientOptions;
   readonly #timeoutMs: number;
-  readonly #build: (address: Address) => Promise<KafkaBroker>;
-  readonly #logins = new LoginBackoff();
+  readonly #build: ReturnType<typeof brokerBuilder>;
+  #logins = new LoginBackoff();
+  #sasl: Credentials['sasl'];
   #closed = false;
 
   /** @param timeoutMs for TCP and TLS, and again for the login */
-  constructor(options: KafkaClientOptions, { timeoutMs, log }: { timeoutMs: number; log: Logger }) {
+  constructor(options: KafkaClientOptions, { timeoutMs, log }: { timeoutMs: number; log: Log }) {
     this.#options = options;
     this.#timeoutMs = timeoutMs;
     this.#build = brokerBuilder(options, { connectTimeoutMs: timeoutMs, log });
   }
 
-  get isLoginRefused(): boolean {
-    return this.#logins.isRefused;
+  get loginRefusal(): Error | undefined {
+    return this.#logins.refusal;
   }
 
   async control(address: Address): Promise<ControlConnection> {
@@ -54,7 +68,7 @@ export class Connector {
     { events, verify }: { events: ProduceConnectionEvents; verify: Verify },
   ): Promise<ProduceConnection> {
     const { broker, parts } = await this.#logIn(address, false);
-    const { versions, ...options } = parts;
+    const { versions, isLoggedIn: _, ...options } = parts;
     try {
       await verify(new ControlConnection(broker, parts));
       const version = chooseVersion(versions, 'Produce', parts.address);
@@ -75,17 +89,19 @@ export class Connector {
 
   async #logIn(address: Address, mayRetryLogin: boolean): Promise<LoggedIn> {
     if (this.#closed) throw new ClusterError('UNREACHABLE', 'the client is closed');
-    this.#logins.enter(mayRetryLogin);
-    const broker = await this.#build(address);
+    const credentials = this.#options.credentials();
+    const logins = this.#loginsWith(credentials);
+    logins.enter(mayRetryLogin);
+    const broker = await this.#build(address, credentials);
     const startedAtMs = performance.now();
     try {
-      await within(2 * this.#timeoutMs, broker.connect(), `${addressText(address)} did not answer`);
+      await within(2 * this.#timeoutMs, broker.connect(), `${addressText(address)}: no answer`);
     } catch (error) {
-      const reason = this.#failure(error, address);
+      const reason = failureOf(error, { broker, address, credentials, logins });
       destroyBroker(broker, reason);
       throw reason;
     }
-    this.#logins.accepted();
+    logins.accepted();
     const { versions } = broker;
     if (this.#closed || versions === null) {
       const reason = new ClusterError('UNREACHABLE', 'the client is closed');
@@ -95,22 +111,49 @@ export class Connector {
     // The session counts from before the login, so that we never believe it to last longer than it does.
     const { requestTimeoutMs } = this.#options;
     const session = saslSession(sessionLifetimeMs(broker), { startedAtMs, requestTimeoutMs });
-    return { broker, parts: { address: addressText(address), versions, session } };
+    const isLoggedIn = credentials.sasl !== undefined;
+    return { broker, parts: { address: addressText(address), versions, session, isLoggedIn } };
   }
 
-  #failure(error: unknown, address: Address): Error {
-    if (this.#options.sasl === undefined || !isRefusedLogin(error)) {
-      this.#logins.notTried();
-      return asClusterError(error, addressText(address));
-    }
-    const refusal = new ClusterError(
-      'AUTHENTICATION',
-      `${addressText(address)} refuses the login set by KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD: ${error.message}`,
-      { cause: error },
-    );
-    this.#logins.refused(refusal);
-    return refusal;
+  /** A new login begins with a back-off of its own: the refusals were about the former one. */
+  #loginsWith({ sasl }: Credentials): LoginBackoff {
+    if (sasl !== this.#sasl) this.#logins = new LoginBackoff();
+    this.#sasl = sasl;
+    return this.#logins;
   }
+}
+
+/** Tells the back-off how the login ended. */
+function failureOf(error: unknown, { broker, address, credentials, logins }: FailedLogIn): Error {
+  if (credentials.sasl === undefined || !isRefusedLogin(error)) {
+    logins.notTried();
+    if (error instanceof ClusterError || isBrokersAnswer(error))
+      return asClusterError(error, addressText(address));
+    const isTls = credentials.ssl !== undefined;
+    const why = connectAdvice({ error, host: address.host, isTls, ...endOf(broker) });
+    return new ClusterError('UNREACHABLE', `${addressText(address)}: ${why}`, { cause: error });
+  }
+  // The broker's own words, which may repeat the login.
+  const words = hideSecret(error.message, credentials.sasl.password);
+  const why =
+    isBrokersAnswer(error) && codeOf(error) === ILLEGAL_SASL_STATE ? `${words} (${NO_LOGIN})` : words;
+  const refusal = new ClusterError(
+    'AUTHENTICATION',
+    `${addressText(address)} refuses the login set by KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD: ${why}`,
+    { cause: error },
+  );
+  logins.refused(refusal);
+  return refusal;
+}
+
+const ILLEGAL_SASL_STATE = 34;
+const NO_LOGIN =
+  'a listener without logins says that: leave KAFKA_SASL_MECHANISM empty, or name the port of a listener with SASL';
+
+/** @param text host:port, with brackets around an IPv6 address, as KAFKA_BROKERS has it */
+export function parseAddress(text: string): Address {
+  const colon = text.lastIndexOf(':');
+  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
 }
 
 export function addressText({ host, port }: Address): string {

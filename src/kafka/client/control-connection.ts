@@ -2,28 +2,37 @@
 // timeout never cuts off the other requests on the connection: its owner retires it, and it closes after them.
 import { type BrokerVersions, chooseVersion } from './api-versions.ts';
 import { AnswerError, ClusterError, within } from './cluster-error.ts';
+import type { ControlApi, ControlApis } from './control-apis.ts';
 import {
   askBroker,
-  type ControlApi,
-  type ControlApis,
   destroyBroker,
+  endOf,
   isBrokerConnected,
   isBrokersAnswer,
   type KafkaBroker,
+  throttledForMs,
 } from './kafkajs.ts';
 import type { SaslSession } from './sasl-session.ts';
+import { tlsAdvice } from './tls-advice.ts';
 
 export interface ConnectionParts {
   /** host:port, for messages. */
   readonly address: string;
   readonly versions: BrokerVersions;
   readonly session: SaslSession;
+  /** KAFKA_SASL_MECHANISM is set. */
+  readonly isLoggedIn: boolean;
 }
+
+const MAX_THROTTLE_MS = 60_000;
+const WANTS_LOGIN =
+  'the connection was closed at the first request. A listener that wants a login does that: set KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD, or name the port of a listener without SASL';
 
 export class ControlConnection {
   readonly #broker: KafkaBroker;
   readonly #parts: ConnectionParts;
   #asking = 0;
+  #hasAnswered = false;
   #retired = false;
 
   constructor(broker: KafkaBroker, parts: ConnectionParts) {
@@ -33,6 +42,11 @@ export class ControlConnection {
 
   get address(): string {
     return this.#parts.address;
+  }
+
+  /** The versions of each request that the broker speaks. */
+  get versions(): BrokerVersions {
+    return this.#parts.versions;
   }
 
   get isConnected(): boolean {
@@ -52,15 +66,31 @@ export class ControlConnection {
   ): Promise<ControlApis[A]['answer']> {
     const version = chooseVersion(this.#parts.versions, api, this.address);
     this.#asking++;
+    // kafkajs holds the request back for so long.
+    const throttledMs = Math.min(throttledForMs(this.#broker), MAX_THROTTLE_MS);
+    const quota = throttledMs > 0 ? ', which makes the gateway wait because of a quota,' : '';
     try {
-      const answer = askBroker(this.#broker, api, { version, payload });
-      return await within(timeoutMs, answer, `${this.address} did not answer ${api}`);
+      const asked = askBroker(this.#broker, api, { version, payload });
+      const answer = await within(
+        timeoutMs + throttledMs,
+        asked,
+        `${this.address}${quota} did not answer ${api}`,
+      );
+      this.#hasAnswered = true;
+      return answer;
     } catch (error) {
-      throw asClusterError(error, this.address);
+      throw this.#asError(error);
     } finally {
       this.#asking--;
       if (this.#retired && this.#asking === 0) this.destroy();
     }
+  }
+
+  #asError(error: unknown): Error {
+    // A listener with logins closes the connection of a client that asks something else first.
+    const { isEnded } = endOf(this.#broker);
+    if (this.#hasAnswered || this.#parts.isLoggedIn || !isEnded) return asClusterError(error, this.address);
+    return new ClusterError('CLOSED', `${this.address}: ${WANTS_LOGIN}`, { cause: error });
   }
 
   /** Takes no more requests. Closes when no request is in flight; each has a time limit. */
@@ -123,10 +153,12 @@ export class ControlSlot {
 export function asClusterError(error: unknown, address: string): Error {
   if (error instanceof ClusterError || error instanceof AnswerError) return error;
   if (isBrokersAnswer(error)) return new AnswerError(codeOf(error), `${address}: ${error.message}`);
-  const message = error instanceof Error ? error.message : String(error);
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  const message = tlsAdvice(code) ?? (error instanceof Error ? error.message : String(error));
   return new ClusterError('UNREACHABLE', `${address}: ${message}`, { cause: error });
 }
 
-function codeOf(error: Error): number {
+/** Kafka's error code of a broker's answer. */
+export function codeOf(error: Error): number {
   return (error as Error & { readonly code?: number }).code ?? -1;
 }

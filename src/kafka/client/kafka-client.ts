@@ -1,14 +1,17 @@
 // The gateway's Kafka client: one method for each request, which goes to a broker that can answer it. Connections and
 // the choice of a broker belong to brokers.ts; Produce requests are never tried again here.
-import type { Logger } from 'pino';
+import type { Log } from '../../log/log.ts';
+import type { HistogramValue } from '../../measure/histogram.ts';
 import { backoffMs, pause } from '../../time/backoff.ts';
 import { kafkaError } from '../wire/errors.ts';
+import type { FetchAnswer } from '../wire/fetch-answer.ts';
 import type { ProduceAnswer, ProduceRequest } from '../wire/produce-request.ts';
 import { Brokers } from './brokers.ts';
 import { AnswerError, ClusterError } from './cluster-error.ts';
 import { addressText } from './connector.ts';
+import type { MetadataAnswer } from './control-apis.ts';
 import type { ControlConnection } from './control-connection.ts';
-import type { KafkaClientOptions, MetadataAnswer } from './kafkajs.ts';
+import type { KafkaClientOptions } from './kafkajs.ts';
 import { TOPIC_LIMIT_NAMES, type TopicLimits, topicLimits } from './topic-limits.ts';
 
 export { ClusterError } from './cluster-error.ts';
@@ -43,6 +46,17 @@ export interface TopicToCreate {
   readonly config?: Readonly<Record<string, string>>;
 }
 
+/** A place in a topic's partition, and the broker that leads the partition. */
+export interface PartitionPlace {
+  readonly nodeId: number;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** ListOffsets takes these in place of a time. */
+export const OFFSETS = { end: -1, first: -2 } as const;
+
+const FETCH_WAIT_MS = 500;
 const CREATE_TOPIC_TIMEOUT_MS = 8000;
 const TOPIC_ALREADY_EXISTS = 36;
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
@@ -61,7 +75,7 @@ export class KafkaClient {
   readonly #closing = new AbortController();
   #controllerId = -1;
 
-  constructor(options: KafkaClientOptions, log: Logger) {
+  constructor(options: KafkaClientOptions, log: Log) {
     this.#brokers = new Brokers(options, log);
   }
 
@@ -73,6 +87,21 @@ export class KafkaClient {
   /** Milliseconds that brokers made us wait because of quotas, summed over all brokers since the start. */
   get throttledMs(): number {
     return this.#brokers.throttledMs;
+  }
+
+  /** The clock of a broker less ours; undefined if no topic with LogAppendTime has told it in the last 10 minutes. */
+  get clockOffsetMs(): number | undefined {
+    return this.#brokers.clockOffsetMs;
+  }
+
+  /** Why the latest login was refused. Undefined if it was not. */
+  get loginRefusal(): Error | undefined {
+    return this.#brokers.loginRefusal;
+  }
+
+  /** Seconds from each Produce request to its answer, dead letters included. */
+  get produceTimes(): HistogramValue {
+    return this.#brokers.produceTimes.value;
   }
 
   /** True while at least one broker makes us wait. */
@@ -175,6 +204,45 @@ export class KafkaClient {
     );
     if (errorCode !== 0) throw new AnswerError(errorCode, `InitProducerId: ${kafkaError(errorCode).name}`);
     return { producerId: BigInt(producerId), producerEpoch };
+  }
+
+  /** Reads whole batches from an offset on, of about `maxBytes` bytes. Rejects with ClusterError or AnswerError. */
+  fetch(
+    { nodeId, topic, partition }: PartitionPlace,
+    { fetchOffset, maxBytes }: { fetchOffset: number; maxBytes: number },
+  ): Promise<FetchAnswer> {
+    const partitions = [{ partition, fetchOffset, maxBytes }];
+    const payload = {
+      maxWaitTime: FETCH_WAIT_MS,
+      minBytes: 1,
+      maxBytes,
+      isolationLevel: 0 as const,
+      topics: [{ topic, partitions }],
+    };
+    return this.#brokers.askNode(nodeId, (broker) =>
+      broker.ask('Fetch', payload, FETCH_WAIT_MS + this.#brokers.controlTimeoutMs),
+    );
+  }
+
+  /**
+   * The first offset of the partition whose record has at least this timestamp; -1 if there is none.
+   * @param timestamp milliseconds since 1970, or one of OFFSETS
+   */
+  async listOffset(
+    { nodeId, topic, partition }: PartitionPlace,
+    timestamp: number,
+  ): Promise<{ errorCode: number; offset: number }> {
+    const payload = {
+      replicaId: -1 as const,
+      isolationLevel: 0 as const,
+      topics: [{ topic, partitions: [{ partition, timestamp }] }],
+    };
+    const { responses } = await this.#brokers.askNode(nodeId, (broker) =>
+      broker.ask('ListOffsets', payload, this.#brokers.controlTimeoutMs),
+    );
+    const found = responses[0]?.partitions[0];
+    if (found === undefined) throw new ClusterError('PROTOCOL', `the answer does not name topic ${topic}`);
+    return { errorCode: found.errorCode, offset: Number(found.offset) };
   }
 
   /**

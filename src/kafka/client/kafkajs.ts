@@ -3,17 +3,27 @@
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
-import type { Logger } from 'pino';
-import type { ApiName, BrokerVersions } from './api-versions.ts';
+import type { Log } from '../../log/log.ts';
+import { decodeFetchAnswer } from '../wire/fetch-answer.ts';
+import type { BrokerVersions } from './api-versions.ts';
+import type { ControlApi, ControlApis } from './control-apis.ts';
+import { type ControlRequest, isOwn, type OwnApi, ownRequest } from './own-requests.ts';
 
 export interface KafkaClientOptions {
   /** host:port of the brokers to begin with. */
   readonly brokers: readonly string[];
   readonly clientId: string;
-  readonly ssl: TlsOptions | undefined;
-  readonly sasl: SaslOptions | undefined;
+  /** Asked for each new connection. Throws ClusterError if there are none that could be used. */
+  readonly credentials: () => Credentials;
   /** A Produce request without an answer for this long has an unknown outcome. Its connection is dropped. */
   readonly requestTimeoutMs: number;
+}
+
+export interface Credentials {
+  /** Undefined without TLS. */
+  readonly ssl?: TlsOptions | undefined;
+  /** Undefined without a login. The same object as long as the login is the same. */
+  readonly sasl?: SaslOptions | undefined;
 }
 
 export interface SaslOptions {
@@ -33,19 +43,17 @@ interface KafkaConnection {
   socket: Socket | undefined;
   /** Bytes of an answer that has not come in full. */
   readonly bytesBuffered: number;
+  readonly chunks: readonly Buffer[];
   /** Milliseconds, from the broker's answer to the login; 0 = without end. */
   readonly sessionLifetime: { readonly value: bigint };
-  readonly requestQueue: { rejectAll(error: Error): void; destroy(): void };
+  readonly requestQueue: {
+    rejectAll(error: Error): void;
+    destroy(): void;
+    /** Of the wall clock, in milliseconds. kafkajs sends nothing before. */
+    readonly throttledUntil: number;
+  };
   isConnected(): boolean;
   send(request: ControlRequest & { logResponseError: boolean }): Promise<unknown>;
-}
-
-interface ControlRequest {
-  readonly request: unknown;
-  readonly response: {
-    decode(answer: Buffer): Promise<unknown>;
-    parse(decoded: unknown): Promise<unknown>;
-  };
 }
 
 export interface KafkaBroker {
@@ -59,60 +67,18 @@ export interface KafkaBroker {
   connect(): Promise<void>;
 }
 
-export interface MetadataAnswer {
-  readonly brokers: readonly { nodeId: number; host: string; port: number }[];
-  readonly clusterId: string | null;
-  readonly controllerId: number;
-  readonly topicMetadata: readonly {
-    topicErrorCode: number;
-    topic: string;
-    partitionMetadata: readonly { partitionErrorCode: number; partitionId: number; leader: number }[];
-  }[];
-}
-
-/** Payload and decoded answer of each control request. */
-export interface ControlApis {
-  Metadata: {
-    payload: { topics: readonly string[]; allowAutoTopicCreation: boolean };
-    answer: MetadataAnswer;
-  };
-  CreateTopics: {
-    payload: {
-      topics: readonly {
-        topic: string;
-        numPartitions: number;
-        replicationFactor: number;
-        configEntries: readonly { name: string; value: string }[];
-      }[];
-      timeout: number;
-    };
-    answer: {
-      topicErrors: readonly { topic: string; errorCode: number; errorMessage?: string | null }[];
-    };
-  };
-  InitProducerId: {
-    payload: { transactionalId: string | null; transactionTimeout: number };
-    answer: { errorCode: number; producerId: string; producerEpoch: number };
-  };
-  DescribeConfigs: {
-    payload: { resources: readonly { type: number; name: string; configNames: readonly string[] }[] };
-    answer: {
-      resources: readonly {
-        errorCode: number;
-        configEntries: readonly { configName: string; configValue: string | null }[];
-      }[];
-    };
-  };
-}
-
-export type ControlApi = keyof ControlApis & ApiName;
-
 interface KafkajsLogger {
   namespace(): KafkajsLogger;
   debug(message: string): void;
   info(message: string): void;
   warn(message: string): void;
   error(message: string): void;
+}
+
+interface ConnectionPrototype extends KafkaConnection {
+  /** Size of the unfinished answer, with the four bytes before it that say so. */
+  readonly bytesNeeded: number;
+  processData(chunk: Buffer): void;
 }
 
 interface RequestQueuePrototype {
@@ -128,12 +94,13 @@ const kafkajs = {
   connectionPoolBuilder: require('kafkajs/src/cluster/connectionPoolBuilder') as (options: object) => {
     build(address: Address): Promise<KafkaBroker['connectionPool']>;
   },
+  Connection: require('kafkajs/src/network/connection') as { prototype: ConnectionPrototype },
   RequestQueue: require('kafkajs/src/network/requestQueue') as { prototype: RequestQueuePrototype },
   socketFactory: require('kafkajs/src/network/socketFactory') as () => (options: object) => Socket,
   requests: (
     require('kafkajs/src/protocol/requests') as {
       requests: Record<
-        ControlApi,
+        Exclude<ControlApi, OwnApi>,
         { protocol(version: { version: number }): (payload: object) => ControlRequest }
       >;
     }
@@ -147,22 +114,64 @@ kafkajs.RequestQueue.prototype.scheduleCheckPendingRequests = function (this: Re
   if (this.pending.length > 0 || this.throttledUntil > Date.now()) scheduleCheck.call(this);
 };
 
+/** Kafka takes no request, and so no batch, of more (socket.request.max.bytes). */
+const MAX_ANSWER_BYTES = 100 * 2 ** 20;
+
+// kafkajs throws inside a listener of the socket if bytes are no answer, which would end the process, and keeps up to 2 GB of one.
+const { processData } = kafkajs.Connection.prototype;
+kafkajs.Connection.prototype.processData = function (this: ConnectionPrototype, chunk: Buffer): void {
+  try {
+    processData.call(this, chunk);
+    if (this.bytesNeeded > MAX_ANSWER_BYTES)
+      throw new RangeError(`an answer of ${this.bytesNeeded} bytes was announced`);
+  } catch (error) {
+    const message = `these bytes are no answer of Kafka (${(error as Error).message})`;
+    this.socket?.destroy(new Error(message, { cause: error }));
+  }
+};
+
 /** Asks a connected broker, without a time limit. Rejects if the connection ends. */
 export function askBroker<A extends ControlApi>(
   broker: KafkaBroker,
   api: A,
   { version, payload }: { version: number; payload: ControlApis[A]['payload'] },
 ): Promise<ControlApis[A]['answer']> {
-  const { request, response } = kafkajs.requests[api].protocol({ version })(payload);
+  const { request, response } = requestOf(api, version, payload);
   // Skip kafkajs's parse: it throws if a single partition has no leader, and the whole answer would be lost.
-  const unparsed = { decode: response.decode, parse: (decoded: unknown) => Promise.resolve(decoded) };
+  const unparsed = {
+    // kafkajs would unpack the records, for which it lacks codecs.
+    decode: api === 'Fetch' ? async (raw: Buffer) => decodeFetchAnswer(raw, version) : response.decode,
+    parse: (decoded: unknown) => Promise.resolve(decoded),
+  };
   const [connection] = broker.connectionPool.pool;
   const answer = connection.send({ request, response: unparsed, logResponseError: false });
   return answer as Promise<ControlApis[A]['answer']>;
 }
 
+function requestOf(api: ControlApi, version: number, payload: object): ControlRequest {
+  return isOwn(api)
+    ? ownRequest(api, version, payload)
+    : kafkajs.requests[api].protocol({ version })(payload);
+}
+
 export function isBrokerConnected(broker: KafkaBroker): boolean {
   return broker.connectionPool.pool[0].isConnected();
+}
+
+/** How far a connection got that failed. Ask before destroyBroker(). */
+export function endOf({ connectionPool, versions }: KafkaBroker) {
+  const { socket, chunks } = connectionPool.pool[0];
+  return {
+    isConnected: socket !== undefined && !socket.connecting,
+    isEnded: socket?.readableEnded === true || socket?.errored != null,
+    hasAnswered: versions !== null,
+    received: Buffer.concat(chunks),
+  };
+}
+
+/** For how many more milliseconds the broker makes us wait with control requests, because of a quota. */
+export function throttledForMs(broker: KafkaBroker): number {
+  return Math.max(0, broker.connectionPool.pool[0].requestQueue.throttledUntil - Date.now());
 }
 
 /** Lifetime of the login; undefined if it does not end. */
@@ -204,13 +213,13 @@ export function takeSocket(broker: KafkaBroker): Socket {
   return socket;
 }
 
-/** Returns a function that makes a broker for an address, not connected yet. */
+/** Returns a function that makes a broker, not connected yet. */
 export function brokerBuilder(
   options: KafkaClientOptions,
-  { connectTimeoutMs, log }: { connectTimeoutMs: number; log: Logger },
-): (address: Address) => Promise<KafkaBroker> {
+  { connectTimeoutMs, log }: { connectTimeoutMs: number; log: Log },
+): (address: Address, credentials: Credentials) => Promise<KafkaBroker> {
   // kafkajs logs each failed attempt as an error with its stack. The gateway logs failures itself.
-  const debug = (message: string) => log.debug({ from: 'kafkajs' }, message);
+  const debug = (message: string) => log.write('kafkajs_said', { message });
   const logger: KafkajsLogger = {
     namespace: () => logger,
     debug: () => undefined,
@@ -219,11 +228,9 @@ export function brokerBuilder(
     error: debug,
   };
   const connectSocket = kafkajs.socketFactory();
-  const pools = kafkajs.connectionPoolBuilder({
+  const poolOptions = {
     logger,
     brokers: [...options.brokers],
-    ssl: options.ssl,
-    sasl: options.sasl,
     clientId: options.clientId,
     connectionTimeout: connectTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
@@ -238,10 +245,10 @@ export function brokerBuilder(
       listenersOfNode.set(socket, new Set(SOCKET_EVENTS.flatMap((event) => socket.listeners(event))));
       return socket;
     },
-  });
-  return async (address) =>
+  };
+  return async (address, credentials) =>
     new kafkajs.Broker({
-      connectionPool: await pools.build(address),
+      connectionPool: await kafkajs.connectionPoolBuilder({ ...poolOptions, ...credentials }).build(address),
       logger,
       authenticationTimeout: connectTimeoutMs,
       allowAutoTopicCreation: false,

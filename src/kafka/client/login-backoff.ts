@@ -19,9 +19,9 @@ export class LoginBackoff {
     this.#now = now;
   }
 
-  /** The latest login was refused. */
-  get isRefused(): boolean {
-    return this.#refusal !== undefined;
+  /** Why the latest login was refused. Undefined if it was not. */
+  get refusal(): Error | undefined {
+    return this.#refusal;
   }
 
   /**

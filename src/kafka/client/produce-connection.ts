@@ -35,6 +35,10 @@ export interface ProduceConnectionOptions {
 export interface ProduceConnectionEvents {
   /** The broker will not read from us for this long. Called before the answer that says so is handed out. */
   throttled(ms: number): void;
+  /** The broker's clock less ours, as far as it is certain: the time of the answer's way could be on either side. */
+  clock?(offsetMs: number): void;
+  /** The broker has answered a request. @param ms since it was sent */
+  answered?(ms: number): void;
   /** The connection has ended. Called once. @param unsettled requests whose outcome is unknown */
   closed(connection: ProduceConnection, unsettled: readonly ProduceRequest[]): void;
 }
@@ -48,6 +52,8 @@ const CLOSED_CODES = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 interface Sent {
   readonly request: ProduceRequest;
   readonly correlationId: number;
+  /** Monotonic milliseconds. */
+  readonly sentAtMs: number;
   /** On #limitClock(). */
   startedAtMs: number;
   resolve(answer: ProduceAnswer | undefined): void;
@@ -67,6 +73,8 @@ export class ProduceConnection {
   #unanswered: Sent[] = [];
   /** Requests with acks 0 that wait to be written, in the order of sending. */
   #unwritten: Sent[] = [];
+  /** The broker reads nothing from us until then, because of a quota. */
+  #throttledUntilMs = 0;
   /** For how long #limitClock() was stopped, announced throttling included. */
   #stoppedMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -112,7 +120,8 @@ export class ProduceConnection {
     this.lastUsedAtMs = performance.now();
     this.#timer ??= this.#checkIn(requestTimeoutMs);
     return new Promise((resolve, reject) => {
-      const sent = { request, correlationId, startedAtMs: this.#limitClock(), resolve, reject };
+      const sentAtMs = this.lastUsedAtMs;
+      const sent = { request, correlationId, sentAtMs, startedAtMs: this.#limitClock(), resolve, reject };
       if (request.acks === 0) {
         this.#unwritten.push(sent);
         this.#write(parts, (error) => {
@@ -194,11 +203,22 @@ export class ProduceConnection {
       return false;
     }
     this.#unanswered.shift();
-    if (answer.throttleMs > 0 && version >= THROTTLE_AFTER_ANSWER_SINCE)
+    if (answer.throttleMs > 0 && version >= THROTTLE_AFTER_ANSWER_SINCE) {
+      this.#throttledUntilMs = performance.now() + answer.throttleMs;
       this.#events.throttled(answer.throttleMs);
+    }
+    this.#events.answered?.(performance.now() - sent.sentAtMs);
+    if (answer.logAppendMs !== undefined) this.#noteClock(answer.logAppendMs, sent.sentAtMs);
     sent.resolve(answer);
     this.#endIfDrained();
     return this.#state !== 'closed';
+  }
+
+  /** The broker read its clock at some time between the request and the answer. */
+  #noteClock(brokerMs: number, sentAtMs: number): void {
+    const halfMs = (performance.now() - sentAtMs) / 2;
+    const offsetMs = brokerMs - (Date.now() - halfMs);
+    this.#events.clock?.(Math.sign(offsetMs) * Math.max(0, Math.abs(offsetMs) - halfMs));
   }
 
   #checkIn(ms: number): NodeJS.Timeout {
@@ -223,7 +243,9 @@ export class ProduceConnection {
     const dueMs = this.#limitClock() - requestTimeoutMs;
     const isDue = (sent: Sent) => sent.startedAtMs <= dueMs;
     if (this.#unanswered.some(isDue)) {
-      this.#settleDue(isDue, `${address} did not answer within ${requestTimeoutMs} ms`);
+      const quota =
+        performance.now() < this.#throttledUntilMs ? ', because a quota makes the gateway wait' : '';
+      this.#settleDue(isDue, `${address} did not answer within ${requestTimeoutMs} ms${quota}`);
     } else if (this.#unwritten.some(isDue)) {
       this.#settleDue(isDue, `${address} took nothing for ${requestTimeoutMs} ms`);
     } else this.#checkLimits();

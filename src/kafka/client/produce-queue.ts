@@ -17,6 +17,10 @@ export interface ProduceQueueOptions {
   connect(events: ProduceConnectionEvents): Promise<ProduceConnection>;
   /** The broker makes us wait `ms` milliseconds longer than was announced before. */
   throttled(ms: number): void;
+  /** As ProduceConnectionEvents.clock. */
+  clock?(offsetMs: number): void;
+  /** As ProduceConnectionEvents.answered. */
+  answered?(ms: number): void;
 }
 
 /**
@@ -134,6 +138,8 @@ export class ProduceQueue {
     this.#connecting ??= this.#options
       .connect({
         throttled: (ms) => this.#throttle(ms),
+        clock: (offsetMs) => this.#options.clock?.(offsetMs),
+        answered: (ms) => this.#options.answered?.(ms),
         closed: (connection, unsettled) => this.#lost(connection, unsettled),
       })
       .then(

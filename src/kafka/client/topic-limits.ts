@@ -9,6 +9,7 @@ export interface TopicLimits {
   /** Brokers before 3.6 have one setting for both directions. */
   readonly hasOneTimestampLimit: boolean;
   readonly cleanupPolicy: string | undefined;
+  readonly minInsyncReplicas: number | undefined;
 }
 
 const MAX_MESSAGE_BYTES = 'max.message.bytes';
@@ -18,6 +19,7 @@ export const AFTER_MAX = 'message.timestamp.after.max.ms';
 /** Limit for both directions: the only one before Kafka 3.6, removed in 4.0. */
 export const DIFFERENCE_MAX = 'message.timestamp.difference.max.ms';
 const CLEANUP_POLICY = 'cleanup.policy';
+const MIN_INSYNC = 'min.insync.replicas';
 
 export const TOPIC_LIMIT_NAMES = [
   MAX_MESSAGE_BYTES,
@@ -26,7 +28,11 @@ export const TOPIC_LIMIT_NAMES = [
   AFTER_MAX,
   DIFFERENCE_MAX,
   CLEANUP_POLICY,
+  MIN_INSYNC,
 ] as const;
+
+/** Of a broker, for topics that are made without a setting of their own. */
+export const BROKER_LIMITS = { maxMessageBytes: 'message.max.bytes', names: ['message.max.bytes'] } as const;
 
 /** @param entries in any order. A broker leaves out settings that it does not know */
 export function topicLimits(
@@ -44,6 +50,7 @@ export function topicLimits(
     timestampAfterMaxMs: limit(values.get(AFTER_MAX)) ?? difference,
     hasOneTimestampLimit: !values.has(BEFORE_MAX),
     cleanupPolicy: values.get(CLEANUP_POLICY),
+    minInsyncReplicas: limit(values.get(MIN_INSYNC)),
   };
 }
 

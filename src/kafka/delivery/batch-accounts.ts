@@ -1,9 +1,12 @@
 // Accounts for one topic's batches: the memory that they hold, their charge on the buffer budget, and the counts of
 // records confirmed, refused and spooled. It never sends or writes a batch.
+import { BATCH_BYTES, BATCH_RECORDS, LINE_SECONDS } from '../../measure/buckets.ts';
+import { Histogram } from '../../measure/histogram.ts';
 import type { Batch } from '../batches/batch.ts';
 import type { BufferBudget } from '../batches/buffer-budget.ts';
 import type { Codec } from '../batches/compression.ts';
 import { CompressionRatio } from '../batches/compression-ratio.ts';
+import type { ProducerBatch } from '../batches/producer-batch.ts';
 
 export class DeliveryCounters {
   confirmed = 0;
@@ -14,17 +17,30 @@ export class DeliveryCounters {
   lastError: string | null = null;
 }
 
+/** Several deliveries of a process may share them. */
+export class DeliveryHistograms {
+  /** Seconds from the reception of a line to its `stored`. */
+  readonly lineToStored = new Histogram(LINE_SECONDS);
+  /** Seconds from the reception of a record's line to Kafka's acknowledgement. */
+  readonly lineToKafka = new Histogram(LINE_SECONDS);
+  /** Of acknowledged batches. */
+  readonly batchRecords = new Histogram(BATCH_RECORDS);
+  readonly batchBytes = new Histogram(BATCH_BYTES);
+}
+
 export class BatchAccounts {
   readonly counters = new DeliveryCounters();
   readonly #codec: Codec;
   readonly #budget: BufferBudget;
   readonly #ratio = new CompressionRatio();
+  readonly #histograms: DeliveryHistograms;
   #inFlightRecords = 0;
   #emptyWaiters: (() => void)[] = [];
 
-  constructor(codec: Codec, budget: BufferBudget) {
+  constructor(codec: Codec, budget: BufferBudget, histograms = new DeliveryHistograms()) {
     this.#codec = codec;
     this.#budget = budget;
+    this.#histograms = histograms;
   }
 
   /** Records of batches that are neither confirmed nor on disk. */
@@ -61,7 +77,21 @@ export class BatchAccounts {
   confirmed(batch: Batch): void {
     this.passed({ stored: batch.count, refused: 0 });
     this.#leaveMemory(batch);
+    this.settle(batch);
+  }
+
+  /** The batch is durable: tells its devices. */
+  settle(batch: Batch): void {
     batch.settle();
+    batch.awaited.recordTo(this.#histograms.lineToStored, Date.now());
+  }
+
+  /** Kafka has acknowledged a batch, from memory or from the disk, whose bytes are still there. */
+  acknowledged(batch: ProducerBatch): void {
+    const { lineToKafka, batchRecords, batchBytes } = this.#histograms;
+    batchRecords.record(batch.count);
+    batchBytes.record(batch.bytes?.length ?? 0);
+    batch.recordAges(lineToKafka, Date.now());
   }
 
   /** Kafka has the stored records, and the refused ones are durable as dead letters. */

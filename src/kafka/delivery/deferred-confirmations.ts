@@ -10,6 +10,12 @@ const MAX_BATCHES = 10_000;
 export class DeferredConfirmations {
   #entries: { readonly batch: Batch; readonly end: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
+  readonly #settle: (batch: Batch) => void;
+
+  /** @param settle tells the devices of a batch */
+  constructor(settle: (batch: Batch) => void) {
+    this.#settle = settle;
+  }
 
   /** From now on devices are told only when passed() covers their batch. */
   begin(): void {
@@ -19,7 +25,7 @@ export class DeferredConfirmations {
   /** The batches are on disk. @param end the spool's offset after the last of them */
   durable(batches: readonly Batch[], end: number): void {
     if (this.#timer === undefined) {
-      for (const batch of batches) batch.settle();
+      for (const batch of batches) this.#settle(batch);
       return;
     }
     let offset = end - batches.reduce((sum, { count }) => sum + count, 0);
@@ -35,7 +41,7 @@ export class DeferredConfirmations {
   passed(offset: number): void {
     for (let next = this.#entries[0]; next !== undefined && next.end <= offset; next = this.#entries[0]) {
       this.#entries.shift();
-      next.batch.settle();
+      this.#settle(next.batch);
     }
   }
 
@@ -43,6 +49,6 @@ export class DeferredConfirmations {
   end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const { batch } of this.#entries.splice(0)) batch.settle();
+    for (const { batch } of this.#entries.splice(0)) this.#settle(batch);
   }
 }

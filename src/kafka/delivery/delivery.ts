@@ -3,8 +3,9 @@
 // to the disk (unplaced.ts).
 
 import { createHash } from 'node:crypto';
-import type { Logger } from 'pino';
-import { rateLimited } from '../../log/rate-limited-log.ts';
+import type { LimitedLines } from '../../log/limited-lines.ts';
+import type { Log } from '../../log/log.ts';
+import type { DiskTrouble } from '../../spool/partition-spool.ts';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
 import { pause } from '../../time/backoff.ts';
 import type { Batch } from '../batches/batch.ts';
@@ -14,9 +15,9 @@ import type { BufferBudget } from '../batches/buffer-budget.ts';
 import type { Codec } from '../batches/compression.ts';
 import type { ProducerIdentity } from '../batches/record-batch.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
-import { BatchAccounts, type DeliveryCounters } from './batch-accounts.ts';
+import { BatchAccounts, type DeliveryCounters, type DeliveryHistograms } from './batch-accounts.ts';
 import type { Failed, Rejected } from './outcome.ts';
-import { Partition } from './partition.ts';
+import { Partition, type PartitionState } from './partition.ts';
 import type { PartitionHost, PartitionOptions } from './partition-host.ts';
 import { type Producer, Sender, type SenderOptions } from './sender.ts';
 import { type UnplacedHost, UnplacedRecords } from './unplaced.ts';
@@ -26,11 +27,15 @@ export interface DeliveryOptions extends SenderOptions {
   readonly maxAttempts: number;
   /** Batches carry the time of sending instead of their records' times (KAFKA_TIMESTAMP=sent). */
   readonly isStampedWhenSent?: boolean;
+  /** As PartitionOptions.givesUpAlone. */
+  readonly givesUpAlone?: boolean | undefined;
 }
 
 export interface DeliveryEvents {
   /** The partition has nothing left to send. */
   partitionIdle(partition: number): void;
+  /** The partition gets more batches than Kafka takes: its devices have to wait. False: not any more. */
+  congested?(partition: number, isCongested: boolean): void;
   /** A leader given to setLeaders() is wrong or cannot be reached. */
   leadersStale(reason: string): void;
   /** adoptPartitions() refused a number of partitions, and would take one now. */
@@ -41,7 +46,6 @@ export interface DeliveryEvents {
   recordRefused(record: RefusedRecord, reason: string, partition: number): Promise<void>;
 }
 
-const WARNING_EVERY_MS = 10_000;
 const QUIET_POLL_MS = 5;
 const MAX_PROBLEMS = 10;
 
@@ -51,8 +55,8 @@ export class Delivery implements BatchSink {
   readonly #accounts: BatchAccounts;
   readonly #producer: Producer;
   readonly #events: DeliveryEvents;
-  readonly #log: Logger;
-  readonly #warn: (fields: object, message: string) => void;
+  readonly #log: Log;
+  readonly #lines: LimitedLines;
 
   readonly #partitions: Partition[] = [];
   readonly #partitionOptions: PartitionOptions;
@@ -60,7 +64,7 @@ export class Delivery implements BatchSink {
   readonly #sender: Sender;
   readonly #abort = new AbortController();
   // Keyed by direction and partition: a disk that is full can still be read.
-  readonly #troubles = new Map<string, string>();
+  readonly #troubles = new Map<string, DiskTrouble>();
   #spool: TopicSpool | undefined;
   #unplaced: UnplacedRecords | undefined;
   #limits: BatchLimits | undefined;
@@ -73,18 +77,27 @@ export class Delivery implements BatchSink {
 
   constructor(
     options: DeliveryOptions,
-    deps: { codec: Codec; budget: BufferBudget; producer: Producer; events: DeliveryEvents; log: Logger },
+    deps: {
+      codec: Codec;
+      budget: BufferBudget;
+      producer: Producer;
+      events: DeliveryEvents;
+      log: Log;
+      histograms?: DeliveryHistograms;
+    },
   ) {
     this.#options = options;
     this.#codec = deps.codec;
-    this.#accounts = new BatchAccounts(deps.codec, deps.budget);
+    this.#accounts = new BatchAccounts(deps.codec, deps.budget, deps.histograms);
     this.#producer = deps.producer;
     this.#events = deps.events;
     this.#log = deps.log;
+    this.#lines = deps.log.limited();
     this.#sender = new Sender(options, deps.producer, (reason) => deps.events.leadersStale(reason));
     this.#partitionOptions = {
       topic: options.topic,
       maxAttempts: options.maxAttempts,
+      givesUpAlone: options.givesUpAlone,
       disk: {
         codec: deps.codec,
         limits: () => this.#limits,
@@ -92,16 +105,9 @@ export class Delivery implements BatchSink {
         signal: this.#abort.signal,
       },
       log: deps.log,
+      lines: this.#lines,
     };
     this.#host = this.#asHost();
-    let latest: { fields: object; message: string } = { fields: {}, message: '' };
-    const warn = rateLimited({ everyMs: WARNING_EVERY_MS }, (count) =>
-      deps.log.warn({ ...latest.fields, count }, latest.message),
-    );
-    this.#warn = (fields, message) => {
-      latest = { fields, message };
-      warn();
-    };
   }
 
   get counters(): Readonly<DeliveryCounters> {
@@ -125,7 +131,13 @@ export class Delivery implements BatchSink {
 
   /** Why the disk cannot be written or read, or null. */
   get spoolTrouble(): string | null {
-    return this.#troubles.values().next().value ?? null;
+    return this.#troubles.values().next().value?.reason ?? null;
+  }
+
+  /** Why the disk does not take batches now that Kafka does not take either, or null. */
+  get spoolRefusal(): DiskTrouble | null {
+    for (const [where, trouble] of this.#troubles) if (where.startsWith('write ')) return trouble;
+    return null;
   }
 
   /** Partitions that go through the disk now. The records without a certain partition count as one more. */
@@ -141,6 +153,11 @@ export class Delivery implements BatchSink {
   /** Partitions whose first records Kafka refused one and all, so no single record seems to be at fault. */
   get heldPartitions(): number {
     return this.#partitions.filter(({ state }) => state === 'held').length;
+  }
+
+  /** By the number of the partition. */
+  get partitionStates(): readonly { readonly state: PartitionState; readonly failing: boolean }[] {
+    return this.#partitions.map(({ state, isFailing }) => ({ state, failing: isFailing }));
   }
 
   /** Why partitions are not delivered, if an operator has to act. Distinct sentences, at most MAX_PROBLEMS. */
@@ -294,6 +311,7 @@ export class Delivery implements BatchSink {
     return {
       seal: (batch) => this.#accounts.seal(batch),
       spooled: (batches) => this.#accounts.spooled(batches),
+      settle: (batch) => this.#accounts.settle(batch),
       replaced: (batch, parts) => this.#accounts.replaced(batch, parts),
       partitionsBeyond: (partitions) => this.#partitionsBeyond(partitions),
       quiet: () => this.#quiet(),
@@ -313,7 +331,7 @@ export class Delivery implements BatchSink {
       },
       deliver: (batch) => this.#deliverTo(batch),
       adoptable: () => this.#events.adoptable?.(),
-      trouble: (direction, reason) => this.#trouble(`${direction} unplaced`, reason),
+      trouble: (direction, trouble) => this.#trouble(`${direction} unplaced`, trouble),
     };
   }
 
@@ -333,9 +351,9 @@ export class Delivery implements BatchSink {
     }
   }
 
-  #trouble(where: string, reason: string | null): void {
-    if (reason === null) this.#troubles.delete(where);
-    else this.#troubles.set(where, reason);
+  #trouble(where: string, trouble: DiskTrouble | null): void {
+    if (trouble === null) this.#troubles.delete(where);
+    else this.#troubles.set(where, trouble);
   }
 
   #asHost(): PartitionHost {
@@ -350,15 +368,16 @@ export class Delivery implements BatchSink {
       seal: (batch) => this.#accounts.seal(batch),
       ready: (partition) => this.#sender.ready(partition),
       idle: (partition) => this.#events.partitionIdle(partition),
+      congested: (partition, isCongested) => this.#events.congested?.(partition, isCongested),
       confirmed: (batch) => this.#confirmed(batch),
       passed: (counts) => this.#accounts.passed(counts),
       spooled: (batches) => this.#accounts.spooled(batches),
+      settle: (batch) => this.#accounts.settle(batch),
+      acknowledged: (batch) => this.#accounts.acknowledged(batch),
       refuse: (record, reason, partition) => this.#events.recordRefused(record, reason, partition),
       failed: (partition, failure, attempts) => this.#failed(partition, failure, attempts),
       released: () => this.#events.limitsStale?.(),
-      warn: (partition, fields, message) =>
-        this.#warn({ topic: this.#options.topic, partition, ...fields }, message),
-      trouble: (partition, direction, reason) => this.#trouble(`${direction} ${partition}`, reason),
+      trouble: (partition, direction, trouble) => this.#trouble(`${direction} ${partition}`, trouble),
     };
   }
 
@@ -376,14 +395,13 @@ export class Delivery implements BatchSink {
     // While the gateway stops, its own closing causes the failures, and the disk has the batches.
     if (this.#closed || this.#isStopping) return;
     if (kind === 'rejected') this.#events.limitsStale?.();
-    const fields = {
+    this.#lines.write('batch_not_taken', {
       topic: this.#options.topic,
       partition,
       ...(attempts > 0 && { attempts }),
       reason,
-      ...(remedy && { remedy }),
-    };
-    this.#warn(fields, 'Kafka did not take a batch, trying again; nothing is lost');
+      remedy,
+    });
   }
 }
 

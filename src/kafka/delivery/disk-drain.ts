@@ -1,6 +1,7 @@
 // One partition's loop from the disk to Kafka: reads the oldest batch, has it sent until Kafka takes or refuses it, and
 // acknowledges it on disk. It changes the partition only through the partition's own methods.
 
+import { troubleOf } from '../../spool/partition-spool.ts';
 import type { DiskBatch } from '../batches/producer-batch.ts';
 import { DiskRoute } from './disk-route.ts';
 import { DiskSearch } from './disk-search.ts';
@@ -77,16 +78,18 @@ export class DiskDrain {
             partition.durable(batches, end);
             partition.changed.raise();
           },
-          trouble: (reason) => {
-            this.#host.trouble(partition.number, 'write', reason);
+          trouble: (trouble) => {
+            this.#host.trouble(partition.number, 'write', trouble);
             partition.changed.raise();
           },
         });
         await this.#bind(route);
         this.#route = route;
+        this.#host.trouble(partition.number, 'write', null);
         return route;
       } catch (error) {
-        this.#trouble(`the spool cannot be opened: ${(error as Error).message}`);
+        // Nothing can be written either.
+        this.#host.trouble(partition.number, 'write', troubleOf(error, 'the spool cannot be opened'));
         await partition.changed.wait(RETRY_MS);
       }
     }
@@ -102,7 +105,7 @@ export class DiskDrain {
   }
 
   #trouble(reason: string | null): void {
-    this.#host.trouble(this.#partition.number, 'read', reason);
+    this.#host.trouble(this.#partition.number, 'read', reason === null ? null : { cause: 'disk', reason });
   }
 
   async #step(): Promise<void> {

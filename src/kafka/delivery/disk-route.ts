@@ -1,6 +1,6 @@
 // One partition's way through the disk: writes batches to its log and reads them back as batches to send, stamped so
 // that Kafka recognises a repetition. It does not decide when a batch is sent.
-import { PartitionSpool } from '../../spool/partition-spool.ts';
+import { type DiskTrouble, PartitionSpool } from '../../spool/partition-spool.ts';
 import type { SpooledBatch } from '../../spool/segment-reader.ts';
 import type { SpoolLog } from '../../spool/spool-log.ts';
 import type { Batch } from '../batches/batch.ts';
@@ -29,8 +29,8 @@ export interface DiskRouteOptions {
 export interface DiskRouteEvents {
   /** These batches are synced to the disk, in order. @param end the log's offset after the last of them */
   durable(batches: readonly Batch[], end: number): void;
-  /** A write failed (the reason), or writes succeed again (null). */
-  trouble(reason: string | null): void;
+  /** A write failed, or writes succeed again (null). */
+  trouble(trouble: DiskTrouble | null): void;
 }
 
 /** An offset that is never the acknowledged one. */
@@ -57,7 +57,7 @@ export class DiskRoute {
           this.#unwritten.splice(0, batches.length);
           events.durable(batches, log.nextOffset);
         },
-        trouble: (reason) => events.trouble(reason),
+        trouble: (trouble) => events.trouble(trouble),
       },
       options.signal,
     );

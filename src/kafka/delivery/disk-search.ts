@@ -96,7 +96,8 @@ export class DiskSearch {
       passed: (offset, counts) => this.#deps.passed(route, offset, counts),
       following: () => route.following(),
     };
-    return new RejectionSearch(this.#options.disk.codec, steps, maxSuspects);
+    const { disk, givesUpAlone = false } = this.#options;
+    return new RejectionSearch(disk.codec, steps, { maxSuspects, givesUpAlone });
   }
 
   async #sendPart(route: DiskRoute, part: DiskBatch): Promise<'stored' | 'interrupted' | Rejected> {

@@ -1,5 +1,7 @@
 // The interfaces between a partition, the delivery that it belongs to, and its loop from the disk (disk-drain.ts).
-import type { Logger } from 'pino';
+import type { LimitedLines } from '../../log/limited-lines.ts';
+import type { Log } from '../../log/log.ts';
+import type { DiskTrouble } from '../../spool/partition-spool.ts';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
 import type { WakeUp } from '../../time/wake-up.ts';
 import type { Batch } from '../batches/batch.ts';
@@ -17,10 +19,15 @@ export interface PartitionOptions {
   /** How many times a batch is tried before its partition goes to the disk (KAFKA_MAX_ATTEMPTS). */
   readonly maxAttempts: number;
   readonly disk: DiskRouteOptions;
-  readonly log: Logger;
+  /** A record that Kafka refuses is given up even if Kafka takes no other one. */
+  readonly givesUpAlone?: boolean | undefined;
+  readonly log: Log;
+  /** Of all partitions of the topic. */
+  readonly lines: LimitedLines;
 }
 
-export interface PartitionHost extends Pick<BatchAccounts, 'seal' | 'spooled' | 'passed'> {
+export interface PartitionHost
+  extends Pick<BatchAccounts, 'seal' | 'spooled' | 'passed' | 'settle' | 'acknowledged'> {
   /** Undefined before the spool is open, and without a spool. */
   spool(): TopicSpool | undefined;
   /** The process's producer. Undefined before Kafka gave one, and without idempotence. */
@@ -36,6 +43,8 @@ export interface PartitionHost extends Pick<BatchAccounts, 'seal' | 'spooled' | 
   ready(partition: SendingPartition): void;
   /** The partition can take the next batch. */
   idle(partition: number): void;
+  /** The partition gets more batches than Kafka takes, or does not any more. */
+  congested(partition: number, isCongested: boolean): void;
   /** Kafka has a batch from memory, which leaves memory. */
   confirmed(batch: Batch): void;
   /** Resolves once the refused record is durable as a dead letter. */
@@ -44,9 +53,8 @@ export interface PartitionHost extends Pick<BatchAccounts, 'seal' | 'spooled' | 
   failed(partition: number, failure: Failed | Rejected, attempts: number): void;
   /** Kafka takes a record of a held partition again: somebody has changed the topic. */
   released(): void;
-  warn(partition: number, fields: object, message: string): void;
   /** Why the partition's log cannot be read or written, or null. */
-  trouble(partition: number, direction: 'read' | 'write', reason: string | null): void;
+  trouble(partition: number, direction: 'read' | 'write', trouble: DiskTrouble | null): void;
 }
 
 /** The loop's view of its partition. */

@@ -28,6 +28,7 @@ import {
   stamp,
   stampTime,
 } from '../batches/record-batch.ts';
+import { CongestionDetector } from './congestion-detector.ts';
 import { DeferredConfirmations } from './deferred-confirmations.ts';
 import { DiskDrain } from './disk-drain.ts';
 import { InFlightBatches, type Settled } from './in-flight-batches.ts';
@@ -66,7 +67,8 @@ export class Partition implements DrainingPartition, SendingPartition {
   #state: PartitionState = 'memory';
   readonly #memory: Batch[] = [];
   readonly #inFlight = new InFlightBatches();
-  readonly #confirmations = new DeferredConfirmations();
+  readonly #confirmations: DeferredConfirmations;
+  readonly #congestion: CongestionDetector;
   #alone: Alone | undefined;
   readonly #drain: DiskDrain;
   #failures = 0;
@@ -81,11 +83,18 @@ export class Partition implements DrainingPartition, SendingPartition {
     this.number = number;
     this.#options = options;
     this.#host = host;
+    this.#confirmations = new DeferredConfirmations((batch) => host.settle(batch));
     this.#drain = new DiskDrain(this, options, host);
+    this.#congestion = new CongestionDetector((isCongested) => host.congested(number, isCongested));
   }
 
   get state(): PartitionState {
     return this.#state;
+  }
+
+  /** For log lines. */
+  get #place(): { readonly topic: string; readonly partition: number } {
+    return { topic: this.#options.topic, partition: this.number };
   }
 
   /** Its batches go through the disk. */
@@ -141,6 +150,13 @@ export class Partition implements DrainingPartition, SendingPartition {
     return isHealthy && this.#roundTripMs > FAR_MS && this.sequence.isFresh ? MAX_IN_FLIGHT : 1;
   }
 
+  /** One batch that waits is enough: it leaves as soon as Kafka answers, and the next one is gathered meanwhile. */
+  #noteCongestion(): void {
+    const isBehind = this.#memory.length > this.#window;
+    const isTaken = this.#state === 'memory' && this.#failures === 0 && this.#host.canSend();
+    this.#congestion.update(isBehind && isTaken && !this.hasEnded);
+  }
+
   // --- for the loop from the disk; partition-host.ts documents these ---
 
   get isHeld(): boolean {
@@ -181,18 +197,16 @@ export class Partition implements DrainingPartition, SendingPartition {
   rejected(records: number, rejected: Rejected): void {
     this.stopCatchingUp();
     this.#host.failed(this.number, rejected, this.#failures);
-    const message = 'Kafka refuses a record of a batch, looking for it';
-    this.#host.warn(this.number, { records, reason: rejected.reason }, message);
+    const { reason } = rejected;
+    this.#options.lines.write('refused_record_searched', { ...this.#place, records, reason });
   }
 
   leaveDisk(taken: readonly Batch[]): void {
-    if (taken.length === 0) {
-      const message = `Partition ${this.number} is drained, its batches go straight to Kafka again`;
-      this.#options.log.info({ topic: this.#options.topic, partition: this.number }, message);
-    }
+    if (taken.length === 0) this.#options.log.write('partition_drained', this.#place);
     this.#memory.unshift(...taken);
     this.#state = 'memory';
     this.#confirmations.end();
+    this.#noteCongestion();
     for (const batch of this.#memory) void this.#sealAndSend(batch);
     if (this.#memory.length === 0) this.#host.idle(this.number);
   }
@@ -202,10 +216,8 @@ export class Partition implements DrainingPartition, SendingPartition {
     this.#confirmations.end();
     this.#notBeforeMs = performance.now() + backoffMs(this.#failures, HELD);
     if (this.#state !== 'held') {
-      const { topic, log } = this.#options;
       const { reason, remedy } = rejected;
-      const message = `Partition ${this.number} waits on disk: Kafka refused each of its first records, so the topic, the broker or a clock seems to be at fault, and not the records. Nothing is lost`;
-      log.error({ topic, partition: this.number, reason, remedy }, message);
+      this.#options.log.write('partition_held', { ...this.#place, reason, remedy });
     }
     this.#state = 'held';
   }
@@ -220,6 +232,7 @@ export class Partition implements DrainingPartition, SendingPartition {
 
   deliver(batch: Batch): void {
     this.#memory.push(batch);
+    this.#noteCongestion();
     if (this.#writesToDisk) void this.#spill();
     else if (this.#host.canSend() || this.#state !== 'memory') void this.#sealAndSend(batch);
   }
@@ -242,6 +255,7 @@ export class Partition implements DrainingPartition, SendingPartition {
   /** Its log has batches that it did not write: an earlier process left them, or records were copied there. */
   resumeFromDisk(): void {
     if (!this.isOnDisk) this.#state = 'disk';
+    this.#noteCongestion();
     void this.#spill();
     void this.#drain.run();
     this.changed.raise();
@@ -299,6 +313,7 @@ export class Partition implements DrainingPartition, SendingPartition {
   async retire(): Promise<void> {
     this.#confirmations.end();
     this.#state = 'gone';
+    this.#congestion.close();
     const { signal } = this.#options.disk;
     while ((this.#drain.isRunning || this.#inFlight.size > 0) && !signal.aborted) {
       this.#interrupt();
@@ -309,6 +324,7 @@ export class Partition implements DrainingPartition, SendingPartition {
   /** Sends nothing more. Call it after aborting the signal. */
   close(): void {
     this.#confirmations.end();
+    this.#congestion.close();
     this.#interrupt();
   }
 
@@ -322,10 +338,7 @@ export class Partition implements DrainingPartition, SendingPartition {
   #memorySettled({ batch, outcome, sentAtMs, isOvertaken }: Settled): void {
     // If the broker could not place the batch because it did not know the topic yet, it has not appended it.
     if (isOvertaken && outcome.kind === 'failed' && outcome.isLeaderStale)
-      this.#options.log.warn(
-        { topic: this.#options.topic, partition: this.number, reason: outcome.reason },
-        'The topic was created again while several batches were in flight, and Kafka took a later one first: some records are out of order and there twice',
-      );
+      this.#options.log.write('records_out_of_order', { ...this.#place, reason: outcome.reason });
     switch (outcome.kind) {
       case 'stored':
         this.#memoryStored(sentAtMs);
@@ -361,6 +374,8 @@ export class Partition implements DrainingPartition, SendingPartition {
     const batch = this.#memory.shift();
     if (batch === undefined) return;
     this.#acknowledged(batch, sentAtMs);
+    this.#congestion.answered();
+    this.#noteCongestion();
     this.#host.confirmed(batch);
     if (this.#state === 'leaving') this.#finishLeaving();
     else {
@@ -402,9 +417,7 @@ export class Partition implements DrainingPartition, SendingPartition {
 
   async renewLost(reason: string): Promise<ProducerIdentity> {
     const identity = await this.renew();
-    const message =
-      'Kafka lost track of the producer sequence, going on under a new producer id; a batch may be there twice';
-    this.#host.warn(this.number, { reason }, message);
+    this.#options.lines.write('producer_id_renewed', { ...this.#place, reason });
     return identity;
   }
 
@@ -413,8 +426,8 @@ export class Partition implements DrainingPartition, SendingPartition {
   #goToDisk(reason: string): void {
     if (this.#host.spool() === undefined || this.hasEnded || this.#state !== 'memory') return;
     this.#state = 'leaving';
-    const message = `Partition ${this.number} goes to the spool until Kafka takes its batches again`;
-    this.#options.log.warn({ topic: this.#options.topic, partition: this.number, reason }, message);
+    this.#noteCongestion();
+    this.#options.log.write('partition_left_for_disk', { ...this.#place, reason });
     this.#finishLeaving();
   }
 
@@ -499,12 +512,15 @@ export class Partition implements DrainingPartition, SendingPartition {
 
   failed(failure: Failed | Rejected): void {
     this.#failures++;
+    this.#noteCongestion();
     this.#notBeforeMs = performance.now() + backoffMs(this.#failures, RETRY);
     if (failure.remedy !== undefined || failure.kind === 'rejected') this.#problem = failure;
     this.#host.failed(this.number, failure, this.#failures);
   }
 
-  #acknowledged({ producer }: ProducerBatch, sentAtMs: number): void {
+  #acknowledged(batch: ProducerBatch, sentAtMs: number): void {
+    this.#host.acknowledged(batch);
+    const { producer } = batch;
     // An answer to a former identity does not prove that the broker knows this one.
     const { identity } = this.sequence;
     if (identity !== undefined && producer?.producerId === identity.producerId) this.sequence.acknowledged();

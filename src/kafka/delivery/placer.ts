@@ -77,13 +77,18 @@ export async function splitByPartition(
   for (const { timestampMs, body } of batch.bytes === undefined ? [] : await unpack(batch.bytes)) {
     const part = partFor(partitionOf(keyOf(body), partitions));
     part.heldBytes += part.writer.appendRaw(timestampMs, body);
+    part.received.add(timestampMs);
   }
   // All records of a connection have one key, so one part confirms all of them.
-  for (const [session, seq] of batch.confirmations)
-    partFor(partitionOf(session.frame.key, partitions)).confirm(session, seq);
+  for (const [session, seq] of batch.confirmations) {
+    const part = partFor(partitionOf(session.frame.key, partitions));
+    part.confirm(session, seq);
+    // Nobody knows which line is of which session, so they all count with one of the parts.
+    part.awaited.takeFrom(batch.awaited);
+  }
   const all = [...parts.values()];
   await Promise.all(all.map((part) => part.seal(codec)));
-  void Promise.all(all.map((part) => part.settled())).then(() => batch.release());
+  void batch.follow(all);
   return all;
 }
 

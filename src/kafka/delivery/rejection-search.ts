@@ -18,6 +18,13 @@ export interface SearchSteps {
   following(): Promise<DiskBatch | undefined>;
 }
 
+export interface SearchLimits {
+  /** The search stops if Kafka refuses this many single records before it takes one. */
+  readonly maxSuspects: number;
+  /** A record is at fault even if Kafka takes no other one. */
+  readonly givesUpAlone: boolean;
+}
+
 export type SearchEnd =
   | { readonly kind: 'done' }
   | { readonly kind: 'interrupted' }
@@ -35,13 +42,13 @@ export class RejectionSearch {
   readonly #maxSuspects: number;
   #parts: DiskBatch[] = [];
   #suspects: Suspect[] = [];
-  #isAnyStored = false;
+  #isAnyStored: boolean;
 
-  /** @param maxSuspects the search stops if Kafka refuses this many single records before it takes one */
-  constructor(codec: Codec, steps: SearchSteps, maxSuspects: number) {
+  constructor(codec: Codec, steps: SearchSteps, { maxSuspects, givesUpAlone }: SearchLimits) {
     this.#codec = codec;
     this.#steps = steps;
     this.#maxSuspects = maxSuspects;
+    this.#isAnyStored = givesUpAlone;
   }
 
   /** Searches a batch that Kafka refused with `rejected`. */

@@ -12,8 +12,8 @@
 //
 // - The oldest records of a key are in the gone logs, later ones in the unplaced log, the newest in memory: order holds.
 // - `stored` is cumulative, so it waits until earlier batches in the partitions' memory are durable.
-import type { Logger } from 'pino';
-import { PartitionSpool } from '../../spool/partition-spool.ts';
+import type { Log } from '../../log/log.ts';
+import { type DiskTrouble, PartitionSpool, troubleOf } from '../../spool/partition-spool.ts';
 import type { SpoolLog } from '../../spool/spool-log.ts';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
 import { pause } from '../../time/backoff.ts';
@@ -28,12 +28,12 @@ import { nextChunk, type PlacingOptions, splitByPartition } from './placer.ts';
 
 export interface UnplacedOptions {
   readonly codec: Codec;
-  readonly log: Logger;
+  readonly log: Log;
   readonly signal: AbortSignal;
 }
 
 /** The delivery that the batches belong to. */
-export interface UnplacedHost extends Pick<BatchAccounts, 'seal' | 'spooled' | 'replaced'> {
+export interface UnplacedHost extends Pick<BatchAccounts, 'seal' | 'spooled' | 'replaced' | 'settle'> {
   /** Partitions from this number on that have batches or a log, although the topic no longer has them. */
   partitionsBeyond(partitions: number): number[];
   /** Resolves once no partition has a batch in memory. Then a partition writes nothing until it is given a batch. */
@@ -46,7 +46,7 @@ export interface UnplacedHost extends Pick<BatchAccounts, 'seal' | 'spooled' | '
   deliver(batch: Batch): void;
   /** adopt() refused a number of partitions, and would take one now. */
   adoptable(): void;
-  trouble(direction: 'write' | 'copy', reason: string | null): void;
+  trouble(direction: 'write' | 'copy', trouble: DiskTrouble | null): void;
 }
 
 /** With this many records or fewer left to copy, new batches wait in memory. Otherwise copying might never end. */
@@ -191,7 +191,7 @@ export class UnplacedRecords {
       log,
       {
         durable: (batches) => this.#durable(batches),
-        trouble: (reason) => this.#trouble('write', reason),
+        trouble: (trouble) => this.#trouble('write', trouble),
       },
       this.#options.signal,
     );
@@ -201,7 +201,7 @@ export class UnplacedRecords {
   #durable(batches: readonly Batch[]): void {
     this.#host.spooled(batches);
     if (this.#unconfirmed !== undefined) this.#unconfirmed.push(...batches);
-    else for (const batch of batches) batch.settle();
+    else for (const batch of batches) this.#host.settle(batch);
     this.#changed.raise();
   }
 
@@ -219,10 +219,7 @@ export class UnplacedRecords {
     const { topic } = this.#spool;
     if (this.#state === 'placed') {
       this.#state = 'unplaced';
-      this.#options.log.warn(
-        { topic, partitions: this.#partitions, gone },
-        `Topic ${topic} has fewer partitions than before. The records of those that are gone get other partitions; new records wait on disk meanwhile`,
-      );
+      this.#options.log.write('partitions_gone', { topic, partitions: this.#partitions, gone });
     }
     this.#confirmed = this.#confirm();
     this.#placing = this.#place(gone).finally(() => {
@@ -239,7 +236,7 @@ export class UnplacedRecords {
     // batches keep to the cap meanwhile, so it is exceeded only by the batches that are in memory now.
     await this.#spool.beyondCap('all', this.#host.quiet());
     if (this.#options.signal.aborted) return;
-    for (const batch of this.#unconfirmed) batch.settle();
+    for (const batch of this.#unconfirmed) this.#host.settle(batch);
     this.#unconfirmed = undefined;
   }
 
@@ -259,10 +256,7 @@ export class UnplacedRecords {
     if (this.#state === 'switching') await this.#switch();
     if (records === 0 || !this.isPlaced) return;
     const { topic } = this.#spool;
-    this.#options.log.info(
-      { topic, records },
-      `Records that waited on disk without a partition have theirs now`,
-    );
+    this.#options.log.write('records_placed', { topic, records });
   }
 
   /** Copies a chunk if there is one. True if nothing is left to copy or to write. */
@@ -358,8 +352,8 @@ export class UnplacedRecords {
         return result;
       } catch (error) {
         const what = direction === 'copy' ? 'copied to their partitions’ logs' : 'written';
-        const { message } = error as Error;
-        this.#trouble(direction, `records without a partition cannot be ${what}: ${message}`);
+        const reason = `records without a partition cannot be ${what}: ${(error as Error).message}`;
+        this.#trouble(direction, { ...troubleOf(error), reason });
         // New batches must not wait in memory for a failing disk.
         if (direction === 'copy') this.#backToDisk();
         await pause(RETRY_MS, this.#options.signal);
@@ -368,9 +362,9 @@ export class UnplacedRecords {
     return undefined;
   }
 
-  #trouble(direction: 'write' | 'copy', reason: string | null): void {
-    if (direction === 'write') this.#isDiskFailing = reason !== null;
-    this.#host.trouble(direction, reason);
+  #trouble(direction: 'write' | 'copy', trouble: DiskTrouble | null): void {
+    if (direction === 'write') this.#isDiskFailing = trouble !== null;
+    this.#host.trouble(direction, trouble);
     this.#changed.raise();
   }
 }

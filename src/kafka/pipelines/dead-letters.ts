@@ -1,8 +1,10 @@
 // Keeps dead letters, for people to look at: lines that the gateway refused and records that Kafka refused. The letter
 // of a record is never dropped: record() resolves only when the letter is in Kafka or on disk. Refused lines are
 // limited to a rate, half of the memory and half of the disk, and never hold up a record.
-import type { Logger } from 'pino';
-import { rateLimited } from '../../log/rate-limited-log.ts';
+
+import type { LimitedLines } from '../../log/limited-lines.ts';
+import type { Log } from '../../log/log.ts';
+import { hideTokens } from '../../protocol/hidden-tokens.ts';
 import type { SpoolCap } from '../../spool/spool-cap.ts';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
 import { encodeBody } from '../batches/record-body.ts';
@@ -13,16 +15,28 @@ export interface DeadLetter {
   /** The bytes of the line, or the value of the record. */
   readonly value: Uint8Array;
   readonly reason: string;
+  /** The topic that the record was for, or a record of the line would have been for. */
+  readonly topic: string;
   readonly connectionId: string;
   /** Empty if the device had not identified itself. */
   readonly zipcode: string;
   readonly remoteAddress: string;
   readonly receivedAtMs: number;
+  /** The other fields of a connection's records. Only for lines: a record has them in its value. */
+  readonly device?: LetterDevice | undefined;
+}
+
+/** A line's letter. `device` is only asked for if the letter is kept. */
+export type RefusedLine = Omit<DeadLetter, 'device'> & { readonly device?: () => LetterDevice | undefined };
+
+export interface LetterDevice {
+  readonly city: string;
+  readonly deviceId: string | undefined;
 }
 
 export interface DeadLetterOptions {
-  /** KAFKA_TOPIC_DEAD_LETTERS names a topic. If not, refused lines are not kept, and letters of records stay on disk. */
-  readonly hasTopic: boolean;
+  /** KAFKA_TOPIC_DEAD_LETTERS. If it is null, refused lines are not kept, and letters of records stay on disk. */
+  readonly topic: string | null;
   /** Counts the letters on disk against SPOOL_DEAD_BYTES, including those that former processes left. */
   readonly cap: SpoolCap;
   /** Rate and burst of the token bucket for refused lines. */
@@ -30,7 +44,6 @@ export interface DeadLetterOptions {
 }
 
 const LINES_PER_SECOND = 100;
-const WARNING_EVERY_MS = 60_000;
 /** Share of memory and disk for refused lines. A partition waits for letters of records, so these get the rest. */
 const LINES_SHARE = 0.5;
 
@@ -38,9 +51,9 @@ export class DeadLetters {
   /** Refused lines that were not kept: over their rate, or without room. */
   dropped = 0;
 
-  readonly #pipeline: Pipeline;
+  readonly pipeline: Pipeline;
   readonly #options: Required<DeadLetterOptions>;
-  readonly #warnOfWaiting: () => void;
+  readonly #lines: LimitedLines;
   /** Letters of records that are not durable yet, including those that wait for room in memory. */
   #records = 0;
   #withoutRoom = 0;
@@ -48,28 +61,25 @@ export class DeadLetters {
   #refilledAtMs = performance.now();
   #next = 0;
 
-  constructor(pipeline: Pipeline, options: DeadLetterOptions, log: Logger) {
-    this.#pipeline = pipeline;
-    this.#warnOfWaiting = rateLimited({ everyMs: WARNING_EVERY_MS }, () => {
-      const { problem, waiting } = this;
-      if (problem !== null)
-        log.warn(
-          { reason: problem, waiting },
-          'Records that Kafka refused are kept on disk as dead letters, as their topic does not take them; nothing is lost',
-        );
-    });
+  constructor(pipeline: Pipeline, options: DeadLetterOptions, log: Log) {
+    this.pipeline = pipeline;
+    this.#lines = log.limited();
     this.#options = { linesPerSecond: LINES_PER_SECOND, ...options };
     this.#tokens = this.#options.linesPerSecond;
   }
 
+  get topic(): string | null {
+    return this.#options.topic;
+  }
+
   /** Letters acknowledged by Kafka. */
   get sent(): number {
-    return this.#pipeline.delivery.counters.confirmed;
+    return this.pipeline.delivery.counters.confirmed;
   }
 
   /** Letters in memory or on disk that Kafka has not acknowledged. */
   get waiting(): number {
-    const { batcher, delivery } = this.#pipeline;
+    const { batcher, delivery } = this.pipeline;
     return this.#withoutRoom + batcher.openRecords + delivery.inFlightRecords + delivery.spooledRecords;
   }
 
@@ -80,33 +90,33 @@ export class DeadLetters {
 
   /** Why refused records have to wait for their letters, or null. */
   get blocked(): string | null {
-    const trouble = this.#pipeline.delivery.spoolTrouble;
+    const trouble = this.pipeline.delivery.spoolTrouble;
     if (this.#records === 0 || trouble === null) return null;
     return `records that Kafka refuses wait, as their dead letters are neither taken by Kafka nor kept on disk: ${trouble}`;
   }
 
-  /** Why letters wait, or null if none waits. */
+  /** Why letters wait on disk, or null if none waits. */
   get problem(): string | null {
     if (this.waiting === 0) return null;
-    const reason = this.#pipeline.link === undefined ? NO_LETTERS_LINK : problemOf(this.#pipeline);
-    return this.blocked ?? (reason && `dead letters wait on disk: ${reason}`);
+    const reason = this.pipeline.link === undefined ? NO_LETTERS_LINK : problemOf(this.pipeline);
+    return this.blocked ?? reason;
   }
 
   /** Gives the letters their spool. Call it before the first letter. */
   useSpool(spool: TopicSpool): void {
-    useSpool(this.#pipeline, spool);
+    useSpool(this.pipeline, spool);
   }
 
   /** Starts looking for Kafka. Letters that an earlier process left are sent first. */
   start(): void {
-    startPipeline(this.#pipeline);
+    startPipeline(this.pipeline);
   }
 
-  /** Keeps a line that the gateway refused, if the rate and the share of room for lines allow it. */
-  line(letter: DeadLetter): void {
-    if (!this.#options.hasTopic) return;
+  /** Keeps a line that the gateway refused, without its token, if the rate and the share of room for lines allow it. */
+  line(letter: RefusedLine): void {
+    if (this.topic === null) return;
     // Check the rate first: a line above it then costs almost nothing.
-    const body = this.#takeToken() ? encode(letter) : undefined;
+    const body = this.#takeToken() ? encodeLine(letter) : undefined;
     if (body !== undefined && this.#hasRoomForLine(body.length)) this.#append(letter, body);
     else this.dropped++;
   }
@@ -118,7 +128,7 @@ export class DeadLetters {
   async record(letter: DeadLetter): Promise<void> {
     this.#records++;
     this.#withoutRoom++;
-    const { batcher } = this.#pipeline;
+    const { batcher } = this.pipeline;
     while (!batcher.hasRoom()) {
       if (!(await batcher.room())) await new Promise<never>(() => undefined);
     }
@@ -126,16 +136,17 @@ export class DeadLetters {
     await this.#append(letter, encode(letter)).settled();
     this.#records--;
     // Kafka can be reached, because it has just refused the record. So the problem concerns only the dead letters.
-    if (this.problem !== null) this.#warnOfWaiting();
+    const { problem, waiting } = this;
+    if (problem !== null) this.#lines.write('dead_letters_waiting', { reason: problem, waiting });
   }
 
-  #append({ receivedAtMs }: DeadLetter, body: Uint8Array) {
+  #append({ receivedAtMs }: Pick<DeadLetter, 'receivedAtMs'>, body: Uint8Array) {
     // Letters have no order, so they are spread over the partitions.
-    return this.#pipeline.batcher.appendRaw(this.#next++, receivedAtMs, body);
+    return this.pipeline.batcher.appendRaw(this.#next++, receivedAtMs, body);
   }
 
   #hasRoomForLine(bytes: number): boolean {
-    const { budget } = this.#pipeline;
+    const { budget } = this.pipeline;
     const inMemory = budget.used + bytes;
     const { maxBytes } = this.#options.cap;
     return inMemory <= LINES_SHARE * budget.capacity && this.bytes + inMemory <= LINES_SHARE * maxBytes;
@@ -156,17 +167,30 @@ export class DeadLetters {
 /** Why dead letters are not sent if their pipeline has no link. */
 export const NO_LETTERS_LINK = 'KAFKA_BROKERS or KAFKA_TOPIC_DEAD_LETTERS is empty';
 
-/** The dead letter of a refused record, and the seq of its message if it had one. */
+/** The dead letter of a refused record, and the facts about its message that its value has. */
 export function letterOf(
   { value, timestampMs }: RefusedRecord,
-  reason: string,
-): { letter: Omit<DeadLetter, 'remoteAddress'>; seq: number | undefined } {
-  const { connection_id: connectionId = '', zipcode = '', seq } = fieldsOf(value);
-  return { letter: { value, reason, connectionId, zipcode, receivedAtMs: timestampMs }, seq };
+  { reason, topic }: { reason: string; topic: string },
+): {
+  letter: Omit<DeadLetter, 'remoteAddress'>;
+  seq: number | undefined;
+  deviceId: string | undefined;
+} {
+  const { connection_id: connectionId = '', zipcode = '', device_id: deviceId, seq } = fieldsOf(value);
+  return {
+    letter: { value, reason, topic, connectionId, zipcode, receivedAtMs: timestampMs },
+    seq,
+    deviceId,
+  };
 }
 
 /** Fields that protocol/record-frame.ts puts around a reading. Records written by others have none. */
-function fieldsOf(value: Buffer): { connection_id?: string; zipcode?: string; seq?: number } {
+function fieldsOf(value: Buffer): {
+  connection_id?: string;
+  zipcode?: string;
+  device_id?: string;
+  seq?: number;
+} {
   try {
     return (JSON.parse(value.toString()) ?? {}) as ReturnType<typeof fieldsOf>;
   } catch {
@@ -174,11 +198,18 @@ function fieldsOf(value: Buffer): { connection_id?: string; zipcode?: string; se
   }
 }
 
-function encode(letter: DeadLetter): Buffer {
+function encodeLine({ device, ...letter }: RefusedLine): Buffer {
+  return encode({ ...letter, value: hideTokens(letter.value), device: device?.() });
+}
+
+function encode({ device, ...letter }: DeadLetter): Buffer {
   return encodeBody(letter.value, {
     reason: letter.reason,
+    topic: letter.topic,
     connection_id: letter.connectionId,
     zipcode: letter.zipcode,
+    ...(device && { city: device.city }),
+    ...(device?.deviceId !== undefined && { device_id: device.deviceId }),
     remote_address: letter.remoteAddress,
     received_at: new Date(letter.receivedAtMs).toISOString(),
   });

@@ -1,7 +1,7 @@
 // One process's part of the spool as the sending of orphaned spools sees it: opens the part of a former process, and
 // removes it once it is empty. It sends nothing.
 import { existsSync } from 'node:fs';
-import type { Logger } from 'pino';
+import type { Log } from '../../log/log.ts';
 import { deadLettersDirectory } from '../../spool/parts.ts';
 import { Spool, type SpoolOptions } from '../../spool/spool.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -42,19 +42,16 @@ export async function openPart(
 }
 
 /** Removes an empty part while its lock is held, and closes it. Damaged bytes that were set aside stay. */
-export async function removePart({ directory, letters, readings }: Part, log: Logger): Promise<void> {
+export async function removePart({ directory, letters, readings }: Part, log: Log): Promise<void> {
   try {
     const isEmpty = letters === undefined || (await letters.remove());
     if (isEmpty && (await readings.remove())) {
-      log.info({ directory }, `Spool: what was left in ${directory} is sent, and the directory is removed`);
+      log.write('orphan_removed', { directory });
       return;
     }
-    log.info(
-      { directory },
-      `Spool: what was left in ${directory} is sent; damaged bytes that were set aside stay`,
-    );
+    log.write('orphan_damage_kept', { directory });
   } catch (error) {
-    log.warn({ directory, err: error }, `Spool: what was left in ${directory} is sent; the directory stays`);
+    log.write('orphan_directory_kept', { directory, err: error });
   }
   await letters?.close();
   await readings.close();

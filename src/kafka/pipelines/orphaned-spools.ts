@@ -2,8 +2,8 @@
 // everything in the parts of former processes, their dead letters included. It removes the folders of a sent topic from
 // the own part, and the whole part of a former process, while it holds the lock.
 import { existsSync } from 'node:fs';
-import type { Logger } from 'pino';
-import { rateLimited } from '../../log/rate-limited-log.ts';
+import type { LimitedLines } from '../../log/limited-lines.ts';
+import type { Log } from '../../log/log.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { pause } from '../../time/backoff.ts';
 import { openPart, type Part, removePart, type SpoolKind } from './orphaned-part.ts';
@@ -16,7 +16,7 @@ export interface OrphanedSpoolsDeps {
   readonly currentTopic: string;
   /** At least one broker is connected. */
   readonly isConnected: () => boolean;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 /** A topic of readings that KAFKA_TOPIC_METRICS does not name, in one part of the spool. */
@@ -59,19 +59,14 @@ export class OrphanedSpools {
   #parts: Part[] = [];
   /** Directories that are not open yet, because their process may still be ending. The reason is set if opening failed. */
   readonly #unopened = new Map<string, string | null>();
-  readonly #warnOfParts: () => void;
+  readonly #lines: LimitedLines;
   readonly #abort = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #isSending = false;
 
   constructor(deps: OrphanedSpoolsDeps) {
     this.#deps = deps;
-    this.#warnOfParts = rateLimited({ everyMs: WARN_EVERY_MS }, () =>
-      deps.log.warn(
-        { reasons: this.#partProblems },
-        'Spool: what a former process left cannot be opened yet and is not sent; it is tried on',
-      ),
-    );
+    this.#lines = deps.log.limited();
   }
 
   /** Readings found on disk, by what became of them. */
@@ -193,7 +188,7 @@ export class OrphanedSpools {
       this.#unopened.delete(directory);
     } catch (error) {
       this.#unopened.set(directory, (error as Error).message);
-      this.#warnOfParts();
+      this.#lines.write('orphan_unopened', { reasons: this.#partProblems });
     }
   }
 
@@ -218,16 +213,12 @@ export class OrphanedSpools {
     const { directory, isOwn } = part;
     if (!isOwn) {
       const { records } = part.readings;
-      const fields = { directory, records, deadLetters: part.letters?.records ?? 0 };
-      log.info(fields, `Spool: ${records} records of a former process are taken up`);
+      log.write('orphan_taken_up', { directory, records, deadLetters: part.letters?.records ?? 0 });
     }
     for (const one of added) {
       const { topic, recovered: records } = one.sender;
       if (records === 0 || !this.#isOther(one)) continue;
-      log.info(
-        { topic, records, directory },
-        `Spool: ${records} records of ${topic} are on disk. KAFKA_TOPIC_METRICS no longer names it; they are sent to ${topic} all the same and count against SPOOL_MAX_BYTES until then`,
-      );
+      log.write('other_topic_found', { topic, records, directory });
     }
   }
 
@@ -258,17 +249,19 @@ export class OrphanedSpools {
     const { topic } = sender;
     const { recovered: records, confirmed, deadLettered, damaged } = sender.records;
     if (records > 0 && this.#isOther(orphan))
-      this.#deps.log.info(
-        { topic, records, confirmed, deadLettered, damaged, directory: part.directory },
-        `Spool: nothing of ${topic}, which KAFKA_TOPIC_METRICS no longer names, is left on disk`,
-      );
+      this.#deps.log.write('other_topic_sent', {
+        topic,
+        records,
+        confirmed,
+        deadLettered,
+        damaged,
+        directory: part.directory,
+      });
     if (!part.isOwn) return;
     // The next start finds folders that cannot be removed now.
     await part.readings
       .removeTopic(sender.spool)
-      .catch((error: unknown) =>
-        this.#deps.log.warn({ err: error, topic }, `Spool: the folders of ${topic} stay`),
-      );
+      .catch((error: unknown) => this.#deps.log.write('other_topic_folders_kept', { topic, err: error }));
   }
 
   /** Logs why a topic is not delivered: a new reason at once, the same one every WARN_EVERY_MS. */
@@ -280,11 +273,13 @@ export class OrphanedSpools {
     const now = performance.now();
     if (orphan.lastWarning.problem === problem || now - orphan.lastWarning.atMs < WARN_EVERY_MS) return;
     orphan.lastWarning = { problem, atMs: now };
-    const what = kind === this.#deps.letters ? 'dead letters of a former process' : `records of ${topic}`;
-    this.#deps.log.warn(
-      { topic, records: spool.records, reason: problem },
-      `Spool: ${spool.records} ${what} wait on disk: ${problem}`,
-    );
+    const content = kind === this.#deps.letters ? 'dead letters of a former process' : `records of ${topic}`;
+    this.#deps.log.write('other_topic_waiting', {
+      content,
+      topic,
+      records: spool.records,
+      reason: problem ?? undefined,
+    });
   }
 
   #isOther({ kind, sender }: Orphan): boolean {

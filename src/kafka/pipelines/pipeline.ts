@@ -1,14 +1,17 @@
 // Wires up one topic's batcher, delivery and link to Kafka. Readings have one pipeline, dead letters another, and each
 // topic that is only sent from the disk one too. It touches no record.
-import type { Logger } from 'pino';
+
 import type { Settings } from '../../config/settings.ts';
+import type { Log } from '../../log/log.ts';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
 import { Batcher } from '../batches/batcher.ts';
 import { BufferBudget } from '../batches/buffer-budget.ts';
 import type { Codec } from '../batches/compression.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
 import type { KafkaClient, TopicToCreate } from '../client/kafka-client.ts';
+import type { DeliveryHistograms } from '../delivery/batch-accounts.ts';
 import { Delivery, type DeliveryEvents } from '../delivery/delivery.ts';
+import { topicToCreate } from '../topics/gateway-topics.ts';
 import { MetadataRefresher } from '../topics/metadata-refresher.ts';
 
 /** Kafka's default for max.message.bytes, used until the topic's own value is known. */
@@ -22,7 +25,9 @@ export interface PipelineContext {
   readonly codec: Codec;
   /** Undefined if KAFKA_BROKERS is empty. */
   readonly cluster: KafkaClient | undefined;
-  readonly log: Logger;
+  /** Those of readings. Dead letters do not count. */
+  readonly histograms?: DeliveryHistograms;
+  readonly log: Log;
 }
 
 export interface PipelineOptions extends PipelineContext {
@@ -35,6 +40,8 @@ export interface PipelineOptions extends PipelineContext {
   readonly quiet: boolean;
   /** Back-off between attempts to learn the leaders. */
   readonly retry?: { readonly firstMs: number; readonly maxMs: number };
+  /** The records were dead letters already: one that Kafka refuses again is a letter again, whatever Kafka takes. */
+  readonly givesUpAlone?: boolean;
   /** Makes a refused record durable elsewhere. 'append-again': it goes to the end of its own partition. */
   readonly recordRefused: ((record: RefusedRecord, reason: string) => Promise<void>) | 'append-again';
 }
@@ -48,7 +55,7 @@ export class Pipeline {
   readonly link: MetadataRefresher | undefined;
 
   constructor(options: PipelineOptions) {
-    const { settings, topic, codec, cluster, budget, quiet, retry, log } = options;
+    const { settings, topic, codec, cluster, budget, quiet, retry, histograms, log } = options;
     const noKafka = () => Promise.reject(new Error('KAFKA_BROKERS is empty'));
     this.budget = budget;
     this.delivery = new Delivery(
@@ -58,12 +65,14 @@ export class Pipeline {
         requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
         maxAttempts: settings.KAFKA_MAX_ATTEMPTS,
         isStampedWhenSent: settings.KAFKA_TIMESTAMP === 'sent',
+        givesUpAlone: options.givesUpAlone,
       },
       {
         codec,
         budget,
         producer: cluster ?? { produce: noKafka, initProducerId: noKafka },
         events: eventsOf(this, options.recordRefused),
+        ...(histograms && { histograms }),
         log,
       },
     );
@@ -99,6 +108,7 @@ export class Pipeline {
 function eventsOf(pipeline: Pipeline, recordRefused: PipelineOptions['recordRefused']): DeliveryEvents {
   return {
     partitionIdle: (partition) => pipeline.batcher.partitionIdle(partition),
+    congested: (partition, isCongested) => pipeline.batcher.congestion.set(partition, isCongested),
     leadersStale: (reason) => pipeline.link?.refresh(reason),
     adoptable: () => pipeline.link?.refresh('partitions'),
     limitsStale: () => void pipeline.link?.refreshLimits(),
@@ -116,9 +126,18 @@ export function createDiskPipeline(
   context: PipelineContext,
   topic: string,
   recordRefused: PipelineOptions['recordRefused'],
+  options: Pick<PipelineOptions, 'givesUpAlone'> = {},
 ): Pipeline {
   const budget = new BufferBudget(0, 0);
-  return new Pipeline({ ...context, topic, budget, quiet: true, retry: DISK_RETRY, recordRefused });
+  return new Pipeline({
+    ...context,
+    topic,
+    budget,
+    quiet: true,
+    retry: DISK_RETRY,
+    recordRefused,
+    ...options,
+  });
 }
 
 /** Gives the pipeline its spool. Records already there are sent before new ones. */
@@ -147,8 +166,4 @@ export function problemOf({ link, delivery }: Pipeline): string | null {
   const { counters, failingPartitions, heldPartitions, problems, spoolTrouble } = delivery;
   const failure = failingPartitions + heldPartitions > 0 ? (problems[0] ?? counters.lastError) : null;
   return link.problem ?? failure ?? spoolTrouble;
-}
-
-export function topicToCreate(settings: Settings, topic: string, partitions: number): TopicToCreate {
-  return { topic, partitions, replicationFactor: settings.KAFKA_REPLICATION_FACTOR };
 }

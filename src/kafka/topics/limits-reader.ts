@@ -1,6 +1,6 @@
 // Reads a topic's limits from time to time, and logs warnings about them. Delivery never waits for limits that cannot be
 // read: Kafka refuses a batch that breaks them, and then they are read again.
-import type { Logger } from 'pino';
+import type { Log } from '../../log/log.ts';
 import type { TopicLimits } from '../client/kafka-client.ts';
 import type { MetadataSource } from './metadata-source.ts';
 import { limitWarnings } from './topic-warnings.ts';
@@ -22,7 +22,7 @@ interface LimitsReaderDeps {
   readonly apply: (limits: TopicLimits) => void;
   /** Time of the oldest record on disk, milliseconds since 1970. */
   readonly oldestWaitingMs: () => number | undefined;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 /** Logged warnings by cluster. Orphaned spools of the same topic have readers, too, and must not repeat them. */
@@ -68,7 +68,7 @@ export class LimitsReader {
       this.current = await source.topicLimits(topic);
     } catch (error) {
       this.#dueAtMs = 0;
-      log.debug({ topic, err: error }, `Could not read the limits of topic ${topic}`);
+      log.write('topic_limits_unreadable', { topic, err: error });
     }
     if (this.current === undefined) return;
     apply(this.current);
@@ -76,7 +76,7 @@ export class LimitsReader {
     const logged = LOGGED.get(source) ?? new Set();
     LOGGED.set(source, logged);
     for (const warning of limitWarnings(topic, this.current, sent)) {
-      if (!logged.has(warning)) log.warn({ topic }, warning);
+      if (!logged.has(warning)) log.write('topic_limit_warned', { warning, topic });
       logged.add(warning);
     }
   }

@@ -1,7 +1,7 @@
 // Keeps a topic's metadata up to date: asks for the leaders until a broker answers, hands them to delivery and the
 // batcher, creates the topic if it is missing, and has its limits read. It never touches a record.
 
-import type { Logger } from 'pino';
+import type { Log } from '../../log/log.ts';
 import { backoffMs, pause } from '../../time/backoff.ts';
 import type { BatchLimits } from '../batches/batch-merger.ts';
 import type { Batcher } from '../batches/batcher.ts';
@@ -14,7 +14,7 @@ import type { MetadataSource } from './metadata-source.ts';
 import { createOtherTopics } from './other-topics.ts';
 import { creationRefusal, isRefusedForNow } from './topic-creation.ts';
 import { type DoubtTiming, TopicDoubt } from './topic-doubt.ts';
-import { asTrouble, mayPass, refused, type Trouble, TroubleLog } from './trouble.ts';
+import { asTrouble, type CurrentTrouble, mayPass, refused, type Trouble, TroubleLog } from './trouble.ts';
 
 export interface MetadataRefresherOptions {
   readonly brokers: readonly string[];
@@ -76,7 +76,7 @@ export class MetadataRefresher {
   readonly #source: MetadataSource;
   readonly #delivery: MetadataDelivery;
   readonly #batcher: MetadataBatcher;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #abort = new AbortController();
   readonly #connections: LeaderConnections;
   readonly #limits: LimitsReader;
@@ -100,7 +100,7 @@ export class MetadataRefresher {
 
   constructor(
     options: MetadataRefresherOptions,
-    deps: { source: MetadataSource; delivery: MetadataDelivery; batcher: MetadataBatcher; log: Logger },
+    deps: { source: MetadataSource; delivery: MetadataDelivery; batcher: MetadataBatcher; log: Log },
   ) {
     this.#options = options;
     this.#timing = { ...TIMING, ...options.timing };
@@ -108,8 +108,7 @@ export class MetadataRefresher {
     this.#delivery = deps.delivery;
     this.#batcher = deps.batcher;
     this.#log = deps.log;
-    const { brokers, quiet } = options;
-    this.#trouble = new TroubleLog({ brokers, quiet, log: deps.log });
+    this.#trouble = new TroubleLog({ topic: options.topic.topic, log: deps.log });
     this.#doubt = new TopicDoubt(options.topic.topic, this.#timing);
     this.#connections = new LeaderConnections((nodeId) => this.#source.connectTo(nodeId), {
       signal: this.#abort.signal,
@@ -132,9 +131,9 @@ export class MetadataRefresher {
     return this.#trouble.current?.message ?? null;
   }
 
-  /** The problem concerns only some partitions. The others are delivered. */
-  get isPartial(): boolean {
-    return this.#trouble.current?.isPartial ?? false;
+  /** As `problem`, with its cause. */
+  get trouble(): CurrentTrouble | null {
+    return this.#trouble.current;
   }
 
   /** The topic's number of partitions is known. */
@@ -160,7 +159,7 @@ export class MetadataRefresher {
     this.#interrupt?.();
     if (this.#refreshing) return;
     this.#refreshing = true;
-    this.#log.debug({ reason }, 'Asking Kafka for the partitions’ leaders');
+    this.#log.write('leaders_asked', { reason });
     void this.#refreshUntilDone().finally(() => {
       this.#refreshing = false;
     });
@@ -227,7 +226,7 @@ export class MetadataRefresher {
     this.#leadersOf = this.#clusterId;
     if (verdict === 'one-broker') {
       const message = this.#doubt.fewer(metadata, before, verdict);
-      return { ...mayPass(message), kind: 'FEWER', isPartial: true };
+      return { ...mayPass(message), cause: 'fewer', kind: 'FEWER', isPartial: true };
     }
     if (isFewer) this.#logFewer(metadata.leaders.length, before);
     this.#doubt.settle(metadata);
@@ -264,11 +263,13 @@ export class MetadataRefresher {
 
   #logFewer(partitions: number, before: number): void {
     const { topic } = this.#options.topic;
-    this.#log[this.#options.quiet ? 'debug' : 'warn'](
-      { topic, partitions, before, brokers: [...this.#doubt.heardFrom] },
-      `Topic ${topic} has ${partitions} partitions now and had ${before}: somebody deleted it and created it again. ` +
-        'Records of the partitions that are gone go to those that are left; nothing is dropped',
-    );
+    const log = this.#options.quiet ? this.#log.quiet() : this.#log;
+    log.write('topic_has_fewer_partitions', {
+      topic,
+      partitions,
+      before,
+      brokers: [...this.#doubt.heardFrom],
+    });
   }
 
   /** Creates the topic if no broker ever named it, or if it is believed to be gone. Null if it exists afterwards. */
@@ -281,7 +282,7 @@ export class MetadataRefresher {
     const refusal = await this.#source.createTopic(wanted);
     if (refusal !== null) {
       const message = creationRefusal(wanted, refusal);
-      return { message, kind: 'CREATE', mayPass: isRefusedForNow(refusal), isPartial: false };
+      return { cause: 'topic', message, kind: 'CREATE', mayPass: isRefusedForNow(refusal), isPartial: false };
     }
     this.#isCreated = true;
     return null;
@@ -290,8 +291,7 @@ export class MetadataRefresher {
   #logCreated(partitions: number): void {
     const { topic } = this.#options.topic;
     this.#isCreated = false;
-    const again = this.known ? ' again' : '';
-    this.#log.info({ topic, partitions }, `Topic ${topic} created${again}`);
+    this.#log.write(this.known ? 'topic_created_again' : 'topic_created', { topic, partitions });
   }
 
   /** Gets a producer id and the limits, which delivery needs with the leaders. */
@@ -300,10 +300,7 @@ export class MetadataRefresher {
     if (areDifferent(clusterId, this.#clusterId)) {
       // The other cluster may give our producer id to another producer.
       this.#identity = undefined;
-      this.#log.warn(
-        { clusterId, before: this.#clusterId },
-        'Another Kafka cluster answers at the same address; records go to it under a new producer id',
-      );
+      this.#log.write('cluster_changed', { clusterId, before: this.#clusterId });
     }
     this.#clusterId = clusterId;
     if (this.#options.idempotent) this.#identity ??= await this.#source.initProducerId();
@@ -335,14 +332,15 @@ export class MetadataRefresher {
     const leaderless = leaders.filter((leader) => leader < 0).length;
     if (leaderless > 0) {
       const message = `${leaderless} of ${leaders.length} partitions of ${topic} have no leader`;
-      return { ...mayPass(message), isPartial: leaderless < leaders.length };
+      return { ...mayPass(message), cause: 'leaderless', isPartial: leaderless < leaders.length };
     }
     await Promise.race([this.#connections.settled(), this.#interrupted()]);
     this.#interrupt = undefined;
     const { trouble, isComplete } = this.#connections;
     if (trouble === null) return isComplete ? null : 'connecting';
     const { message, isPartial } = trouble;
-    return { message: `topic ${topic}: ${message}`, kind: 'LEADERS', mayPass: true, isPartial };
+    const about = `topic ${topic}: ${message}`;
+    return { cause: 'leaders', message: about, kind: 'LEADERS', mayPass: true, isPartial };
   }
 
   #interrupted(): Promise<void> {

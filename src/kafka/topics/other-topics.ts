@@ -1,5 +1,5 @@
 // Creates topics that the gateway does not write to itself. Nothing ever waits for them.
-import type { Logger } from 'pino';
+import type { Log } from '../../log/log.ts';
 import { backoffMs, pause } from '../../time/backoff.ts';
 import type { TopicToCreate } from '../client/kafka-client.ts';
 import { kafkaError } from '../wire/errors.ts';
@@ -8,6 +8,8 @@ import { creationRefusal } from './topic-creation.ts';
 
 /** About an hour in all. A starting Kafka needs minutes, and a missing right is not worth more tries. */
 const MAX_TRIES = 40;
+/** The lines of an outage tell it. */
+const UNREACHABLE = 'unreachable';
 const RETRY = { firstMs: 1000, maxMs: 120_000 };
 
 /** Resolves when each topic exists or is given up, or when the signal is aborted. */
@@ -20,11 +22,15 @@ export async function createOtherTopics(
       let lastKind: string | undefined;
       for (let tries = 1; tries <= MAX_TRIES && !signal.aborted; tries++) {
         const trouble = await createOne(topic, source, log).catch((error: unknown) => ({
-          kind: 'unreachable',
+          kind: UNREACHABLE,
           message: `Could not look for topic ${topic.topic}: ${(error as Error).message}`,
         }));
         if (trouble === null || signal.aborted) return;
-        if (trouble.kind !== lastKind) log.warn({ topic: topic.topic }, trouble.message);
+        if (trouble.kind !== lastKind)
+          log.write(trouble.kind === UNREACHABLE ? 'other_topic_not_looked_for' : 'other_topic_failed', {
+            explanation: trouble.message,
+            topic: topic.topic,
+          });
         lastKind = trouble.kind;
         await pause(backoffMs(tries, retry), signal);
       }
@@ -35,7 +41,7 @@ export async function createOtherTopics(
 interface Deps {
   readonly source: MetadataSource;
   readonly signal: AbortSignal;
-  readonly log: Logger;
+  readonly log: Log;
   readonly retry?: typeof RETRY;
 }
 
@@ -43,7 +49,7 @@ interface Deps {
 async function createOne(
   topic: TopicToCreate,
   source: MetadataSource,
-  log: Logger,
+  log: Log,
 ): Promise<{ kind: string; message: string } | null> {
   const { errorCode } = await source.topicMetadata(topic.topic);
   const { name, outcome, remedy } = kafkaError(errorCode);
@@ -53,6 +59,6 @@ async function createOne(
   }
   const refusal = await source.createTopic(topic);
   if (refusal !== null) return { kind: refusal, message: creationRefusal(topic, refusal) };
-  log.info({ topic: topic.topic, partitions: topic.partitions }, `Topic ${topic.topic} created`);
+  log.write('topic_created', { topic: topic.topic, partitions: topic.partitions });
   return null;
 }

@@ -1,9 +1,21 @@
-// Holds why records cannot be delivered now, and decides how often the log repeats it.
-import type { Logger } from 'pino';
+// Holds why records cannot be delivered now, and decides how often the debug log repeats it.
+import type { Log } from '../../log/log.ts';
 import { AnswerError, ClusterError } from '../client/cluster-error.ts';
 import { kafkaError } from '../wire/errors.ts';
 
+/**
+ * - `connecting`: nothing has been tried yet.
+ * - `login`: a broker refuses the login.
+ * - `brokers`: no broker answers.
+ * - `leaders`: leaders of partitions cannot be connected to.
+ * - `leaderless`: partitions have no leader.
+ * - `fewer`: a broker names fewer partitions than before.
+ * - `topic`: the topic is missing, or Kafka refuses requests about it.
+ */
+export type TroubleCause = 'connecting' | 'login' | 'brokers' | 'leaders' | 'leaderless' | 'fewer' | 'topic';
+
 export interface Trouble {
+  readonly cause: TroubleCause;
   readonly message: string;
   /** Each kind is logged at once, and again after REMIND_EVERY_MS at the earliest. */
   readonly kind: string;
@@ -13,19 +25,22 @@ export interface Trouble {
   readonly isPartial: boolean;
 }
 
+export type CurrentTrouble = Pick<Trouble, 'cause' | 'message' | 'isPartial'>;
+
 export interface TroubleLogOptions {
-  readonly brokers: readonly string[];
-  /** Log at level debug, because another refresher of the same cluster logs its state. */
-  readonly quiet: boolean;
-  readonly log: Logger;
+  readonly topic: string;
+  readonly log: Log;
 }
 
+/** UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED. */
+const LOGIN_CODES: ReadonlySet<number> = new Set([33, 34, 58]);
 const REMIND_EVERY_MS = 60_000;
 
 export class TroubleLog {
   readonly #options: TroubleLogOptions;
   readonly #loggedAtMs = new Map<string, number>();
-  #current: Pick<Trouble, 'message' | 'isPartial'> | null = {
+  #current: CurrentTrouble | null = {
+    cause: 'connecting',
     message: 'not connected to Kafka yet',
     isPartial: false,
   };
@@ -35,15 +50,15 @@ export class TroubleLog {
   }
 
   /** Null if all records can be delivered. */
-  get current(): Pick<Trouble, 'message' | 'isPartial'> | null {
+  get current(): CurrentTrouble | null {
     return this.#current;
   }
 
   /** @param partitions number of partitions of the topic */
   end(partitions: number | undefined): void {
     if (this.#current !== null) {
-      const { brokers, quiet, log } = this.#options;
-      log[quiet ? 'debug' : 'info']({ brokers, partitions }, 'Kafka is reachable, records are flowing');
+      const { topic, log } = this.#options;
+      log.write('topic_trouble_ended', { topic, partitions });
     }
     this.#current = null;
     this.#loggedAtMs.clear();
@@ -55,27 +70,21 @@ export class TroubleLog {
     const now = performance.now();
     if (now - (this.#loggedAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) < REMIND_EVERY_MS) return;
     this.#loggedAtMs.set(kind, now);
-    const { brokers, quiet, log } = this.#options;
-    const [what, whose] = isPartial
-      ? ['Kafka cannot be used in full', 'the records of these partitions']
-      : ['Kafka cannot be used', 'their records'];
-    log[quiet ? 'debug' : 'warn'](
-      { brokers, reason: message },
-      `${what}: ${message}. Devices are served; ${whose} wait in the spool on disk (SPOOL_DIR), ` +
-        'nothing is dropped. A local Kafka for trying: npm run kafka',
-    );
+    const { topic, log } = this.#options;
+    log.write('topic_trouble_began', { topic, reason: message, isPartial });
   }
 }
 
 /** A trouble that may pass within a second, because a broker answers. */
 export function mayPass(message: string): Trouble {
-  return { message, kind: 'ANSWER', mayPass: true, isPartial: false };
+  return { cause: 'topic', message, kind: 'ANSWER', mayPass: true, isPartial: false };
 }
 
 export function refused(what: string, errorCode: number): Trouble {
   const { name, remedy } = kafkaError(errorCode);
   const advice = remedy === undefined ? '' : `; ${remedy}`;
-  return { ...mayPass(`${what}: ${name}${advice}`), kind: name };
+  const cause = LOGIN_CODES.has(errorCode) ? 'login' : 'topic';
+  return { ...mayPass(`${what}: ${name}${advice}`), kind: name, cause };
 }
 
 /** @param error of a request that a broker refused or that no broker answered */
@@ -83,5 +92,6 @@ export function asTrouble(error: unknown): Trouble {
   if (error instanceof AnswerError) return refused('Kafka refuses a request', error.errorCode);
   const { message } = error as Error;
   if (!(error instanceof ClusterError)) return mayPass(message);
-  return { message, kind: error.code, mayPass: false, isPartial: false };
+  const cause = error.code === 'AUTHENTICATION' ? 'login' : 'brokers';
+  return { cause, message, kind: error.code, mayPass: false, isPartial: false };
 }

@@ -15,7 +15,7 @@ export const OUTCOMES = {
   'too-large':
     'A record or the batch is larger than the topic allows. It is treated in the same way as a refused record, and its device hears `record_too_large`.',
   topic:
-    'The broker will refuse every batch until somebody changes something. The partition waits in the spool, and the log, `/readyz` and `/stats` say what to do. It is tried again every few seconds.',
+    'The broker will refuse every batch until somebody changes something. The partition waits in the spool, and the log, `/health` and `/stats` say what to do. It is tried again every few seconds.',
 } as const;
 
 export type Outcome = keyof typeof OUTCOMES;

@@ -32,6 +32,8 @@ export interface PartitionAnswer {
 export interface ProduceAnswer {
   readonly partitions: readonly PartitionAnswer[];
   readonly throttleMs: number;
+  /** The broker's clock, milliseconds since 1970, if the topic has message.timestamp.type=LogAppendTime. */
+  readonly logAppendMs?: number;
 }
 
 export interface ProduceHeader {
@@ -79,6 +81,7 @@ export function encodeProduceRequest(request: ProduceRequest, header: ProduceHea
 export function decodeProduceResponse(body: Buffer, topic: string, version: number): ProduceAnswer {
   const afterOffset = version >= LOG_START_OFFSET_SINCE ? 16 : 8;
   const partitions: PartitionAnswer[] = [];
+  let logAppendMs = -1;
   let at = 4;
   for (let topics = body.readInt32BE(0); topics > 0; topics--) {
     const nameBytes = body.readUInt16BE(at);
@@ -94,8 +97,11 @@ export function decodeProduceResponse(body: Buffer, topic: string, version: numb
         baseOffset: body.readBigInt64BE(at + 6),
       };
       if (name === topic) partitions.push(answer);
+      // -1 with CreateTime. A number of milliseconds since 1970 is always exact as a double.
+      logAppendMs = Math.max(logAppendMs, Number(body.readBigInt64BE(at + 14)));
       at += 4 + 2 + 8 + afterOffset;
     }
   }
-  return { partitions, throttleMs: body.readInt32BE(at) };
+  const throttleMs = body.readInt32BE(at);
+  return logAppendMs < 0 ? { partitions, throttleMs } : { partitions, throttleMs, logAppendMs };
 }

@@ -310,6 +310,8 @@ test('batches stay below max.message.bytes once it is known', (t) => {
   append();
   assert.equal(sum(counts(delivered)), 40);
   for (const { writer } of delivered) assert.ok(writer.bytes <= 3000, `${writer.bytes} bytes`);
+  batcher.maxMessageBytes = 600;
+  assert.equal(batcher.maxReadingBytes, 0, 'devices hear it');
 });
 
 test('during a read window no batch is closed by time; at its end those due before the next window are', async (t) => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { portableCrc32c } from '../../../src/checksum/crc32c.ts';
 import { type Codec, createCodec } from '../../../src/kafka/batches/compression.ts';
 import {
   NO_PRODUCER,
@@ -15,7 +16,6 @@ import {
 import { encodeBody, keyOf } from '../../../src/kafka/batches/record-body.ts';
 import { unpack } from '../../../src/kafka/batches/split-batch.ts';
 import { RecordFrame } from '../../../src/protocol/record-frame.ts';
-import { portableCrc32c } from '../../../src/spool/crc32c.ts';
 import type { Reading } from '../../../src/workers/record-sink.ts';
 import { fakeSession, reading } from '../delivery/fakes.ts';
 import { decodeBatch } from './decode-batch.ts';

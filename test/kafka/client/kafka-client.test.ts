@@ -268,7 +268,7 @@ test('the error of an unreachable broker names its address and advertised.listen
   broker.script.brokers = () => [{ nodeId: 1, host: '127.0.0.1', port }];
   await client.topicMetadata('readings');
   const text = new RegExp(
-    `broker 1 cannot be reached at 127.0.0.1:${port} .*ECONNREFUSED.*advertised\\.listeners`,
+    `broker 1 cannot be reached at 127.0.0.1:${port}: .*ECONNREFUSED.*advertised\\.listeners`,
   );
   await rejectsWith(client.connectTo(1), 'UNREACHABLE', text);
   await rejectsWith(client.produce(1, requestFor([0])), 'UNREACHABLE', text);
@@ -301,6 +301,29 @@ test('while logins are refused, all connections together try less than once a se
   });
 });
 
+test('a new password is tried at once, although logins with the former one were refused', async (t) => {
+  const broker = await ScriptedBroker.start(t, { password: 'new' });
+  let credentials = asUser('old');
+  const client = await clientOf(t, broker, { credentials: () => credentials, knows: false });
+  for (let i = 0; i < 3; i++)
+    await rejectsWith(client.topicMetadata('readings'), 'AUTHENTICATION', /refuses/);
+  assert.equal(broker.loginsAtMs.length, 1);
+  credentials = asUser('new');
+  await client.topicMetadata('readings');
+  await client.produce(1, requestFor([0]));
+});
+
+test('a password that a broker repeats in its refusal is not shown', async (t) => {
+  const broker = await ScriptedBroker.start(t, { password: 'another' });
+  const credentials = () => asUser('hunter2hunter2');
+  const client = await clientOf(t, broker, { credentials, knows: false });
+  await rejectsWith(
+    client.topicMetadata('readings'),
+    'AUTHENTICATION',
+    /invalid credentials, not \(hidden\)$/,
+  );
+});
+
 test('no control request is lost when a login ends', async (t) => {
   const { broker, client } = await withClient(t, { password: 'secret', sessionLifetimeMs: 800 });
   const until = performance.now() + 2000;
@@ -321,7 +344,8 @@ test('the connection for Produce works over TLS', async (t) => {
     return;
   }
   const broker = await ScriptedBroker.start(t, { password: 'secret' }, tls);
-  const client = await clientOf(t, broker, { ...asUser('secret'), ssl: { ca: tls.cert } });
+  const credentials = { ...asUser('secret'), ssl: { ca: tls.cert } };
+  const client = await clientOf(t, broker, { credentials: () => credentials });
   for (const bytes of [100, 3_000_000]) {
     await client.produce(1, requestFor([0, 1], { bytes }));
     assert.deepEqual(broker.produced.at(-1)?.batches, [Buffer.alloc(bytes, 0), Buffer.alloc(bytes, 1)]);

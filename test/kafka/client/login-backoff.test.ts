@@ -18,7 +18,7 @@ test('logins that work are never delayed', () => {
     backoff.enter(false);
     backoff.accepted();
   }
-  assert.equal(backoff.isRefused, false);
+  assert.equal(backoff.refusal, undefined);
 });
 
 test('refused logins are tried less than once a second, and at least every three seconds', () => {

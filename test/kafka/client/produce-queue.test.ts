@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pino } from 'pino';
+import { recordedLog } from '../../support/log.ts';
 import { waitFor } from '../../support/wait.ts';
 import {
   codeOf,
@@ -178,14 +178,12 @@ test('a connection that was silent for minutes is replaced before the next reque
   assert.equal(broker.produceConnections.length, 2);
 });
 
-test('the log tells of a quota once a minute, what it means and what to do', async (t) => {
-  const lines: string[] = [];
-  const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+test('the debug log tells of a quota once a minute', async (t) => {
+  const { log, lines } = recordedLog();
   const { client } = await withClient(t, {
     onProduce: (request) => producedAnswer(request, { throttleMs: 5 }),
     log,
   });
   for (let n = 0; n < 5; n++) await client.produce(1, requestFor([0]));
-  assert.equal(lines.length, 1);
-  assert.match(lines[0] ?? '', /because of a quota.*Nothing is lost.*kafka-configs/);
+  assert.equal(lines.filter(({ event }) => event === 'quota_throttled').length, 1);
 });

@@ -5,14 +5,16 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
-import type { Logger } from 'pino';
 import { KafkaClient } from '../../../src/kafka/client/kafka-client.ts';
 import type { KafkaClientOptions } from '../../../src/kafka/client/kafkajs.ts';
 import type { ProduceRequest } from '../../../src/kafka/wire/produce-request.ts';
+import type { Log } from '../../../src/log/log.ts';
 import { silent } from '../delivery/fakes.ts';
 
 export const PRODUCE = 0;
 export const METADATA = 3;
+/** A test that waits for a time-out sets a shorter one. */
+const REQUEST_TIMEOUT_MS = 30_000;
 const SASL_HANDSHAKE = 17;
 const API_VERSIONS = 18;
 export const CREATE_TOPICS = 19;
@@ -277,7 +279,7 @@ export class ScriptedBroker {
     const lifetime = version >= 1 ? [int64(BigInt(sessionLifetimeMs))] : [];
     if (given !== password) {
       const code = session.loggedIn ? ILLEGAL_SASL_STATE : SASL_AUTHENTICATION_FAILED;
-      return Buffer.concat([int16(code), text('invalid credentials'), int32(0), ...lifetime]);
+      return Buffer.concat([int16(code), text(`invalid credentials, not ${given}`), int32(0), ...lifetime]);
     }
     session.loggedIn = true;
     if (sessionLifetimeMs > 0) session.endsAtMs = performance.now() + sessionLifetimeMs;
@@ -318,26 +320,29 @@ export class ScriptedBroker {
 }
 
 interface WithClient extends Partial<Script> {
-  readonly log?: Logger;
+  readonly log?: Log;
   readonly requestTimeoutMs?: number;
 }
 
 /** A scripted broker and a client of it, which logs in with the broker's password. */
 export async function withClient(t: TestContext, options: WithClient = {}) {
-  const { log = silent, requestTimeoutMs = 5000, ...script } = options;
+  const { log = silent, requestTimeoutMs = REQUEST_TIMEOUT_MS, ...script } = options;
   const broker = await ScriptedBroker.start(t, script);
-  const login = script.password === undefined ? {} : asUser(script.password);
-  return { broker, client: await clientOf(t, broker, { log, requestTimeoutMs, ...login }) };
+  const credentials = script.password === undefined ? {} : asUser(script.password);
+  return {
+    broker,
+    client: await clientOf(t, broker, { log, requestTimeoutMs, credentials: () => credentials }),
+  };
 }
 
 /** A client of the broker, closed after the test. With `knows` it has asked for the leaders. */
 export async function clientOf(
   t: TestContext,
   { address }: ScriptedBroker,
-  options: Partial<KafkaClientOptions> & { readonly knows?: boolean; readonly log?: Logger } = {},
+  options: Partial<KafkaClientOptions> & { readonly knows?: boolean; readonly log?: Log } = {},
 ): Promise<KafkaClient> {
   const { knows = true, log = silent, ...rest } = options;
-  const defaults = { clientId: 'test', ssl: undefined, sasl: undefined, requestTimeoutMs: 5000 };
+  const defaults = { clientId: 'test', credentials: () => ({}), requestTimeoutMs: REQUEST_TIMEOUT_MS };
   const client = new KafkaClient({ brokers: [address], ...defaults, ...rest }, log);
   t.after(() => client.close());
   if (knows) await client.topicMetadata('readings');

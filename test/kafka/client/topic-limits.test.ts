@@ -16,6 +16,7 @@ test('limits are found by their names, in any order', () => {
     timestampAfterMaxMs: 4000,
     hasOneTimestampLimit: false,
     cleanupPolicy: 'compact,delete',
+    minInsyncReplicas: undefined,
   };
   const entries = [
     ['retention.ms', '1'],
@@ -42,6 +43,7 @@ test('the largest 64-bit number, a missing value and a hidden one mean no limit'
     timestampAfterMaxMs: undefined,
     hasOneTimestampLimit: false,
     cleanupPolicy: undefined,
+    minInsyncReplicas: undefined,
   });
 });
 

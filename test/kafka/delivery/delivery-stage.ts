@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { cpSync, rmSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import type { Logger } from 'pino';
 import { Batch } from '../../../src/kafka/batches/batch.ts';
 import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
 import { createCodec } from '../../../src/kafka/batches/compression.ts';
 import { Delivery, type DeliveryEvents, type DeliveryOptions } from '../../../src/kafka/delivery/delivery.ts';
 import type { Producer } from '../../../src/kafka/delivery/sender.ts';
+import type { Log } from '../../../src/log/log.ts';
 import { Spool } from '../../../src/spool/spool.ts';
 import { SpoolCap } from '../../../src/spool/spool-cap.ts';
 import { temporaryDirectory } from '../../spool/support.ts';
@@ -30,7 +30,7 @@ export interface StageOptions extends Partial<DeliveryOptions>, TopicOptions {
 
 interface DeliveryToOptions {
   readonly bufferBytes?: number;
-  readonly log?: Logger;
+  readonly log?: Log;
 }
 
 /** A delivery, its budget, and a function that charges the budget for a batch and delivers it. */

@@ -1,8 +1,8 @@
 // Tests Delivery against a fake broker: how it reacts to each answer, and to a missing one.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { portableCrc32c } from '../../../src/checksum/crc32c.ts';
 import type { DeliveryOptions } from '../../../src/kafka/delivery/delivery.ts';
-import { portableCrc32c } from '../../../src/spool/crc32c.ts';
 import { decodeBatch } from '../batches/decode-batch.ts';
 import { deliveryTo, IDENTITY } from './delivery-stage.ts';
 import { batchOf, FakeProducer, fakeSession, type SentRequest, turns, until } from './fakes.ts';

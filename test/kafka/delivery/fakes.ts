@@ -2,7 +2,6 @@
 // gives.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { pino } from 'pino';
 import { Batch } from '../../../src/kafka/batches/batch.ts';
 import type { ProducerIdentity } from '../../../src/kafka/batches/record-batch.ts';
 import type { Producer } from '../../../src/kafka/delivery/sender.ts';
@@ -10,8 +9,9 @@ import type { ProduceAnswer, ProduceRequest } from '../../../src/kafka/wire/prod
 import { RecordFrame, recordTail } from '../../../src/protocol/record-frame.ts';
 import type { IdentifiedSession } from '../../../src/queue/job.ts';
 import type { Reading } from '../../../src/workers/record-sink.ts';
+import { testLog } from '../../support/log.ts';
 
-export const silent = pino({ level: 'silent' });
+export const silent = testLog({ level: 'silent' });
 
 export interface FakeSession extends IdentifiedSession {
   /** Every seq that stored() was called with. */
@@ -23,6 +23,9 @@ export function fakeSession(zipcode = '90210', connectionId = `connection-${zipc
   const nothing = () => undefined;
   return {
     storedSeqs,
+    id: connectionId,
+    remoteAddress: '192.0.2.7',
+    deviceId: undefined,
     frame: new RecordFrame({ connectionId, zipcode, city: 'Beverly Hills', deviceId: undefined }),
     partition: -1,
     generation: -1,

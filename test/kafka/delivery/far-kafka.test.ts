@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pino } from 'pino';
+import { testLog } from '../../support/log.ts';
 import { decodeBatch } from '../batches/decode-batch.ts';
 import { deliveryTo, IDENTITY } from './delivery-stage.ts';
 import { batchOf, FakeProducer, fakeSession, turns } from './fakes.ts';
@@ -20,7 +20,7 @@ async function far(t: TestContext, acks: -1 | 1 = -1) {
   const producer = new FakeProducer();
   const idle: number[] = [];
   const warnings: string[] = [];
-  const log = pino({ level: 'warn' }, { write: (line: string) => warnings.push(line) });
+  const log = testLog({ level: 'warn' }, { write: (line: string) => warnings.push(line) });
   const { delivery, ...made } = deliveryTo(
     producer,
     { acks, maxAttempts: 3 },

@@ -1,10 +1,11 @@
 // A broker in memory that follows Kafka's rules for idempotent producers (KIP-98): it knows the next sequence and the
 // last five batches of each partition and producer. A test decides what goes wrong with each request. The same rules
 // are tested with a real Kafka in test/e2e and test/chaos.
+
+import { crc32c } from '../../../src/checksum/crc32c.ts';
 import type { ProducerIdentity } from '../../../src/kafka/batches/record-batch.ts';
 import type { Producer } from '../../../src/kafka/delivery/sender.ts';
 import type { ProduceAnswer, ProduceRequest } from '../../../src/kafka/wire/produce-request.ts';
-import { crc32c } from '../../../src/spool/crc32c.ts';
 import { decodeBatch } from '../batches/decode-batch.ts';
 
 export interface ModelRecord {

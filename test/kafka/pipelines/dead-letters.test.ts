@@ -56,7 +56,7 @@ async function setUp(t: TestContext, options: Options = {}) {
   const { spool, closeSpool } = opened;
   const letters = new DeadLetters(
     { batcher, delivery, budget, link: undefined },
-    { hasTopic, cap, linesPerSecond },
+    { topic: hasTopic ? 'letters' : null, cap, linesPerSecond },
     silent,
   );
   letters.useSpool(spool);
@@ -75,10 +75,11 @@ async function setUp(t: TestContext, options: Options = {}) {
   return { ...opened, producer, budget, delivery, letters, connect, close };
 }
 
-function letter(value: string, reason = 'MESSAGE_TOO_LARGE'): DeadLetter {
+function letter(value: string, reason = 'MESSAGE_TOO_LARGE'): Omit<DeadLetter, 'device'> {
   return {
     value: Buffer.from(value),
     reason,
+    topic: 'readings',
     connectionId: 'c',
     zipcode: '90210',
     remoteAddress: '127.0.0.1',
@@ -163,7 +164,7 @@ test('while Kafka is away letters are kept on disk, and no letter of a record is
   const { letters, spool } = await setUp(t);
   await Promise.all(['a', 'b', 'c'].map((value) => letters.record(letter(value))));
   assert.deepEqual([letters.waiting, spool.records, letters.sent, letters.dropped], [3, 3, 0, 0]);
-  assert.match(letters.problem ?? '', /wait on disk/);
+  assert.match(letters.problem ?? '', /KAFKA_TOPIC_DEAD_LETTERS is empty/);
   assert.equal(letters.blocked, null);
 });
 
@@ -274,7 +275,9 @@ async function refuse(
   broker.check = ({ value }) => (value.includes('"n":0') ? INVALID_RECORD : 0);
   const { delivery: readings, deliver } = deliveryTo(broker, DELIVERY, {
     recordRefused: (record, reason) =>
-      recordRefused(() => dead.letters.record({ ...letterOf(record, reason).letter, remoteAddress: '' })),
+      recordRefused(() =>
+        dead.letters.record({ ...letterOf(record, { reason, topic: 'readings' }).letter, remoteAddress: '' }),
+      ),
   });
   const { spool, report, closeSpool } = await openTopic(t, { directory, partitions: 1, sync: 'batch' });
   readings.useSpool(spool);

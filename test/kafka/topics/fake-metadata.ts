@@ -1,7 +1,6 @@
 // A metadata refresher on a stage: a cluster of scripted answers, and a delivery, a batcher and a log that keep their input.
 
 import type { TestContext } from 'node:test';
-import { pino } from 'pino';
 import type { ProducerIdentity } from '../../../src/kafka/batches/record-batch.ts';
 import type {
   MetadataQuestion,
@@ -15,6 +14,7 @@ import {
   type RefresherTiming,
 } from '../../../src/kafka/topics/metadata-refresher.ts';
 import type { MetadataSource } from '../../../src/kafka/topics/metadata-source.ts';
+import { recordedLog } from '../../support/log.ts';
 import { waitFor } from '../../support/wait.ts';
 
 export const TOPIC = 'readings';
@@ -99,12 +99,6 @@ interface Handed {
   readonly clusterId: string | undefined;
 }
 
-interface LogLine {
-  readonly level: number;
-  readonly msg: string;
-  readonly brokers?: readonly number[];
-}
-
 export type Stage = ReturnType<typeof stage<FakeSource>>;
 
 const QUICK: RefresherTiming = {
@@ -127,8 +121,7 @@ export function stage<S extends MetadataSource>(
   const adopted: number[] = [];
   /** Numbers of partitions that delivery cannot adopt yet. */
   const refused = new Set<number>();
-  const lines: LogLine[] = [];
-  const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as LogLine) });
+  const { log, lines } = recordedLog();
   let unreachableCalls = 0;
   const batcher = {
     partitions: 2 as number | undefined,
@@ -177,6 +170,7 @@ export function stage<S extends MetadataSource>(
     batcher,
     log: lines,
     unreachableCalls: () => unreachableCalls,
+    troubles: () => lines.filter(({ event }) => event === 'topic_trouble_began').map(({ msg }) => msg),
     messages: (minLevel = 0) => lines.filter(({ level }) => level >= minLevel).map(({ msg }) => msg),
   };
 }

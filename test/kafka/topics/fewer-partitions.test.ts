@@ -25,8 +25,7 @@ clusterTest(
       {
         brokers: proxies.map(({ address }) => address),
         clientId: 'test',
-        ssl: undefined,
-        sasl: undefined,
+        credentials: () => ({}),
         requestTimeoutMs: 5_000,
       },
       silent,

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { AnswerError, ClusterError } from '../../../src/kafka/client/cluster-error.ts';
 import { type TopicLimits, topicLimits } from '../../../src/kafka/client/topic-limits.ts';
 import { createOtherTopics } from '../../../src/kafka/topics/other-topics.ts';
+import { recordedLog } from '../../support/log.ts';
 import { waitFor } from '../../support/wait.ts';
 import { Gate } from '../client/scripted-broker.ts';
 import { silent } from '../delivery/fakes.ts';
@@ -46,14 +47,14 @@ test('the refresher has a problem until each leader has been connected to', asyn
   const made = startStage(t, source);
   await waitFor('the first leader is connected', () => source.connectedTo.includes(1));
   assert.notEqual(made.refresher.problem, null);
-  assert.ok(!made.messages().some((msg) => msg.includes('reachable')));
+  assert.ok(!made.messages().some((msg) => msg.includes('each leader')));
   open();
   await isResolved(made);
   assert.deepEqual(source.connectedTo.sort(), [1, 2]);
-  assert.equal(made.messages().filter((msg) => msg.includes('Kafka is reachable')).length, 1);
+  assert.equal(made.messages().filter((msg) => msg.endsWith('each leader is connected')).length, 1);
 });
 
-test('the warning about an unreachable leader names its address and advertised.listeners', async (t) => {
+test('the line about an unreachable leader names its address and advertised.listeners', async (t) => {
   const source = new FakeSource([1, 2, 1]);
   let attempts = 0;
   source.unreachable.set(2, async () => {
@@ -61,17 +62,17 @@ test('the warning about an unreachable leader names its address and advertised.l
     throw new ClusterError('UNREACHABLE', 'broker 2 at 10.0.0.9:9092: see advertised.listeners');
   });
   const made = startStage(t, source);
-  const warning = await waitFor('a warning', () => made.messages(WARNING)[0]);
+  const warning = await waitFor('a line about it', () => made.troubles()[0]);
   assert.match(warning, /the leader of 1 of 3 partitions/);
   assert.match(warning, /10\.0\.0\.9:9092.*advertised\.listeners/);
   assert.match(made.refresher.problem ?? '', /10\.0\.0\.9:9092.*advertised\.listeners/);
-  assert.equal(made.refresher.isPartial, true);
+  assert.equal(made.refresher.trouble?.isPartial, true);
   // The refresher tries again by itself.
   await waitFor('more attempts', () => attempts > 5);
   source.unreachable.clear();
   await isResolved(made);
-  // The log has one warning, not one for each attempt.
-  assert.equal(made.messages(WARNING).length, 1);
+  // The log has one line, not one for each attempt.
+  assert.equal(made.troubles().length, 1);
 });
 
 test('delivery gets leaders before they are connected, and newer leaders while one is frozen', async (t) => {
@@ -122,7 +123,7 @@ test('a partition without a leader is reported, and the others get their leaders
   const source = new FakeSource([1, -1]);
   const made = startStage(t, source);
   assert.match(await reported(made, 'no leader'), /1 of 2 partitions of readings have no leader/);
-  assert.equal(made.refresher.isPartial, true);
+  assert.equal(made.refresher.trouble?.isPartial, true);
   assert.deepEqual(made.handed[0]?.leaders, [1, -1]);
   source.has(TOPIC, [1, 2]);
   await isResolved(made);
@@ -185,7 +186,7 @@ test('the problem of a topic that may not be created again says what to do', asy
     problem,
     /readings does not exist.*TOPIC_AUTHORIZATION_FAILED.*create it with 3 partitions, or .*right Create/,
   );
-  assert.ok(made.messages(WARNING).some((msg) => msg.includes(problem)));
+  assert.ok(made.troubles().some((msg) => msg.includes(problem)));
 });
 
 test('the creation is repeated until a deletion under way has ended', async (t) => {
@@ -217,7 +218,7 @@ test('the warning about a lasting error of the topic says what to do', async (t)
   const source = new FakeSource();
   source.topics.set(TOPIC, { errorCode: 29, leaders: [], clusterId: 'cluster-a' });
   const made = startStage(t, source);
-  const warning = await waitFor('a warning', () => made.messages(WARNING)[0]);
+  const warning = await waitFor('a line about it', () => made.troubles()[0]);
   assert.match(warning, /TOPIC_AUTHORIZATION_FAILED.*rights Write and Describe/);
   assert.ok(made.unreachableCalls() > 0);
 });
@@ -228,7 +229,7 @@ test('the warning about a refused request says what to do', async (t) => {
     throw new AnswerError(31, 'InitProducerId');
   };
   const made = startStage(t, source);
-  const warning = await waitFor('a warning', () => made.messages(WARNING)[0]);
+  const warning = await waitFor('a line about it', () => made.troubles()[0]);
   assert.match(warning, /CLUSTER_AUTHORIZATION_FAILED.*IdempotentWrite/);
 });
 
@@ -450,11 +451,10 @@ test('another topic is created when Kafka can be reached', async (t) => {
 test('another topic that may not be created is reported once and given up in the end', async (t) => {
   const source = new FakeSource();
   source.onCreate = () => 'POLICY_VIOLATION';
-  const said: string[] = [];
-  const log = { warn: (_: object, message: string) => said.push(message) } as unknown as typeof silent;
+  const { log, lines } = recordedLog();
   await createOtherTopics([ALARMS], { source, signal: t.signal, log, retry: AT_ONCE });
-  assert.equal(said.length, 1);
-  assert.match(said[0] ?? '', /alarms.*POLICY_VIOLATION.*create it with 1 partitions/);
+  assert.equal(lines.length, 1);
+  assert.match(lines[0]?.msg ?? '', /alarms.*POLICY_VIOLATION.*create it with 1 partitions/);
   assert.ok(source.created.length > 10 && source.created.length < 100);
 });
 

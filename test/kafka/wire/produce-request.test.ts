@@ -77,3 +77,16 @@ test('a response is decoded by partition, without other topics', () => {
   });
   assert.deepEqual(decodeProduceResponse(body, 'absent', 7).partitions, []);
 });
+
+test('the answer of a topic with LogAppendTime tells the clock of the broker', () => {
+  const appendedMs = 1_800_000_000_123n;
+  const partition = (code: number, appendMs: bigint) =>
+    Buffer.concat([int32(0), int16(code), int64(7n), int64(appendMs), int64(0n)]);
+  const answer = (...partitions: Buffer[]) =>
+    Buffer.concat([int32(1), text('t'), int32(partitions.length), ...partitions, int32(0)]);
+  const clock = (...partitions: Buffer[]) => decodeProduceResponse(answer(...partitions), 't', 7).logAppendMs;
+  assert.equal(clock(partition(0, appendedMs)), Number(appendedMs));
+  // A batch that was refused has no time.
+  assert.equal(clock(partition(6, -1n), partition(0, appendedMs)), Number(appendedMs));
+  assert.equal(clock(partition(0, -1n)), undefined);
+});

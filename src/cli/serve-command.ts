@@ -1,0 +1,21 @@
+// Defines `sluice serve` and its options. src/serve.ts runs it.
+import { type Command, Option } from 'commander';
+import { SERVER_PROCESS_FLAG } from '../processes/server-process-flag.ts';
+
+/** The options of the program, which go with and without `serve`. */
+export interface ProgramOptions {
+  readonly printConfig?: true;
+  /** The process to stop with. Undefined if `npm start` did not start this one. */
+  readonly stopWithParent?: number;
+}
+
+export interface ServeWish extends ProgramOptions {
+  /** The gateway started this process to serve devices. */
+  readonly serverProcess?: boolean;
+}
+
+export function defineServe(serve: Command, chosen: (wish: ServeWish) => void): void {
+  serve
+    .addOption(new Option(SERVER_PROCESS_FLAG).hideHelp())
+    .action((_options: object, command: Command) => chosen(command.optsWithGlobals<ServeWish>()));
+}

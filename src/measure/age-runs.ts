@@ -1,0 +1,81 @@
+// The times at which things came, such as the lines of a batch, as runs of equal times: lines of one read, and of one
+// millisecond, come one after the other. So a line costs a comparison and an increment, and its age is exact to the
+// millisecond of its reception. It never reads a clock.
+import type { Histogram } from './histogram.ts';
+
+/** With more different times they are kept less exactly, and count as a bit earlier, so that memory is bounded. */
+const MAX_TIMES = 64;
+
+export class AgeRuns {
+  #atMs = Number.NaN;
+  #count = 0;
+  // Of earlier runs: each time once, as a multiple of the step.
+  #stepMs = 1;
+  #times: number[] = [];
+  #counts: number[] = [];
+
+  /** @param atMs milliseconds since 1970 */
+  add(atMs: number): void {
+    if (atMs !== this.#atMs) this.#begin(atMs);
+    this.#count++;
+  }
+
+  /** Records the age of everything that was added, in seconds. A clock that was set back makes it 0. */
+  recordTo(histogram: Histogram, nowMs: number): void {
+    const record = (atMs: number, count: number) => histogram.record(Math.max(0, nowMs - atMs) / 1000, count);
+    for (const [index, atMs] of this.#times.entries()) record(atMs, this.#counts[index] ?? 0);
+    // Mostly the only one.
+    if (this.#count > 0) record(this.#atMs, this.#count);
+  }
+
+  clear(): void {
+    this.#atMs = Number.NaN;
+    this.#count = 0;
+    this.#stepMs = 1;
+    this.#times.length = 0;
+    this.#counts.length = 0;
+  }
+
+  /** Takes over the times of another. */
+  takeFrom(other: AgeRuns): void {
+    other.#endRun();
+    for (const [index, atMs] of other.#times.entries()) {
+      this.#begin(atMs);
+      this.#count = other.#counts[index] ?? 0;
+    }
+    other.clear();
+  }
+
+  #begin(atMs: number): void {
+    this.#endRun();
+    this.#atMs = atMs;
+  }
+
+  #endRun(): void {
+    if (this.#count === 0) return;
+    this.#keep(this.#atMs, this.#count);
+    if (this.#times.length > MAX_TIMES) this.#coarsen();
+    this.#count = 0;
+    this.#atMs = Number.NaN;
+  }
+
+  #keep(atMs: number, count: number): void {
+    const time = atMs - (atMs % this.#stepMs);
+    const known = this.#times.lastIndexOf(time);
+    if (known >= 0) this.#counts[known] = (this.#counts[known] ?? 0) + count;
+    else {
+      this.#times.push(time);
+      this.#counts.push(count);
+    }
+  }
+
+  #coarsen(): void {
+    const [times, counts] = [this.#times, this.#counts];
+    while (this.#times.length > MAX_TIMES / 2) {
+      this.#stepMs *= 2;
+      this.#times = [];
+      this.#counts = [];
+      for (const [index, atMs] of times.entries()) this.#keep(atMs, counts[index] ?? 0);
+    }
+  }
+}

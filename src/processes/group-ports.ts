@@ -1,0 +1,45 @@
+// The TCP ports that the first process opens, and that all server processes inherit. It accepts no device.
+import type { Settings } from '../config/settings.ts';
+import type { PortAddresses } from '../server/acceptor.ts';
+import { ListeningHandle } from '../server/listening-handle.ts';
+import { listening } from '../start/listen-error.ts';
+
+export class GroupPorts {
+  readonly #settings: Settings;
+  /** In the order of the descriptors: the plain port, then that of TLS. */
+  #handles: readonly ListeningHandle[] = [];
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /** For the `stdio` of a server process. */
+  get stdio(): number[] {
+    return this.#handles.flatMap(({ stdio }) => stdio);
+  }
+
+  /** Rejects with ListenError, or if the gateway stops meanwhile. */
+  async open(signal: AbortSignal): Promise<PortAddresses> {
+    const tcp = await this.#open('TCP_PORT', signal);
+    const tls = await this.#open('TCP_TLS_PORT', signal);
+    return { tcp: tcp?.address ?? null, tls: tls?.address ?? null };
+  }
+
+  /** Otherwise they stay open until the last process has ended. */
+  close(): void {
+    for (const handle of this.#handles) handle.close();
+  }
+
+  async #open(
+    setting: 'TCP_PORT' | 'TCP_TLS_PORT',
+    signal: AbortSignal,
+  ): Promise<ListeningHandle | undefined> {
+    const { TCP_HOST: host, [setting]: port } = this.#settings;
+    if (port === null) return undefined;
+    const handle = await listening({ setting, host, port }, () => ListeningHandle.open(host, port));
+    this.#handles = [...this.#handles, handle];
+    if (!signal.aborted) return handle;
+    handle.close();
+    throw new Error('stopped during the start');
+  }
+}

@@ -1,0 +1,119 @@
+// The replies to one device: it gets only the newest `stored`, because that one counts for all before, and it is not read
+// while it does not read its replies. Their bytes are in reply-buffer.ts. It never ends the connection.
+import * as replies from '../protocol/replies.ts';
+import type { ByteSource } from './byte-source.ts';
+import type { Deadlines } from './deadlines.ts';
+import { PAUSE, type ReadPauses } from './read-pauses.ts';
+import { ReplyBuffer } from './reply-buffer.ts';
+import type { ReplyFlush } from './reply-flush.ts';
+
+/** A device that reads none of its replies for this long is closed. */
+const SLOW_READER_MS = 30_000;
+
+/** The connection as its replies see it. */
+export interface RepliesHost {
+  readonly source: ByteSource;
+  readonly flush: ReplyFlush;
+  readonly pauses: ReadPauses;
+  /** `replies` passes if the device does not read. */
+  readonly deadlines: Deadlines;
+  /** The memory of the replies has changed. */
+  charge(): void;
+  /** The device reads its replies again. */
+  goOn(): void;
+  /** More replies wait than a device may leave unread. */
+  overflown(): void;
+}
+
+export class DeviceReplies {
+  readonly #host: RepliesHost;
+  readonly #buffer: ReplyBuffer;
+  #hasEnded = false;
+  #expectedSeq = -1;
+  #storedSeq = -1;
+  #toldSeq = -1;
+
+  constructor(host: RepliesHost) {
+    this.#host = host;
+    this.#buffer = new ReplyBuffer(host.source, host.flush, (isProgress) => this.#onChange(isProgress));
+  }
+
+  /** Memory of the replies that the kernel has not taken. */
+  get heldBytes(): number {
+    return this.#buffer.heldBytes;
+  }
+
+  /** True while the kernel takes no more bytes. */
+  get isStuck(): boolean {
+    return this.#buffer.isStuck;
+  }
+
+  /** True if the device waits for a `stored`, or does not read. */
+  get areDue(): boolean {
+    return this.#isUnread || this.#expectedSeq > this.#storedSeq;
+  }
+
+  expectStored(seq: number): void {
+    this.#expectedSeq = seq;
+  }
+
+  stored(seq: number): void {
+    if (seq <= this.#storedSeq) return;
+    this.#storedSeq = seq;
+    this.#tellStored();
+  }
+
+  send(text: string): void {
+    if (this.#hasEnded) return;
+    this.#buffer.write(text);
+    if (!this.#buffer.full) return;
+    if (!this.#isUnread) {
+      this.#host.pauses.begin(PAUSE.replies);
+      this.#host.deadlines.set('replies', SLOW_READER_MS);
+    }
+    if (this.#buffer.overflown) this.#host.overflown();
+  }
+
+  /** Sends all replies, at last this one, then FIN. */
+  end(last?: string): void {
+    this.#hasEnded = true;
+    if (last !== undefined) this.#buffer.write(last);
+    this.#buffer.end();
+  }
+
+  /** Forgets all replies except for those of a write that has begun. */
+  clear(): void {
+    this.#hasEnded = true;
+    this.#buffer.clear();
+  }
+
+  get #isUnread(): boolean {
+    return this.#host.pauses.has(PAUSE.replies);
+  }
+
+  #tellStored(): void {
+    if (this.#toldSeq === this.#storedSeq || this.#isUnread) return;
+    this.#toldSeq = this.#storedSeq;
+    this.send(replies.stored(this.#storedSeq));
+  }
+
+  #onChange(isProgress: boolean): void {
+    this.#host.charge();
+    // A turn later: the kernel may take replies so fast that a device full of bad lines would hold the event loop.
+    if (isProgress && this.#isUnread) setImmediate(() => this.#onTaken());
+  }
+
+  #onTaken(): void {
+    const { pauses, deadlines } = this.#host;
+    if (!this.#isUnread) return;
+    if (this.#buffer.full) {
+      deadlines.set('replies', SLOW_READER_MS);
+      return;
+    }
+    deadlines.clear('replies');
+    pauses.end(PAUSE.replies);
+    this.#tellStored();
+    // During a stop no further lines are taken: a device that reads its replies only now must not prolong the stop.
+    if (!pauses.has(PAUSE.stopping)) this.#host.goOn();
+  }
+}

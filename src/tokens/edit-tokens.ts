@@ -1,0 +1,131 @@
+// Edits the tokens file. Edits wait for each other, and a reader finds the old file or the new one, never half of it. It
+// does not decide about tokens.
+import { spawnSync } from 'node:child_process';
+import { type FileHandle, open, readFile, realpath, rename, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { refuseShortWrite, syncDirectory, withFile } from '../disk/durable-file.ts';
+import { FILE_MODE } from '../disk/owner-only.ts';
+
+export interface Edited<R> {
+  readonly result: R;
+  /** Other users could read the file, and cannot any more. */
+  readonly narrowed: boolean;
+}
+
+/** Another program holds the file for too long. */
+export class TokensBusyError extends Error {
+  readonly code = 'TOKENS_BUSY';
+}
+
+const WAIT_MS = 10_000;
+const RETRY_MS = 50;
+const OTHERS = 0o007;
+const GROUP_WRITE = 0o020;
+
+/**
+ * Replaces the file with the content that `change` returns. A missing file is empty, and is created.
+ * @throws the error of `change`, TokensBusyError, the system's error; then the file is as it was
+ */
+export async function editTokens<R>(
+  path: string,
+  change: (content: Buffer) => { readonly content: string; readonly result: R },
+): Promise<Edited<R>> {
+  const deadlineMs = performance.now() + WAIT_MS;
+  // The file that a symlink leads to, so that the link stays.
+  const target = await realpath(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return path;
+    throw error;
+  });
+  const lock = await lockDirectory(dirname(target), deadlineMs);
+  try {
+    const temporary = `${target}.new`;
+    // A process that was killed may have left it.
+    if (lock !== undefined) await unlink(temporary).catch(() => undefined);
+    const file = await create(temporary, deadlineMs);
+    try {
+      const before = await readOrEmpty(target);
+      const { content, result } = change(before.content);
+      await write(file, content, before);
+      await rename(temporary, target);
+      await syncDirectory(dirname(target));
+      return { result, narrowed: ((before.mode ?? 0) & OTHERS) !== 0 };
+    } catch (error) {
+      await unlink(temporary).catch(() => undefined);
+      throw error;
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await lock?.close();
+  }
+}
+
+interface Before {
+  readonly content: Buffer;
+  /** Undefined if there was no file. */
+  readonly mode?: number;
+  readonly owner?: { readonly uid: number; readonly gid: number };
+}
+
+async function readOrEmpty(path: string): Promise<Before> {
+  try {
+    return await withFile(path, 'r', async (file) => {
+      const { mode, uid, gid } = await file.stat();
+      return { content: await readFile(file), mode, owner: { uid, gid } };
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { content: Buffer.alloc(0) };
+    throw error;
+  }
+}
+
+/**
+ * The kernel's lock, taken with util-linux's `flock` on a descriptor of the directory: it leaves no file, and ends with
+ * the process. Undefined if this machine or file system has none.
+ * @throws TokensBusyError
+ */
+async function lockDirectory(directory: string, deadlineMs: number): Promise<FileHandle | undefined> {
+  const handle = await open(directory, 'r');
+  for (;;) {
+    const { status } = spawnSync('flock', ['-n', '-x', '3'], {
+      stdio: ['ignore', 'ignore', 'ignore', handle.fd],
+    });
+    if (status === 0) return handle;
+    if (status === 1 && performance.now() < deadlineMs) {
+      await pause(RETRY_MS);
+      continue;
+    }
+    await handle.close();
+    if (status !== 1) return undefined;
+    throw new TokensBusyError(`another program has locked ${directory} for ${WAIT_MS / 1000} s`);
+  }
+}
+
+/** Creates the file. Only one process can, so the file is the lock if the kernel has none. @throws TokensBusyError */
+async function create(path: string, deadlineMs: number): Promise<FileHandle> {
+  for (;;) {
+    try {
+      return await open(path, 'wx', FILE_MODE);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    if (performance.now() >= deadlineMs)
+      throw new TokensBusyError(
+        `${path} exists: another edit is running, or one that was broken off left it`,
+      );
+    await pause(RETRY_MS);
+  }
+}
+
+async function write(file: FileHandle, content: string, { mode = FILE_MODE, owner }: Before): Promise<void> {
+  const bytes = Buffer.from(content);
+  const { bytesWritten } = await file.write(bytes, 0, bytes.length, 0);
+  refuseShortWrite(bytesWritten, bytes.length);
+  const own = await file.stat();
+  // A gateway of another user or group must still be able to read the file, or it would not learn of a revoked token.
+  if (owner !== undefined && (own.uid !== owner.uid || own.gid !== owner.gid))
+    await file.chown(owner.uid, owner.gid);
+  await file.chmod((mode & OTHERS) === 0 ? mode & 0o777 & ~GROUP_WRITE : FILE_MODE);
+  await file.sync();
+}

@@ -1,0 +1,97 @@
+// The memory under lines: they wait in their slab, or in a copy while slabs are scarce, and a slab is free once its lines are done.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { Job, JobSink } from '../../src/queue/job.ts';
+import { LineInput } from '../../src/server/line-input.ts';
+import { SLAB_BYTES, slabs } from '../../src/server/slabs.ts';
+import { fakeSession } from '../kafka/delivery/fakes.ts';
+
+const LINE = Buffer.from('{"a":1}\n');
+const session = fakeSession();
+
+/** A sink that takes as many lines as `room` says. */
+function sinkWithRoom(room: number): JobSink & { room: number; readonly jobs: Job[] } {
+  const stats = { depth: 0, capacity: 0, bytes: 0, capacityBytes: 0 };
+  const jobs: Job[] = [];
+  return {
+    room,
+    jobs,
+    stats,
+    offer(job) {
+      if (this.room === 0) return false;
+      this.room--;
+      jobs.push(job);
+      return true;
+    },
+    awaitRoom: () => undefined,
+    forget: () => undefined,
+  };
+}
+
+/** Receives `lines` lines and offers them. Returns a function that takes the rest, and the slab. */
+function received(lines: number, sink: JobSink, freed: () => void = () => undefined) {
+  const input = new LineInput(1024, freed);
+  const chunk = Buffer.concat(Array.from({ length: lines }, () => LINE));
+  const { bytes, slab } = slabs.copy(chunk, chunk.length);
+  assert.ok(slab);
+  input.push(bytes, slab);
+  const offerAll = () => {
+    while (input.framer.next() === 'line') if (!input.offer(sink, session, 0)) break;
+    input.settle();
+  };
+  offerAll();
+  return { input, slab, offerAll };
+}
+
+/** Fills and holds slabs until they are scarce. */
+function makeScarce(t: TestContext): void {
+  const full = Buffer.alloc(SLAB_BYTES);
+  while (!slabs.areScarce) {
+    const { slab } = slabs.copy(full, SLAB_BYTES);
+    assert.ok(slab);
+    slabs.hold(slab);
+    t.after(() => slabs.release(slab));
+  }
+}
+
+test('lines that wait stay in their slab, which is free once they are taken and done', () => {
+  const sink = sinkWithRoom(3);
+  const { input, slab, offerAll } = received(10, sink);
+  assert.equal(input.heldBytes, 7 * LINE.length);
+  for (let job = 0; job < 3; job++) input.jobDone();
+  assert.equal(slab.holders, 1);
+  sink.room = 7;
+  offerAll();
+  assert.equal(input.heldBytes, 0);
+  assert.equal(slab.holders, 1);
+  for (let job = 0; job < 7; job++) input.jobDone();
+  assert.equal(slab.holders, 0);
+  assert.ok(
+    sink.jobs.every(
+      ({ bytes, start }) => bytes.slice(start, start + 7).toString() === LINE.subarray(0, 7).toString(),
+    ),
+  );
+});
+
+test('a connection that ends lets go of the slab under its lines that wait', () => {
+  const { input, slab } = received(10, sinkWithRoom(0));
+  assert.equal(slab.holders, 1);
+  input.clear();
+  assert.deepEqual([slab.holders, input.heldBytes], [0, 0]);
+});
+
+test('while slabs are scarce, lines that wait are copied, and their slab is free once the others are done', (t) => {
+  makeScarce(t);
+  const sink = sinkWithRoom(3);
+  let freed = 0;
+  const { input, slab, offerAll } = received(10, sink, () => freed++);
+  assert.equal(input.heldBytes, 7 * LINE.length);
+  assert.equal(slab.holders, 1);
+  for (let job = 0; job < 3; job++) input.jobDone();
+  assert.equal(slab.holders, 0);
+  sink.room = 7;
+  offerAll();
+  assert.equal(input.heldBytes, 7 * LINE.length);
+  for (let job = 0; job < 7; job++) input.jobDone();
+  assert.deepEqual([input.heldBytes, freed], [0, 1]);
+});
