@@ -1,6 +1,8 @@
-// Runs the given test files, wave after wave, and prints them with Node's spec reporter. A wave begins when the last file of
-// the one before has begun, so no core has nothing to do meanwhile.
+// Runs the given test files, wave after wave, and prints each with Node's spec reporter once it has ended. A wave begins when
+// the last file of the one before has begun, so no core has nothing to do meanwhile.
 // A process of its own, started by main.ts: `node dist/scripts/tests/runner.js OPTIONS_JSON`.
+// If one or two files fail, each runs once more, alone: many tests share few cores, and some have limits on time. A file that
+// passes alone does not fail the run, but the last lines name it, since a test that fails now and then is a fault to mend.
 // It writes down how long each file took, so that the next run can begin with the longest.
 import { setMaxListeners } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -30,9 +32,51 @@ interface Event {
     readonly name?: string;
     readonly file?: string;
     readonly message?: string;
-    readonly details?: { readonly duration_ms: number };
+    readonly skip?: boolean | string;
+    readonly todo?: boolean | string;
+    readonly details?: {
+      readonly duration_ms: number;
+      readonly type?: string;
+      readonly error?: { readonly failureType?: string };
+    };
   };
 }
+
+/** The names of Node's own summary. */
+const COUNTED = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'] as const;
+
+/** One file's last run. */
+class FileResult {
+  readonly counts = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 };
+  ms = 0;
+
+  get hasFailed(): boolean {
+    return this.counts.fail + this.counts.cancelled > 0;
+  }
+
+  add({ type, data }: Event): void {
+    if (type !== 'test:pass' && type !== 'test:fail') return;
+    if (data.nesting === 0) this.ms += data.details?.duration_ms ?? 0;
+    if (data.details?.type === 'suite') {
+      this.counts.suites++;
+      // A suite that fails without a failed test, as by its own time limit.
+      if (type === 'test:fail' && !this.hasFailed) this.counts.fail++;
+      return;
+    }
+    this.counts.tests++;
+    this.counts[outcomeOf({ type, data })]++;
+  }
+}
+
+function outcomeOf({ type, data: { skip, todo, details } }: Event) {
+  if (skip !== undefined) return 'skipped';
+  if (todo !== undefined) return 'todo';
+  if (type === 'test:pass') return 'pass';
+  return details?.error?.failureType === 'cancelledByParent' ? 'cancelled' : 'fail';
+}
+
+/** If more files fail, the reason is hardly that they disturb each other. */
+const MAX_RERUN_FILES = 2;
 
 const { waves, timeoutMs, namePatterns, durationsFile } = JSON.parse(
   process.argv[2] ?? '{}',
@@ -42,63 +86,78 @@ const abort = new AbortController();
 setMaxListeners(0, abort.signal);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => abort.abort());
 
-const tookMs = new Map<string, number>();
-/** `tests`, `pass`, `fail` and so on, of all waves. */
-const totals = new Map<string, number>();
+/** By path of the compiled file. */
+const results = new Map<string, FileResult>();
 const reporter = new spec();
 reporter.pipe(process.stdout);
 const startedMs = performance.now();
 
-/** Runs a wave, and the next ones from the time at which its last file has begun. They are printed after it. */
-async function runFrom(index: number): Promise<Event[]> {
+/** Runs a wave, and the next ones from the time at which its last file has begun. */
+async function runFrom(index: number): Promise<void> {
   const wave = waves[index];
-  if (wave === undefined) return [];
-  const { files, concurrency } = wave;
-  const waiting = new Set(files);
-  let later: Promise<Event[]> | undefined;
-  const kept: Event[] = [];
-  const results = run({
-    files: [...files],
-    concurrency,
+  if (wave === undefined) return;
+  const waiting = [...wave.files];
+  let later: Promise<void> | undefined;
+  const runNext = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const running = runFile(file);
+      if (waiting.length === 0) later ??= runFrom(index + 1);
+      await running;
+    }
+  };
+  await Promise.all(Array.from({ length: wave.concurrency }, runNext));
+  await later;
+}
+
+/** Files have a run each: Node reports a test of a helper, such as kafkaTest, as one of the helper's file. */
+async function runFile(file: string): Promise<void> {
+  const result = new FileResult();
+  results.set(file, result);
+  const events: Event[] = [];
+  const reported = run({
+    files: [file],
+    concurrency: 1,
     timeout: timeoutMs,
     signal: abort.signal,
     ...(namePatterns.length > 0 && { testNamePatterns: [...namePatterns] }),
   });
-  for await (const event of results as AsyncIterable<Event>) {
-    const { type, data } = event;
-    if (type === 'test:dequeue' && data.name !== undefined) waiting.delete(data.name);
-    if (waiting.size === 0) later ??= runFrom(index + 1);
-    note(event);
-    if (isTotal(event)) add(data.message ?? '');
-    else if (index === 0) reporter.write(event);
-    else kept.push(event);
+  for await (const event of reported as AsyncIterable<Event>) {
+    result.add(event);
+    if (!isTotal(event)) events.push(event);
   }
-  return [...kept, ...(await (later ?? runFrom(index + 1)))];
+  // In one go, so that files which run at the same time are not mixed.
+  for (const event of events) reporter.write(event);
 }
 
 const isTotal = ({ type, data: { nesting, file } }: Event) =>
   type === 'test:diagnostic' && nesting === 0 && file === undefined;
 
-function add(message: string): void {
-  const [name = '', count = '0'] = message.split(' ');
-  totals.set(name, (totals.get(name) ?? 0) + Number(count));
+const say = (message: string) => reporter.write({ type: 'test:diagnostic', data: { nesting: 0, message } });
+
+const failedFiles = () => [...results].filter(([, { hasFailed }]) => hasFailed).map(([file]) => file);
+
+/** Returns the files that passed then. */
+async function rerunAlone(files: readonly string[]): Promise<string[]> {
+  say(`${files.length} of ${results.size} files failed beside others, and run once more, alone`);
+  for (const file of files) await runFile(file);
+  return files.filter((file) => results.get(file)?.hasFailed === false);
 }
 
-function note({ type, data: { nesting, file, details } }: Event): void {
-  if (type === 'test:fail') process.exitCode = 1;
-  if ((type === 'test:fail' || type === 'test:pass') && nesting === 0 && file !== undefined)
-    tookMs.set(file, (tookMs.get(file) ?? 0) + (details?.duration_ms ?? 0));
+await runFrom(0);
+const failed = failedFiles();
+const mayDisturbEachOther =
+  results.size > failed.length && failed.length > 0 && failed.length <= MAX_RERUN_FILES;
+const passedAlone = mayDisturbEachOther && !abort.signal.aborted ? await rerunAlone(failed) : [];
+for (const name of COUNTED) {
+  const total = [...results.values()].reduce((sum, { counts }) => sum + counts[name], 0);
+  say(`${name} ${total}`);
 }
-
-for (const event of await runFrom(0)) reporter.write(event);
-totals.set('duration_ms', performance.now() - startedMs);
-for (const [name, count] of totals)
-  reporter.write({ type: 'test:diagnostic', data: { nesting: 0, message: `${name} ${count}` } });
+say(`duration_ms ${performance.now() - startedMs}`);
+for (const file of passedAlone) say(`FAILED AT FIRST, passed alone, so find out why: ${file}`);
 reporter.end();
+if (failedFiles().length > 0) process.exitCode = 1;
 if (namePatterns.length === 0) {
   mkdirSync(dirname(durationsFile), { recursive: true });
-  writeFileSync(
-    durationsFile,
-    JSON.stringify({ ...readDurations(durationsFile), ...Object.fromEntries(tookMs) }),
-  );
+  const tookMs = Object.fromEntries([...results].map(([file, { ms }]) => [file, ms]));
+  writeFileSync(durationsFile, JSON.stringify({ ...readDurations(durationsFile), ...tookMs }));
 }
