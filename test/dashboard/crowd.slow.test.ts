@@ -70,8 +70,12 @@ async function isSorted({ page, sockets }: Stage): Promise<void> {
   for (const [rank, index] of busy.entries())
     for (let line = 0; line < 300 - 100 * rank; line++)
       sockets[index]?.write('{"type":"metrics","data":{"temperature":21.5}}\n');
+  // The page is sorted by rate at first, and those with most lines are the first by rate, too.
+  const sorted = page.page.waitForResponse((answer) => isUnsearched(answer.url(), 'lines'));
   await page.search.fill('');
   await page.page.getByRole('button', { name: 'Lines' }).click();
+  await sorted;
+  await page.region('Connections').locator('[aria-busy="false"]').waitFor();
   await waitFor('the busiest first', async () => {
     const first = (await page.devices()).slice(0, busy.length);
     return first.length === busy.length && busy.every((index, at) => first[at] === nameOf(index));
@@ -87,6 +91,11 @@ async function isSorted({ page, sockets }: Stage): Promise<void> {
   await page.showsDevices(firstPage);
   await page.page.getByRole('button', { name: 'Lines' }).click();
   await waitFor('the quietest first', async () => !(await page.devices()).includes(nameOf(4_321)));
+}
+
+function isUnsearched(url: string, sort: string): boolean {
+  const { pathname, searchParams } = new URL(url);
+  return pathname === '/connections' && searchParams.get('sort') === sort && !searchParams.has('search');
 }
 
 async function showsClosed({ page, sockets, gateway }: Stage, t: TestContext): Promise<void> {

@@ -44,8 +44,9 @@ export function ConnectionsSection({ figures, process, mayChange }: ConnectionsP
     ...(process !== null && { process: String(process) }),
   });
   // Rows that move under the hand or the focus are kicked by mistake.
-  const { value, problem } = usePolled<ConnectionPage>(
-    `/connections?${query}`,
+  const wantedPath = `/connections?${query}`;
+  const { value, problem, path } = usePolled<ConnectionPage>(
+    wantedPath,
     POLL_MS,
     isInTable || kicked !== null,
   );
@@ -60,14 +61,16 @@ export function ConnectionsSection({ figures, process, mayChange }: ConnectionsP
     // Its button has the focus again, but its row should go.
     setInTable(false);
   };
-  const next = value?.next ?? null;
+  const isOld = path !== wantedPath;
+  // The cursor of another search or order would lead to a page of neither.
+  const next = isOld ? null : (value?.next ?? null);
   return (
     <Section
       id="connections"
       title="Connections"
       note={`${whole(figures.connections.active)} open${isInTable ? ', not refreshed while you are in the table' : ''}`}
     >
-      <div class="card">
+      <div class="card" aria-busy={isOld}>
         <div class="toolbar">
           <label class="search">
             <span class="hidden">Search connections</span>
