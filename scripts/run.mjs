@@ -15,11 +15,12 @@ const isOfNpm = process.env.npm_lifecycle_event === 'start';
 const jobs = {
   start: (args) => become('dist/src/main.js', isOfNpm ? ['--stop-with-parent', String(ppid), ...args] : args),
   kafka: (args) => become('dist/scripts/kafka.js', args),
-  'kafka-versions': (args) => become('dist/scripts/kafka-versions.js', args),
+  compatibility: (args) => become('dist/scripts/compatibility/main.js', args),
   bench: (args) => become('dist/bench/main.js', args),
   attack: (args) => become('dist/bench/attack/main.js', args),
   chaos: (args) => become('dist/scripts/chaos.js', args),
   fuzz: (args) => become('dist/scripts/fuzz.js', args),
+  simulate: (args) => become('dist/simulation/main.js', args),
   load: (args) => become('dist/src/main.js', ['load', ...args]),
   'latency-test': (args) => become('dist/bench/latency/main.js', args),
   sustained: (args) => become('dist/bench/sustained/main.js', args),

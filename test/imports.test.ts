@@ -185,6 +185,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const KAFKA_ARROWS: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   client: ['wire'],
+  // Tokens for logins. `connect-advice.ts` explains names that cannot be resolved.
+  login: ['client'],
   batches: [],
   delivery: ['batches', 'wire'],
   topics: ['client', 'wire', 'batches'],
@@ -362,15 +364,21 @@ describe('only one place', () => {
     );
   });
 
-  it('listens for HTTP: admin; the client of the commands only asks', () => {
-    const client = gateway.find(({ path }) => path === 'cli/remote/client.ts');
-    const names = client?.imports
-      .filter(({ target }) => /^node:https?$/.test(target))
-      .map((one) => one.names);
-    assert.ok(names?.every((one) => !/\b(?:createServer|Server)\b|\*/.test(one)));
+  it('listens for HTTP: admin; the client of the commands and that of the token endpoint only ask', () => {
+    const clients = ['cli/remote/client.ts', 'kafka/login/token-endpoint.ts'];
+    for (const { imports } of gateway.filter(({ path }) => clients.includes(path))) {
+      const names = imports.filter(({ target }) => /^node:https?$/.test(target)).map((one) => one.names);
+      assert.ok(names.length > 0 && names.every((one) => !/\b(?:createServer|Server)\b|\*/.test(one)));
+    }
     for (const name of ['node:http', 'node:https', 'node:http2']) {
-      for (const path of importers(name).filter((one) => one !== 'cli/remote/client.ts'))
+      for (const path of importers(name).filter((one) => !clients.includes(one)))
         assert.equal(areaOf(path), 'admin');
     }
+  });
+
+  it('imports the signer for AWS: kafka/login/msk-iam.ts, with the first token', () => {
+    assert.deepEqual(importers('aws-msk-iam-sasl-signer-js'), ['kafka/login/msk-iam.ts']);
+    const signer = sources.find(({ path }) => path === 'kafka/login/msk-iam.ts');
+    assert.doesNotMatch(signer?.code ?? '', /^import (?!type ).*aws/m);
   });
 });

@@ -15,6 +15,7 @@ import {
   throttledMs,
 } from './frames.ts';
 import { Lane } from './lane.ts';
+import type { ServiceProfile, Treated } from './managed-services.ts';
 import { freePort } from './ports.ts';
 
 export interface ProxyCounters {
@@ -46,6 +47,8 @@ export class BrokerProxy {
   produceDelayMs = 0;
   /** A larger request closes its connection without an answer. 0 = no limit. */
   maxRequestBytes = 0;
+  /** The limits of a managed service. heal() leaves them. */
+  readonly profile: ServiceProfile | undefined;
   readonly #target: { host: string; port: number };
   readonly #redirect: (port: number) => number;
   readonly #links = new Set<Link>();
@@ -54,19 +57,28 @@ export class BrokerProxy {
   #refusing = false;
   #closed = false;
 
-  private constructor(port: number, target: string, portOf: (port: number) => number) {
+  private constructor(
+    port: number,
+    {
+      target,
+      portOf,
+      profile,
+    }: { target: string; portOf: (port: number) => number; profile?: ServiceProfile | undefined },
+  ) {
     const colon = target.lastIndexOf(':');
     this.port = port;
     this.#target = { host: target.slice(0, colon), port: Number(target.slice(colon + 1)) };
     this.#redirect = portOf;
+    this.profile = profile;
   }
 
   /** @param targets host:port of each broker */
-  static async before(targets: readonly string[]): Promise<BrokerProxy[]> {
+  static async before(targets: readonly string[], profile?: ServiceProfile): Promise<BrokerProxy[]> {
     const ports = new Map<number, number>();
     const proxies: BrokerProxy[] = [];
     for (const target of targets) {
-      const proxy = new BrokerProxy(await freePort(), target, (port) => ports.get(port) ?? port);
+      const portOf = (port: number) => ports.get(port) ?? port;
+      const proxy = new BrokerProxy(await freePort(), { target, portOf, profile });
       ports.set(proxy.#target.port, proxy.port);
       proxies.push(proxy);
     }
@@ -182,7 +194,9 @@ class Link {
   readonly #broker: Socket;
   readonly #lanes: readonly [up: Lane, down: Lane];
   readonly #redirect: (port: number) => number;
-  readonly #asked = new Map<number, RequestHead>();
+  readonly #asked = new Map<number, { readonly head: RequestHead; readonly treated: Treated | undefined }>();
+  /** The client is throttled until then: its next requests wait. */
+  #mutedUntilMs = 0;
 
   constructor(
     proxy: BrokerProxy,
@@ -220,24 +234,28 @@ class Link {
   }
 
   #onRequest(frame: Buffer): void {
-    const { counters, maxRequestBytes } = this.#proxy;
-    if (maxRequestBytes > 0 && frame.length > maxRequestBytes) {
+    const { counters, maxRequestBytes, profile } = this.#proxy;
+    const limit = maxRequestBytes || (profile?.maxRequestBytes ?? 0);
+    if (limit > 0 && frame.length > limit) {
       counters.tooLarge++;
       this.client.end();
       this.#broker.destroy();
       return;
     }
     const head = requestHead(frame);
-    this.#asked.set(head.correlationId, head);
+    const treated = profile?.treat(frame, head);
+    this.#asked.set(head.correlationId, { head, treated });
     if (head.apiKey === SASL_AUTHENTICATE) counters.logins++;
-    this.#lanes[0].send(frame);
+    this.#lanes[0].send(frame, Math.max(0, this.#mutedUntilMs - performance.now()));
+    if (treated?.muteMs !== undefined) this.#mutedUntilMs = performance.now() + treated.muteMs;
   }
 
-  #onAnswer(frame: Buffer): void {
+  #onAnswer(fromBroker: Buffer): void {
     const proxy = this.#proxy;
-    const id = answeredId(frame);
-    const head = this.#asked.get(id);
+    const id = answeredId(fromBroker);
+    const { head, treated } = this.#asked.get(id) ?? {};
     this.#asked.delete(id);
+    const frame = treated === undefined ? fromBroker : treated.answer(fromBroker);
     if (head?.apiKey === METADATA) redirect(frame, head, this.#redirect);
     if (head?.apiKey !== PRODUCE) {
       this.#lanes[1].send(frame);

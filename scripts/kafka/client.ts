@@ -2,6 +2,7 @@
 // records: the Java tools do.
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
+import { chosenVersion } from './version.ts';
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } =
   kafkajs;
@@ -40,7 +41,7 @@ export async function liveBrokers(bootstrap: string): Promise<number[]> {
 
 export interface TopicOptions {
   readonly partitions?: number;
-  /** -1 = the broker's default. */
+  /** Default: the broker's, or 1 if the Kafka of this run is too old to have one. */
   readonly replicationFactor?: number;
   readonly config?: Readonly<Record<string, string>>;
 }
@@ -51,7 +52,7 @@ export async function createTopic(
   topic: string,
   options: TopicOptions = {},
 ): Promise<void> {
-  const { partitions = 10, replicationFactor = -1, config = {} } = options;
+  const { partitions = 10, replicationFactor = chosenVersion().replicas, config = {} } = options;
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
   const topics = [{ topic, numPartitions: partitions, replicationFactor, configEntries }];
   await withAdmin(bootstrap, async (admin) => {

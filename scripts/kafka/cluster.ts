@@ -31,6 +31,8 @@ export interface KafkaOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** A faster start and a slower broker: for tests, never for measurements. Java only. */
   readonly quickJit?: boolean;
+  /** Default: that of SLUICE_KAFKA_VERSION. */
+  readonly version?: KafkaVersion;
   /** Gets lines about slow steps. Default: stderr. */
   readonly say?: Say;
 }
@@ -50,7 +52,7 @@ type Plan = KafkaOptions & { readonly ports: readonly number[] };
 
 /** Resolves when every broker answers and knows all others. Throws KafkaUnavailableError, BrokerStartError. */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
-  const runtime = await findRuntime(options.say);
+  const runtime = await findRuntime(options.say, options.version);
   const ports = options.ports ?? (await freePorts(options.brokers ?? 1));
   if (ports.length !== (options.brokers ?? ports.length)) throw new RangeError('one port for each broker');
   const plan = { ...options, ports };

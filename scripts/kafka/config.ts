@@ -1,5 +1,7 @@
 // Makes the properties of a local broker, for Docker and Java, with its own quorum (KRaft) or with ZooKeeper.
 
+import { pathToFileURL } from 'node:url';
+
 /** A listener beside the one without login or TLS, which brokers and tools use. */
 interface Listener {
   readonly port: number;
@@ -7,12 +9,22 @@ interface Listener {
   readonly advertised: string;
 }
 
-/** For clients that log in with SCRAM or PLAIN. */
+/** For clients that log in with SCRAM, PLAIN or OAUTHBEARER. */
 export interface SaslListener extends Listener {
   /** Encrypts the listener. */
   readonly tls?: BrokerTls;
   /** Passwords of the users of PLAIN. Users of SCRAM are made while the broker runs (alterConfig, type users). */
   readonly plainUsers: Readonly<Record<string, string>>;
+  /** Undefined: no tokens. Kafka 3.1 or later. */
+  readonly tokens?: TokenChecks;
+}
+
+/** Which tokens the broker takes. Their `sub` is the user. */
+export interface TokenChecks {
+  /** The path of the public keys of who signs them (JWKS, RFC 7517). */
+  readonly jwksFile: string;
+  readonly issuer: string;
+  readonly audience: string;
 }
 
 /** For clients that show a certificate. */
@@ -80,6 +92,10 @@ function quorumProperties({ id, quorum }: BrokerPlan): Record<string, string> {
       'broker.id': String(id),
       'zookeeper.connect': quorum.zooKeeper,
       'zookeeper.session.timeout.ms': String(ZOOKEEPER_SESSION_MS),
+      // Without it ZooKeeper keeps no keys of certificates, which tests replace while the broker runs.
+      'password.encoder.secret': 'local',
+      // Before Kafka 1.0 a topic could not be deleted by default.
+      'delete.topic.enable': 'true',
     };
   }
   return {
@@ -112,15 +128,38 @@ function listenerProperties(plan: BrokerPlan): Record<string, string> {
   };
 }
 
-function loginProperties({ plainUsers }: SaslListener): Record<string, string> {
+function loginProperties({ plainUsers, tokens }: SaslListener): Record<string, string> {
   const module = 'org.apache.kafka.common.security';
   const users = Object.entries(plainUsers).map(([name, password]) => ` user_${name}="${password}"`);
   return {
-    'sasl.enabled.mechanisms': 'SCRAM-SHA-256,SCRAM-SHA-512,PLAIN',
+    'sasl.enabled.mechanisms': `SCRAM-SHA-256,SCRAM-SHA-512,PLAIN${tokens ? ',OAUTHBEARER' : ''}`,
     'listener.name.sasl.scram-sha-256.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
     'listener.name.sasl.scram-sha-512.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
     'listener.name.sasl.plain.sasl.jaas.config': `${module}.plain.PlainLoginModule required${users.join('')};`,
+    ...(tokens && tokenProperties(tokens)),
   };
+}
+
+function tokenProperties({ jwksFile, issuer, audience }: TokenChecks): Record<string, string> {
+  const module = 'org.apache.kafka.common.security.oauthbearer';
+  const prefix = 'listener.name.sasl.oauthbearer';
+  return {
+    [`${prefix}.sasl.jaas.config`]: `${module}.OAuthBearerLoginModule required;`,
+    [`${prefix}.sasl.server.callback.handler.class`]: `${module}.OAuthBearerValidatorCallbackHandler`,
+    // By default Kafka 4.1.0 takes any token, even with a wrong signature.
+    'listener.name.sasl.sasl.oauthbearer.jwt.validator.class': `${module}.BrokerJwtValidator`,
+    'listener.name.sasl.sasl.oauthbearer.jwks.endpoint.url': pathToFileURL(jwksFile).href,
+    'listener.name.sasl.sasl.oauthbearer.expected.issuer': issuer,
+    'listener.name.sasl.sasl.oauthbearer.expected.audience': audience,
+  };
+}
+
+/** Java flags without which the broker refuses to read the keys of `tokens` (KIP-1139). */
+export function tokenFlags(sasl: SaslListener | undefined): string[] {
+  if (sasl?.tokens === undefined) return [];
+  const { jwksFile } = sasl.tokens;
+  const allowed = 'org.apache.kafka.sasl.oauthbearer.allowed';
+  return [`-D${allowed}.urls=${pathToFileURL(jwksFile).href}`, `-D${allowed}.files=${jwksFile}`];
 }
 
 /** @param listener its name in lower case. The properties can also be changed while the broker runs (alterConfig). */

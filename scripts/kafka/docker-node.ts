@@ -1,7 +1,7 @@
 // Runs one broker as a container, which is named by the broker's port, so that tools of another process find it.
 import { createHash } from 'node:crypto';
 import { KafkaBroker } from './broker.ts';
-import { brokerProperties, type SaslListener, type TlsListener } from './config.ts';
+import { brokerProperties, type SaslListener, type TlsListener, tokenFlags } from './config.ts';
 import { newClusterId } from './java-node.ts';
 import { onParentDeath, run } from './process.ts';
 import { dockerImage } from './runtime.ts';
@@ -108,13 +108,20 @@ export class DockerNode extends KafkaBroker {
       tls,
       overrides: properties,
     });
-    const env = { ...environment(config), CLUSTER_ID: this.#clusterId, KAFKA_HEAP_OPTS: '-Xmx512m' };
+    const env = {
+      ...environment(config),
+      CLUSTER_ID: this.#clusterId,
+      KAFKA_HEAP_OPTS: '-Xmx512m',
+      KAFKA_OPTS: tokenFlags(sasl).join(' '),
+    };
+    const jwksFile = sasl?.tokens?.jwksFile;
     return [
       ...['run', '--detach', '--name', this.#name, '--hostname', this.#name, '--network', network],
       ...[port, sasl?.port, tls?.port].flatMap((open) =>
         open === undefined ? [] : ['--publish', `127.0.0.1:${open}:${open}`],
       ),
       ...(volume ? ['--volume', `${volume}:${DATA_DIR}`] : []),
+      ...(jwksFile === undefined ? [] : ['--volume', `${jwksFile}:${jwksFile}:ro`]),
       ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
       dockerImage(version),
     ];

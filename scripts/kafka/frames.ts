@@ -66,3 +66,69 @@ export function redirect(frame: Buffer, { apiVersion }: RequestHead, portOf: (po
     at = portAt + 4 + 2 + Math.max(0, frame.readInt16BE(portAt + 4));
   }
 }
+
+/** The place of each record batch in a produce request of version 3 to 8. */
+export function batchesIn(frame: Buffer, { apiVersion }: RequestHead): number[] {
+  if (apiVersion < 3 || apiVersion > 8) throw new Error(`produce version ${apiVersion} is not known here`);
+  const walk = new Walk(frame, 12);
+  walk.string();
+  walk.string();
+  // Acks and time limit.
+  walk.skip(2 + 4);
+  const places: number[] = [];
+  walk.array(() => {
+    walk.string();
+    walk.array(() => {
+      walk.skip(4);
+      const bytes = walk.int32();
+      places.push(walk.at);
+      walk.skip(Math.max(0, bytes));
+    });
+  });
+  return places;
+}
+
+/** The place of the error code of each partition in an answer to a produce request of version 3 to 7. */
+export function errorsIn(frame: Buffer, { apiVersion }: RequestHead): number[] {
+  if (apiVersion < 3 || apiVersion > 7) throw new Error(`produce version ${apiVersion} is not known here`);
+  const walk = new Walk(frame, 8);
+  const places: number[] = [];
+  walk.array(() => {
+    walk.string();
+    walk.array(() => {
+      walk.skip(4);
+      places.push(walk.at);
+      // Code, offset, time; since version 5 the first offset of the log.
+      walk.skip(2 + 8 + 8 + (apiVersion >= 5 ? 8 : 0));
+    });
+  });
+  return places;
+}
+
+/** Steps through a frame whose sizes are fixed or come before the bytes. */
+class Walk {
+  at: number;
+  readonly #frame: Buffer;
+
+  constructor(frame: Buffer, at: number) {
+    this.#frame = frame;
+    this.at = at;
+  }
+
+  skip(bytes: number): void {
+    this.at += bytes;
+  }
+
+  int32(): number {
+    this.at += 4;
+    return this.#frame.readInt32BE(this.at - 4);
+  }
+
+  string(): void {
+    this.at += 2 + Math.max(0, this.#frame.readInt16BE(this.at));
+  }
+
+  array(each: () => void): void {
+    for (let left = this.int32(); left > 0; left--) each();
+  }
+}

@@ -12,6 +12,7 @@ import {
   brokerProperties,
   type SaslListener,
   type TlsListener,
+  tokenFlags,
   toPropertiesFile,
   ZOOKEEPER_SESSION_MS,
 } from './config.ts';
@@ -92,7 +93,10 @@ export class JavaNode extends KafkaBroker {
     this.#makesArchive = archive.isMade;
     const child = spawn(
       this.#runtime.java,
-      [...flags, ...archive.flags, '-cp', this.#runtime.classPath, 'kafka.Kafka', config],
+      [
+        ...[...flags, ...tokenFlags(this.#options.sasl), ...archive.flags],
+        ...['-cp', this.#runtime.classPath, 'kafka.Kafka', config],
+      ],
       {
         cwd: directory,
         stdio: ['ignore', log.fd, log.fd],

@@ -199,7 +199,8 @@ function parseBatch(line: string) {
 
 export interface ConfigTarget {
   readonly type: 'topics' | 'brokers' | 'users' | 'clients';
-  readonly name: string;
+  /** Null: the default of all without one of their own. */
+  readonly name: string | null;
 }
 
 /** Sets and removes single settings. With kafkajs, a change of one setting would reset all others. */
@@ -212,7 +213,8 @@ export async function alterConfig(
   const remove = change.remove ?? [];
   await runTool(bootstrap, 'kafka.admin.ConfigCommand', [
     ...['--bootstrap-server', bootstrap, '--alter'],
-    ...['--entity-type', target.type, '--entity-name', target.name],
+    ...['--entity-type', target.type],
+    ...(target.name === null ? ['--entity-default'] : ['--entity-name', target.name]),
     ...(set.length > 0 ? ['--add-config', set.join(',')] : []),
     ...(remove.length > 0 ? ['--delete-config', remove.join(',')] : []),
   ]);

@@ -7,7 +7,7 @@ import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, runVisibly } from './process.ts';
-import { findVersion, KAFKA_VERSIONS, type KafkaVersion, NEWEST } from './version.ts';
+import { findVersion, KAFKA_VERSIONS, type KafkaVersion, USUAL } from './version.ts';
 
 const MIN_JAVA = 17;
 const PROBE_TIMEOUT_MS = 10_000;
@@ -39,7 +39,7 @@ const java = new Map<KafkaVersion, Promise<JavaRuntime>>();
 
 /** The version of SLUICE_KAFKA_VERSION. Throws KafkaUnavailableError if it is not in the list. */
 export function wantedVersion(): KafkaVersion {
-  const wanted = process.env.SLUICE_KAFKA_VERSION || NEWEST.name;
+  const wanted = process.env.SLUICE_KAFKA_VERSION || USUAL.name;
   const version = findVersion(wanted);
   if (version !== undefined) return version;
   const known = KAFKA_VERSIONS.map(({ name }) => name).join(', ');
@@ -47,8 +47,10 @@ export function wantedVersion(): KafkaVersion {
 }
 
 /** Docker or Java. Fetches Kafka if it is missing. Throws KafkaUnavailableError. */
-export async function findRuntime(say: Say = sayOnStderr): Promise<Runtime> {
-  const version = wantedVersion();
+export async function findRuntime(
+  say: Say = sayOnStderr,
+  version: KafkaVersion = wantedVersion(),
+): Promise<Runtime> {
   if (!version.hasImage || !(await hasDocker())) return javaRuntime(say, version);
   await pullImage(version, say);
   return { kind: 'docker', version };
@@ -61,8 +63,11 @@ export function hasDocker(): Promise<boolean> {
   return dockerAnswers;
 }
 
-/** Java and Kafka's jars, by default of the newest version, which has the tools. Throws KafkaUnavailableError. */
-export function javaRuntime(say: Say = sayOnStderr, version: KafkaVersion = NEWEST): Promise<JavaRuntime> {
+/** Java and Kafka's jars, by default those with the tools for the wanted version. Throws KafkaUnavailableError. */
+export function javaRuntime(
+  say: Say = sayOnStderr,
+  version: KafkaVersion = findVersion(wantedVersion().tools) ?? USUAL,
+): Promise<JavaRuntime> {
   const runtime = java.get(version) ?? findRuntimeFor(version, say);
   java.set(version, runtime);
   return runtime;
@@ -103,8 +108,11 @@ async function findJava(): Promise<{ command: string; major: number }> {
 
 /** The directory of the jars. Maven copies to another directory, which is renamed when it is complete. */
 async function kafkaJars(version: KafkaVersion, say: Say): Promise<string> {
-  const pom = join(POMS, version.pom);
-  const hash = createHash('sha256').update(await readFile(pom));
+  const pom = join(POMS, version === USUAL ? 'pom.xml' : 'pom-other.xml');
+  const choice = version === USUAL ? [] : pomChoice(version);
+  const hash = createHash('sha256')
+    .update(await readFile(pom))
+    .update(choice.join());
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sluice');
   const jars = join(cache, `kafka-${version.name}-${hash.digest('hex').slice(0, 8)}`);
   if (existsSync(jars)) return jars;
@@ -118,7 +126,7 @@ async function kafkaJars(version: KafkaVersion, say: Say): Promise<string> {
   await mkdir(cache, { recursive: true });
   const partial = await mkdtemp(`${jars}.partial-`);
   try {
-    await copyJars(pom, partial);
+    await copyJars(['-f', pom, ...choice], partial);
     await rename(partial, jars).catch((error: NodeJS.ErrnoException) => {
       // Another command has just fetched the same jars.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
@@ -129,8 +137,25 @@ async function kafkaJars(version: KafkaVersion, say: Say): Promise<string> {
   return jars;
 }
 
-async function copyJars(pom: string, directory: string): Promise<void> {
-  const args = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${directory}`];
+/** The properties of pom-other.xml. */
+function pomChoice({ name, scala, log4j, needsJaxb }: KafkaVersion): string[] {
+  const log =
+    log4j === 2
+      ? { group: 'org.apache.logging.log4j', artifact: 'log4j-slf4j-impl', version: '2.24.3' }
+      : { group: 'org.slf4j', artifact: 'slf4j-reload4j', version: '1.7.36' };
+  const hasTools = KAFKA_VERSIONS.some(({ tools }) => tools === name);
+  return [
+    `-Dkafka.version=${name}`,
+    `-Dkafka.scala=${scala}`,
+    ...Object.entries(log).map(([part, value]) => `-Dlog.${part}=${value}`),
+    ...(hasTools ? ['-Dkafka.tools'] : []),
+    ...(needsJaxb ? ['-Dkafka.jaxb'] : []),
+  ];
+}
+
+/** @param choice the pom, and its properties */
+async function copyJars(choice: readonly string[], directory: string): Promise<void> {
+  const args = ['-q', '-B', ...choice, 'dependency:copy-dependencies', `-DoutputDirectory=${directory}`];
   if ((await runVisibly('mvn', args)) !== 0) {
     throw new KafkaUnavailableError('Maven could not fetch Kafka; its output is above.');
   }

@@ -7,7 +7,9 @@ import { mergeRuns, type PartitionRun } from './partition-runs.ts';
  * - `not_configured`: KAFKA_BROKERS is empty.
  * - `connecting`: nothing has been tried yet.
  * - `login`: a broker refuses the login.
+ * - `token`: there is no token for the login.
  * - `brokers`: no broker answers.
+ * - `versions`: the brokers speak no version of a request that we speak.
  * - `leaders`: leaders of partitions cannot be connected to.
  * - `leaderless`: partitions have no leader.
  * - `fewer`: a broker names fewer partitions than before.
@@ -17,7 +19,9 @@ export type KafkaCause =
   | 'not_configured'
   | 'connecting'
   | 'login'
+  | 'token'
   | 'brokers'
+  | 'versions'
   | 'leaders'
   | 'leaderless'
   | 'fewer'

@@ -4,6 +4,8 @@ import { deviceTls, deviceTlsFiles } from './device-tls.ts';
 import { contentSync, FileError, MAX_FILE_BYTES } from './file-content.ts';
 import { kafkaTlsContext, kafkaTlsFiles } from './kafka-tls.ts';
 import { sizeText } from './kinds.ts';
+import { loginProblems, loginWarnings } from './login-checks.ts';
+import { certificatesIn, ofSetting } from './pem.ts';
 import { quoted } from './printable.ts';
 import { aboutSetting, SETTING_NAMES, type SettingName, type Settings } from './settings.ts';
 import { roundedUp, sharesOfProcess } from './shares.ts';
@@ -21,6 +23,7 @@ export function crossProblems(settings: Partial<Settings>): string[] {
     ...encryptionProblems(settings),
     ...fileProblems(settings),
     ...kafkaTlsProblems(settings),
+    ...tokenCaProblems(settings),
     ...deviceTlsProblems(settings),
   ];
 }
@@ -105,22 +108,6 @@ function proxyProblems({
   ];
 }
 
-function loginProblems(settings: Partial<Settings>): string[] {
-  const { KAFKA_SASL_MECHANISM: mechanism } = settings;
-  if (mechanism === undefined) return [];
-  const problems: string[] = [];
-  for (const name of ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const) {
-    const value = settings[name];
-    if (mechanism !== null && value === null) {
-      problems.push(`${name} is not set, but KAFKA_SASL_MECHANISM=${mechanism} needs it`);
-    } else if (mechanism === null && value !== null && value !== undefined) {
-      const { allowed } = aboutSetting('KAFKA_SASL_MECHANISM');
-      problems.push(`KAFKA_SASL_MECHANISM is not set, but ${name} is; allowed: ${allowed}`);
-    }
-  }
-  return problems;
-}
-
 function encryptionProblems(settings: Partial<Settings>): string[] {
   const { KAFKA_SSL: ssl, KAFKA_SSL_CERT: cert, KAFKA_SSL_KEY: key } = settings;
   const problems: string[] = [];
@@ -155,6 +142,14 @@ function kafkaTlsProblems(settings: Partial<Settings>): string[] {
   return tlsProblems(
     kafkaTlsFiles({ KAFKA_SSL_CA: ca, KAFKA_SSL_CERT: cert, KAFKA_SSL_KEY: key }),
     kafkaTlsContext,
+  );
+}
+
+function tokenCaProblems({ KAFKA_OAUTH_CA: path }: Partial<Settings>): string[] {
+  if (path === null || path === undefined) return [];
+  const name = 'KAFKA_OAUTH_CA';
+  return tlsProblems([{ name, path }], (contents) =>
+    ofSetting(name, () => certificatesIn(contents.get(name) ?? Buffer.alloc(0))),
   );
 }
 
@@ -231,11 +226,7 @@ export function settingWarnings(settings: Settings): string[] {
           : 'nobody confirms that a record arrived'),
     );
   }
-  if (settings.KAFKA_SASL_MECHANISM === 'plain' && !settings.KAFKA_SSL) {
-    warnings.push(
-      'KAFKA_SASL_MECHANISM=plain without KAFKA_SSL=true sends the password readable over the network',
-    );
-  }
+  warnings.push(...loginWarnings(settings));
   if (settings.HTTP_TOKEN !== null && settings.HTTP_TOKEN.length < MIN_TOKEN_CHARACTERS) {
     warnings.push(
       `HTTP_TOKEN has fewer than ${MIN_TOKEN_CHARACTERS} characters and can be guessed; make one with: openssl rand -hex 32`,
@@ -247,9 +238,21 @@ export function settingWarnings(settings: Settings): string[] {
         'Set TCP_PORT= (empty) once no device needs it, or TCP_TOKENS_FILE',
     );
   }
-  warnings.push(...proxyWarnings(settings));
+  warnings.push(...proxyWarnings(settings), ...eventHubsWarnings(settings));
   return warnings;
 }
+
+/** Every batch would be refused. The tier of the namespace, which decides about gzip, is not in the name. */
+function eventHubsWarnings({ KAFKA_BROKERS: brokers, KAFKA_COMPRESSION: codec }: Settings): string[] {
+  const isEventHubs = brokers.some((broker) => EVENT_HUBS.test(broker));
+  if (!isEventHubs || codec === 'gzip' || codec === 'none') return [];
+  return [
+    `KAFKA_COMPRESSION=${codec} is refused by Azure Event Hubs; set gzip, or none below the Premium tier`,
+  ];
+}
+
+/** Also in the clouds of China and of the US government. */
+const EVENT_HUBS = /\.servicebus\.(?:windows\.net|chinacloudapi\.cn|usgovcloudapi\.net):\d+$/i;
 
 function proxyWarnings({ TCP_PROXY_PROTOCOL: isOn, TCP_PROXY_TRUSTED: trusted }: Settings): string[] {
   if (trusted.length === 0) return [];

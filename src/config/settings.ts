@@ -87,6 +87,7 @@ const GIB = 2 ** 30;
 
 const timeout = duration({ min: 1, max: MAX_TIMER_MS });
 const path = optional(text('the path of a readable file', /^[^\0]{1,4096}$/));
+const PRINTABLE = /^[ -~]{1,1024}$/;
 const acks = { all: -1, '-1': -1, '1': 1, '0': 0 } as const;
 
 export const settingsSchema = z.object({
@@ -273,7 +274,7 @@ export const settingsSchema = z.object({
   KAFKA_BATCH_SIZE: batch(
     whole({ min: 1, max: 100_000 }),
     '1000',
-    'records after which a batch is sent. While earlier batches are in flight a batch may grow to 16 times as many',
+    'records after which a batch is sent. While earlier batches are in flight, and on the way from the disk, a batch may hold 16 times as many',
   ),
   KAFKA_BATCH_BYTES: batch(
     size({ min: KIB, max: 16 * MIB }),
@@ -326,9 +327,9 @@ export const settingsSchema = z.object({
     secretFile: true,
   }),
   KAFKA_SASL_MECHANISM: auth(
-    optional(choice('plain', 'scram-sha-256', 'scram-sha-512')),
+    optional(choice('plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer', 'aws-msk-iam')),
     '',
-    'login mechanism; needs user name and password',
+    'login mechanism. `plain` and `scram-*` need user name and password, `oauthbearer` needs a token endpoint, a client id and its secret (KAFKA_OAUTH_TOKEN_URL and the following), `aws-msk-iam` needs the optional package `aws-msk-iam-sasl-signer-js` and credentials in one of the places that AWS tools read',
   ),
   KAFKA_SASL_USERNAME: auth(optional(text('1-256 characters', /^[^\0]{1,256}$/)), '', 'user name'),
   KAFKA_SASL_PASSWORD: auth(optional(text('1-1024 characters', /^[^\0]{1,1024}$/)), '', 'password', {
@@ -339,6 +340,50 @@ export const settingsSchema = z.object({
     '',
     'file with the password, in place of `KAFKA_SASL_PASSWORD`; read again when it changes',
     { secretFile: true },
+  ),
+  KAFKA_OAUTH_TOKEN_URL: auth(
+    optional(url()),
+    '',
+    'token endpoint of the authorization server, for KAFKA_SASL_MECHANISM=oauthbearer. The gateway asks it for a token with the grant `client_credentials`, and for the next one after half of its lifetime',
+  ),
+  KAFKA_OAUTH_CLIENT_ID: auth(optional(text('1-256 characters', /^[^\0]{1,256}$/)), '', 'client id'),
+  KAFKA_OAUTH_CLIENT_SECRET: auth(
+    optional(text('1-1024 characters', /^[^\0]{1,1024}$/)),
+    '',
+    'secret of the client',
+    { secret: true },
+  ),
+  KAFKA_OAUTH_CLIENT_SECRET_FILE: auth(
+    path,
+    '',
+    'file with the secret, in place of `KAFKA_OAUTH_CLIENT_SECRET`; read again when it changes',
+    { secretFile: true },
+  ),
+  KAFKA_OAUTH_SCOPE: auth(
+    optional(text('1-1024 printable characters', PRINTABLE)),
+    '',
+    'scopes of the token, separated by spaces, such as `https://NAMESPACE.servicebus.windows.net/.default` for Event Hubs',
+  ),
+  KAFKA_OAUTH_AUDIENCE: auth(
+    optional(text('1-1024 printable characters', PRINTABLE)),
+    '',
+    'audience of the token, if the authorization server wants one in the request, as Auth0 does',
+  ),
+  KAFKA_OAUTH_EXTENSIONS: auth(
+    optional(pairs()),
+    '',
+    'SASL extensions that the brokers want with the token, such as `logicalCluster=lkc-1,identityPoolId=pool-1` for Confluent Cloud',
+  ),
+  KAFKA_OAUTH_CA: auth(
+    path,
+    '',
+    "PEM file of the token endpoint's CA; empty = Node's own list. It is read for each token",
+    { file: true },
+  ),
+  KAFKA_AWS_REGION: auth(
+    optional(text('an AWS region, such as eu-west-1', /^[a-z]{2,3}(?:-[a-z]+){1,3}-\d{1,2}$/)),
+    '',
+    'region of the MSK cluster, for KAFKA_SASL_MECHANISM=aws-msk-iam; empty = the region in the names of KAFKA_BROKERS',
   ),
 
   SPOOL_DIR: spool(

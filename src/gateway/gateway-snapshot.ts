@@ -233,7 +233,14 @@ function troubleOf({ cause, message: reason, isPartial }: CurrentTrouble): Kafka
   return { cause, reason, isPartial };
 }
 
-const CAUSES_OF_CLUSTER: ReadonlySet<TroubleCause> = new Set(['connecting', 'login', 'brokers', 'leaders']);
+const CAUSES_OF_CLUSTER: ReadonlySet<TroubleCause> = new Set([
+  'connecting',
+  'login',
+  'token',
+  'brokers',
+  'versions',
+  'leaders',
+]);
 
 function topicFigures(kafka: Kafka): Figures['kafka']['topics'] {
   const { deadLetters, metricsTopic } = kafka;

@@ -13,7 +13,9 @@ type AnyFinding = { [C in ComponentName]: `${C}.${FindingOf<C> & string}` }[Comp
 const TOLD_ELSEWHERE: ReadonlySet<string> = new Set<AnyFinding>([
   // The lines of an outage.
   'kafka.unreachable',
+  'kafka.unsupported',
   'kafka.login_refused',
+  'kafka.no_token',
   'kafka.leaders_unreachable',
   'topic.unusable',
   'topic.no_leader',

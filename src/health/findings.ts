@@ -25,7 +25,15 @@ const KAFKA_FINDINGS = {
       'A broker refuses the login. Readings wait in the spool. It is tried again less than once a second, so that the account is not locked.',
     look: 'the reason has the broker’s words; its own log has more',
     remedy:
-      'check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD; a changed KAFKA_SASL_PASSWORD_FILE is read without a restart',
+      'check KAFKA_SASL_MECHANISM, and what it needs: KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD (a changed KAFKA_SASL_PASSWORD_FILE is read without a restart), the rights of the client of KAFKA_OAUTH_CLIENT_ID, or those of the AWS credentials',
+  },
+  no_token: {
+    state: 'failed',
+    meaning:
+      'There is no token for the login to Kafka, so no broker is asked. Readings wait in the spool. The token is asked for again every few seconds. Connections that are open go on until their token ends.',
+    look: 'the reason has the answer of the token endpoint, or why there is none; for AWS `aws sts get-caller-identity` on the machine of the gateway',
+    remedy:
+      'do what the reason says: it names the setting; the gateway goes on by itself once there is a token',
   },
   unreachable: {
     state: 'failed',
@@ -33,6 +41,13 @@ const KAFKA_FINDINGS = {
     look: 'from the machine of the gateway: `nc -vz BROKER PORT` for each address in KAFKA_BROKERS',
     remedy:
       'see whether the brokers run, and whether KAFKA_BROKERS and the advertised.listeners of each broker can be reached from here; the gateway connects by itself',
+  },
+  unsupported: {
+    state: 'failed',
+    meaning:
+      'The brokers are too old or too new: they speak no version of a request that Sluice speaks. Readings wait in the spool, and nothing is dropped.',
+    look: 'the reason names each request, the versions of the broker and those of Sluice; docs/compatibility.md has the versions of Kafka that were run',
+    remedy: 'the reason says which Kafka to use; the gateway connects by itself after an upgrade',
   },
   leaders_unreachable: {
     state: 'degraded',

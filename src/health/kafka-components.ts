@@ -5,7 +5,14 @@ import type { Component } from './component.ts';
 import { counted, type Details, found } from './found.ts';
 
 /** While one of these is the trouble, nothing new is known about topics. */
-const OF_THE_CLUSTER: ReadonlySet<KafkaCause> = new Set(['not_configured', 'connecting', 'login', 'brokers']);
+const OF_THE_CLUSTER: ReadonlySet<KafkaCause> = new Set([
+  'not_configured',
+  'connecting',
+  'login',
+  'token',
+  'brokers',
+  'versions',
+]);
 
 export function kafka({ kafka: { trouble, connected, throttled, throttledSeconds } }: Figures): Component {
   switch (trouble?.cause) {
@@ -15,6 +22,10 @@ export function kafka({ kafka: { trouble, connected, throttled, throttledSeconds
       return found('kafka', 'connecting', trouble);
     case 'login':
       return found('kafka', 'login_refused', trouble);
+    case 'token':
+      return found('kafka', 'no_token', trouble);
+    case 'versions':
+      return found('kafka', 'unsupported', trouble);
     case 'brokers':
       return found('kafka', 'unreachable', trouble);
     case 'leaders':

@@ -19,7 +19,7 @@ export function createCluster(
   const options = {
     brokers: settings.KAFKA_BROKERS,
     clientId: settings.KAFKA_CLIENT_ID,
-    credentials: watchCredentials(settings, files),
+    credentials: watchCredentials(settings, { files, log }),
     requestTimeoutMs: settings.KAFKA_REQUEST_TIMEOUT,
   };
   return new KafkaClient(options, log);

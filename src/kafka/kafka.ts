@@ -161,6 +161,8 @@ export class Kafka implements Pipeline {
     // Do not wait for dead letters while Kafka is away: flushToSpool() puts them on disk.
     const letters = this.#letters.link?.problem === null ? this.#letters.delivery.flushed() : undefined;
     await Promise.all([this.delivery.flushed(), letters]);
+    // With acks 0 batches count as confirmed while they wait to be written. close() would drop them.
+    await this.cluster?.written();
   }
 
   /**

@@ -8,6 +8,8 @@ const HIDDEN = '(hidden)';
 const PEM_BLOCK = /-----BEGIN [^"]*?(?:-----END [^"-]*-----|(?="))/g;
 /** As `sluice token add` makes it. It is allowed as a device_id and as a name, so people put it there by mistake. */
 const DEVICE_TOKEN = /sluice_[\w-]{43,}/g;
+/** A JWT (RFC 7519), as token endpoints give them for the login to Kafka. Its head and claims are JSON objects in base64url. */
+const JWT = /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*/g;
 
 /** New values of secrets, as JSON. The newest last. */
 const later: string[] = [];
@@ -35,6 +37,7 @@ export function hideSecrets(secrets: readonly string[]): (line: string) => strin
     const all = [...later, ...written].sort((one, other) => other.length - one.length);
     for (const secret of all) if (shown.includes(secret)) shown = shown.replaceAll(secret, HIDDEN);
     if (shown.includes('-----BEGIN ')) shown = shown.replace(PEM_BLOCK, HIDDEN);
+    if (shown.includes('eyJ')) shown = shown.replace(JWT, HIDDEN);
     return shown.includes('sluice_') ? shown.replace(DEVICE_TOKEN, HIDDEN) : shown;
   };
 }

@@ -1,5 +1,6 @@
 // The first of several processes: it opens the TCP ports for the server processes, keeps the ledger of their connections
 // and owns the admin server. It accepts no device.
+import type { Snapshot } from '../admin/snapshot.ts';
 import type { LogLevel, Settings } from '../config/settings.ts';
 import { FileWatch } from '../files/file-watch.ts';
 import { DeviceTlsFiles } from '../gateway/device-tls-files.ts';
@@ -20,11 +21,16 @@ export interface PrimaryOptions extends AppOptions {
   readonly processes: number;
 }
 
+export interface PrimaryApp extends App {
+  /** Of all processes together. */
+  snapshot(): Promise<Snapshot>;
+}
+
 /** @throws OpenFilesError if `ulimit -n` is far too low, or TokensUnusableError */
 export function createPrimary(
   settings: Settings,
   { processes, log, version, askDrain }: PrimaryOptions,
-): App {
+): PrimaryApp {
   const { maxConnections, maxSockets } = connectionLimits(settings.TCP_MAX_CONNECTIONS, { processes, log });
   const ledger = new ConnectionLedger(admissionOptions(settings, maxConnections), {
     order: (process, order) => group.order(process, order),
@@ -52,7 +58,7 @@ export function createPrimary(
     },
   });
   const descriptors = new DescriptorReserve(log);
-  return createLifecycle(settings, {
+  const { health, ...app } = createLifecycle(settings, {
     serverProcesses: processes,
     log,
     askDrain,
@@ -85,4 +91,5 @@ export function createPrimary(
     },
     others: group,
   });
+  return { ...app, snapshot: async () => health.addTo(await figures.read(group)) };
 }

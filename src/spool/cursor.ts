@@ -10,6 +10,7 @@
 //   take the descriptors that devices need.
 import { constants, type FileHandle, open, readFile } from 'node:fs/promises';
 import { crc32c } from '../checksum/crc32c.ts';
+import { refuseShortWrite } from '../disk/durable-file.ts';
 import { FILE_MODE } from '../disk/owner-only.ts';
 import { isProcessLimit, unlessMissing } from './read-errors.ts';
 
@@ -89,7 +90,13 @@ export class Cursor {
   async #write(state: CursorState): Promise<void> {
     const number = this.#number + 1;
     const file = await this.#open();
-    await file.write(encode(number, state), 0, SLOT_BYTES, (number % 2) * SLOT_BYTES);
+    const { bytesWritten } = await file.write(
+      encode(number, state),
+      0,
+      SLOT_BYTES,
+      (number % 2) * SLOT_BYTES,
+    );
+    refuseShortWrite(bytesWritten, SLOT_BYTES);
     // Only now: after a failed write the next one must use the same slot, so that the other slot stays whole.
     this.#number = number;
   }

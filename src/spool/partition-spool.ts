@@ -81,7 +81,7 @@ export class PartitionSpool<T extends Writable> {
       } catch (error) {
         this.#writing = [];
         this.#pending.unshift(...group);
-        // A single batch may fit if the group does not: a group can be larger than the cap.
+        // A single batch may fit if the group does not: the disk is nearly full, or other logs took the room meanwhile.
         this.#groupBytes = 0;
         this.#isFailing = true;
         this.#events.trouble(troubleOf(error));
@@ -97,11 +97,13 @@ export class PartitionSpool<T extends Writable> {
     this.#isFailing = false;
   }
 
+  /** No more than there is room for, so that a group is not refused whose first batches fit. */
   #takeGroup(): T[] {
+    const limit = Math.min(this.#groupBytes, this.log.room);
     let bytes = 0;
     const end = this.#pending.findIndex((batch, index) => {
       bytes += batch.bytes?.length ?? 0;
-      return index > 0 && bytes > this.#groupBytes;
+      return index > 0 && bytes > limit;
     });
     return this.#pending.splice(0, end < 0 ? this.#pending.length : end);
   }

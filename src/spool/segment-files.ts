@@ -196,6 +196,8 @@ export class SegmentFiles {
       await syncDirectory(this.#directory);
       this.#isUnlinkVolatile = false;
     } catch (error) {
+      // The next try creates the name again: a later sync need not save a name that a failed one covered.
+      await unlink(path).catch(() => undefined);
       await file.close();
       throw error;
     }

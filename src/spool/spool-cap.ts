@@ -16,6 +16,11 @@ export class SpoolCap {
     return this.#bytes;
   }
 
+  /** Bytes that reserve() still takes. */
+  get free(): number {
+    return Math.max(0, this.maxBytes - this.#bytes);
+  }
+
   /** False, with nothing reserved, if the bytes would exceed the cap. */
   reserve(bytes: number): boolean {
     if (this.#bytes + bytes > this.maxBytes) return false;

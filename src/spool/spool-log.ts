@@ -8,7 +8,7 @@
 //   into the next segment.
 // - A batch is durable once append() resolved. It is deleted only after Kafka acknowledged it, or after its records are
 //   durable in other logs (chunk-copy.ts).
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncDirectory } from '../disk/durable-file.ts';
 import { FOLDER_MODE } from '../disk/owner-only.ts';
@@ -79,7 +79,8 @@ export class SpoolLog {
    * @throws the system's error if the directory cannot be used
    */
   static async open(options: SpoolLogOptions): Promise<{ log: SpoolLog; recovered: Recovered }> {
-    await mkdir(options.directory, { recursive: true, mode: FOLDER_MODE });
+    const made = await mkdir(options.directory, { recursive: true, mode: FOLDER_MODE });
+    if (made !== undefined) await keepName(options.directory);
     await syncNames(options.directory);
     const cursor = await Cursor.open(join(options.directory, 'cursor'));
     const { segments, unreadable, ...found } = await repair(options).catch(async (error: unknown) => {
@@ -127,6 +128,12 @@ export class SpoolLog {
 
   get bytes(): number {
     return this.#files.bytes;
+  }
+
+  /** Bytes that append() takes now without reaching the cap. */
+  get room(): number {
+    const { cap, mayExceedCap } = this.#options;
+    return mayExceedCap?.() ? Number.POSITIVE_INFINITY : cap.free;
   }
 
   get acknowledged(): number {
@@ -360,6 +367,19 @@ export class SpoolLog {
 
   async #deleteAcknowledged(offset: number): Promise<void> {
     await this.#files.deleteBelow(offset, this.#reader);
+  }
+}
+
+/**
+ * Makes the name of a new folder durable: a power cut would take the folder with every batch in it.
+ * @throws the system's error; then the folder is gone, so that the next try makes its name again
+ */
+async function keepName(directory: string): Promise<void> {
+  try {
+    await syncDirectory(dirname(directory));
+  } catch (error) {
+    await rmdir(directory).catch(() => undefined);
+    throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { withAdmin } from '../../scripts/kafka/client.ts';
 import { freePort } from '../../scripts/kafka/ports.ts';
+import { wantedVersion } from '../../scripts/kafka/runtime.ts';
 import { FakeClock } from '../chaos/faketime.ts';
 import { FaultSkipped } from '../chaos/fault.ts';
 import { skipLoudly } from '../spool/support.ts';
@@ -49,7 +50,7 @@ test('sluice check', async (t) => {
     sasl: [{ port, advertised: `127.0.0.1:${nobody}`, plainUsers }],
     tls: [{ port: tlsPort, advertised: `127.0.0.1:${tlsPort}`, tls }],
     properties: {
-      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'authorizer.class.name': wantedVersion().authorizer,
       'super.users': 'User:ANONYMOUS;User:CN=gateway',
     },
   });

@@ -119,6 +119,10 @@ describe('each limit, from both sides', () => {
     ['KAFKA_TOPIC_DEAD_LETTERS', 'a', '.', 'a'.repeat(249), 'a'.repeat(250)],
     ['KAFKA_SASL_USERNAME', 'a', '\0', 'a'.repeat(256), 'a'.repeat(257)],
     ['KAFKA_SASL_PASSWORD', 'a', '\0', 'a'.repeat(1024), 'a'.repeat(1025)],
+    ['KAFKA_OAUTH_CLIENT_ID', 'a', '\0', 'a'.repeat(256), 'a'.repeat(257)],
+    ['KAFKA_OAUTH_CLIENT_SECRET', 'a', '\0', 'a'.repeat(1024), 'a'.repeat(1025)],
+    ['KAFKA_OAUTH_SCOPE', 'a', '\t', 'a'.repeat(1024), 'a'.repeat(1025)],
+    ['KAFKA_OAUTH_AUDIENCE', 'a', '\t', 'a'.repeat(1024), 'a'.repeat(1025)],
     ['HTTP_TOKEN', 'a', ' ', 'a'.repeat(1024), 'a'.repeat(1025)],
   ];
   for (const [name, lowest, below, highest, above] of limits) {

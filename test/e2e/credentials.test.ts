@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../scripts/kafka/ports.ts';
+import { wantedVersion } from '../../scripts/kafka/runtime.ts';
 import { DeadPlace, recordLetter } from '../cli/dead-place.ts';
 import { type Env, type Gateway, gatewayFor } from '../support/gateway.ts';
 import { troublesOf } from '../support/health.ts';
@@ -52,7 +53,7 @@ test('a Kafka with logins and rights', async (t) => {
   const cluster = await startCluster({
     sasl: [{ port, advertised: proxy.address, plainUsers }],
     properties: {
-      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'authorizer.class.name': wantedVersion().authorizer,
       'super.users': `User:ANONYMOUS;User:${ADMIN.name}`,
     },
   });

@@ -82,6 +82,15 @@ describe('secrets in a log', () => {
     );
   });
 
+  it('are also tokens for the login to Kafka, which no setting knows', () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const token = `${part({ alg: 'ES256' })}.${part({ sub: 'sluice' })}.c2lnbmF0dXJl`;
+    const text = logged({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, (log) =>
+      log.warn(`refused: Bearer ${token}, eyJ is no token`),
+    );
+    assert.equal(JSON.parse(text).msg, 'refused: Bearer (hidden), eyJ is no token');
+  });
+
   it('are not hidden if they are so short that they could be a word', () => {
     const settings = { LOG_LEVEL: 'info', LOG_FORMAT: 'json', KAFKA_SASL_PASSWORD: 'sluice' } as const;
     assert.match(

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { QUESTION_LIMITS } from '../../src/inspect/questions.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
+import { waitFor } from '../support/wait.ts';
 
 interface Page {
   readonly processes: readonly { readonly index: number; readonly pid: number }[];
@@ -58,7 +59,13 @@ test('several server processes answer questions and are in /events, without the 
     );
     return { history, figures };
   };
-  const whole = await events('/events');
+  let whole = await events('/events');
+  // A process that has just started may answer a little later.
+  await waitFor('both answer', async () => {
+    if (whole.figures?.processList?.every(({ answers }) => answers)) return true;
+    whole = await events('/events');
+    return false;
+  });
   assert.deepEqual(
     whole.figures?.processList?.map(({ index, pid, answers }) => ({ index, pid, answers })),
     both.processes.map(({ index, pid }) => ({ index, pid, answers: true })),

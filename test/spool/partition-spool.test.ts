@@ -9,12 +9,14 @@ interface Item {
   readonly bytes: Buffer;
 }
 
-async function partitionSpool(t: TestContext) {
+async function partitionSpool(t: TestContext, { maxBytes }: { maxBytes?: number } = {}) {
   // The cap stands for any error of the disk.
   const state = { full: false, maxWrite: Infinity };
   const { log } = await openLog(temporaryDirectory(t), {
     sync: 'batch',
-    hasRoom: (bytes) => !state.full && bytes <= state.maxWrite,
+    ...(maxBytes === undefined
+      ? { hasRoom: (bytes: number) => !state.full && bytes <= state.maxWrite }
+      : { maxBytes }),
   });
   const abort = new AbortController();
   const groups: string[][] = [];
@@ -55,6 +57,15 @@ describe('the writes of a partition', () => {
     for (const [n, bytes] of batches.entries()) spool.add({ id: `${n}`, bytes });
     await waitFor('all to be durable', () => spool.waiting === 0);
     assert.deepEqual(groups, [['0'], ['1'], ['2', '3'], ['4']]);
+  });
+
+  it('have no more in one sync than the cap has room for, so the limit is told only when a batch does not fit', async (t) => {
+    const { groups, troubles, add, spool } = await partitionSpool(t, { maxBytes: 10_000 });
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await add(id, 3000);
+    await waitFor('the limit', () => troubles.length > 0);
+    assert.deepEqual(groups.flat(), ['a', 'b', 'c']);
+    assert.deepEqual(troubles, ['SPOOL_MAX_BYTES is reached']);
+    assert.equal(spool.waiting, 3);
   });
 
   it('go batch by batch if there is no room for the whole group', async (t) => {

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { chosenVersion } from '../../scripts/kafka/version.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import { createApp, type SingleProcessApp } from '../../src/app.ts';
 import { loadSettings } from '../../src/config/load.ts';
@@ -19,6 +20,7 @@ const DEFAULTS = {
   TCP_PORT: '0',
   HTTP_PORT: '',
   KAFKA_BROKERS: '',
+  KAFKA_REPLICATION_FACTOR: String(chosenVersion().replicas),
   STATS_INTERVAL: '0',
   SHUTDOWN_TIMEOUT: '2s',
 };

@@ -1,6 +1,7 @@
 // The findings about the brokers: whether each address answers, those of KAFKA_BROKERS and those that the brokers
 // advertise, and whether the login is accepted.
 
+import type { Settings } from '../../config/settings.ts';
 import { COMPONENTS } from '../../health/findings.ts';
 import { AnswerError, ClusterError } from '../../kafka/client/cluster-error.ts';
 import { NEVER_REACHED } from '../../kafka/client/connect-advice.ts';
@@ -12,8 +13,10 @@ import type { KafkaSurvey } from './survey.ts';
 
 const {
   unreachable,
+  unsupported,
   leaders_unreachable: leadersUnreachable,
   login_refused: loginRefused,
+  no_token: noToken,
 } = COMPONENTS.kafka.findings;
 
 export async function checkBrokers({ kafka }: Context): Promise<Finding[]> {
@@ -26,11 +29,13 @@ export async function checkBrokers({ kafka }: Context): Promise<Finding[]> {
   return reached.map(({ address, answer }) => {
     if (answer.ok) return ok('broker_answers', `${address} of KAFKA_BROKERS answers`);
     const what = `KAFKA_BROKERS: ${answer.error.message}`;
-    const { remedy } = unreachable;
-    if (!isAny) return error({ name: 'broker_unreachable', what, why: unreachable.meaning, remedy });
+    const isUnsupported = answer.error instanceof ClusterError && answer.error.code === 'UNSUPPORTED';
+    const name = isUnsupported ? 'broker_unsupported' : 'broker_unreachable';
+    const { meaning, remedy } = isUnsupported ? unsupported : unreachable;
+    if (!isAny) return error({ name, what, why: meaning, remedy });
     const why =
       'Another address of KAFKA_BROKERS answers, so the gateway starts. If that one is away, it finds no broker.';
-    return warning({ name: 'broker_unreachable', what, why, remedy });
+    return warning({ name, what, why, remedy });
   });
 }
 
@@ -39,20 +44,27 @@ export async function checkLogin({ kafka, settings }: Context): Promise<Finding[
   const connection = await kafka.connection();
   const metadata = await kafka.metadata();
   const isReached = (await anyReached(kafka)) !== undefined;
-  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: user } = settings;
+  const { KAFKA_SASL_MECHANISM: mechanism } = settings;
   if (!isReached)
     return mechanism === null
       ? []
-      : [note({ name: 'login_unknown', what: 'The login could not be tried, because no broker answers' })];
+      : [
+          note({
+            name: 'login_unknown',
+            what: 'The login could not be tried, because no broker can be used',
+          }),
+        ];
   const failure = connection.ok ? (metadata.ok ? undefined : metadata.error) : connection.error;
   if (failure === undefined)
     return [
       ok(
         'login_accepted',
-        mechanism === null ? 'The brokers want no login' : `The login as ${user} (${mechanism}) is accepted`,
+        mechanism === null ? 'The brokers want no login' : `The login${userIn(settings)} is accepted`,
       ),
     ];
   const { cause, message } = asTrouble(failure);
+  if (cause === 'token')
+    return [error({ name: 'no_token', what: message, why: noToken.meaning, remedy: noToken.remedy })];
   const isLogin = cause === 'login' || (failure instanceof ClusterError && failure.code === 'CLOSED');
   if (isLogin)
     return [
@@ -60,6 +72,12 @@ export async function checkLogin({ kafka, settings }: Context): Promise<Finding[
     ];
   const remedy = failure instanceof AnswerError ? 'Do what the text says' : unreachable.remedy;
   return [error({ name: 'broker_unusable', what: message, why: unreachable.meaning, remedy })];
+}
+
+function userIn(settings: Settings): string {
+  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME, KAFKA_OAUTH_CLIENT_ID } = settings;
+  const user = KAFKA_SASL_USERNAME ?? KAFKA_OAUTH_CLIENT_ID;
+  return user === null ? ` (${mechanism})` : ` as ${user} (${mechanism})`;
 }
 
 async function anyReached(kafka: KafkaSurvey) {

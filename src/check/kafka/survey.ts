@@ -56,7 +56,7 @@ export class KafkaSurvey {
     this.#names = names;
     this.#settings = settings;
     this.#files = new FileWatch({ log });
-    const credentials: () => Credentials = watchCredentials(settings, this.#files);
+    const credentials: () => Credentials = watchCredentials(settings, { files: this.#files, log });
     const options = {
       brokers: settings.KAFKA_BROKERS,
       clientId: settings.KAFKA_CLIENT_ID,

@@ -53,6 +53,10 @@ export class Batch implements BatchTicket, ProducerBatch {
     this.#writer = new RecordBatchWriter(initialBytes);
   }
 
+  get mayBeThere(): boolean {
+    return this.attempts > 1;
+  }
+
   /** For each connection that waits for a `stored`, the highest seq whose message ends in this batch. */
   get confirmations(): ReadonlyMap<IdentifiedSession, number> {
     if (this.#lastSession !== undefined) this.#confirmations.set(this.#lastSession, this.#lastSeq);

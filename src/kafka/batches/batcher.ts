@@ -80,9 +80,9 @@ export class Batcher implements RecordSink {
     this.#maxMessageBytes = options.maxMessageBytes;
   }
 
-  /** Limits of a batch that does not grow. */
-  get batchLimits(): { bytes: number; records: number } {
-    return { bytes: this.#maxBytes, records: this.#options.maxRecords };
+  /** Limits of a batch that is merged from smaller ones on disk. With few records a round trip would carry too little. */
+  get mergeLimits(): { bytes: number; records: number } {
+    return { bytes: this.#maxBytes, records: this.#options.maxRecords * MAX_GROWTH };
   }
 
   get maxReadingBytes(): number {

@@ -10,6 +10,8 @@ export interface ProducerBatch {
   producer: ProducerStamp | undefined;
   /** How many times the batch was sent. */
   attempts: number;
+  /** Kafka may have the batch from an earlier sending. */
+  readonly mayBeThere: boolean;
   /** Adds the time that each of its records took since its reception, in seconds. */
   recordAges(ages: Histogram, nowMs: number): void;
 }
@@ -26,6 +28,8 @@ export class DiskBatch implements ProducerBatch {
   readonly isStamped: boolean;
   producer: ProducerStamp | undefined;
   attempts = 0;
+  /** A former process, or this one before an outage, may have sent it under the same sequence. */
+  readonly mayBeThere = true;
 
   constructor({ bytes, count, offset, isStamped = false }: DiskBatchParts) {
     this.bytes = bytes;

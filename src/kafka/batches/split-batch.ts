@@ -2,7 +2,14 @@
 
 import { type Codec, decompress } from './compression.ts';
 import { DiskBatch } from './producer-batch.ts';
-import { HEADER_BYTES, NO_PRODUCER, RecordBatchWriter, readBatchFields, stamp } from './record-batch.ts';
+import {
+  HEADER_BYTES,
+  NO_PRODUCER,
+  RecordBatchWriter,
+  readBatchFields,
+  readStamp,
+  stamp,
+} from './record-batch.ts';
 import { forEachRecord, recordParts } from './record-body.ts';
 
 export interface RawRecord {
@@ -49,6 +56,21 @@ export async function splitBatch(
       return new DiskBatch({ bytes, count: to - from, offset: batch.offset + from });
     }),
   );
+}
+
+export const codecOf = ({ bytes }: DiskBatch): number => readBatchFields(bytes).codecId;
+
+/**
+ * The same records, compressed with another codec. They keep the producer's stamp: a broker that has them already under
+ * this sequence recognises them.
+ * @throws CodecUnavailableError if the batch's codec is missing here
+ */
+export async function recode(batch: DiskBatch, codec: Codec): Promise<DiskBatch> {
+  const [recoded] = await splitBatch(batch, [batch.count], codec);
+  if (recoded === undefined) return batch;
+  const { bytes, count, offset } = recoded;
+  stamp(bytes, readStamp(batch.bytes));
+  return new DiskBatch({ bytes, count, offset, isStamped: batch.isStamped });
 }
 
 /** @param batch of a single record */

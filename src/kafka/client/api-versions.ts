@@ -29,29 +29,68 @@ const VOTE = 52;
 
 export type ApiName = keyof typeof APIS;
 
+export const API_NAMES = Object.keys(APIS) as readonly ApiName[];
+
+/** Named in every refusal: without these a broker takes no record. */
+const NEEDED = ['Metadata', 'Produce', 'InitProducerId'] as const;
+/** Without these a connection is of no use. */
+const ALWAYS_NEEDED = ['Metadata', 'Produce'] as const;
+/** The oldest release whose versions we speak. `npm run compatibility` runs it, and a broker of 0.10 that is refused. */
+const OLDEST_KAFKA = '0.11';
+
 /**
  * @param address host:port, for the message
  * @throws ClusterError UNSUPPORTED if the broker and we have no version in common
  */
 export function chooseVersion(versions: BrokerVersions, api: ApiName, address: string): number {
+  const version = commonVersion(versions, api);
+  if (version === undefined) throw refusal(versions, api, address);
+  return version;
+}
+
+/**
+ * Finds a broker that is too old or too new before anything is asked, so that the refusal does not depend on the request
+ * that happens to come first.
+ * @param address host:port, for the message
+ * @throws ClusterError UNSUPPORTED
+ */
+export function checkVersions(versions: BrokerVersions, address: string): void {
+  for (const api of ALWAYS_NEEDED) chooseVersion(versions, api, address);
+}
+
+/** The newest version of both sides. */
+export function commonVersion(versions: BrokerVersions, api: ApiName): number | undefined {
   const { key, min, max } = APIS[api];
   const theirs = versions[key];
-  if (theirs !== undefined) {
-    const version = Math.min(max, theirs.maxVersion);
-    if (version >= Math.max(min, theirs.minVersion)) return version;
-  }
+  if (theirs === undefined) return undefined;
+  const version = Math.min(max, theirs.maxVersion);
+  return version >= Math.max(min, theirs.minVersion) ? version : undefined;
+}
+
+function refusal(versions: BrokerVersions, api: ApiName, address: string): ClusterError {
+  const { key, max } = APIS[api];
+  const theirs = versions[key];
   if (theirs === undefined && versions[VOTE] !== undefined)
-    throw new ClusterError(
+    return new ClusterError(
       'UNSUPPORTED',
       `${address} is the port of a controller and not that of a broker: name a listener for clients in KAFKA_BROKERS, often at port 9092`,
     );
-  const has =
-    theirs === undefined
-      ? `does not know the request ${api}`
-      : `speaks ${api} in the versions ${theirs.minVersion} to ${theirs.maxVersion}`;
-  throw new ClusterError(
-    'UNSUPPORTED',
-    `the broker ${address} ${has}; Sluice needs one of ${min} to ${max}, which Apache Kafka 0.11 to 4.x has: ` +
-      'use such a Kafka, or a newer Sluice',
-  );
+  const gaps = [...new Set<ApiName>([api, ...NEEDED])]
+    .filter((name) => commonVersion(versions, name) === undefined)
+    .map((name) => gapText(versions, name));
+  const isTooNew = theirs !== undefined && theirs.minVersion > max;
+  const isTooOld = theirs !== undefined && !isTooNew;
+  const verdict = isTooOld ? 'is too old' : isTooNew ? 'is too new' : 'lacks a request';
+  const remedy = isTooNew
+    ? 'use a newer Sluice'
+    : `use Apache Kafka ${OLDEST_KAFKA} or later, or a service that speaks its requests`;
+  return new ClusterError('UNSUPPORTED', `the broker ${address} ${verdict}: ${gaps.join(', ')}; ${remedy}`);
+}
+
+function gapText(versions: BrokerVersions, api: ApiName): string {
+  const { key, min, max } = APIS[api];
+  const theirs = versions[key];
+  const ours = `Sluice: ${min} to ${max}`;
+  if (theirs === undefined) return `it does not know the request ${api} (${ours})`;
+  return `it speaks ${api} in the versions ${theirs.minVersion} to ${theirs.maxVersion} (${ours})`;
 }

@@ -169,6 +169,11 @@ export class Brokers {
     }
   }
 
+  /** Resolves when no byte of the Produce requests that were sent waits in this process. */
+  async written(): Promise<void> {
+    await Promise.all([...this.#nodes.values()].map(({ queue }) => queue.written()));
+  }
+
   /** Drops every connection at once. */
   close(): void {
     this.#connector.close();

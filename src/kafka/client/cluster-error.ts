@@ -6,6 +6,7 @@
  * - `TIMEOUT`: no answer in time.
  * - `CLOSED`: the broker closed or reset the connection before it answered.
  * - `AUTHENTICATION`: the broker refuses our login.
+ * - `TOKEN`: there is no token to log in with, so no connection was made.
  * - `UNSUPPORTED`: the broker speaks none of the versions of a request that we speak.
  * - `PROTOCOL`: the answer breaks the protocol.
  */
@@ -14,6 +15,7 @@ export type ClusterErrorCode =
   | 'TIMEOUT'
   | 'CLOSED'
   | 'AUTHENTICATION'
+  | 'TOKEN'
   | 'UNSUPPORTED'
   | 'PROTOCOL';
 

@@ -26,6 +26,9 @@ const CLOSED = /^(ECONNRESET|EPIPE|)$/;
 /** An alert: the answer of a TLS port to bytes that are no handshake. */
 const TLS_ALERT = Buffer.of(0x15, 0x03);
 const SHOWN_BYTES = 24;
+/** Behind the message that a port takes connections and says nothing. Kafka 0.9 does that at a request for its versions. */
+export const SAYS_NOTHING =
+  '. Something listens there and says nothing: the broker hangs, or it is a Kafka 0.9, which is too old';
 /** Behind the message about an address that a broker advertises. */
 export const NEVER_REACHED =
   '. It was never reached: that is the address in its advertised.listeners, which must be one that Sluice can connect to';
@@ -55,7 +58,7 @@ export function connectAdvice(failed: FailedConnection): string {
   if (!isEnded && code === '') return 'no answer in time';
   if (!CLOSED.test(code)) return error instanceof Error ? error.message : String(error);
   const tls = isTls ? '' : ' If this port speaks TLS, set KAFKA_SSL=true.';
-  return `the connection was closed before the first answer.${tls} ${OTHER_PORT}; a load balancer without a broker behind it closes connections, too`;
+  return `the connection was closed before the first answer.${tls} ${OTHER_PORT}; a load balancer without a broker behind it closes connections, too, and so does Kafka 0.8`;
 }
 
 /** @param code of the look-up */

@@ -3,9 +3,9 @@
 
 import { hideSecret } from '../../log/hide-secrets.ts';
 import type { Log } from '../../log/log.ts';
-import { chooseVersion } from './api-versions.ts';
+import { checkVersions, chooseVersion } from './api-versions.ts';
 import { ClusterError, within } from './cluster-error.ts';
-import { connectAdvice } from './connect-advice.ts';
+import { connectAdvice, SAYS_NOTHING } from './connect-advice.ts';
 import { asClusterError, type ConnectionParts, ControlConnection, codeOf } from './control-connection.ts';
 import {
   type Address,
@@ -17,10 +17,12 @@ import {
   isRefusedLogin,
   type KafkaBroker,
   type KafkaClientOptions,
+  type ReadyLogin,
   sessionLifetimeMs,
   takeSocket,
 } from './kafkajs.ts';
 import { LoginBackoff } from './login-backoff.ts';
+import { bearerLogin } from './oauth-bearer.ts';
 import { ProduceConnection, type ProduceConnectionEvents } from './produce-connection.ts';
 import { saslSession } from './sasl-session.ts';
 
@@ -33,6 +35,8 @@ interface FailedLogIn {
   readonly broker: KafkaBroker;
   readonly address: Address;
   readonly credentials: Credentials;
+  /** Of this connection; empty without one. */
+  readonly token: string;
   readonly logins: LoginBackoff;
 }
 
@@ -92,12 +96,13 @@ export class Connector {
     const credentials = this.#options.credentials();
     const logins = this.#loginsWith(credentials);
     logins.enter(mayRetryLogin);
-    const broker = await this.#build(address, credentials);
+    const token = await this.#token(credentials, logins);
+    const broker = await this.#build(address, { ssl: credentials.ssl, sasl: readyLogin(credentials, token) });
     const startedAtMs = performance.now();
     try {
       await within(2 * this.#timeoutMs, broker.connect(), `${addressText(address)}: no answer`);
     } catch (error) {
-      const reason = failureOf(error, { broker, address, credentials, logins });
+      const reason = failureOf(error, { broker, address, credentials, token, logins });
       destroyBroker(broker, reason);
       throw reason;
     }
@@ -108,11 +113,34 @@ export class Connector {
       destroyBroker(broker, reason);
       throw reason;
     }
+    this.#requireVersions(broker, addressText(address));
     // The session counts from before the login, so that we never believe it to last longer than it does.
     const { requestTimeoutMs } = this.#options;
     const session = saslSession(sessionLifetimeMs(broker), { startedAtMs, requestTimeoutMs });
     const isLoggedIn = credentials.sasl !== undefined;
     return { broker, parts: { address: addressText(address), versions, session, isLoggedIn } };
+  }
+
+  /** @throws ClusterError UNSUPPORTED, after it has closed the connection */
+  #requireVersions(broker: KafkaBroker, address: string): void {
+    try {
+      checkVersions(broker.versions ?? {}, address);
+    } catch (error) {
+      const reason = asClusterError(error, address);
+      destroyBroker(broker, reason);
+      throw reason;
+    }
+  }
+
+  /** Before the connection is made, because a broker waits only a moment for the login. */
+  async #token({ sasl }: Credentials, logins: LoginBackoff): Promise<string> {
+    if (sasl?.mechanism !== 'oauthbearer') return '';
+    try {
+      return await sasl.token();
+    } catch (error) {
+      logins.notTried();
+      throw error;
+    }
   }
 
   /** A new login begins with a back-off of its own: the refusals were about the former one. */
@@ -124,26 +152,38 @@ export class Connector {
 }
 
 /** Tells the back-off how the login ended. */
-function failureOf(error: unknown, { broker, address, credentials, logins }: FailedLogIn): Error {
-  if (credentials.sasl === undefined || !isRefusedLogin(error)) {
+function failureOf(error: unknown, { broker, address, credentials, token, logins }: FailedLogIn): Error {
+  const { sasl } = credentials;
+  if (sasl === undefined || !isRefusedLogin(error)) {
     logins.notTried();
+    const end = endOf(broker);
+    const isSilent = end.isConnected && !end.hasAnswered;
+    if (error instanceof ClusterError && error.code === 'TIMEOUT' && isSilent)
+      return new ClusterError('TIMEOUT', error.message + SAYS_NOTHING, { cause: error });
     if (error instanceof ClusterError || isBrokersAnswer(error))
       return asClusterError(error, addressText(address));
     const isTls = credentials.ssl !== undefined;
-    const why = connectAdvice({ error, host: address.host, isTls, ...endOf(broker) });
+    const why = connectAdvice({ error, host: address.host, isTls, ...end });
     return new ClusterError('UNREACHABLE', `${addressText(address)}: ${why}`, { cause: error });
   }
+  const isToken = sasl.mechanism === 'oauthbearer';
+  if (isToken) sasl.refused(token);
   // The broker's own words, which may repeat the login.
-  const words = hideSecret(error.message, credentials.sasl.password);
+  const words = hideSecret(error.message, isToken ? token : sasl.password);
+  const login = isToken
+    ? `the token ${sasl.from}`
+    : 'the login set by KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD';
   const why =
     isBrokersAnswer(error) && codeOf(error) === ILLEGAL_SASL_STATE ? `${words} (${NO_LOGIN})` : words;
-  const refusal = new ClusterError(
-    'AUTHENTICATION',
-    `${addressText(address)} refuses the login set by KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD: ${why}`,
-    { cause: error },
-  );
+  const refusal = new ClusterError('AUTHENTICATION', `${addressText(address)} refuses ${login}: ${why}`, {
+    cause: error,
+  });
   logins.refused(refusal);
   return refusal;
+}
+
+function readyLogin({ sasl }: Credentials, token: string): ReadyLogin | undefined {
+  return sasl?.mechanism === 'oauthbearer' ? bearerLogin(token, sasl.extensions) : sasl;
 }
 
 const ILLEGAL_SASL_STATE = 34;

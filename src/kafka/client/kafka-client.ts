@@ -268,6 +268,11 @@ export class KafkaClient {
     await this.#brokers.queueOf(nodeId).connected();
   }
 
+  /** Resolves when no byte of the Produce requests that were sent waits in this process. With acks 0 some may, although they are settled. */
+  written(): Promise<void> {
+    return this.#brokers.written();
+  }
+
   /** Closes all connections at once. Requests in flight are rejected. */
   close(): void {
     this.#closing.abort();

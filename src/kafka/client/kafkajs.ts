@@ -1,12 +1,13 @@
 // The only file of the gateway that imports kafkajs (2.2.4), for its connections, TLS, SASL and protocol encoders.
 // It imports internal modules of kafkajs and never its producer, which loses records (docs/decisions/0001).
 import { createRequire } from 'node:module';
-import type { Socket } from 'node:net';
-import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import { connect as connectPlain, isIP, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Log } from '../../log/log.ts';
 import { decodeFetchAnswer } from '../wire/fetch-answer.ts';
 import type { BrokerVersions } from './api-versions.ts';
 import type { ControlApi, ControlApis } from './control-apis.ts';
+import { type BearerLogin, TokenRefusedError } from './oauth-bearer.ts';
 import { type ControlRequest, isOwn, type OwnApi, ownRequest } from './own-requests.ts';
 
 export interface KafkaClientOptions {
@@ -26,11 +27,27 @@ export interface Credentials {
   readonly sasl?: SaslOptions | undefined;
 }
 
-export interface SaslOptions {
+export type SaslOptions = PasswordLogin | TokenLogin;
+
+export interface PasswordLogin {
   readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
   readonly username: string;
   readonly password: string;
 }
+
+export interface TokenLogin {
+  readonly mechanism: 'oauthbearer';
+  /** The origin of the tokens, for messages: follows "the token". */
+  readonly from: string;
+  readonly extensions: Readonly<Record<string, string>>;
+  /** For a new connection. Rejects with ClusterError TOKEN if there is none. */
+  token(): Promise<string>;
+  /** Call it if a broker has refused the token. */
+  refused(token: string): void;
+}
+
+/** The login of one connection. */
+export type ReadyLogin = PasswordLogin | BearerLogin;
 
 export interface Address {
   readonly host: string;
@@ -96,7 +113,6 @@ const kafkajs = {
   },
   Connection: require('kafkajs/src/network/connection') as { prototype: ConnectionPrototype },
   RequestQueue: require('kafkajs/src/network/requestQueue') as { prototype: RequestQueuePrototype },
-  socketFactory: require('kafkajs/src/network/socketFactory') as () => (options: object) => Socket,
   requests: (
     require('kafkajs/src/protocol/requests') as {
       requests: Record<
@@ -213,11 +229,33 @@ export function takeSocket(broker: KafkaBroker): Socket {
   return socket;
 }
 
+/** A socket that kafkajs wants. */
+interface Target extends Address {
+  /** Null without TLS. */
+  readonly ssl: TlsOptions | null;
+  readonly onConnect: () => void;
+}
+
+const KEEP_ALIVE_MS = 60_000;
+
+/** As kafkajs's own socket factory, but by imports of this file, which a simulation can replace. */
+function openSocket({ host, port, ssl, onConnect }: Target): Socket {
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  const socket =
+    ssl === null
+      ? connectPlain({ host, port }, onConnect)
+      : connectTls({ host, port, ...name, ...ssl }, onConnect);
+  return socket.setKeepAlive(true, KEEP_ALIVE_MS);
+}
+
 /** Returns a function that makes a broker, not connected yet. */
 export function brokerBuilder(
   options: KafkaClientOptions,
   { connectTimeoutMs, log }: { connectTimeoutMs: number; log: Log },
-): (address: Address, credentials: Credentials) => Promise<KafkaBroker> {
+): (
+  address: Address,
+  login: { readonly ssl: Credentials['ssl']; readonly sasl: ReadyLogin | undefined },
+) => Promise<KafkaBroker> {
   // kafkajs logs each failed attempt as an error with its stack. The gateway logs failures itself.
   const debug = (message: string) => log.write('kafkajs_said', { message });
   const logger: KafkajsLogger = {
@@ -227,7 +265,6 @@ export function brokerBuilder(
     warn: debug,
     error: debug,
   };
-  const connectSocket = kafkajs.socketFactory();
   const poolOptions = {
     logger,
     brokers: [...options.brokers],
@@ -239,16 +276,16 @@ export function brokerBuilder(
     maxInFlightRequests: null,
     // kafkajs would log in again between requests in flight. We open a new connection in time instead.
     reauthenticationThreshold: 0,
-    socketFactory: (target: object) => {
-      const socket = connectSocket(target);
+    socketFactory: (target: Target) => {
+      const socket = openSocket(target);
       socket.setNoDelay(true);
       listenersOfNode.set(socket, new Set(SOCKET_EVENTS.flatMap((event) => socket.listeners(event))));
       return socket;
     },
   };
-  return async (address, credentials) =>
+  return async (address, login) =>
     new kafkajs.Broker({
-      connectionPool: await kafkajs.connectionPoolBuilder({ ...poolOptions, ...credentials }).build(address),
+      connectionPool: await kafkajs.connectionPoolBuilder({ ...poolOptions, ...login }).build(address),
       logger,
       authenticationTimeout: connectTimeoutMs,
       allowAutoTopicCreation: false,
@@ -262,5 +299,6 @@ export function isBrokersAnswer(error: unknown): error is Error {
 
 /** True if the broker refused the login or lacks the mechanism. */
 export function isRefusedLogin(error: unknown): error is Error {
+  if (error instanceof TokenRefusedError) return true;
   return error instanceof Error && (error.name.startsWith('KafkaJSSASL') || isBrokersAnswer(error));
 }

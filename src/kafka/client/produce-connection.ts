@@ -73,6 +73,8 @@ export class ProduceConnection {
   #unanswered: Sent[] = [];
   /** Requests with acks 0 that wait to be written, in the order of sending. */
   #unwritten: Sent[] = [];
+  /** Called when no byte waits to be written any more. */
+  #whenWritten: (() => void)[] = [];
   /** The broker reads nothing from us until then, because of a quota. */
   #throttledUntilMs = 0;
   /** For how long #limitClock() was stopped, announced throttling included. */
@@ -140,6 +142,12 @@ export class ProduceConnection {
     this.#stoppedMs += ms;
   }
 
+  /** Resolves when no request with acks 0 waits in this process, settled or not, or when the connection has ended. */
+  written(): Promise<void> {
+    if (this.#state === 'closed' || this.#options.socket.writableLength === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenWritten.push(resolve));
+  }
+
   /** Takes no more requests. Closes when no request is in flight. */
   drain(): void {
     if (this.#state !== 'open') return;
@@ -169,6 +177,11 @@ export class ProduceConnection {
     const now = this.#limitClock();
     for (const sent of this.#unwritten) sent.startedAtMs = now;
     this.#settleWritten();
+    if (this.#options.socket.writableLength === 0) this.#tellWritten();
+  }
+
+  #tellWritten(): void {
+    for (const tell of this.#whenWritten.splice(0)) tell();
   }
 
   #settleWritten(): void {
@@ -208,7 +221,9 @@ export class ProduceConnection {
       this.#events.throttled(answer.throttleMs);
     }
     this.#events.answered?.(performance.now() - sent.sentAtMs);
-    if (answer.logAppendMs !== undefined) this.#noteClock(answer.logAppendMs, sent.sentAtMs);
+    // Of a batch that was there already, the answer has the time of the stored copy, and not the present one.
+    const isClock = answer.logAppendMs !== undefined && sent.request.mayBeThere !== true;
+    if (isClock) this.#noteClock(answer.logAppendMs ?? 0, sent.sentAtMs);
     sent.resolve(answer);
     this.#endIfDrained();
     return this.#state !== 'closed';
@@ -294,6 +309,7 @@ export class ProduceConnection {
   #finish(unsettled: readonly ProduceRequest[]): void {
     this.#state = 'closed';
     clearTimeout(this.#timer);
+    this.#tellWritten();
     this.#events.closed(this, unsettled);
   }
 }

@@ -80,6 +80,11 @@ export class ProduceQueue {
     if (this.#usable() === undefined) await this.#connect();
   }
 
+  /** Resolves when no byte of the requests that were sent waits in this process. */
+  async written(): Promise<void> {
+    await Promise.all([this.#connection, ...this.#draining].map((connection) => connection?.written()));
+  }
+
   /** Drops every connection. Requests in flight or waiting are rejected. */
   close(reason: string): void {
     this.#closed = true;

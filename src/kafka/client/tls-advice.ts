@@ -20,6 +20,12 @@ const OF_BROKER: Readonly<Record<string, string>> = {
 const ALERT = /^ERR_SSL_[\w/]*ALERT_(\w+)$/;
 const ABOUT_OURS = /CERTIFICATE|UNKNOWN_CA|DECRYPT_ERROR/;
 
+/**
+ * A broker of Kafka 2.8 on Java 17 that refuses our certificate: OpenSSL cannot read its alert. A damaged stream would look
+ * the same, but it is rare.
+ */
+const UNREADABLE_ALERT = 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC';
+
 /** With TLS 1.2 some brokers say no more. */
 const NO_REASON = 'HANDSHAKE_FAILURE';
 
@@ -31,6 +37,6 @@ export function tlsAdvice(code: unknown): string | undefined {
   const alert = ALERT.exec(code)?.[1] ?? '';
   if (alert === NO_REASON)
     return `the broker refuses the handshake: it may want a certificate (KAFKA_SSL_CERT, KAFKA_SSL_KEY), or other versions of TLS (${code})`;
-  if (!ABOUT_OURS.test(alert)) return undefined;
+  if (!ABOUT_OURS.test(alert) && code !== UNREADABLE_ALERT) return undefined;
   return `the broker refuses the certificate of the gateway, or wants one and got none: check KAFKA_SSL_CERT and KAFKA_SSL_KEY (${code})`;
 }

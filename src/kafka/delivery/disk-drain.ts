@@ -145,6 +145,7 @@ export class DiskDrain {
         await this.#search.begin(route, batch, outcome);
         break;
       case 'failed':
+        if (outcome.isCodecRefused) route.codecRefused(batch);
         break;
     }
   }
@@ -174,7 +175,7 @@ export class DiskDrain {
   /** Lets the partition go on from memory if the disk is empty, or cannot be written while Kafka can be reached. */
   async #leave(route: DiskRoute): Promise<boolean> {
     if (!this.#isLast(route) && !this.#isBypassed(route)) return false;
-    if (route.isAssigned) await this.#unassign(route);
+    await this.#settle(route);
     const isLast = this.#isLast(route);
     const taken = !isLast && this.#isBypassed(route) ? route.takeBack() : [];
     if (!isLast && taken.length === 0) return false;
@@ -182,12 +183,16 @@ export class DiskDrain {
     return true;
   }
 
-  /** An assignment left on disk would give sequences again that memory is about to use. */
-  async #unassign(route: DiskRoute): Promise<void> {
+  /**
+   * Makes the acknowledged offset durable before memory goes on in the same sequence. A power cut would bring back an
+   * assignment, which gives sequences again that memory has used, or a batch that was sent, whose numbers a broker does not
+   * know any more after five later ones.
+   */
+  async #settle(route: DiskRoute): Promise<void> {
     try {
       await route.unassign();
     } catch {
-      // The assignment may still be on disk, so memory goes on as another producer.
+      // The disk may still have them, so memory goes on as another producer.
       if (this.#host.identity() !== undefined) await this.#partition.renew();
     }
   }

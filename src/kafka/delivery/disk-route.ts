@@ -14,7 +14,7 @@ import {
   readStamp,
   stamp,
 } from '../batches/record-batch.ts';
-import { splitBatch } from '../batches/split-batch.ts';
+import { codecOf, recode, splitBatch } from '../batches/split-batch.ts';
 import type { ProducerSequence } from './producer-sequence.ts';
 
 export interface DiskRouteOptions {
@@ -46,6 +46,8 @@ export class DiskRoute {
   #readEnd: number | undefined;
   // The rest of a batch that next() gave in part.
   #rest: DiskBatch | undefined;
+  // Ids of the codecs that Kafka has refused.
+  readonly #refusedCodecs = new Set<number>();
 
   constructor(log: SpoolLog, options: DiskRouteOptions, events: DiskRouteEvents) {
     this.#log = log;
@@ -123,9 +125,17 @@ export class DiskRoute {
       return undefined;
     }
     const [unsent = batch] = await this.#from(this.#log.acknowledged, batch);
-    const next = await this.#upToPlanned(unsent);
+    const next = await this.#recoded(await this.#upToPlanned(unsent));
     this.#readEnd = next.end;
     return next;
+  }
+
+  /**
+   * Kafka does not take this batch's codec. From now on batches in that codec are read in that of KAFKA_COMPRESSION: they
+   * may be of an earlier process that had another setting.
+   */
+  codecRefused(batch: DiskBatch): void {
+    this.#refusedCodecs.add(codecOf(batch));
   }
 
   /** The batch behind the one that next() or following() gave last, which need not be acknowledged yet. */
@@ -255,6 +265,12 @@ export class DiskRoute {
   async #read(): Promise<DiskBatch | undefined> {
     const first = await this.#log.next();
     return first && this.#asDiskBatch(await this.#gather(first));
+  }
+
+  async #recoded(batch: DiskBatch): Promise<DiskBatch> {
+    const { codec } = this.#options;
+    const id = codecOf(batch);
+    return id !== codec.id && this.#refusedCodecs.has(id) ? await recode(batch, codec) : batch;
   }
 
   /** The part of a batch that may have reached Kafka must end at the same record again. */

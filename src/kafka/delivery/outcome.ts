@@ -1,5 +1,5 @@
 // The outcomes of sending one batch, and the outcome that each error code of a broker means.
-import { kafkaError } from '../wire/errors.ts';
+import { kafkaError, refusesCodec } from '../wire/errors.ts';
 import type { PartitionAnswer } from '../wire/produce-request.ts';
 
 export type Outcome =
@@ -20,6 +20,8 @@ export interface Failed {
   readonly isOverdue?: boolean;
   /** The broker may not lead the partition any more. */
   readonly isLeaderStale?: boolean;
+  /** The broker does not take the codec of the batch, so other bytes with the same records may help. */
+  readonly isCodecRefused?: boolean;
 }
 
 /** The broker refuses the batch, perhaps because of a single record. */
@@ -35,7 +37,8 @@ const STORED: Outcome = { kind: 'stored' };
 
 /** @param answer undefined if acks is 0 */
 export function outcomeOf(answer: PartitionAnswer | undefined): Outcome {
-  const { name: reason, outcome, remedy } = kafkaError(answer?.errorCode ?? 0);
+  const code = answer?.errorCode ?? 0;
+  const { name: reason, outcome, remedy } = kafkaError(code);
   switch (outcome) {
     case 'stored':
       return STORED;
@@ -48,6 +51,6 @@ export function outcomeOf(answer: PartitionAnswer | undefined): Outcome {
       return { kind: 'rejected', reason, remedy };
     case 'retry':
     case 'topic':
-      return { kind: 'failed', reason, remedy };
+      return { kind: 'failed', reason, remedy, ...(refusesCodec(code) && { isCodecRefused: true }) };
   }
 }

@@ -490,8 +490,10 @@ export class Partition implements DrainingPartition, SendingPartition {
     this.failed(failure);
     this.#confirmations.end();
     if (this.#state === 'catching-up') this.#backToDisk();
-    // The same bytes are sent again, which an idempotent broker recognises.
     if (this.hasEnded || this.#alone?.isStale) this.#decide('interrupted');
+    // The drain may read the batch in another codec.
+    else if (failure.isCodecRefused) this.#decide(failure);
+    // The same bytes are sent again, which an idempotent broker recognises.
     else this.#host.ready(this);
   }
 

@@ -62,7 +62,8 @@ export class Sender {
   readonly #producer: Producer;
   readonly #leadersStale: (reason: string) => void;
   readonly #ready = new Set<SendingPartition>();
-  readonly #requests = new Map<number, number>();
+  /** The sizes of the requests in flight to each leader. */
+  readonly #requests = new Map<number, Set<{ readonly bytes: number }>>();
   readonly #limits = new Map<number, RequestLimit>();
   #pumpScheduled: NodeJS.Immediate | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -144,7 +145,7 @@ export class Sender {
     const isFar = sendings.some(({ partition }) => partition.isFar);
     const most = isFar ? MAX_REQUESTS_FAR : MAX_REQUESTS_PER_BROKER;
     const limit = this.#limitOf(leader).bytes;
-    while (rest.length > 0 && (this.#requests.get(leader) ?? 0) < most) {
+    while (rest.length > 0 && this.#requestsTo(leader).size < most) {
       let total = 0;
       const fits = rest.findIndex(({ bytes }, index) => {
         total += bytes.length;
@@ -166,17 +167,19 @@ export class Sender {
       return { partition: partition.number, bytes };
     });
     this.bytesSent += total;
-    this.#requests.set(leader, (this.#requests.get(leader) ?? 0) + 1);
+    const inFlight = { bytes: total };
+    this.#requestsTo(leader).add(inFlight);
     const { topic, acks, requestTimeoutMs } = this.#options;
     try {
-      const request = { topic, acks, timeoutMs: requestTimeoutMs, batches };
+      const mayBeThere = sendings.some(({ batch }) => batch.mayBeThere);
+      const request = { topic, acks, timeoutMs: requestTimeoutMs, batches, mayBeThere };
       const answer = await this.#producer.produce(leader, request);
       this.#limitOf(leader).noteAnswer(total);
       if (!this.#closed) this.#settleAnswered(sendings, answer);
     } catch (error) {
       if (!this.#closed) this.#settleFailed(leader, sendings, error as Error & { code?: string });
     } finally {
-      this.#requests.set(leader, (this.#requests.get(leader) ?? 1) - 1);
+      this.#requestsTo(leader).delete(inFlight);
       if (this.#ready.size > 0) this.#schedule();
     }
   }
@@ -199,13 +202,23 @@ export class Sender {
     { message, code }: Error & { code?: string },
   ): void {
     const outcome: Failed = { kind: 'failed', reason: message, isOverdue: code === 'TIMEOUT' };
-    const isTooLarge = code === 'CLOSED' && this.#limitOf(leader).noteClose(sizeOf(sendings));
+    const bytes = sizeOf(sendings);
+    // Of several requests that the connection took with it, the broker may have the smaller ones: cut into parts they would
+    // be there twice.
+    const isLargest = [...this.#requestsTo(leader)].every((other) => other.bytes <= bytes);
+    const isTooLarge = code === 'CLOSED' && isLargest && this.#limitOf(leader).noteClose(bytes);
     for (const { partition, batch } of sendings) {
       const isAtFault =
         isTooLarge && sendings.length === 1 && (batch.count > 1 || batch.attempts >= MAX_CLOSED_ON_RECORD);
       partition.settle(batch, isAtFault ? REQUEST_TOO_LARGE : outcome);
     }
     this.#leadersStale(message);
+  }
+
+  #requestsTo(leader: number): Set<{ readonly bytes: number }> {
+    const known = this.#requests.get(leader) ?? new Set();
+    this.#requests.set(leader, known);
+    return known;
   }
 
   #limitOf(leader: number): RequestLimit {

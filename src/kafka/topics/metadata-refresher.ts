@@ -55,7 +55,7 @@ export interface MetadataDelivery {
 /** The part of Batcher that the refresher uses. */
 export type MetadataBatcher = Pick<
   Batcher,
-  'partitions' | 'batchLimits' | 'maxMessageBytes' | 'setPartitions'
+  'partitions' | 'mergeLimits' | 'maxMessageBytes' | 'setPartitions'
 >;
 
 const TIMING: RefresherTiming = {
@@ -313,7 +313,7 @@ export class MetadataRefresher {
   #apply({ leaders }: TopicMetadata): void {
     const isFirst = !this.known;
     // All in one turn: batches of the former partitions must not be delivered as batches of the new ones.
-    const adopted = this.#delivery.adoptPartitions(leaders.length, this.#batcher.batchLimits);
+    const adopted = this.#delivery.adoptPartitions(leaders.length, this.#batcher.mergeLimits);
     if (adopted !== undefined) this.#batcher.setPartitions(adopted);
     this.#delivery.setLeaders(leaders, this.#identity, this.#clusterId);
     this.#partitions = leaders.length;

@@ -6,8 +6,10 @@ import { KAFKA_ERRORS } from '../wire/errors.ts';
 const HOW_TO_ALLOW: Readonly<Record<string, string>> = {
   TOPIC_AUTHORIZATION_FAILED: 'give the login of the gateway the right Create on the topic',
   CLUSTER_AUTHORIZATION_FAILED: 'give the login of the gateway the right Create on the cluster',
-  POLICY_VIOLATION: 'change the policy of the cluster (create.topic.policy.class.name)',
-  INVALID_REPLICATION_FACTOR: 'set KAFKA_REPLICATION_FACTOR to at most the number of brokers',
+  POLICY_VIOLATION:
+    'set KAFKA_REPLICATION_FACTOR and KAFKA_NUM_PARTITIONS to what the policy of the cluster allows, or change it (create.topic.policy.class.name)',
+  INVALID_REPLICATION_FACTOR:
+    'set KAFKA_REPLICATION_FACTOR to at most the number of brokers (before Kafka 2.4 it has to be a number)',
   INVALID_PARTITIONS: 'set KAFKA_NUM_PARTITIONS to a number that the cluster allows',
   INVALID_TOPIC_EXCEPTION: 'choose another name',
 };

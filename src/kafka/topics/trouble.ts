@@ -1,18 +1,29 @@
 // Holds why records cannot be delivered now, and decides how often the debug log repeats it.
 import type { Log } from '../../log/log.ts';
-import { AnswerError, ClusterError } from '../client/cluster-error.ts';
+import { AnswerError, ClusterError, type ClusterErrorCode } from '../client/cluster-error.ts';
 import { kafkaError } from '../wire/errors.ts';
 
 /**
  * - `connecting`: nothing has been tried yet.
  * - `login`: a broker refuses the login.
+ * - `token`: there is no token for the login.
  * - `brokers`: no broker answers.
+ * - `versions`: the brokers speak no version of a request that we speak.
  * - `leaders`: leaders of partitions cannot be connected to.
  * - `leaderless`: partitions have no leader.
  * - `fewer`: a broker names fewer partitions than before.
  * - `topic`: the topic is missing, or Kafka refuses requests about it.
  */
-export type TroubleCause = 'connecting' | 'login' | 'brokers' | 'leaders' | 'leaderless' | 'fewer' | 'topic';
+export type TroubleCause =
+  | 'connecting'
+  | 'login'
+  | 'token'
+  | 'brokers'
+  | 'versions'
+  | 'leaders'
+  | 'leaderless'
+  | 'fewer'
+  | 'topic';
 
 export interface Trouble {
   readonly cause: TroubleCause;
@@ -34,6 +45,11 @@ export interface TroubleLogOptions {
 
 /** UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED. */
 const LOGIN_CODES: ReadonlySet<number> = new Set([33, 34, 58]);
+const CAUSES: Readonly<Partial<Record<ClusterErrorCode, TroubleCause>>> = {
+  AUTHENTICATION: 'login',
+  TOKEN: 'token',
+  UNSUPPORTED: 'versions',
+};
 const REMIND_EVERY_MS = 60_000;
 
 export class TroubleLog {
@@ -92,6 +108,6 @@ export function asTrouble(error: unknown): Trouble {
   if (error instanceof AnswerError) return refused('Kafka refuses a request', error.errorCode);
   const { message } = error as Error;
   if (!(error instanceof ClusterError)) return mayPass(message);
-  const cause = error.code === 'AUTHENTICATION' ? 'login' : 'brokers';
+  const cause = CAUSES[error.code] ?? 'brokers';
   return { cause, message, kind: error.code, mayPass: false, isPartial: false };
 }

@@ -137,7 +137,7 @@ const TOPIC: Readonly<Record<number, Entry>> = {
   ],
   43: [
     'UNSUPPORTED_FOR_MESSAGE_FORMAT',
-    'set message.format.version of the topic to 0.11 or later (log.message.format.version for all topics)',
+    'set KAFKA_COMPRESSION=gzip, or none (Azure Event Hubs answers so to other codecs, and below its Premium tier to all), or on an old Kafka set message.format.version of the topic to 0.11 or later (log.message.format.version for all topics)',
   ],
   76: [
     'UNSUPPORTED_COMPRESSION_TYPE',
@@ -160,7 +160,7 @@ const TOPIC: Readonly<Record<number, Entry>> = {
   40: ['INVALID_CONFIG', `${CREATE_YOURSELF}: the cluster refuses a setting it is created with`],
   44: [
     'POLICY_VIOLATION',
-    `${CREATE_YOURSELF} as the policy of the cluster requires, or change the policy (create.topic.policy.class.name)`,
+    `${CREATE_YOURSELF} as the policy of the cluster requires, set KAFKA_REPLICATION_FACTOR and KAFKA_NUM_PARTITIONS to what it allows, or change it (create.topic.policy.class.name)`,
   ],
 };
 
@@ -274,6 +274,14 @@ export const KAFKA_ERRORS: ReadonlyMap<number, KafkaError> = new Map(
 /** True if the code can answer a request that the gateway sends. */
 export function isOurs(code: number): boolean {
   return KAFKA_ERRORS.has(code) && !(code in NOT_OURS_RETRY) && !(code in NOT_OURS_TOPIC);
+}
+
+/** UNSUPPORTED_COMPRESSION_TYPE, and UNSUPPORTED_FOR_MESSAGE_FORMAT, with which Azure Event Hubs refuses codecs. */
+const CODEC_REFUSED: ReadonlySet<number> = new Set([76, 43]);
+
+/** True if the code may mean that the broker does not take the codec of a batch. */
+export function refusesCodec(code: number): boolean {
+  return CODEC_REFUSED.has(code);
 }
 
 /** The class of an unknown code is `retry`. */

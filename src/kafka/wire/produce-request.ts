@@ -20,6 +20,8 @@ export interface ProduceRequest {
   /** How long the broker may wait for its replicas, milliseconds. */
   readonly timeoutMs: number;
   readonly batches: readonly { readonly partition: number; readonly bytes: Buffer }[];
+  /** Kafka may have one of the batches from an earlier request. Not sent. */
+  readonly mayBeThere?: boolean;
 }
 
 /** The broker's answer for one partition's batch. */
@@ -32,7 +34,10 @@ export interface PartitionAnswer {
 export interface ProduceAnswer {
   readonly partitions: readonly PartitionAnswer[];
   readonly throttleMs: number;
-  /** The broker's clock, milliseconds since 1970, if the topic has message.timestamp.type=LogAppendTime. */
+  /**
+   * The broker's clock, milliseconds since 1970, if the topic has message.timestamp.type=LogAppendTime. Of a batch that it
+   * had already, in any topic: the time of the stored copy.
+   */
   readonly logAppendMs?: number;
 }
 

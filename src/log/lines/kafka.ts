@@ -155,6 +155,16 @@ export const KAFKA_LINES = {
     remedy:
       'Raise the quota: `kafka-configs.sh --alter --add-config producer_byte_rate=BYTES --entity-type clients --entity-name CLIENT_ID`.',
   },
+  login_token_not_renewed: {
+    level: 'warn',
+    text: 'The token for the login to Kafka could not be renewed. The old one serves for {remainingMs} more. {reason}',
+    fields: { reason: 'text', remainingMs: 'ms' },
+    everyMs: 60_000,
+    meaning:
+      'The token endpoint gives no new token. New connections log in with the old one until it ends, then readings wait on disk. It is asked again whenever a connection is made.',
+    look: 'the log of the token endpoint',
+    remedy: 'Do what `reason` says. The gateway goes on by itself.',
+  },
   kafkajs_said: {
     level: 'debug',
     text: 'kafkajs: {message}',

@@ -1,9 +1,9 @@
 // The version that is chosen for each request, with brokers of several releases.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ApiName, chooseVersion } from '../../../src/kafka/client/api-versions.ts';
+import { type ApiName, checkVersions, chooseVersion } from '../../../src/kafka/client/api-versions.ts';
 import { ClusterError } from '../../../src/kafka/client/cluster-error.ts';
-import { RELEASES } from './scripted-broker.ts';
+import { OLD_RELEASES, RELEASES } from './scripted-broker.ts';
 
 const versions = (ranges: Readonly<Record<number, readonly [number, number]>>) =>
   Object.fromEntries(
@@ -27,16 +27,33 @@ test('an older broker gets its newest version of Produce, down to the first with
   assert.equal(choose({ 0: [7, 20] }, 'Produce'), 7);
 });
 
-test('the error of a broker without a common version names its versions, ours and what to do', () => {
-  const refusal = (ranges: Readonly<Record<number, readonly [number, number]>>, text: RegExp) =>
-    assert.throws(
-      () => choose(ranges, 'Produce'),
-      (error) => error instanceof ClusterError && error.code === 'UNSUPPORTED' && text.test(error.message),
-    );
-  refusal(
-    { 0: [0, 2] },
-    /10\.0\.0\.1:9092 speaks Produce in the versions 0 to 2; Sluice needs one of 3 to 7.*use/,
+test('Kafka 0.11, the oldest, gets versions of every request that delivery needs', () => {
+  const ranges = OLD_RELEASES['0.11'];
+  const chosen = (['Produce', 'Metadata', 'CreateTopics', 'InitProducerId', 'DescribeConfigs'] as const).map(
+    (api) => choose(ranges, api),
   );
-  refusal({ 0: [8, 20] }, /speaks Produce in the versions 8 to 20/);
-  refusal({}, /does not know the request Produce/);
+  assert.deepEqual(chosen, [3, 4, 2, 0, 0]);
+});
+
+const refused = (ranges: Readonly<Record<number, readonly [number, number]>>, text: RegExp) =>
+  assert.throws(
+    () => checkVersions(versions(ranges), '10.0.0.1:9092'),
+    (error) => error instanceof ClusterError && error.code === 'UNSUPPORTED' && text.test(error.message),
+  );
+
+test('the error of a broker that is too old names each request that it lacks, its versions and ours, and the oldest Kafka', () => {
+  refused(
+    OLD_RELEASES['0.10.2'],
+    /^the broker 10\.0\.0\.1:9092 is too old: it speaks Metadata in the versions 0 to 2 \(Sluice: 4 to 6\), it speaks Produce in the versions 0 to 2 \(Sluice: 3 to 7\), it does not know the request InitProducerId \(Sluice: 0 to 1\); use Apache Kafka 0\.11 or later/,
+  );
+});
+
+test('the error of a broker that is too new says so, and one that lacks a request names it', () => {
+  const { 0: _, ...others } = RELEASES['4.1'];
+  refused(
+    { ...others, 0: [8, 20] },
+    /is too new: it speaks Produce in the versions 8 to 20 \(Sluice: 3 to 7\); use a newer Sluice$/,
+  );
+  refused(others, /lacks a request: it does not know the request Produce \(Sluice: 3 to 7\); use Apache/);
+  assert.throws(() => choose(others, 'DescribeQuorum'), /does not know the request DescribeQuorum/);
 });

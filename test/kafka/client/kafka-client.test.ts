@@ -251,7 +251,7 @@ test('the error names the request that a broker does not support', async (t) => 
   broker.script.versions.set(METADATA, [0, 3]);
   const client = await clientOf(t, broker, { knows: false });
   const text = new RegExp(
-    `${broker.address} speaks Metadata in the versions 0 to 3; Sluice needs one of 4 to 6`,
+    `${broker.address} is too old: it speaks Metadata in the versions 0 to 3 \\(Sluice: 4 to 6\\)`,
   );
   await rejectsWith(client.topicMetadata('readings'), 'UNSUPPORTED', text);
   broker.script.versions.set(METADATA, [0, 12]);

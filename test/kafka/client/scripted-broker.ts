@@ -23,6 +23,7 @@ const DESCRIBE_CONFIGS = 32;
 const SASL_AUTHENTICATE = 36;
 const SASL_AUTHENTICATION_FAILED = 58;
 const ILLEGAL_SASL_STATE = 34;
+const UNSUPPORTED_VERSION = 35;
 
 export interface Request {
   readonly apiKey: number;
@@ -88,8 +89,16 @@ export const RELEASES = {
   '4.1': { 0: [3, 13], 3: [0, 13], 17: [0, 1], 18: [0, 4], 19: [2, 7], 22: [0, 6], 32: [1, 4], 36: [0, 2] },
 } as const satisfies Record<string, Record<number, readonly [number, number]>>;
 
-export const rangesOf = (release: keyof typeof RELEASES): Script['versions'] =>
-  new Map(Object.entries(RELEASES[release]).map(([key, range]) => [Number(key), range]));
+/** The oldest release that Sluice takes, and one that it refuses. */
+export const OLD_RELEASES = {
+  '0.11': { 0: [0, 3], 3: [0, 4], 17: [0, 0], 18: [0, 1], 19: [0, 2], 22: [0, 0], 32: [0, 0] },
+  '0.10.2': { 0: [0, 2], 3: [0, 2], 17: [0, 0], 18: [0, 0], 19: [0, 1] },
+} as const satisfies Record<string, Record<number, readonly [number, number]>>;
+
+const ALL_RELEASES = { ...RELEASES, ...OLD_RELEASES };
+
+export const rangesOf = (release: keyof typeof ALL_RELEASES): Script['versions'] =>
+  new Map(Object.entries(ALL_RELEASES[release]).map(([key, range]) => [Number(key), range]));
 
 export class ScriptedBroker {
   readonly script: Script;
@@ -246,6 +255,9 @@ export class ScriptedBroker {
   }
 
   #apiVersions({ version }: Request): Buffer {
+    // An old broker answers a version that it does not know in the form of version 0, and without its ranges.
+    if (version > (this.script.versions.get(API_VERSIONS)?.[1] ?? version))
+      return Buffer.concat([int16(UNSUPPORTED_VERSION), int32(0)]);
     const ranges = [...this.script.versions].map(([key, [min, max]]) => int16(key, min, max));
     return Buffer.concat([int16(0), int32(ranges.length), ...ranges, ...(version > 0 ? [int32(0)] : [])]);
   }

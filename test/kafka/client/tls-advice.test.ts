@@ -54,6 +54,14 @@ test('a failed handshake is explained by the setting to look at', async (t) => {
   }
 });
 
+test('the alert of Kafka 2.8, which OpenSSL cannot read, is explained, too', () => {
+  const advice = tlsAdvice('ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC') ?? '';
+  assert.match(
+    advice,
+    /refuses the certificate of the gateway, or wants one and got none: check KAFKA_SSL_CERT/,
+  );
+});
+
 test('other errors are left as they are', () => {
   for (const code of ['ECONNRESET', 'ERR_SSL_WRONG_VERSION_NUMBER', undefined, 8])
     assert.equal(tlsAdvice(code), undefined);

@@ -5,7 +5,7 @@ import { cpSync, rmSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { Batch } from '../../../src/kafka/batches/batch.ts';
 import { BufferBudget } from '../../../src/kafka/batches/buffer-budget.ts';
-import { createCodec } from '../../../src/kafka/batches/compression.ts';
+import { type Codec, createCodec } from '../../../src/kafka/batches/compression.ts';
 import { Delivery, type DeliveryEvents, type DeliveryOptions } from '../../../src/kafka/delivery/delivery.ts';
 import type { Producer } from '../../../src/kafka/delivery/sender.ts';
 import type { Log } from '../../../src/log/log.ts';
@@ -31,13 +31,19 @@ export interface StageOptions extends Partial<DeliveryOptions>, TopicOptions {
 interface DeliveryToOptions {
   readonly bufferBytes?: number;
   readonly log?: Log;
+  readonly codec?: Codec;
 }
 
 /** A delivery, its budget, and a function that charges the budget for a batch and delivers it. */
 export function deliveryTo(
   producer: Producer,
   options: Partial<DeliveryOptions> = {},
-  { bufferBytes = 2 ** 24, log = silent, ...events }: Partial<DeliveryEvents> & DeliveryToOptions = {},
+  {
+    bufferBytes = 2 ** 24,
+    log = silent,
+    codec = createCodec('none'),
+    ...events
+  }: Partial<DeliveryEvents> & DeliveryToOptions = {},
 ) {
   const budget = new BufferBudget(bufferBytes, 0);
   const nothing = () => undefined;
@@ -45,7 +51,7 @@ export function deliveryTo(
   const delivery = new Delivery(
     { topic: 'readings', acks: -1, requestTimeoutMs: 1000, maxAttempts: 2, ...options },
     {
-      codec: createCodec('none'),
+      codec,
       budget,
       producer,
       events: { ...defaults, ...events },

@@ -149,6 +149,7 @@ test('a request whose outcome is unknown is sent again with identical bytes', as
   first.fail(new Error('connection reset'));
   const second = await producer.request(2);
   assert.deepEqual(second.bytes, first.bytes);
+  assert.deepEqual([first.request.mayBeThere, second.request.mayBeThere], [false, true]);
   assert.deepEqual(stale, ['connection reset']);
   assert.equal(delivery.counters.retries, 1);
   assert.equal(delivery.counters.lastError, 'connection reset');

@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { portableCrc32c } from '../../../src/checksum/crc32c.ts';
+import { type Codec, createCodec } from '../../../src/kafka/batches/compression.ts';
 import type { Delivery, DeliveryOptions } from '../../../src/kafka/delivery/delivery.ts';
 import { Cursor } from '../../../src/spool/cursor.ts';
 import { decodeBatch } from '../batches/decode-batch.ts';
@@ -19,10 +21,15 @@ const overdue = () => Object.assign(new Error('no answer'), { code: 'TIMEOUT' })
 /** A delivery that does not reach Kafka before connect(). */
 async function setUp(
   t: TestContext,
-  options: Partial<DeliveryOptions> & { directory?: string; maxBytes?: number } = {},
+  options: Partial<DeliveryOptions> & { directory?: string; maxBytes?: number; codec?: Codec } = {},
 ) {
   const producer = new FakeProducer();
-  const { delivery, budget, ...made } = deliveryTo(producer, { maxAttempts: 1, ...options });
+  const { codec } = options;
+  const { delivery, budget, ...made } = deliveryTo(
+    producer,
+    { maxAttempts: 1, ...options },
+    codec === undefined ? {} : { codec },
+  );
   const { spool, closeSpool, directory } = await openTopic(t, { sync: 'batch', ...options });
   delivery.useSpool(spool);
   t.after(async () => {
@@ -90,6 +97,41 @@ for (const acks of [1, 0] as const) {
     assert.deepEqual([delivery.counters.confirmed, spool.records], [9, 0]);
   });
 }
+
+test('a batch on disk whose codec Kafka refuses is sent in the present codec, under the same sequence', async (t) => {
+  const UNSUPPORTED_FOR_MESSAGE_FORMAT = 43;
+  const first = await setUp(t, { codec: createCodec('gzip'), acks: -1 });
+  first.connect();
+  first.deliver(0, 50);
+  const sent = await first.producer.request(1);
+  const [compressed = Buffer.alloc(0)] = sent.bytes;
+  assert.equal(codecIn(compressed), 1);
+  const before = decodeBatch(compressed, gunzipSync);
+  sent.answerAll(UNSUPPORTED_FOR_MESSAGE_FORMAT);
+  await first.delivery.flushed();
+  const directory = crashCopy(t, first.directory);
+
+  const second = await setUp(t, { directory });
+  second.connect(LATER_IDENTITY);
+  const again = await second.producer.request(1);
+  assert.deepEqual(again.bytes[0], compressed, 'Kafka may take the codec by now');
+  again.answerAll(UNSUPPORTED_FOR_MESSAGE_FORMAT);
+  const recoded = await second.producer.request(2);
+  const [bytes = Buffer.alloc(0)] = recoded.bytes;
+  assert.equal(codecIn(bytes), 0);
+  assert.equal(decodeBatch(bytes).crc, portableCrc32c(bytes.subarray(21)));
+  const { records, producerId, producerEpoch, baseSequence } = decodeBatch(bytes);
+  assert.deepEqual(records, before.records);
+  assert.deepEqual(
+    { producerId, producerEpoch, baseSequence },
+    { producerId: before.producerId, producerEpoch: before.producerEpoch, baseSequence: before.baseSequence },
+  );
+  recoded.answerAll(0);
+  await until(() => second.delivery.spoolingPartitions === 0, 'the spool is drained');
+  assert.equal(second.delivery.counters.confirmed, 50);
+});
+
+const codecIn = (batch: Buffer) => batch.readInt16BE(21) & 7;
 
 test('after a crash, batches that may have reached Kafka get the same bounds and sequences again', async (t) => {
   const first = await setUp(t);

@@ -1,10 +1,14 @@
 // Tests brokers that close the connection on requests that are too large, and records that get the time of sending.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Gate } from '../client/scripted-broker.ts';
 import { connectedStage, deliveryStage, idsIn, range } from './delivery-stage.ts';
-import { until } from './fakes.ts';
+import { turns, until } from './fakes.ts';
 import { type Fate, ModelBroker, type ModelRequest } from './model-broker.ts';
 
+/** Enough for a batch to be found at fault in memory, and again from the disk. */
+const MOST_CLOSED = 6;
 const PADDING = 'x'.repeat(20_000);
 
 /** A broker that closes the connection on requests of more than `bytes`. */
@@ -47,6 +51,38 @@ test('a single batch that does not fit into one request is cut, and none of its 
   deliver(range(1, 10), { padding: PADDING });
   await settled();
   assert.deepEqual([idsIn(broker), letters], [range(1, 10), []]);
+});
+
+test('a batch in flight beside a request that is too large is not cut, because the broker may have it', async (t) => {
+  const broker = new ModelBroker();
+  const stage = await deliveryStage(t, { broker, partitions: 2, maxAttempts: 50 });
+  let small: Gate | undefined;
+  let closed = 0;
+  // The connection ends at the large request, after the broker has carried out the small one before it.
+  broker.fate = async ({ bytes, partitions }) => {
+    if (partitions.length > 1) return { kind: 'lost', code: 'CLOSED' };
+    if (bytes > 150_000) {
+      await until(() => small !== undefined || closed > MOST_CLOSED, 'the small one is in flight');
+      small?.open();
+      small = undefined;
+      // Requests that fail within 20 ms count as those of one connection.
+      await turns(2);
+      closed++;
+      return { kind: 'lost', code: 'CLOSED' };
+    }
+    if (partitions[0] === 1 || closed > MOST_CLOSED) return { kind: 'taken' };
+    small = new Gate();
+    const opened = small.opened.then(() => ({ kind: 'answer-lost', code: 'CLOSED' }) as const);
+    return await Promise.race([opened, pause(500, { kind: 'taken' } as const)]);
+  };
+  await stage.connect();
+  stage.deliver(range(1, 5), { partition: 0, padding: PADDING });
+  await until(() => broker.requests.length === 1, 'the small one is sent');
+  stage.deliver(range(1, 12), { partition: 1, padding: PADDING });
+  await stage.settled();
+  t.diagnostic(`${closed} connections were closed`);
+  assert.deepEqual(idsIn(broker, 0), range(1, 5));
+  assert.deepEqual(idsIn(broker, 1), range(1, 12));
 });
 
 test('connections that break for another reason do not make requests smaller', async (t) => {

@@ -65,7 +65,7 @@ async function gateway(t: TestContext, options: Options = {}) {
     adopt(await broker.initProducerId());
   };
   const adopt = (identity?: Awaited<ReturnType<ModelBroker['initProducerId']>>) => {
-    const adopted = delivery.adoptPartitions(partitions, batcher.batchLimits);
+    const adopted = delivery.adoptPartitions(partitions, batcher.mergeLimits);
     if (adopted !== undefined) batcher.setPartitions(adopted);
     const isAdopted = adopted === partitions;
     if (!isAdopted) refused.push(partitions);
@@ -602,7 +602,7 @@ test('if Kafka goes away during a shrink, new records do not exceed a full spool
   send(10);
   const most = maxBytes + budget.used;
   // The answer names fewer partitions, and then no leader can be reached.
-  delivery.adoptPartitions(2, batcher.batchLimits);
+  delivery.adoptPartitions(2, batcher.mergeLimits);
   batcher.setPartitions(2);
   for (let i = 0; i < 50; i++) {
     send(10);

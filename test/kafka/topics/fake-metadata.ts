@@ -126,7 +126,7 @@ export function stage<S extends MetadataSource>(
   const batcher = {
     partitions: 2 as number | undefined,
     maxMessageBytes: 0,
-    batchLimits: { bytes: 1000, records: 10 },
+    mergeLimits: { bytes: 1000, records: 10 },
     setPartitions(partitions: number) {
       batcher.partitions = partitions;
     },
