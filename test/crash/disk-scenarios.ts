@@ -65,6 +65,20 @@ export const diskScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'a batch that was sent is drained, and more batches than a broker remembers follow from memory',
+    minPoints: 60,
+    ...ONE_PARTITION,
+    async play(scene) {
+      await scene.start();
+      const one = scene.device('10001');
+      scene.cluster.fate = () => LOST;
+      await scene.store(one, 1);
+      scene.cluster.fate = () => TAKEN;
+      await scene.delivered();
+      for (let round = 0; round < 7; round++) await scene.store(one, 1);
+    },
+  },
+  {
     name: 'a gateway crashes with a spool, and the next one crashes while it drains the spool',
     minPoints: 120,
     ...ONE_PARTITION,

@@ -9,8 +9,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crashStates, type DiskState, earlyState, tornStates } from '../../simulation/disk/crash-states.ts';
+import { DiskModel, type Tree } from '../../simulation/disk/disk-model.ts';
 import type { Settings } from '../../src/config/settings.ts';
-import { Disk, type DiskState, type Tree } from './disk-model.ts';
 import { type Entry, FsJournal } from './fs-journal.ts';
 import type { ModelCluster } from './model-cluster.ts';
 import {
@@ -34,7 +35,7 @@ const MAX_VIOLATIONS = 10;
 
 export interface Recording {
   /** The disk at the beginning. */
-  readonly disk: Disk;
+  readonly disk: DiskModel;
   readonly entries: readonly Entry<Happening>[];
   readonly devices: readonly Device[];
   readonly atFault: ReadonlySet<number>;
@@ -82,11 +83,11 @@ type Outcome = Delivered | { readonly failure: string };
 /** A state that a crash may leave. */
 interface State extends DiskState {
   /** If only the process died: the disk with the changes that are not durable yet. */
-  readonly disk?: Disk;
+  readonly disk?: DiskModel;
 }
 
 interface DiskAtPoint {
-  readonly disk: Disk;
+  readonly disk: DiskModel;
   /** The last point with this disk, at which devices were told most. */
   readonly point: Point;
 }
@@ -182,7 +183,7 @@ class Exploration {
       if (cluster === undefined) continue;
       for (const state of states) {
         const point = { text: `after ${index} (${text}), ${state.name}`, told };
-        const { tree, disk = Disk.holding(tree) } = state;
+        const { tree, disk = DiskModel.holding(tree) } = state;
         const { disks } = this.#add(tree, { cluster, clusterNumber }, point);
         disks.set(treeKey(disk.durableTree), { disk, point });
         points++;
@@ -287,15 +288,15 @@ class Exploration {
 }
 
 /** The possible states of the disk during and after each change of a recording. */
-export function* statesOf<T>(entries: readonly Entry<T>[], before: Disk) {
+export function* statesOf<T>(entries: readonly Entry<T>[], before: DiskModel) {
   const disk = before.copy();
   let states: readonly State[] = [];
   for (const [index, { change, text }] of entries.entries()) {
     // A mark changes nothing on the disk.
     if (change.kind !== 'mark' || index === 0) {
-      const torn = change.kind === 'write' ? disk.torn(change) : [];
+      const torn = change.kind === 'write' ? tornStates(disk, change) : [];
       if (change.kind !== 'mark') disk.apply(change);
-      const [applied, ...others] = disk.states();
+      const [applied, ...others] = crashStates(disk);
       const isPending = applied !== undefined && !disk.isSettled;
       states = [
         ...torn,
@@ -309,10 +310,10 @@ export function* statesOf<T>(entries: readonly Entry<T>[], before: Disk) {
 }
 
 /** A change that was requested before a point and made after it may already be on the disk. */
-function earlyStates<T>(entries: readonly Entry<T>[], index: number, disk: Disk): DiskState[] {
+function earlyStates<T>(entries: readonly Entry<T>[], index: number, disk: DiskModel): DiskState[] {
   return entries.slice(index + 1).flatMap(({ askedAt, change }) => {
     if (askedAt > index || change.kind === 'mark') return [];
-    return disk.early(change) ?? [];
+    return earlyState(disk, change) ?? [];
   });
 }
 

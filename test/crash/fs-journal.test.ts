@@ -14,7 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type TestContext, test } from 'node:test';
-import type { DiskState, Tree } from './disk-model.ts';
+import { crashStates, type DiskState, tornStates } from '../../simulation/disk/crash-states.ts';
+import type { Tree } from '../../simulation/disk/disk-model.ts';
 import { FsJournal } from './fs-journal.ts';
 import { readTree, writeTree } from './trees.ts';
 
@@ -95,7 +96,7 @@ test('an unsynced file may lose its bytes, and a file in an unsynced directory i
   const journal = record(t);
   const file = await open(join(journal.root, 'a'), 'w');
   await file.write('one');
-  const states = () => journal.disk.states();
+  const states = () => crashStates(journal.disk);
   assert.deepEqual(named(states(), 'everything unsynced lost'), {});
   assert.deepEqual(named(states(), 'lost alone: a'), { a: '' });
   await file.sync();
@@ -121,8 +122,11 @@ test('a rename is lost or kept as a whole', async (t) => {
   await writeFile(join(journal.root, 'a.new'), 'new');
   journal.disk.settle();
   await rename(join(journal.root, 'a.new'), join(journal.root, 'a'));
-  assert.deepEqual(named(journal.disk.states(), 'everything unsynced lost'), { a: 'old', 'a.new': 'new' });
-  assert.deepEqual(named(journal.disk.states(), 'everything applied'), { a: 'new' });
+  assert.deepEqual(named(crashStates(journal.disk), 'everything unsynced lost'), {
+    a: 'old',
+    'a.new': 'new',
+  });
+  assert.deepEqual(named(crashStates(journal.disk), 'everything applied'), { a: 'new' });
 });
 
 test('each of several changes of a directory may be lost alone', async (t) => {
@@ -132,8 +136,8 @@ test('each of several changes of a directory may be lost alone', async (t) => {
   journal.disk.settle();
   await unlink(join(journal.root, 'a'));
   await unlink(join(journal.root, 'b'));
-  assert.deepEqual(named(journal.disk.states(), 'lost alone: -a in .'), { a: 'a' });
-  assert.deepEqual(named(journal.disk.states(), 'lost alone: -b in .'), { b: 'b' });
+  assert.deepEqual(named(crashStates(journal.disk), 'lost alone: -a in .'), { a: 'a' });
+  assert.deepEqual(named(crashStates(journal.disk), 'lost alone: -b in .'), { b: 'b' });
 });
 
 test('the last write may be on the disk in part, or as zeros', async (t) => {
@@ -145,7 +149,7 @@ test('the last write may be on the disk in part, or as zeros', async (t) => {
   assert.ok(first?.change.kind === 'write');
   const before = record(t);
   await writeFile(join(before.root, 'a'), '');
-  const torn = before.disk.torn({ ...first.change, node: 1 }).map(({ tree }) => texts(tree));
+  const torn = tornStates(before.disk, { ...first.change, node: 1 }).map(({ tree }) => texts(tree));
   assert.deepEqual(torn, [{ a: '12' }, { a: '123' }, { a: '\0\0\0\0' }]);
 });
 
@@ -158,7 +162,7 @@ test('after a failed sync, a later sync does not make the bytes durable', async 
   await assert.rejects(file.datasync(), { code: 'EIO' });
   journal.fault = () => undefined;
   await file.datasync();
-  assert.deepEqual(named(journal.disk.states(), 'everything unsynced lost'), { a: '' });
+  assert.deepEqual(named(crashStates(journal.disk), 'everything unsynced lost'), { a: '' });
   await file.close();
 });
 

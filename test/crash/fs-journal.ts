@@ -3,7 +3,7 @@
 // the calls.
 import fs from 'node:fs';
 import { join, sep } from 'node:path';
-import { type Change, Disk, ROOT } from './disk-model.ts';
+import { type Change, DiskModel, ROOT } from '../../simulation/disk/disk-model.ts';
 import { bitsOf, crashed, failure, patchedFor } from './fs-patches.ts';
 import { writeTree } from './trees.ts';
 
@@ -25,7 +25,7 @@ export type FaultyStep = 'create' | 'mkdir' | 'write' | 'truncate' | 'sync' | 'u
 
 export interface JournalOptions {
   /** The content of the directory. Left out, it is empty. */
-  readonly disk?: Disk;
+  readonly disk?: DiskModel;
   /** Files whose content nobody reads, by their paths below the root. Changes of their content are not recorded. */
   readonly unread?: (path: string) => boolean;
 }
@@ -51,9 +51,9 @@ export class FsJournal<T = never> {
   readonly root: string;
   readonly entries: Entry<T>[] = [];
   /** The disk at the beginning. */
-  readonly before: Disk;
+  readonly before: DiskModel;
   /** The disk now. */
-  readonly disk: Disk;
+  readonly disk: DiskModel;
   /** Most bytes of all files together. Beyond that a write is cut short, and the next one fails. */
   capacityBytes = Infinity;
   /** The error code with which a step fails, undefined if it succeeds. */
@@ -71,7 +71,7 @@ export class FsJournal<T = never> {
   readonly #unread: (path: string) => boolean;
   readonly #forget: () => void;
 
-  private constructor(root: string, { disk = new Disk(), unread = () => false }: JournalOptions) {
+  private constructor(root: string, { disk = new DiskModel(), unread = () => false }: JournalOptions) {
     this.root = root;
     this.#unread = unread;
     this.before = disk.copy();

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import type { Tree } from './disk-model.ts';
+import type { Tree } from '../../simulation/disk/disk-model.ts';
 
 export function readTree(root: string): Tree {
   const tree = new Map<string, Buffer | null>();
