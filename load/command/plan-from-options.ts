@@ -31,6 +31,10 @@ export function planOf(options: LoadOptions, settings: Settings): Planned {
   const target = targetOf(options, settings);
   if (target === undefined) return refused('the settings name no fixed port: use --target host:port');
   const readBack = readBackOf(options, settings);
+  if (readBack !== undefined && isTokenLogin(settings.KAFKA_SASL_MECHANISM))
+    return refused(
+      `the load tool cannot read the topic back with KAFKA_SASL_MECHANISM=${settings.KAFKA_SASL_MECHANISM}: use --no-read-back, or a listener with another login`,
+    );
   if (readBack === undefined && !options.seq && (step !== undefined || options.maxP99 !== undefined))
     return refused('--step and --max-p99 need a latency: --seq, or brokers to read from');
   return {
@@ -103,10 +107,16 @@ function contentsOf(
   );
 }
 
+type Mechanism = Settings['KAFKA_SASL_MECHANISM'];
+
+const isTokenLogin = (mechanism: Mechanism): mechanism is 'oauthbearer' | 'aws-msk-iam' =>
+  mechanism === 'oauthbearer' || mechanism === 'aws-msk-iam';
+
 function saslOf(settings: Settings): ReadBack['sasl'] {
   const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username } = settings;
   const { KAFKA_SASL_PASSWORD: password } = settings;
-  if (mechanism === null || username === null || password === null) return undefined;
+  if (mechanism === null || isTokenLogin(mechanism) || username === null || password === null)
+    return undefined;
   return { mechanism, username, password };
 }
 

@@ -7,6 +7,7 @@ const PRODUCTS: Readonly<Record<string, string>> = {
   src: 'The gateway',
   load: 'The load tool',
   bench: 'The bench',
+  simulation: 'The simulator',
 };
 
 /** One sentence on each folder. */
@@ -56,6 +57,8 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'src/kafka/client': 'Connections to brokers. The only folder that knows kafkajs.',
   'src/kafka/delivery':
     'From a closed batch to its confirmation: partitions, retries, the disk route, refused records.',
+  'src/kafka/login':
+    'Tokens for the login to Kafka: where they come from, and when the next one is asked for.',
   'src/kafka/pipelines': 'A batcher, a delivery and a metadata refresher for each topic that is sent to.',
   'src/kafka/topics': 'What Kafka says about topics: leaders, number of partitions, limits.',
   'src/kafka/wire': 'Bytes of the Kafka protocol: requests, answers, error codes.',
@@ -80,6 +83,18 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'load/processes': 'Child processes and the calls into them, for the load tool and the bench.',
   'load/report': 'Counters, histograms, the report at the end.',
   'load/verification': 'Reads the topic back and compares it with what the devices sent.',
+  simulation: 'The simulated world around the real gateway, and the hooks that put it there.',
+  'simulation/brokers': 'Simulated Kafka brokers, which speak the protocol as bytes.',
+  'simulation/disk': 'A simulated disk with its crashes, and the rules of what they leave.',
+  'simulation/fleet': 'Simulated devices, and the ledger of all that they sent.',
+  'simulation/gateway': 'The real gateway in a world: started, stopped, killed.',
+  'simulation/judge': 'The rules that a history has to keep.',
+  'simulation/mutants': 'Faults that are put into the gateway to see whether the simulator finds them.',
+  'simulation/network': 'Simulated connections, with their delays, cuts and resets.',
+  'simulation/play': 'The command `npm run simulate`: plans, faults, runs, and how a failing one is shrunk.',
+  'simulation/play/faults': 'What can go wrong in a history, a file for each part of the world.',
+  'simulation/shims': "What the gateway gets in place of Node's modules.",
+  'simulation/world': 'The clock, the events, the processes and the random numbers of a world.',
   bench: 'The command `npm run bench`.',
   'bench/attack': 'The command `npm run attack`: the stage, the watch, the judge and the table.',
   'bench/attack/attackers': 'The attacks, a file for each family, and their processes.',

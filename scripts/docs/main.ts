@@ -8,6 +8,8 @@ import { METRICS, unitOf } from '../../src/admin/metrics.ts';
 import { AREAS, CHECKS } from '../../src/check/checks.ts';
 import { isOurs, KAFKA_ERRORS, OUTCOMES, type Outcome } from '../../src/kafka/wire/errors.ts';
 import { CLOSING_CODES, CODE_NAMES, CODES, isFatal } from '../../src/protocol/codes.ts';
+import { readResults } from '../compatibility/results.ts';
+import { compatibilitySection, PAGE } from './compatibility.ts';
 import { filesPage } from './files.ts';
 import { textTable } from './markdown.ts';
 import { operationsPage } from './operations.ts';
@@ -31,6 +33,11 @@ const files: Record<string, string | undefined> = {
   'docs/protocol.md': protocolPage(),
   'docs/delivery-guarantees.md': sectionOf('docs/delivery-guarantees.md', 'kafka-errors', kafkaErrorTables()),
   'docs/operating.md': sectionOf('docs/operating.md', 'checks', checksTable()),
+  'docs/compatibility.md': sectionOf(
+    'docs/compatibility.md',
+    PAGE.section,
+    compatibilitySection(readResults()),
+  ),
   'docs/benchmarks.md': sectionOf('docs/benchmarks.md', 'bench', benchSection(benchmarks)),
   'README.md': sectionOf('README.md', 'speed', readmeTable(benchmarks)),
 };
