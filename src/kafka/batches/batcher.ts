@@ -80,9 +80,10 @@ export class Batcher implements RecordSink {
     this.#maxMessageBytes = options.maxMessageBytes;
   }
 
-  /** Limits of a batch that is merged from smaller ones on disk. With few records a round trip would carry too little. */
+  /** Limits of a batch that is merged from smaller ones on disk. They may grow as in memory: each takes a round trip. */
   get mergeLimits(): { bytes: number; records: number } {
-    return { bytes: this.#maxBytes, records: this.#options.maxRecords * MAX_GROWTH };
+    const bytes = Math.min(this.#maxBytes * MAX_GROWTH, this.#maxGrownBytes);
+    return { bytes, records: this.#options.maxRecords * MAX_GROWTH };
   }
 
   get maxReadingBytes(): number {
