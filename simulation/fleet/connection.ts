@@ -155,6 +155,8 @@ export class Connection {
   cutLine(): void {
     this.#mend();
     this.#socket.write('{"type":"metrics","data":{"d":');
+    // Nothing may follow within this line.
+    this.#held = [];
     this.#options.world.after(1, () => this.#socket.resetAndDestroy());
   }
 

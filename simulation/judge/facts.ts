@@ -60,6 +60,8 @@ export type Excuse =
   | 'weak-acks'
   /** The same, and a fault after which Kafka may not have what it confirmed, or what waited to be written to it. */
   | 'weak-acks-lost'
+  /** The disk did not return segments while a gateway started, or did not delete segments before one ended. */
+  | 'failing-disk'
   /** SPOOL_SYNC=os and a power cut. */
   | 'unsynced-power-cut'
   /** A broker forgot a producer, or did not accept its sequence. */

@@ -12,6 +12,7 @@ const COPIES: readonly Excuse[] = [
   'recreated-in-flight',
   'refused-then-ended',
   'another-cluster',
+  'failing-disk',
   'damage',
 ];
 /** Excuses for a copy in a later log of the topic, whose batch may have been in flight when the former one ended. */

@@ -27,48 +27,20 @@ const FAR_MS = 5;
 /** A server process ends, and the gateway goes on: the first process kills one that hangs. */
 const PROCESS_ENDS: ReadonlySet<string> = new Set(['process-kill', 'process-freeze']);
 
-/** Faults after which a leader may not have what it had confirmed. */
-const LEADERS_CHANGE: ReadonlySet<string> = new Set([
-  'broker-kill',
-  'broker-stop',
-  'broker-freeze',
-  'broker-isolated',
-  'too-few-replicas',
-  'leader-moves',
-  'topic-deleted',
-  'topic-recreated',
-  'topic-fewer',
-  'error-answers',
-]);
+/** Reads and deletions may fail. */
+const DISK_FAILS: ReadonlySet<string> = new Set(['disk-errors', 'disk-broken']);
 
 export function excusesOf({ excuses, gateway, scene }: Stage, steps: readonly Step[]): Set<Excuse> {
   const valid = new Set(excuses);
-  addAcks(valid, scene, steps);
+  // With fewer acks Kafka promises nothing: a login that ends is enough for a loss, a copy or another order.
+  if (scene.env.KAFKA_REQUIRED_ACKS !== 'all') valid.add('weak-acks').add('weak-acks-lost');
   const hasEnded = gateway.starts > 1 || steps.some(({ kind }) => PROCESS_ENDS.has(kind.name));
   if (!hasEnded) valid.delete('refused-then-ended');
+  // A start sets aside what the disk does not return, and sends again what it did not delete.
+  if (hasEnded && steps.some(({ kind }) => DISK_FAILS.has(kind.name))) valid.add('failing-disk');
   if (valid.has('topic-recreated') && isFar(scene, steps)) valid.add('recreated-in-flight');
   return valid;
 }
 
 const isFar = ({ brokerDelayMs }: Scene, steps: readonly Step[]): boolean =>
   brokerDelayMs >= FAR_MS || steps.some(({ kind }) => SLOW.has(kind.name));
-
-/** What is sent again comes twice, and what a broker did not take is lost: both only if something has disturbed it. */
-function addAcks(
-  valid: Set<Excuse>,
-  { env, brokersLateMs, createsTopic }: Scene,
-  steps: readonly Step[],
-): void {
-  const acks = env.KAFKA_REQUIRED_ACKS;
-  if (acks === 'all') return;
-  // A broker that starts, or that hears of a new topic, does not lead its partitions at once.
-  const isYoung = brokersLateMs > 0 || !createsTopic;
-  if (isYoung || steps.some(({ kind }) => kind.isCalm !== true)) valid.add('weak-acks');
-  const names = steps.map(({ kind }) => kind.name);
-  const mayLose =
-    acks === '0'
-      ? // A quota makes the gateway drop a connection that takes nothing, with the bytes that wait.
-        valid.has('weak-acks') || names.includes('quota')
-      : brokersLateMs > 0 || names.some((name) => LEADERS_CHANGE.has(name));
-  if (mayLose) valid.add('weak-acks-lost');
-}

@@ -37,6 +37,8 @@ export const LOGIN = { KAFKA_SASL_USERNAME: 'sluice', KAFKA_SASL_PASSWORD: 'its 
 export const SPOOL_DIR = '/var/lib/sluice/spool';
 export const METRICS = 'weather.metrics.raw';
 export const DEAD = 'weather.metrics.dead';
+/** Of a broker, each way. */
+const FAR_MS = 20;
 export const TCP_PORT = 8080;
 
 const QUICK: CpuCosts = { eventMs: 0.002, lookMs: 0.0002 };
@@ -59,6 +61,8 @@ export function drawScene(seed: number, devices?: number): Scene {
   const mechanism = pick('login', [undefined, 'plain', 'scram-sha-256']);
   const count = devices ?? pick('devices', [1, 3, 8, 20]);
   const rate = pick('rate', [5, 20, 60, 60, 200, 500]);
+  const brokerDelayMs = pick('broker delay', [0.2, 0.2, 2, 20, 60]);
+  const isAsync = !chance('synchronous', 0.15);
   const env: Record<string, string> = {
     TCP_HOST: '0.0.0.0',
     TCP_PORT: String(TCP_PORT),
@@ -93,12 +97,24 @@ export function drawScene(seed: number, devices?: number): Scene {
     // A spool of batches of one record drains by one a round trip.
     KAFKA_BATCH_SIZE: pick('batch size', [rate > 10 ? '5' : '1', '5', '50', '1000']),
     KAFKA_BATCH_BYTES: `${batchBytes}KiB`,
-    KAFKA_BATCH_TIMEOUT: pick('batch timeout', ['0', '5ms', '5ms', '10ms', '10ms', '100ms', '1s']),
+    // A worker that waits for each confirmation waits for its batch as well.
+    KAFKA_BATCH_TIMEOUT: pick('batch timeout', [
+      '0',
+      '5ms',
+      '5ms',
+      '10ms',
+      '10ms',
+      ...(isAsync ? ['100ms', '1s'] : []),
+    ]),
     KAFKA_COMPRESSION: pick('compression', ['none', 'none', 'gzip', 'lz4', 'snappy']),
-    KAFKA_ASYNC: chance('synchronous', 0.15) ? 'false' : 'true',
+    KAFKA_ASYNC: String(isAsync),
     KAFKA_REQUIRED_ACKS: pick('acks', [...Array(12).fill('all'), '1', '1', '0']),
     KAFKA_MAX_ATTEMPTS: pick('attempts', ['1', '2', '3', '5']),
-    KAFKA_REQUEST_TIMEOUT: pick('request timeout', ['500ms', '2s', '10s']),
+    // Over a far link with small buffers a request of several batches takes seconds, and never comes to its end in less.
+    KAFKA_REQUEST_TIMEOUT: pick(
+      'request timeout',
+      brokerDelayMs < FAR_MS ? ['2s', '5s', '10s'] : ['10s', '30s'],
+    ),
     KAFKA_BUFFER_BYTES: `${Math.max(4096, pick('buffer', [needed, 2 * needed, 65_536]))}KiB`,
     SHUTDOWN_TIMEOUT: pick('stop', ['2s', '10s']),
     SHUTDOWN_DRAIN: chance('drain', 0.15) ? '1s' : '0s',
@@ -119,7 +135,7 @@ export function drawScene(seed: number, devices?: number): Scene {
     brokersLateMs: pick('late brokers', [0, 0, 0, 0, 0, 0, 1_000, 5_000, 12_000, 25_000]),
     createsTopic: chance('topic exists', 0.8),
     cpu: pick('cpu', [QUICK, QUICK, SLOW]),
-    brokerDelayMs: pick('broker delay', [0.2, 0.2, 2, 20, 60]),
+    brokerDelayMs,
     loginLastsMs: mechanism === undefined ? undefined : pick('login lasts', [5_000, 20_000, 3_600_000]),
   };
 }

@@ -132,7 +132,8 @@ export class Supervisor {
   killProcess(index: number): void {
     if (this.#gateway === undefined) return;
     this.deaths++;
-    if (this.#gateway.isGroup) this.#gateway.killProcess(index);
+    // At a start the gateway ends with a server process that was killed.
+    if (this.#gateway.isGroup && this.#isUp) this.#gateway.killProcess(index);
     else this.kill(RESTART_MS);
   }
 

@@ -3,9 +3,8 @@
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import type { SimGateway } from '../gateway/sim-gateway.ts';
 import { checkFigures, type Limits } from '../judge/figures.ts';
-import { DISK_FAULTS } from './faults/disk.ts';
 import type { Step } from './plan.ts';
-import { bytesIn, msIn } from './scene.ts';
+import { bytesIn } from './scene.ts';
 import type { Stage } from './stage.ts';
 
 /** Between two looks. */
@@ -18,20 +17,11 @@ const MESSAGE_BYTES = 200 * 1024;
 const STRANGERS = 100;
 /** The head of a segment may come on top of the limit of the spool. */
 const SEGMENT_HEAD_BYTES = 4096;
-/** Steps that stop the gateway, its clock for limits, or its disk. */
-const HOLDS_RECORDS: ReadonlySet<string> = new Set([
-  ...['freeze', 'process-freeze', 'quota', 'clock-jump'],
-  ...DISK_FAULTS.map(({ name }) => name),
-]);
-/** The pause between two attempts, and a connection that is not made. */
-const ATTEMPT_S = 3;
-const SPARE_S = 5;
 const LETTERS_BYTES = 8 * 1024 * 1024;
 
 export class Watch {
   readonly #stage: Stage;
   readonly #limits: Limits;
-  readonly #oldestSeconds: number;
   /** Reported already, by the process that died of it. */
   readonly #crashes = new Set<unknown>();
   #latest: Snapshot | undefined;
@@ -45,8 +35,6 @@ export class Watch {
     const shrinks = steps.some(({ kind }) => kind.excuses?.includes('fewer-partitions'));
     const { brokersLateMs, createsTopic } = stage.scene;
     this.#limits = limitsOf(stage, shrinks || brokersLateMs > 0 || !createsTopic);
-    const mayWait = steps.some(({ kind }) => HOLDS_RECORDS.has(kind.name));
-    this.#oldestSeconds = mayWait ? Number.POSITIVE_INFINITY : oldestSecondsOf(stage);
   }
 
   start(): void {
@@ -142,11 +130,6 @@ export class Watch {
     this.#pending = open + this.#waiting(snapshot);
     this.#stage.gateway.saw(snapshot);
     const { kafka, records, spool } = snapshot;
-    if (spool.trouble === null && kafka.oldestUnconfirmedSeconds > this.#oldestSeconds)
-      this.#stage.wrong.add(
-        'a wait that does not end',
-        `a record is in memory for ${kafka.oldestUnconfirmedSeconds.toFixed(1)} s, at most ${this.#oldestSeconds} are allowed`,
-      );
     if (kafka.connected && records.spooled === 0 && spool.partitions === 0)
       this.#stage.calmFrom ??= this.#stage.gateway.counts;
     checkFigures(snapshot, this.#limits, this.#stage.wrong);
@@ -177,15 +160,6 @@ export class Watch {
       this.#stage.wrong.add('the gateway crashed', `${process}: ${text}`);
     }
   }
-}
-
-/** Then a partition has to go to the disk: what waits for Kafka is in memory no longer than all its attempts take. */
-function oldestSecondsOf({ scene: { env } }: Stage): number {
-  const secondsOf = (name: string) => msIn(env[name] ?? '0') / 1_000;
-  const attempts = Number(env.KAFKA_MAX_ATTEMPTS);
-  return (
-    secondsOf('KAFKA_BATCH_TIMEOUT') + attempts * (secondsOf('KAFKA_REQUEST_TIMEOUT') + ATTEMPT_S) + SPARE_S
-  );
 }
 
 /** @param places records are on disk without a partition at some time */

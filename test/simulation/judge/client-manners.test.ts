@@ -9,13 +9,14 @@ const every = (ms: number, count: number) => Array.from({ length: count }, (_, i
 
 test('a client that waits while it is muted, and between logins, keeps the rule', () => {
   assert.deepEqual(clientManners(good, one), []);
+  assert.deepEqual(clientManners({ ...good, sentWhileMuted: 2 }, one), []);
   // Once in two seconds for an hour.
   assert.deepEqual(clientManners({ ...good, refusedLoginsAtMs: every(2000, 1800) }, one), []);
   assert.deepEqual(clientManners({ ...good, refusedLoginsAtMs: every(0, 26) }, one), []);
 });
 
 test('a client that sends on a muted connection breaks it', () => {
-  const [finding, ...more] = clientManners({ ...good, sentWhileMuted: 2 }, one);
+  const [finding, ...more] = clientManners({ ...good, sentWhileMuted: 3 }, one);
   assert.equal(finding?.rule, 'a broker was not obeyed');
   assert.deepEqual(more, []);
 });
