@@ -56,10 +56,8 @@ export interface TopicLog {
  * if the fact happened in it.
  */
 export type Excuse =
-  /** KAFKA_REQUIRED_ACKS is 1 or 0: Kafka recognises no copies of what is sent again. */
+  /** KAFKA_REQUIRED_ACKS is 1 or 0: Kafka recognises no copies of what is sent again, and may not have what it confirmed. */
   | 'weak-acks'
-  /** The same, and a fault after which Kafka may not have what it confirmed, or what waited to be written to it. */
-  | 'weak-acks-lost'
   /** The disk did not return segments while a gateway started, or did not delete segments before one ended. */
   | 'failing-disk'
   /** SPOOL_SYNC=os and a power cut. */

@@ -48,7 +48,7 @@ export interface Verdict {
 
 /** Characters of a record that a finding shows. */
 const SHOWN = 120;
-const LOSS: readonly Excuse[] = ['weak-acks-lost', 'unsynced-power-cut', 'failing-disk'];
+const LOSS: readonly Excuse[] = ['weak-acks', 'unsynced-power-cut', 'failing-disk'];
 /** Stored readings that may be missing by their number: bits flipped, or their letters have no topic. */
 const COUNTED = 'counted as damaged or refused';
 

@@ -33,7 +33,7 @@ const DISK_FAILS: ReadonlySet<string> = new Set(['disk-errors', 'disk-broken']);
 export function excusesOf({ excuses, gateway, scene }: Stage, steps: readonly Step[]): Set<Excuse> {
   const valid = new Set(excuses);
   // With fewer acks Kafka promises nothing: a login that ends is enough for a loss, a copy or another order.
-  if (scene.env.KAFKA_REQUIRED_ACKS !== 'all') valid.add('weak-acks').add('weak-acks-lost');
+  if (scene.env.KAFKA_REQUIRED_ACKS !== 'all') valid.add('weak-acks');
   const hasEnded = gateway.starts > 1 || steps.some(({ kind }) => PROCESS_ENDS.has(kind.name));
   if (!hasEnded) valid.delete('refused-then-ended');
   // A start sets aside what the disk does not return, and sends again what it did not delete.

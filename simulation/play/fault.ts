@@ -26,17 +26,13 @@ export interface FaultKind {
 }
 
 /** A kind whose parameters have a type of their own. Only fixes the type for the functions inside. */
-export function fault<P extends Parameters>(kind: {
-  readonly name: string;
-  readonly weight: number;
-  readonly fits?: (scene: Scene) => boolean;
-  readonly isCalm?: boolean;
-  readonly restMs?: number;
-  readonly excuses?: readonly Excuse[];
-  draw(random: Random, scene: Scene): P;
-  words(parameters: P): string;
-  play(stage: Stage, parameters: P): void | Promise<void>;
-}): FaultKind {
+export function fault<P extends Parameters>(
+  kind: Omit<FaultKind, 'draw' | 'words' | 'play'> & {
+    draw(random: Random, scene: Scene): P;
+    words(parameters: P): string;
+    play(stage: Stage, parameters: P): void | Promise<void>;
+  },
+): FaultKind {
   return kind as unknown as FaultKind;
 }
 

@@ -28,8 +28,6 @@ export class Supervisor {
   /** Changes take effect at the next start. */
   env: Env;
   starts = 0;
-  /** How often processes were killed, or ended by themselves. */
-  deaths = 0;
   readonly #world: World;
   readonly #options: SupervisorOptions;
   #gateway: SimGateway | undefined;
@@ -124,14 +122,12 @@ export class Supervisor {
     if (this.#gateway === undefined) return;
     this.#isAsked = true;
     this.#restartMs = restartMs;
-    this.deaths++;
     this.#gateway.kill();
   }
 
   /** kill -9 of a server process. If there is only one process, the gateway starts again. */
   killProcess(index: number): void {
     if (this.#gateway === undefined) return;
-    this.deaths++;
     // At a start the gateway ends with a server process that was killed.
     if (this.#gateway.isGroup && this.#isUp) this.#gateway.killProcess(index);
     else this.kill(RESTART_MS);
@@ -142,7 +138,6 @@ export class Supervisor {
     if (this.#gateway === undefined) return;
     this.#isAsked = true;
     this.#restartMs = restartMs;
-    this.deaths++;
     this.#gateway.killFirst();
   }
 
@@ -190,7 +185,6 @@ export class Supervisor {
   #ended(gateway: SimGateway, { code, signal }: ProcessEnd): void {
     if (gateway !== this.#gateway) return;
     const { wrong, mayFail } = this.#options;
-    this.deaths++;
     const wasUp = this.#isUp;
     this.#isUp = false;
     this.#gateway = undefined;

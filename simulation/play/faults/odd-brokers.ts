@@ -2,6 +2,7 @@
 import { CODE } from '../../brokers/error-codes.ts';
 import { type FaultKind, fault, lastsMs, seconds } from '../fault.ts';
 import { METRICS } from '../scene.ts';
+import type { Stage } from '../stage.ts';
 
 /** Codes after which the gateway sends the same bytes again, one that no Kafka has among them. */
 const TRY_AGAIN = [-1, CODE.notLeader, CODE.requestTimedOut, CODE.notEnoughReplicasAfterAppend, 56, 9999];
@@ -11,6 +12,19 @@ const SEQUENCE = [CODE.outOfOrderSequence, CODE.unknownProducerId, CODE.invalidP
 /** Partitions that wait on the disk are tried again only every few minutes. */
 const REST_MS = 330_000;
 const HOUR_MS = 3_600_000;
+
+/** For a while each batch is answered with this code. */
+function answerAll(
+  { during, kafka: { brokers } }: Stage,
+  answer: { readonly code: number; readonly isWritten: boolean },
+  lastsMs: number,
+): void {
+  during(
+    lastsMs,
+    () => brokers.answer(METRICS, answer),
+    () => brokers.answer(METRICS, undefined),
+  );
+}
 
 export const ODD_BROKER_FAULTS: readonly FaultKind[] = [
   fault({
@@ -23,13 +37,7 @@ export const ODD_BROKER_FAULTS: readonly FaultKind[] = [
     }),
     words: ({ code, isWritten, lastsMs }) =>
       `every batch is ${isWritten ? 'written, and' : 'not written, and'} answered with ${code} for ${seconds(lastsMs)}`,
-    play({ during, kafka: { brokers } }, { code, isWritten, lastsMs }) {
-      during(
-        lastsMs,
-        () => brokers.answer(METRICS, { code, isWritten }),
-        () => brokers.answer(METRICS, undefined),
-      );
-    },
+    play: (stage, { code, isWritten, lastsMs }) => answerAll(stage, { code, isWritten }, lastsMs),
   }),
   fault({
     name: 'lasting-error-answers',
@@ -38,13 +46,7 @@ export const ODD_BROKER_FAULTS: readonly FaultKind[] = [
     draw: (random) => ({ code: random.pick(LASTING), lastsMs: lastsMs(random) }),
     words: ({ code, lastsMs }) =>
       `no batch is taken, and each is answered with ${code} for ${seconds(lastsMs)}`,
-    play({ during, kafka: { brokers } }, { code, lastsMs }) {
-      during(
-        lastsMs,
-        () => brokers.answer(METRICS, { code, isWritten: false }),
-        () => brokers.answer(METRICS, undefined),
-      );
-    },
+    play: (stage, { code, lastsMs }) => answerAll(stage, { code, isWritten: false }, lastsMs),
   }),
   fault({
     name: 'sequence-refused',
@@ -53,13 +55,7 @@ export const ODD_BROKER_FAULTS: readonly FaultKind[] = [
     draw: (random) => ({ code: random.pick(SEQUENCE), lastsMs: random.pick([50, 300, 3000]) }),
     words: ({ code, lastsMs }) =>
       `no sequence is right, and each is answered with ${code} for ${seconds(lastsMs)}`,
-    play({ during, kafka: { brokers } }, { code, lastsMs }) {
-      during(
-        lastsMs,
-        () => brokers.answer(METRICS, { code, isWritten: false }),
-        () => brokers.answer(METRICS, undefined),
-      );
-    },
+    play: (stage, { code, lastsMs }) => answerAll(stage, { code, isWritten: false }, lastsMs),
   }),
   fault({
     name: 'clocks-of-brokers',
