@@ -1,6 +1,7 @@
 // The groups of settings, in the order in which the docs and --help show them. It imports nothing, as --help needs no more.
 export const GROUPS = {
   tcp: 'Devices (TCP)',
+  lines: 'Plain lines',
   work: 'Queue and workers',
   security: 'Access for devices',
   kafka: 'Kafka: where and what',

@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { isServiceLink } from './names.ts';
 import { quoted } from './printable.ts';
+import { requiredHint } from './required-list.ts';
 
 const SCHEME = /^[a-z0-9_+.-]*:\/\//i;
 
@@ -12,6 +13,7 @@ export function hintOf(name: string, text: string): string | undefined {
   if (/^(["'`]).*\1$/.test(text))
     return 'the quotes are a part of the value: take them off, as neither Docker nor a shell has done it';
   if (name === 'KAFKA_BROKERS') return brokersHint(text);
+  if (name === 'TCP_REQUIRE') return requiredHint(text);
   if (name.endsWith('_HOST')) return hostHint(name, text);
   if (name.endsWith('_PORT') && text.includes(':'))
     return `the port alone; the address is ${name.startsWith('HTTP') ? 'HTTP_HOST' : 'TCP_HOST'}`;

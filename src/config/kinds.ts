@@ -15,7 +15,7 @@ interface Range {
 }
 
 /** `parse` returns undefined for a text that is not allowed. */
-function kind<T>(allowed: string, parse: (text: string) => T | undefined): Kind<T> {
+export function kind<T>(allowed: string, parse: (text: string) => T | undefined): Kind<T> {
   const schema = z.string().transform((text, context): T => {
     const value = parse(text);
     if (value !== undefined) return value;
@@ -158,6 +158,14 @@ export function topic(): Kind<string> {
     'a Kafka topic name (1-249 of A-Za-z0-9._-, not . or ..)',
     /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
   );
+}
+
+const MAX_TOPICS = 16;
+
+/** A list of topics. Empty text is an empty list. */
+export function topics(): Kind<readonly string[]> {
+  const allowed = `a list of up to ${MAX_TOPICS} Kafka topic names, separated by commas, or empty`;
+  return list(allowed, MAX_TOPICS, (entry) => topic().schema.safeParse(entry).success);
 }
 
 const MAX_BROKERS = 100;

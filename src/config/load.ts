@@ -2,7 +2,7 @@
 // process.env and .env, and it changes neither.
 import { readFileSync } from 'node:fs';
 import { parse as parseDotenv } from 'dotenv';
-import { crossProblems, settingWarnings } from './checks.ts';
+import { crossProblems } from './checks.ts';
 import { namesWithoutEquals } from './dotenv-lines.ts';
 import { cutOffSecrets } from './dotenv-secrets.ts';
 import { exposedFileWarnings, type SecretFile, secretFilesAmong } from './exposed-files.ts';
@@ -13,9 +13,10 @@ import { printable, quoted } from './printable.ts';
 import { PROFILES } from './profiles.ts';
 import { fileSettingOf, readSecret } from './secret-file.ts';
 import { aboutSetting, SETTING_NAMES, type SettingName, type Settings, settingsSchema } from './settings.ts';
+import { settingWarnings } from './warnings.ts';
 
 /** `file` = the value of a secret comes from the file that NAME_FILE names. */
-export type Origin = 'default' | 'profile' | '.env' | 'environment' | 'file';
+export type Origin = 'default' | 'profile' | 'compatibility' | '.env' | 'environment' | 'file';
 
 export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -50,7 +51,7 @@ interface Given {
   readonly origin: Origin;
 }
 
-/** Order of precedence: environment, .env, profile, default. It throws for no input. */
+/** Order of precedence: environment, .env, TCP_COMPATIBILITY, profile, default. It throws for no input. */
 export function loadSettings({ env, dotenvPath }: LoadOptions): Loaded {
   const problems: string[] = [];
   const file = dotenvPath === undefined ? {} : readDotenv(dotenvPath, problems);
@@ -62,7 +63,8 @@ export function loadSettings({ env, dotenvPath }: LoadOptions): Loaded {
   problems.push(...names.problems);
 
   const profile = profileSource(find('PROFILE', written));
-  const sources = profile === undefined ? written : [...written, profile];
+  const settled = profile === undefined ? written : [...written, profile];
+  const sources = [...written, ...compatibilitySource(settled), ...(profile === undefined ? [] : [profile])];
 
   const found = {} as Record<SettingName, Given>;
   const values: Partial<Record<SettingName, unknown>> = {};
@@ -237,6 +239,14 @@ function profileSource(given: Given): Source | undefined {
   if (!name) return undefined;
   const values = Object.entries(PROFILES[name].values).map(([key, [value]]) => [key, value] as const);
   return { origin: 'profile', values: Object.fromEntries(values) };
+}
+
+/** The defaults with TCP_COMPATIBILITY=go. The limits of the Go server count more than those of a profile. */
+function compatibilitySource(sources: readonly Source[]): Source[] {
+  if (find('TCP_COMPATIBILITY', sources).text.toLowerCase() !== 'go') return [];
+  const { text: inactivity } = find('TCP_INACTIVITY_TIMEOUT', sources);
+  const values = { TCP_MAX_LINE_BYTES: '1MiB', TCP_LINE_TIMEOUT: inactivity };
+  return [{ origin: 'compatibility', values }];
 }
 
 function refused(name: SettingName, { text, origin }: Given): string {

@@ -48,7 +48,11 @@ export function isSlipOf(setting: string, written: string): boolean {
   const name = written.toUpperCase();
   const edits = distance(setting, name);
   if (edits !== 2) return edits < 2;
-  if (setting.slice(0, SURE_START) === name.slice(0, SURE_START)) return true;
+  return setting.slice(0, SURE_START) === name.slice(0, SURE_START) || isSwap(setting, name);
+}
+
+/** Of names with two edits between them: the first two letters that differ have changed places. */
+function isSwap(setting: string, name: string): boolean {
   const at = [...setting].findIndex((letter, index) => letter !== name[index]);
   return setting[at] === name[at + 1] && setting[at + 1] === name[at];
 }
@@ -56,8 +60,8 @@ export function isSlipOf(setting: string, written: string): boolean {
 /** The lower the nearer; undefined if they have nothing to do with each other. */
 function scoreOf(name: string, other: string): number | undefined {
   const edits = distance(name, other);
-  // Below the score of any name that is only similar by its words.
-  if (edits <= MAX_EDITS) return edits - 2 * MAX_EDITS;
+  // Below the score of any name that is only similar by its words. A swap of two letters is one slip.
+  if (edits <= MAX_EDITS) return (edits === 2 && isSwap(other, name) ? 1 : edits) - 2 * MAX_EDITS;
   const [family, ...words] = name.split('_');
   const [otherFamily, ...otherWords] = other.split('_');
   if (family !== otherFamily) return undefined;

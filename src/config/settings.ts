@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
 import type { GROUPS } from './groups.ts';
+import { identifyFields, recordHeaders, recordKey } from './identity-kinds.ts';
 import {
   brokers,
   choice,
@@ -19,10 +20,12 @@ import {
   sizeOr0,
   text,
   topic,
+  topics,
   url,
   whole,
   wholeOr,
 } from './kinds.ts';
+import { requiredList } from './required-list.ts';
 
 /** The values of PROFILE; profiles.ts has the settings of each. */
 export const PROFILE_NAMES = ['local', 'lan', 'wan', 'small', 'medium', 'large'] as const;
@@ -66,6 +69,7 @@ function inGroup(group: About['group']) {
 }
 
 const tcp = inGroup('tcp');
+const lines = inGroup('lines');
 const work = inGroup('work');
 const security = inGroup('security');
 const kafka = inGroup('kafka');
@@ -88,6 +92,9 @@ const GIB = 2 ** 30;
 const timeout = duration({ min: 1, max: MAX_TIMER_MS });
 const path = optional(text('the path of a readable file', /^[^\0]{1,4096}$/));
 const PRINTABLE = /^[ -~]{1,1024}$/;
+const fieldName = optional(
+  text('the name of a field, 1-256 characters, no control characters', /^\P{Cc}{1,256}$/u),
+);
 const acks = { all: -1, '-1': -1, '1': 1, '0': 0 } as const;
 
 export const settingsSchema = z.object({
@@ -96,7 +103,7 @@ export const settingsSchema = z.object({
     optional(whole({ min: 0, max: 65_535 })),
     '8080',
     'port that devices connect to without TLS; 0 = any free port',
-    { empty: 'off; then TCP_TLS_PORT has to be set' },
+    { empty: 'off; then TCP_TLS_PORT or TCP_LINES_PORT has to be set' },
   ),
   TCP_MAX_CONNECTIONS: tcp(
     whole({ min: 1, max: 1_000_000 }),
@@ -112,6 +119,12 @@ export const settingsSchema = z.object({
     whole({ min: 0, max: 1_000_000 }),
     '0',
     'new connections a second from one address. Further ones wait for their turn; if that would take more than a minute, they are answered `server_full`. 0 = no limit',
+  ),
+  TCP_IDENTIFY: tcp(
+    identifyFields(),
+    'zipcode,city',
+    'what a device has to give in `identify`; the rest is optional. A `device_id` that its certificate fixes counts as given',
+    { empty: 'nothing is required' },
   ),
   TCP_IDENTIFY_TIMEOUT: tcp(timeout, '10s', 'time for a new connection to identify'),
   TCP_INACTIVITY_TIMEOUT: tcp(timeout, '2m', 'a connection that sends nothing for this time is closed'),
@@ -130,6 +143,18 @@ export const settingsSchema = z.object({
   // The limit bounds the cost of a line: 1 MB of JSON takes about 50 ms of the event loop.
   TCP_MAX_LINE_BYTES: tcp(size({ min: 128, max: MIB }), '64KiB', 'longest line that a device may send'),
 
+  TCP_COMPATIBILITY: tcp(
+    optional(choice('go')),
+    '',
+    '`go` = take lines as the weather server written in Go took them: names in any case, bytes that are not UTF-8, the last of two equal names, and lines of up to 1 MiB, also before identify. TCP_MAX_LINE_BYTES is then 1MiB, and TCP_LINE_TIMEOUT that of TCP_INACTIVITY_TIMEOUT, unless they are set; a PROFILE does not set them',
+    { empty: 'only as docs/protocol.md says' },
+  ),
+  TCP_REQUIRE: tcp(
+    requiredList(),
+    '',
+    'fields that every reading must have, with their types, such as `timestamp:time,temperature:number`. A reading that lacks one, or has it with another type, is refused with its name and goes to the dead letters. `time` is a string with a time of RFC 3339',
+    { empty: 'none' },
+  ),
   TCP_BUFFER_BYTES: tcp(
     size({ min: MIB, max: 64 * GIB }),
     '256MiB',
@@ -145,6 +170,49 @@ export const settingsSchema = z.object({
     '0',
     'most bytes a second from one connection; a faster one is read more slowly, nothing is lost; 0 = no limit',
   ),
+  TCP_STRICT: tcp(
+    choice('off', 'warn'),
+    'off',
+    'top-level fields that the protocol does not name: `off` = they are ignored; `warn` = they are ignored, and each connection is told of the first one (`warning` with code `unknown_field`)',
+  ),
+
+  TCP_LINES_PORT: lines(
+    optional(whole({ min: 0, max: 65_535 })),
+    '',
+    'port for senders that are no devices, such as Fluent Bit, Logstash, Vector or rsyslog: each line is a JSON object and becomes a record, and nothing is replied. 0 = any free port',
+    { empty: 'off' },
+  ),
+  TCP_LINES_FRAMING: lines(
+    choice('lf', 'octet-counted'),
+    'lf',
+    'how lines are told apart: `lf` = each ends with a line feed; `octet-counted` = its length in bytes and a space come before it (RFC 6587)',
+  ),
+  TCP_LINES_WRAP: lines(
+    flag(),
+    'false',
+    'true = the value of a record is `{"received_at":...,"remote_address":...,"data":...}` with the line in `data`; false = the line as it was sent',
+  ),
+  TCP_LINES_KEY: lines(
+    fieldName,
+    '',
+    "top-level field of a line whose string, number or boolean is the record's key. A line without such a value, or with one that is empty or has more than 256 bytes, has the connection's id as its key, and is counted",
+    { empty: "the connection's id is the key, so the lines of a connection stay in order" },
+  ),
+  TCP_LINES_TOPIC: lines(optional(topic()), '', 'topic of the lines', { empty: 'KAFKA_TOPIC_METRICS' }),
+  TCP_LINES_TOPIC_FIELD: lines(
+    fieldName,
+    '',
+    'top-level field of a line that names its topic, which has to be one of TCP_LINES_TOPICS. Any other line goes to TCP_LINES_TOPIC, and is counted',
+  ),
+  TCP_LINES_TOPICS: lines(topics(), '', 'the topics that TCP_LINES_TOPIC_FIELD may name'),
+  TCP_LINES_TLS: lines(
+    flag(),
+    'false',
+    'true = TCP_LINES_PORT speaks TLS, with TCP_TLS_CERT and TCP_TLS_KEY. If TCP_TLS_CA is set, senders need a certificate',
+  ),
+  TCP_LINES_TRUSTED: lines(cidrs(), '', 'the only networks that may connect to TCP_LINES_PORT', {
+    empty: 'every address may. With TCP_TOKENS_FILE that is refused, unless senders need a certificate',
+  }),
 
   TCP_USE_WORKER_POOL: work(
     flag(),
@@ -164,7 +232,7 @@ export const settingsSchema = z.object({
   TCP_JOB_QUEUE_FULL: work(
     choice('pause', 'drop'),
     'pause',
-    'if the queue is full: `pause` = stop reading from devices, nothing is lost; `drop` = refuse lines and count them',
+    'if the queue is full: `pause` = stop reading from devices, nothing is lost; `drop` = refuse lines of devices and count them',
   ),
   TCP_PROCESSES: work(
     whole({ min: 0, max: 256 }),
@@ -191,7 +259,7 @@ export const settingsSchema = z.object({
   TCP_TLS_CA: security(
     path,
     '',
-    'PEM file of the authorities that must have signed the certificates of devices; with it devices need a certificate on TCP_TLS_PORT',
+    'PEM file of the authorities that must have signed the certificates of devices; with it devices need a certificate on TCP_TLS_PORT, and senders on TCP_LINES_PORT with TCP_LINES_TLS',
     { file: true },
   ),
   TCP_TLS_CRL: security(
@@ -254,6 +322,23 @@ export const settingsSchema = z.object({
     'weather.metrics.dead',
     'topic of refused lines and records',
     { empty: 'no dead letters' },
+  ),
+  KAFKA_TOPIC_PRESENCE: kafka(
+    optional(topic()),
+    '',
+    'topic of presence: a record when a device connects, identifies and leaves, by its device_id. The gateway creates it compacted. An eighth of SPOOL_DEAD_BYTES is then for presence',
+    { empty: 'no presence' },
+  ),
+  KAFKA_KEY: kafka(
+    recordKey(),
+    'zipcode',
+    "the key of a reading's record. A record that cannot have it has the connection's id as its key, and is counted",
+  ),
+  KAFKA_HEADERS: kafka(
+    recordHeaders(),
+    '',
+    'headers of the records of readings: `remote_address`, `device_id` and `traceparent` of the device, `cloudevents` for the attributes of CloudEvents in binary mode, and constants such as `site=berlin` or a schema id (docs/protocol.md, Headers)',
+    { empty: 'no headers' },
   ),
   KAFKA_NUM_PARTITIONS: kafka(
     whole({ min: 1, max: 10_000 }),

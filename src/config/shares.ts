@@ -3,13 +3,14 @@
 import { sizeText } from './kinds.ts';
 import type { Settings } from './settings.ts';
 
-type Needs = Pick<Settings, 'TCP_MAX_LINE_BYTES' | 'KAFKA_BATCH_BYTES'>;
+type Needs = Pick<Settings, 'TCP_MAX_LINE_BYTES' | 'KAFKA_BATCH_BYTES'> &
+  Partial<Pick<Settings, 'KAFKA_TOPIC_PRESENCE'>>;
 type Totals = Pick<
   Settings,
   'KAFKA_BUFFER_BYTES' | 'SPOOL_MAX_BYTES' | 'SPOOL_DEAD_BYTES' | 'TCP_BUFFER_BYTES'
 >;
 
-/** The record frames of the 1000 readings that one message may have, 1 KiB each. */
+/** The record frames of one message: 1000 of 1 KiB, or fewer larger ones. protocol/record-frame.ts has the same limit. */
 const MESSAGE_FRAMES_BYTES = 1000 * 1024;
 /** Records take at most this many times the bytes of their line. */
 const LINE_GROWTH = 3;
@@ -19,6 +20,18 @@ const MIN_SPOOL_BYTES = 2 ** 20;
 /** Lines of full length that the share of a process holds, so that one device with a long line is not closed. */
 const HELD_LINES = 8;
 const MIN_TCP_BUFFER_BYTES = 2 ** 20;
+/** Of SPOOL_DEAD_BYTES, if presence is on. */
+const PRESENCE_SHARE = 1 / 8;
+
+/** Most bytes of presence on disk, of the whole gateway. */
+export function presenceBytes(settings: Pick<Settings, 'SPOOL_DEAD_BYTES' | 'KAFKA_TOPIC_PRESENCE'>): number {
+  return settings.KAFKA_TOPIC_PRESENCE === null ? 0 : Math.floor(settings.SPOOL_DEAD_BYTES * PRESENCE_SHARE);
+}
+
+/** Most bytes of dead letters on disk, of the whole gateway. */
+export function deadLetterBytes(settings: Parameters<typeof presenceBytes>[0]): number {
+  return settings.SPOOL_DEAD_BYTES - presenceBytes(settings);
+}
 
 /** The most that one message may take of KAFKA_BUFFER_BYTES. Workers take a message only while this much is free. */
 export function messageBytes({ TCP_MAX_LINE_BYTES: line }: Pick<Needs, 'TCP_MAX_LINE_BYTES'>): number {
@@ -35,7 +48,8 @@ export interface Share {
 
 /** With a smaller buffer devices would be paused for ever, and a batch would never fit into a smaller spool. */
 export function sharesOfProcess(settings: Needs): readonly Share[] {
-  const { KAFKA_BATCH_BYTES: batch, TCP_MAX_LINE_BYTES: line } = settings;
+  const { KAFKA_BATCH_BYTES: batch, TCP_MAX_LINE_BYTES: line, KAFKA_TOPIC_PRESENCE: presence } = settings;
+  const lettersShare = presence ? 1 - PRESENCE_SHARE : 1;
   return [
     {
       name: 'KAFKA_BUFFER_BYTES',
@@ -49,7 +63,7 @@ export function sharesOfProcess(settings: Needs): readonly Share[] {
     },
     {
       name: 'SPOOL_DEAD_BYTES',
-      needBytes: BATCHES * line,
+      needBytes: Math.ceil((BATCHES * line) / lettersShare),
       reason: `two dead letters of up to TCP_MAX_LINE_BYTES=${sizeText(line)}`,
     },
     {

@@ -78,7 +78,7 @@ describe('the settings of the TLS port', () => {
   });
 
   it('leave one port for devices, and no two listeners on one', () => {
-    assert.match(problems({ TCP_PORT: '' })[0] ?? '', /both empty, so no device could connect/);
+    assert.match(problems({ TCP_PORT: '' })[0] ?? '', /all empty, so no device could connect/);
     refused({ TCP_PORT: '8883' }, /^TCP_TLS_PORT=8883 is TCP_PORT too/);
     refused({ HTTP_PORT: '8883' }, /^HTTP_PORT=8883 is TCP_TLS_PORT too/);
     accepted({ ...env, TCP_PORT: '0', TCP_TLS_PORT: '0', HTTP_PORT: '0' });

@@ -77,6 +77,10 @@ describe('each limit, from both sides', () => {
   const limits: [SettingName, lowest: string, below: string, highest: string, above: string][] = [
     ['TCP_PORT', '0', '-1', '65535', '65536'],
     ['TCP_TLS_PORT', '0', '-1', '65535', '65536'],
+    ['TCP_LINES_PORT', '0', '-1', '65535', '65536'],
+    ['TCP_LINES_KEY', 'x', '\0', 'x'.repeat(256), 'x'.repeat(257)],
+    ['TCP_LINES_TOPIC', 'a', '.', 'a'.repeat(249), 'a'.repeat(250)],
+    ['TCP_LINES_TOPIC_FIELD', 'x', '\0', 'x'.repeat(256), 'x'.repeat(257)],
     ['TCP_TLS_HANDSHAKE_TIMEOUT', '1ms', '0', '596h', '2145600001ms'],
     ['TCP_TLS_MAX_HANDSHAKES', '1', '0', '100000', '100001'],
     ['TCP_MAX_CONNECTIONS', '1', '0', '1000000', '1000001'],
@@ -116,6 +120,7 @@ describe('each limit, from both sides', () => {
     ['KAFKA_CLIENT_ID', 'a', '', 'a'.repeat(249), 'a'.repeat(250)],
     ['KAFKA_TOPIC_METRICS', 'a', '', 'a'.repeat(249), 'a'.repeat(250)],
     ['KAFKA_TOPIC_ALARMS', 'a', '', 'a'.repeat(249), 'a'.repeat(250)],
+    ['KAFKA_TOPIC_PRESENCE', 'a', '.', 'a'.repeat(249), 'a'.repeat(250)],
     ['KAFKA_TOPIC_DEAD_LETTERS', 'a', '.', 'a'.repeat(249), 'a'.repeat(250)],
     ['KAFKA_SASL_USERNAME', 'a', '\0', 'a'.repeat(256), 'a'.repeat(257)],
     ['KAFKA_SASL_PASSWORD', 'a', '\0', 'a'.repeat(1024), 'a'.repeat(1025)],
