@@ -21,8 +21,9 @@ const NULL = Buffer.from('null');
 
 /** 1 for white space between tokens. JSON's fourth kind, the LF, ends the line. */
 export const SPACE = tableOf(' \t\r');
-const ESCAPABLE = tableOf('"\\/bfnrt');
-const HEX = tableOf('0123456789abcdefABCDEF');
+/** 1 for bytes that may follow a backslash, but for the `u`. */
+export const ESCAPABLE = tableOf('"\\/bfnrt');
+export const HEX = tableOf('0123456789abcdefABCDEF');
 /** 1 for bytes that stand for themselves in a string. */
 export const UNESCAPED = new Uint8Array(256).fill(1, 0x20);
 UNESCAPED[QUOTE] = 0;
@@ -32,6 +33,19 @@ function tableOf(characters: string): Uint8Array {
   const table = new Uint8Array(256);
   for (const byte of Buffer.from(characters)) table[byte] = 1;
   return table;
+}
+
+let fault = 0;
+
+/** The position that the last -1 was about: of the first byte that JSON does not allow there. */
+export function faultAt(): number {
+  return fault;
+}
+
+/** Every -1 of a scan comes from here, so good text pays nothing for the place of a fault. */
+export function fail(position: number): -1 {
+  fault = position;
+  return -1;
 }
 
 export function skipSpace(b: Uint8Array, from: number): number {
@@ -47,26 +61,26 @@ export function skipString(b: Uint8Array, from: number): number {
     let c = b[p] as number;
     while (UNESCAPED[c] === 1) c = b[++p] as number;
     if (c === QUOTE) return p + 1;
-    if (c !== BACKSLASH) return -1;
+    if (c !== BACKSLASH) return fail(p);
     c = b[p + 1] as number;
     p += 2;
     if (c === LETTER_U) {
-      for (const end = p + 4; p < end; p++) if (HEX[b[p] as number] !== 1) return -1;
+      for (const end = p + 4; p < end; p++) if (HEX[b[p] as number] !== 1) return fail(p);
     } else if (ESCAPABLE[c] !== 1) {
-      return -1;
+      return fail(p - 1);
     }
   }
 }
 
 /** From the quote of a name to its value, behind the colon and white space, or -1. */
 function skipName(b: Uint8Array, from: number): number {
-  const end = b[from] === QUOTE ? skipString(b, from) : -1;
+  const end = b[from] === QUOTE ? skipString(b, from) : fail(from);
   return end < 0 ? -1 : skipColon(b, end);
 }
 
 export function skipColon(b: Uint8Array, from: number): number {
   const colon = skipSpace(b, from);
-  return b[colon] === COLON ? skipSpace(b, colon + 1) : -1;
+  return b[colon] === COLON ? skipSpace(b, colon + 1) : fail(colon);
 }
 
 /** The position after the number that begins with the byte `first`, or -1. It may be followed by anything. */
@@ -74,19 +88,19 @@ export function skipNumber(b: Uint8Array, from: number, first: number): number {
   let p = from;
   let c = first;
   if (c === MINUS) c = b[++p] as number;
-  if (!isDigit(c)) return -1;
+  if (!isDigit(c)) return fail(p);
   const isZero = c === ZERO;
   c = b[++p] as number;
   while (!isZero && isDigit(c)) c = b[++p] as number;
   if (c === POINT) {
     c = b[++p] as number;
-    if (!isDigit(c)) return -1;
+    if (!isDigit(c)) return fail(p);
     while (isDigit(c)) c = b[++p] as number;
   }
   if (c === 0x65 || c === 0x45) {
     c = b[++p] as number;
     if (c === 0x2b || c === MINUS) c = b[++p] as number;
-    if (!isDigit(c)) return -1;
+    if (!isDigit(c)) return fail(p);
     while (isDigit(c)) c = b[++p] as number;
   }
   return p;
@@ -95,7 +109,7 @@ export function skipNumber(b: Uint8Array, from: number, first: number): number {
 /** The position after the true, false or null that begins with the byte `first`, or -1. */
 export function skipWord(b: Uint8Array, from: number, first: number): number {
   const expected = first === 0x74 ? TRUE : first === 0x66 ? FALSE : NULL;
-  for (let i = 0; i < expected.length; i++) if (b[from + i] !== expected[i]) return -1;
+  for (let i = 0; i < expected.length; i++) if (b[from + i] !== expected[i]) return fail(from + i);
   return from + expected.length;
 }
 
@@ -140,7 +154,7 @@ export function skipValue(b: Uint8Array, from: number): number {
       if (c !== close) break;
       close = stack[--depth] as number;
     }
-    if (c !== COMMA) return -1;
+    if (c !== COMMA) return fail(p - 1);
     p = skipSpace(b, p);
     if (close === CLOSE) p = skipName(b, p);
     if (p < 0) return -1;

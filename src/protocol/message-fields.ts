@@ -4,6 +4,8 @@ import { writeString } from './canonical-text.ts';
 import {
   CLOSE,
   COMMA,
+  fail,
+  faultAt,
   OPEN,
   QUOTE,
   skipColon,
@@ -21,7 +23,18 @@ const TWICE = -2;
 /** Length of an escaped surrogate pair, the longest way to write a character. */
 const MAX_RAW_BYTES = 12;
 
-export const FIELDS = ['type', 'seq', 'data', 'zipcode', 'city', 'device_id', 'token'] as const;
+export const FIELDS = [
+  'type',
+  'seq',
+  'data',
+  'zipcode',
+  'city',
+  'device_id',
+  'token',
+  'tags',
+  'traceparent',
+  'resume',
+] as const;
 export type Field = (typeof FIELDS)[number];
 const NAMES = FIELDS.map((field) => Buffer.from(field));
 
@@ -38,10 +51,15 @@ export class MessageFields {
   bytes: Buffer<ArrayBuffer> = Buffer.alloc(1024);
   /** Bytes of the line. */
   length = 0;
+  /** After read() was false: the position of the first byte that is not JSON. */
+  fault = 0;
   readonly #starts = new Int32Array(FIELDS.length);
   readonly #ends = new Int32Array(FIELDS.length);
   readonly #names = new NameSet();
   #duplicate: string | undefined;
+  /** The place of the first unknown name. Its end is -1 if there is none. */
+  #unknown = 0;
+  #unknownEnd = -1;
 
   /** Reads a line. False if it is not one JSON object. @param line has to be UTF-8 */
   read(line: Uint8Array): boolean {
@@ -52,12 +70,24 @@ export class MessageFields {
     this.#starts.fill(MISSING);
     this.#names.clear();
     this.#duplicate = undefined;
-    return this.#object(skipSpace(this.bytes, 0)) === line.length;
+    this.#unknownEnd = -1;
+    const end = this.#object(skipSpace(this.bytes, 0));
+    this.fault = end < 0 ? faultAt() : end;
+    return end === line.length;
   }
 
   /** The first name that came twice, with its escapes resolved. */
   get duplicate(): string | undefined {
     return this.#duplicate;
+  }
+
+  /** A name that is not among these: the first unknown one, else a field of another type of message. */
+  unknown(known: ReadonlySet<string>): string | undefined {
+    if (this.#unknownEnd >= 0) {
+      const name = this.#name(this.#unknown, this.#unknownEnd);
+      if (!known.has(name)) return name;
+    }
+    return FIELDS.find((field, number) => this.#starts[number] !== MISSING && !known.has(field));
   }
 
   /** The position of the value of a field. Negative if the message does not have it. */
@@ -83,11 +113,11 @@ export class MessageFields {
   /** The position after the object and the white space behind it, or -1. */
   #object(from: number): number {
     const b = this.bytes;
-    if (b[from] !== OPEN) return -1;
+    if (b[from] !== OPEN) return fail(from);
     let p = skipSpace(b, from + 1);
     if (b[p] === CLOSE) return skipSpace(b, p + 1);
     for (;;) {
-      if (b[p] !== QUOTE) return -1;
+      if (b[p] !== QUOTE) return fail(p);
       const name = p + 1;
       let hash = HASH_SEED;
       let c = b[++p] as number;
@@ -109,7 +139,7 @@ export class MessageFields {
       p = skipSpace(b, end);
       c = b[p++] as number;
       if (c === CLOSE) return skipSpace(b, p);
-      if (c !== COMMA) return -1;
+      if (c !== COMMA) return fail(p - 1);
       p = skipSpace(b, p);
     }
   }
@@ -120,9 +150,16 @@ export class MessageFields {
     if (number >= 0) {
       this.#starts[number] = this.#starts[number] === MISSING ? start : TWICE;
       this.#ends[number] = end;
+    } else if (this.#unknownEnd < 0) {
+      this.#unknown = name;
+      this.#unknownEnd = nameEnd;
     }
     if (this.#duplicate === undefined && !this.#names.add(hash, b, name, nameEnd))
-      this.#duplicate = JSON.parse(`"${b.toString('utf8', name, nameEnd)}"`) as string;
+      this.#duplicate = this.#name(name, nameEnd);
+  }
+
+  #name(from: number, to: number): string {
+    return JSON.parse(`"${this.bytes.toString('utf8', from, to)}"`) as string;
   }
 }
 

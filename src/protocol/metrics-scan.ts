@@ -1,39 +1,24 @@
-// The short cut for the usual line, {"type":"metrics","seq":1,"data":{flat object}}: one pass over the bytes that builds
-// no object. It accepts only lines that decodeLine accepts with the same result, and leaves the rest to decodeLine:
-// escapes, other orders of keys, non-ASCII, a possible duplicate name, more than 64 names.
-import {
-  CLOSE,
-  COLON,
-  COMMA,
-  isDigit,
-  MINUS,
-  OPEN,
-  QUOTE,
-  SPACE,
-  skipNumber,
-  skipWord,
-} from './json-scan.ts';
-import { READING_LIMITS } from './readings.ts';
+// The short cut for the usual line, {"type":"metrics","seq":1,"data":{object}}: one pass over the bytes that builds no
+// object. It accepts only lines that decodeLine accepts with the same result, and leaves the rest to decodeLine: escapes,
+// other orders of keys, non-ASCII, a possible duplicate name. The reading itself is scanned in reading-scan.ts.
+import { CLOSE, COLON, COMMA, isDigit, OPEN, QUOTE, SPACE } from './json-scan.ts';
+import { ReadingScan } from './reading-scan.ts';
+import { isTraceparent, TRACEPARENT_LENGTH } from './traceparent.ts';
 
 const TYPE_METRICS = Buffer.from('"type":"metrics",');
 const SEQ = Buffer.from('"seq":');
 const DATA = Buffer.from('"data":');
+const TRACEPARENT = Buffer.from('"traceparent":"');
 /** Bytes of `,"data":` and of the brace that closes the line. */
 const AROUND_DATA = 1 + DATA.length + 1;
-/** Wider readings are rare. With up to this many names, comparing each with all others costs little. */
-const MAX_FIELDS = 64;
 const ZERO = 0x30;
-
-// Bytes that need no escape in a string: printable ASCII without the quote and the backslash.
-const PLAIN = new Uint8Array(256);
-for (let c = 0x20; c < 0x7f; c++) PLAIN[c] = 1;
-PLAIN[QUOTE] = 0;
-PLAIN[0x5c] = 0;
 
 /** Holds the result of the last scan, so that a line costs no allocation. */
 export class MetricsScan {
   /** -1 if the line had none. */
   seq = -1;
+  /** The position of the value of `traceparent`, which has TRACEPARENT_LENGTH bytes. -1 if the line had none. */
+  traceAt = -1;
   /** From here to its end the line is the text that recordTail would make, except for white space between tokens. */
   tailStart = 0;
   /** Bytes of that white space. */
@@ -41,7 +26,7 @@ export class MetricsScan {
   /** Bytes of the object in `data` without that white space. */
   readingBytes = 0;
 
-  readonly #names = new Int32Array(MAX_FIELDS);
+  readonly #reading = new ReadingScan();
 
   /** Scans bytes[start, end). False means only that decodeLine has to decide. */
   scan(bytes: Uint8Array, start: number, end: number): boolean {
@@ -54,28 +39,52 @@ export class MetricsScan {
     if (p < 0) return false;
     this.tailStart = p - 1;
     this.seq = -1;
+    this.traceAt = -1;
     let tokenBytes = AROUND_DATA;
-    const afterSeq = token(b, p, SEQ);
-    if (afterSeq >= 0) {
-      p = afterSeq;
-      while (SPACE[b[p] as number] === 1) p++;
-      const digits = p;
-      p = this.#integer(b, p);
-      if (p < 0) return false;
-      tokenBytes += SEQ.length + (p - digits) + 1;
-      while (SPACE[b[p] as number] === 1) p++;
-      if (b[p++] !== COMMA) return false;
-    }
-    p = token(b, p, DATA);
-    if (p < 0) return false;
+    let afterData = -1;
+    // A second time only behind a traceparent, so that other lines are not asked for one.
+    do {
+      const afterSeq = token(b, p, SEQ);
+      if (afterSeq >= 0) {
+        p = afterSeq;
+        while (SPACE[b[p] as number] === 1) p++;
+        const digits = p;
+        p = this.#integer(b, p);
+        if (p < 0) return false;
+        tokenBytes += SEQ.length + (p - digits) + 1;
+        while (SPACE[b[p] as number] === 1) p++;
+        if (b[p++] !== COMMA) return false;
+      }
+      afterData = token(b, p, DATA);
+      if (afterData < 0) {
+        if (afterSeq >= 0 || this.traceAt >= 0) return false;
+        p = this.#traceparent(b, p);
+        if (p < 0) return false;
+      }
+    } while (afterData < 0);
+    p = afterData;
     while (SPACE[b[p] as number] === 1) p++;
-    p = this.#object(b, p);
+    p = this.#reading.scan(b, p);
     if (p < 0) return false;
+    this.readingBytes = this.#reading.bytes;
     while (SPACE[b[p] as number] === 1) p++;
     if (b[p++] !== CLOSE) return false;
     while (p < end && SPACE[b[p] as number] === 1) p++;
     this.whitespace = end - this.tailStart - tokenBytes - this.readingBytes;
     return p === end;
+  }
+
+  /** The position behind a `traceparent` that stands directly behind the type, or -1. */
+  #traceparent(b: Uint8Array, from: number): number {
+    const start = token(b, from, TRACEPARENT);
+    if (start < 0) return -1;
+    let p = start + TRACEPARENT_LENGTH;
+    if (!isTraceparent(String.fromCharCode(...b.subarray(start, p))) || b[p++] !== QUOTE) return -1;
+    while (SPACE[b[p] as number] === 1) p++;
+    if (b[p++] !== COMMA) return -1;
+    this.traceAt = start;
+    this.tailStart = p - 1;
+    return p;
   }
 
   #integer(b: Uint8Array, from: number): number {
@@ -92,49 +101,6 @@ export class MetricsScan {
     this.seq = value;
     return p;
   }
-
-  #object(b: Uint8Array, from: number): number {
-    const names = this.#names;
-    let p = from;
-    let fields = 0;
-    let space = 0;
-    let seen = 0;
-    if (b[p++] !== OPEN) return -1;
-    for (;;) {
-      let c = b[p++] as number;
-      for (; SPACE[c] === 1; c = b[p++] as number) space++;
-      if (c !== QUOTE || fields === MAX_FIELDS) return -1;
-      const nameStart = p;
-      let hash = 0;
-      c = b[p++] as number;
-      for (; PLAIN[c] === 1; c = b[p++] as number) hash = ((hash << 5) | (hash >>> 27)) ^ c;
-      const length = p - 1 - nameStart;
-      if (c !== QUOTE || length === 0 || length > READING_LIMITS.nameLength) return -1;
-      // A filter of 32 bits: only if its bit is taken can a name be a duplicate. Then the hashes are compared.
-      const bit = 1 << (hash ^ (hash >> 7));
-      if ((seen & bit) !== 0 && isAmong(names, fields, hash)) return -1;
-      seen |= bit;
-      names[fields++] = hash;
-      c = b[p++] as number;
-      for (; SPACE[c] === 1; c = b[p++] as number) space++;
-      if (c !== COLON) return -1;
-      c = b[p] as number;
-      for (; SPACE[c] === 1; c = b[++p] as number) space++;
-      p = value(b, p, c);
-      if (p < 0) return -1;
-      c = b[p++] as number;
-      for (; SPACE[c] === 1; c = b[p++] as number) space++;
-      if (c === COMMA) continue;
-      if (c !== CLOSE) return -1;
-      this.readingBytes = p - from - space;
-      return p;
-    }
-  }
-}
-
-function isAmong(names: Int32Array, count: number, hash: number): boolean {
-  for (let i = 0; i < count; i++) if (names[i] === hash) return true;
-  return false;
 }
 
 /** Copies bytes[start, end), valid JSON, without the white space between tokens. Returns the position after it. */
@@ -155,9 +121,6 @@ export function copyCompact(
   return position;
 }
 
-// Each byte is loaded once: a step continues with the byte that ended the step before. That is a third faster than
-// loading it again.
-
 function token(b: Uint8Array, from: number, expected: Uint8Array): number {
   for (let i = 0; b[from + i] === expected[i]; i++) if (i + 1 === expected.length) return from + i + 1;
   return spacedToken(b, from, expected);
@@ -175,18 +138,4 @@ function spacedToken(b: Uint8Array, from: number, expected: Uint8Array): number 
     if (b[p++] !== e) return -1;
   }
   return p;
-}
-
-/** The position after the value that begins with the byte `first`, or -1. */
-function value(b: Uint8Array, from: number, first: number): number {
-  if (isDigit(first) || first === MINUS) {
-    const end = skipNumber(b, from, first);
-    return end - from <= READING_LIMITS.valueLength ? end : -1;
-  }
-  if (first === QUOTE) {
-    let p = from + 1;
-    while (PLAIN[b[p] as number] === 1) p++;
-    return b[p] === QUOTE && p - from - 1 <= READING_LIMITS.valueLength ? p + 1 : -1;
-  }
-  return skipWord(b, from, first);
 }

@@ -1,4 +1,5 @@
-// Finds a name that comes twice in an object, in time that grows with the names alone. Names are bytes in one buffer.
+// Finds a name that comes twice in an object, in time that grows with the names alone. Names are bytes in one buffer. One
+// set can hold the names of several objects.
 // The hash has a secret, so that no device can choose names that collide.
 import { randomInt } from 'node:crypto';
 
@@ -26,12 +27,15 @@ export class NameSet {
   }
 
   /**
-   * False if the set has the name already. All names have to be in the same bytes until clear().
+   * False if the object has the name already. All names have to be in the same bytes until clear().
    * @param byteHash the result of hashByte for its bytes
+   * @param object the number of the object that has the name
    */
-  add(byteHash: number, bytes: Uint8Array, from: number, to: number): boolean {
+  add(byteHash: number, bytes: Uint8Array, from: number, to: number, object = 0): boolean {
+    // Every step from here to the hash is reversible, so one name has another hash in each object.
+    let hash = byteHash ^ Math.imul(object, MULTIPLIER);
     // The low bits of a product depend on low bits alone, and the slot is taken from the low bits.
-    let hash = Math.imul(byteHash ^ (byteHash >>> 16), MULTIPLIER);
+    hash = Math.imul(hash ^ (hash >>> 16), MULTIPLIER);
     hash ^= hash >>> 15;
     let slot = hash & this.#mask;
     for (let entry = this.#slots[slot] as number; entry > 0; entry = this.#slots[slot] as number) {

@@ -56,7 +56,25 @@ function agrees(line: Uint8Array): boolean {
   return taken > 0;
 }
 
+const metrics = (data: string) => `{"type":"metrics","data":${data}}`;
+const nested = (open: string, inner: string, close: string, depth: number) =>
+  `${open.repeat(depth)}${inner}${close.repeat(depth)}`;
+/** Elements of an array. */
+const many = (count: number) => Array(count).fill('1').join(',');
+/** Members of an object. */
+const members = (count: number) => Array.from({ length: count }, (_, i) => `"f${i}":${i}`).join(',');
+/** Members that are objects with `width` members each. */
+const wide = (count: number, width: number) =>
+  Array.from({ length: count }, (_, i) => `"o${i}":{${members(width)}}`).join(',');
+
 const reading = '"timestamp":"2026-11-21T08:00:00Z","temperature":21.5,"humidity":60,"ok":true,"note":null';
+
+/** Objects and arrays in turn. */
+function deep(depth: number, inner: string): string {
+  let text = inner;
+  for (let level = 0; level < depth; level++) text = level % 2 === 0 ? `[${text}]` : `{"a":${text}}`;
+  return text;
+}
 
 describe('MetricsScan takes', () => {
   const usual: Record<string, string> = {
@@ -71,10 +89,26 @@ describe('MetricsScan takes', () => {
       '{"type":"metrics","data":{"a":-0,"b":0.50,"c":1e400,"d":-1.5E+3,"e":12345678901234567890}}',
     '64 fields': `{"type":"metrics","data":{${Array.from({ length: 64 }, (_, i) => `"field_${i}":${i}`).join(',')}}}`,
     'an empty string': '{"type":"metrics","data":{"a":""}}',
-    'a string of 1024': `{"type":"metrics","data":{"a":"${'x'.repeat(1024)}"}}`,
+    'a string of 60,000': `{"type":"metrics","data":{"a":"${'x'.repeat(60_000)}"}}`,
+    'a number of 1024': `{"type":"metrics","data":{"a":[${'1'.repeat(1024)}]}}`,
     'a name of 64': `{"type":"metrics","data":{"${'x'.repeat(64)}":1}}`,
     'braces and commas in strings': '{"type":"metrics","data":{"}}{,:":"}}, {: "}}',
     'the name __proto__': '{"type":"metrics","data":{"__proto__":1}}',
+    'nested values':
+      '{"type":"metrics","seq":4712,"data":{"position":{"lat":48.1372,"lon":11.5756},"axles":[7200,8100]}}',
+    'white space in nested values':
+      '{"type":"metrics", "data" : { "a" : { "b" :\t[ 1 , { } , [ ] ,"x y"\r] } , "c" : [ [ 2 ] ] }}',
+    'empty objects and arrays': '{"type":"metrics","data":{"a":{},"b":[],"c":[{},[]]}}',
+    'one name in several objects':
+      '{"type":"metrics","data":{"a":{"a":{"a":1}},"b":[{"a":1},{"a":2}],"c":{"a":1}}}',
+    'brackets in nested strings': '{"type":"metrics","data":{"a":["]","}"],"b":{"]":"[{"}}}',
+    'depth 16 of objects': metrics(`{"a":${nested('{"a":', '1', '}', 15)}}`),
+    'depth 16 of arrays': metrics(`{"a":${nested('[', '', ']', 15)},"b":1}`),
+    '1,024 members': metrics(`{"a":[${many(1023)}]}`),
+    '1,024 members, the last one behind the nested value': metrics(`{"a":[${many(1022)}],"b":1}`),
+    '1,024 members in objects of 64': metrics(`{${wide(16, 63)}}`),
+    'a nested name of 64': metrics(`{"a":{"${'x'.repeat(64)}":1}}`),
+    '64 nested fields': metrics(`{"a":{"a":1,"b":2},"c":{${members(64)}},"d":{${members(64)}}}`),
   };
   for (const [name, line] of Object.entries(usual)) {
     it(name, () => {
@@ -93,7 +127,25 @@ describe('MetricsScan leaves to decodeLine', () => {
     'a batch': `{"type":"metrics","data":[{${reading}}]}`,
     'a string': '{"type":"metrics","data":"a=1"}',
     'an empty object': '{"type":"metrics","data":{}}',
-    'a nested value': '{"type":"metrics","data":{"a":{"b":1}}}',
+    'depth 17 of objects': metrics(`{"a":${nested('{"a":', '1', '}', 16)}}`),
+    'depth 17 of arrays': metrics(`{"a":${nested('[', '', ']', 16)}}`),
+    '1,025 members': metrics(`{"a":[${many(1024)}]}`),
+    '1,025 members, the last one behind the nested value': metrics(`{"a":[${many(1023)}],"b":1}`),
+    '1,025 members in two nested values': metrics(`{"a":[${many(512)}],"b":[${many(511)}]}`),
+    '1,025 members in objects of 64': metrics(`{${wide(16, 63)},"z":1}`),
+    '65 nested fields, which decodeLine takes': metrics(`{"a":{${members(65)}}}`),
+    'a nested name twice': metrics('{"a":{"b":1,"c":{"b":1},"b":2}}'),
+    'a nested name of 65': metrics(`{"a":{"${'x'.repeat(65)}":1}}`),
+    'an empty nested name': metrics('{"a":[{"":1}]}'),
+    'a nested escape': metrics('{"a":["\\n"]}'),
+    'brackets that do not fit': metrics('{"a":[1}}'),
+    'brackets that do not fit, the other way': metrics('{"a":{"b":1]}'),
+    'a nested comma too many': metrics('{"a":[1,]}'),
+    'a nested comma too many in an object': metrics('{"a":{"b":1,}}'),
+    'a member without a name': metrics('{"a":{1}}'),
+    'an element with a name': metrics('{"a":["b":1]}'),
+    'an array without an end': '{"type":"metrics","data":{"a":[1',
+    'a line of brackets': `{"type":"metrics","data":{"a":${'['.repeat(60_000)}`,
     'an escape': '{"type":"metrics","data":{"a":"\\n"}}',
     'a character beyond ASCII': '{"type":"metrics","data":{"a":"ü"}}',
     'a name twice': '{"type":"metrics","data":{"a":1,"b":2,"a":3}}',
@@ -105,7 +157,7 @@ describe('MetricsScan leaves to decodeLine', () => {
     'a number with a leading zero': '{"type":"metrics","data":{"a":01}}',
     'a number cut off': '{"type":"metrics","data":{"a":1.}}',
     '65 fields, which decodeLine takes': `{"type":"metrics","data":{${Array.from({ length: 65 }, (_, i) => `"f${i}":${i}`).join(',')}}}`,
-    'a string of 1025': `{"type":"metrics","data":{"a":"${'x'.repeat(1025)}"}}`,
+    'a nested number of 1025': `{"type":"metrics","data":{"a":[${'1'.repeat(1025)}]}}`,
     'a number of 1025': `{"type":"metrics","data":{"a":${'1'.repeat(1025)}}}`,
     'a name of 65': `{"type":"metrics","data":{"${'x'.repeat(65)}":1}}`,
     'an empty name': '{"type":"metrics","data":{"":1}}',
@@ -135,7 +187,7 @@ describe('MetricsScan and decodeLine', () => {
     rarely(fc.constantFrom('a', 'b', '__proto__', 'data', 'seq', 'type', 'bx', 'cX', '')),
     rarely(fc.string({ maxLength: 66 }).map((text) => JSON.stringify(text).slice(1, -1))),
   );
-  const value = fc.oneof(
+  const scalar = fc.oneof(
     usually(fc.double({ noNaN: true, noDefaultInfinity: true }).map(String)),
     usually(fc.integer().map(String)),
     usually(fc.constantFrom('true', 'false', 'null', '""', '0', '-0', '1e400', '12345678901234567890')),
@@ -145,9 +197,26 @@ describe('MetricsScan and decodeLine', () => {
     ),
     rarely(fc.string({ unit: 'binary', maxLength: 8 }).map((text) => JSON.stringify(text))),
   );
-  const field = fc
-    .tuple(space, name, space, space, value, space)
-    .map(([a, n, b, c, v, d]) => `${a}"${n}"${b}:${c}${v}${d}`);
+  const spaced = (text: fc.Arbitrary<string>) =>
+    fc.tuple(space, text, space).map(([a, inner, b]) => `${a}${inner}${b}`);
+  const named = (value: fc.Arbitrary<string>) =>
+    fc.tuple(space, name, space, spaced(value)).map(([a, n, b, v]) => `${a}"${n}"${b}:${v}`);
+  const listed = (list: readonly string[]) => list.join(',');
+  const shallow = fc.constantFrom('"x"', '1', '{}', '[]', '[ ]', '{"a":{}}', 'null');
+  const { value } = fc.letrec<{ value: string; object: string; array: string }>((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      usually(scalar),
+      { weight: 6, arbitrary: tie('object') },
+      { weight: 6, arbitrary: tie('array') },
+      rarely(fc.tuple(fc.integer({ min: 1, max: 17 }), shallow).map(([depth, v]) => deep(depth, v))),
+      rarely(fc.constantFrom(...[60, 64, 65, 1019, 1020, 1024].map((count) => `[${many(count)}]`))),
+      rarely(fc.constantFrom(...[63, 64, 65].map((count) => `{${members(count)}}`))),
+    ),
+    object: fc.array(named(tie('value')), { maxLength: 4 }).map((list) => `{${listed(list)}}`),
+    array: fc.array(spaced(tie('value')), { maxLength: 4 }).map((list) => `[${listed(list)}]`),
+  }));
+  const field = named(value);
   const fields = (minLength: number, maxLength: number) =>
     fc.array(field, { minLength, maxLength }).map((list) => `{${list.join(',')}}`);
   const data = fc.oneof(
@@ -172,6 +241,7 @@ describe('MetricsScan and decodeLine', () => {
   const at = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
   const inserted = fc.oneof(
     fc.constantFrom(...' ",:{}[]\\0-.e\n\r\0\u007fü\u2028'),
+    fc.constantFrom('[', ']', '{', '}', '[]', '{}', '],[', '},{', '"a":{', '"a":['),
     fc.constantFrom('"a":1,', '"data":{"a":1},', '"type":"metrics",', '"seq":1,', '\\u0061'),
   );
   /** Puts `text` in the place of `count` bytes at a share `where` of the line. */
@@ -181,7 +251,19 @@ describe('MetricsScan and decodeLine', () => {
       const position = Math.floor(where * (bytes.length + 1 - Math.min(1, count)));
       return Buffer.concat([bytes.subarray(0, position), text, bytes.subarray(position + count)]);
     };
+  /** Doubles, drops or swaps parts that lie between brackets and commas, so that nesting changes as a whole. */
+  const part =
+    (where: number, how: number): Mutation =>
+    (bytes) => {
+      const parts = bytes.toString('latin1').split(/(?=[[\]{},])/);
+      const index = Math.floor(where * parts.length);
+      const one = parts[index] ?? '';
+      if (how === 2) parts.push(...parts.splice(index, 1));
+      else parts.splice(index, 1, ...(how === 0 ? [one, one] : []));
+      return Buffer.from(parts.join(''), 'latin1');
+    };
   const mutation: fc.Arbitrary<Mutation> = fc.oneof(
+    fc.tuple(at, fc.nat(2)).map(([where, how]) => part(where, how)),
     fc.tuple(at, fc.integer({ min: 0, max: 255 })).map(([where, byte]) => splice(where, 1, Buffer.of(byte))),
     fc.tuple(at, inserted).map(([where, text]) => splice(where, 0, Buffer.from(text))),
     fc.tuple(at, fc.integer({ min: 1, max: 4 })).map(([where, count]) => splice(where, count, EMPTY)),
@@ -210,7 +292,9 @@ describe('MetricsScan and decodeLine', () => {
   });
 
   it('agree on each usual line with any one byte changed to any other', () => {
-    const original = Buffer.from('{"type": "metrics","seq":12,"data":{"a":-1.5e3, "b":"x","c":true}}');
+    const original = Buffer.from(
+      '{"type": "metrics","seq":12,"data":{"a":-1.5e3, "b":"x","c":{"d":[1,{}, {"e":true}],"f":[]}}}',
+    );
     let taken = 0;
     for (let position = 0; position < original.length; position++) {
       const changed = Buffer.from(original);
@@ -223,7 +307,9 @@ describe('MetricsScan and decodeLine', () => {
   });
 
   it('agree on each usual line cut off anywhere', () => {
-    const original = Buffer.from('{"type":"metrics","seq":12,"data":{"a":-1.5e3,"b":"x","c":null}}');
+    const original = Buffer.from(
+      '{"type":"metrics","seq":12,"data":{"a":-1.5e3,"b":["x",{"d":1}],"c":null}}',
+    );
     for (let length = 0; length < original.length; length++) {
       assert.equal(agrees(original.subarray(0, length)), false);
     }

@@ -35,6 +35,14 @@ describe('NameSet', () => {
     assert.equal(firstTwice(names), -1);
   });
 
+  it('keeps the names of several objects apart', () => {
+    set.clear();
+    const bytes = Buffer.from('ab');
+    const add = (at: number, object: number) => set.add(hashOf(bytes, at, at + 1), bytes, at, at + 1, object);
+    for (let object = 0; object < 1024; object++) assert.ok(add(0, object) && add(1, object));
+    for (let object = 0; object < 1024; object++) assert.ok(!add(0, object) && !add(1, object));
+  });
+
   it('tells names with the same hash apart', () => {
     set.clear();
     const bytes = Buffer.from('abcabd');
