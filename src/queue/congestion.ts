@@ -19,7 +19,8 @@ export class Congestion {
 
   /** True if the job has to wait: it may be a reading, and its partition is congested. */
   holds({ session, start, end }: Job): boolean {
-    return end - start >= MIN_READING_BYTES && this.includes(session.partition);
+    const isReading = end - start >= MIN_READING_BYTES || session.plain !== undefined;
+    return isReading && this.includes(session.partition);
   }
 
   set(partition: number, isCongested: boolean): void {

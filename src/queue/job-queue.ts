@@ -84,7 +84,7 @@ export class JobQueue implements JobSink {
     const { session } = job;
     const lane = session.lane ?? laneOf(session);
     const bytes = job.end - job.start;
-    if (!this.#admits(lane, bytes)) return this.#drop(job);
+    if (!this.#admits(session, lane, bytes)) return this.#drop(job);
     this.#lanes.put(lane, job);
     this.#depth++;
     this.#bytes += bytes;
@@ -99,7 +99,7 @@ export class JobQueue implements JobSink {
     lane.waits = true;
     this.#waiting++;
     if (lane.jobs === 0) this.#longLines.add(session);
-    else if (this.#dropped !== undefined || this.#hasRoom(lane)) this.#ready.add(session);
+    else if (this.#mayDrop(session) || this.#hasRoom(lane)) this.#ready.add(session);
     this.#scheduleGrant();
   }
 
@@ -150,18 +150,23 @@ export class JobQueue implements JobSink {
 
   // --- room ---
 
-  #admits(lane: Lane, bytes: number): boolean {
+  /** A sender of plain lines would not hear of it, and not send the line again: it waits. */
+  #mayDrop({ plain }: Session): boolean {
+    return this.#dropped !== undefined && plain === undefined;
+  }
+
+  #admits(session: Session, lane: Lane, bytes: number): boolean {
     const free = this.#capacity - this.#depth;
     const freeBytes = this.#capacityBytes - this.#bytes;
     if (lane.jobs === 0) return bytes <= ALWAYS_ADMITTED_BYTES || freeBytes > 0;
-    if (this.#dropped !== undefined && !lane.isParked) return free > 0 && bytes <= freeBytes;
+    if (this.#mayDrop(session) && !lane.isParked) return free > 0 && bytes <= freeBytes;
     const hasPlace = lane.jobs < SMALL_LANE_JOBS ? free > 0 : LANE_PARTS * lane.jobs < free;
     return hasPlace && LANE_PARTS * (lane.bytes + bytes) <= freeBytes;
   }
 
   // To refuse a line costs time as well. When none is left the line waits for the next turn, to be refused or taken.
   #drop(job: Job): boolean {
-    if (this.#dropped === undefined || this.#budget.usedUp) return false;
+    if (this.#dropped === undefined || !this.#mayDrop(job.session) || this.#budget.usedUp) return false;
     this.#dropped();
     this.#budget.measure(() => {
       const message = 'the job queue is full, the message was dropped';

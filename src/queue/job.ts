@@ -2,6 +2,7 @@
 // as workers and delivery may use it. Neither side imports the other.
 import type { Code } from '../protocol/codes.ts';
 import type { Identify } from '../protocol/messages.ts';
+import type { PlainLines } from '../protocol/plain-lines.ts';
 import type { RecordFrame } from '../protocol/record-frame.ts';
 
 /** A line: bytes[start, end), without LF and CR. */
@@ -54,12 +55,14 @@ export interface LineOrigin {
   /** Undefined until the device has identified, and if it has none. */
   readonly deviceId: string | undefined;
   /** Undefined until the device has identified. */
-  readonly frame: { readonly zipcode: string } | undefined;
+  readonly frame: { readonly zipcode: string | undefined } | undefined;
 }
 
 /** A connection as workers and the queue see it. */
 export interface Session extends LineOrigin {
   readonly frame: RecordFrame | undefined;
+  /** How its lines become records if it is a sender of plain lines. Undefined for a device. */
+  readonly plain?: PlainLines | undefined;
   /** The session's place in the queue. Only the queue uses it; undefined at first. */
   lane: Lane | undefined;
   /** Where the records go. The batcher sets it, and sets it again if `generation` is older than its own. */
@@ -67,6 +70,8 @@ export interface Session extends LineOrigin {
   generation: number;
   /** The highest seq accepted so far, -1 before the first. */
   lastSeq: number;
+  /** Up to this seq all is stored already, as the device was told when it resumed. -1 if it was told nothing. */
+  readonly resumedSeq: number;
   /**
    * A valid identify for a session without a frame: counts the line as accepted and answers it, or refuses it if the
    * device may not identify so.
@@ -78,8 +83,14 @@ export interface Session extends LineOrigin {
   refuse(refusal: Refusal, line: LineBytes): void;
   /** Answers a keepalive. */
   alive(): void;
+  /** Answers a device that asks for the time. */
+  time(): void;
+  /** A line has a top-level field that is ignored. The device may be told, before the answer to the line. */
+  warnUnknownField(field: string, seq: number | undefined): void;
   /** A half-closed connection stays open until stored(seq). */
   expectStored(seq: number): void;
+  /** Answers a message up to `resumedSeq`, which is not written again. */
+  alreadyStored(seq: number): void;
   /** Every message up to `seq` that was not refused is durable now. */
   stored(seq: number): void;
   /** There may be room: the answer to awaitRoom(). */

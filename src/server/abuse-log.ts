@@ -27,6 +27,7 @@ const UNAUTHORIZED = {
   device_id: 'token_of_other_device',
   certificate: 'certificate_of_other_device',
   revoked: 'token_revoked',
+  network: 'sender_untrusted',
 } as const satisfies Record<UnauthorizedReason, string>;
 
 export type LimitCode = keyof typeof LIMITS;
@@ -42,6 +43,10 @@ export class AbuseLog {
 
   wrongProtocol(protocol: ForeignProtocol, remoteAddress: string): void {
     this.#lines.write('protocol_wrong', { protocol, remoteAddress }, protocol);
+  }
+
+  framingLost(remoteAddress: string): void {
+    this.#lines.write('octet_count_missing', { remoteAddress });
   }
 
   proxyFault(fault: ProxyFault, remoteAddress: string): void {

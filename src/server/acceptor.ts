@@ -13,7 +13,8 @@ import { type ConnectionFacts, factsOfArrival } from './connection-facts.ts';
 import { LastReplies } from './last-replies.ts';
 import { INHERITED } from './listening-handle.ts';
 import { PlainSource } from './plain-source.ts';
-import type { Arrival, PortKind, Stage } from './stage.ts';
+import { hearsReplies, PLAIN_PORT, type Port } from './port.ts';
+import type { Arrival, Stage } from './stage.ts';
 
 export interface AcceptorOptions {
   /** Sockets that this process may have open. */
@@ -28,6 +29,8 @@ export interface AcceptorDeps {
   readonly exhausted?: () => boolean;
   /** Comes before the place is asked for, and may change the address. */
   readonly proxy?: Stage<Arrival> | undefined;
+  /** Its address is none of those that may connect to its port. It is closed then. */
+  readonly untrusted?: (arrival: Arrival) => void;
   /** Asks for a place. The answer is one call of admit() or refuse(), at once or later. */
   readonly ask: (number: number, address: string) => void;
   /** Takes over a connection. released() tells of its end. */
@@ -43,6 +46,7 @@ export type ListenOn = { readonly host: string; readonly port: number } | { read
 export interface PortAddresses {
   readonly tcp: AddressInfo | null;
   readonly tls: AddressInfo | null;
+  readonly lines: AddressInfo | null;
 }
 
 /** Connections that may wait for an answer. */
@@ -108,7 +112,7 @@ export class Acceptor {
   }
 
   /** Resolves with the address of the port; rejects with the system's error (EADDRINUSE, EACCES). */
-  async listen(on: ListenOn, port: PortKind = 'plain'): Promise<AddressInfo> {
+  async listen(on: ListenOn, port = PLAIN_PORT): Promise<AddressInfo> {
     if ('host' in on) return this.#listen(port, (server) => server.listen({ ...on, backlog: BACKLOG }));
     const fds = Array.from({ length: INHERITED.copies }, (_, n) => on.inheritedFrom + n);
     // Node ignores a `backlog` beside `fd`.
@@ -166,7 +170,7 @@ export class Acceptor {
     this.#lastReplies.close();
   }
 
-  #listen(port: PortKind, start: (server: Server) => void): Promise<AddressInfo> {
+  #listen(port: Port, start: (server: Server) => void): Promise<AddressInfo> {
     const { keepaliveMs } = this.#options;
     const server = createServer({
       allowHalfOpen: true,
@@ -189,7 +193,7 @@ export class Acceptor {
     });
   }
 
-  #accept(socket: Socket, port: PortKind): void {
+  #accept(socket: Socket, port: Port): void {
     // From the first tick: a reset without a listener would end the process.
     socket.on('error', () => socket.destroy());
     const address = socket.remoteAddress;
@@ -199,8 +203,7 @@ export class Acceptor {
       return;
     }
     const { exhausted, proxy } = this.#deps;
-    const isForTls = port === 'tls';
-    const source = new PlainSource(socket, { others: this.#taken, isForTls });
+    const source = new PlainSource(socket, { others: this.#taken, isForTls: port.isTls });
     const arrival = { id: randomUUID(), acceptedAtMs: performance.now(), source, address, port };
     if (exhausted?.() || this.#taken + this.waiting >= this.#options.maxSockets)
       this.#refuse(arrival, 'connections');
@@ -212,6 +215,12 @@ export class Acceptor {
   }
 
   #ask(arrival: Arrival): void {
+    const { trusted } = arrival.port;
+    if (trusted !== undefined && !trusted.has(arrival.address)) {
+      this.#deps.untrusted?.(arrival);
+      arrival.source.destroy();
+      return;
+    }
     if (this.#asking.size >= MAX_ASKING) {
       this.#refuse(arrival, 'overload');
       return;
@@ -256,9 +265,8 @@ export class Acceptor {
     const { log } = this.#deps;
     if (log.isDebug) log.write('connection_unserved', { remoteAddress, reason: SERVER_FULL[reason] });
     const code: FatalCode = 'server_full';
-    // A device that waits for a TLS handshake could not read the reply.
-    if (port === 'tls') source.destroy();
-    else this.#lastReplies.end(source, replies.refused(code, SERVER_FULL[reason]));
+    if (hearsReplies(port)) this.#lastReplies.end(source, replies.refused(code, SERVER_FULL[reason]));
+    else source.destroy();
   }
 }
 
@@ -267,8 +275,9 @@ export function acceptorOptions(settings: Settings, maxSockets: number): Accepto
 }
 
 /** @param pids of the server processes, if there are several */
-export function logListening(log: Log, { tcp, tls }: PortAddresses, pids?: readonly number[]): void {
+export function logListening(log: Log, { tcp, tls, lines }: PortAddresses, pids?: readonly number[]): void {
   if (tls !== null) log.write('tls_listening', { address: addressText(tls), pids });
+  if (lines !== null) log.write('lines_listening', { address: addressText(lines), pids });
   if (tcp !== null) log.write('tcp_listening', { address: addressText(tcp), pids });
 }
 

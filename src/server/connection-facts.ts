@@ -3,7 +3,7 @@ import type { CloseReason } from '../protocol/close-reasons.ts';
 import type { ClosingCode, Code } from '../protocol/codes.ts';
 
 /** `closing`: its last reply is on the way, or it is closed. */
-export type ConnectionStage = 'proxy' | 'place' | 'tls' | 'identify' | 'identified' | 'closing';
+export type ConnectionStage = 'proxy' | 'place' | 'tls' | 'identify' | 'identified' | 'lines' | 'closing';
 
 export interface ConnectionFacts {
   readonly id: string;
@@ -43,7 +43,7 @@ export function factsOfArrival(
   }: {
     readonly id: string;
     readonly address: string;
-    readonly port: 'plain' | 'tls';
+    readonly port: { readonly isTls: boolean };
     readonly acceptedAtMs: number;
   },
 ): ConnectionFacts {
@@ -54,7 +54,7 @@ export function factsOfArrival(
     zipcode: undefined,
     city: undefined,
     stage,
-    isTls: port === 'tls',
+    isTls: port.isTls,
     openedAtMs: acceptedAtMs,
     receivedBytes: 0,
     receivedLines: 0,

@@ -26,7 +26,9 @@ export class ConnectionLog {
   identified({ id: connectionId, remoteAddress, deviceId, frame }: Connection): void {
     if (!this.#log.isDebug) return;
     const zipcode = frame?.zipcode;
-    this.#log.write('connection_identified', { connectionId, remoteAddress, deviceId, zipcode });
+    const otherIdentity = deviceId === undefined ? undefined : `device_id ${deviceId}`;
+    const identity = zipcode === undefined ? otherIdentity : `zipcode ${zipcode}`;
+    this.#log.write('connection_identified', { connectionId, remoteAddress, deviceId, zipcode, identity });
   }
 
   closed(connection: Connection): void {

@@ -1,83 +1,91 @@
-// One connection of a device, as workers, the server, the memory budget and the byte source see it. Workers decide what a
-// line means. Its bytes become jobs in line-intake.ts, its end is in ending.ts, its replies are in device-replies.ts. Why it
-// is not read at times is in read-pauses.ts and slowdown.ts.
+// One connection of a device, or of a sender of plain lines (manner.ts), as workers, the server, the memory budget and the
+// byte source see it. It wires its parts: bytes become jobs in line-intake.ts, replies are in device-replies.ts, refusals in
+// refusals.ts, waiting for the peer is in patience.ts, the end in ending.ts. read-pauses.ts says why it is not read.
 import type { CloseReason } from '../protocol/close-reasons.ts';
-import { type ClosingCode, type Code, type FatalCode, isFatal } from '../protocol/codes.ts';
-import type { ForeignProtocol } from '../protocol/foreign-protocol.ts';
+import type { ClosingCode, Code, FatalCode } from '../protocol/codes.ts';
 import type { Identify } from '../protocol/messages.ts';
-import { RecordFrame } from '../protocol/record-frame.ts';
+import type { PlainLines } from '../protocol/plain-lines.ts';
+import type { RecordFrame } from '../protocol/record-frame.ts';
 import * as replies from '../protocol/replies.ts';
-import { UNAUTHORIZED } from '../protocol/unauthorized.ts';
-import type { Lane, LineBytes, Refusal } from '../queue/job.ts';
+import type { Lane, LineBytes, Refusal, Session } from '../queue/job.ts';
 import type { Grant } from '../tokens/token-table.ts';
 import type { ByteSource, SourceTaker } from './byte-source.ts';
 import type { ConnectionStage, ServedConnection } from './connection-facts.ts';
 import type { ConnectionHost } from './connection-host.ts';
 import { type Deadline, Deadlines } from './deadlines.ts';
-import type { Denial } from './device-access.ts';
-import { DeviceReplies } from './device-replies.ts';
+import type { Replies } from './device-replies.ts';
 import { Ending } from './ending.ts';
+import { judgeIdentify } from './identification.ts';
 import { LineInput } from './line-input.ts';
-import { type IntakeSession, LineIntake } from './line-intake.ts';
+import { LineIntake } from './line-intake.ts';
+import { DEVICE_MANNER } from './manner.ts';
 import { MaxAge } from './max-age.ts';
 import type { MemoryHolder } from './memory-budget.ts';
+import { Patience } from './patience.ts';
 import { PAUSE, ReadPauses } from './read-pauses.ts';
+import { Refusals } from './refusals.ts';
+import { type EndedBy, Settlement } from './settlement.ts';
 import type { Slab } from './slabs.ts';
 import { Slowdown, TOO_MANY_ERRORS_MS } from './slowdown.ts';
 import type { Admitted } from './stage.ts';
 
 const SLOW_READER = 'the replies are not being read';
-const TOO_FAST = 'lines come faster than this gateway allows, so it reads them more slowly';
 /** A connection that holds much memory gets this long to free some of it. */
 const OVERLOADED_MS = 5000;
-/** An operator closes the connection: its lines get this long to be handled and answered. */
-const KICK_GRACE_MS = 5000;
 const KICKED = 'an operator closed this connection';
 /** An identify with all its fields has less than 2 KiB. */
 const MAX_IDENTIFY_BYTES = 8 * 1024;
 
-export class Connection implements ServedConnection, IntakeSession, MemoryHolder, SourceTaker {
+export class Connection implements ServedConnection, Session, MemoryHolder, SourceTaker {
   readonly id: string;
   readonly remoteAddress: string;
   partition = -1;
   generation = -1;
   lane: Lane | undefined;
   lastSeq = -1;
+  resumedSeq = -1;
   chargedBytes = 0;
   sizeClass = -1;
   /** Undefined until the device has identified, and if it has none. */
   deviceId: string | undefined;
   /** The token that the device identified with. Undefined if none was needed. */
   grant: Grant | undefined;
+  readonly plain: PlainLines | undefined;
   /** Monotonic milliseconds. */
   readonly openedAtMs = performance.now();
   receivedBytes = 0;
-  refusedLines = 0;
-  lastCode: Code | ClosingCode | undefined;
 
   readonly #host: ConnectionHost<Connection>;
   readonly #source: ByteSource;
   readonly #certifiedId: string | undefined;
   readonly #input: LineInput;
-  readonly #replies: DeviceReplies;
+  readonly #replies: Replies;
   readonly #pauses: ReadPauses;
   readonly #deadlines: Deadlines;
   readonly #slowdown: Slowdown;
   readonly #intake: LineIntake;
   readonly #ending: Ending;
+  readonly #patience: Patience;
+  readonly #refusals: Refusals<Connection>;
   readonly #maxAge: MaxAge | undefined;
+  readonly #settlement: Settlement;
   #frame: RecordFrame | undefined;
-  #isIdentifyOverdue = false;
+  #wasWarned = false;
 
-  constructor(host: ConnectionHost<Connection>, { id, source, address, certifiedId }: Admitted) {
+  constructor(host: ConnectionHost<Connection>, admitted: Admitted) {
+    const { id, source, address, certifiedId, port } = admitted;
+    const manner = port?.manner ?? DEVICE_MANNER;
     this.id = id;
     this.#host = host;
     this.remoteAddress = address;
     this.#source = source;
     this.#certifiedId = certifiedId;
+    this.plain = manner.plain;
+    this.#frame = manner.frameOf(id, address);
     const { options, sink, counters } = host;
     const charge = () => this.#charge();
-    const input = new LineInput(Math.min(MAX_IDENTIFY_BYTES, options.maxLineBytes), charge);
+    const { maxLineBytes, maxIdentifyBytes = MAX_IDENTIFY_BYTES } = options;
+    const input = new LineInput(manner.framer({ maxLineBytes, maxIdentifyBytes }), charge);
     const pauses = new ReadPauses(source, counters);
     const deadlines = new Deadlines(host.wheel, (deadline) => this.#onDeadline(deadline));
     const slowdown = new Slowdown(options, { deadlines, pauses });
@@ -85,7 +93,7 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
     this.#pauses = pauses;
     this.#deadlines = deadlines;
     this.#slowdown = slowdown;
-    this.#replies = new DeviceReplies({
+    this.#replies = manner.repliesOf({
       source,
       flush: host.replyFlush,
       pauses,
@@ -94,8 +102,15 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
       goOn: () => this.#goOn(),
       overflown: () => this.close('slow_reader', SLOW_READER),
     });
+    this.#settlement = new Settlement({
+      input,
+      replies: this.#replies,
+      ended: (by) => host.ended(this, by),
+      settled: (storedSeq) => host.settled(this, storedSeq),
+    });
     const parts = {
       session: this,
+      isPlain: manner.plain !== undefined,
       sink,
       source,
       counters,
@@ -106,11 +121,14 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
       deadlines,
       slowdown,
       charge,
+      close: (code: FatalCode, message: string) => this.close(code, message),
+      ended: (by: EndedBy) => this.#settlement.ended(by, this.#ending.hasBegun),
     };
     this.#ending = new Ending(parts);
-    this.#intake = new LineIntake(parts, this.#ending);
-    deadlines.set('identify', options.identifyTimeoutMs);
-    deadlines.set('inactive', options.inactivityTimeoutMs);
+    this.#refusals = new Refusals<Connection>(host, this, { parts, ending: this.#ending });
+    this.#intake = new LineIntake(parts, this.#ending, this.#refusals);
+    this.#patience = new Patience(options, parts, this.#ending);
+    this.#intake.setMaxJobs();
     this.#maxAge = options.maxAgeMs > 0 ? new MaxAge(options.maxAgeMs, deadlines) : undefined;
     source.take(this);
     source.resume();
@@ -123,6 +141,7 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
 
   get stage(): ConnectionStage {
     if (this.#ending.hasBegun) return 'closing';
+    if (this.plain !== undefined) return 'lines';
     return this.#frame === undefined ? 'identify' : 'identified';
   }
 
@@ -146,6 +165,19 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
     return this.#intake.receivedLines;
   }
 
+  get refusedLines(): number {
+    return this.#refusals.lines;
+  }
+
+  get lastCode(): Code | ClosingCode | undefined {
+    return this.#refusals.lastCode;
+  }
+
+  /** The highest seq that is stored, -1 if none is. */
+  get storedSeq(): number {
+    return this.#replies.storedSeq;
+  }
+
   get frame(): RecordFrame | undefined {
     return this.#frame;
   }
@@ -159,51 +191,78 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
   // --- called by workers, queue and delivery ---
 
   identify(message: Identify, line: LineBytes): void {
-    const answer = this.#host.authorize(message, this.#certifiedId);
-    if ('reason' in answer) {
-      this.#deny(answer, message, line);
+    const { id: connectionId, remoteAddress } = this;
+    const identifying = { connectionId, remoteAddress, certifiedId: this.#certifiedId };
+    const answer = judgeIdentify(message, this.#host, identifying);
+    if ('refusal' in answer) {
+      this.refuse(answer.refusal, line);
+      return;
+    }
+    if ('denial' in answer) {
+      this.#refusals.deny(answer.denial, message, line);
       return;
     }
     this.accept();
     // The connection ended while its line was in the queue.
     if (this.#ending.hasBegun) return;
-    const { zipcode, city } = message;
-    const { deviceId, grant } = answer;
-    const { options } = this.#host;
+    const { frame, deviceId, grant } = answer;
     this.deviceId = deviceId;
     this.grant = grant;
-    this.#frame = new RecordFrame({ connectionId: this.id, zipcode, city, deviceId });
-    this.#input.framer.maxLineBytes = options.maxLineBytes;
-    this.#deadlines.clear('identify');
+    this.#frame = frame;
+    this.#input.framer.maxLineBytes = this.#host.options.maxLineBytes;
+    this.#patience.endIdentify();
     this.#intake.setMaxJobs();
-    this.#host.identified(this);
-    this.#reply(replies.identified(this.id));
+    // The answer is resumed(). Until then no line is taken.
+    const resumes = message.resume === true;
+    if (resumes) this.#pauses.begin(PAUSE.resuming);
+    this.#host.identified(this, resumes);
+    if (!resumes) this.#reply(replies.identified(this.id));
+    if (deviceId !== undefined) this.#settlement.watch();
   }
 
   accept(): void {
     this.#host.counters.linesAccepted++;
+    if (this.plain !== undefined) this.#host.counters.plainLines.accepted++;
   }
 
-  refuse({ code, message, seq }: Refusal, line: LineBytes): void {
-    this.#countRefusedLine();
-    this.#answer(code, message, { seq }, line);
+  refuse(refusal: Refusal, line: LineBytes): void {
+    this.#refusals.answerLine(refusal, line);
     // A full queue is no fault of the device.
-    if (code === 'queue_full' || this.#ending.hasBegun) return;
-    this.#slowdown.lineRefused();
-    this.#intake.setMaxJobs();
+    if (refusal.code === 'queue_full') this.#settlement.lineDropped();
+    else if (!this.#ending.hasBegun) {
+      this.#slowdown.lineRefused();
+      this.#intake.setMaxJobs();
+    }
   }
 
   alive(): void {
     this.#reply(replies.ALIVE);
   }
 
+  time(): void {
+    this.#reply(replies.time(Date.now()));
+  }
+
+  warnUnknownField(field: string, seq: number | undefined): void {
+    if (this.#wasWarned || !this.#host.options.warnsUnknownFields || this.#ending.hasBegun) return;
+    this.#wasWarned = true;
+    this.#host.counters.warnings++;
+    this.#reply(replies.unknownField(field, seq));
+  }
+
   expectStored(seq: number): void {
     this.#replies.expectStored(seq);
+  }
+
+  alreadyStored(seq: number): void {
+    this.#host.counters.linesAlreadyStored++;
+    this.#replies.alreadyStored(seq);
   }
 
   stored(seq: number): void {
     this.#replies.stored(seq);
     this.#ending.beginWhenAnswered();
+    this.#settlement.check();
   }
 
   done(): void {
@@ -220,20 +279,31 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
   // --- called by the server ---
 
   /** Refuses the connection: the reply, then the end. False if it is ending already. */
-  close(code: FatalCode, message: string, line?: LineBytes): boolean {
-    if (this.#ending.hasBegun) return false;
-    this.#answer(code, message, {}, line);
-    return true;
+  close(code: FatalCode, message: string): boolean {
+    return this.#refusals.close(code, message);
   }
 
   /** Another connection has the device_id, here or in another process. */
   replaced(message: string, reconnectAfterMs: number): void {
-    if (!this.#ending.hasBegun) this.#answer('replaced', message, { reconnectAfterMs });
+    if (!this.#ending.hasBegun) this.#refusals.answer('replaced', message, { reconnectAfterMs });
+  }
+
+  /** The answer to `resume`. @param storedSeq undefined = not known */
+  resumed(storedSeq: number | undefined): void {
+    // A stop ends the connection without it: its lines are not handled any more.
+    if (!this.#pauses.has(PAUSE.resuming) || this.#pauses.has(PAUSE.stopping)) return;
+    if (storedSeq !== undefined) {
+      this.resumedSeq = storedSeq;
+      this.lastSeq = storedSeq;
+    }
+    this.#pauses.end(PAUSE.resuming);
+    this.#reply(replies.resumed(this.id, storedSeq));
+    this.#goOn();
   }
 
   /** Kafka refused a record of a message that was accepted. */
   refuseAccepted(code: Code, message: string, seq: number | undefined): void {
-    this.#answer(code, message, { seq });
+    this.#refusals.answer(code, message, { seq });
   }
 
   /** Reads no further input. Lines already received are still handled, also those of a connection that is slowed down. */
@@ -241,8 +311,9 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
     this.#ending.sendRefusal();
     if (this.#ending.hasBegun) return;
     this.#pauses.begin(PAUSE.stopping);
-    this.#deadlines.clear('identify');
+    this.#patience.endIdentify();
     this.#intake.setMaxJobs();
+    this.#ending.stopReading();
     if (this.#pauses.has(PAUSE.slowed)) this.#onDeadline('slowed');
   }
 
@@ -250,29 +321,36 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
   depart(code: ClosingCode, reconnectAfterMs: number): void {
     // After a FIN it ends by itself, and during a stop with all others.
     if (this.#ending.isOpen && !this.#pauses.has(PAUSE.stopping)) {
-      this.lastCode = code;
+      this.#refusals.lastCode = code;
       this.#ending.depart({ reason: code, reply: replies.closing(code, reconnectAfterMs) });
     }
   }
 
   get canBeKicked(): boolean {
-    return !this.#ending.hasBegun && !this.#deadlines.isSet('kick');
+    return this.#ending.canBeKicked;
   }
 
   /** As depart(), because of an operator, and within a time. False if it is kicked or ending already. */
   kick(reconnectAfterMs: number): boolean {
     if (!this.canBeKicked) return false;
-    this.#countRefusal('kicked', KICKED);
-    this.#deadlines.set('kick', KICK_GRACE_MS);
+    this.#refusals.count('kicked', KICKED);
     const reply = replies.refused('kicked', KICKED, { reconnectAfterMs });
-    this.#ending.depart({ reason: 'kicked', reply });
+    this.#ending.kick({ reason: 'kicked', reply });
+    return true;
+  }
+
+  /** The gateway stops. A sender of plain lines hears it by our FIN, and is read on for a while: true if this is one. */
+  partForStop(): boolean {
+    if (this.plain === undefined || !this.#ending.isOpen) return false;
+    this.#refusals.lastCode = 'shutdown';
+    this.#ending.depart({ reason: 'shutdown', reply: undefined });
     return true;
   }
 
   /** Sends `closing` and ends. */
   shutdown(reconnectAfterMs: number): void {
     if (this.#ending.hasBegun) return;
-    this.lastCode = 'shutdown';
+    this.#refusals.lastCode = 'shutdown';
     this.#ending.begin('shutdown', replies.closing('shutdown', reconnectAfterMs));
   }
 
@@ -303,7 +381,7 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
         return;
       }
       this.#host.counters.refused.overloaded++;
-      this.lastCode = 'overloaded';
+      this.#refusals.lastCode = 'overloaded';
       this.#ending.reason = 'overloaded';
     }
     // A reply would wait behind those that the device does not read, and their memory would not be free.
@@ -321,7 +399,8 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
       this.#charge();
       return;
     }
-    this.#deadlines.set('inactive', this.#host.options.inactivityTimeoutMs);
+    this.#patience.heard();
+    this.#ending.heard();
     this.#received(this.#intake.take(chunk, slab));
   }
 
@@ -330,7 +409,10 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
   }
 
   onEnd(): void {
-    if (!this.#ending.isOpen) return;
+    if (!this.#ending.isOpen) {
+      this.#settlement.ended('device', this.#ending.hasBegun);
+      return;
+    }
     this.#received(this.#intake.takeHeld());
     this.#ending.halfClose();
     this.#finish();
@@ -343,24 +425,6 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
     this.#host.closed(this);
   }
 
-  // --- called by the intake ---
-
-  wrongProtocol(protocol: ForeignProtocol, line: LineBytes): void {
-    this.#host.wrongProtocol(this, protocol);
-    this.close('wrong_protocol', `this is a port for lines of JSON, and these bytes are ${protocol}`, line);
-  }
-
-  lineTooLong(): void {
-    this.#countRefusedLine();
-    const kind = this.#frame === undefined ? 'an identify line' : 'a line';
-    const { framer } = this.#input;
-    this.close('line_too_long', `${kind} has at most ${framer.maxLineBytes} bytes`, framer);
-  }
-
-  rateLimited(): void {
-    this.#answer('rate_limited', TOO_FAST);
-  }
-
   // --- input ---
 
   #received(bytes: number): void {
@@ -370,8 +434,9 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
   }
 
   #afterJob(): void {
+    this.#settlement.check();
     if (this.#ending.hasBegun) return;
-    if (this.#isIdentifyOverdue && this.#frame === undefined) this.#onDeadline('identify');
+    this.#patience.lineJudged();
     if (!this.#pauses.has(PAUSE.ownJob)) this.#finish();
     else if (!this.#intake.isFull) {
       this.#pauses.end(PAUSE.ownJob);
@@ -387,8 +452,7 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
     this.#input.settle();
     this.#charge();
     if (!this.#ending.isOpen || this.#pauses.reasons !== 0) return;
-    // The device was not silent: the gateway did not read it.
-    this.#deadlines.set('inactive', this.#host.options.inactivityTimeoutMs);
+    this.#patience.heard();
     this.#intake.timeLine(true);
     this.#source.resume();
   }
@@ -401,37 +465,6 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
 
   // --- output ---
 
-  #answer(code: Code, message: string, facts: replies.ErrorFacts = {}, line?: LineBytes): void {
-    this.#countRefusal(code, message, line);
-    const reply = replies.refused(code, message, facts);
-    if (!isFatal(code)) {
-      this.#reply(reply);
-    } else if (!this.#ending.hasBegun) {
-      this.#ending.begin(code, reply);
-    }
-  }
-
-  /** Counted at once: a guesser need not wait for the answer. */
-  #deny(denial: Denial, message: Identify, line: LineBytes): void {
-    this.#countRefusedLine();
-    const why = UNAUTHORIZED[denial.reason];
-    this.#countRefusal('unauthorized', why, line);
-    this.#host.unauthorized(this, denial, message);
-    if (this.#ending.hasBegun) return;
-    this.#ending.beginRefused(replies.refused('unauthorized', why));
-  }
-
-  #countRefusedLine(): void {
-    this.#host.counters.linesRefused++;
-    this.refusedLines++;
-  }
-
-  #countRefusal(code: Code, message: string, line?: LineBytes): void {
-    this.#host.counters.refused[code]++;
-    this.lastCode = code;
-    this.#host.refused(this, { code, message }, line);
-  }
-
   #reply(text: string): void {
     if (!this.#ending.hasBegun) this.#replies.send(text);
   }
@@ -439,16 +472,7 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
   // --- time and end ---
 
   #onDeadline(deadline: Deadline): void {
-    if (this.#ending.hasBegun) {
-      if (deadline === 'linger') this.#source.destroy();
-      else if (deadline === 'refusal') this.#ending.sendRefusal();
-      return;
-    }
-    const { identifyTimeoutMs, inactivityTimeoutMs, lineTimeoutMs } = this.#host.options;
-    // While the gateway does not read the device, its silence does not count.
-    const isRead = this.#pauses.reasons === 0;
-    const isWaiting = this.#input.pendingJobs > 0 || this.#pauses.has(PAUSE.queue);
-    const isJudged = this.#frame === undefined && isWaiting;
+    if (this.#ending.onDeadline(deadline) || this.#patience.onDeadline(deadline)) return;
     switch (deadline) {
       case 'replies':
         this.close('slow_reader', SLOW_READER);
@@ -458,41 +482,24 @@ export class Connection implements ServedConnection, IntakeSession, MemoryHolder
         else this.#refuseAbuse();
         break;
       case 'memory':
-        // If the line waits for the queue, the device could free nothing.
-        if (this.#pauses.has(PAUSE.queue)) this.#deadlines.set('memory', OVERLOADED_MS);
+        // If the line waits for the gateway, the device could free nothing.
+        if (this.#pauses.has(PAUSE.queue) || this.#pauses.has(PAUSE.resuming))
+          this.#deadlines.set('memory', OVERLOADED_MS);
         else this.overloaded();
-        break;
-      case 'kick':
-        this.#ending.departNow();
         break;
       case 'slowed':
         this.#slowdown.end();
         this.#goOn();
         break;
-      case 'identify':
-        // Its line came in time, and the gateway has not looked at it.
-        if (isJudged) this.#isIdentifyOverdue = true;
-        else this.close('identify_timeout', `identify within ${identifyTimeoutMs} ms`);
-        break;
-      case 'line':
-        if (isRead) this.close('line_timeout', `a line has to end within ${lineTimeoutMs} ms`);
-        break;
-      case 'inactive':
-        if (isRead && !isJudged) this.close('inactive', `nothing was received for ${inactivityTimeoutMs} ms`);
-        else this.#deadlines.set('inactive', inactivityTimeoutMs);
-        break;
       case 'age':
         this.#reachAge();
-        break;
-      case 'linger':
-      case 'refusal':
         break;
     }
   }
 
   #reachAge(): void {
-    const silentMs = this.#host.options.inactivityTimeoutMs - this.#deadlines.leftMs('inactive');
-    const isMidLine = this.#input.framer.partialBytes > 0;
+    const { silentMs } = this.#patience;
+    const { isMidLine } = this.#input.framer;
     if (this.#maxAge?.isReached({ silentMs, isMidLine })) this.#host.aged(this);
   }
 

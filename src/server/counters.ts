@@ -15,6 +15,12 @@ export function createServerCounters() {
     linesAccepted: 0,
     /** Refusals that answered a received line. */
     linesRefused: 0,
+    /** The part of both that came to TCP_LINES_PORT. */
+    plainLines: { accepted: 0, refused: 0 },
+    /** Connections that were told of an unknown field. */
+    warnings: 0,
+    /** Accepted lines that were not written again, because their device had resumed above their seq. */
+    linesAlreadyStored: 0,
     /** All refusals, also those of a connection (timeouts). */
     refused: countsByCode(),
     /** Connections that have ended. The acceptor counts those that it refused. */
@@ -30,5 +36,7 @@ export function createServerCounters() {
     /** Those of them that have used up their refused lines or a rate. */
     slowed: 0,
     identified: 0,
+    /** Open connections to TCP_LINES_PORT. */
+    senders: 0,
   };
 }

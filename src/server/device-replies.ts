@@ -25,32 +25,64 @@ export interface RepliesHost {
   overflown(): void;
 }
 
-export class DeviceReplies {
+/** The way back to a peer, as its connection sees it. */
+export interface Replies {
+  /** Memory of the replies that the kernel has not taken. */
+  readonly heldBytes: number;
+  /** True while the kernel takes no more bytes. */
+  readonly isStuck: boolean;
+  /** True if the device waits for a `stored`, or does not read. */
+  readonly areDue: boolean;
+  /** The highest seq that is stored, -1 if none is. */
+  readonly storedSeq: number;
+  /** True if a message with a seq has not settled. */
+  readonly hasUnsettled: boolean;
+  expectStored(seq: number): void;
+  stored(seq: number): void;
+  /** The device sent a message again. The seq that it is told never falls back. */
+  alreadyStored(seq: number): void;
+  send(text: string): void;
+  /** Sends all replies, at last this one, then FIN. */
+  end(last?: string): void;
+  /** Forgets all replies except for those of a write that has begun. */
+  clear(): void;
+}
+
+export class DeviceReplies implements Replies {
   readonly #host: RepliesHost;
   readonly #buffer: ReplyBuffer;
   #hasEnded = false;
   #expectedSeq = -1;
   #storedSeq = -1;
   #toldSeq = -1;
+  /** The highest seq that a message was answered with that was sent again. */
+  #repeatedSeq = -1;
 
   constructor(host: RepliesHost) {
     this.#host = host;
     this.#buffer = new ReplyBuffer(host.source, host.flush, (isProgress) => this.#onChange(isProgress));
   }
 
-  /** Memory of the replies that the kernel has not taken. */
   get heldBytes(): number {
     return this.#buffer.heldBytes;
   }
 
-  /** True while the kernel takes no more bytes. */
   get isStuck(): boolean {
     return this.#buffer.isStuck;
   }
 
-  /** True if the device waits for a `stored`, or does not read. */
   get areDue(): boolean {
-    return this.#isUnread || this.#expectedSeq > this.#storedSeq;
+    return this.#isUnread || this.hasUnsettled;
+  }
+
+  /** The highest seq that is stored, -1 if none is. */
+  get storedSeq(): number {
+    return this.#storedSeq;
+  }
+
+  /** True if a message with a seq has not settled. */
+  get hasUnsettled(): boolean {
+    return this.#expectedSeq > this.#storedSeq;
   }
 
   expectStored(seq: number): void {
@@ -61,6 +93,12 @@ export class DeviceReplies {
     if (seq <= this.#storedSeq) return;
     this.#storedSeq = seq;
     this.#tellStored();
+  }
+
+  /** The device sent a message again. The seq that it is told never falls back. */
+  alreadyStored(seq: number): void {
+    this.#repeatedSeq = Math.max(seq, this.#repeatedSeq, this.#toldSeq);
+    this.send(replies.stored(this.#repeatedSeq));
   }
 
   send(text: string): void {
@@ -74,14 +112,12 @@ export class DeviceReplies {
     if (this.#buffer.overflown) this.#host.overflown();
   }
 
-  /** Sends all replies, at last this one, then FIN. */
   end(last?: string): void {
     this.#hasEnded = true;
     if (last !== undefined) this.#buffer.write(last);
     this.#buffer.end();
   }
 
-  /** Forgets all replies except for those of a write that has begun. */
   clear(): void {
     this.#hasEnded = true;
     this.#buffer.clear();

@@ -1,10 +1,10 @@
 // How a connection ends: its state, from the device's FIN or the order to go until the socket is closed. It sends the last
-// reply, but never decides why: the connection does. Its deadlines are `linger` and `refusal`.
+// reply, but never decides why: the connection does. Its deadlines are `linger`, `refusal`, `kick` and `parting`.
 import type { CloseReason } from '../protocol/close-reasons.ts';
 import type { JobSink, Session } from '../queue/job.ts';
 import type { ByteSource } from './byte-source.ts';
-import type { Deadlines } from './deadlines.ts';
-import type { DeviceReplies } from './device-replies.ts';
+import type { Deadline, Deadlines } from './deadlines.ts';
+import type { Replies } from './device-replies.ts';
 import type { LineInput } from './line-input.ts';
 import { PAUSE, type ReadPauses } from './read-pauses.ts';
 
@@ -34,6 +34,10 @@ const LINGER_MS = 2000;
 const LINGER_BYTES = 4 * 1024 * 1024;
 /** A guess of a token is answered after a time in this range: guessers in step would cost the others a whole turn. */
 const REFUSAL_DELAY_MS = { min: 1000, max: 1500 };
+/** An operator closes the connection: its lines get this long to be handled and answered. */
+const KICK_GRACE_MS = 5000;
+/** After FIN a sender of plain lines is read for this long: in all, and without a byte. */
+const PARTING_MS = { most: 5000, silent: 2000 };
 
 /** The last reply, and why the connection ends with it. */
 export interface Farewell {
@@ -44,16 +48,20 @@ export interface Farewell {
 const OF_DEVICE: Farewell = { reason: 'device_end', reply: undefined };
 
 export interface EndingParts {
+  /** A sender of plain lines, which hears nothing but our FIN. */
+  readonly isPlain: boolean;
   readonly session: Session;
   /** Forgets the session. */
   readonly sink: JobSink;
   readonly source: ByteSource;
   readonly input: LineInput;
-  readonly replies: DeviceReplies;
+  readonly replies: Replies;
   readonly pauses: ReadPauses;
   readonly deadlines: Deadlines;
   /** The memory of the connection has changed. */
   readonly charge: () => void;
+  /** The end has begun, or the device has closed its side. */
+  readonly ended: (by: 'device' | 'gateway') => void;
 }
 
 export class Ending {
@@ -64,6 +72,9 @@ export class Ending {
   /** Sent once all lines are answered. */
   #farewell = OF_DEVICE;
   #hasBegun = false;
+  #isParting = false;
+  /** On the wheel's clock. */
+  #partsUntilMs = 0;
 
   constructor(parts: EndingParts) {
     this.#parts = parts;
@@ -86,6 +97,7 @@ export class Ending {
   /** FIN came. */
   halfClose(): void {
     this.#state = HALF_CLOSED;
+    this.#parts.ended('device');
   }
 
   /** After FIN: all lines are taken. */
@@ -94,19 +106,59 @@ export class Ending {
     this.#state = ANSWERING;
   }
 
-  /** Reads nothing more, and ends with this once all lines are answered. */
+  /**
+   * Reads nothing more, and ends with this once all lines are answered. To a sender of plain lines it sends FIN, the only
+   * word that it understands, and reads on for a while: the sender ends its side, and its last lines are not lost.
+   */
   depart(farewell: Farewell): void {
-    this.#farewell = farewell;
-    if (this.#state === OPEN) {
-      this.#state = DEPARTING;
-      this.#parts.pauses.begin(PAUSE.departing);
+    const { isPlain, replies } = this.#parts;
+    if (!isPlain || this.#state !== OPEN) {
+      this.#leaveSoon(farewell);
+      return;
     }
-    this.beginWhenAnswered();
+    if (this.#isParting) return;
+    this.#farewell = farewell;
+    this.#isParting = true;
+    replies.end();
+    this.#waitForParting();
   }
 
-  /** Ends although lines are not answered. */
-  departNow(): void {
-    this.begin(this.#farewell.reason, this.#farewell.reply);
+  /** depart(), because of an operator and within a time. */
+  kick(farewell: Farewell): void {
+    this.#parts.deadlines.set('kick', KICK_GRACE_MS);
+    this.depart(farewell);
+  }
+
+  get canBeKicked(): boolean {
+    return !this.#hasBegun && !this.#parts.deadlines.isSet('kick');
+  }
+
+  /** Bytes came before the end has begun. */
+  heard(): void {
+    if (!this.#isParting) return;
+    const { deadlines } = this.#parts;
+    const leftMs = this.#partsUntilMs - deadlines.nowMs;
+    deadlines.set('parting', Math.max(0, Math.min(leftMs, PARTING_MS.silent)));
+  }
+
+  /** Reads nothing more after our FIN. */
+  stopReading(): void {
+    if (this.#isParting) this.#leaveSoon(this.#farewell);
+  }
+
+  /** A deadline has passed. False if it is not one of the end and still counts. */
+  onDeadline(deadline: Deadline): boolean {
+    if (this.#hasBegun) {
+      if (deadline === 'linger') this.#parts.source.destroy();
+      else if (deadline === 'refusal') this.sendRefusal();
+      return true;
+    }
+    if (deadline === 'kick') this.#leaveNow();
+    // Its last lines are in the kernel's buffer, and the gateway has not read them.
+    else if (deadline === 'parting' && this.#parts.pauses.has(PAUSE.queue)) this.#waitForParting();
+    else if (deadline === 'parting') this.stopReading();
+    else return false;
+    return true;
   }
 
   /** After FIN or the order to go: the end, if no line and no reply is due. */
@@ -114,7 +166,7 @@ export class Ending {
     const state = this.#state;
     const { input, replies: due } = this.#parts;
     const allTaken = state === ANSWERING || (state === DEPARTING && input.framer.isEmpty);
-    if (allTaken && input.pendingJobs === 0 && !due.areDue) this.departNow();
+    if (allTaken && input.pendingJobs === 0 && !due.areDue) this.#leaveNow();
   }
 
   /** Sends the last reply, then FIN. */
@@ -122,6 +174,11 @@ export class Ending {
     const { source, deadlines, charge } = this.#parts;
     this.reason = reason;
     this.#leave({ name: 'closing', discardedBytes: 0 });
+    // Our FIN is long sent, so a reset can overtake nothing. Of a sender that goes on, lingering would lose more lines.
+    if (this.#isParting) {
+      source.destroy();
+      return;
+    }
     this.#parts.replies.end(reply);
     charge();
     deadlines.set('linger', LINGER_MS);
@@ -157,13 +214,35 @@ export class Ending {
     this.#parts.replies.clear();
   }
 
+  #waitForParting(): void {
+    const { deadlines } = this.#parts;
+    this.#partsUntilMs = deadlines.nowMs + PARTING_MS.most;
+    deadlines.set('parting', PARTING_MS.silent);
+  }
+
+  #leaveSoon(farewell: Farewell): void {
+    this.#farewell = farewell;
+    if (this.#state === OPEN) {
+      this.#state = DEPARTING;
+      this.#parts.pauses.begin(PAUSE.departing);
+      this.#parts.ended('gateway');
+    }
+    this.beginWhenAnswered();
+  }
+
+  /** Although lines may not be answered. */
+  #leaveNow(): void {
+    this.begin(this.#farewell.reason, this.#farewell.reply);
+  }
+
   #leave(state: State): void {
-    const { session, sink, deadlines, pauses, input } = this.#parts;
+    const { session, sink, deadlines, pauses, input, ended } = this.#parts;
     this.#state = state;
     this.#hasBegun = true;
     sink.forget(session);
     deadlines.clearAll();
     pauses.clear();
     input.clear();
+    ended(state === CLOSED ? 'device' : 'gateway');
   }
 }

@@ -45,6 +45,12 @@ export class KeyRates {
     return waitMs;
   }
 
+  /** An event did not count after all. */
+  giveBack(key: string): void {
+    const clearAtMs = this.#clearAtMs.get(key);
+    if (clearAtMs !== undefined) this.#clearAtMs.set(key, clearAtMs - this.#intervalMs);
+  }
+
   /** The milliseconds that an event would have to wait now. Counts nothing. */
   waitMs(key: string): number {
     return this.#waitMs(this.#clearAtMs.get(key) ?? 0, this.#now());

@@ -1,14 +1,13 @@
-// Cuts a byte stream into lines. It does no I/O, looks at each byte once, copies only lines that span chunks, and never
-// keeps more of an unfinished line than the limit.
-
-export type FramerResult = 'line' | 'more' | 'too_long';
+// Cuts a byte stream into lines that end with an LF. It does no I/O, looks at each byte once, copies only lines that span
+// chunks, and never keeps more of an unfinished line than the limit.
+import type { Framer, FramerResult } from './framer.ts';
+import { UnfinishedLine } from './unfinished-line.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
-const FIRST_PARTIAL_BYTES = 512;
 const EMPTY = new Uint8Array(0);
 
-export class LineFramer {
+export class LineFramer implements Framer {
   /**
    * The line that next() found: bytes[start, end), without LF and a CR before it. Valid while its chunk is. After `too_long`
    * it is the part of the line that has come.
@@ -16,76 +15,88 @@ export class LineFramer {
   bytes: Uint8Array = EMPTY;
   start = 0;
   end = 0;
-  /** Longest line. May be raised at any time. */
   maxLineBytes: number;
 
   #chunk: Uint8Array = EMPTY;
   #at = 0;
-  // Bytes of an unfinished line from earlier chunks.
-  #partial: Uint8Array = EMPTY;
-  #partialLength = 0;
+  readonly #partial = new UnfinishedLine();
   // A line from earlier chunks that next() has to return again.
   #unread = false;
+  // The line that was too long has not ended.
+  #hasNoEnd = false;
+  // The rest of such a line is dropped.
+  #isSkipping = false;
+  #skipped = 0;
 
   constructor(maxLineBytes: number) {
     this.maxLineBytes = maxLineBytes;
   }
 
-  /** Bytes of the unfinished line. */
   get partialBytes(): number {
-    return this.#partialLength;
+    return this.#partial.length;
   }
 
-  /** Memory of the unfinished line. */
+  get isMidLine(): boolean {
+    return this.#partial.length > 0 || this.#isSkipping;
+  }
+
   get partialCapacity(): number {
-    return this.#partial.length + (this.#unread ? this.bytes.length : 0);
+    return this.#partial.bytes.length + (this.#unread ? this.bytes.length : 0);
   }
 
-  /** True if no byte of the chunk is left and no line was put back. */
   get isEmpty(): boolean {
     return this.#at >= this.#chunk.length && !this.#unread;
   }
 
-  /** Bytes of the chunk that are left. */
   get restBytes(): number {
     return this.#chunk.length - this.#at;
   }
 
-  /** Whole lines that next() would still return. Scans the chunk, so not for the hot path. */
   get lines(): number {
     let lines = this.#unread ? 1 : 0;
     for (let at = this.#chunk.indexOf(LF, this.#at); at >= 0; at = this.#chunk.indexOf(LF, at + 1)) lines++;
     return lines;
   }
 
-  /** Gives the next chunk. The one before must be used up (isEmpty). */
   push(chunk: Uint8Array): void {
     this.#chunk = chunk;
     this.#at = 0;
   }
 
-  /** Moves to the next line, or tells why there is none. After `too_long` the framer cannot go on. */
+  /** Moves to the next line, or tells why there is none. After `too_long` the framer cannot go on without skip(). */
   next(): FramerResult {
     if (this.#unread) {
       this.#unread = false;
       return 'line';
     }
+    if (this.#isSkipping && !this.#skipToEnd()) return 'more';
     const chunk = this.#chunk;
     const from = this.#at;
     const lf = from < chunk.length ? chunk.indexOf(LF, from) : -1;
     if (lf < 0) return this.#keep(from);
     this.#at = lf + 1;
-    if (this.#partialLength === 0) return this.#emit(chunk, from, lf);
+    if (this.#partial.length === 0) return this.#emit(chunk, from, lf);
     return this.#append(chunk, from, lf) ? this.#emitPartial() : this.#tooLong(chunk, from);
   }
 
-  /** next() returns the same line once more. */
+  skip(): void {
+    this.#partial.clear();
+    this.bytes = EMPTY;
+    this.#isSkipping = this.#hasNoEnd;
+    this.#hasNoEnd = false;
+  }
+
+  takeSkipped(): number {
+    const skipped = this.#skipped;
+    this.#skipped = 0;
+    return skipped;
+  }
+
   unread(): void {
     if (this.bytes === this.#chunk) this.#at = this.start;
     else this.#unread = true;
   }
 
-  /** Copies the rest of the chunk to memory of its own size. Returns that size. */
   copyRest(): number {
     const rest = this.#chunk.subarray(this.#at);
     const copy = Buffer.allocUnsafeSlow(rest.length);
@@ -95,24 +106,21 @@ export class LineFramer {
     return copy.length;
   }
 
-  /** Drops the reference to a chunk that is not needed any more: it would keep its whole slab in memory. */
   release(): void {
     this.#chunk = EMPTY;
     this.#at = 0;
     if (!this.#unread) this.bytes = EMPTY;
   }
 
-  /** Drops everything. */
   clear(): void {
     this.#unread = false;
-    this.#partial = EMPTY;
-    this.#partialLength = 0;
+    this.#partial.clear();
     this.release();
   }
 
   /** At the end of the stream: a rest without LF is a line; `more` if there is no rest. */
   finish(): FramerResult {
-    return this.#partialLength === 0 ? 'more' : this.#emitPartial();
+    return this.#partial.length === 0 ? 'more' : this.#emitPartial();
   }
 
   #emit(bytes: Uint8Array, start: number, lf: number): FramerResult {
@@ -127,40 +135,48 @@ export class LineFramer {
     const chunk = this.#chunk;
     this.release();
     if (from === chunk.length) return 'more';
-    if (!this.#append(chunk, from, chunk.length)) return this.#tooLong(chunk, from);
-    // One byte over may still be the CR before the LF.
-    const over = this.#partialLength - this.maxLineBytes;
-    return over > 0 && this.#partial[this.#partialLength - 1] !== CR ? this.#tooLong(chunk, from) : 'more';
+    if (this.#append(chunk, from, chunk.length)) {
+      // One byte over may still be the CR before the LF.
+      const over = this.#partial.length - this.maxLineBytes;
+      if (over <= 0 || this.#partial.bytes[this.#partial.length - 1] === CR) return 'more';
+    }
+    this.#hasNoEnd = true;
+    return this.#tooLong(chunk, from);
+  }
+
+  /** False if the line that is dropped does not end in this chunk. */
+  #skipToEnd(): boolean {
+    const lf = this.#chunk.indexOf(LF, this.#at);
+    const to = lf < 0 ? this.#chunk.length : lf + 1;
+    this.#skipped += to - this.#at;
+    if (lf < 0) {
+      this.release();
+      return false;
+    }
+    this.#at = to;
+    this.#isSkipping = false;
+    return true;
   }
 
   #tooLong(chunk: Uint8Array, from: number): FramerResult {
-    const hasPartial = this.#partialLength > 0;
-    this.bytes = hasPartial ? this.#partial : chunk;
+    const hasPartial = this.#partial.length > 0;
+    this.bytes = hasPartial ? this.#partial.bytes : chunk;
     this.start = hasPartial ? 0 : from;
-    this.end = hasPartial ? this.#partialLength : chunk.length;
+    this.end = hasPartial ? this.#partial.length : chunk.length;
     return 'too_long';
   }
 
   #append(chunk: Uint8Array, from: number, to: number): boolean {
-    const length = this.#partialLength + to - from;
-    if (length > this.maxLineBytes + 1) return false;
-    if (length > this.#partial.length) {
-      const wanted = Math.max(length, 2 * this.#partial.length, FIRST_PARTIAL_BYTES);
-      const grown = Buffer.allocUnsafeSlow(Math.min(wanted, this.maxLineBytes + 1));
-      grown.set(this.#partial.subarray(0, this.#partialLength));
-      this.#partial = grown;
-    }
-    this.#partial.set(chunk.subarray(from, to), this.#partialLength);
-    this.#partialLength = length;
+    const maxBytes = this.maxLineBytes + 1;
+    if (this.#partial.length + to - from > maxBytes) return false;
+    this.#partial.append(chunk, from, to, maxBytes);
     return true;
   }
 
   // The job owns the buffer from now on, so it must not be written to again.
   #emitPartial(): FramerResult {
-    const bytes = this.#partial;
-    const length = this.#partialLength;
-    this.#partial = EMPTY;
-    this.#partialLength = 0;
+    const { bytes, length } = this.#partial;
+    this.#partial.clear();
     return this.#emit(bytes, 0, length);
   }
 }

@@ -1,7 +1,7 @@
 // The lines that one connection received and their memory: slabs, or copies of lines that wait in the connection while
 // slabs are scarce. It decides neither when a line is taken nor whether the device is read.
 import type { JobSink, Session } from '../queue/job.ts';
-import { LineFramer } from './line-framer.ts';
+import type { Framer } from './framer.ts';
 import { type Slab, slabs } from './slabs.ts';
 
 /** Memory under jobs that are not done. */
@@ -16,7 +16,7 @@ interface Lease {
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class LineInput {
-  readonly framer: LineFramer;
+  readonly framer: Framer;
   readonly #freed: () => void;
   // Jobs of a connection are done in their order, so two counters say which are left.
   #taken = 0;
@@ -35,9 +35,9 @@ export class LineInput {
   #copyBytes = 0;
 
   /** @param freed copies are no longer needed */
-  constructor(maxLineBytes: number, freed: () => void) {
+  constructor(framer: Framer, freed: () => void) {
     this.#freed = freed;
-    this.framer = new LineFramer(maxLineBytes);
+    this.framer = framer;
   }
 
   /** Jobs that are in the queue or with a worker. */

@@ -11,10 +11,12 @@ import { PAUSE, type ReadPauses } from './read-pauses.ts';
 import type { Slab } from './slabs.ts';
 import type { Slowdown } from './slowdown.ts';
 
-/** The connection as the intake of its lines sees it. */
-export interface IntakeSession extends Session {
-  /** A line, or the part of it that has come, is longer than the framer's limit. */
-  lineTooLong(): void;
+/** Hears of the input that is at fault. */
+export interface LineFaults {
+  /** A line, or the part of it that has come, is longer than the framer's limit. True if the next one is taken all the same. */
+  lineTooLong(): boolean;
+  /** The start of the next line cannot be found. */
+  badFrame(): void;
   /** @param line the bytes that show it */
   wrongProtocol(protocol: ForeignProtocol, line: LineBytes): void;
   /** Lines come faster than a rate allows, and the device has to be told. */
@@ -22,7 +24,7 @@ export interface IntakeSession extends Session {
 }
 
 export interface IntakeParts {
-  readonly session: IntakeSession;
+  readonly session: Session;
   readonly sink: JobSink;
   readonly counters: ServerCounters;
   readonly lineTimeoutMs: number;
@@ -36,14 +38,16 @@ export class LineIntake {
   receivedLines = 0;
   readonly #parts: IntakeParts;
   readonly #ending: Ending;
+  readonly #faults: LineFaults;
   #firstBytes: FirstBytes | undefined = new FirstBytes();
   /** Jobs that may be in the queue. One, if the next line depends on how the line before was judged. */
   #maxJobs = 1;
   #receivedAtMs = 0;
 
-  constructor(parts: IntakeParts, ending: Ending) {
+  constructor(parts: IntakeParts, ending: Ending, faults: LineFaults) {
     this.#parts = parts;
     this.#ending = ending;
+    this.#faults = faults;
   }
 
   /** No line is taken before a job is done. */
@@ -74,7 +78,7 @@ export class LineIntake {
 
   /** Takes lines until there are no more, or one has to wait. */
   takeLines(): void {
-    const { session, input, pauses, deadlines } = this.#parts;
+    const { input, pauses, deadlines } = this.#parts;
     const ending = this.#ending;
     const { framer } = input;
     let isNewLine = false;
@@ -86,31 +90,30 @@ export class LineIntake {
       }
       const result = framer.next();
       if (result === 'more') {
+        this.#chargeSkipped();
         this.timeLine(isNewLine);
         return;
       }
-      if (result === 'too_long') {
-        this.#countLine();
-        session.lineTooLong();
-        return;
-      }
       isNewLine = true;
+      if (result !== 'line') {
+        if (!this.#faultyLine(result)) return;
+        continue;
+      }
       this.#takeLine();
     }
   }
 
   /** After FIN: takes the rest without LF, once all lines before it are taken. */
   takeRest(): void {
-    const { session, input, pauses } = this.#parts;
+    const { input, pauses } = this.#parts;
     const ending = this.#ending;
     const { framer } = input;
     if (!ending.isHalfClosed || !framer.isEmpty || pauses.holdsLines) return;
-    if (framer.partialBytes > 0) {
+    if (framer.isMidLine) {
       if (this.isFull) return;
-      if (framer.finish() === 'too_long') {
-        this.#countLine();
-        session.lineTooLong();
-      } else this.#takeLine();
+      const result = framer.finish();
+      if (result === 'line') this.#takeLine();
+      else if (result !== 'more') this.#faultyLine(result);
       if (!framer.isEmpty) return;
     }
     if (!ending.hasBegun) ending.allTaken();
@@ -119,8 +122,30 @@ export class LineIntake {
   /** @param isNewLine the unfinished line gets its whole time */
   timeLine(isNewLine: boolean): void {
     const { input, deadlines, lineTimeoutMs } = this.#parts;
-    if (input.framer.partialBytes === 0) deadlines.clear('line');
+    if (!input.framer.isMidLine) deadlines.clear('line');
     else if (isNewLine || !deadlines.isSet('line')) deadlines.set('line', lineTimeoutMs);
+  }
+
+  /** True if the next line may be taken. */
+  #faultyLine(result: 'too_long' | 'bad_frame'): boolean {
+    const { input, slowdown } = this.#parts;
+    this.#countLine();
+    if (result === 'bad_frame') this.#faults.badFrame();
+    else if (this.#faults.lineTooLong()) {
+      this.setMaxJobs();
+      const { start, end } = input.framer;
+      input.framer.skip();
+      if (slowdown.lineTaken(end - start + 1)) this.#faults.rateLimited();
+      return true;
+    }
+    return false;
+  }
+
+  /** The rest of a line that is too long costs its sender as much as a line that is taken. */
+  #chargeSkipped(): void {
+    const { input, slowdown } = this.#parts;
+    const bytes = input.framer.takeSkipped();
+    if (bytes > 0 && slowdown.lineTaken(bytes, 0)) this.#faults.rateLimited();
   }
 
   #push(chunk: Uint8Array, slab: Slab | undefined): number {
@@ -137,7 +162,7 @@ export class LineIntake {
     if (protocol === 'undecided') return 0;
     this.#firstBytes = undefined;
     if (protocol !== undefined) {
-      this.#parts.session.wrongProtocol(protocol, { bytes: chunk, start: 0, end: chunk.length });
+      this.#faults.wrongProtocol(protocol, { bytes: chunk, start: 0, end: chunk.length });
       return 0;
     }
     if (firstBytes.held.length === 0) return this.#push(chunk, slab);
@@ -150,7 +175,7 @@ export class LineIntake {
     const { bytes, start, end } = input.framer;
     // A browser must not get further lines in, even if it managed to send something before its request.
     if (session.frame === undefined && FirstBytes.isRequest(bytes, start, end)) {
-      session.wrongProtocol('http', input.framer);
+      this.#faults.wrongProtocol('http', input.framer);
       return;
     }
     if (!input.offer(sink, session, this.#receivedAtMs)) {
@@ -160,7 +185,7 @@ export class LineIntake {
     }
     this.#countLine();
     // It may have been refused and the connection closed within the offer.
-    if (!this.#ending.hasBegun && slowdown.lineTaken(end - start + 1)) session.rateLimited();
+    if (!this.#ending.hasBegun && slowdown.lineTaken(end - start + 1)) this.#faults.rateLimited();
   }
 
   #countLine(): void {

@@ -9,8 +9,8 @@ export interface RateOptions {
 }
 
 export interface LineRates {
-  /** A line was taken. Returns the milliseconds for which no further line may be taken. */
-  charge(bytes: number, nowMs: number): number;
+  /** Lines were taken, or a part of one. Returns the milliseconds for which no further line may be taken. */
+  charge(bytes: number, nowMs: number, lines: number): number;
 }
 
 /** Undefined if there is no rate, so that a line costs nothing then. */
@@ -22,7 +22,7 @@ export function createLineRates(options: RateOptions, nowMs: number): LineRates 
   const messages = bucket(maxMessagesPerSecond);
   const bytes = bucket(maxBytesPerSecond);
   return {
-    charge: (lineBytes, atMs) =>
-      Math.max(messages?.charge(1, atMs) ?? 0, bytes?.charge(lineBytes, atMs) ?? 0),
+    charge: (lineBytes, atMs, lines) =>
+      Math.max(messages?.charge(lines, atMs) ?? 0, bytes?.charge(lineBytes, atMs) ?? 0),
   };
 }

@@ -5,6 +5,7 @@ import type { FatalCode } from '../protocol/codes.ts';
 import { PROXY_FAULTS, type ProxyFault } from '../protocol/proxy-results.ts';
 import * as replies from '../protocol/replies.ts';
 import { LastReplies } from './last-replies.ts';
+import { hearsReplies } from './port.ts';
 import { type ProxyHeader, parseProxyHeader } from './proxy-header.ts';
 import type { Arrival, Stage, StageHost } from './stage.ts';
 import { NOT_SCHEDULED, type TimerOwner } from './timer-wheel.ts';
@@ -95,9 +96,8 @@ export class ProxyStage implements Stage<Arrival> {
     counters.refused[code]++;
     counters.closed[code]++;
     abuseLog.proxyFault(fault, address);
-    // Whoever waits for a TLS handshake could not read the reply.
-    if (port === 'tls') source.destroy();
-    else this.#lastReplies.end(source, replies.refused(code, PROXY_FAULTS[fault]));
+    if (hearsReplies(port)) this.#lastReplies.end(source, replies.refused(code, PROXY_FAULTS[fault]));
+    else source.destroy();
   }
 }
 

@@ -18,6 +18,8 @@ export const PAUSE = {
   stopping: 32,
   /** It is told to go, and its lines are finished first. */
   departing: 64,
+  /** It waits for the seq that is stored for its device. */
+  resuming: 128,
 } as const;
 
 export type PauseName = keyof typeof PAUSE;
@@ -32,6 +34,7 @@ const PAUSE_WORDS: Readonly<Record<PauseName, string>> = {
   memory: 'memory',
   stopping: 'stopping',
   departing: 'departing',
+  resuming: 'resuming',
 };
 const PAUSE_NAMES = Object.keys(PAUSE) as PauseName[];
 
@@ -41,7 +44,7 @@ export function pauseWords(reasons: number): string[] {
 }
 
 /** While one of these holds, no line is taken either. The other reasons only stop the source. */
-const HOLDS_LINES = PAUSE.queue | PAUSE.ownJob | PAUSE.replies | PAUSE.slowed;
+const HOLDS_LINES = PAUSE.queue | PAUSE.ownJob | PAUSE.replies | PAUSE.slowed | PAUSE.resuming;
 
 interface PauseCounters {
   /** Connections that are not read. Those that have to go do not count. */

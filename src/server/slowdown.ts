@@ -28,11 +28,14 @@ export class Slowdown {
     return this.#errors?.isUsedUp === true && !this.#pauses.has(PAUSE.stopping);
   }
 
-  /** A line was taken. True if the device has to be told that it is slowed down by a rate. */
-  lineTaken(bytes: number): boolean {
+  /**
+   * A line was taken. True if the device has to be told that it is slowed down by a rate.
+   * @param lines 0 for further bytes of the same line
+   */
+  lineTaken(bytes: number, lines = 1): boolean {
     if (this.#rates === undefined) return false;
     const { nowMs } = this.#deadlines;
-    const waitMs = this.#rates.charge(bytes, nowMs);
+    const waitMs = this.#rates.charge(bytes, nowMs, lines);
     if (waitMs === 0 || !this.#begin(waitMs) || nowMs - this.#toldMs < RATE_LIMITED_EVERY_MS) return false;
     this.#toldMs = nowMs;
     return true;

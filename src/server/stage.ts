@@ -9,9 +9,8 @@ import type { ByteSource } from './byte-source.ts';
 import type { ServerCounters } from './counters.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { PlainSource } from './plain-source.ts';
+import type { Port } from './port.ts';
 import type { TimerWheel } from './timer-wheel.ts';
-
-export type PortKind = 'plain' | 'tls';
 
 /** A connection before it is served. Its source is paused, and only one stage has it at a time. */
 export interface Arrival {
@@ -22,7 +21,7 @@ export interface Arrival {
   readonly source: PlainSource;
   /** The peer's address, or the one that a trusted proxy named. Caps, rates, logs and dead letters use it. */
   readonly address: string;
-  readonly port: PortKind;
+  readonly port: Port;
   /** A trusted proxy speaks for itself, as in a health check, which ends as soon as it knows enough. */
   readonly isLocal?: boolean;
 }
@@ -32,6 +31,8 @@ export interface Admitted {
   readonly id: string;
   readonly source: ByteSource;
   readonly address: string;
+  /** TCP_PORT if left out. */
+  readonly port?: Port;
   /** The device_id that its certificate fixes. */
   readonly certifiedId?: string | undefined;
 }
@@ -58,4 +59,6 @@ export interface StageHost {
   readonly abuseLog: AbuseLog;
   /** Counts and logs a connection that began in another protocol. */
   wrongProtocol(peer: { readonly remoteAddress: string }, protocol: ForeignProtocol): void;
+  /** Counts and logs a connection to TCP_LINES_PORT from an address that may not connect. */
+  untrusted(address: string): void;
 }

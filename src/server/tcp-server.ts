@@ -17,6 +17,7 @@ import { type DeparturePlan, Departures, reconnectAfterMs, returnWindowMs } from
 import { type Allowed, type Denial, DeviceAccess } from './device-access.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { ReplyFlush } from './reply-flush.ts';
+import type { EndedBy } from './settlement.ts';
 import type { Admitted, StageHost } from './stage.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
@@ -32,8 +33,12 @@ export interface TcpServerEvents {
   refusedLine?(connection: Connection, code: Code, line: LineBytes): void;
   /** As ConnectionHost.refused. */
   refused?(connection: Connection, refusal: Refusal, line: LineBytes | undefined): void;
-  /** The device has identified. */
-  identified?(connection: Connection): void;
+  /** As ConnectionHost.identified. */
+  identified?(connection: Connection, resumes: boolean): void;
+  /** As ConnectionHost.ended. */
+  ended?(connection: Connection, by: EndedBy): void;
+  /** As ConnectionHost.settled. */
+  settled?(connection: Connection, storedSeq: number | undefined): void;
   /** The connection has ended. */
   closed?(connection: Connection): void;
 }
@@ -53,6 +58,7 @@ export interface TcpServerDeps {
   readonly access?: DeviceAccess;
 }
 
+const PARTING_CHECK_MS = 20;
 /** Connections that are looked at in one turn of the event loop when tokens have changed. */
 const RECHECK_SLICE = 256;
 
@@ -104,6 +110,7 @@ export class TcpServer implements ConnectionHost<Connection>, StageHost {
   adopt(admitted: Admitted): Connection {
     const connection = new Connection(this, admitted);
     this.#connections.set(connection.id, connection);
+    if (connection.plain !== undefined) this.counters.senders++;
     this.#log.opened(connection);
     // It was on its way here when the stop began.
     if (!this.#reading) connection.stopReading();
@@ -127,6 +134,20 @@ export class TcpServer implements ConnectionHost<Connection>, StageHost {
     this.#reading = false;
     this.#departures.stop();
     for (const connection of this.#connections.values()) connection.stopReading();
+  }
+
+  /**
+   * As stopReading(), but a sender of plain lines is told by our FIN and read on: lines that it writes meanwhile would be lost.
+   * Resolves when all of them have ended, or not longer than they may be read. stopReading() has to follow.
+   */
+  async part(withinMs: number): Promise<void> {
+    this.#reading = false;
+    this.#departures.stop();
+    const untilMs = performance.now() + withinMs;
+    for (const connection of this.#connections.values())
+      if (!connection.partForStop()) connection.stopReading();
+    while (this.counters.senders > 0 && performance.now() < untilMs)
+      await new Promise((resolve) => setTimeout(resolve, PARTING_CHECK_MS));
   }
 
   /**
@@ -189,16 +210,26 @@ export class TcpServer implements ConnectionHost<Connection>, StageHost {
     );
   }
 
-  identified(connection: Connection): void {
+  identified(connection: Connection, resumes: boolean): void {
     this.counters.identified++;
     this.#log.identified(connection);
-    this.#events.identified?.(connection);
+    this.#events.identified?.(connection, resumes);
+  }
+
+  ended(connection: Connection, by: EndedBy): void {
+    this.#events.ended?.(connection, by);
+  }
+
+  settled(connection: Connection, storedSeq: number | undefined): void {
+    this.#events.settled?.(connection, storedSeq);
   }
 
   refused(connection: Connection, refusal: Refusal, line: LineBytes | undefined): void {
     const { code } = refusal;
     this.#events.refused?.(connection, refusal, line);
-    if (line === undefined || PARTS.has(code)) return;
+    // The beginning of a plain line that was too long tells its sender's operator more than nothing.
+    const isPart = PARTS.has(code) && (connection.plain === undefined || connection.receivedLines === 0);
+    if (line === undefined || isPart) return;
     this.#log.lineRefused(connection, code, line);
     this.#events.refusedLine?.(connection, code, line);
   }
@@ -206,6 +237,18 @@ export class TcpServer implements ConnectionHost<Connection>, StageHost {
   wrongProtocol({ remoteAddress }: { readonly remoteAddress: string }, protocol: ForeignProtocol): void {
     this.counters.wrongProtocol[protocol]++;
     this.abuseLog.wrongProtocol(protocol, remoteAddress);
+  }
+
+  framingLost({ remoteAddress }: Connection): void {
+    this.abuseLog.framingLost(remoteAddress);
+  }
+
+  /** Its address may not connect to TCP_LINES_PORT, and it was closed. */
+  untrusted(address: string): void {
+    this.counters.unauthorized.network++;
+    this.counters.refused.unauthorized++;
+    this.counters.closed.unauthorized++;
+    this.abuseLog.unauthorized('network', address, {});
   }
 
   limitReached({ remoteAddress }: Connection, code: LimitCode): void {
@@ -222,6 +265,7 @@ export class TcpServer implements ConnectionHost<Connection>, StageHost {
     this.closedConnections.add(connection);
     this.#log.closed(connection);
     this.#events.closed?.(connection);
-    if (connection.frame !== undefined) this.counters.identified--;
+    if (connection.plain !== undefined) this.counters.senders--;
+    else if (connection.frame !== undefined) this.counters.identified--;
   }
 }

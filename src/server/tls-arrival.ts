@@ -199,7 +199,9 @@ export class TlsArrival implements TimerOwner, MemoryHolder, SourceTaker {
     this.#stage.host.counters.refused[code]++;
     this.#end('refused');
     this.#stage.failed(this, reason);
-    this.#sayAndLinger(this.arrival.source, replies.refused(code, message));
+    if (this.arrival.port.manner.plain === undefined)
+      this.#sayAndLinger(this.arrival.source, replies.refused(code, message));
+    else this.#destroy();
   }
 
   /** A close with unread input sends a reset, which may overtake the reply. */

@@ -226,7 +226,9 @@ export class TlsStage implements Stage<Admitted>, TlsArrivalHost, TimerOwner {
     this.#settled(one);
     const { deviceIdPart } = this.#options;
     const source = new TlsSource(socket);
-    const id = deviceIdPart === null ? undefined : certifiedId(socket, deviceIdPart);
+    // A sender of plain lines is no device.
+    const isDevice = one.arrival.port.manner.plain === undefined;
+    const id = deviceIdPart === null || !isDevice ? undefined : certifiedId(socket, deviceIdPart);
     if (id === null) {
       this.host.counters.refused.unauthorized++;
       const message = `the certificate's subject has no ${deviceIdPart} that is a device_id`;
@@ -237,8 +239,8 @@ export class TlsStage implements Stage<Admitted>, TlsArrivalHost, TimerOwner {
     if (isResumed) this.counters.resumed++;
     one.handOver();
     this.#all.delete(one);
-    const { id: connectionId, address } = one.arrival;
-    one.leave({ id: connectionId, source, address, certifiedId: id });
+    const { id: connectionId, address, port } = one.arrival;
+    one.leave({ id: connectionId, source, address, port, certifiedId: id });
   }
 
   #broken(error: Error, socket: TLSSocket): void {

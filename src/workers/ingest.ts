@@ -5,11 +5,13 @@ import type { Settings } from '../config/settings.ts';
 import type { Log } from '../log/log.ts';
 import { LINE_SECONDS } from '../measure/buckets.ts';
 import { Histogram } from '../measure/histogram.ts';
+import { decoderFor } from '../protocol/line-decoder.ts';
 import type { Congestion } from '../queue/congestion.ts';
 import type { Job, JobSink } from '../queue/job.ts';
 import { JobQueue } from '../queue/job-queue.ts';
 import { SerialSink } from '../queue/serial-sink.ts';
 import { TurnBudget } from '../queue/turn-budget.ts';
+import type { LineSinks } from './line-sinks.ts';
 import type { LineWatch } from './line-watch.ts';
 import type { RecordSink } from './record-sink.ts';
 import { Worker } from './worker.ts';
@@ -34,6 +36,8 @@ export interface IngestOptions {
   /** Partitions whose readings have to wait. */
   readonly congestion?: Congestion;
   readonly watch?: LineWatch;
+  /** The topics of plain lines. Left out, they go with the readings of devices. */
+  readonly lines?: LineSinks;
   /** Called for each line that a full queue refuses (TCP_JOB_QUEUE_FULL=drop). */
   readonly dropped: () => void;
 }
@@ -48,7 +52,7 @@ export function createIngest(settings: Settings, records: RecordSink, options: I
 function pooled(
   settings: Settings,
   records: RecordSink,
-  { log, congestion, watch, dropped }: IngestOptions,
+  { log, congestion, watch, lines, dropped }: IngestOptions,
 ): Ingest {
   const { TCP_WORKER_COUNT: count, TCP_JOB_QUEUE_SIZE: capacity } = settings;
   const capacityBytes = Math.max(MIN_QUEUE_BYTES, 4 * settings.TCP_MAX_LINE_BYTES);
@@ -62,7 +66,14 @@ function pooled(
     ...(drops && { dropped }),
   });
   const awaitConfirmation = !settings.KAFKA_ASYNC;
-  const pool = new WorkerPool(queue, records, { count, budget, watch, awaitConfirmation });
+  const pool = new WorkerPool(queue, records, {
+    count,
+    budget,
+    watch,
+    decoder: decoderFor(settings),
+    lines,
+    awaitConfirmation,
+  });
   return {
     sink: queue,
     budget,
@@ -85,9 +96,13 @@ function pooled(
   };
 }
 
-function serial(settings: Settings, records: RecordSink, { log, congestion, watch }: IngestOptions): Ingest {
+function serial(
+  settings: Settings,
+  records: RecordSink,
+  { log, congestion, watch, lines }: IngestOptions,
+): Ingest {
   const budget = new TurnBudget();
-  const worker = new Worker(records, budget, watch);
+  const worker = new Worker(records, budget, watch, decoderFor(settings), lines);
   const waits = new Histogram(LINE_SECONDS);
   const handle = async (job: Job) => {
     while (congestion?.holds(job))

@@ -2,7 +2,7 @@
 import type { IdentifiedSession } from '../queue/job.ts';
 
 export interface RecordSink {
-  /** Largest JSON text of a reading whose record still fits the topic. */
+  /** Largest JSON text of a reading whose record still fits the topic, less the excessBytes of its frame. */
   readonly maxReadingBytes: number;
   /** False while unconfirmed records fill the buffer. Nothing may be appended then. */
   hasRoom(): boolean;
@@ -25,6 +25,10 @@ export interface Reading {
   seq: number;
   /** True for the last reading of a message: when its batch is durable, the message is. */
   confirms: boolean;
+  /** The key of this record alone, which also chooses its partition. Undefined for the key of the session's frame. */
+  key?: Buffer | undefined;
+  /** The value of the header `traceparent`. Undefined if the message has none. */
+  traceparent?: Uint8Array | undefined;
 }
 
 /** The batch of an appended record. */

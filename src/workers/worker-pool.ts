@@ -3,8 +3,10 @@
 import { AgeRuns } from '../measure/age-runs.ts';
 import { LINE_SECONDS } from '../measure/buckets.ts';
 import { Histogram } from '../measure/histogram.ts';
+import type { LineDecoder } from '../protocol/line-decoder.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import type { TurnBudget } from '../queue/turn-budget.ts';
+import type { LineSinks } from './line-sinks.ts';
 import type { LineWatch } from './line-watch.ts';
 import type { BatchTicket, RecordSink } from './record-sink.ts';
 import { Worker } from './worker.ts';
@@ -17,6 +19,10 @@ export interface WorkerPoolOptions {
   /** That of the queue. */
   readonly budget: TurnBudget;
   readonly watch?: LineWatch | undefined;
+  /** That of docs/protocol.md without settings if left out. */
+  readonly decoder?: LineDecoder | undefined;
+  /** The topics of plain lines. */
+  readonly lines?: LineSinks | undefined;
 }
 
 // A worker that waits for confirmations takes few jobs, so that the other workers get some as well.
@@ -44,8 +50,9 @@ export class WorkerPool {
   }
 
   start(): void {
-    this.#running = Array.from({ length: this.#options.count }, () =>
-      this.#run(new Worker(this.#sink, this.#options.budget, this.#options.watch)),
+    const { count, budget, watch, decoder, lines } = this.#options;
+    this.#running = Array.from({ length: count }, () =>
+      this.#run(new Worker(this.#sink, budget, watch, decoder, lines)),
     );
   }
 

@@ -4,10 +4,11 @@ import { test } from 'node:test';
 import { RecordFrame } from '../../src/protocol/record-frame.ts';
 import { ClosedConnections } from '../../src/server/closed-connections.ts';
 import { factsOfArrival } from '../../src/server/connection-facts.ts';
+import { TLS_PORT } from '../../src/server/port.ts';
 
 test('the ring keeps the last 1,000, as plain facts', () => {
   const ring = new ClosedConnections();
-  const arrival = { address: '2001:db8::1', port: 'tls', acceptedAtMs: 1 } as const;
+  const arrival = { address: '2001:db8::1', port: TLS_PORT, acceptedAtMs: 1 } as const;
   const heavy = { buffers: Buffer.alloc(1000) };
   for (let n = 0; n < 2500; n++) {
     const facts = factsOfArrival('tls', { ...arrival, id: `${n}` });

@@ -18,6 +18,7 @@ test('a connection is logged from its start to its end, with what it sent and wh
   const [identified] = of('connection_identified');
   const [closed] = of('connection_closed');
   assert.equal(identified?.zipcode, '90210');
+  assert.match(identified?.msg ?? '', /identified with zipcode 90210$/);
   assert.deepEqual(
     [closed?.deviceId, closed?.reason, closed?.receivedLines, closed?.receivedBytes],
     ['roof-7', 'device_end', 2, lines.length],

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Job, JobSink } from '../../src/queue/job.ts';
+import { LineFramer } from '../../src/server/line-framer.ts';
 import { LineInput } from '../../src/server/line-input.ts';
 import { SLAB_BYTES, slabs } from '../../src/server/slabs.ts';
 import { fakeSession } from '../kafka/delivery/fakes.ts';
@@ -30,7 +31,7 @@ function sinkWithRoom(room: number): JobSink & { room: number; readonly jobs: Jo
 
 /** Receives `lines` lines and offers them. Returns a function that takes the rest, and the slab. */
 function received(lines: number, sink: JobSink, freed: () => void = () => undefined) {
-  const input = new LineInput(1024, freed);
+  const input = new LineInput(new LineFramer(1024), freed);
   const chunk = Buffer.concat(Array.from({ length: lines }, () => LINE));
   const { bytes, slab } = slabs.copy(chunk, chunk.length);
   assert.ok(slab);

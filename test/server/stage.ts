@@ -26,6 +26,7 @@ export const CONNECTION = {
   inactivityTimeoutMs: 120_000,
   lineTimeoutMs: 30_000,
   maxAgeMs: 0,
+  warnsUnknownFields: false,
   maxMessagesPerSecond: 0,
   maxBytesPerSecond: 0,
   bufferBytes: 256 * 2 ** 20,

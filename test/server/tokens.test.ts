@@ -86,6 +86,7 @@ test('a device identifies with a token that covers its id; any other hears unaut
     device_id: 2,
     certificate: 0,
     revoked: 0,
+    network: 0,
   });
   assert.deepEqual([lines.refused.unauthorized, connections.identified], [5, 2]);
   assertBalance(gateway.snapshot());
@@ -263,6 +264,7 @@ test('over TLS too: the token has to cover the device_id of the certificate, and
     device_id: 1,
     certificate: 1,
     revoked: 0,
+    network: 0,
   });
   await gateway.become('');
   assert.deepEqual(await good.restCodes(), ['unauthorized']);
@@ -307,7 +309,7 @@ test('no token gets into a dead letter', async (t) => {
   const { port } = gateway;
   const refused = [
     '{"type":"identify","zipcode":"1","city":"x","token":"SECRET-1"}',
-    '{"type":"identify","zipcode":"?","city":"x","token":"SECRET-2"}',
+    '{"type":"identify","zipcode":"","city":"x","token":"SECRET-2"}',
     '{"type":"identify","token":"SECRET-3',
     '{"type":"identify","\\u0074oken":"SECRET-4","zipcode":"?"}',
     '{"type":"identify","token":"SECRET-5","token":"SECRET-6"}',

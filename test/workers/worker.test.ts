@@ -161,7 +161,7 @@ it('turns a batch into records in order, and the last one confirms the message',
 });
 
 it('takes no reading of a batch if one is wrong', async () => {
-  worker.handle(session.job('{"type":"metrics","seq":5,"data":[{"a":1},{"a":[]},{"a":3}]}'));
+  worker.handle(session.job('{"type":"metrics","seq":5,"data":[{"a":1},{"a":{"":1}},{"a":3}]}'));
   assert.deepEqual(await sink.records(), []);
   assert.deepEqual(
     session.refused.map(({ code, seq }) => [code, seq]),
@@ -225,10 +225,46 @@ it('answers keepalives and a second identify', () => {
   );
 });
 
+it('answers a question for the time, and counts it as accepted', () => {
+  worker.handle(session.job('{"type":"time"}'));
+  assert.deepEqual([session.times, session.accepted, session.finished], [1, 1, 1]);
+  assert.deepEqual(session.refused, []);
+});
+
+it('tells of a field that is ignored, with the seq of the line, and handles the line as ever', async () => {
+  worker.handle(session.job('{"type":"metrics","seq":3,"ts":1,"data":{"a":1}}'));
+  worker.handle(session.job('{"type":"keepalive","x":1,"y":1}'));
+  worker.handle(session.job('{"type":"metrics","seq":4,"ts":1,"data":{}}'));
+  worker.handle(session.job('{"type":"metrics","seq":5,"data":{"ts":1}}'));
+  const unknown = NotingSession.unidentified();
+  worker.handle(unknown.job('{"type":"identify","zipcod":"1","city":"x"}'));
+  assert.deepEqual(
+    [...session.warnings, ...unknown.warnings],
+    [
+      { field: 'ts', seq: 3 },
+      { field: 'x', seq: undefined },
+      { field: 'ts', seq: 4 },
+      { field: 'zipcod', seq: undefined },
+    ],
+  );
+  assert.deepEqual([session.accepted, session.refused.length, unknown.refused.length], [3, 1, 1]);
+  assert.equal((await sink.records()).length, 2);
+});
+
+it('makes the same record of a nested reading in either way', async () => {
+  const data = '{"position":{"lat":48.13720,"lon":11.5756},"axles":[7200,8100,[],{}]}';
+  worker.handle(session.job(`{"type":"metrics","seq":1,"data":${data.replaceAll(',', ' , ')}}`));
+  worker.handle(session.job(`{"data":${data},"type":"metrics","seq":2}`));
+  assert.deepEqual(
+    (await sink.records()).map(({ value }) => value.slice(head.length)),
+    [`,"seq":1,"data":${data}}`, `,"seq":2,"data":${data}}`],
+  );
+});
+
 it('before identify takes nothing but a valid identify', async () => {
   const metrics = '{"type":"metrics","seq":3,"data":{"a":1}}';
   const unknown = NotingSession.unidentified();
-  for (const line of [metrics, '{"type":"keepalive"}', 'nonsense', '{"type":"identify","zipcode":"1"}'])
+  for (const line of [metrics, '{"type":"time"}', 'nonsense', '{"type":"identify","zipcode":"1"}'])
     worker.handle(unknown.job(line));
   assert.deepEqual(
     unknown.refused.map(({ code, seq }) => [code, seq]),
@@ -265,4 +301,27 @@ it('charges a session for the time of a line that is not quick, and no more than
   assert.equal(chargeOf(0.01), 10_000);
   // Another process had the core for a while. That must not cost the lane its turn.
   assert.ok(chargeOf(100) + quickLineNs(100) < QUANTUM_NS);
+});
+
+it('a message up to the seq that its device resumed from is answered and not written, in whichever order it comes', async () => {
+  const resumed = new NotingSession();
+  resumed.resumedSeq = 10;
+  resumed.lastSeq = 10;
+  const budget = new TurnBudget();
+  const records = new BatchSink();
+  const one = new Worker(records, budget);
+  for (const seq of [10, 11, 3, 12, 0, 12])
+    one.handle(resumed.job(`{"type":"metrics","seq":${seq},"data":{"n":${seq}}}`));
+  one.handle(resumed.job('{"type":"metrics","seq":9,"data":[{"n":1},{"n":2}]}'));
+  one.handle(resumed.job('{"type":"metrics","data":{"n":-1}}'));
+  assert.deepEqual(resumed.skipped, [10, 3, 0, 9]);
+  assert.deepEqual(
+    resumed.refused.map(({ code, seq }) => [code, seq]),
+    [['invalid_message', 12]],
+  );
+  assert.deepEqual([resumed.accepted, resumed.finished, resumed.lastSeq], [7, 8, 12]);
+  assert.deepEqual(
+    (await records.records()).map(({ seq }) => seq),
+    [11, 12, -1],
+  );
 });
