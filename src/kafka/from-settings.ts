@@ -1,5 +1,6 @@
 // The Kafka client and the options of the spools, built from the settings. It opens nothing.
 
+import { readingTopics } from '../config/reading-topics.ts';
 import type { Settings } from '../config/settings.ts';
 import type { FileWatch } from '../files/file-watch.ts';
 import type { Log } from '../log/log.ts';
@@ -36,6 +37,7 @@ export function spoolOptions(
     cap: new SpoolCap(settings[cap], cap),
     segmentBytes: settings.SPOOL_SEGMENT_BYTES,
     sync: settings.SPOOL_SYNC,
-    partitions: settings.KAFKA_NUM_PARTITIONS,
+    partitions:
+      settings.KAFKA_NUM_PARTITIONS * (cap === 'SPOOL_MAX_BYTES' ? readingTopics(settings).length : 1),
   };
 }

@@ -1,16 +1,18 @@
 // Wires up the Kafka side of one process: readings from append() to their confirmation, dead letters, and the spools of
 // both. It decides nothing about a single record.
 
+import { readingTopics } from '../config/reading-topics.ts';
 import type { Settings } from '../config/settings.ts';
 import { messageBytes } from '../config/shares.ts';
 import type { Log } from '../log/log.ts';
 import { OPERATION_SECONDS } from '../measure/buckets.ts';
 import { Histogram } from '../measure/histogram.ts';
+import { Congestion } from '../queue/congestion.ts';
 import { ownerText, pidToStop } from '../spool/lock-owner.ts';
 import { DEAD_LETTERS_NAME, deadLettersDirectory } from '../spool/parts.ts';
 import { Spool, type SpoolOptions } from '../spool/spool.ts';
 import type { SpoolCap } from '../spool/spool-cap.ts';
-import type { TopicSpool } from '../spool/topic-spool.ts';
+import type { RecordSink } from '../workers/record-sink.ts';
 import type { Batcher } from './batches/batcher.ts';
 import { BufferBudget } from './batches/buffer-budget.ts';
 import { type Codec, createCodec } from './batches/compression.ts';
@@ -22,13 +24,8 @@ import { spoolOptions } from './from-settings.ts';
 import { createDeadLetterPipeline } from './pipelines/dead-letter-pipeline.ts';
 import { DeadLetters, NO_LETTERS_LINK } from './pipelines/dead-letters.ts';
 import { OrphanedSpools } from './pipelines/orphaned-spools.ts';
-import {
-  closePipeline,
-  createDiskPipeline,
-  Pipeline,
-  startPipeline,
-  useSpool,
-} from './pipelines/pipeline.ts';
+import { closePipeline, createDiskPipeline, Pipeline } from './pipelines/pipeline.ts';
+import { ReadingTopics } from './pipelines/reading-topics.ts';
 import { alarmsTopic } from './topics/gateway-topics.ts';
 import type { MetadataRefresher } from './topics/metadata-refresher.ts';
 
@@ -53,8 +50,11 @@ export interface KafkaStart {
   readonly lockWaitMs?: number;
 }
 
+/** More than any topic has. Partitions of each topic are numbered from a multiple of it, for those who see several. */
+const PARTITIONS_OF_TOPIC = 2 ** 20;
+
 export class Kafka implements Pipeline {
-  /** The pipeline of the readings: these four fields. */
+  /** The pipeline of KAFKA_TOPIC_METRICS: these four fields. */
   readonly batcher: Batcher;
   readonly delivery: Delivery;
   readonly budget: BufferBudget;
@@ -63,8 +63,8 @@ export class Kafka implements Pipeline {
   readonly cluster: KafkaClient | undefined;
   readonly codec: Codec;
   readonly deadLetters: DeadLetters;
-  /** KAFKA_TOPIC_METRICS. */
-  readonly metricsTopic: string;
+  /** KAFKA_TOPIC_METRICS, and the further topics that the settings name for accepted readings. */
+  readonly readings: ReadingTopics;
   /** Limits all readings on disk that this process sends. */
   readonly spoolCap: SpoolCap;
   /** Everything on disk that this process sends and adds nothing to. */
@@ -82,8 +82,6 @@ export class Kafka implements Pipeline {
   readonly #openSpools: Spool[] = [];
   readonly #closing = new AbortController();
   #starting: Promise<void> = Promise.resolve();
-  #spool: TopicSpool | undefined;
-  #recovered = 0;
 
   /** @throws CodecUnavailableError if this machine lacks the codec that KAFKA_COMPRESSION names */
   constructor(settings: Settings, { log, cluster, gatewayPid, ...given }: KafkaOptions) {
@@ -94,7 +92,6 @@ export class Kafka implements Pipeline {
     this.#log = log;
     this.cluster = cluster;
     this.codec = codec;
-    this.metricsTopic = settings.KAFKA_TOPIC_METRICS;
     const { syncTimes } = this;
     this.#readingsSpool = { ...spoolOptions(settings, 'SPOOL_MAX_BYTES', log), syncTimes, gatewayPid };
     this.#lettersSpool = { ...spoolOptions(settings, 'SPOOL_DEAD_BYTES', log), syncTimes, gatewayPid };
@@ -104,18 +101,29 @@ export class Kafka implements Pipeline {
     this.deadLetters = new DeadLetters(this.#letters, { topic, cap: this.#lettersSpool.cap }, log);
     const refusedBy = (topic: string) => (record: RefusedRecord, reason: string) =>
       given.recordRefused(record, { reason, topic }, this.deadLetters);
-    const readings = new Pipeline({
-      ...context,
-      topic: settings.KAFKA_TOPIC_METRICS,
-      budget: new BufferBudget(settings.KAFKA_BUFFER_BYTES, messageBytes(settings)),
-      others: [alarmsTopic(settings)],
-      quiet: false,
-      recordRefused: refusedBy(settings.KAFKA_TOPIC_METRICS),
-    });
-    this.batcher = readings.batcher;
-    this.delivery = readings.delivery;
-    this.budget = readings.budget;
-    this.link = readings.link;
+    const topics = readingTopics(settings);
+    const [metrics] = topics;
+    const budget = new BufferBudget(settings.KAFKA_BUFFER_BYTES, messageBytes(settings));
+    const congestion = new Congestion();
+    this.readings = new ReadingTopics(
+      topics,
+      (topic, index) =>
+        new Pipeline({
+          ...context,
+          topic,
+          budget,
+          congestion,
+          firstPartition: index * PARTITIONS_OF_TOPIC,
+          others: topic === metrics ? [alarmsTopic(settings)] : [],
+          quiet: false,
+          recordRefused: refusedBy(topic),
+        }),
+    );
+    const { pipeline } = this.readings.metrics;
+    this.batcher = pipeline.batcher;
+    this.delivery = pipeline.delivery;
+    this.budget = budget;
+    this.link = pipeline.link;
     this.orphans = new OrphanedSpools({
       readings: {
         spoolOptions: this.#readingsSpool,
@@ -127,7 +135,7 @@ export class Kafka implements Pipeline {
         createPipeline: () => createDeadLetterPipeline(context),
         blocked: cluster === undefined || topic === null ? NO_LETTERS_LINK : null,
       },
-      currentTopic: settings.KAFKA_TOPIC_METRICS,
+      currentTopics: new Set(topics),
       isConnected: () => cluster?.connected ?? false,
       log,
     });
@@ -138,14 +146,11 @@ export class Kafka implements Pipeline {
     });
   }
 
-  /** KAFKA_TOPIC_METRICS in this process's part of the spool. Undefined before start(). */
-  get spool(): TopicSpool | undefined {
-    return this.#spool;
-  }
-
-  /** Records of KAFKA_TOPIC_METRICS that an earlier process left in this process's part of the spool. */
-  get recovered(): number {
-    return this.#recovered;
+  /** Takes the records for the topic. @throws RangeError if the settings do not name it */
+  sinkOf(topic: string): RecordSink {
+    const sink = this.readings.sinks.get(topic);
+    if (sink === undefined) throw new RangeError(`no pipeline for topic ${topic}`);
+    return sink;
   }
 
   /** Opens the spool and starts looking for Kafka. Rejects if the spool cannot be used or locked, or after close(). */
@@ -156,11 +161,10 @@ export class Kafka implements Pipeline {
 
   /** Closes open batches and resolves when all readings are confirmed or on disk, however long Kafka takes. */
   async flush(): Promise<void> {
-    this.batcher.flush();
     this.#letters.batcher.flush();
     // Do not wait for dead letters while Kafka is away: flushToSpool() puts them on disk.
     const letters = this.#letters.link?.problem === null ? this.#letters.delivery.flushed() : undefined;
-    await Promise.all([this.delivery.flushed(), letters]);
+    await Promise.all([this.readings.flush(), letters]);
     // With acks 0 batches count as confirmed while they wait to be written. close() would drop them.
     await this.cluster?.written();
   }
@@ -188,17 +192,13 @@ export class Kafka implements Pipeline {
   }
 
   get #pipelines(): readonly Pipeline[] {
-    return [this, this.#letters];
+    return [...this.readings.all.map(({ pipeline }) => pipeline), this.#letters];
   }
 
   async #start({ orphanedParts = [], lockWaitMs = 0 }: KafkaStart): Promise<void> {
     const directory = this.#settings.SPOOL_DIR;
     const own = await this.#open({ ...this.#readingsSpool, directory }, 'records', lockWaitMs);
-    const spool = await own.topic(this.#settings.KAFKA_TOPIC_METRICS);
-    // In one turn, so that the figures never show a part of the recovered records.
-    this.#spool = spool;
-    this.#recovered = spool.records;
-    useSpool(this, spool);
+    await this.readings.useSpool(own);
     this.orphans.adopt(own);
     // Before the first reading is sent: a reading that Kafka refuses waits for its letter.
     const lettersDirectory = deadLettersDirectory(directory);
@@ -210,7 +210,7 @@ export class Kafka implements Pipeline {
     this.deadLetters.useSpool(await letters.topic(DEAD_LETTERS_NAME));
     this.#closing.signal.throwIfAborted();
     if (this.link === undefined) this.#log.write('kafka_brokers_empty');
-    startPipeline(this);
+    this.readings.start();
     this.deadLetters.start();
     await this.orphans.start(orphanedParts);
   }

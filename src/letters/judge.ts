@@ -3,7 +3,7 @@ import type { Codec } from '../kafka/batches/compression.ts';
 import { ClusterError, type KafkaClient } from '../kafka/client/kafka-client.ts';
 import { kafkaError } from '../kafka/wire/errors.ts';
 import type { Letter } from './letter.ts';
-import { isForTopic, type TargetTopic, type Verdict, verdictOn } from './verdict.ts';
+import { isForTopic, type TargetTopic, type Verdict, type VerdictOptions, verdictOn } from './verdict.ts';
 
 export interface JudgeOptions {
   /** Undefined if no Kafka is set: then topics count as ready, without limits. */
@@ -11,6 +11,8 @@ export interface JudgeOptions {
   readonly codec: Codec;
   readonly withCopies: boolean;
   readonly isSent: (letter: Letter) => boolean;
+  readonly decoder?: VerdictOptions['decoder'];
+  readonly headersOf?: VerdictOptions['headersOf'];
 }
 
 /** Whoever may write letters could make us ask for any number of topics. */

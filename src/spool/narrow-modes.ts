@@ -9,7 +9,7 @@ const OTHERS = 0o077;
 /** A folder with this bit, such as /tmp, is shared, so its mode is not changed. */
 const STICKY = 0o1000;
 /** The spool's own files beside its logs. Other files are not changed. */
-const OWN_FILE = /^(?:lock|format|.+(?:\.layout|\.placing|~l|~p))(?:\.new)?$/;
+const OWN_FILE = /^(?:lock|format|resume|.+(?:\.layout|\.placing|~l|~p))(?:\.new)?$/;
 
 /** A folder that other users can still read, because its mode cannot be changed. */
 export interface WideFolder {

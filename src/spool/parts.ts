@@ -6,6 +6,8 @@ import { join } from 'node:path';
 
 /** The folder with the dead letters in a process's part: `dead-letters/letters-<partition>`. */
 const DEAD_LETTERS = 'dead-letters';
+/** The folder of presence in the whole spool: one for all processes. */
+const PRESENCE = 'presence';
 /** Stands for the topic in the names of the dead letters' logs: KAFKA_TOPIC_DEAD_LETTERS may change or be empty. */
 export const DEAD_LETTERS_NAME = 'letters';
 
@@ -17,6 +19,10 @@ export function partDirectory(root: string, index: number): string {
 
 export function deadLettersDirectory(part: string): string {
   return join(part, DEAD_LETTERS);
+}
+
+export function presenceDirectory(root: string): string {
+  return join(root, PRESENCE);
 }
 
 export function isPart(name: string): boolean {

@@ -19,6 +19,9 @@ import { SegmentFiles } from './segment-files.ts';
 import { type ReaderOptions, SegmentReader, type SpooledBatch } from './segment-reader.ts';
 import type { SpoolCap } from './spool-cap.ts';
 
+/** Longer than what a disk needs to recover from a moment without space or from a failing path. */
+const CURSOR_PATIENCE_MS = 30_000;
+
 export interface SpoolLogOptions {
   readonly directory: string;
   /** A new segment begins before one would exceed this size. */
@@ -58,11 +61,12 @@ export class SpoolLog {
   readonly #cursor: Cursor;
   readonly #files: SegmentFiles;
   readonly #reader: SegmentReader;
+  // While the latest write of the cursor has not succeeded: the first and the latest try in a row, performance.now().
+  #stale: Tries | undefined;
   // While a copy runs, its batches begin here and are neither counted nor read.
   #hiddenFrom: number | undefined;
   // The end of the records that an earlier process left. Its assignment covers no record behind it.
   #inheritedEnd: number | undefined;
-  #isCursorStale = false;
 
   private constructor(options: SpoolLogOptions, cursor: Cursor, segments: Segment[], acknowledged: number) {
     const { directory, segmentBytes, cap, syncTimes } = options;
@@ -155,7 +159,15 @@ export class SpoolLog {
 
   /** The latest write of the cursor failed, so the file may still hold another assignment. */
   get isCursorStale(): boolean {
-    return this.#isCursorStale;
+    return this.#stale !== undefined;
+  }
+
+  /**
+   * The cursor is stale, and nothing may be sent before it is written. A disk that has taken no cursor for half a minute
+   * may never take one again, and must not hold up Kafka.
+   */
+  get owesCursor(): boolean {
+    return this.#stale !== undefined && !isGivenUp(this.#stale, performance.now());
   }
 
   /** Records from `acknowledged` up to this offset are being sent as one batch. */
@@ -270,7 +282,10 @@ export class SpoolLog {
    * @throws the system's error; then nothing may be sent
    */
   async bindTo(cluster: bigint, foreignEnd: number): Promise<void> {
-    if (cluster !== 0n && this.#state.cluster === cluster) return;
+    if (cluster !== 0n && this.#state.cluster === cluster) {
+      if (this.owesCursor) await this.#remember(this.#state);
+      return;
+    }
     this.#inheritedEnd = undefined;
     const { acknowledged } = this.#state;
     await this.#remember({ ...NEW_CURSOR, acknowledged, cluster, foreignEnd });
@@ -347,10 +362,13 @@ export class SpoolLog {
   }
 
   async #remember(state: CursorState): Promise<void> {
-    this.#isCursorStale = true;
+    const nowMs = performance.now();
+    const former = this.#stale;
+    const sinceMs = former !== undefined && isInRow(former, nowMs) ? former.sinceMs : nowMs;
+    this.#stale = { sinceMs, triedMs: nowMs };
     await this.#cursor.write(state);
     await this.#cursor.sync();
-    this.#isCursorStale = false;
+    this.#stale = undefined;
   }
 
   get #state(): CursorState {
@@ -369,6 +387,17 @@ export class SpoolLog {
     await this.#files.deleteBelow(offset, this.#reader);
   }
 }
+
+interface Tries {
+  readonly sinceMs: number;
+  readonly triedMs: number;
+}
+
+// A failure of long ago says nothing about the disk of today.
+const isInRow = ({ triedMs }: Tries, nowMs: number): boolean => nowMs - triedMs < CURSOR_PATIENCE_MS;
+
+const isGivenUp = (tries: Tries, nowMs: number): boolean =>
+  isInRow(tries, nowMs) && nowMs - tries.sinceMs >= CURSOR_PATIENCE_MS;
 
 /**
  * Makes the name of a new folder durable: a power cut would take the folder with every batch in it.

@@ -2,12 +2,13 @@
 // time. The time limit does not count while the partition is busy. While an earlier batch is in flight, a batch may
 // outgrow the other limits as well: it could not be sent yet, and a far Kafka takes one batch per partition and round
 // trip (docs/decisions/0012). It never sends a batch.
+import { USUAL_FRAME_BYTES } from '../../protocol/record-frame.ts';
 import { Congestion } from '../../queue/congestion.ts';
 import type { IdentifiedSession } from '../../queue/job.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../workers/record-sink.ts';
 import { Batch } from './batch.ts';
 import type { BufferBudget } from './buffer-budget.ts';
-import { partitionOf } from './partitioner.ts';
+import { Placement, UNPLACED } from './placement.ts';
 import { HEADER_BYTES, recordBound } from './record-batch.ts';
 
 export interface BatcherOptions {
@@ -19,10 +20,12 @@ export interface BatcherOptions {
   readonly lingerMs: number;
   /** The topic's max.message.bytes. Kafka applies it to a whole batch, and so to each record. */
   readonly maxMessageBytes: number;
+  /**
+   * The number of partition 0 in sessions and congestion, so that partitions of several topics have different numbers
+   * there. Left out, 0.
+   */
+  readonly firstPartition?: number | undefined;
 }
-
-/** The partition number of batches that are gathered while the number of partitions is not known. */
-export const UNPLACED = -1;
 
 /** Where closed batches go. Delivery implements it. */
 export interface BatchSink {
@@ -48,23 +51,21 @@ const MAX_GROWTH = 16;
 const MAX_GROWN_BYTES = 4 * 2 ** 20;
 /** Margin below max.message.bytes: these records may compress worse than recent ones. */
 const SAFE_SHARE = 0.85;
-/** Generous bound of a record's bytes around its reading: key, ids, head with a 128-character city. */
-export const MAX_FRAME_BYTES = 1536;
 
 export class Batcher implements RecordSink {
   /** Records accepted since the start. */
   accepted = 0;
+  /** Of these, records whose key is the connection's id, since they cannot have the key that the settings ask for. */
+  withoutKey = 0;
   /** The partitions for which nobody should append a record now. If somebody does, it is taken all the same. */
-  readonly congestion = new Congestion();
+  readonly congestion: Congestion;
 
   readonly #options: BatcherOptions;
   readonly #budget: BufferBudget;
   readonly #sink: BatchSink;
-  #partitions: number | undefined;
+  readonly #firstPartition: number;
+  readonly #placement: Placement;
   #maxMessageBytes: number;
-  // The partition counts that moved connections to other partitions, oldest first. A connection's generation is the
-  // number of entries it has followed.
-  readonly #placings: number[] = [];
   readonly #open = new Map<number, Batch>();
   readonly #lastBytes = new Map<number, number>();
   #openRecords = 0;
@@ -73,10 +74,16 @@ export class Batcher implements RecordSink {
   #isBehind = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: BatcherOptions, deps: { budget: BufferBudget; sink: BatchSink }) {
+  constructor(
+    options: BatcherOptions,
+    deps: { budget: BufferBudget; sink: BatchSink; congestion?: Congestion | undefined },
+  ) {
     this.#options = options;
     this.#budget = deps.budget;
     this.#sink = deps.sink;
+    this.congestion = deps.congestion ?? new Congestion();
+    this.#firstPartition = options.firstPartition ?? 0;
+    this.#placement = new Placement(this.#firstPartition);
     this.#maxMessageBytes = options.maxMessageBytes;
   }
 
@@ -87,7 +94,11 @@ export class Batcher implements RecordSink {
   }
 
   get maxReadingBytes(): number {
-    return Math.max(0, this.#maxMessageBytes - MAX_FRAME_BYTES);
+    return Math.max(0, this.#maxMessageBytes - USUAL_FRAME_BYTES);
+  }
+
+  get maxMessageBytes(): number {
+    return this.#maxMessageBytes;
   }
 
   set maxMessageBytes(bytes: number) {
@@ -109,7 +120,7 @@ export class Batcher implements RecordSink {
 
   /** Undefined until Kafka or the spool has told it. Until then records go to UNPLACED. */
   get partitions(): number | undefined {
-    return this.#partitions;
+    return this.#placement.partitions;
   }
 
   get openRecords(): number {
@@ -130,11 +141,14 @@ export class Batcher implements RecordSink {
   }
 
   append(session: IdentifiedSession, reading: Reading): BatchTicket {
-    if (session.generation !== this.#placings.length) this.#place(session);
-    const bound = recordBound(session.frame, reading.end - reading.start);
-    const batch = this.#openFor(session.partition, bound);
+    const { key } = reading;
+    if (key !== undefined) this.#placement.placeRecord(session, key);
+    else if (session.generation !== this.#placement.generation) this.#placement.place(session);
+    const bound = recordBound(session.frame, reading.end - reading.start, key);
+    const batch = this.#openFor(session.partition - this.#firstPartition, bound);
     this.#added(batch, batch.writer.append(session.frame, reading));
     this.accepted++;
+    if (session.frame.lacksKey && (key === undefined || key === session.frame.key)) this.withoutKey++;
     batch.received.add(reading.receivedAtMs);
     if (reading.confirms && reading.seq >= 0) {
       batch.confirm(session, reading.seq);
@@ -169,13 +183,19 @@ export class Batcher implements RecordSink {
    * takes its place, since a batch for a missing partition would never be sent.
    */
   appendRaw(wanted: number, timestampMs: number, body: Uint8Array): BatchTicket {
-    const partition = this.#partitions === undefined ? UNPLACED : wanted % this.#partitions;
+    const { partitions } = this;
+    const partition = partitions === undefined ? UNPLACED : wanted % partitions;
     const batch = this.#openFor(partition, body.length + HEADER_BYTES);
     this.#added(batch, batch.writer.appendRaw(timestampMs, body));
     this.accepted++;
     batch.received.add(timestampMs);
     if (this.#isFull(batch)) this.#close(batch);
     return batch;
+  }
+
+  /** The partition gets more records than Kafka takes, or no longer. */
+  congested(partition: number, isCongested: boolean): void {
+    this.congestion.set(this.#firstPartition + partition, isCongested);
   }
 
   /** The partition has nothing left to send, so its open batch is closed if it is due. */
@@ -197,29 +217,12 @@ export class Batcher implements RecordSink {
    * records stay in order. If the number is the first or a smaller one, all open batches are delivered now.
    */
   setPartitions(count: number): void {
-    const isFewer = count < (this.#partitions ?? Number.POSITIVE_INFINITY);
-    this.#partitions = count;
-    if (!isFewer) return;
-    this.#placings.push(count);
-    this.flush();
+    if (this.#placement.setPartitions(count)) this.flush();
   }
 
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-  }
-
-  /** Follows each change in turn, as the connection's records on disk do. A partition that was left may exist again. */
-  #place(session: IdentifiedSession): void {
-    const { key } = session.frame;
-    const isNew = session.generation < 0;
-    const steps = isNew ? [this.#partitions ?? 0] : this.#placings.slice(session.generation);
-    if (isNew) session.partition = UNPLACED;
-    for (const count of steps) {
-      const isGone = session.partition < 0 || session.partition >= count;
-      if (isGone && count > 0) session.partition = partitionOf(key, count);
-    }
-    session.generation = this.#placings.length;
   }
 
   #openFor(partition: number, recordBytes: number): Batch {

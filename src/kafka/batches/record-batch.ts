@@ -49,6 +49,8 @@ export interface ProducerStamp extends ProducerIdentity {
 /** Stamp of a producer that is not idempotent. */
 export const NO_PRODUCER: ProducerStamp = { producerId: -1n, producerEpoch: -1, baseSequence: -1 };
 
+const NO_HEADERS = new Uint8Array(1);
+
 /** The part of a record's value after its head: bytes[start, end), less `whitespace` bytes between its tokens. */
 export interface ReadingToWrite {
   readonly bytes: Uint8Array;
@@ -56,6 +58,10 @@ export interface ReadingToWrite {
   readonly end: number;
   readonly whitespace: number;
   readonly receivedAtMs: number;
+  /** Of this record alone. Undefined if the frame's key is the record's. */
+  readonly key?: Buffer | undefined;
+  /** For a record that belongs to a trace: the value of the header. */
+  readonly traceparent?: Uint8Array | undefined;
 }
 
 /** A compressed batch, not yet stamped. */
@@ -65,9 +71,9 @@ export interface SealedBatch {
   readonly memory: Buffer;
 }
 
-/** Upper bound of a record's size. @param tailBytes bytes of its value after the head */
-export function recordBound(frame: RecordFrame, tailBytes: number): number {
-  return MAX_RECORD_OVERHEAD + frame.key.length + frame.headBytes + tailBytes;
+/** Upper bound of a record's size. @param readingBytes bytes of its value between the frame's head and tail */
+export function recordBound(frame: RecordFrame, readingBytes: number, key = frame.key): number {
+  return MAX_RECORD_OVERHEAD + key.length + frame.aroundBytes + readingBytes;
 }
 
 /** Encodes the records of one batch. */
@@ -94,12 +100,14 @@ export class RecordBatchWriter {
 
   /** Appends a reading's record; returns its size in bytes. */
   append(frame: RecordFrame, reading: ReadingToWrite): number {
-    const tailBytes = reading.end - reading.start - reading.whitespace;
-    this.#chunks.reserve(recordBound(frame, tailBytes));
+    const readingBytes = reading.end - reading.start - reading.whitespace;
+    const { headBytes, tail } = frame;
+    const key = reading.key ?? frame.key;
+    this.#chunks.reserve(recordBound(frame, readingBytes, key));
     const { target } = this.#chunks;
     const timestampDelta = this.#timestampDelta(reading.receivedAtMs);
-    const { key, headBytes } = frame;
-    const valueBytes = headBytes + tailBytes;
+    const headers = frame.headers?.next(reading.receivedAtMs, reading.traceparent) ?? NO_HEADERS;
+    const valueBytes = headBytes + readingBytes + tail.length;
     const bodyBytes =
       1 +
       varintBytes(timestampDelta) +
@@ -108,7 +116,7 @@ export class RecordBatchWriter {
       key.length +
       varintBytes(valueBytes) +
       valueBytes +
-      1;
+      headers.length;
 
     let at = writeVarint(target, this.#chunks.at, bodyBytes);
     target[at++] = 0;
@@ -124,9 +132,18 @@ export class RecordBatchWriter {
       at = copyCompact(reading.bytes, reading.start, reading.end, target, at);
     } else {
       target.set(reading.bytes.subarray(reading.start, reading.end), at);
-      at += tailBytes;
+      at += readingBytes;
     }
-    target[at++] = 0;
+    if (tail.length > 0) {
+      target.set(tail, at);
+      at += tail.length;
+    }
+    if (headers === NO_HEADERS) {
+      target[at++] = 0;
+    } else {
+      target.set(headers, at);
+      at += headers.length;
+    }
     this.#count++;
     return this.#chunks.written(at);
   }

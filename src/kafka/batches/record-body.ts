@@ -47,35 +47,54 @@ export function recordParts(body: Uint8Array): { key: Uint8Array; value: Buffer 
   return { key, value: Buffer.from(readPart(body, cursor)) };
 }
 
+export type Header = readonly [name: string, value: Uint8Array];
+
 export function recordHeaders(body: Uint8Array): Record<string, string> {
+  return Object.fromEntries(headerList(body).map(([name, value]) => [name, Buffer.from(value).toString()]));
+}
+
+export function hasHeaders(body: Uint8Array): boolean {
+  return headerList(body).length > 0;
+}
+
+/** In their order, with the bytes of their values. */
+export function headerList(body: Uint8Array): Header[] {
   const cursor = { at: 0 };
-  const text = () => Buffer.from(readPart(body, cursor)).toString();
   // Skip key and value.
   readPart(body, cursor);
   readPart(body, cursor);
   const count = readVarint(body, cursor);
-  return Object.fromEntries(Array.from({ length: count }, () => [text(), text()]));
+  return Array.from({ length: count }, () => [
+    Buffer.from(readPart(body, cursor)).toString(),
+    readPart(body, cursor),
+  ]);
 }
 
-/** The body of a record. Without `key` it has none. */
+/**
+ * The body of a record. Without `key` it has none. A null value is a tombstone.
+ * @param headers a list keeps names that are numbers in their places, and names that come twice
+ */
 export function encodeBody(
-  value: Uint8Array,
-  headers: Readonly<Record<string, string>>,
+  value: Uint8Array | null,
+  headers: Readonly<Record<string, string | Uint8Array>> | readonly Header[],
   key?: Uint8Array,
 ): Buffer {
-  const entries = Object.entries(headers).map(
-    ([name, text]) => [Buffer.from(name), Buffer.from(text)] as const,
+  const list: readonly (readonly [string, string | Uint8Array])[] = isList(headers)
+    ? headers
+    : Object.entries(headers);
+  const entries = list.map(
+    ([name, text]) => [Buffer.from(name), typeof text === 'string' ? Buffer.from(text) : text] as const,
   );
   const bound = entries.reduce(
     (sum, [name, text]) => sum + name.length + text.length + 10,
-    value.length + (key?.length ?? 0) + 20,
+    (value?.length ?? 0) + (key?.length ?? 0) + 20,
   );
   const body = Buffer.alloc(bound);
   let at = writeVarint(body, 0, key?.length ?? -1);
   if (key !== undefined) body.set(key, at);
-  at = writeVarint(body, at + (key?.length ?? 0), value.length);
-  body.set(value, at);
-  at = writeVarint(body, at + value.length, entries.length);
+  at = writeVarint(body, at + (key?.length ?? 0), value?.length ?? -1);
+  if (value !== null) body.set(value, at);
+  at = writeVarint(body, at + (value?.length ?? 0), entries.length);
   for (const [name, text] of entries) {
     at = writeVarint(body, at, name.length);
     body.set(name, at);
@@ -84,4 +103,8 @@ export function encodeBody(
     at += text.length;
   }
   return body.subarray(0, at);
+}
+
+function isList(headers: object): headers is readonly Header[] {
+  return Array.isArray(headers);
 }

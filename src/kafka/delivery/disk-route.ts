@@ -165,7 +165,8 @@ export class DiskRoute {
     const log = this.#log;
     if (batch.isStamped && (identity === undefined || log.assignment?.fromOffset !== batch.offset)) {
       batch.producer = readStamp(batch.bytes);
-      if (identity !== undefined && log.assignment !== undefined) await log.assign(undefined);
+      if (identity !== undefined && (log.assignment !== undefined || log.owesCursor))
+        await log.assign(undefined);
       return;
     }
     if (identity === undefined) {
@@ -178,7 +179,8 @@ export class DiskRoute {
       const { producerId, producerEpoch, baseSequence } = sequence.take(identity, 0);
       await log.assign({ fromOffset: batch.offset, producerId, producerEpoch, firstSequence: baseSequence });
     }
-    if (log.sendingEnd !== batch.end) await log.setSendingEnd(batch.end);
+    // Memory has what the file may lack if an earlier try has failed to write it.
+    if (log.sendingEnd !== batch.end || log.owesCursor) await log.setSendingEnd(batch.end);
     const { assignment } = log;
     if (assignment === undefined) return;
     const { fromOffset, producerId, producerEpoch, firstSequence } = assignment;

@@ -7,7 +7,8 @@ import type { Log } from '../../log/log.ts';
 import { hideTokens } from '../../protocol/hidden-tokens.ts';
 import type { SpoolCap } from '../../spool/spool-cap.ts';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
-import { encodeBody } from '../batches/record-body.ts';
+import { HEADER_BYTES } from '../batches/record-batch.ts';
+import { encodeBody, type Header, headerList } from '../batches/record-body.ts';
 import type { RefusedRecord } from '../batches/split-batch.ts';
 import { type Pipeline, problemOf, startPipeline, useSpool } from './pipeline.ts';
 
@@ -18,21 +19,38 @@ export interface DeadLetter {
   /** The topic that the record was for, or a record of the line would have been for. */
   readonly topic: string;
   readonly connectionId: string;
-  /** Empty if the device had not identified itself. */
+  /** Empty if the device has not given one. */
   readonly zipcode: string;
   readonly remoteAddress: string;
   readonly receivedAtMs: number;
+  /** The record's key, if it is not the zipcode. */
+  readonly key?: Uint8Array | undefined;
+  /** The record's own headers. */
+  readonly recordHeaders?: readonly Header[] | undefined;
   /** The other fields of a connection's records. Only for lines: a record has them in its value. */
   readonly device?: LetterDevice | undefined;
 }
+
+/** Before the names of the record's own headers in a letter. */
+export const RECORD_HEADER = 'record.';
 
 /** A line's letter. `device` is only asked for if the letter is kept. */
 export type RefusedLine = Omit<DeadLetter, 'device'> & { readonly device?: () => LetterDevice | undefined };
 
 export interface LetterDevice {
-  readonly city: string;
+  readonly city: string | undefined;
   readonly deviceId: string | undefined;
+  /** Canonical JSON. */
+  readonly tags?: string | undefined;
+  readonly key?: Uint8Array | undefined;
+  /** How a plain line becomes a value. Undefined for the line of a device. */
+  readonly plain?: PlainForm | undefined;
+  /** The topic that a plain line names. */
+  readonly topic?: string | undefined;
 }
+
+/** The line itself, or the object with its sender and time around it. */
+export type PlainForm = 'sent' | 'wrapped';
 
 export interface DeadLetterOptions {
   /** KAFKA_TOPIC_DEAD_LETTERS. If it is null, refused lines are not kept, and letters of records stay on disk. */
@@ -44,11 +62,13 @@ export interface DeadLetterOptions {
 }
 
 const LINES_PER_SECOND = 100;
+/** Bytes around a body, at most: the batch's header, the record's lengths and deltas. */
+const AROUND_A_BODY = HEADER_BYTES + 32;
 /** Share of memory and disk for refused lines. A partition waits for letters of records, so these get the rest. */
 const LINES_SHARE = 0.5;
 
 export class DeadLetters {
-  /** Refused lines that were not kept: over their rate, or without room. */
+  /** Refused lines that were not kept: over their rate, without room, or larger than the topic takes. */
   dropped = 0;
 
   readonly pipeline: Pipeline;
@@ -146,7 +166,9 @@ export class DeadLetters {
   }
 
   #hasRoomForLine(bytes: number): boolean {
-    const { budget } = this.pipeline;
+    const { budget, batcher } = this.pipeline;
+    // Kafka would refuse it for ever.
+    if (bytes + AROUND_A_BODY > batcher.maxMessageBytes) return false;
     const inMemory = budget.used + bytes;
     const { maxBytes } = this.#options.cap;
     return inMemory <= LINES_SHARE * budget.capacity && this.bytes + inMemory <= LINES_SHARE * maxBytes;
@@ -167,30 +189,37 @@ export class DeadLetters {
 /** Why dead letters are not sent if their pipeline has no link. */
 export const NO_LETTERS_LINK = 'KAFKA_BROKERS or KAFKA_TOPIC_DEAD_LETTERS is empty';
 
-/** The dead letter of a refused record, and the facts about its message that its value has. */
+/**
+ * The dead letter of a refused record, and the facts about its message that its value has. Whoever sends plain lines writes
+ * any value, so these facts may be lies. The key is the record's own.
+ */
 export function letterOf(
-  { value, timestampMs }: RefusedRecord,
+  { key, body, value, timestampMs }: RefusedRecord,
   { reason, topic }: { reason: string; topic: string },
 ): {
   letter: Omit<DeadLetter, 'remoteAddress'>;
   seq: number | undefined;
   deviceId: string | undefined;
 } {
-  const { connection_id: connectionId = '', zipcode = '', device_id: deviceId, seq } = fieldsOf(value);
+  const { connection_id: connectionId, zipcode, device_id: deviceId, seq } = fieldsOf(value);
   return {
-    letter: { value, reason, topic, connectionId, zipcode, receivedAtMs: timestampMs },
-    seq,
-    deviceId,
+    letter: {
+      value,
+      reason,
+      topic,
+      connectionId: textOf(connectionId) ?? '',
+      zipcode: textOf(zipcode) ?? '',
+      receivedAtMs: timestampMs,
+      ...(!Buffer.from(textOf(zipcode) ?? '').equals(key) && { key }),
+      recordHeaders: headerList(body),
+    },
+    seq: Number.isSafeInteger(seq) ? (seq as number) : undefined,
+    deviceId: textOf(deviceId),
   };
 }
 
-/** Fields that protocol/record-frame.ts puts around a reading. Records written by others have none. */
-function fieldsOf(value: Buffer): {
-  connection_id?: string;
-  zipcode?: string;
-  device_id?: string;
-  seq?: number;
-} {
+/** Fields that protocol/record-frame.ts puts around a reading. Records written by others have none, or any values in them. */
+function fieldsOf(value: Buffer): Readonly<Record<string, unknown>> {
   try {
     return (JSON.parse(value.toString()) ?? {}) as ReturnType<typeof fieldsOf>;
   } catch {
@@ -198,19 +227,37 @@ function fieldsOf(value: Buffer): {
   }
 }
 
+/** A letter has to fit into its topic, whatever was in the record. No zipcode and no id is longer. */
+const MAX_TEXT = 64;
+
+function textOf(field: unknown): string | undefined {
+  return typeof field === 'string' && field.length <= MAX_TEXT ? field : undefined;
+}
+
 function encodeLine({ device, ...letter }: RefusedLine): Buffer {
-  return encode({ ...letter, value: hideTokens(letter.value), device: device?.() });
+  const facts = device?.();
+  // With the key a letter tells that the device had identified, although it has no zipcode or no city.
+  const isUsual = letter.zipcode !== '' && facts?.city !== undefined;
+  const hasKey = facts?.key !== undefined && !(isUsual && Buffer.from(letter.zipcode).equals(facts.key));
+  const key = hasKey ? facts.key : undefined;
+  return encode({ ...letter, value: hideTokens(letter.value), device: facts, key });
 }
 
 function encode({ device, ...letter }: DeadLetter): Buffer {
   return encodeBody(letter.value, {
     reason: letter.reason,
-    topic: letter.topic,
+    topic: device?.topic ?? letter.topic,
     connection_id: letter.connectionId,
     zipcode: letter.zipcode,
-    ...(device && { city: device.city }),
+    ...(device?.city !== undefined && { city: device.city }),
     ...(device?.deviceId !== undefined && { device_id: device.deviceId }),
     remote_address: letter.remoteAddress,
     received_at: new Date(letter.receivedAtMs).toISOString(),
+    ...(device?.tags !== undefined && { tags: device.tags }),
+    ...(letter.key !== undefined && { key: letter.key }),
+    ...(device?.plain !== undefined && { plain: device.plain }),
+    ...Object.fromEntries(
+      (letter.recordHeaders ?? []).map(([name, value]) => [`${RECORD_HEADER}${name}`, value]),
+    ),
   });
 }

@@ -1,4 +1,4 @@
-// Sends spools that nobody writes to any more: topics in this process's part other than KAFKA_TOPIC_METRICS, and
+// Sends spools that nobody writes to any more: topics in this process's part other than those that the settings name, and
 // everything in the parts of former processes, their dead letters included. It removes the folders of a sent topic from
 // the own part, and the whole part of a former process, while it holds the lock.
 import { existsSync } from 'node:fs';
@@ -12,14 +12,14 @@ import { type SpooledRecords, SpooledTopic } from './spooled-topic.ts';
 export interface OrphanedSpoolsDeps {
   readonly readings: SpoolKind;
   readonly letters: SpoolKind;
-  /** KAFKA_TOPIC_METRICS. */
-  readonly currentTopic: string;
+  /** Topics of readings that have a pipeline of their own. */
+  readonly currentTopics: ReadonlySet<string>;
   /** At least one broker is connected. */
   readonly isConnected: () => boolean;
   readonly log: Log;
 }
 
-/** A topic of readings that KAFKA_TOPIC_METRICS does not name, in one part of the spool. */
+/** A topic of readings that the settings do not name, in one part of the spool. */
 export interface OtherTopic {
   readonly topic: string;
   readonly records: number;
@@ -194,10 +194,10 @@ export class OrphanedSpools {
 
   /** In one turn, so that the figures never show a part of the records. */
   #add(part: Part): void {
-    const { readings, letters, log, currentTopic } = this.#deps;
+    const { readings, letters, log, currentTopics } = this.#deps;
     const orphan = (kind: SpoolKind, spool: Spool) =>
       spool.topics
-        .filter(({ topic, records }) => (part.isOwn ? topic !== currentTopic : records > 0))
+        .filter(({ topic, records }) => (part.isOwn ? !currentTopics.has(topic) : records > 0))
         .map((topic) => ({
           part,
           kind,
@@ -283,7 +283,7 @@ export class OrphanedSpools {
   }
 
   #isOther({ kind, sender }: Orphan): boolean {
-    return kind === this.#deps.readings && sender.topic !== this.#deps.currentTopic;
+    return kind === this.#deps.readings && !this.#deps.currentTopics.has(sender.topic);
   }
 }
 

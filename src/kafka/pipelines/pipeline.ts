@@ -3,6 +3,7 @@
 
 import type { Settings } from '../../config/settings.ts';
 import type { Log } from '../../log/log.ts';
+import type { Congestion } from '../../queue/congestion.ts';
 import type { TopicSpool } from '../../spool/topic-spool.ts';
 import { Batcher } from '../batches/batcher.ts';
 import { BufferBudget } from '../batches/buffer-budget.ts';
@@ -35,9 +36,15 @@ export interface PipelineOptions extends PipelineContext {
   /** Settings of the topic, if this pipeline creates it. */
   readonly topicConfig?: Readonly<Record<string, string>>;
   readonly budget: BufferBudget;
+  /** As BatcherOptions.firstPartition. */
+  readonly firstPartition?: number;
+  /** As Batcher.congestion, if several pipelines share it. */
+  readonly congestion?: Congestion;
   /** Other topics that are created if they are missing. */
   readonly others?: readonly TopicToCreate[];
   readonly quiet: boolean;
+  /** As MetadataRefresherOptions.isCompacted. */
+  readonly isCompacted?: boolean;
   /** Back-off between attempts to learn the leaders. */
   readonly retry?: { readonly firstMs: number; readonly maxMs: number };
   /** The records were dead letters already: one that Kafka refuses again is a letter again, whatever Kafka takes. */
@@ -82,8 +89,9 @@ export class Pipeline {
         maxBytes: settings.KAFKA_BATCH_BYTES,
         lingerMs: settings.KAFKA_BATCH_TIMEOUT,
         maxMessageBytes: DEFAULT_MAX_MESSAGE_BYTES,
+        firstPartition: options.firstPartition,
       },
-      { budget, sink: this.delivery },
+      { budget, sink: this.delivery, congestion: options.congestion },
     );
     this.link =
       cluster &&
@@ -98,6 +106,7 @@ export class Pipeline {
           quiet,
           idempotent: settings.KAFKA_REQUIRED_ACKS === -1,
           timestamp: settings.KAFKA_TIMESTAMP,
+          isCompacted: options.isCompacted ?? false,
           ...(retry && { timing: { retry } }),
         },
         { source: cluster, delivery: this.delivery, batcher: this.batcher, log },
@@ -108,7 +117,7 @@ export class Pipeline {
 function eventsOf(pipeline: Pipeline, recordRefused: PipelineOptions['recordRefused']): DeliveryEvents {
   return {
     partitionIdle: (partition) => pipeline.batcher.partitionIdle(partition),
-    congested: (partition, isCongested) => pipeline.batcher.congestion.set(partition, isCongested),
+    congested: (partition, isCongested) => pipeline.batcher.congested(partition, isCongested),
     leadersStale: (reason) => pipeline.link?.refresh(reason),
     adoptable: () => pipeline.link?.refresh('partitions'),
     limitsStale: () => void pipeline.link?.refreshLimits(),

@@ -3,7 +3,7 @@
 import type { TopicSpool } from '../../spool/topic-spool.ts';
 import { closePipeline, type Pipeline, problemOf, startPipeline, useSpool } from './pipeline.ts';
 
-/** Records of a spool, by what became of them. */
+/** Records of a spool, by their end. */
 export interface SpooledRecords {
   /** On disk when the spool was opened. */
   readonly recovered: number;

@@ -15,6 +15,8 @@ export interface LimitsReaderOptions extends LimitsTiming {
   readonly topic: string;
   /** KAFKA_TIMESTAMP. */
   readonly timestamp: 'received' | 'sent';
+  /** As MetadataRefresherOptions.isCompacted. */
+  readonly isCompacted: boolean;
 }
 
 interface LimitsReaderDeps {
@@ -60,7 +62,7 @@ export class LimitsReader {
   }
 
   async #readNow(): Promise<void> {
-    const { topic, timestamp, everyMs } = this.#options;
+    const { topic, timestamp, everyMs, isCompacted } = this.#options;
     const { source, apply, oldestWaitingMs, log } = this.#deps;
     this.#readAtMs = performance.now();
     this.#dueAtMs = this.#readAtMs + everyMs;
@@ -72,7 +74,7 @@ export class LimitsReader {
     }
     if (this.current === undefined) return;
     apply(this.current);
-    const sent = { timestamp, oldestWaitingMs: oldestWaitingMs(), nowMs: Date.now() };
+    const sent = { timestamp, oldestWaitingMs: oldestWaitingMs(), nowMs: Date.now(), isCompacted };
     const logged = LOGGED.get(source) ?? new Set();
     LOGGED.set(source, logged);
     for (const warning of limitWarnings(topic, this.current, sent)) {

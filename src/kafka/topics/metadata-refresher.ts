@@ -25,6 +25,8 @@ export interface MetadataRefresherOptions {
   readonly idempotent: boolean;
   /** KAFKA_TIMESTAMP. */
   readonly timestamp: 'received' | 'sent';
+  /** The topic is meant to keep the newest record of each key only. Left out, all records. */
+  readonly isCompacted?: boolean;
   /** Another refresher of the same cluster logs its state. */
   readonly quiet: boolean;
   readonly timing?: Partial<RefresherTiming>;
@@ -114,7 +116,12 @@ export class MetadataRefresher {
       signal: this.#abort.signal,
     });
     this.#limits = new LimitsReader(
-      { topic: options.topic.topic, timestamp: options.timestamp, ...this.#timing.limits },
+      {
+        topic: options.topic.topic,
+        timestamp: options.timestamp,
+        isCompacted: options.isCompacted ?? false,
+        ...this.#timing.limits,
+      },
       {
         source: deps.source,
         apply: ({ maxMessageBytes }) => {

@@ -17,6 +17,8 @@ export interface SentTimestamps {
   readonly oldestWaitingMs: number | undefined;
   /** The gateway's clock now. */
   readonly nowMs: number;
+  /** The topic is meant to keep the newest record of each key only. Left out, all records. */
+  readonly isCompacted?: boolean;
 }
 
 /** Sentences for the log; none if the topic accepts and keeps all records of the gateway. */
@@ -24,7 +26,7 @@ export function limitWarnings(topic: string, limits: TopicLimits, sent: SentTime
   return [
     ...timestampWarnings(topic, limits, sent.timestamp),
     ...waitingWarnings(topic, limits, sent),
-    ...compactionWarnings(topic, limits),
+    ...compactionWarnings(topic, limits, sent.isCompacted ?? false),
   ];
 }
 
@@ -67,9 +69,14 @@ function timestampWarnings(topic: string, limits: TopicLimits, timestamp: 'recei
   return warnings;
 }
 
-function compactionWarnings(topic: string, { cleanupPolicy }: TopicLimits): string[] {
+function compactionWarnings(topic: string, { cleanupPolicy }: TopicLimits, isMeant: boolean): string[] {
   const isCompacted = cleanupPolicy?.split(',').some((policy) => policy.trim() === 'compact') ?? false;
-  if (!isCompacted) return [];
+  if (isMeant && !isCompacted && cleanupPolicy !== undefined)
+    return [
+      `Topic ${topic} is not compacted (cleanup.policy=${cleanupPolicy}): Kafka deletes the last state of a device after retention.ms. ` +
+        'Set cleanup.policy=compact on the topic',
+    ];
+  if (!isCompacted || isMeant) return [];
   return [
     `Topic ${topic} is compacted (cleanup.policy=${cleanupPolicy}): Kafka keeps only the newest record of each key, ` +
       'and refuses records without a key, as dead letters are. Set cleanup.policy=delete on the topic',

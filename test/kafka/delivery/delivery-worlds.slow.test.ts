@@ -6,8 +6,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { UNPLACED } from '../../../src/kafka/batches/batcher.ts';
 import { partitionOf } from '../../../src/kafka/batches/partitioner.ts';
+import { UNPLACED } from '../../../src/kafka/batches/placement.ts';
 import type { SpoolLog } from '../../../src/spool/spool-log.ts';
 import { Random } from '../../chaos/random.ts';
 import {

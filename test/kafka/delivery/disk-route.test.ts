@@ -314,6 +314,44 @@ test('a sequence that the disk could not forget is not given to batches from mem
   assert.deepEqual(batchIn(await producer.request(2)), { count: 3, baseSequence: 0, producerId: 500n });
 });
 
+for (const after of ['it can be written again', 'half a minute']) {
+  test(`while the cursor cannot be written, nothing is sent from the disk until ${after}`, async (t) => {
+    const { producer, connect, spoolBatches, directory } = await setUp(t);
+    await spoolBatches(2);
+    let [tries, aheadMs] = [0, 0];
+    const now = performance.now.bind(performance);
+    t.mock.method(performance, 'now', () => now() + aheadMs);
+    const { mock } = t.mock.method(Cursor.prototype, 'sync', () => {
+      tries++;
+      return Promise.reject(new Error('EIO'));
+    });
+    const tryAgain = async (times: number) => {
+      for (const last = tries + times; tries < last; ) {
+        const before = tries;
+        connect();
+        await until(() => tries > before || producer.sent.length > 0, 'the cursor is written again');
+        assert.deepEqual(producer.sent, []);
+      }
+    };
+    await tryAgain(6);
+    aheadMs = 29_000;
+    await tryAgain(4);
+    const expected = { count: 2, baseSequence: 0, producerId: 42n };
+    if (after === 'half a minute') {
+      aheadMs = 31_000;
+      connect();
+      assert.deepEqual(batchIn(await producer.request(1)), expected);
+      return;
+    }
+    mock.restore();
+    connect();
+    assert.deepEqual(batchIn(await producer.request(1)), expected);
+    const later = await setUp(t, { directory: crashCopy(t, directory) });
+    later.connect(LATER_IDENTITY);
+    assert.deepEqual(batchIn(await later.producer.request(1)), expected);
+  });
+}
+
 test('batches that wait for the disk’s last batch are written to the disk if that one cannot be prepared', async (t) => {
   const { spool, session, deliver, connect, spoolBatches } = await setUp(t);
   await spoolBatches(2);
