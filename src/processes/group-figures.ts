@@ -54,6 +54,7 @@ export class GroupFigures {
         maximum: this.#ledger.admission.options.maxConnections,
         uniqueZipcodes: this.#ledger.uniqueZipcodes,
       },
+      resume: this.#ledger.resumes.figures,
       process: {
         residentBytes: sum.process.residentBytes + own.residentBytes,
         heapUsedBytes: sum.process.heapUsedBytes + own.heapUsedBytes,

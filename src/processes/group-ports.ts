@@ -2,11 +2,11 @@
 import type { Settings } from '../config/settings.ts';
 import type { PortAddresses } from '../server/acceptor.ts';
 import { ListeningHandle } from '../server/listening-handle.ts';
-import { listening } from '../start/listen-error.ts';
+import { type DevicePortSetting, listening } from '../start/listen-error.ts';
 
 export class GroupPorts {
   readonly #settings: Settings;
-  /** In the order of the descriptors: the plain port, then that of TLS. */
+  /** In the order of the descriptors: the plain port, that of TLS, that of plain lines. */
   #handles: readonly ListeningHandle[] = [];
 
   constructor(settings: Settings) {
@@ -22,7 +22,8 @@ export class GroupPorts {
   async open(signal: AbortSignal): Promise<PortAddresses> {
     const tcp = await this.#open('TCP_PORT', signal);
     const tls = await this.#open('TCP_TLS_PORT', signal);
-    return { tcp: tcp?.address ?? null, tls: tls?.address ?? null };
+    const lines = await this.#open('TCP_LINES_PORT', signal);
+    return { tcp: tcp?.address ?? null, tls: tls?.address ?? null, lines: lines?.address ?? null };
   }
 
   /** Otherwise they stay open until the last process has ended. */
@@ -30,10 +31,7 @@ export class GroupPorts {
     for (const handle of this.#handles) handle.close();
   }
 
-  async #open(
-    setting: 'TCP_PORT' | 'TCP_TLS_PORT',
-    signal: AbortSignal,
-  ): Promise<ListeningHandle | undefined> {
+  async #open(setting: DevicePortSetting, signal: AbortSignal): Promise<ListeningHandle | undefined> {
     const { TCP_HOST: host, [setting]: port } = this.#settings;
     if (port === null) return undefined;
     const handle = await listening({ setting, host, port }, () => ListeningHandle.open(host, port));

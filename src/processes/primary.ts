@@ -5,14 +5,19 @@ import type { LogLevel, Settings } from '../config/settings.ts';
 import { FileWatch } from '../files/file-watch.ts';
 import { DeviceTlsFiles } from '../gateway/device-tls-files.ts';
 import { type App, type AppOptions, createLifecycle } from '../gateway/lifecycle.ts';
+import { withPresence } from '../gateway/presence-figures.ts';
 import { tokensInUse } from '../gateway/token-access.ts';
 import { Inspection } from '../inspect/inspection.ts';
+import { sayLeftOver } from '../presence/left-over.ts';
+import { Presence } from '../presence/presence.ts';
+import { loadResumes, saveResumes } from '../resume/over-restarts.ts';
 import { logListening } from '../server/acceptor.ts';
 import { admissionOptions } from '../server/admission.ts';
 import { ConnectionLedger } from '../server/connection-ledger.ts';
 import { DescriptorReserve } from '../server/descriptor-reserve.ts';
 import { connectionLimits } from '../server/limits.ts';
 import { newTicketSecret } from '../server/ticket-keys.ts';
+import { LOCK_MARGIN_MS } from '../start/spool-place.ts';
 import { GroupFigures } from './group-figures.ts';
 import { GroupPorts } from './group-ports.ts';
 import { ProcessGroup } from './process-group.ts';
@@ -32,11 +37,13 @@ export function createPrimary(
   { processes, log, version, askDrain }: PrimaryOptions,
 ): PrimaryApp {
   const { maxConnections, maxSockets } = connectionLimits(settings.TCP_MAX_CONNECTIONS, { processes, log });
+  const files = new FileWatch({ log });
+  const presence = Presence.of(settings, { log, files });
   const ledger = new ConnectionLedger(admissionOptions(settings, maxConnections), {
     order: (process, order) => group.order(process, order),
     log,
+    presence: presence && ((state, hasDeviceId) => presence.note(state, hasDeviceId)),
   });
-  const files = new FileWatch({ log });
   const tlsFiles = DeviceTlsFiles.open(settings, { files });
   const ticketSecret = newTicketSecret();
   const figures = new GroupFigures(version, ledger);
@@ -57,6 +64,7 @@ export function createPrimary(
       },
     },
   });
+  const readFigures = async () => withPresence(await figures.read(group), presence);
   const descriptors = new DescriptorReserve(log);
   const { health, ...app } = createLifecycle(settings, {
     serverProcesses: processes,
@@ -64,7 +72,7 @@ export function createPrimary(
     askDrain,
     files,
     tlsFiles,
-    figures: () => figures.read(group),
+    figures: readFigures,
     processes: () => group.latest,
     inspection: new Inspection(group.respondents),
     devices: () => ledger.admission.active,
@@ -72,6 +80,11 @@ export function createPrimary(
       const addresses = await ports.open(signal);
       log.write('server_processes_starting', { processes: group.configured });
       await group.start();
+      // Its process has the lock of the directory.
+      await loadResumes(ledger.resumes, settings.SPOOL_DIR, log);
+      // Its process has made the directory, and has waited for a former gateway.
+      await presence?.start(settings.SHUTDOWN_TIMEOUT + LOCK_MARGIN_MS);
+      if (presence === undefined) await sayLeftOver(settings.SPOOL_DIR, log);
       // Rejects if another program has bound a port at the same time: the one that listens first has it.
       await group.listen();
       const pids = group.pids.filter((pid) => pid !== undefined);
@@ -83,13 +96,18 @@ export function createPrimary(
       group.depart(plan);
     },
     async close(returnMs) {
+      const endMs = performance.now() + settings.SHUTDOWN_TIMEOUT;
       ports.close();
       const result = figures.withCrashed(await group.stop(returnMs));
+      await saveResumes(ledger.resumes, settings.SPOOL_DIR, log);
+      // Of processes that did not end in order.
+      for (let process = 0; process < processes; process++) ledger.removeAll(process);
+      await presence?.stop(endMs - performance.now());
       figures.stop();
       descriptors.close();
       return result;
     },
     others: group,
   });
-  return { ...app, snapshot: async () => health.addTo(await figures.read(group)) };
+  return { ...app, snapshot: async () => health.addTo(await readFigures()) };
 }

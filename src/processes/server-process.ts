@@ -133,6 +133,7 @@ class ServerProcess {
   async #finish(order: StopOrder | undefined): Promise<void> {
     const result = (await this.#port?.stop(order)) ?? nothingToStop();
     this.#files.stop();
+    this.#events.flush();
     // Nobody is left who could add up the results and log them.
     if (this.#isOrphaned) logStopped(result, this.#log);
     await told({ type: 'stopped', result });

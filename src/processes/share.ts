@@ -1,5 +1,6 @@
 // Divides limits that hold for the whole gateway among its processes.
 import type { Settings } from '../config/settings.ts';
+import { deadLetterBytes } from '../config/shares.ts';
 import { partDirectory } from '../spool/parts.ts';
 
 /**
@@ -15,7 +16,7 @@ export function shareOf(
     ...settings,
     SPOOL_DIR: partDirectory(settings.SPOOL_DIR, index),
     SPOOL_MAX_BYTES: part(settings.SPOOL_MAX_BYTES),
-    SPOOL_DEAD_BYTES: part(settings.SPOOL_DEAD_BYTES),
+    SPOOL_DEAD_BYTES: part(deadLetterBytes(settings)),
     KAFKA_BUFFER_BYTES: part(settings.KAFKA_BUFFER_BYTES),
     TCP_BUFFER_BYTES: part(settings.TCP_BUFFER_BYTES),
     TCP_TLS_MAX_HANDSHAKES: part(settings.TCP_TLS_MAX_HANDSHAKES),
