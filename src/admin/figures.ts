@@ -7,6 +7,7 @@ import { type Code, countsByCode } from '../protocol/codes.ts';
 import { countsByProtocol, type ForeignProtocol } from '../protocol/foreign-protocol.ts';
 import { countsByFailure, type HandshakeFailure } from '../protocol/handshake-failures.ts';
 import { countsByProxyResult, type ProxyResult } from '../protocol/proxy-results.ts';
+import { countsByResumeAnswer, type ResumeAnswer } from '../protocol/resume-answers.ts';
 import { countsByReason, type ServerFullReason } from '../protocol/server-full.ts';
 import { countsByUnauthorized, type UnauthorizedReason } from '../protocol/unauthorized.ts';
 import { type AccessReason, countsByAccessReason } from './access/refusals.ts';
@@ -205,7 +206,7 @@ const FIGURES = {
     stages: gauges<CountedStage>(
       {
         name: 'sluice_connections_in_stage',
-        help: 'Open connections by how far they have come: they wait for their PROXY header (proxy), for a place or the rate of their address (place), for their TLS handshake (tls), for the identify line (identify), or have identified.',
+        help: 'Open connections by how far they have come: they wait for their PROXY header (proxy), for a place or the rate of their address (place), for their TLS handshake (tls), for the identify line (identify), have identified, or send plain lines (lines).',
         label: 'stage',
       },
       countsByStage(),
@@ -257,7 +258,7 @@ const FIGURES = {
     unauthorized: counters<UnauthorizedReason>(
       {
         name: 'sluice_unauthorized_total',
-        help: 'Devices answered unauthorized, by reason: no token, an unknown one, one that does not cover the device_id, a certificate with another device_id, a revoked token.',
+        help: 'Devices answered unauthorized, by reason: no token, an unknown one, one that does not cover the device_id, a certificate with another device_id, a revoked token. Connections to TCP_LINES_PORT from a network that may not connect (network) are closed without an answer.',
         label: 'reason',
       },
       countsByUnauthorized(),
@@ -309,6 +310,25 @@ const FIGURES = {
       merge: (values) => minByName(values.flatMap((value) => Object.entries(value))),
     }),
   },
+  /** Devices that resume (docs/protocol.md#resume). */
+  resume: {
+    answers: counters<ResumeAnswer>(
+      {
+        name: 'sluice_resumes_total',
+        help: 'Connections that resumed, by their answer: the stored seq (known), or null because nothing is known of the device (unknown) or because its former connection had not settled within 5 s (unsettled).',
+        label: 'answer',
+      },
+      countsByResumeAnswer(),
+    ),
+    devices: gauge(
+      'sluice_resume_devices',
+      'Devices whose stored seq is remembered or counted: connected ones with a device_id, and ended ones.',
+    ),
+    evicted: counter(
+      'sluice_resume_evictions_total',
+      'Devices that were forgotten because more had ended than are remembered. They are told null.',
+    ),
+  },
   /** received = accepted + refusedLines + waiting, at any moment. */
   lines: {
     received: counter('sluice_lines_received_total', 'Lines received: equals accepted + refused + waiting.'),
@@ -324,6 +344,28 @@ const FIGURES = {
     ),
     /** The part of `refused` that answered a received line. */
     refusedLines: counter('sluice_lines_refused_total', 'Lines answered with an error.'),
+    warnings: counter(
+      'sluice_unknown_field_warnings_total',
+      'Connections that were told of an unknown field (TCP_STRICT=warn).',
+    ),
+    /** The part of `accepted` that was not written again. */
+    alreadyStored: counter(
+      'sluice_lines_already_stored_total',
+      'Accepted lines that were answered `stored` and not written again, because their device had resumed above their seq.',
+    ),
+    /** The lines of TCP_LINES_PORT, which are part of `accepted` and `refusedLines`. */
+    plain: counters<'accepted' | 'refused'>(
+      {
+        name: 'sluice_plain_lines_total',
+        help: 'Plain lines by their fate: accepted or refused. sluice_lines_* count them too.',
+        label: 'fate',
+      },
+      { accepted: 0, refused: 0 },
+    ),
+    withoutTopic: counter(
+      'sluice_plain_lines_without_topic_total',
+      'Plain lines whose field named none of TCP_LINES_TOPICS: they went to TCP_LINES_TOPIC.',
+    ),
     toStoredSeconds: histogram(
       'sluice_line_to_stored_seconds',
       'Time from the reception of a line with seq until its record was durable, in Kafka or on the disk, and its `stored` was written. Each line counts, also those that share a `stored`. To the millisecond.',
@@ -356,6 +398,10 @@ const FIGURES = {
     accepted: counter(
       'sluice_records_accepted_total',
       'Records accepted: with those recovered, equals confirmed + dead-lettered + damaged + abandoned + every state of sluice_records.',
+    ),
+    withoutKey: counter(
+      'sluice_records_without_key_total',
+      "Records accepted whose key is the connection's id, because they cannot have that of KAFKA_KEY or TCP_LINES_KEY.",
     ),
     recovered: counter(
       'sluice_records_recovered_total',
@@ -517,7 +563,7 @@ const FIGURES = {
     /** A part of `records.spooled`. */
     otherRecords: gauge(
       'sluice_spool_other_topics_records',
-      'Records in the spool of topics that KAFKA_TOPIC_METRICS does not name; /stats names the topics.',
+      'Records in the spool of topics that no setting names; /stats names the topics.',
     ),
     otherTopics: figure<readonly OtherTopic[]>({
       empty: [],
@@ -542,6 +588,43 @@ const FIGURES = {
     /** Why they wait. */
     problem: REASON,
     /** Why refused records have to wait for their letters. */
+    blocked: REASON,
+  },
+  /**
+   * The first process fills these in. noted + recovered = written + waiting + merged + dropped, as long as none is
+   * damaged on disk.
+   */
+  presence: {
+    /** KAFKA_TOPIC_PRESENCE; null if it is empty. */
+    topic: REASON,
+    noted: counter(
+      'sluice_presence_states_total',
+      'States of connections for the topic of presence, and tombstones: with those recovered, equals written + waiting + merged + dropped.',
+    ),
+    recovered: counter(
+      'sluice_presence_recovered_total',
+      'Presence records that an earlier process left on disk.',
+    ),
+    written: counter(
+      'sluice_presence_written_total',
+      'Presence records that Kafka has acknowledged, tombstones included.',
+    ),
+    merged: counter(
+      'sluice_presence_merged_total',
+      'States that a newer one of the same key replaced before there was room for them.',
+    ),
+    dropped: counter(
+      'sluice_presence_dropped_total',
+      'States that were not kept: too many keys waited, or Kafka refused the record.',
+    ),
+    waiting: gauge(
+      'sluice_presence_waiting',
+      'Presence records that Kafka has not acknowledged, in memory or on disk.',
+    ),
+    bytes: gauge('sluice_presence_disk_bytes', 'Bytes of presence records on disk.'),
+    /** Why they wait. */
+    problem: REASON,
+    /** Why they are only merged in memory: the disk does not take them either. */
     blocked: REASON,
   },
   /** The first process fills these in. */

@@ -36,7 +36,8 @@ export interface KafkaTrouble {
 
 export interface TopicFigures {
   readonly topic: string;
-  readonly use: 'metrics' | 'dead letters';
+  /** `lines`: a further topic of readings, which the port for plain lines names. */
+  readonly use: 'metrics' | 'lines' | 'dead letters' | 'presence';
   /** 0 if Kafka has not named their number yet. */
   readonly partitions: number;
   /** Partitions on disk whose oldest batch failed when it was last tried. Those held count too. */

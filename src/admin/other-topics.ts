@@ -1,4 +1,4 @@
-// The list of topics that are on disk although KAFKA_TOPIC_METRICS does not name them. Merges lists of several spools
+// The list of topics that are on disk although no setting names them. Merges lists of several spools
 // and keeps the result short.
 
 export interface OtherTopic {

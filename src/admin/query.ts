@@ -1,7 +1,7 @@
 // Checks the query of a request, for all pages alike: an unknown parameter is refused, so that a slip does not show or
 // change everything. No text repeats one of the query.
 
-/** Longer than any device_id, zipcode, address or city. */
+/** Longer than any device_id, zipcode or address. Most cities are shorter; any is found by a part of it. */
 export const MAX_QUERY_TEXT = 256;
 
 /** Why the query is refused. Undefined if it has only these parameters, and each of them once at most. */

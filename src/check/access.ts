@@ -86,8 +86,9 @@ export function checkCertificates({ settings }: Context): Finding[] {
 
 /** The settings were checked before, so the files can be used. */
 function devicesTls(settings: Settings): DeviceTls | undefined {
-  const { TCP_TLS_PORT, TCP_TLS_CERT, TCP_TLS_KEY } = settings;
-  if (TCP_TLS_PORT === null || TCP_TLS_CERT === null || TCP_TLS_KEY === null) return undefined;
+  const { TCP_TLS_PORT, TCP_LINES_TLS, TCP_TLS_CERT, TCP_TLS_KEY } = settings;
+  if (TCP_TLS_PORT === null && !TCP_LINES_TLS) return undefined;
+  if (TCP_TLS_CERT === null || TCP_TLS_KEY === null) return undefined;
   const files = deviceTlsFiles(settings);
   return deviceTls(new Map(files.map(({ name, path }) => [name, contentSync(path, MAX_FILE_BYTES)])));
 }

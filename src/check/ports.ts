@@ -7,10 +7,11 @@ import type { Context } from './context.ts';
 import { error, type Finding, note, ok } from './finding.ts';
 
 export function portsOf({ settings }: Context): (PortSettings & { readonly port: number })[] {
-  const { TCP_HOST, TCP_PORT, TCP_TLS_PORT, HTTP_HOST, HTTP_PORT } = settings;
+  const { TCP_HOST, TCP_PORT, TCP_TLS_PORT, TCP_LINES_PORT, HTTP_HOST, HTTP_PORT } = settings;
   const all = [
     { setting: 'TCP_PORT', host: TCP_HOST, port: TCP_PORT },
     { setting: 'TCP_TLS_PORT', host: TCP_HOST, port: TCP_TLS_PORT },
+    { setting: 'TCP_LINES_PORT', host: TCP_HOST, port: TCP_LINES_PORT },
     { setting: 'HTTP_PORT', host: HTTP_HOST, port: HTTP_PORT },
   ] as const;
   return all.flatMap((one) => (one.port === null ? [] : [{ ...one, port: one.port }]));

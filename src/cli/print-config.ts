@@ -81,6 +81,7 @@ function isHidden(name: SettingName, text: string): boolean {
 const originText = {
   default: 'default',
   profile: 'from the profile',
+  compatibility: 'from TCP_COMPATIBILITY',
   '.env': 'from .env',
   environment: 'from the environment',
   file: 'from its file',

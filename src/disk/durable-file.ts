@@ -6,7 +6,7 @@ import { FILE_MODE } from './owner-only.ts';
 /** Opens the file for `work` and closes it. A new file is readable for its owner only. @throws the system's error */
 export async function withFile<R>(
   path: string,
-  flags: string,
+  flags: string | number,
   work: (file: FileHandle) => Promise<R>,
 ): Promise<R> {
   const file = await open(path, flags, FILE_MODE);

@@ -3,6 +3,7 @@
 import type { Figures } from '../admin/snapshot.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Answers } from '../inspect/questions.ts';
+import type { PresenceState } from '../protocol/presence-state.ts';
 import { Acceptor, acceptorOptions, type PortAddresses } from '../server/acceptor.ts';
 import type { Connection } from '../server/connection.ts';
 import { type ConnectionFacts, factsOfArrival } from '../server/connection-facts.ts';
@@ -10,11 +11,14 @@ import type { ConnectionEvent, ConnectionOrder } from '../server/connection-ledg
 import type { DeparturePlan } from '../server/departures.ts';
 import { DescriptorReserve } from '../server/descriptor-reserve.ts';
 import { INHERITED } from '../server/listening-handle.ts';
+import { PLAIN_PORT, type Port, TLS_PORT } from '../server/port.ts';
 import { proxyStage } from '../server/proxy-stage.ts';
 import type { Admitted, Arrival } from '../server/stage.ts';
-import { listening } from '../start/listen-error.ts';
+import { type DevicePortSetting, listening } from '../start/listen-error.ts';
 import { createGateway, type Gateway, type GatewayOptions, type StopOrder } from './gateway.ts';
 import { withAcceptor } from './gateway-snapshot.ts';
+import { linesPort } from './lines-port.ts';
+import { closedState, connectedState, identifiedState } from './presence-states.ts';
 import type { StopResult } from './stop-result.ts';
 import { TlsPort, type TlsPortDeps } from './tls-port.ts';
 
@@ -23,7 +27,7 @@ export interface DevicePortOptions extends Omit<GatewayOptions, 'events' | 'arri
   readonly maxSockets: number;
   /** The answer to `asks` is an order `admit` or `refuse`, at once or later. */
   readonly report: (event: ConnectionEvent) => void;
-  /** With TCP_TLS_PORT. */
+  /** With TCP_TLS_PORT or TCP_LINES_TLS. */
   readonly tls?: TlsPortDeps | undefined;
 }
 
@@ -33,19 +37,25 @@ export class DevicePort {
   readonly #tls: TlsPort | undefined;
   readonly #gateway: Gateway;
   readonly #descriptors: DescriptorReserve;
+  readonly #tellsPresence: boolean;
   readonly #report: (event: ConnectionEvent) => void;
-  readonly #numbers = new Map<Connection, number>();
+  /** A connection may settle long after it was closed. */
+  readonly #numbers = new WeakMap<Connection, number>();
   readonly #connections = new Map<number, Connection>();
 
   /** @throws CodecUnavailableError if this machine lacks the codec that KAFKA_COMPRESSION names */
   constructor(settings: Settings, { maxSockets, report, tls, ...options }: DevicePortOptions) {
     this.#settings = settings;
     this.#report = report;
+    this.#tellsPresence = settings.KAFKA_TOPIC_PRESENCE !== null;
     this.#gateway = createGateway(settings, {
       ...options,
       arrivals: () => this.#arrivals(),
       events: {
-        identified: (connection) => this.#identified(connection),
+        identified: (connection, resumes) => this.#identified(connection, resumes),
+        ended: (connection, by) => this.#tell(connection, (number) => ({ type: 'ended', number, by })),
+        settled: (connection, storedSeq) =>
+          this.#tell(connection, (number) => ({ type: 'settled', number, storedSeq: storedSeq ?? null })),
         closed: (connection) => this.#closed(connection),
       },
     });
@@ -55,6 +65,7 @@ export class DevicePort {
       log: options.log,
       exhausted: () => this.#descriptors.exhausted,
       proxy: proxyStage(settings, this.#gateway.stageHost),
+      untrusted: ({ address }) => this.#gateway.stageHost.untrusted(address),
       ask: (number, address) => {
         this.#gateway.connected();
         report({ type: 'asks', number, address });
@@ -75,23 +86,19 @@ export class DevicePort {
 
   /** Resolves with the addresses of the ports; rejects with ListenError. */
   async listen({ inherited }: { inherited: boolean }): Promise<PortAddresses> {
-    const { TCP_HOST: host, TCP_PORT: plain, TCP_TLS_PORT: tls } = this.#settings;
-    const { firstFd, copies } = INHERITED;
-    const on = (port: number, inheritedFrom: number) => (inherited ? { inheritedFrom } : { host, port });
-    const tlsFd = firstFd + (plain === null ? 0 : copies);
+    const { TCP_HOST: host } = this.#settings;
+    let inheritedFrom: number = INHERITED.firstFd;
+    const open = async (setting: DevicePortSetting, kind: Port) => {
+      const port = this.#settings[setting];
+      if (port === null) return null;
+      const on = inherited ? { inheritedFrom } : { host, port };
+      inheritedFrom += INHERITED.copies;
+      return listening({ setting, host, port }, () => this.#acceptor.listen(on, kind));
+    };
     return {
-      tcp:
-        plain === null
-          ? null
-          : await listening({ setting: 'TCP_PORT', host, port: plain }, () =>
-              this.#acceptor.listen(on(plain, firstFd)),
-            ),
-      tls:
-        tls === null
-          ? null
-          : await listening({ setting: 'TCP_TLS_PORT', host, port: tls }, () =>
-              this.#acceptor.listen(on(tls, tlsFd), 'tls'),
-            ),
+      tcp: await open('TCP_PORT', PLAIN_PORT),
+      tls: await open('TCP_TLS_PORT', TLS_PORT),
+      lines: await open('TCP_LINES_PORT', linesPort(this.#settings)),
     };
   }
 
@@ -104,7 +111,14 @@ export class DevicePort {
         this.#acceptor.refuse(order.number, order.reason);
         break;
       case 'replace':
-        this.#connections.get(order.number)?.replaced(order.message, order.reconnectAfterMs);
+        // A turn later: if the device has ended the connection, the ledger hears of that first.
+        setImmediate(() =>
+          this.#connections.get(order.number)?.replaced(order.message, order.reconnectAfterMs),
+        );
+        break;
+      case 'resumed':
+        // Not within the call of the worker that made the connection ask.
+        queueMicrotask(() => this.#connections.get(order.number)?.resumed(order.storedSeq ?? undefined));
         break;
     }
   }
@@ -140,7 +154,7 @@ export class DevicePort {
 
   /** The connection has its place. */
   #take(arrival: Arrival, number: number): void {
-    if (arrival.port === 'plain' || this.#tls === undefined) {
+    if (!arrival.port.isTls || this.#tls === undefined) {
       this.#serve(arrival, number);
       return;
     }
@@ -154,26 +168,41 @@ export class DevicePort {
     const connection = this.#gateway.adopt(admitted);
     this.#numbers.set(connection, number);
     this.#connections.set(number, connection);
+    // A sender of plain lines is no device.
+    if (this.#tellsPresence && connection.plain === undefined)
+      this.#report({ type: 'served', number, presence: connectedState(connection) });
   }
 
-  #identified(connection: Connection): void {
-    const number = this.#numbers.get(connection);
+  #identified(connection: Connection, resumes: boolean): void {
     const { deviceId, frame } = connection;
-    if (number === undefined || frame === undefined) return;
-    this.#report({ type: 'identified', number, zipcode: frame.zipcode, deviceId });
+    if (frame === undefined) return;
+    const { zipcode } = frame;
+    const presence = this.#tellsPresence ? identifiedState(connection) : undefined;
+    this.#tell(connection, (number) => ({
+      type: 'identified',
+      number,
+      zipcode,
+      deviceId,
+      resumes,
+      presence,
+    }));
+  }
+
+  #tell(connection: Connection, event: (number: number) => ConnectionEvent): void {
+    const number = this.#numbers.get(connection);
+    if (number !== undefined) this.#report(event(number));
   }
 
   #closed(connection: Connection): void {
     const number = this.#numbers.get(connection);
     if (number === undefined) return;
-    this.#numbers.delete(connection);
     this.#connections.delete(number);
-    this.#left(number);
+    this.#left(number, this.#tellsPresence ? closedState(connection) : undefined);
   }
 
   /** A connection that had a place has ended. */
-  #left(number: number): void {
+  #left(number: number, presence?: PresenceState): void {
     this.#acceptor.released();
-    this.#report({ type: 'closed', number });
+    this.#report({ type: 'closed', number, presence });
   }
 }

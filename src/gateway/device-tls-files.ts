@@ -18,7 +18,7 @@ export class DeviceTlsFiles {
   readonly #listeners: ((tls: DeviceTls) => void)[] = [];
 
   /**
-   * Undefined without TCP_TLS_PORT.
+   * Undefined if no port has TLS.
    * @param given contents that are used until the files are valid: a process that starts again must not need valid files
    * @throws FileError if the files cannot be used and none are given
    */
@@ -26,7 +26,8 @@ export class DeviceTlsFiles {
     settings: Settings,
     { files, given }: { files: FileWatch; given?: TlsContents | undefined },
   ): DeviceTlsFiles | undefined {
-    return settings.TCP_TLS_PORT === null ? undefined : new DeviceTlsFiles(settings, files, given);
+    const isUsed = settings.TCP_TLS_PORT !== null || settings.TCP_LINES_TLS;
+    return isUsed ? new DeviceTlsFiles(settings, files, given) : undefined;
   }
 
   private constructor(settings: Settings, files: FileWatch, given: TlsContents | undefined) {

@@ -15,11 +15,13 @@ import type { JobSink } from '../queue/job.ts';
 import type { Acceptor } from '../server/acceptor.ts';
 import type { ReadCoalescer } from '../server/read-coalescer.ts';
 import type { TcpServer } from '../server/tcp-server.ts';
+import type { LineSinks } from '../workers/line-sinks.ts';
 import type { HealthWatch } from './health-watch.ts';
 
 export interface SnapshotSources {
   readonly version: string;
   readonly server: TcpServer;
+  readonly lineSinks: LineSinks;
   readonly coalescer: ReadCoalescer;
   readonly sink: JobSink;
   readonly workers: () => number;
@@ -32,12 +34,13 @@ export interface SnapshotSources {
 
 export function takeFigures(sources: SnapshotSources): Figures {
   const { server, coalescer, sink, kafka, watch } = sources;
-  const { batcher, delivery, budget } = kafka;
+  const { batcher, budget, readings } = kafka;
+  const { records } = readings;
   const orphaned = kafka.orphans.records;
   const { histograms } = kafka;
   const figures = serverFigures(server, coalescer);
   const empty = emptyFigures();
-  const oldest = Math.min(batcher.oldestOpenMs ?? Infinity, delivery.oldestMs ?? Infinity);
+  const oldest = readings.oldestMs;
   return {
     version: sources.version,
     at: new Date().toISOString(),
@@ -47,9 +50,12 @@ export function takeFigures(sources: SnapshotSources): Figures {
       ...figures.lines,
       toStoredSeconds: histograms.lineToStored.value,
       toKafkaSeconds: histograms.lineToKafka.value,
+      withoutTopic: sources.lineSinks.withoutTopic,
     },
     // DevicePort has them.
     tls: empty.tls,
+    // Whoever has the ledger has them.
+    resume: empty.resume,
     queue: {
       ...sink.stats,
       workers: sources.workers(),
@@ -57,40 +63,43 @@ export function takeFigures(sources: SnapshotSources): Figures {
       waitSeconds: sources.waits.value,
     },
     records: {
-      accepted: batcher.accepted,
-      recovered: kafka.recovered + orphaned.recovered,
-      open: batcher.openRecords,
-      inFlight: delivery.inFlightRecords,
-      spooled: delivery.spooledRecords + orphaned.spooled,
-      confirmed: delivery.counters.confirmed + orphaned.confirmed,
-      deadLettered: delivery.counters.deadLettered + orphaned.deadLettered,
-      damaged: (kafka.spool?.badRecords ?? 0) + orphaned.damaged,
+      accepted: records.accepted,
+      withoutKey: records.withoutKey,
+      recovered: records.recovered + orphaned.recovered,
+      open: records.open,
+      inFlight: records.inFlight,
+      spooled: records.spooled + orphaned.spooled,
+      confirmed: records.confirmed + orphaned.confirmed,
+      deadLettered: records.deadLettered + orphaned.deadLettered,
+      damaged: records.damaged + orphaned.damaged,
       abandoned: 0,
     },
     kafka: {
       connected: kafka.cluster?.connected ?? false,
       partitions: batcher.partitions ?? 0,
-      batchesConfirmed: delivery.counters.batchesConfirmed,
+      batchesConfirmed: readings.batchesConfirmed,
       produceSeconds: kafka.cluster?.produceTimes ?? empty.kafka.produceSeconds,
       batchRecords: histograms.batchRecords.value,
       batchBytes: histograms.batchBytes.value,
-      bytesSent: delivery.bytesSent,
-      retries: delivery.counters.retries,
+      bytesSent: readings.bytesSent,
+      retries: readings.retries,
       bufferBytes: budget.used,
       bufferCapacityBytes: budget.usable,
       buffersFull: Number(watch.isBufferFull),
-      oldestUnconfirmedSeconds: oldest === Infinity ? 0 : (performance.now() - oldest) / 1000,
-      lastError: kafka.link?.problem ?? delivery.counters.lastError,
+      oldestUnconfirmedSeconds: oldest === undefined ? 0 : (performance.now() - oldest) / 1000,
+      lastError: readings.lastError,
       problems: problemsOf(kafka),
       trouble: clusterTrouble(kafka),
       topics: topicFigures(kafka),
-      heldPartitions: delivery.heldPartitions,
+      heldPartitions: readings.heldPartitions,
       throttledSeconds: (kafka.cluster?.throttledMs ?? 0) / 1000,
       throttled: Number(watch.isThrottled),
       clockOffsetSeconds: secondsOf(kafka.cluster?.clockOffsetMs),
     },
     spool: spoolFigures(kafka, watch),
     deadLetters: deadLetterFigures(kafka),
+    // The owner of the ledger has them.
+    presence: empty.presence,
     admin: empty.admin,
     process: sources.process.read(),
     processes: { configured: 1, running: 1, degraded: 0, hung: [], restarts: 0, unseen: 0 },
@@ -100,21 +109,21 @@ export function takeFigures(sources: SnapshotSources): Figures {
 }
 
 function spoolFigures(
-  { delivery, spool, spoolCap, syncTimes, orphans }: Kafka,
+  { readings, spoolCap, syncTimes, orphans }: Kafka,
   { refusal, growthBytesPerSecond, freeBytes }: HealthWatch,
 ): Figures['spool'] {
-  const oldestMs = Math.min(delivery.oldestSpooledMs ?? Infinity, orphans.oldestMs ?? Infinity);
+  const oldestMs = Math.min(readings.oldestSpooledMs ?? Infinity, orphans.oldestMs ?? Infinity);
   const others = orphans.otherTopics;
   return {
     bytes: spoolCap.bytes,
     capacityBytes: spoolCap.maxBytes,
     fullestRatio: spoolCap.maxBytes > 0 ? spoolCap.bytes / spoolCap.maxBytes : 0,
-    partitions: delivery.spoolingPartitions,
+    partitions: readings.spoolingPartitions,
     oldestSeconds: oldestMs === Infinity ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000),
-    badBatches: (spool?.badBatches ?? 0) + orphans.badBatches,
-    batchesWritten: delivery.counters.batchesSpooled,
+    badBatches: readings.badBatches + orphans.badBatches,
+    batchesWritten: readings.batchesSpooled,
     syncSeconds: syncTimes.value,
-    trouble: delivery.spoolTrouble ?? orphans.trouble,
+    trouble: readings.spoolTrouble ?? orphans.trouble,
     refusal,
     growthBytesPerSecond,
     diskFreeBytes: freeBytes,
@@ -151,8 +160,9 @@ export function serverFigures(
       outOfFiles: 0,
       stages: {
         ...countsByStage(),
-        identify: activeConnections - counters.identified,
+        identify: activeConnections - counters.identified - counters.senders,
         identified: counters.identified,
+        lines: counters.senders,
       },
       closed: { ...counters.closed },
       paused: counters.paused,
@@ -174,6 +184,10 @@ export function serverFigures(
       waiting: counters.linesReceived - counters.linesAccepted - counters.linesRefused,
       refused: { ...counters.refused },
       refusedLines: counters.linesRefused,
+      plain: { ...counters.plainLines },
+      withoutTopic: 0,
+      warnings: counters.warnings,
+      alreadyStored: counters.linesAlreadyStored,
       toStoredSeconds: empty.toStoredSeconds,
       toKafkaSeconds: empty.toKafkaSeconds,
     },
@@ -209,9 +223,7 @@ export function withAcceptor(
 
 /** Why records are not delivered. A problem of the whole cluster comes first. */
 function problemsOf(kafka: Kafka): readonly string[] {
-  const problem = kafka.link?.problem ?? null;
-  const first = problem === null ? [] : [problem];
-  return distinctProblems([...first, ...kafka.delivery.problems, ...kafka.orphans.problems]);
+  return distinctProblems([...kafka.readings.problems, ...kafka.orphans.problems]);
 }
 
 const NOT_CONFIGURED = {
@@ -243,9 +255,16 @@ const CAUSES_OF_CLUSTER: ReadonlySet<TroubleCause> = new Set([
 ]);
 
 function topicFigures(kafka: Kafka): Figures['kafka']['topics'] {
-  const { deadLetters, metricsTopic } = kafka;
+  const { deadLetters, readings } = kafka;
   return [
-    { topic: metricsTopic, use: 'metrics', ...topicFiguresOf(kafka) },
+    ...readings.all.map(
+      ({ topic, pipeline }) =>
+        ({
+          topic,
+          use: topic === readings.metrics.topic ? 'metrics' : 'lines',
+          ...topicFiguresOf(pipeline),
+        }) as const,
+    ),
     ...(deadLetters.topic === null
       ? []
       : [
@@ -254,7 +273,7 @@ function topicFigures(kafka: Kafka): Figures['kafka']['topics'] {
   ];
 }
 
-function topicFiguresOf({ link, delivery, batcher }: Pipeline): Omit<TopicFigures, 'topic' | 'use'> {
+export function topicFiguresOf({ link, delivery, batcher }: Pipeline): Omit<TopicFigures, 'topic' | 'use'> {
   const { failingPartitions: failing, heldPartitions: held, problems, counters } = delivery;
   return {
     partitions: batcher.partitions ?? 0,

@@ -25,8 +25,10 @@ import { LineTaps } from '../tap/line-taps.ts';
 import { RefusalSamples } from '../tap/refusal-samples.ts';
 import { createIngest } from '../workers/ingest.ts';
 import { gatewayAnswers } from './answers.ts';
+import { deviceFrames } from './device-frames.ts';
 import { takeFigures } from './gateway-snapshot.ts';
 import { HealthWatch } from './health-watch.ts';
+import { linesSinks, linesTopic, plainLetter } from './lines-port.ts';
 import { answerRefusedRecord } from './refused-record.ts';
 import type { StopResult } from './stop-result.ts';
 import { tokenAccess } from './token-access.ts';
@@ -62,7 +64,7 @@ export interface GatewayOptions {
   readonly files: FileWatch;
   /** A valid content of TCP_TOKENS_FILE, in use until the file is valid. */
   readonly tokens?: string | null;
-  readonly events?: Pick<TcpServerEvents, 'identified' | 'closed'>;
+  readonly events?: Pick<TcpServerEvents, 'identified' | 'ended' | 'settled' | 'closed'>;
   /** Connections that are accepted and not served yet. */
   readonly arrivals?: () => Iterable<ConnectionFacts>;
   /** Spool directories of former processes, which this process sends to Kafka. */
@@ -71,6 +73,8 @@ export interface GatewayOptions {
   readonly gatewayPid?: number;
 }
 
+/** Share of SHUTDOWN_TIMEOUT in which senders of plain lines may end their connections. */
+const PARTING_SHARE = 0.2;
 /** Share of SHUTDOWN_TIMEOUT after which the stop no longer waits for Kafka and spools the rest. */
 const SOFT_SHARE = 0.5;
 /** Share after which the stop no longer waits for the spool. The time left is for the `closing` replies to leave. */
@@ -98,17 +102,24 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
   const dropped = () => lines.write('queue_line_dropped', {});
   const { batcher } = kafka;
   const { congestion } = batcher;
-  const ingest = createIngest(settings, batcher, { congestion, watch: taps.watch, log, dropped });
+  const lineSinks = linesSinks(settings, kafka);
+  const ingest = createIngest(settings, batcher, {
+    congestion,
+    watch: taps.watch,
+    lines: lineSinks,
+    log,
+    dropped,
+  });
   // Async codecs finish on a later turn, so pauses between reads would delay both the batch and its ack.
   const coalescesReads = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && !kafka.codec.isAsync;
   const coalescer = new ReadCoalescer(settings.KAFKA_BATCH_TIMEOUT, {
-    begin: () => kafka.batcher.beginReadWindow(),
+    begin: () => kafka.readings.beginReadWindow(),
     end: (withinMs) => {
       // Batches from the disk wait for Kafka's answer to the one before. A pause would delay each of them.
-      const drains = kafka.delivery.spoolingPartitions > 0 || kafka.orphans.isSending;
-      return kafka.batcher.endReadWindow(withinMs) && !ingest.linesWait && !drains;
+      const drains = kafka.readings.spoolingPartitions > 0 || kafka.orphans.isSending;
+      return kafka.readings.endReadWindow(withinMs) && !ingest.linesWait && !drains;
     },
-    send: () => kafka.delivery.sendNow(),
+    send: () => kafka.readings.sendNow(),
   });
   const access = tokenAccess(settings, {
     files,
@@ -129,16 +140,16 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
         refusals.note(connection, refusal, line);
         if (line !== undefined) taps.refused(connection, refusal, line);
       },
-      refusedLine: (connection, reason, { bytes, start, end }) =>
+      refusedLine: (connection, reason, line) =>
         kafka.deadLetters.line({
-          value: bytes.subarray(start, end),
+          value: line.bytes.subarray(line.start, line.end),
           reason,
-          topic: settings.KAFKA_TOPIC_METRICS,
+          topic: connection.plain === undefined ? settings.KAFKA_TOPIC_METRICS : linesTopic(settings),
           connectionId: connection.id,
           zipcode: connection.frame?.zipcode ?? '',
           remoteAddress: connection.remoteAddress,
           receivedAtMs: Date.now(),
-          device: () => connection.frame && { city: connection.frame.city, deviceId: connection.deviceId },
+          device: () => plainLetter(connection, line, lineSinks) ?? letterDevice(connection),
         }),
     },
   });
@@ -154,6 +165,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     takeFigures({
       version,
       server,
+      lineSinks,
       coalescer,
       sink: ingest.sink,
       workers: () => ingest.workers,
@@ -188,6 +200,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     const timeoutMs = settings.SHUTDOWN_TIMEOUT;
     // However late the stop is, the spool gets its time.
     const startMs = performance.now() - Math.min(lateMs, SOFT_SHARE * timeoutMs);
+    if (counters.senders > 0) await server.part(PARTING_SHARE * timeoutMs);
     server.stopReading();
     const handled = ingest.finish();
     await settledBy(
@@ -198,7 +211,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     await settledBy(startMs + HARD_SHARE * timeoutMs, kafka.flushToSpool(handled));
     const held = server.heldLines;
     // Read before kafka.close(), which clears them.
-    const reason = kafka.delivery.spoolTrouble;
+    const reason = kafka.readings.spoolTrouble;
     const spoolBytes = kafka.spoolCap.bytes;
     await server.close((1 - HARD_SHARE) * timeoutMs, returnMs);
     // The deadline is for a disk that hangs.
@@ -214,13 +227,22 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
   }
 }
 
+function letterDevice({ frame, deviceId }: Connection) {
+  return frame && { city: frame.city, deviceId, tags: frame.tags, key: frame.key };
+}
+
 function connectionOptions(settings: Settings) {
   return {
     maxLineBytes: settings.TCP_MAX_LINE_BYTES,
+    // The Go server had one limit for all lines.
+    ...(settings.TCP_COMPATIBILITY === 'go' && { maxIdentifyBytes: settings.TCP_MAX_LINE_BYTES }),
     identifyTimeoutMs: settings.TCP_IDENTIFY_TIMEOUT,
     inactivityTimeoutMs: settings.TCP_INACTIVITY_TIMEOUT,
     lineTimeoutMs: settings.TCP_LINE_TIMEOUT,
     maxAgeMs: settings.TCP_MAX_CONNECTION_AGE,
+    warnsUnknownFields: settings.TCP_STRICT === 'warn',
+    requiresDeviceId: settings.TCP_IDENTIFY.includes('device_id'),
+    frameOf: deviceFrames(settings),
     maxMessagesPerSecond: settings.TCP_MAX_MESSAGES_PER_SECOND,
     maxBytesPerSecond: settings.TCP_MAX_BYTES_PER_SECOND,
     bufferBytes: settings.TCP_BUFFER_BYTES,

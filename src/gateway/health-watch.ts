@@ -102,7 +102,7 @@ export class HealthWatch {
 
   /** @returns the refusal of the last try; null if it was written */
   #noteRefusal(now: number): DiskTrouble | null {
-    const present = this.#options.kafka.delivery.spoolRefusal;
+    const present = this.#options.kafka.readings.spoolRefusal;
     this.#refused.note(present !== null, now);
     this.#refusal = present ?? this.#refusal;
     return present;

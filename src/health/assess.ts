@@ -10,7 +10,7 @@ import { connections, processes, queue } from './device-components.ts';
 import { certificates, clock } from './expiry-components.ts';
 import type { Context } from './found.ts';
 import { kafka, topics } from './kafka-components.ts';
-import { buffer, deadLetters, spool } from './storage-components.ts';
+import { buffer, deadLetters, presence, spool } from './storage-components.ts';
 
 /** In the order in which they are shown. */
 export function assess(figures: Figures, context: Context): readonly Component[] {
@@ -25,5 +25,6 @@ export function assess(figures: Figures, context: Context): readonly Component[]
     certificates(figures),
     clock(figures, context),
     deadLetters(figures),
+    ...presence(figures),
   ];
 }

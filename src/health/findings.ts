@@ -108,7 +108,7 @@ const TOPIC_FINDINGS = {
   },
   waiting_topic: {
     state: 'degraded',
-    meaning: 'Records of a topic that KAFKA_TOPIC_METRICS does not name lie in the spool and cannot be sent.',
+    meaning: 'Records of a topic that no setting names lie in the spool and cannot be sent.',
     look: '`sluice spool ls`',
     remedy: 'the reason says why; the topic has to take records again',
   },
@@ -302,6 +302,24 @@ const DEAD_LETTERS_FINDINGS = {
   },
 } as const satisfies Readonly<Record<string, Finding>>;
 
+const PRESENCE_FINDINGS = {
+  ok: { state: 'ok', meaning: 'Presence records are written, or none wait.' },
+  waiting: {
+    state: 'degraded',
+    meaning:
+      'The topic of presence does not take records. They wait on disk, in order. Readings are not affected.',
+    look: '`sluice_presence_waiting`, `presence` in `/stats`',
+    remedy: 'the reason says why; they are sent by themselves when Kafka takes them',
+  },
+  blocked: {
+    state: 'failed',
+    meaning:
+      'Presence records are neither taken by Kafka nor kept on disk. Of each key the latest state is kept in memory; states of further keys are dropped. Readings are not affected.',
+    look: '`presence` in `/stats`, `sluice_presence_dropped_total`',
+    remedy: 'raise SPOOL_DEAD_BYTES, of which presence has an eighth, or make the topic take them',
+  },
+} as const satisfies Readonly<Record<string, Finding>>;
+
 export const COMPONENTS = {
   kafka: { about: 'The brokers, the login and the leaders.', findings: KAFKA_FINDINGS },
   topic: {
@@ -321,6 +339,10 @@ export const COMPONENTS = {
   dead_letters: {
     about: 'Refused lines and records that are kept for people.',
     findings: DEAD_LETTERS_FINDINGS,
+  },
+  presence: {
+    about: 'The records of who is connected. Only if `KAFKA_TOPIC_PRESENCE` is set.',
+    findings: PRESENCE_FINDINGS,
   },
 } as const satisfies Readonly<Record<string, About>>;
 

@@ -4,7 +4,7 @@ import type { Snapshot } from '../admin/snapshot.ts';
 import type { Log } from '../log/log.ts';
 import type { Component } from './component.ts';
 import { ComponentWatch } from './component-watch.ts';
-import { idOf } from './kafka-components.ts';
+import { idOf, isOfReadings } from './kafka-components.ts';
 import { type OutageLook, type OutageNames, type OutageTrouble, OutageWatch } from './outage-watch.ts';
 import { msUntilFull, roomOf } from './storage-components.ts';
 
@@ -30,12 +30,13 @@ export function startHealthLog({ ticker, log, ...names }: HealthLogOptions): { s
 function outageLook(snapshot: Snapshot): OutageLook {
   const { records, spool, connections, components } = snapshot;
   const kafka = components.find(({ id }) => id === 'kafka');
-  const topic = components.find(({ id }) => id === metricsTopic(snapshot));
-  const trouble = troubleOf(kafka) ?? troubleOf(topic);
+  const topics = readingTopics(snapshot);
+  const trouble = troubleOf(kafka) ?? troubleOfTopics(topics);
   const isFailing = (name: string) => components.some(({ id, state }) => id === name && state === 'failed');
   return {
     trouble,
-    isUsable: trouble === null && isKnown(kafka) && topic?.state === 'ok',
+    isUsable:
+      trouble === null && isKnown(kafka) && topics.length > 0 && topics.every(({ state }) => state === 'ok'),
     waiting: records.open + records.inFlight + records.spooled - spool.otherRecords,
     spooled: records.spooled - spool.otherRecords,
     spoolBytes: spool.bytes,
@@ -72,7 +73,16 @@ function troubleOf(component: Component | undefined): OutageTrouble | null {
 
 const isKnown = (kafka: Component | undefined) => kafka?.state === 'ok' || kafka?.finding === 'throttled';
 
-function metricsTopic({ kafka }: Snapshot): string | undefined {
-  const topic = kafka.topics.find(({ use }) => use === 'metrics')?.topic;
-  return topic && idOf(topic);
+/** The health of the topics of readings. */
+function readingTopics({ kafka, components }: Snapshot): readonly Component[] {
+  const ids = new Set(kafka.topics.filter(isOfReadings).map(({ topic }) => idOf(topic)));
+  return components.filter(({ id }) => ids.has(id));
+}
+
+/** The worst of their troubles. It is partial if other topics are taken. */
+function troubleOfTopics(topics: readonly Component[]): OutageTrouble | null {
+  const troubles = topics.map(troubleOf);
+  const found = troubles.filter((trouble) => trouble !== null);
+  const worst = found.find(({ isPartial }) => !isPartial) ?? found[0];
+  return worst === undefined ? null : { ...worst, isPartial: worst.isPartial || troubles.includes(null) };
 }

@@ -1,5 +1,5 @@
 // The health of Kafka and of the topics, from the figures.
-import type { KafkaCause, TopicFigures } from '../admin/kafka-figures.ts';
+import type { KafkaCause, KafkaTrouble, TopicFigures } from '../admin/kafka-figures.ts';
 import type { Figures } from '../admin/snapshot.ts';
 import type { Component } from './component.ts';
 import { counted, type Details, found } from './found.ts';
@@ -55,18 +55,23 @@ export function topics(figures: Figures): readonly Component[] {
   return [...known, ...others.filter(({ id }) => !ids.has(id))];
 }
 
-/** True if Kafka takes the records of every partition of the metrics topic, as far as is known. */
+/** True if Kafka takes the records of every partition of every topic of readings, as far as is known. */
 export function takesAll({ kafka: { trouble, topics: all } }: Figures): boolean {
-  const metrics = all.find(({ use }) => use === 'metrics');
-  return trouble === null && metrics !== undefined && metrics.trouble === null && metrics.failing === 0;
+  const readings = all.filter(isOfReadings);
+  if (trouble !== null || readings.length === 0) return false;
+  return readings.every((topic) => topic.trouble === null && topic.failing === 0);
 }
 
-/** True if Kafka takes no record of the metrics topic, or nothing is known about it. */
+/** True if Kafka takes no record of one of the topics of readings, or nothing is known about it. */
 export function takesNone({ kafka: { trouble, topics: all } }: Figures): boolean {
-  const metrics = all.find(({ use }) => use === 'metrics');
-  const worst = [trouble, metrics?.trouble ?? null].some((one) => one !== null && !one.isPartial);
-  return worst || metrics === undefined || isAll(metrics, metrics.failing);
+  const readings = all.filter(isOfReadings);
+  if (isWhole(trouble) || readings.length === 0) return true;
+  return readings.some((topic) => isWhole(topic.trouble) || isAll(topic, topic.failing));
 }
+
+/** Accepted readings go to the topic. */
+export const isOfReadings = ({ use }: TopicFigures) => use === 'metrics' || use === 'lines';
+const isWhole = (trouble: KafkaTrouble | null) => trouble !== null && !trouble.isPartial;
 
 export const idOf = (topic: string) => `topic ${topic}`;
 

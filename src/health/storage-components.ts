@@ -75,6 +75,15 @@ export function deadLetters({ deadLetters: { waiting, blocked, problem } }: Figu
   return found('dead_letters', 'ok', { reason: waits(waiting, 'letter') });
 }
 
+/** None without KAFKA_TOPIC_PRESENCE. */
+export function presence({ presence: { topic, waiting, blocked, problem } }: Figures): readonly Component[] {
+  if (topic === null) return [];
+  const reason = waits(waiting, 'record');
+  if (blocked !== null) return [found('presence', 'blocked', { reason: `${reason} in memory: ${blocked}` })];
+  if (problem !== null) return [found('presence', 'waiting', { reason: `${reason}: ${problem}` })];
+  return [found('presence', 'ok', { reason })];
+}
+
 /** Of several processes each has a share of a limit, so one is full while the sum has room. */
 function inShares({ processes: { configured } }: Figures, full?: number): string {
   if (configured < 2) return '';

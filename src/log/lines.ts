@@ -10,6 +10,7 @@ import { DEVICE_LINES } from './lines/devices.ts';
 import { FILE_LINES } from './lines/files.ts';
 import { HEALTH_LINES } from './lines/health.ts';
 import { KAFKA_LINES } from './lines/kafka.ts';
+import { PRESENCE_LINES } from './lines/presence.ts';
 import { PROCESS_LINES } from './lines/processes.ts';
 import { SPOOL_LINES } from './lines/spool.ts';
 import { START_LINES } from './lines/start.ts';
@@ -22,6 +23,7 @@ export const AREAS = {
   Kafka: KAFKA_LINES,
   'Spool and disk': SPOOL_LINES,
   Devices: DEVICE_LINES,
+  Presence: PRESENCE_LINES,
   'Health of components': HEALTH_LINES,
   'Server processes': PROCESS_LINES,
   'Certificates, tokens and passwords': FILE_LINES,
@@ -34,6 +36,7 @@ export const LINES = {
   ...KAFKA_LINES,
   ...SPOOL_LINES,
   ...DEVICE_LINES,
+  ...PRESENCE_LINES,
   ...HEALTH_LINES,
   ...PROCESS_LINES,
   ...FILE_LINES,

@@ -2,9 +2,14 @@
 import { EXIT_SETTINGS } from '../config/exit-codes.ts';
 import { portHolder } from './port-holder.ts';
 
+/** In the order in which the ports are opened, and inherited by server processes. */
+export const DEVICE_PORT_SETTINGS = ['TCP_PORT', 'TCP_TLS_PORT', 'TCP_LINES_PORT'] as const;
+
+export type DevicePortSetting = (typeof DEVICE_PORT_SETTINGS)[number];
+
 /** A port and the settings that it comes from. */
 export interface PortSettings {
-  readonly setting: 'TCP_PORT' | 'TCP_TLS_PORT' | 'HTTP_PORT';
+  readonly setting: DevicePortSetting | 'HTTP_PORT';
   readonly host: string;
   readonly port: number;
 }

@@ -95,9 +95,9 @@ function judgeMissingMount(directory: string, point: string, log: Log): void {
 }
 
 /** True if somebody listens on the port of devices: a gateway that stops closes it first. */
-async function isServed({ TCP_HOST, TCP_PORT, TCP_TLS_PORT }: Settings): Promise<boolean> {
+async function isServed({ TCP_HOST, TCP_PORT, TCP_TLS_PORT, TCP_LINES_PORT }: Settings): Promise<boolean> {
   try {
-    (await ListeningHandle.open(TCP_HOST, TCP_PORT ?? TCP_TLS_PORT ?? 0)).close();
+    (await ListeningHandle.open(TCP_HOST, TCP_PORT ?? TCP_TLS_PORT ?? TCP_LINES_PORT ?? 0)).close();
     return false;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EADDRINUSE';

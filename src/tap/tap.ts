@@ -105,7 +105,8 @@ export class Tap {
       this.#tell({ event: 'fate', id, fate: 'refused', ...refused, after_ms: Date.now() - receivedAtMs });
       return;
     }
-    const origin = { id: connectionId, deviceId, remoteAddress, frame: { zipcode } };
+    const frame = { zipcode: zipcode === '' ? undefined : zipcode };
+    const origin = { id: connectionId, deviceId, remoteAddress, frame };
     if (this.#takes(origin))
       this.#shows(origin, { bytes: value, start: 0, end: value.length }, receivedAtMs, {
         fate: 'refused',
@@ -154,7 +155,7 @@ export class Tap {
       connection_id: connectionId,
       device_id: deviceId === undefined ? null : shownName(deviceId),
       address: remoteAddress,
-      zipcode: frame === undefined ? null : printable(frame.zipcode),
+      zipcode: frame?.zipcode === undefined ? null : printable(frame.zipcode),
       bytes: line.end - line.start,
       line: shownLine(line, MAX_LINE_BYTES),
       ...fate,

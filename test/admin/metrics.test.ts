@@ -12,6 +12,7 @@ import { CODE_NAMES } from '../../src/protocol/codes.ts';
 import { FOREIGN_PROTOCOLS } from '../../src/protocol/foreign-protocol.ts';
 import { countsByFailure } from '../../src/protocol/handshake-failures.ts';
 import { countsByProxyResult } from '../../src/protocol/proxy-results.ts';
+import { countsByResumeAnswer } from '../../src/protocol/resume-answers.ts';
 import { SERVER_FULL } from '../../src/protocol/server-full.ts';
 import { UNAUTHORIZED } from '../../src/protocol/unauthorized.ts';
 import { sampleSnapshot } from './sample-snapshot.ts';
@@ -198,8 +199,10 @@ test('the number of series is fixed, whatever the snapshot holds', async () => {
     FOREIGN_PROTOCOLS,
     ACCESS_REASONS,
     PROXY_RESULTS,
+    Object.keys(countsByResumeAnswer()),
     CLOSE_REASONS,
     CONNECTION_STAGES,
+    Object.keys(base.lines.plain),
     Object.keys(UNAUTHORIZED),
     Object.keys(countsByFailure()),
     Object.keys(base.tls.daysLeft),

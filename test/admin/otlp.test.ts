@@ -103,7 +103,7 @@ test('as JSON, every metric is pushed with the names, labels and values of the s
     label?.value.stringValue,
     asDouble,
   ]);
-  assert.deepEqual(byStage.at(-1), ['stage', 'identified', 1]);
+  assert.deepEqual(byStage.at(-2), ['stage', 'identified', 1]);
   const stored = metrics.get('sluice_line_to_stored_seconds');
   const [point] = stored?.histogram?.dataPoints ?? [];
   assert.deepEqual(

@@ -75,7 +75,7 @@ test('a scrape shows in which stage each connection is, and why each has ended',
     const now = await look('sluice_connections_in_stage');
     return now.proxy === 1 && now.tls === 1 && now.identify === 1 && now.identified === 1 && now;
   });
-  assert.deepEqual(stages, { proxy: 1, place: 0, tls: 1, identify: 1, identified: 1 });
+  assert.deepEqual(stages, { proxy: 1, place: 0, tls: 1, identify: 1, identified: 1, lines: 0 });
 
   const third = await plain('127.0.0.2');
   assert.equal((await third.read()).code, 'server_full');

@@ -23,6 +23,12 @@ const CITIES = {
   stacked: `Z${'\u0335\u0321\u031b'.repeat(40)}`,
   wide: 'W'.repeat(128),
 } as const;
+/** Those that are short enough for a zipcode, by the names of devices. */
+const ZIPCODES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(CITIES)
+    .filter(([, text]) => text.length <= 64)
+    .map(([name, text]) => [`zip-${name}`, text]),
+);
 /** Lines that are refused with different codes. */
 const REFUSED = {
   invalid_json: `${IMAGE}\u001b[2J\u001b]0;owned\u0007\u202e`,
@@ -41,8 +47,10 @@ test('texts of devices stay text', async (t) => {
   });
   for (const [name, city] of Object.entries(CITIES))
     await deviceAs(t, gateway.port, { device_id: name, city });
+  for (const [name, zipcode] of Object.entries(ZIPCODES))
+    await deviceAs(t, gateway.port, { device_id: name, zipcode });
   // The protocol allows none of this as device_id and zipcode, so it is seen as a refused line.
-  for (const wrong of [{ device_id: IMAGE }, { zipcode: '<b>1</b>' }]) {
+  for (const wrong of [{ device_id: IMAGE }, { zipcode: `${IMAGE}\t` }]) {
     const device = await Device.connect(gateway.port);
     t.after(() => device.destroy());
     device.send(identify(wrong));
@@ -61,15 +69,16 @@ test('texts of devices stay text', async (t) => {
   const asked: string[] = [];
   page.on('request', (request) => asked.push(new URL(request.url()).pathname));
 
-  await t.test('as city', async () => {
+  await t.test('as city and as zipcode', async () => {
+    const texts = { ...CITIES, ...ZIPCODES };
     await waitFor(
       'all are shown',
-      async () => (await dashboard.devices()).length > Object.keys(CITIES).length,
+      async () => (await dashboard.devices()).length > Object.keys(texts).length,
     );
-    for (const [name, city] of Object.entries(CITIES)) {
+    for (const [name, given] of Object.entries(texts)) {
       const text = (await dashboard.device(name).textContent()) ?? '';
-      if (ACTIVE.test(city)) assert.ok(!ACTIVE.test(text), JSON.stringify(text));
-      else assert.ok(text.includes(city), `${city} in ${text}`);
+      if (ACTIVE.test(given)) assert.ok(!ACTIVE.test(text), JSON.stringify(text));
+      else assert.ok(text.includes(given), `${given} in ${text}`);
     }
   });
   await t.test('as refused line', async () => {
@@ -84,7 +93,10 @@ test('texts of devices stay text', async (t) => {
   });
   await t.test('as a search, which finds the text', async () => {
     await dashboard.search.fill('<img src=x');
-    await dashboard.showsDevices(['image']);
+    await waitFor(
+      'both are shown',
+      async () => (await dashboard.devices()).sort().join() === 'image,zip-image',
+    );
     await dashboard.search.fill('');
   });
   await t.test('of a closed connection, and in the dialog that kicks it', async () => {

@@ -42,7 +42,16 @@ const WELL: Figures = {
   tls: { ...base.tls, lifetimeDays: { cert: 90, ca: 3650 } },
 };
 
-type Section = 'kafka' | 'spool' | 'queue' | 'connections' | 'processes' | 'deadLetters' | 'records' | 'tls';
+type Section =
+  | 'kafka'
+  | 'spool'
+  | 'queue'
+  | 'connections'
+  | 'processes'
+  | 'deadLetters'
+  | 'presence'
+  | 'records'
+  | 'tls';
 type Changes = { readonly [S in Section]?: Partial<Figures[S]> };
 
 function changed(changes: Changes, from = WELL): Figures {
@@ -275,6 +284,19 @@ const CASES: readonly (readonly [Changes, string, string, RegExp, Options?])[] =
     'failed blocked',
     /neither/,
   ],
+  [{ presence: { topic: 'p', waiting: 0 } }, 'presence', 'ok ok', /0 records wait/],
+  [
+    { presence: { topic: 'p', waiting: 1, problem: 'no right' } },
+    'presence',
+    'degraded waiting',
+    /1 record waits: no right/,
+  ],
+  [
+    { presence: { topic: 'p', waiting: 2, problem: 'x', blocked: 'the disk is full' } },
+    'presence',
+    'failed blocked',
+    /2 records wait in memory: the disk is full/,
+  ],
 ];
 
 describe('the health of components', () => {
@@ -389,6 +411,7 @@ describe('readiness', () => {
       { processes: { configured: 4, running: 3, hung: [{ index: 1, pid: 2 }] } },
       { queue: { full: 1 } },
       { deadLetters: { blocked: 'x' } },
+      { presence: { topic: 'p', blocked: 'x' } },
       { tls: { daysLeft: { cert: -1 } } },
     ];
     for (const changes of kept)

@@ -12,6 +12,7 @@ import {
   type TopicLimits,
   topicLimits,
 } from '../../kafka/client/topic-limits.ts';
+import type { GatewayTopic } from '../../kafka/topics/gateway-topics.ts';
 import { limitWarnings } from '../../kafka/topics/topic-warnings.ts';
 import { kafkaError } from '../../kafka/wire/errors.ts';
 import { LINES } from '../../log/lines.ts';
@@ -20,8 +21,8 @@ import type { KafkaSurvey } from './survey.ts';
 
 const TOPIC = 2;
 const BROKER = 4;
-/** A record's frame: batch header, key, connection, address and times around the reading. */
-const FRAME_BYTES = 1024;
+/** Room that the gateway leaves for the key, the headers and the fields around a reading, as long as they fit into it. */
+const FRAME_BYTES = 1536;
 
 type Topic = MetadataAnswer['topicMetadata'][number];
 
@@ -31,7 +32,7 @@ interface Asked {
 }
 
 export async function existingLimits(
-  topic: string,
+  { topic, isCompacted = false }: Pick<GatewayTopic, 'topic' | 'isCompacted'>,
   { found, settings, kafka }: Asked & { found: Topic },
 ): Promise<Finding[]> {
   const resources = [{ type: TOPIC, name: topic, configNames: TOPIC_LIMIT_NAMES }];
@@ -55,7 +56,7 @@ export async function existingLimits(
   return [
     ...inSyncFindings(topic, found, { settings, minInsync: limits.minInsyncReplicas }),
     ...(size === undefined ? [] : [size]),
-    ...(await timeFindings(topic, limits, { settings, kafka })),
+    ...(await timeFindings(topic, limits, { settings, kafka, isCompacted })),
   ];
 }
 
@@ -159,9 +160,14 @@ export function inSyncFindings(
 async function timeFindings(
   topic: string,
   limits: TopicLimits,
-  { settings, kafka }: Asked,
+  { settings, kafka, isCompacted }: Asked & { isCompacted: boolean },
 ): Promise<Finding[]> {
-  const sent = { timestamp: settings.KAFKA_TIMESTAMP, oldestWaitingMs: undefined, nowMs: Date.now() };
+  const sent = {
+    timestamp: settings.KAFKA_TIMESTAMP,
+    oldestWaitingMs: undefined,
+    nowMs: Date.now(),
+    isCompacted,
+  };
   const { meaning: why, remedy } = LINES.topic_limit_warned;
   const warnings = limitWarnings(topic, limits, sent).map((what) =>
     warning({ name: 'topic_limit_warned', what, why, remedy }),

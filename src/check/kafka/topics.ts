@@ -1,6 +1,7 @@
 // The findings about each topic: whether it is there or could be created, its partitions and leaders, and our rights on it.
 // Nothing is created, and no record is written.
 
+import { readingTopics } from '../../config/reading-topics.ts';
 import type { Settings } from '../../config/settings.ts';
 import { COMPONENTS } from '../../health/findings.ts';
 import { counted } from '../../health/found.ts';
@@ -80,7 +81,7 @@ async function checkTopic(topic: GatewayTopic, { found, settings, kafka }: Found
   return [
     partitions(topic, found, settings),
     ...(isWritten
-      ? [writeRight(name, found), ...(await existingLimits(name, { found, settings, kafka }))]
+      ? [writeRight(name, found), ...(await existingLimits(topic, { found, settings, kafka }))]
       : []),
   ];
 }
@@ -128,7 +129,7 @@ function partitions({ topic, partitions: wanted }: GatewayTopic, found: Topic, s
       remedy: noLeader.remedy,
     });
   const text = `Topic ${topic} has ${counted(length, 'partition')}, and each has a leader`;
-  if (topic !== settings.KAFKA_TOPIC_METRICS || length === wanted) return ok('topic_there', text);
+  if (!readingTopics(settings).includes(topic) || length === wanted) return ok('topic_there', text);
   const why =
     'The setting counts only if the gateway creates the topic. It uses the partitions that are there.';
   return note({ name: 'partitions_differ', what: `${text}; KAFKA_NUM_PARTITIONS=${wanted}`, why });

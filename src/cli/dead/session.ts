@@ -4,6 +4,7 @@
 import type { Settings } from '../../config/settings.ts';
 import { FileWatch } from '../../files/file-watch.ts';
 import { type Codec, createCodec } from '../../kafka/batches/compression.ts';
+import { headerMaker } from '../../kafka/batches/record-headers.ts';
 import type { KafkaClient } from '../../kafka/client/kafka-client.ts';
 import { createCluster } from '../../kafka/from-settings.ts';
 import type { PipelineContext } from '../../kafka/pipelines/pipeline.ts';
@@ -16,6 +17,7 @@ import { isSelected, type Selection } from '../../letters/selection.ts';
 import type { SentLetters } from '../../letters/sent-letters.ts';
 import { TopicLetters } from '../../letters/topic-letters.ts';
 import { createLogger } from '../../log/logger.ts';
+import { decoderFor } from '../../protocol/line-decoder.ts';
 import { say } from '../output.ts';
 import type { SelectionOptions } from './command.ts';
 
@@ -78,7 +80,10 @@ export class Session {
   ): Judge {
     const { client, codec } = this;
     const isSent = (letter: Letter) => (letters?.isSent(letter) ?? false) || isAdoptedSent(sent, letter);
-    return new Judge({ client, codec, withCopies, isSent });
+    const { settings } = this;
+    const decoder = decoderFor(settings);
+    const headersOf = headerMaker(settings.KAFKA_HEADERS);
+    return new Judge({ client, codec, withCopies, isSent, decoder, headersOf });
   }
 
   /** As topicLetters(), but letters on disk are to be looked at even if Kafka cannot be reached. */

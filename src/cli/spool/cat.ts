@@ -1,7 +1,7 @@
 // `sluice spool cat`: prints the records or the dead letters of a spool, with one batch in memory at a time.
 import { printable } from '../../config/printable.ts';
 import { CodecUnavailableError } from '../../kafka/batches/compression.ts';
-import { recordHeaders, recordParts } from '../../kafka/batches/record-body.ts';
+import { hasHeaders, recordHeaders, recordParts } from '../../kafka/batches/record-body.ts';
 import { unpack } from '../../kafka/batches/split-batch.ts';
 import { type LogPlace, listLogs, listSegments, readAcknowledged, readSegment } from '../../spool/inspect.ts';
 import type { Found } from '../../spool/segment-scan.ts';
@@ -80,7 +80,8 @@ async function render(
       ...(log === 'gone' && { number }),
       offset,
       timestamp: timestampMs,
-      ...(kind === 'readings' ? { key: Buffer.from(key).toString() } : { headers: recordHeaders(body) }),
+      ...(kind === 'readings' && { key: Buffer.from(key).toString() }),
+      ...((kind !== 'readings' || hasHeaders(body)) && { headers: recordHeaders(body) }),
       value: value.toString(),
     };
     // JSON does not escape C1 and bidirectional characters, which a terminal would obey.

@@ -13,9 +13,16 @@ export const DEVICE_LINES = {
   },
   connection_identified: {
     level: 'debug',
-    text: 'Connection from {remoteAddress} identified with zipcode {zipcode}',
-    fields: { connectionId: 'text', remoteAddress: 'text', deviceId: 'text?', zipcode: 'text?' },
-    meaning: 'The device has identified. The answer to it is on the way.',
+    text: 'Connection from {remoteAddress} identified with {identity}',
+    fields: {
+      connectionId: 'text',
+      remoteAddress: 'text',
+      deviceId: 'text?',
+      zipcode: 'text?',
+      identity: 'text?',
+    },
+    meaning:
+      'The device has identified. The answer to it is on the way. `identity` is its zipcode, or its device_id if it has no zipcode.',
   },
   connection_closed: {
     level: 'debug',
@@ -247,6 +254,24 @@ export const DEVICE_LINES = {
     meaning:
       'The device was answered `unauthorized`: the certificate names one `device_id`, the device another.',
     remedy: 'Correct the `device_id` of the device, or give it its own certificate. See `TCP_TLS_DEVICE_ID`.',
+  },
+  sender_untrusted: {
+    level: 'warn',
+    text: 'Connection to TCP_LINES_PORT closed: its address is in none of the networks of TCP_LINES_TRUSTED',
+    fields: { reason: 'text', remoteAddress: 'text', deviceId: 'text?', name: 'text?' },
+    everyMs: EVERY_MS,
+    meaning: 'A sender that may not write plain lines was closed before a byte of it was read.',
+    remedy:
+      'A sender of yours: add its network to `TCP_LINES_TRUSTED`. Else close the port to `remoteAddress`.',
+  },
+  octet_count_missing: {
+    level: 'warn',
+    text: 'Connection to TCP_LINES_PORT closed: no length and space before a frame, and TCP_LINES_FRAMING is octet-counted. The bytes are a dead letter',
+    fields: { remoteAddress: 'text' },
+    everyMs: EVERY_MS,
+    meaning:
+      'A sender did not write the length of its next frame, so nobody knows where frames begin. What it sends until it connects again is not read.',
+    remedy: 'Set its framing to octet counting (RFC 6587), or `TCP_LINES_FRAMING=lf`.',
   },
   token_revoked: {
     level: 'warn',

@@ -36,6 +36,29 @@ export const SPOOL_LINES = {
     remedy:
       'At the first start nothing. Otherwise stop the gateway, mount the disk, copy what the new directory holds into a directory of its own, and start again. `RequiresMountsFor=DIRECTORY` in the systemd unit waits for the disk.',
   },
+  resume_read: {
+    level: 'info',
+    text: 'The last stop left the stored seq of {devices} devices: those that resume are told',
+    fields: { devices: 'number' },
+    meaning: 'The file `resume` in `SPOOL_DIR` was read and deleted.',
+  },
+  resume_unusable: {
+    level: 'warn',
+    text: 'The file {file} cannot be used: {reason}. Devices that resume are told that nothing is known of them, and send again what they are not sure of',
+    fields: { file: 'text', reason: 'text' },
+    meaning:
+      'The file with the stored seq of each device is damaged, or something else has its name. No reading is lost; the topic may get copies.',
+    remedy: 'If the file is still there, delete it.',
+  },
+  resume_not_written: {
+    level: 'warn',
+    text: 'The stored seq of devices could not be written to {file}: {reason}. After the next start devices that resume are told that nothing is known of them',
+    fields: { file: 'text', reason: 'text' },
+    meaning: 'No reading is lost; the topic may get copies of readings that devices are not sure of.',
+    look: '`df -h` and `ls -ld` on `SPOOL_DIR`',
+    remedy:
+      'Make room on the disk, and let the user of the gateway write there. If another gateway uses the directory by now, do nothing: it started before this one had ended.',
+  },
   spool_disk_not_mounted: {
     level: 'warn',
     text: 'SPOOL_DIR={directory} is perhaps on the wrong disk: /etc/fstab has a disk for {mountPoint}, but nothing is mounted there',

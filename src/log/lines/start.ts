@@ -117,6 +117,12 @@ export const START_LINES = {
     fields: { address: 'text', pids: 'numbers?' },
     meaning: 'Devices can connect with TLS. `pids` are the server processes, if there are several.',
   },
+  lines_listening: {
+    level: 'info',
+    text: 'TCP server listening on {address} for plain lines',
+    fields: { address: 'text', pids: 'numbers?' },
+    meaning: 'Senders of plain lines can connect. `pids` are the server processes, if there are several.',
+  },
   start_failed: {
     level: 'fatal',
     text: '{explanation}',

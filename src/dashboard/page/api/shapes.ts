@@ -30,7 +30,7 @@ export interface PartitionRun {
 
 export interface TopicShape {
   readonly topic: string;
-  readonly use: 'metrics' | 'dead letters';
+  readonly use: 'metrics' | 'lines' | 'dead letters' | 'presence';
   readonly partitions: number;
   readonly failing: number;
   readonly held: number;

@@ -44,7 +44,7 @@ export function ClosedRow({ connection }: RowProps) {
 
 function Identity({ connection }: Pick<RowProps, 'connection'>) {
   const { address, zipcode, city, process, tls } = connection;
-  const place = visible(`${zipcode ?? UNKNOWN} ${city ?? ''}`);
+  const place = visible(zipcode === null && city !== null ? city : `${zipcode ?? UNKNOWN} ${city ?? ''}`);
   return (
     <>
       <th scope="row" class="cut" title={nameOf(connection)}>
