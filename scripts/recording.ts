@@ -40,23 +40,18 @@ const lines: Line[] = [];
 const children: ChildProcess[] = [];
 
 try {
-  const gateway = start(
-    'npm start',
-    'src/main.js',
-    [],
-    /TCP server listening|ECONNREFUSED|records are flowing/,
-  );
+  const gateway = start('npm start', 'src/main.js', [], /TCP server listening|ECONNREFUSED|outage is over/);
   await gateway.says(/TCP server listening/);
   await gateway.says(/ECONNREFUSED/);
   await device([
     '{"type":"identify","zipcode":"90210","city":"Beverly Hills"}',
     '{"type":"metrics","seq":1,"data":{"temperature":21.5}}',
-    '{"type":"metrics","seq":2,"data":{"temperature":[21.5]}}',
+    '{"type":"metrics","seq":2,"data":{"temperature":21.5,"temperature":22}}',
   ]);
   await start('npm start -- spool ls', 'src/main.js', ['spool', 'ls']).ended();
   const data = ['--port', String(kafka), '--data', directory];
   await start('npm run kafka', 'scripts/kafka.js', data, /ready at/).says(/ready at/);
-  await gateway.says(/records are flowing/);
+  await gateway.says(/outage is over/);
   const consume = ['consume', '--bootstrap', `127.0.0.1:${kafka}`];
   await start('npm run kafka -- consume', 'scripts/kafka.js', consume, /^90210/).says(/^90210/m);
   writeFileSync(join(ROOT, 'docs/demo.svg'), drawing());

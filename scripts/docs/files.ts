@@ -7,6 +7,7 @@ const PRODUCTS: Readonly<Record<string, string>> = {
   src: 'The gateway',
   load: 'The load tool',
   bench: 'The bench',
+  conformance: 'The conformance script',
   simulation: 'The simulator',
 };
 
@@ -66,10 +67,13 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'src/log': 'The log: the form of its lines, and how they are written.',
   'src/log/lines': 'The table of all log lines, a file for each area.',
   'src/measure': 'Histograms and their bounds, which any part may fill.',
+  'src/presence': 'Records of who is connected, written by the process that has the ledger of connections.',
   'src/processes': 'Several server processes behind one port.',
   'src/profile': 'In each process: its CPU profiles and heap snapshots.',
   'src/protocol': 'The protocol with devices: messages, reply codes, the record of a reading.',
   'src/queue': 'Lines that wait for a worker.',
+  'src/resume':
+    'What is stored for each device: the table that answers devices that resume, and its file between a stop and the next start.',
   'src/server': 'Sockets of devices: accepting, reading, timers, replies.',
   'src/spool': 'The disk format and its files. It knows nothing of Kafka connections.',
   'src/start': 'The checks of a start before anything is served: the directory of the spool, the ports.',
@@ -107,6 +111,9 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'bench/scenarios': 'What the bench measures.',
   'bench/servers': 'The servers that the bench measures, and the brokers.',
   'bench/sustained': 'The command `npm run sustained`.',
+  conformance: 'The command `npm run conformance`: its options, the run, the report.',
+  'conformance/client': 'Connections to the gateway that is checked, and lines that it must accept.',
+  'conformance/rules': 'The rules, a file for each part of the protocol.',
   'bench/verification': 'Reads the topic back.',
 };
 
