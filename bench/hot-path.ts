@@ -27,13 +27,17 @@ class SilentSession implements Session {
   partition = -1;
   generation = -1;
   lastSeq = -1;
+  resumedSeq = -1;
   jobs = 0;
 
   identify(): void {}
   accept(): void {}
   refuse(): void {}
   alive(): void {}
+  time(): void {}
+  warnUnknownField(): void {}
   expectStored(): void {}
+  alreadyStored(): void {}
   stored(): void {}
   onRoom(): void {}
   done(): void {

@@ -1,9 +1,10 @@
 // The plan of one run of the load. load/command checks it; everything else trusts it. No I/O.
 import type { ConnectionOptions } from 'node:tls';
 
-/** A message holds one reading, one reading as `name=value` text, or several readings. */
+/** A message holds one reading, one with nested values, one as `name=value` text, or several readings. */
 export type Shape =
   | { readonly kind: 'flat' }
+  | { readonly kind: 'nested' }
   | { readonly kind: 'pairs' }
   | { readonly kind: 'batch'; readonly readings: number };
 
@@ -36,6 +37,9 @@ export interface ReadBack {
       }
     | undefined;
 }
+
+/** How plain lines are divided, on the gateway's port for them. */
+export type Framing = 'lf' | 'octet-counted';
 
 /** How much the rate rises from step to step. */
 export type Step = { readonly perSecond: number } | { readonly percent: number };
@@ -70,6 +74,12 @@ export interface LoadPlan {
   readonly churn: number;
   readonly zipcodes: number;
   readonly token: string | undefined;
+  /** Tags that each device identifies with; 0 = none. */
+  readonly tags: number;
+  /** Each device identifies with a `device_id`, its name in the records. */
+  readonly deviceIds: boolean;
+  /** Devices send plain lines: they do not identify, and nothing is answered. */
+  readonly lines: Framing | undefined;
   readonly seed: number;
   /** Milliseconds without progress after which missing readings count as lost. */
   readonly settleMs: number;

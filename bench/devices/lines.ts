@@ -25,22 +25,33 @@ export interface Stamp {
   readonly sentMs: number;
 }
 
+/** Metrics messages with flat or nested readings, or plain lines: nothing but a flat reading. */
+export type LineForm = 'flat' | 'nested' | 'plain';
+
 export interface PoolOptions {
+  /** Absent: flat. */
+  readonly form?: LineForm | undefined;
   readonly seq: boolean;
   readonly stamped: boolean;
 }
 
 /** The lines without LF. */
-export function linePool({ seq, stamped }: PoolOptions): string[] {
+export function linePool({ form = 'flat', seq, stamped }: PoolOptions): string[] {
   const random = seededRandom(SEED);
   return Array.from({ length: POOL_LINES }, (_, n) => {
     const stamp = stamped ? { n: FIRST_SEQ + n, sentMs: FIRST_TIMESTAMP + n * 0.517 } : undefined;
-    return weatherLine(random, seq ? FIRST_SEQ + n : undefined, stamp);
+    return weatherLine(random, { form, seq: seq ? FIRST_SEQ + n : undefined, stamp });
   });
 }
 
+interface LineOptions {
+  readonly form: LineForm;
+  readonly seq: number | undefined;
+  readonly stamp: Stamp | undefined;
+}
+
 /** One line without LF. */
-function weatherLine(random: () => number, seq?: number, stamp?: Stamp): string {
+function weatherLine(random: () => number, { form, seq, stamp }: LineOptions): string {
   const figure = (low: number, high: number, digits: number) =>
     Number((low + random() * (high - low)).toFixed(digits));
   const timestamp = new Date(FIRST_TIMESTAMP + Math.floor(random() * 86_400) * 1000);
@@ -54,7 +65,15 @@ function weatherLine(random: () => number, seq?: number, stamp?: Stamp): string 
   const rest =
     stamp === undefined ? { wind_direction: figure(0, 359, 0), rainfall: figure(0, 20, 1) } : { n: stamp.n };
   const head = seq === undefined ? { type: 'metrics' } : { type: 'metrics', seq };
-  const line = JSON.stringify({ ...head, data: { ...common, ...rest } });
+  const reading = { ...common, ...rest };
+  if (form === 'plain') return JSON.stringify(reading);
+  const line = JSON.stringify({ ...head, data: form === 'nested' ? nested(reading) : reading });
   // Always three decimals, so that another time can be written over it.
   return stamp === undefined ? line : `${line.slice(0, -2)},"sent_ms":${stamp.sentMs.toFixed(3)}}}`;
+}
+
+/** The same values in an object and an array. */
+function nested(reading: Readonly<Record<string, unknown>>): object {
+  const { timestamp, temperature, humidity, pressure, ...others } = reading;
+  return { timestamp, air: { temperature, humidity, pressure }, others: Object.values(others) };
 }

@@ -6,7 +6,7 @@ import { serveCalls } from '../../load/processes/child.ts';
 import { type Percentiles, percentilesOf } from '../statistics.ts';
 import { Device } from './device.ts';
 import { LineSource } from './line-source.ts';
-import { FIRST_SEQ } from './lines.ts';
+import { FIRST_SEQ, type LineForm } from './lines.ts';
 
 export interface LoadOptions extends Pick<Target, 'port' | 'tls'> {
   readonly connections: number;
@@ -15,6 +15,8 @@ export interface LoadOptions extends Pick<Target, 'port' | 'tls'> {
   readonly seq: boolean;
   /** With `seq`, at full speed: unconfirmed lines that a device may have. Absent: no limit but the socket's. */
   readonly window?: number | undefined;
+  /** Absent: flat readings. Plain lines go to a port of their own, without identify. */
+  readonly form?: LineForm | undefined;
   /** False: the devices stay silent until `identify`. */
   readonly identify?: boolean | undefined;
 }
@@ -87,7 +89,7 @@ serveCalls<LoadCalls>({
       });
       devices[index] = device;
       await device.connected;
-      if (options.identify ?? true) await device.identify(zipcodeOf(index));
+      if (options.form !== 'plain' && (options.identify ?? true)) await device.identify(zipcodeOf(index));
     });
   },
 
@@ -173,7 +175,7 @@ async function sendFast(count: number): Promise<number> {
 
 function sourceOf({ stamped }: { readonly stamped: boolean }): LineSource {
   const kind = stamped ? 'stamped' : 'plain';
-  sources[kind] ??= new LineSource({ seq: options.seq, stamped });
+  sources[kind] ??= new LineSource({ form: options.form, seq: options.seq, stamped });
   return sources[kind];
 }
 

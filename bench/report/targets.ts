@@ -71,6 +71,7 @@ export const TARGETS: readonly Target[] = [
     'throughput with 10,000 connections, relative to 100 connections',
   ),
   atMost('processes', 'cpuRatio', 1.1, 'CPU a message with two processes, relative to one'),
+  atMost('plain-lines', 'cpuRatio', 1.2, 'CPU a plain line, relative to a metrics message'),
   atLeast(
     'far-device',
     'ratio',

@@ -2,6 +2,7 @@
 // result is the ratio of the first to the second.
 import type { TlsTarget } from '../../load/plan.ts';
 import { Child } from '../../load/processes/child.ts';
+import type { LineForm } from '../devices/lines.ts';
 import { AdminPoll } from '../servers/admin-poll.ts';
 import { localBrokers } from '../servers/brokers.ts';
 import {
@@ -27,6 +28,8 @@ export interface SideShape {
   readonly connections?: number;
   /** Absent: 50. */
   readonly linesPerWrite?: number;
+  /** Absent: flat readings. `plain` needs a port of its own in the settings. */
+  readonly form?: LineForm;
   /** Ask for confirmations and wait for them. Absent: as in the options of the bench. */
   readonly seq?: boolean;
   /** With `seq`: unconfirmed lines that a device may have. Absent: no limit. */
@@ -158,14 +161,16 @@ async function loadOf(
   proxies: Child<ProxyCalls>,
 ) {
   const { connections = options.connections, linesPerWrite = LINES_PER_WRITE, seq = options.seq } = shape;
-  const { window, tls, deviceRoundTripMs: roundTripMs } = shape;
-  const own = tls === undefined ? server.tcpPort : server.tlsPort;
+  const { form, window, tls, deviceRoundTripMs: roundTripMs } = shape;
+  const ofDevices = tls === undefined ? server.tcpPort : server.tlsPort;
+  const own = form === 'plain' ? server.linesPort : ofDevices;
   const port = roundTripMs === undefined ? own : await proxies.call('toGateway', { port: own, roundTripMs });
   return {
     port,
     connections,
     linesPerWrite,
     seq,
+    ...(form && { form }),
     ...(tls && { tls }),
     ...(window !== undefined && { window }),
   };

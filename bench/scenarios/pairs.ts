@@ -17,6 +17,8 @@ export interface Pair {
 const ONE_AT_A_TIME = { TCP_USE_WORKER_POOL: 'false', KAFKA_ASYNC: 'false', KAFKA_BATCH_SIZE: '1' } as const;
 const KAFKAJS_SERVER = fileURLToPath(new URL('../servers/baseline-kafkajs.js', import.meta.url));
 const WITHOUT_FIGURES = fileURLToPath(new URL('../servers/without-figures.js', import.meta.url));
+/** In many turns: a ratio of CPU times is shaken by other work. */
+const LINE_TURNS = 8;
 const FAR_MS = 100;
 const NEAR_MS = 1;
 /** Longer, because a turn ends with a round trip in which nothing is sent. */
@@ -72,6 +74,24 @@ export const PAIRS: readonly Pair[] = [
     shape: [
       { name: 'two processes', settings: { TCP_PROCESSES: '2' } },
       { name: 'one process', settings: { TCP_PROCESSES: '1' } },
+    ],
+  },
+  {
+    name: 'plain-lines',
+    turns: LINE_TURNS,
+    about: 'plain lines, against metrics messages with the same readings: CPU a message',
+    shape: [
+      { name: 'plain lines', settings: { TCP_LINES_PORT: '0' }, form: 'plain', seq: false },
+      { name: 'metrics', seq: false },
+    ],
+  },
+  {
+    name: 'nested',
+    turns: LINE_TURNS,
+    about: 'readings with an object and an array, against flat ones with the same values: CPU a message',
+    shape: [
+      { name: 'nested', form: 'nested' },
+      { name: 'flat', form: 'flat' },
     ],
   },
   {

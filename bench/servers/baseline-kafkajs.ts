@@ -37,6 +37,7 @@ function createBaseline(settings: Settings, log: Log): App {
       inactivityTimeoutMs: settings.TCP_INACTIVITY_TIMEOUT,
       lineTimeoutMs: settings.TCP_LINE_TIMEOUT,
       maxAgeMs: 0,
+      warnsUnknownFields: false,
       maxMessagesPerSecond: 0,
       maxBytesPerSecond: 0,
       bufferBytes: settings.TCP_BUFFER_BYTES,
@@ -73,8 +74,8 @@ function createBaseline(settings: Settings, log: Log): App {
       ingest.start();
       server.start();
       const tcp = await acceptor.listen({ host: settings.TCP_HOST, port: settings.TCP_PORT ?? 0 });
-      logListening(log, { tcp, tls: null });
-      return { tcp, tls: null, http };
+      logListening(log, { tcp, tls: null, lines: null });
+      return { tcp, tls: null, lines: null, http };
     },
 
     reloadFiles() {},

@@ -88,6 +88,11 @@ export class ServerProcess {
     return this.#portOf(/^TCP server listening on \S+:(\d+) with TLS$/);
   }
 
+  /** For plain lines. */
+  get linesPort(): number {
+    return this.#portOf(/^TCP server listening on \S+:(\d+) for plain lines$/);
+  }
+
   get adminPort(): number {
     return this.#portOf(/^Admin HTTP listening on \S+:(\d+)/);
   }

@@ -11,6 +11,7 @@ Examples:
   ${name} --rate 20000 --per-write 50 --warm-up 3s     paced; latencies without the first three seconds
   ${name} --rate max --no-live --processes 2           at full speed; the topic is read afterwards
   ${name} --rate 5000 --step 25% --max-p99 20          raises the rate until p99 is above 20 ms
+  ${name} --lines lf --shape nested                    plain lines to TCP_LINES_PORT, without identify and replies
   ${name} --connections 10000 --ramp 30s --churn 1%    many devices that come and go
 
 Exit codes: 0 nothing lost, duplicated, reordered or corrupted; 1 otherwise; 2 loss unknown, because Kafka could not
@@ -65,7 +66,7 @@ function addLoadOptions(load: Command): void {
   add(load, ['--step <messages/s | percent>', 'raise the rate by this until a step fails'], parse.step);
   add(load, ['--max-p99 <ms>', 'highest p99 allowed (default with --step: 100)'], parse.milliseconds);
   add(load, ['--size <bytes>', 'of a line (default: 170; in a batch 150 a reading)'], parse.size);
-  add(load, ['--shape <shape>', 'flat, pairs (name=value text), batch:N (N readings)'], parse.shape, 'flat');
+  add(load, ['--shape <shape>', 'flat, nested, pairs (name=value text), batch:N'], parse.shape, 'flat');
   add(load, ['--per-write <count>', 'lines in one write of a device'], parse.count, '1');
   load.option('--no-seq', 'do not ask for confirmations');
   add(load, ['--window <count>', 'unconfirmed messages that a device may have'], parse.count, '1000');
@@ -74,6 +75,9 @@ function addLoadOptions(load: Command): void {
   add(load, ['--churn <share>', 'of devices that reconnect each second'], parse.share, '0');
   add(load, ['--think <duration>', 'between a reply and the next write; needs --rate max'], parse.duration);
   add(load, ['--zipcodes <count>', 'different ones (default: one a device, up to 1000)'], parse.count);
+  add(load, ['--tags <count>', 'that each device identifies with'], parse.tags, '0');
+  load.option('--device-ids', 'each device identifies with a device_id', false);
+  add(load, ['--lines <framing>', 'send plain lines to TCP_LINES_PORT: lf, octet-counted'], parse.framing);
   load.option('--token <token>', 'that the devices identify with');
   add(load, ['--seed <number>', 'of the random values'], parse.whole, '1');
 }

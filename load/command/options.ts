@@ -1,6 +1,6 @@
 // The options of `sluice load` as they were given, and which of them exclude each other.
 import { durationText } from '../../src/config/kinds.ts';
-import type { Shape, Step, Target } from '../plan.ts';
+import type { Framing, Shape, Step, Target } from '../plan.ts';
 
 /** Absent: the default comes from the settings or from other options. */
 export interface LoadOptions {
@@ -27,6 +27,9 @@ export interface LoadOptions {
   readonly churn: number;
   readonly zipcodes?: number;
   readonly token?: string;
+  readonly tags: number;
+  readonly deviceIds: boolean;
+  readonly lines?: Framing;
   readonly seed: number;
   readonly brokers?: string;
   readonly topic?: string;
@@ -57,8 +60,28 @@ export function conflictIn(options: LoadOptions): string | undefined {
   if (think !== undefined && rate !== 0) return '--think needs --rate max';
   if (step !== undefined && rate === 0) return '--step needs a --rate to begin with';
   if (perWrite > window && seq) return `--per-write ${perWrite}: more than the --window of ${window}`;
-  const measured = seq || (readBack && live);
+  const problem = options.lines === undefined ? undefined : linesConflict(options);
+  if (problem !== undefined) return problem;
+  const measured = (seq && options.lines === undefined) || (readBack && live);
   if (!measured && (step !== undefined || maxP99 !== undefined))
     return '--step and --max-p99 need a latency: --seq, or the topic read live';
+  return undefined;
+}
+
+/** Plain lines have no identify and no replies. */
+function linesConflict({
+  shape,
+  bad,
+  think,
+  slowReaders,
+  token,
+  tags,
+  deviceIds,
+}: LoadOptions): string | undefined {
+  if (shape.kind !== 'flat' && shape.kind !== 'nested') return '--lines: --shape has to be flat or nested';
+  if (bad > 0 || think !== undefined || slowReaders > 0)
+    return '--bad, --think and --slow-readers need replies, and plain lines have none';
+  if (token !== undefined || tags > 0 || deviceIds)
+    return '--token, --tags and --device-ids are for devices that identify, and senders of plain lines do not';
   return undefined;
 }

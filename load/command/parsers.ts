@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from 'commander';
 import { parseDuration, parseSize } from '../../src/config/kinds.ts';
 import { settingsSchema } from '../../src/config/settings.ts';
-import type { Shape, Step, Target } from '../plan.ts';
+import type { Framing, Shape, Step, Target } from '../plan.ts';
 
 const MAX_BATCH = 1000;
 
@@ -62,11 +62,22 @@ export function share(text: string): number {
 }
 
 export function shape(text: string): Shape {
-  if (text === 'flat' || text === 'pairs') return { kind: text };
+  if (text === 'flat' || text === 'nested' || text === 'pairs') return { kind: text };
   const readings = Number(/^batch:(\d{1,4})$/.exec(text)?.[1]);
   if (!(readings >= 1 && readings <= MAX_BATCH))
-    return refuse(`flat, pairs, or batch:N with N from 1 to ${MAX_BATCH}`);
+    return refuse(`flat, nested, pairs, or batch:N with N from 1 to ${MAX_BATCH}`);
   return { kind: 'batch', readings };
+}
+
+const MAX_TAGS = 16;
+
+export function tags(text: string): number {
+  const value = whole(text);
+  return value <= MAX_TAGS ? value : refuse(`a whole number up to ${MAX_TAGS}`);
+}
+
+export function framing(text: string): Framing {
+  return text === 'lf' || text === 'octet-counted' ? text : refuse('lf or octet-counted');
 }
 
 export function brokers(text: string): string {

@@ -35,7 +35,11 @@ export function planOf(options: LoadOptions, settings: Settings): Planned {
     return refused(
       `the load tool cannot read the topic back with KAFKA_SASL_MECHANISM=${settings.KAFKA_SASL_MECHANISM}: use --no-read-back, or a listener with another login`,
     );
-  if (readBack === undefined && !options.seq && (step !== undefined || options.maxP99 !== undefined))
+  if (
+    readBack === undefined &&
+    (!options.seq || options.lines !== undefined) &&
+    (step !== undefined || options.maxP99 !== undefined)
+  )
     return refused('--step and --max-p99 need a latency: --seq, or brokers to read from');
   return {
     ok: true,
@@ -52,13 +56,16 @@ export function planOf(options: LoadOptions, settings: Settings): Planned {
       sizeBytes,
       shape,
       linesPerWrite: options.perWrite,
-      seq: options.seq,
+      seq: options.seq && options.lines === undefined,
       window: options.window,
       badShare: options.bad,
       slowReaders: options.slowReaders,
       churn: options.churn,
       zipcodes: options.zipcodes ?? Math.min(connections, MAX_DEFAULT_ZIPCODES),
       token: options.token,
+      tags: options.tags,
+      deviceIds: options.deviceIds,
+      lines: options.lines,
       seed: options.seed,
       settleMs: options.settle,
       reconnectMs: options.reconnect,
@@ -69,7 +76,8 @@ export function planOf(options: LoadOptions, settings: Settings): Planned {
 }
 
 function targetOf(options: LoadOptions, settings: Settings): Target | undefined {
-  const port = options.tls ? settings.TCP_TLS_PORT : settings.TCP_PORT;
+  const ofDevices = options.tls ? settings.TCP_TLS_PORT : settings.TCP_PORT;
+  const port = options.lines === undefined ? ofDevices : settings.TCP_LINES_PORT;
   const target = options.target ?? (port ? { host: '127.0.0.1', port } : undefined);
   return target && options.tls ? { ...target, tls: tlsOf(options) } : target;
 }
@@ -82,12 +90,15 @@ function readBackOf(options: LoadOptions, settings: Settings): ReadBack | undefi
   if (!options.readBack || brokers.length === 0) return undefined;
   return {
     brokers,
-    topic: options.topic ?? settings.KAFKA_TOPIC_METRICS,
+    topic: options.topic ?? topicOf(options, settings),
     live: options.live,
     ssl: sslOf(settings),
     sasl: saslOf(settings),
   };
 }
+
+const topicOf = ({ lines }: LoadOptions, settings: Settings): string =>
+  (lines === undefined ? undefined : settings.TCP_LINES_TOPIC) ?? settings.KAFKA_TOPIC_METRICS;
 
 function sslOf(settings: Settings): ReadBack['ssl'] {
   if (!settings.KAFKA_SSL) return undefined;

@@ -5,7 +5,7 @@ import { Clock } from '../processes/clock.ts';
 import { seededRandom } from '../random.ts';
 import { DeviceStats } from '../report/counters.ts';
 import type { DeviceAccount } from '../verification/ledger.ts';
-import { deviceName } from '../verification/record.ts';
+import { deviceName, deviceTags } from '../verification/record.ts';
 import { Device, type DeviceHost } from './device.ts';
 import { LineTexts } from './line-writer.ts';
 import { Pace } from './pace.ts';
@@ -65,6 +65,7 @@ export class Fleet {
       window: plan.window,
       badShare: plan.badShare,
       thinkMs: plan.thinkMs,
+      plain: plan.lines !== undefined,
       writing: false,
       staying: true,
     };
@@ -185,6 +186,8 @@ export class Fleet {
       name: deviceName(run, index),
       zipcode: String(LOWEST_ZIPCODE + (index % plan.zipcodes)),
       token: plan.token,
+      deviceId: plan.deviceIds ? deviceName(run, index) : undefined,
+      tags: plan.tags === 0 ? undefined : deviceTags(index, plan.tags),
       localAddress: sourceAddress(plan.target.host, index, plan.connections),
       slow: isSlow(index, plan),
     });

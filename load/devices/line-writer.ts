@@ -1,11 +1,12 @@
 // Writes the lines of one device into a buffer. The constant parts of a connection are copied; only digits are written
 // for each line, so that the load costs little CPU.
 import { crc32c } from '../../src/checksum/crc32c.ts';
-import { readingsOf, type Shape } from '../plan.ts';
+import { type Framing, readingsOf, type Shape } from '../plan.ts';
 import {
   DUE_DIGITS,
   JSON_STYLE,
   type Layout,
+  NESTED_STYLE,
   PAIRS_STYLE,
   ReadingTexts,
   writeDigits,
@@ -14,6 +15,8 @@ import {
 export interface LineFormat {
   readonly shape: Shape;
   readonly seq: boolean;
+  /** A line is nothing but the reading. */
+  readonly lines?: Framing | undefined;
   /** Length of a line with its LF. */
   readonly sizeBytes: number;
 }
@@ -21,8 +24,11 @@ export interface LineFormat {
 const SEQ_HEAD = '{"type":"metrics","seq":';
 const DATA = ',"data":';
 const PLAIN_HEAD = '{"type":"metrics","data":';
+/** The digits of a length and a space. */
+const MAX_COUNT_BYTES = 8;
 const BRACKETS = {
   flat: ['', '}\n'],
+  nested: ['', '}\n'],
   pairs: ['"', '"}\n'],
   batch: ['[', ']}\n'],
 } as const;
@@ -37,7 +43,7 @@ export class LineTexts {
 
   constructor(format: LineFormat, seed: number) {
     this.format = format;
-    this.json = new ReadingTexts(JSON_STYLE, seed);
+    this.json = new ReadingTexts(format.shape.kind === 'nested' ? NESTED_STYLE : JSON_STYLE, seed);
     this.pairs = format.shape.kind === 'pairs' ? new ReadingTexts(PAIRS_STYLE, seed) : undefined;
     this.scratch = Buffer.alloc(format.shape.kind === 'pairs' ? format.sizeBytes * 2 + 1024 : 0);
   }
@@ -89,6 +95,7 @@ export class LineWriter {
   /** Writes message `number`, counted from 0, due at `dueUs`. Returns where it ends. */
   write(out: Buffer, from: number, number: number, dueUs: number): number {
     if (number >= this.#limit) this.#widen(number);
+    if (this.#texts.format.lines === 'octet-counted') return this.#writeCounted(out, from, number, dueUs);
     let at = from + this.#lineHead.copy(out, from);
     if (this.#seqDigits > 0) writeDigits(out, from + this.#seqAt, this.#seqDigits, number);
     for (let index = 0; index < this.#readings; index++) {
@@ -102,6 +109,16 @@ export class LineWriter {
       );
     }
     return at + this.#lineTail.copy(out, at);
+  }
+
+  /** RFC 6587: the length of the message in digits, a space, the message. */
+  #writeCounted(out: Buffer, from: number, number: number, dueUs: number): number {
+    const layout = this.#layouts[0] as Layout;
+    const room = from + MAX_COUNT_BYTES;
+    const end = this.#writeReading(out, room, number, dueUs, layout);
+    const at = from + out.write(`${end - room} `, from, 'latin1');
+    out.copyWithin(at, room, end);
+    return at + end - room;
   }
 
   #writeReading(out: Buffer, from: number, n: number, dueUs: number, layout: Layout): number {
@@ -138,8 +155,13 @@ export class LineWriter {
     this.#nLow = this.#nDigits === 1 ? 0 : 10 ** (this.#nDigits - 1);
     this.#seqDigits = format.seq ? seqDigits : 0;
     this.#limit = Math.min(10 ** seqDigits, Math.floor(10 ** this.#nDigits / this.#readings));
-    const [open, close] = BRACKETS[format.shape.kind];
-    const start = format.seq ? `${SEQ_HEAD}${'0'.repeat(seqDigits)}${DATA}` : PLAIN_HEAD;
+    const [open, close] = format.lines === undefined ? BRACKETS[format.shape.kind] : ['', '\n'];
+    const start =
+      format.lines !== undefined
+        ? ''
+        : format.seq
+          ? `${SEQ_HEAD}${'0'.repeat(seqDigits)}${DATA}`
+          : PLAIN_HEAD;
     this.#seqAt = SEQ_HEAD.length;
     this.#lineHead = Buffer.from(start + open);
     this.#lineTail = Buffer.from(close);

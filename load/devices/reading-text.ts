@@ -22,14 +22,30 @@ interface Style {
   string(name: string): string;
   readonly stringEnd: string;
   readonly close: string;
+  /** The weather fields, each with its value as text. */
+  fields(values: readonly (readonly [name: string, value: string])[]): string;
 }
+
+const jsonNumber = (name: string): string => `,"${name}":`;
 
 export const JSON_STYLE: Style = {
   open: '{"device":"',
-  number: (name) => `,"${name}":`,
+  number: jsonNumber,
   string: (name) => `,"${name}":"`,
   stringEnd: '"',
   close: '}',
+  fields: (values) => values.map(([name, value]) => `${jsonNumber(name)}${value}`).join(''),
+};
+
+/** The weather fields stand in an object, every second one in an array: depth 3. */
+export const NESTED_STYLE: Style = {
+  ...JSON_STYLE,
+  fields: (values) => {
+    const inside = values.map(
+      ([name, value], index) => `"${name}":${index % 2 === 0 ? value : `[${value}]`}`,
+    );
+    return `,"air":{${inside.join(',')}}`;
+  },
 };
 
 export const PAIRS_STYLE: Style = {
@@ -38,6 +54,7 @@ export const PAIRS_STYLE: Style = {
   string: (name) => `,${name}=`,
   stringEnd: '',
   close: '',
+  fields: (values) => values.map(([name, value]) => `,${name}=${value}`).join(''),
 };
 
 export const DUE_DIGITS = 16;
@@ -168,13 +185,13 @@ export class ReadingTexts {
 function variants(style: Style, random: () => number): Buffer[][] {
   const byFields: Buffer[][] = NAMES.map(() => []);
   for (let variant = 0; variant < VARIANTS; variant++) {
-    let text = '';
+    const values: [string, string][] = [];
     for (const [index, name] of NAMES.entries()) {
       const [low, high, digits] = RANGES[name] as [number, number, number];
       // Below the upper bound, so that rounding never adds a digit.
       const figure = low + random() * (high - low) * 0.99;
-      text += `${style.number(name)}${figure.toFixed(digits)}`;
-      byFields[index]?.push(Buffer.from(text));
+      values.push([name, figure.toFixed(digits)]);
+      byFields[index]?.push(Buffer.from(style.fields(values)));
     }
   }
   return [Array.from({ length: VARIANTS }, () => Buffer.alloc(0)), ...byFields];

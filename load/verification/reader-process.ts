@@ -69,7 +69,12 @@ const channel = serveCalls<ReaderCalls>({
     if (plan.readBack === undefined) throw new Error('nothing to read');
     clock = new Clock(clockOffsetUs);
     live = plan.readBack.live;
-    verifier = new TopicVerifier({ run, devices: plan.connections, readings: readingsOf(plan.shape) });
+    verifier = new TopicVerifier({
+      run,
+      devices: plan.connections,
+      readings: readingsOf(plan.shape),
+      tags: plan.tags,
+    });
     reader = new TopicReader(plan.readBack, `sluice-load-${run}`, { batch: onBatch });
     await reader.noteStart();
     if (live) await reader.start();

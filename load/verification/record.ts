@@ -21,27 +21,46 @@ const CONNECTION = Buffer.from('","conn":');
 const NUMBER = Buffer.from(',"n":');
 const DUE = Buffer.from(',"due_us":');
 
+/** The tags of a device: its number, and words that no other tag has. */
+export function deviceTags(index: number, count: number): Record<string, unknown> {
+  const names = Array.from({ length: count }, (_, tag) => [`tag${tag}`, tag === 0 ? index : `value ${tag}`]);
+  return Object.fromEntries(names);
+}
+
 /** A device's name in the records. */
 export const deviceName = (run: string, index: number): string => `${run}.${index}`;
 
 export class RecordReader {
   readonly #open: Buffer;
+  readonly #tagCount: number;
+  /** By device, as they stand in its records. */
+  readonly #tags: Buffer[] = [];
 
-  /** @param run the name of the run */
-  constructor(run: string) {
+  /** @param run the name of the run @param tags that each device has */
+  constructor(run: string, tags = 0) {
+    this.#tagCount = tags;
     this.#open = Buffer.from(`{"device":"${run}.`);
   }
 
   read(value: Buffer): Seen {
-    const data = value.indexOf(DATA);
-    const from = data + DATA.length;
+    // A plain line is the reading itself, if the gateway does not wrap it.
+    const isPlain = startsWith(value, 0, this.#open);
+    const data = isPlain ? 0 : value.indexOf(DATA);
+    const from = isPlain ? 0 : data + DATA.length;
     if (data < 0 || !startsWith(value, from, this.#open)) return FOREIGN;
     // Checksum and end of the reading, then the brace of the record.
-    const crcAt = value.length - 1 - CRC_TAIL_BYTES;
+    const crcAt = value.length - (isPlain ? 0 : 1) - CRC_TAIL_BYTES;
     if (crcAt <= from) return CORRUPTED;
     const crc = crc32c(value.subarray(from, crcAt)).toString(16).padStart(CRC_DIGITS, '0');
-    if (value.toString('latin1', crcAt) !== `,"crc":"x${crc}"}}`) return CORRUPTED;
-    return this.#fields(value, from + this.#open.length);
+    if (value.toString('latin1', crcAt) !== `,"crc":"x${crc}"}${isPlain ? '' : '}'}`) return CORRUPTED;
+    const seen = this.#fields(value, from + this.#open.length);
+    return seen.kind === 'reading' && !this.#hasTags(value.subarray(0, data), seen.device) ? CORRUPTED : seen;
+  }
+
+  #hasTags(head: Buffer, device: number): boolean {
+    if (this.#tagCount === 0) return true;
+    this.#tags[device] ??= Buffer.from(`,"tags":${JSON.stringify(deviceTags(device, this.#tagCount))}`);
+    return head.includes(this.#tags[device]);
   }
 
   #fields(value: Buffer, from: number): Seen {

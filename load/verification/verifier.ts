@@ -37,6 +37,16 @@ interface DeviceSeen {
 
 const MAX_EXAMPLES = 5;
 
+export interface VerifierOptions {
+  /** The name of the run. */
+  readonly run: string;
+  readonly devices: number;
+  /** Of a message. */
+  readonly readings: number;
+  /** Of a device. */
+  readonly tags?: number;
+}
+
 export class TopicVerifier {
   readonly #reader: RecordReader;
   readonly #readings: number;
@@ -50,8 +60,8 @@ export class TopicVerifier {
   #invented = 0;
   #foreign = 0;
 
-  constructor({ run, devices, readings }: { run: string; devices: number; readings: number }) {
-    this.#reader = new RecordReader(run);
+  constructor({ run, devices, readings, tags = 0 }: VerifierOptions) {
+    this.#reader = new RecordReader(run, tags);
     this.#maxDevices = devices;
     this.#readings = readings;
   }

@@ -16,7 +16,13 @@ const REFUSED: readonly (readonly [args: string, what: RegExp])[] = [
   ['--duration soon', /--duration .*a duration, such as/],
   ['--duration 0', /there would be no load/],
   ['--duration 5s --warm-up 5s', /nothing is left of a duration of 5s/],
-  ['--shape tree', /--shape .*flat, pairs, or batch:N/],
+  ['--shape tree', /--shape .*flat, nested, pairs, or batch:N/],
+  ['--tags 17', /--tags .*a whole number up to 16/],
+  ['--lines crlf', /--lines .*lf or octet-counted/],
+  ['--lines lf --shape pairs', /--shape has to be flat or nested/],
+  ['--lines lf --bad 1%', /need replies/],
+  ['--lines lf --tags 1', /for devices that identify/],
+  ['--lines lf --step 100 --no-read-back', /need a latency/],
   ['--shape batch:1001', /from 1 to 1000/],
   ['--bad 1', /--bad .*a share below 1/],
   ['--bad 100%', /a share below 1/],
@@ -52,7 +58,7 @@ function refusalOf(args: readonly string[]): string | undefined {
     return said.join('');
   }
   assert.ok(options);
-  const planned = planOf(options, testSettings({ TCP_PORT: '8080' }));
+  const planned = planOf(options, testSettings({ TCP_PORT: '8080', TCP_LINES_PORT: '8082' }));
   return planned.ok ? undefined : planned.problem;
 }
 
@@ -71,7 +77,7 @@ describe('the command line of the load', () => {
     });
     help.outputHelp();
     const examples = [...text.matchAll(/^ {2}sluice-load (--.*?) {2}/gm)].map(([, args = '']) => args);
-    assert.equal(examples.length, 4);
+    assert.equal(examples.length, 5);
     for (const args of examples) assert.equal(refusalOf(args.split(' ')), undefined, args);
   });
 });

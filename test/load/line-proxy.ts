@@ -1,7 +1,7 @@
-// A proxy between devices and gateway that damages metrics lines, as a broken gateway would damage their records.
+// A proxy between devices and gateway that damages lines with readings, as a broken gateway would damage their records.
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Returns the lines to send instead of metrics line `number`, counted from 0 on each connection. All with LF. */
+/** Returns the lines to send instead of line `number` with readings, counted from 0 on each connection. All with LF. */
 export type Harm = (line: Buffer, number: number) => Buffer[];
 
 export class LineProxy {
@@ -37,7 +37,7 @@ export class LineProxy {
       for (let end = bytes.indexOf(10) + 1; end > 0; end = bytes.indexOf(10, from) + 1) {
         const line = bytes.subarray(from, end);
         from = end;
-        const lines = line.includes('"metrics"') ? harm(line, number++) : [line];
+        const lines = line.includes('due_us') ? harm(line, number++) : [line];
         for (const one of lines) gateway.write(one);
       }
       rest = bytes.subarray(from);

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BAD_LINES } from '../../load/devices/bad-lines.ts';
 import { largestLine, type Shape, smallestLine } from '../../load/plan.ts';
-import { RecordReader } from '../../load/verification/record.ts';
+import { deviceTags, RecordReader } from '../../load/verification/record.ts';
 import { decodeLine } from '../../src/protocol/messages.ts';
 import { DUE_US, lineOf, lineWriter, RUN, recordsOf } from './records.ts';
 
 const SHAPES: readonly Shape[] = [
   { kind: 'flat' },
+  { kind: 'nested' },
   { kind: 'pairs' },
   { kind: 'batch', readings: 2 },
   { kind: 'batch', readings: 30 },
@@ -55,6 +56,56 @@ for (const shape of SHAPES) {
     });
   });
 }
+
+describe('a plain line', () => {
+  const expected = (n: number) => ({ kind: 'reading', device: 17, connection: 1, n, dueUs: DUE_US });
+
+  it('is the reading itself, which is found in a record as sent and in a wrapped one', () => {
+    for (const shape of [{ kind: 'flat' }, { kind: 'nested' }] as const) {
+      const writer = lineWriter({ shape, seq: false, lines: 'lf' });
+      for (const number of NUMBERS) {
+        const line = lineOf(writer, number);
+        assert.equal(line.at(-1), 0x0a);
+        const value = line.subarray(0, -1);
+        JSON.parse(String(value));
+        assert.deepEqual(reader.read(value), expected(number));
+        const wrapped = Buffer.from(`{"received_at":"t","remote_address":"::1","data":${value}}`);
+        assert.deepEqual(reader.read(wrapped), expected(number));
+      }
+    }
+  });
+
+  it('begins with its length if that is the framing', () => {
+    const writer = lineWriter({ seq: false, lines: 'octet-counted' });
+    for (const number of NUMBERS) {
+      const [, digits = '', value = ''] = /^([1-9]\d*) (.*\})$/.exec(String(lineOf(writer, number))) ?? [];
+      assert.equal(Number(digits), value.length);
+      assert.deepEqual(reader.read(Buffer.from(value)), expected(number));
+    }
+  });
+
+  it('that was changed is corrupted', () => {
+    const value = lineOf(lineWriter({ seq: false, lines: 'lf' }), 41).subarray(0, -1);
+    assert.equal(reader.read(Buffer.from(String(value).replace('"n":41', '"n":42'))).kind, 'corrupted');
+    assert.equal(reader.read(Buffer.concat([value, Buffer.from('}')])).kind, 'corrupted');
+  });
+});
+
+describe('the reader of records with tags', () => {
+  const tagged = new RecordReader(RUN, 3);
+  const [value = Buffer.alloc(0)] = recordsOf(lineOf(lineWriter(), 41)).values;
+  const withTags = (tags: object) =>
+    Buffer.from(String(value).replace(',"data":', `,"tags":${JSON.stringify(tags)},"data":`));
+
+  it('takes a record with the tags of its device', () =>
+    assert.equal(tagged.read(withTags(deviceTags(17, 3))).kind, 'reading'));
+
+  it('finds tags that are missing, of another device, or fewer', () => {
+    assert.equal(tagged.read(value).kind, 'corrupted');
+    assert.equal(tagged.read(withTags(deviceTags(18, 3))).kind, 'corrupted');
+    assert.equal(tagged.read(withTags(deviceTags(17, 2))).kind, 'corrupted');
+  });
+});
 
 describe('lines', () => {
   it('of one device have different values', () => {

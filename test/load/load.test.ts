@@ -67,6 +67,43 @@ describe('sluice load', () => {
     assert.equal(result.latencyMs.consumed, undefined);
   });
 
+  kafkaTest('sends nested readings from devices with tags and a device_id', async ({ bootstrap }, t) => {
+    const settings = { TCP_IDENTIFY: 'device_id,tags.tag0', KAFKA_KEY: 'tags.tag0' };
+    const { gateway, args } = await place(t, bootstrap, settings);
+    const load = '-c 10 --rate 1000 --duration 1s --shape nested --tags 3 --device-ids';
+    const { code, out, err, result } = await measuredLoad(args, load);
+    assert.equal(code, 0, err + out);
+    assertAllThere(result, gateway);
+  });
+
+  for (const [framing, wraps] of [
+    ['lf', 'false'],
+    ['octet-counted', 'true'],
+  ] as const)
+    kafkaTest(`sends plain lines, ${framing}, wrapped: ${wraps}`, async ({ bootstrap }, t) => {
+      const settings = { TCP_LINES_PORT: '0', TCP_LINES_FRAMING: framing, TCP_LINES_WRAP: wraps };
+      const { gateway, args } = await place(t, bootstrap, settings);
+      const target = `--target 127.0.0.1:${gateway.addresses.lines?.port}`;
+      const load = `-c 10 --rate 1000 --duration 1s --churn 20% --shape nested --lines ${framing}`;
+      const { code, out, err, result } = await measuredLoad(args, `${load} ${target}`);
+      assert.equal(code, 0, err + out);
+      assert.ok(result.counts.messages > 0);
+      assert.equal(result.readBack?.delivered, result.counts.messages);
+      assert.deepEqual(result.faults, []);
+      assert.equal(gateway.snapshot().records.accepted, result.readings);
+    });
+
+  kafkaTest('finds plain lines that were lost', async ({ bootstrap }, t) => {
+    const { gateway, args } = await place(t, bootstrap, { TCP_LINES_PORT: '0' });
+    const port = gateway.addresses.lines?.port ?? 0;
+    const proxy = await LineProxy.start(port, () => (line, number) => (number === 20 ? [] : [line]));
+    t.after(() => proxy.close());
+    const load = '-c 5 --rate 500 --duration 1s --settle 1s --lines lf';
+    const { code, out, result } = await measuredLoad(args, `${load} --target 127.0.0.1:${proxy.port}`);
+    assert.equal(code, 1, out);
+    assert.equal(result.readBack?.lost, 5);
+  });
+
   kafkaTest('raises the rate step by step and reports the highest that passed', async ({ bootstrap }, t) => {
     const { args } = await place(t, bootstrap);
     // No step has a p99 of a microsecond.
