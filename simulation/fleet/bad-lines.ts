@@ -20,9 +20,12 @@ const KINDS: readonly Kind[] = [
   ['invalid_message', '{"type":"unknown"}'],
   ['invalid_message', '{"type":"metrics","seq":4.5,"data":{"d":"DEVICE"}}'],
   ['invalid_message', '{"type":"metrics","seq":SEQ,"data":{}}'],
-  ['invalid_message', '{"type":"metrics","seq":SEQ,"data":{"d":"DEVICE","a":{"b":1}}}'],
+  ['invalid_message', '{"type":"metrics","seq":SEQ,"data":{"d":"DEVICE","a":{"":1}}}'],
   ['invalid_message', '{"type":"metrics","seq":SEQ,"data":{"a":1,"a":2}}'],
   ['invalid_message', '{"type":"metrics","seq":SEQ,"data":[{"a":1},{}]}'],
+  ['invalid_message', '{"type":"metrics","seq":SEQ,"data":{"a":{"b":[{"c":1},{"c":1,"c":2}]}}}'],
+  ['invalid_message', `{"type":"metrics","seq":SEQ,"data":{"a":${'['.repeat(16)}${']'.repeat(16)}}}`],
+  ['invalid_message', `{"type":"metrics","seq":SEQ,"data":{"a":[0${',0'.repeat(1023)}]}}`],
 ];
 
 /** @param of `nextSeq` gives a number that no other line of the device has */

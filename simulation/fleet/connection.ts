@@ -21,6 +21,8 @@ export interface ConnectionOptions {
   /** The machine of the device. */
   readonly from: string;
   readonly identify: string;
+  /** It asks which messages are stored. */
+  readonly resumes: boolean;
 }
 
 /** How a connection ended, as far as the device knows. */
@@ -36,7 +38,8 @@ export interface Ending {
 }
 
 export interface ConnectionHost {
-  identified(): void;
+  /** @param storedSeq the answer to a connection that resumes, otherwise undefined */
+  identified(storedSeq: number | null | undefined): void;
   /** Some message has its answer. */
   answered(): void;
   ended(ending: Ending): void;
@@ -70,7 +73,7 @@ export class Connection {
   #reconnectAfterMs: number | undefined;
   #isClosed = false;
   #isHalfClosed = false;
-  readonly #madeAtMs: number;
+  readonly madeAtMs: number;
   #refusals = 0;
   #rateLimitedAtMs = Number.NEGATIVE_INFINITY;
   /** Time in which it did not read, at most. */
@@ -83,7 +86,7 @@ export class Connection {
     this.#host = host;
     const { world, to, from } = options;
     this.lastHeardMs = world.nowMs;
-    this.#madeAtMs = world.nowMs;
+    this.madeAtMs = world.nowMs;
     const { network } = world;
     const socket = connect({
       host: network.addressOf(to.host),
@@ -101,6 +104,16 @@ export class Connection {
     });
     socket.on('close', () => this.#closed());
     socket.write(options.identify);
+  }
+
+  /** The `connection_id`, once it was heard. */
+  get id(): string | undefined {
+    return this.#id;
+  }
+
+  /** The highest seq of a `stored`, -1 before the first. */
+  get storedUpTo(): number {
+    return this.#storedUpTo;
   }
 
   get isClosed(): boolean {
@@ -167,6 +180,12 @@ export class Connection {
     this.#socket.end();
   }
 
+  /** Ends at once, with a reset or not. */
+  break(resets: boolean): void {
+    if (resets) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
   stopReading(forMs: number): void {
     this.#deafMs += forMs;
     this.#socket.pause();
@@ -198,7 +217,7 @@ export class Connection {
     if (this.#code !== undefined) this.#lie(`a reply behind ${this.#code}, which is the last one: ${line}`);
     const { status, code, seq } = reply;
     if (status === 'error') this.#refusals++;
-    if (status === 'identified') this.#onIdentified(reply.connection_id);
+    if (status === 'identified') this.#onIdentified(reply);
     else if (status === 'stored') this.#onStored(seq);
     else if (status === 'closing') this.#onLast(String(code), reply);
     else if (status === 'error' && seq !== undefined) this.#onRefused(Number(seq), reply, line);
@@ -207,7 +226,7 @@ export class Connection {
     else this.#lie(`an unknown reply: ${line}`);
   }
 
-  #onIdentified(id: unknown): void {
+  #onIdentified({ connection_id: id, stored_seq: storedSeq }: Reply): void {
     if (this.#id !== undefined || typeof id !== 'string') {
       this.#lie(`identified as ${id}, and before as ${this.#id}`);
       return;
@@ -217,7 +236,11 @@ export class Connection {
       message.unheard--;
       message.connections.push(id);
     }
-    this.#host.identified();
+    const isRight = this.#options.resumes
+      ? storedSeq === null || (Number.isSafeInteger(storedSeq) && Number(storedSeq) >= 0)
+      : storedSeq === undefined;
+    if (!isRight) this.#lie(`identified with stored_seq ${storedSeq}`);
+    this.#host.identified(typeof storedSeq === 'number' || storedSeq === null ? storedSeq : undefined);
   }
 
   #onStored(seq: unknown): void {
@@ -315,7 +338,7 @@ export class Connection {
   /** The kernel of a process that was killed ends its connections as the process would. */
   get #mayBeCut(): boolean {
     const { world, to } = this.#options;
-    return world.network.lastDeathMs(to.host) >= this.#madeAtMs || this.#deafMs >= DEAF_MS;
+    return world.network.lastDeathMs(to.host) >= this.madeAtMs || this.#deafMs >= DEAF_MS;
   }
 
   #checkEnd(): void {

@@ -5,8 +5,10 @@ import type { World } from '../world/world.ts';
 import { drawBadLine } from './bad-lines.ts';
 import { Connection, type Ending } from './connection.ts';
 import { drawHabits, type Habits } from './habits.ts';
+import { drawIdentity, withTags } from './identity.ts';
 import { Message } from './message.ts';
 import { TOO_MANY_ERRORS } from './reply-rules.ts';
+import { type Resuming, Resumption } from './resumption.ts';
 import { spell } from './spelling.ts';
 
 export interface DeviceOptions {
@@ -16,10 +18,23 @@ export interface DeviceOptions {
   readonly index: number;
   readonly zipcode: string;
   readonly maxLineBytes: number;
+  /** TCP_IDENTIFY=device_id. */
+  readonly needsDeviceId?: boolean | undefined;
+  readonly resuming?: Resuming | undefined;
+  /** Whether the gateway has lived since then, over orderly restarts as well. */
+  readonly remembersSince?: ((ms: number) => boolean) | undefined;
+  /** TCP_JOB_QUEUE_FULL=drop. */
+  readonly dropsLines?: boolean | undefined;
   /** Called when a reply says how long to stay away. */
   readonly toldToWait: (code: string, waitMs: number) => void;
 }
 
+/** Of a device that resumes: chances that it is hasty, that its connection breaks at each message, and the wait after it. */
+const RESUMES_HASTILY = 0.4;
+const BREAKS = [0, 0.01, 0.05];
+const AFTER_BREAK_MS = [5, 200, 1_000];
+/** A hasty device writes lines that fit before it is identified. */
+const HASTY_READINGS = 5;
 /** Waits after a connection that ended without a word: 1 s, doubled each time up to this. */
 const LONGEST_WAIT_MS = 8_000;
 /** The wait after `too_many_errors`. */
@@ -33,8 +48,10 @@ const TORN_MS = [1, 4_000] as const;
 /** Bytes of a line around its readings, and of a reading around its padding, at most, with white space. */
 const LINE_HEAD = 150;
 const READING_HEAD = 300;
-/** A string of a reading has at most 1024 characters. */
+/** Characters of one string of padding. */
 const FIELD = 1000;
+/** Every third message has nested values. Which one does not depend on chance, so that all else is drawn as before. */
+const NESTED_EVERY = 3;
 
 export class Device {
   readonly messages: Message[] = [];
@@ -46,6 +63,13 @@ export class Device {
   readonly #habits: Habits;
   readonly #name: string;
   readonly #identity: Identity;
+  readonly #resumption: Resumption;
+  /** Decides what only devices that resume do, so that all else is drawn as before. */
+  readonly #resumeRandom: Random;
+  readonly #breaks: number;
+  #afterBreakMs: number | undefined;
+  /** The number of the first message of which `seq` is 1, less 1. */
+  #seqFrom = 0;
   #connection: Connection | undefined;
   /** Older connections with the same device_id, which the gateway has to end. */
   readonly #elders = new Set<Connection>();
@@ -59,19 +83,36 @@ export class Device {
     this.#options = options;
     this.#name = `device-${options.index}`;
     this.#random = options.world.random(this.#name);
-    this.#habits = drawHabits(this.#random);
-    this.#identity = {
-      zipcode: options.zipcode,
-      // No other device is there.
-      city: `Örebro "${options.index}"`,
-      deviceId: this.#habits.hasDeviceId ? this.#name : undefined,
-    };
+    const { resuming = 'never', remembersSince = () => false, dropsLines = false } = options;
+    const drawn = drawHabits(this.#random);
+    const habits = { ...drawn, hasDeviceId: drawn.hasDeviceId || options.needsDeviceId === true };
+    const random = options.world.random(`${this.#name} resumes`);
+    const canResume = habits.hasDeviceId && resuming !== 'never';
+    this.#resumeRandom = random;
+    this.#resumption = new Resumption({
+      random,
+      resuming: canResume ? resuming : 'never',
+      remembersSince,
+      dropsLines,
+    });
+    this.#breaks = canResume ? random.pick(BREAKS) : 0;
+    const isHasty = canResume && Math.max(...habits.readings) <= HASTY_READINGS;
+    this.#habits = isHasty && random.chance(RESUMES_HASTILY) ? { ...habits, isHasty } : habits;
+    this.#identity = drawIdentity(options, this.#habits.hasDeviceId ? this.#name : undefined);
   }
 
   /** Messages that asked for an answer and have none, and connections that the gateway has to end. */
   get open(): number {
     this.#forgetAnswered();
     return this.#open.length + this.#elders.size;
+  }
+
+  get lineages(): ReadonlyMap<string, number> {
+    return this.#resumption.lineages;
+  }
+
+  get name(): string {
+    return this.#name;
   }
 
   get burst(): number {
@@ -81,16 +122,22 @@ export class Device {
   connect(): void {
     if (this.#isClosed) return;
     const { world, to } = this.#options;
-    const { zipcode, city, deviceId } = this.#identity;
+    const { zipcode, city, deviceId, tags } = this.#identity;
+    this.#forgetAnswered();
+    const { resumes, beginsAnew } = this.#resumption.next(this.#open.length === 0);
+    if (beginsAnew) this.#seqFrom = this.#number;
+    const resume = resumes || undefined;
     const connection = new Connection(
       {
         world,
         to,
         from: this.#name,
-        identify: `${JSON.stringify({ type: 'identify', zipcode, city, device_id: deviceId })}\n`,
+        identify: `${withTags({ type: 'identify', zipcode, city, device_id: deviceId, resume }, tags)}\n`,
+        resumes,
       },
       {
-        identified: () => {
+        identified: (told) => {
+          this.#resumed(connection, { resumed: resumes, told });
           if (!this.#habits.isHasty) this.#sendAgain();
         },
         answered: () => this.#forgetAnswered(),
@@ -99,6 +146,7 @@ export class Device {
       },
     );
     this.#connection = connection;
+    this.#resumption.made(world.nowMs, this.#habits.isHasty);
     if (this.#habits.isHasty) this.#sendAgain();
     world.after(KEEPALIVE_MS, () => this.#keepAlive(connection));
   }
@@ -111,7 +159,9 @@ export class Device {
     const { badLines, cutLines, halfCloses, stopsReading, tears, window } = this.#habits;
     for (let left = count; left > 0 && this.open < window; left--) {
       if (badLines > 0 && connection.isIdentified && this.#random.chance(badLines))
-        connection.sendBad(drawBadLine(this.#random, { device: this.#name, nextSeq: () => ++this.#number }));
+        connection.sendBad(
+          drawBadLine(this.#random, { device: this.#name, nextSeq: () => ++this.#number - this.#seqFrom }),
+        );
       connection.send([this.#issue()]);
     }
     if (stopsReading > 0 && this.#random.chance(stopsReading))
@@ -119,6 +169,8 @@ export class Device {
     if (tears > 0 && this.#random.chance(tears)) connection.tear(this.#random.between(...TORN_MS));
     if (cutLines > 0 && this.#random.chance(cutLines)) connection.cutLine();
     else if (halfCloses > 0 && this.#random.chance(halfCloses)) connection.halfClose();
+    if (this.#breaks > 0 && this.#resumeRandom.chance(this.#breaks) && !connection.isEnding)
+      this.#break(connection);
   }
 
   /** Opens a second connection with the same device_id and keeps the first: the gateway has to end that. */
@@ -154,7 +206,7 @@ export class Device {
     const texts = Array.from({ length: count }, (_, index) =>
       this.#reading(number, { index, readings: count }),
     );
-    const spelled = { seq: hasSeq ? number : undefined, readings: texts };
+    const spelled = { seq: hasSeq ? number - this.#seqFrom : undefined, readings: texts };
     const line = spell(this.#random, !spells, spelled);
     const message = new Message(
       { device: this.#name, number },
@@ -173,7 +225,11 @@ export class Device {
     for (let left = padding, n = 0; left > 0; left -= FIELD, n++)
       fields += `,"p${n}":"${this.#text(Math.min(left, FIELD))}"`;
     const temperature = (this.#random.between(-2000, 4500) / 100).toFixed(2);
-    return `{"d":"${this.#name}","m":${number},"i":${index},"t":${temperature}${fields}}`;
+    const nested =
+      number % NESTED_EVERY === 0
+        ? `,"n":{"position":{"lat":${temperature},"lon":-0.50},"axles":[7200,[],{"m":${number}},1E2]}`
+        : '';
+    return `{"d":"${this.#name}","m":${number},"i":${index},"t":${temperature}${nested}${fields}}`;
   }
 
   /** Hardly compresses. */
@@ -182,6 +238,28 @@ export class Device {
       .bytes(Math.ceil(length / 2))
       .toString('hex')
       .slice(0, length);
+  }
+
+  #break(connection: Connection): void {
+    this.#afterBreakMs = this.#resumeRandom.pick(AFTER_BREAK_MS);
+    connection.break(this.#resumeRandom.chance(0.5));
+  }
+
+  #resumed(
+    connection: Connection,
+    answer: { readonly resumed: boolean; readonly told: number | null | undefined },
+  ): void {
+    const { told } = answer;
+    const problem = this.#resumption.heard({ connection, ...answer }, this.#options.world.nowMs);
+    const where = `${this.#name} on connection ${connection.id}`;
+    if (problem !== undefined) this.lies.push(`${where}: ${problem}`);
+    if (typeof told !== 'number') return;
+    const last = this.messages.findLast(({ seq, number }) => seq === told && number > this.#seqFrom);
+    if (last?.wasSentBefore(connection.id) !== true)
+      this.lies.push(`${where}: stored_seq ${told}, which was not sent before`);
+    // What a hasty device has sent again by now has to be answered.
+    if (this.#habits.isHasty) return;
+    for (const message of this.#open) if ((message.seq ?? 0) <= told) message.stored();
   }
 
   #sendAgain(): void {
@@ -209,6 +287,9 @@ export class Device {
     this.#elders.delete(connection);
     if (connection !== this.#connection) return;
     this.#connection = undefined;
+    if (code === 'replaced') this.#resumption.replaced();
+    const afterBreakMs = this.#afterBreakMs;
+    this.#afterBreakMs = undefined;
     this.reconnects++;
     if (code !== undefined && reconnectAfterMs !== undefined)
       this.#options.toldToWait(code, reconnectAfterMs);
@@ -217,7 +298,11 @@ export class Device {
     const times = code === 'server_full' || code === 'overloaded' ? 5 : 1;
     const leastMs = code === TOO_MANY_ERRORS ? AFTER_ERRORS_MS : 0;
     const ownMs = Math.max(leastMs, times * this.#waitMs * spread);
-    this.#options.world.after(reconnectAfterMs ?? ownMs, () => this.connect(), this.#options.world.outside);
+    this.#options.world.after(
+      reconnectAfterMs ?? afterBreakMs ?? ownMs,
+      () => this.connect(),
+      this.#options.world.outside,
+    );
     this.#waitMs = Math.min(2 * this.#waitMs, LONGEST_WAIT_MS);
   }
 }

@@ -2,6 +2,7 @@
 import type { World } from '../world/world.ts';
 import { Device } from './device.ts';
 import type { Message } from './message.ts';
+import type { Resuming } from './resumption.ts';
 import { Strangers } from './strangers.ts';
 import { ToldWaits } from './told-waits.ts';
 
@@ -16,6 +17,14 @@ export interface FleetOptions {
   readonly messagesPerSecond: number;
   /** TCP_MAX_LINE_BYTES of the gateway. */
   readonly maxLineBytes: number;
+  /** TCP_IDENTIFY=device_id: every device has one, and some have no zipcode or no city. */
+  readonly needsDeviceId?: boolean | undefined;
+  /** Whether devices with a device_id resume. */
+  readonly resuming?: Resuming | undefined;
+  /** Whether the gateway has lived since then, over orderly restarts as well. */
+  readonly remembersSince?: ((ms: number) => boolean) | undefined;
+  /** TCP_JOB_QUEUE_FULL=drop. */
+  readonly dropsLines?: boolean | undefined;
 }
 
 export class Fleet {
@@ -31,7 +40,17 @@ export class Fleet {
   constructor(world: World, options: FleetOptions) {
     this.#world = world;
     this.#options = options;
-    const { host, port, devices, zipcodes, maxLineBytes } = options;
+    const {
+      host,
+      port,
+      devices,
+      zipcodes,
+      maxLineBytes,
+      needsDeviceId,
+      resuming,
+      remembersSince,
+      dropsLines,
+    } = options;
     const to = { host, port };
     this.#strangers = new Strangers({ world, to, random: world.random('strangers') });
     this.#devices = Array.from(
@@ -43,6 +62,10 @@ export class Fleet {
           index,
           zipcode: `zip-${index % zipcodes}`,
           maxLineBytes,
+          needsDeviceId,
+          resuming,
+          remembersSince,
+          dropsLines,
           toldToWait: (code, waitMs) => this.#waits.told(code, waitMs, world.nowMs),
         }),
     );
@@ -56,6 +79,18 @@ export class Fleet {
   /** Replies that no gateway may send. */
   get lies(): string[] {
     return [...this.#devices.flatMap((device) => device.lies), ...this.#strangers.lies, ...this.#waits.lies];
+  }
+
+  /**
+   * By connection_id. A later connection of the same lineage was told all that the earlier ones have written, and may
+   * write no copy of it.
+   */
+  get lineages(): Map<string, string> {
+    const all = new Map<string, string>();
+    if (this.#options.dropsLines === true) return all;
+    for (const { name, lineages } of this.#devices)
+      for (const [connection, lineage] of lineages) all.set(connection, `${name} ${lineage}`);
+    return all;
   }
 
   get reconnects(): number {

@@ -36,6 +36,11 @@ export class Message implements SentMessage {
     return this.unheard > 0;
   }
 
+  /** Over another connection than this one. */
+  wasSentBefore(connection: string | undefined): boolean {
+    return this.unheard > 0 || this.connections.some((id) => id !== connection);
+  }
+
   stored(): void {
     if (this.state !== 'open') return;
     this.state = 'stored';

@@ -6,6 +6,7 @@ export interface Reply {
   readonly message?: unknown;
   readonly seq?: unknown;
   readonly connection_id?: unknown;
+  readonly stored_seq?: unknown;
   readonly reconnect_after_ms?: unknown;
 }
 

@@ -53,9 +53,9 @@ function spaced(random: Random, json: string): string {
   return tokens.map((token) => token + random.pick(WHITE_SPACE)).join('');
 }
 
-/** As `"d=device-1,m=5"`. Undefined if the padding could be taken for a number. */
+/** As `"d=device-1,m=5"`. Undefined if the padding could be taken for a number, or if a value is nested. */
 function asPairs(reading: string): string | undefined {
-  if (reading.includes('"p0"')) return undefined;
+  if (reading.includes('"p0"') || reading.includes('"n":')) return undefined;
   const pairs = Object.entries(JSON.parse(reading) as object).map(([name]) => {
     const value = new RegExp(`"${name}":"?([^",}]*)`).exec(reading)?.[1] ?? '';
     return `${name}=${value}`;

@@ -5,9 +5,11 @@ export type MessageState = 'open' | 'stored' | 'refused' | 'unasked';
 
 /** How a device has introduced itself. */
 export interface Identity {
-  readonly zipcode: string;
-  readonly city: string;
+  readonly zipcode: string | undefined;
+  readonly city: string | undefined;
   readonly deviceId: string | undefined;
+  /** As JSON. */
+  readonly tags?: string | undefined;
 }
 
 /** A message of a device. Its readings say themselves whose they are: `{"d":device,"m":number,"i":index,...}`. */

@@ -20,6 +20,10 @@ export interface JudgedHistory {
   readonly partitionOf: (key: string, partitions: number) => number;
   /** Each number of partitions that the topic had. */
   readonly partitionCounts: readonly number[];
+  /** KAFKA_KEY; zipcode if it is left out. */
+  readonly recordKey?: string | undefined;
+  /** Of devices that resume, by connection_id: connections of one lineage write no reading twice. */
+  readonly lineages?: ReadonlyMap<string, string>;
 }
 
 /** How many, by the exception that allows them. */
@@ -61,7 +65,7 @@ export function judge(history: JudgedHistory): Verdict {
     issued += message.checksums.length;
     if (message.state === 'stored') stored += message.checksums.length;
   }
-  const seen = new SeenReadings(history.excuses, wrong);
+  const seen = new SeenReadings(history.excuses, wrong, history.lineages);
   for (const log of history.logs) {
     seen.beginLog();
     for (const [partition, records] of log.partitions.entries()) {
@@ -117,9 +121,10 @@ function checkContent(reading: Reading, ledger: Ledger, wrong: Findings): void {
     return;
   }
   if (checksum !== reading.checksum || message.seq !== reading.seq) wrong.add('changed on its way', name);
-  const { zipcode, city, deviceId } = message.identity;
-  if (zipcode !== reading.zipcode || city !== reading.city || deviceId !== reading.deviceId)
-    wrong.add('the wrong device', `${name}: ${reading.zipcode}, ${reading.city}, ${reading.deviceId}`);
+  const said = (['zipcode', 'city', 'deviceId', 'tags'] as const).map((part) => reading[part]);
+  const { zipcode, city, deviceId, tags } = message.identity;
+  if ([zipcode, city, deviceId, tags].some((part, index) => part !== said[index]))
+    wrong.add('the wrong device', `${name}: ${said.join(', ')}`);
   if (!message.sentUnheard && !message.connections.includes(reading.connection))
     wrong.add('over a connection that did not carry it', `${name} over ${reading.connection}`);
 }
@@ -135,12 +140,21 @@ function checkRefusal(reading: Reading, ledger: Ledger, wrong: Findings): void {
 /** The key decides the partition. While a topic grows, both numbers of partitions count. */
 function checkPlace(
   reading: Reading,
-  { partitionOf, partitionCounts }: JudgedHistory,
+  { partitionOf, partitionCounts, recordKey = 'zipcode' }: JudgedHistory,
   wrong: Findings,
 ): void {
-  const { key, partition, zipcode } = reading;
-  const isRight = key === zipcode && partitionCounts.some((count) => partitionOf(key, count) === partition);
+  const { key, partition } = reading;
+  const isRight =
+    key === keyOf(reading, recordKey) &&
+    partitionCounts.some((count) => partitionOf(key, count) === partition);
   if (!isRight) wrong.add('wrong partition', `${nameOf(reading)} with key ${key} in ${partition}`);
+}
+
+function keyOf({ zipcode, deviceId, tags = '{}', connection }: Reading, recordKey: string): string {
+  if (recordKey === 'zipcode') return zipcode ?? connection;
+  if (recordKey === 'device_id') return deviceId ?? connection;
+  const values = JSON.parse(tags) as Record<string, string | undefined>;
+  return values[recordKey.slice('tags.'.length)] ?? connection;
 }
 
 /** @param isThere in the topic, or refused by Kafka and in the dead letters */

@@ -19,11 +19,15 @@ export interface Reading extends Identity {
 }
 
 const DATA = ',"data":';
+/** In front of the data. No value of a simulated tag has a brace. */
+const TAGS = /,"tags":(\{[^}]*\})/;
 
 /** Undefined if the record holds no reading that a simulated device can have sent. */
 export function readingIn(record: LogRecord, partition: number): Reading | undefined {
   const { value, key, offset, batch } = record;
-  const data = value.slice(value.indexOf(DATA) + DATA.length, -1);
+  const dataAt = value.indexOf(DATA);
+  const data = value.slice(dataAt + DATA.length, -1);
+  const tags = TAGS.exec(value.slice(0, dataAt))?.[1];
   try {
     const {
       connection_id: connection,
@@ -34,10 +38,8 @@ export function readingIn(record: LogRecord, partition: number): Reading | undef
       received_at: at,
     } = JSON.parse(value) as Record<string, unknown>;
     const { d: device, m: number, i: index } = JSON.parse(data) as Record<string, unknown>;
-    if (typeof device !== 'string' || typeof connection !== 'string' || typeof zipcode !== 'string')
-      return undefined;
-    if (typeof city !== 'string' || (deviceId !== undefined && typeof deviceId !== 'string'))
-      return undefined;
+    if (typeof device !== 'string' || typeof connection !== 'string') return undefined;
+    if (!isTextOrMissing(zipcode) || !isTextOrMissing(city) || !isTextOrMissing(deviceId)) return undefined;
     if (typeof number !== 'number' || typeof index !== 'number') return undefined;
     const receivedAtMs = typeof at === 'string' ? Date.parse(at) : Number.NaN;
     const checksum = crc32(data);
@@ -49,6 +51,7 @@ export function readingIn(record: LogRecord, partition: number): Reading | undef
       zipcode,
       city,
       deviceId,
+      tags,
       seq,
       receivedAtMs,
       checksum,
@@ -60,6 +63,10 @@ export function readingIn(record: LogRecord, partition: number): Reading | undef
   } catch {
     return undefined;
   }
+}
+
+function isTextOrMissing(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string';
 }
 
 export const nameOf = ({ device, number, index }: Pick<Reading, 'device' | 'number' | 'index'>): string =>

@@ -44,11 +44,20 @@ export class SeenReadings {
   readonly #wrong: Findings;
   readonly #connections = new Map<string, ConnectionSeen>();
   readonly #carriers = new Map<string, string>();
+  readonly #lineages: ReadonlyMap<string, string>;
+  /** The connection and the log of each reading of a lineage. */
+  readonly #written = new Map<string, { readonly connection: string; log: number }>();
   readonly #resent = new Set<string>();
   #log = -1;
 
-  constructor(excuses: ReadonlySet<Excuse>, wrong: Findings) {
+  /** @param lineages by connection_id, of devices that resume: a lineage writes no copy */
+  constructor(
+    excuses: ReadonlySet<Excuse>,
+    wrong: Findings,
+    lineages: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.#excuses = excuses;
+    this.#lineages = lineages;
     this.#wrong = wrong;
   }
 
@@ -92,6 +101,7 @@ export class SeenReadings {
       this.#copy(reading, before);
       return;
     }
+    this.#resumed(reading, name);
     if (isBefore(reading, known.lastInLog) || isBefore(reading, known.last)) {
       this.outOfOrder++;
       if (this.#excuseOf(DISORDER) === undefined)
@@ -102,6 +112,16 @@ export class SeenReadings {
     }
     known.lastInLog = reading;
     known.last = reading;
+  }
+
+  /** A device that was told what is stored may have sent it again, but it is not written again. */
+  #resumed(reading: Reading, name: string): void {
+    const lineage = this.#lineages.get(reading.connection);
+    if (lineage === undefined) return;
+    const written = this.#written.get(`${lineage} ${name}`);
+    if (written === undefined)
+      this.#written.set(`${lineage} ${name}`, { connection: reading.connection, log: this.#log });
+    else if (written.connection !== reading.connection) this.#copy(reading, written.log);
   }
 
   #copy(reading: Reading, before: number): void {

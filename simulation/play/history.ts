@@ -207,6 +207,8 @@ async function play(
     hasTimeOfReception: stage.scene.env.KAFKA_TIMESTAMP === 'received',
     partitionOf: partitionOfKey,
     partitionCounts: [...stage.kafka.partitionCounts],
+    lineages: stage.fleet.lineages,
+    recordKey: stage.scene.env.KAFKA_KEY,
   });
 }
 

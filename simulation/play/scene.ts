@@ -1,4 +1,5 @@
 // Draws the settings of a history from its seed: those of the gateway, of the cluster and of the devices.
+import type { Resuming } from '../fleet/resumption.ts';
 import { Random } from '../world/random.ts';
 import type { CpuCosts } from '../world/world.ts';
 import { bootstrapOf } from './addresses.ts';
@@ -17,6 +18,8 @@ export interface Scene {
   readonly zipcodes: number;
   /** Messages of a device each second. */
   readonly messagesPerSecond: number;
+  /** Whether devices with a device_id resume. */
+  readonly resuming: Resuming;
   /** The brokers start so long after the gateway. 0 = they are there before it. */
   readonly brokersLateMs: number;
   /** Whether the topic exists before the gateway starts. */
@@ -88,6 +91,9 @@ export function drawScene(seed: number, devices?: number): Scene {
     SPOOL_SEGMENT_BYTES: pick('segment', ['64KiB', '64KiB', '256KiB', '64MiB']),
     SPOOL_DEAD_BYTES: `${pick('dead', [spoolNeeded, 64 * 1024])}KiB`,
     SPOOL_SYNC: chance('os sync', 0.05) ? 'os' : 'batch',
+    // Otherwise the zipcode and the city are required.
+    ...(chance('only device_id', 0.25) ? { TCP_IDENTIFY: 'device_id' } : {}),
+    KAFKA_KEY: pick('key', ['zipcode', 'zipcode', 'device_id', 'tags.site']),
     KAFKA_BROKERS: bootstrapOf(brokers),
     KAFKA_TOPIC_METRICS: METRICS,
     KAFKA_TOPIC_DEAD_LETTERS: chance('no letters', 0.1) ? '' : DEAD,
@@ -130,6 +136,7 @@ export function drawScene(seed: number, devices?: number): Scene {
     devices: count,
     zipcodes: pick('zipcodes', [1, 4, 15]),
     messagesPerSecond: rate / count,
+    resuming: pick('resuming', ['never', 'always', 'always', 'some'] as const),
     hasOldLibuv: chance('old libuv', 0.5),
     socketBufferBytes: pick('socket buffers', [16, 64, 128, 1024]) * 1024,
     brokersLateMs: pick('late brokers', [0, 0, 0, 0, 0, 0, 1_000, 5_000, 12_000, 25_000]),
@@ -144,6 +151,7 @@ export function drawScene(seed: number, devices?: number): Scene {
 export const sceneInWords = ({ env, ...scene }: Scene): string =>
   [
     `${scene.devices} devices (${scene.zipcodes} zipcodes, ${scene.messagesPerSecond} messages/s each)`,
+    `resuming ${scene.resuming}`,
     scene.cpu === SLOW ? 'slow CPU' : 'quick CPU',
     `${scene.brokers} broker${scene.brokers > 1 ? 's' : ''} ${scene.brokerDelayMs} ms away`,
     scene.createsTopic ? `topic with ${scene.partitions} partitions` : 'no topic at the start',

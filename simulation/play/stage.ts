@@ -68,6 +68,9 @@ export class Stage {
       host: GATEWAY,
       port: TCP_PORT,
       maxLineBytes: bytesIn(scene.env.TCP_MAX_LINE_BYTES ?? ''),
+      needsDeviceId: scene.env.TCP_IDENTIFY === 'device_id',
+      remembersSince: (ms) => this.gateway.remembersSince(ms),
+      dropsLines: scene.env.TCP_JOB_QUEUE_FULL === 'drop',
     });
   }
 
@@ -109,6 +112,7 @@ export class Stage {
     if (this.#isHealed) return;
     this.world.note(`step ${number}, ${kind.name}: ${kind.words(parameters)}`);
     for (const excuse of kind.excuses ?? []) this.excuses.add(excuse);
+    if (kind.name === 'second-gateway') this.gateway.hasRival = true;
     if (!PEACEFUL.has(kind.name)) this.#harm = { atMs: this.world.nowMs, count: this.#harm.count + 1 };
     kind.play(this, parameters);
   }

@@ -5,6 +5,7 @@ import { SimGateway } from '../gateway/sim-gateway.ts';
 import type { Findings } from '../judge/findings.ts';
 import type { ProcessEnd } from '../world/sim-process.ts';
 import type { World } from '../world/world.ts';
+import { GATEWAY } from './addresses.ts';
 import type { Env } from './scene.ts';
 
 const RESTART_MS = 500;
@@ -28,6 +29,10 @@ export class Supervisor {
   /** Changes take effect at the next start. */
   env: Env;
   starts = 0;
+  /** Another gateway has come for the directory. It may take what this one left there. */
+  hasRival = false;
+  /** When the gateway last ended or began in a way that loses what it knew of its devices. */
+  #lostAtMs = Number.NEGATIVE_INFINITY;
   readonly #world: World;
   readonly #options: SupervisorOptions;
   #gateway: SimGateway | undefined;
@@ -69,6 +74,12 @@ export class Supervisor {
     return this.#isAsked;
   }
 
+  /** Everything that was known of devices then is known now: no process has crashed, and stops were orderly. */
+  remembersSince(ms: number): boolean {
+    const isGroup = Number(this.#options.env.TCP_PROCESSES) > 1;
+    return this.#lostAtMs < ms && (!isGroup || this.#world.network.lastDeathMs(GATEWAY) < ms);
+  }
+
   /** Of all lives so far. */
   get counts(): Counts {
     return sumOf(this.#before, this.#now);
@@ -94,12 +105,14 @@ export class Supervisor {
     this.#stopping = undefined;
     this.#restartMs = RESTART_MS;
     this.starts++;
+    if (this.#options.mayFail()) this.#lostAtMs = this.#world.nowMs;
     const gateway = SimGateway.start(this.#world, this.env);
     this.#gateway = gateway;
     void gateway.exited.then((end) => this.#ended(gateway, end));
     void gateway.ready.then(
       () => {
         if (gateway === this.#gateway) this.#isUp = true;
+        if (this.#options.mayFail()) this.#lostAtMs = this.#world.nowMs;
       },
       () => undefined,
     );
@@ -188,6 +201,7 @@ export class Supervisor {
     const wasUp = this.#isUp;
     this.#isUp = false;
     this.#gateway = undefined;
+    if (code !== 0 || mayFail() || this.hasRival) this.#lostAtMs = this.#world.nowMs;
     this.#before = this.counts;
     this.#now = NOTHING;
     this.#checkStop(signal);

@@ -86,6 +86,7 @@ export class ModelCluster {
       },
       produce: (nodeId: number, request: ProduceRequest) => this.#produce(nodeId, request),
       connectTo: async () => this.#answer(),
+      written: async () => undefined,
       close: () => undefined,
     };
     return cluster as unknown as KafkaClient;

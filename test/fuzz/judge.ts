@@ -20,18 +20,19 @@ export interface Judged extends Exchange {
   readonly records: readonly string[];
 }
 
-const STATUS = { identify: 'identified', keepalive: 'alive', refused: 'error', metrics: '' };
+const STATUS = { identify: 'identified', keepalive: 'alive', time: 'time', refused: 'error', metrics: '' };
 const SHOWN = 300;
 
 /** The records that a connection has to make, with `-` in place of the time. */
 export function expectedRecords(verdicts: readonly LineVerdict[], connectionId: string): string[] {
-  return verdicts.flatMap(({ readings, zipcode, city, device_id, seq }) => {
+  return verdicts.flatMap(({ readings, zipcode, city, device_id, tags, seq }) => {
     const head = JSON.stringify({ connection_id: connectionId, zipcode, city, received_at: '-' }).slice(
       0,
       -1,
     );
     const device = device_id === null ? '' : `,"device_id":${JSON.stringify(device_id)}`;
-    return readings.map((text) => `${head}${device}${seq === null ? '' : `,"seq":${seq}`},"data":${text}}`);
+    const facts = tags === null ? device : `${device},"tags":${tags}`;
+    return readings.map((text) => `${head}${facts}${seq === null ? '' : `,"seq":${seq}`},"data":${text}}`);
   });
 }
 

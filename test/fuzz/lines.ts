@@ -45,9 +45,9 @@ export class LineMaker {
       [
         'zipcode',
         this.#oneOf(
-          12,
+          4,
           () => this.#string(),
-          () => `"${this.#random.pick(['1', '90210', 'SW1A-1AA', 'x'.repeat(16), 'x'.repeat(17)])}"`,
+          () => `"${this.#random.pick(['1', '90210', 'SW1A 1AA', 'a_b', 'x'.repeat(64), 'x'.repeat(65)])}"`,
         ),
       ],
       [
@@ -61,12 +61,23 @@ export class LineMaker {
     ];
     if (this.#chance(2)) fields.push(['device_id', this.#spelt(deviceId)]);
     if (this.#chance(4)) fields.push(['token', this.#string()]);
+    if (this.#chance(3)) fields.push(['tags', this.#tags()]);
     return this.#object(this.#withUnknown(fields));
+  }
+
+  #tags(): string {
+    if (this.#chance(20)) return this.value(2);
+    const count = this.#chance(20) ? this.#random.between(14, 17) : this.#random.between(0, 4);
+    const names = new Set(Array.from({ length: count }, () => this.#name()));
+    const long = () => JSON.stringify('x'.repeat(this.#random.pick([255, 256, 257])));
+    const value = () => (this.#chance(8) ? long() : this.#chance(30) ? this.value(2) : this.#scalar());
+    return this.#object([...names].map((name) => [name, value()]));
   }
 
   /** A message of any type, as a device may send it after identify. */
   message(deviceId: string): string {
     if (this.#chance(12)) return this.#object(this.#withUnknown([['type', '"keepalive"']]));
+    if (this.#chance(30)) return this.#object(this.#withUnknown([['type', '"time"']]));
     if (this.#chance(40)) return this.identify(deviceId);
     return this.#metrics();
   }
@@ -105,7 +116,33 @@ export class LineMaker {
       : this.#random.between(this.#chance(40) ? 0 : 1, 6);
     if (count > 6) return `{${Array.from({ length: count }, (_, i) => `"f${i}":${i % 10}`).join(',')}}`;
     const names = new Set(Array.from({ length: count }, () => this.#name()));
-    return this.#object([...names].map((name) => [name, this.#scalar()]));
+    return this.#object([...names].map((name) => [name, this.#field()]));
+  }
+
+  /** A value of a reading: nested in every third, and sometimes as deep or as wide as it may be, or a bit more. */
+  #field(): string {
+    if (!this.#chance(3)) return this.#scalar();
+    if (this.#chance(30))
+      return this.#nested(this.#random.between(13, 17), this.#chance(2) ? '' : this.#scalar());
+    if (this.#chance(60))
+      return this.#wide(this.#random.pick([63, 64, 65, 500, 1010, 1018, 1022, 1023, 1024]));
+    return this.value(this.#random.between(1, 4));
+  }
+
+  /** Objects and arrays in each other. @param inner empty if the innermost one is to be so */
+  #nested(depth: number, inner: string): string {
+    let text = inner;
+    for (let level = 0; level < depth; level++) {
+      const isArray = this.#chance(2);
+      const content = isArray || text === '' ? text : `${JSON.stringify(this.#name())}:${text}`;
+      text = this.#spaced(isArray ? `[${content}]` : `{${content}}`);
+    }
+    return text;
+  }
+
+  #wide(count: number): string {
+    if (this.#chance(2)) return `[${Array.from({ length: count }, (_, i) => i % 10).join(',')}]`;
+    return `{${Array.from({ length: count }, (_, i) => `"f${i}":${i % 10}`).join(',')}}`;
   }
 
   #pairs(): string {
@@ -147,7 +184,7 @@ export class LineMaker {
     return this.#spelt(
       this.#random
         .pick(['x', 'ü', '🌧', '\u0001', '"'])
-        .repeat(this.#random.pick([128, 129, 1023, 1024, 1025])),
+        .repeat(this.#random.pick([128, 129, 1024, 1025, 5000])),
     );
   }
 

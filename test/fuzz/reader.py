@@ -9,7 +9,8 @@ import sys
 from json.encoder import encode_basestring as quote  # Escapes only the quote, the backslash and what is below U+0020.
 
 LINE_BEFORE_IDENTIFY, LINE = 8192, 65536
-READINGS, MEMBERS, VALUE, MAX_SEQ = 1000, 1024, 1024, 9007199254740991
+TAGS, TAG_TEXT, TAG_DIGITS, TAGS_BYTES = 16, 256, 64, 2048
+READINGS, MEMBERS, DIGITS, DEPTH, MAX_SEQ = 1000, 1024, 1024, 16, 9007199254740991
 
 METHODS = b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PRI".split()
 OTHERS = (b"\x16\x03", b"SSH-", b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n")
@@ -32,8 +33,9 @@ IS_NUMBER = re.compile(NUMBER).fullmatch
 # A Python string holds a surrogate only if the device wrote half of a pair.
 HALF_PAIR = re.compile("[\ud800-\udfff]").search
 GOOD_NAME = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}").fullmatch
-GOOD_CITY = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}").fullmatch
-GOOD_ZIPCODE = re.compile("[A-Za-z0-9-]{1,16}").fullmatch
+GOOD_CITY = re.compile("[^\ud800-\udfff]{1,256}", re.DOTALL).fullmatch
+GOOD_ZIPCODE = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}").fullmatch
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 GOOD_DEVICE_ID = re.compile("[A-Za-z0-9._:-]{1,64}").fullmatch
 
 
@@ -92,17 +94,31 @@ def reading(kind, value):
     if kind not in ("string", "{"):
         raise Refused("invalid_message", "a reading is neither an object nor a string")
     members = value if kind == "{" else list(pairs(value))
-    if not 1 <= len(members) <= MEMBERS:
-        raise Refused("invalid_message", f"a reading of {len(members)} members")
-    names, parts = set(), []
-    for name, kind, item in members:
-        if name in names or not GOOD_NAME(name):
-            raise Refused("invalid_message", f"the name {name[:64]!a} is there twice, or is no name")
-        names.add(name)
-        if kind in "{[" or len(item) > VALUE or kind == "string" and HALF_PAIR(item):
-            raise Refused("invalid_message", f"the value of {name!a}")
-        parts.append(f"{quote(name)}:{quote(item) if kind == 'string' else item}")
-    return "{" + ",".join(parts) + "}"
+    # Level by level, so that nothing here depends on how deep the line goes.
+    count, depth, level = 0, 0, [("{", members)]
+    while level:
+        depth += 1
+        count += sum(len(inside) for _, inside in level)
+        if depth > DEPTH:
+            raise Refused("invalid_message", f"nested more than {DEPTH} deep")
+        level = [(inner, item) for _, inside in level for _, inner, item in inside if inner in ("{", "[")]
+    if not members or count > MEMBERS:
+        raise Refused("invalid_message", f"a reading of {count} members")
+    return written("{", members)
+
+
+def written(kind, value):
+    """The text of a value of a reading, which is DEPTH deep at most."""
+    if kind == "[":
+        return "[" + ",".join(written(inner, item) for _, inner, item in value) + "]"
+    if kind == "{":
+        names = [name for name, _, _ in value]
+        if len(set(names)) < len(names) or not all(map(GOOD_NAME, names)):
+            raise Refused("invalid_message", f"a name of {names[:3]!a} is there twice, or is no name")
+        return "{" + ",".join(f"{quote(name)}:{written(inner, item)}" for name, inner, item in value) + "}"
+    if kind == "number" and len(value) > DIGITS or kind == "string" and HALF_PAIR(value):
+        raise Refused("invalid_message", f"the value {value[:64]!a}")
+    return quote(value) if kind == "string" else value
 
 
 def metrics(fields):
@@ -121,7 +137,22 @@ def identify(fields):
         if not (kind == "string" and good(value) or kind is None and name in ("device_id", "token")):
             raise Refused("invalid_message", f"{name} is missing or not as it has to be")
         identity.append(value)
-    return identity[:3]
+    zipcode, city, device_id, _ = identity
+    return zipcode, CONTROLS.sub(" ", city), device_id, tags(fields)
+
+
+def tags(fields):
+    """The tags as each record has them, or None."""
+    kind, members = fields.get("tags", (None, []))
+    if kind not in (None, "{") or len(members) > TAGS:
+        raise Refused("invalid_message", f"tags are {kind}")
+    for name, kind, value in members:
+        if kind in ("{", "[") or len(value) > {"string": TAG_TEXT, "number": TAG_DIGITS}.get(kind, 5):
+            raise Refused("invalid_message", f"the tag {name[:64]!a}")
+    text = written("{", members)
+    if len(text.encode()) > TAGS_BYTES:
+        raise Refused("invalid_message", f"tags of {len(text.encode())} bytes")
+    return text if members else None
 
 
 def read_seq(fields):
@@ -153,7 +184,7 @@ class Connection:
             raise Refused("invalid_message", "a key appears twice")
         self.seq = seq
         kind, type_name = fields.get("type", (None, None))
-        if kind != "string" or type_name not in ("identify", "metrics", "keepalive"):
+        if kind != "string" or type_name not in ("identify", "metrics", "keepalive", "time"):
             raise Refused("invalid_message", "no type, or one that is not known")
         if type_name == "identify":
             identity = identify(fields)
@@ -165,11 +196,11 @@ class Connection:
         if type_name == "metrics" and seq is None and "seq" in fields:
             raise Refused("invalid_message", "seq is no plain integer up to 2^53-1")
         readings = metrics(fields) if type_name == "metrics" else []
+        if type_name in ("keepalive", "time"):
+            self.seq = None
         if not self.identity:
             raise Refused("not_identified", f"{type_name} before identify", closes=True)
-        if type_name == "keepalive":
-            self.seq = None
-        elif seq is not None:
+        if self.seq is not None:
             if seq <= self.last_seq:
                 raise Refused("invalid_message", f"seq does not rise: {self.last_seq} was accepted")
             self.last_seq = seq
@@ -181,9 +212,10 @@ class Connection:
             verdict, readings = self.message(line)
         except Refused as refused:
             verdict, (code, why, closes) = "refused", refused.args
-        zipcode, city, device_id = self.identity if verdict in ("identify", "metrics") else (None, None, None)
+        known = self.identity if verdict in ("identify", "metrics") else None
+        zipcode, city, device_id, tags = known or (None, None, None, None)
         return {"verdict": verdict, "seq": self.seq, "readings": readings, "zipcode": zipcode, "city": city,
-                "device_id": device_id, "code": code, "why": why, "closes": closes}
+                "device_id": device_id, "tags": tags, "code": code, "why": why, "closes": closes}
 
 
 def judge(data):
@@ -220,12 +252,18 @@ DATA = {
     b'{"t":"\\ud83d\\ude00"}': '{"t":"\U0001f600"}', b'{"\\udc00":1}': BAD, b'{"t":"\\udc00\\ud800"}': BAD,
     b'{"t":"\xff"}': NO_UTF8, b'{"t":"\xed\xa0\x80"}': NO_UTF8, b'{"t":"\xc0\xaf"}': NO_UTF8,
     b'{"t":"\xf4\x90\x80\x80"}': NO_UTF8, b'{"t":"\xef\xbb\xbf"}': '{"t":"\ufeff"}', b'{"t":1,"\\u0074":1}': BAD,
-    b'{"t":{}}': BAD, b'{"t":[]}': BAD, b'{}': BAD, b'[]': BAD, b'[[{"t":1}]]': BAD, b'1': BAD, b'null': BAD,
+    b'{"t":{}}': '{"t":{}}', b'{"t":[]}': '{"t":[]}', b'{"t":[ { "a" : [ ] , "b":1.50 } ,\r-0 ]}': '{"t":[{"a":[],"b":1.50},-0]}',
+    b'{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}': '{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}', b'{}': BAD,
+    b'{"t":{"a":1,"a":2}}': BAD, b'{"t":[{"a":1,"\\u0061":2}]}': BAD, b'{"t":{"":1}}': BAD, b'{"t":["\\ud800"]}': BAD,
+    b'{"t":[%s1]}' % (b"1," * 1022): '{"t":[%s1]}' % ("1," * 1022), b'{"t":[%s1]}' % (b"1," * 1023): BAD,
+    b'{"t":%s%s}' % (b"[" * 15, b"]" * 15): '{"t":%s%s}' % ("[" * 15, "]" * 15), b'{"t":%s%s}' % (b"[" * 16, b"]" * 16): BAD,
+    b'%s1%s' % (b'{"a":' * 16, b"}" * 16): "%s1%s" % ('{"a":' * 16, "}" * 16), b'%s1%s' % (b'{"a":' * 17, b"}" * 17): BAD,
+    b'{"t":["%s",1%s]}' % (b"v" * 5000, b"0" * 1023): '{"t":["%s",1%s]}' % ("v" * 5000, "0" * 1023), b'{"t":[1%s]}' % (b"0" * 1024): BAD, b'[]': BAD, b'[[{"t":1}]]': BAD, b'1': BAD, b'null': BAD,
     b'{"":1}': BAD, b'{"\\n":1}': BAD, b'{"a\\u0085":1}': BAD, b'[{"t":1},{}]': BAD,
     b'{"__proto__":1}': '{"__proto__":1}', b'"a=1, a=2"': BAD, b'"a=\\ud800"': BAD, b'"a=\\u00a01"': '{"a":1}',
     b'{"%s":1}' % (b"\\ud83d\\ude00" * 64): '{"%s":1}' % ("\U0001f600" * 64), b'{"%s":1}' % (b"n" * 65): BAD,
     b'{"t":1%s}' % (b"0" * 1023): '{"t":1%s}' % ("0" * 1023), b'{"t":1%s}' % (b"0" * 1024): BAD,
-    b'{"t":"%s"}' % (b"\\n" * 1024): '{"t":"%s"}' % ("\\n" * 1024), b'{"t":"%s"}' % (b"v" * 1025): BAD,
+    b'{"t":"%s"}' % (b"\\n" * 1024): '{"t":"%s"}' % ("\\n" * 1024), b'{"t":"%s"}' % (b"v" * 60000): '{"t":"%s"}' % ("v" * 60000),
     b'[%s"t=1"]' % (b'"t=1",' * 999): " ".join(['{"t":1}'] * 1000), b'[%s"t=1"]' % (b'"t=1",' * 1000): BAD,
     b'[' * 30000 + b']' * 30000: BAD, b'[' * 60000: NO_JSON, b'[{"t":1},"u=x"]': '{"t":1} {"u":"x"}',
     b'{%s}' % b",".join(b'"%d":1' % n for n in range(1024)): "{%s}" % ",".join(f'"{n}":1' for n in range(1024)),
@@ -237,7 +275,9 @@ WHOLE = {
     ID + ID[:-2] + b',"seq":1}': "identify,already_identified", b"\xef\xbb\xbf" + ID: NO_JSON,
     b"[]\n" + ID: f"{NO_JSON},identify", b"{}{}": NO_JSON, b"{},": NO_JSON, b"{}": BAD,
     b"\r\n\r\n\x00\r\nQUIT\n!": OTHER, b"\r\n\r\n": f"{NO_JSON},{NO_JSON}",
-    b'{"type":"keepalive"}\n' + ID: "not_identified!", b'{"type":"metrics"}\n' + ID: f"{BAD},identify",
+    b'{"type":"keepalive"}\n' + ID: "not_identified!", b'{"type":"time"}\n' + ID: "not_identified!",
+    b'{"type":"keepalive","seq":1}\n': "not_identified!",
+    ID + b'{"type":"time","seq":1}\n{"type":"Time"}': f"identify,time,{BAD}", b'{"type":"metrics"}\n' + ID: f"{BAD},identify",
     b'{"type":"metrics","seq":3,"data":"a=1"}': "not_identified3!", b'{"Type":"identify"}\n{"type":1}': f"{BAD},{BAD}",
     b" " * 8192 + b"\r\n": NO_JSON, b" " * 8193 + b"\n" + ID: LONG, b" " * 8193: LONG, b"SSH-2.0-x\r\n": OTHER,
     ID + b" " * 65536 + b"\r\n": f"identify,{NO_JSON}", ID + b" " * 65537 + b"\n\n": f"identify,{LONG}",
@@ -250,11 +290,19 @@ WHOLE = {
         (b"1", b"0"), (b"1", b"0"), (b"\\ud800", b"9"), (b"1", b"7"), (b"1", b"1.0"), (b"1", b"-1"), (b"1", b'"8"'),
         (b"1", b"9007199254740991"), (b"1", b"9007199254740992"), (b"1", b"9" * 9000), (b"1", b"null")]):
     f"identify,metrics0,{BAD}0,{BAD}9,metrics7,{BAD},{BAD},{BAD},metrics9007199254740991,{BAD},{BAD},{BAD}",
-    **{ID.replace(b'"90210"', zipcode): BAD for zipcode in (b'"SW1A 1AA"', b'"%s"' % (b"9" * 17), b'"9\\n"', b"90210")},
+    **{ID.replace(b'"90210"', zipcode): BAD for zipcode in (b'""', b'"%s"' % (b"9" * 65), b'"9\\n"', b"90210")},
+    **{ID.replace(b'"90210"', zipcode): "identify" for zipcode in (b'"SW1A 1AA"', b'"a_b"', b'"%s"' % ("ü".encode() * 64))},
     **{ID.replace(b'X"', city): BAD for city in (
-        b"X" * 129 + b'"', b'"', b'\\u0000"', b'X","device_id":null', b'X","token":1', b'X","device_id":"a b"',
+        b"X" * 257 + b'"', b'"', b'\\ud800"', b'X","device_id":null', b'X","token":1', b'X","device_id":"a b"',
         b'X","device_id":"%s"' % (b"a" * 65), b'X","token":"%s"' % (b"t" * 1025))},
-    ID.replace(b"X", b"\xc3\xa9" * 128): "identify", ID.replace(b'X"', b'X","device_id":"a_b:c.d-1"'): "identify"}
+    **{ID.replace(b'X"', b'X","tags":' + tags): BAD for tags in (
+        b"null", b"[]", b'"a"', b'{"":1}', b'{"a\\n":1}', b'{"a":{}}', b'{"a":[1]}', b'{"a":1,"\\u0061":1}',
+        b'{"a":"\\ud800"}', b'{"%s":1}' % (b"n" * 65), b'{"a":"%s"}' % (b"v" * 257), b'{"a":1%s}' % (b"0" * 64),
+        b"{%s}" % b",".join(b'"%d":1' % n for n in range(17)), b"{%s}" % b",".join(b'"%d":"%s"' % (n, b"v" * 256) for n in range(8)))},
+    **{ID.replace(b'X"', b'X","tags":' + tags): "identify" for tags in (
+        b"{}", b'{"a":null,"b":true,"c":"\\n","d":-1.50e+9}', b'{"%s":1}' % (b"n" * 64), b'{"a":"%s"}' % ("\U0001f600".encode() * 256),
+        b'{"a":1%s}' % (b"0" * 63), b"{%s}" % b",".join(b'"%d":1' % n for n in range(16)))},
+    ID.replace(b"X", b"\xc3\xa9" * 255 + b"\\t"): "identify", ID.replace(b'X"', b'X","device_id":"a_b:c.d-1"'): "identify"}
 
 
 def self_test():

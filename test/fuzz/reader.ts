@@ -8,13 +8,15 @@ const READER = fileURLToPath(new URL('../../../test/fuzz/reader.py', import.meta
 export const PYTHON = process.env.SLUICE_TEST_PYTHON ?? 'python3';
 
 export interface LineVerdict {
-  readonly verdict: 'identify' | 'metrics' | 'keepalive' | 'refused';
+  readonly verdict: 'identify' | 'metrics' | 'keepalive' | 'time' | 'refused';
   readonly seq: number | null;
   /** For metrics: the text of each record's `data`. */
   readonly readings: readonly string[];
   readonly zipcode: string | null;
   readonly city: string | null;
   readonly device_id: string | null;
+  /** The text of the tags, as records have it. */
+  readonly tags: string | null;
   /** The code of the error, if the reader can tell. */
   readonly code?: string | null;
   readonly why: string;

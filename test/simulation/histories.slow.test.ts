@@ -25,7 +25,7 @@ const KINDS = [
     'leader-moves',
     'answer-lost',
   ],
-  ...['device-cut', 'device-resets', 'device-half-close', 'device-twin', 'strangers', 'second-gateway'],
+  ...['device-cut', 'device-resets', 'device-twin', 'strangers', 'second-gateway'],
   ...['kill', 'power-cut', 'kill-then-power-cut', 'first-process-kill', 'process-kill', 'stop', 'freeze'],
   ...['disk-full', 'slow-disk', 'short-writes', 'bit-flip', 'burst', 'large-readings', 'fast-devices'],
 ];

@@ -120,6 +120,26 @@ describe('a copy', () => {
   });
 });
 
+it('a device that was told what is stored may not write a reading again over its next connection', () => {
+  const logs = [[record(1), record(1, { connection: 'c2' })]];
+  const messages = [sent(1, { connections: ['c1', 'c2'] })];
+  const of = (...lineages: string[]) => ({
+    lineages: new Map(lineages.map((lineage, n) => [`c${n + 1}`, lineage])),
+  });
+  assert.deepEqual(rules(history(messages, logs, of('d1 1', 'd1 1'))), ['twice']);
+  assert.deepEqual(rules(history(messages, logs, of('d1 1', 'd1 2'))), []);
+});
+
+it('a record has the key of the setting and the tags of its device', () => {
+  const tagged = { ...record(1, { key: 'north' }) };
+  const value = tagged.value.replace(',"seq"', ',"tags":{"site":"north"},"seq"');
+  const judged = (recordKey: string, tags: string) =>
+    rules(history([sent(1, { identity: { ...IDENTITY, tags } })], [[{ ...tagged, value }]], { recordKey }));
+  assert.deepEqual(judged('tags.site', '{"site":"north"}'), []);
+  assert.deepEqual(judged('tags.site', '{"site":"south"}'), ['the wrong device']);
+  assert.deepEqual(judged('device_id', '{"site":"north"}'), ['wrong partition']);
+});
+
 describe('the order of a connection', () => {
   it('holds within a partition', () => {
     assert.deepEqual(rules(history([sent(1), sent(2)], [[record(2), record(1)]])), ['out of order']);
