@@ -45,7 +45,8 @@ try:
             raise KafkaException(message.error())
         record = json.loads(message.value(), parse_float=Decimal)
         if not is_copy(record):
-            print(record["zipcode"], record["received_at"], record["data"], flush=True)
+            device = record.get("zipcode") or record.get("device_id") or record["connection_id"]
+            print(device, record["received_at"], record["data"], flush=True)
         consumer.store_offsets(message)
 except KeyboardInterrupt:
     consumer.close()

@@ -6,12 +6,13 @@ import kafkajs from 'kafkajs';
 
 interface SluiceRecord {
   connection_id: string;
-  zipcode: string;
-  city: string;
+  zipcode?: string;
+  city?: string;
   received_at: string;
   device_id?: string;
+  tags?: Record<string, string | number | boolean | null>;
   seq?: number;
-  data: Record<string, string | number | boolean | null>;
+  data: Record<string, unknown>;
 }
 
 const [brokers = '127.0.0.1:9092', topic = 'weather.metrics.raw', groupId = 'printer'] =
@@ -43,6 +44,7 @@ await consumer.subscribe({ topics: [topic], fromBeginning: true });
 await consumer.run({
   eachMessage: async ({ message }) => {
     const record = JSON.parse(String(message.value)) as SluiceRecord;
-    if (!isCopy(record)) console.log(record.zipcode, record.received_at, JSON.stringify(record.data));
+    const device = record.zipcode ?? record.device_id ?? record.connection_id;
+    if (!isCopy(record)) console.log(device, record.received_at, JSON.stringify(record.data));
   },
 });

@@ -8,6 +8,7 @@ import { PROFILES, type ProfileName } from '../src/config/profiles.ts';
 import { aboutSetting, SETTING_NAMES, type SettingName } from '../src/config/settings.ts';
 import { KAFKA_ERRORS } from '../src/kafka/wire/errors.ts';
 import { CODE_NAMES } from '../src/protocol/codes.ts';
+import { lineDecoder, STRICT } from '../src/protocol/line-decoder.ts';
 import { decodeLine } from '../src/protocol/messages.ts';
 
 // From dist/test.
@@ -121,17 +122,24 @@ test('the examples of docs/protocol.md are messages of the protocol', () => {
   }
 });
 
-test('docs/from-the-go-server.md says what Sluice makes of each line', () => {
+test('docs/from-the-go-server.md says what Sluice makes of each line, by default and with TCP_COMPATIBILITY=go', () => {
   const page = read('docs/from-the-go-server.md');
-  const shown = [...page.matchAll(/^\| `(\{[^`]+)` \| [^|]+ \| (?:`(\w+)`|accepted)[^|]* \|$/gm)];
-  assert.ok(shown.length >= 14);
-  for (const [, line = '', code] of shown) {
+  const decoders = [STRICT, lineDecoder({ compatibility: 'go', required: [] })];
+  const shown = [...page.matchAll(/^\| `(\{[^`]+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \|$/gm)];
+  assert.ok(shown.length >= 18);
+  for (const [, line = '', ...cells] of shown) {
     const bytes = Buffer.from(
-      line.replace('<1025 characters>', 'x'.repeat(1025)).replace('<byte FC>', '\xfc'),
+      line
+        .replace('<65 characters>', 'x'.repeat(65))
+        .replace('<17 deep>', '['.repeat(16) + ']'.repeat(16))
+        .replace('<byte FC>', '\xfc'),
       'latin1',
     );
-    const message = decodeLine(bytes, 0, bytes.length);
-    assert.equal(message.type === 'refused' ? message.code : undefined, code, line);
+    for (const [index, cell] of cells.entries()) {
+      const [, code] = /^(?:`(\w+)`|accepted|same)/.exec(cell) ?? assert.fail(cell);
+      const message = decoders[index]?.decode(bytes, 0, bytes.length);
+      assert.equal(message?.type === 'refused' ? message.code : undefined, code, `${line}: ${cell}`);
+    }
   }
 });
 

@@ -57,7 +57,7 @@ const sourcesIn = (folder: string): Source[] =>
     .sort()
     .map((path) => parse(join(folder, path)));
 
-const sources = ['src', 'load', 'bench'].flatMap(sourcesIn);
+const sources = ['src', 'load', 'bench', 'conformance'].flatMap(sourcesIn);
 
 /** The areas, or single files, that each area may import besides itself. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -93,7 +93,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // The CLI edits the file, the server checks with it.
   tokens: ['config', 'disk'],
   queue: ['protocol'],
-  server: ['queue', 'protocol', 'config', 'log', 'tokens', 'checksum'],
+  // The seq that is stored for each device. The file of an orderly stop lies beside the spool, under its lock.
+  resume: ['protocol', 'log', 'disk', 'checksum', 'spool/lock.ts'],
+  server: ['queue', 'protocol', 'config', 'log', 'tokens', 'checksum', 'resume/resume-table.ts'],
   workers: ['queue', 'protocol', 'config', 'log', 'measure'],
   profile: ['inspect/profile-question.ts'],
   // It sees lines as workers do, and tells of them in the form of the answers.
@@ -148,8 +150,23 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   // It judges the figures of a snapshot, and logs what changes.
   health: ['admin/snapshot.ts', 'admin/kafka-figures.ts', 'config', 'log'],
+  // It writes records of its own, in the order of the ledger.
+  presence: ['protocol', 'config', 'log', 'files', 'kafka', 'spool', 'admin/snapshot.ts'],
   // It wires several processes: a gateway in each, one port and one set of figures for all.
-  processes: ['config', 'log', 'time', 'files', 'admin', 'inspect', 'server', 'spool', 'start', 'gateway'],
+  processes: [
+    'config',
+    'log',
+    'time',
+    'files',
+    'admin',
+    'inspect',
+    'server',
+    'resume/over-restarts.ts',
+    'spool',
+    'start',
+    'gateway',
+    'presence',
+  ],
   cli: [
     'config',
     'log',
@@ -161,6 +178,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'measure',
     'check',
     'protocol/hidden-tokens.ts',
+    'protocol/line-decoder.ts',
     'gateway/lifecycle.ts',
     'gateway/drain.ts',
     'gateway/stop-report.ts',
@@ -174,9 +192,15 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'kafka',
     'spool',
     'protocol/hidden-tokens.ts',
+    'protocol/json-scan.ts',
+    'protocol/line-decoder.ts',
     'protocol/messages.ts',
+    'protocol/plain-line.ts',
     'protocol/record-frame.ts',
+    'protocol/tags.ts',
   ],
+  // A client that knows docs/protocol.md and nothing of the gateway.
+  conformance: [],
   // It decompresses batches because it reads the topic back like any consumer.
   load: ['protocol', 'config', 'kafka/batches/compression.ts', 'checksum', 'server/limits.ts'],
 };

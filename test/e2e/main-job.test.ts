@@ -122,7 +122,7 @@ test('a refused reading of a batch message keeps all of it out of Kafka', async 
   const [device] = await connectFleet(t, gateway, { devices: 1, zipcodes: 1 });
   assert.ok(device);
   device.send();
-  device.socket.write('{"type":"metrics","seq":2,"data":[{"a":1},{"a":[]},{"a":3}]}\n');
+  device.socket.write('{"type":"metrics","seq":2,"data":[{"a":1},{"a":{"":1}},{"a":3}]}\n');
   device.lastSeq = 2;
   device.send();
   await allStored([device]);

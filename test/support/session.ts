@@ -19,13 +19,18 @@ export class NotingSession implements Session {
   partition = -1;
   generation = -1;
   lastSeq = -1;
+  resumedSeq = -1;
   accepted = 0;
   alives = 0;
+  times = 0;
   finished = 0;
   expected = -1;
   storedSeq = -1;
   rooms = 0;
+  readonly warnings: { readonly field: string; readonly seq: number | undefined }[] = [];
   readonly refused: NotedRefusal[] = [];
+  /** The seqs of messages that were stored already. */
+  readonly skipped: number[] = [];
   /** Called on onRoom(). */
   whenRoom: () => void = () => {};
 
@@ -73,8 +78,20 @@ export class NotingSession implements Session {
     this.alives++;
   }
 
+  time(): void {
+    this.times++;
+  }
+
+  warnUnknownField(field: string, seq: number | undefined): void {
+    this.warnings.push({ field, seq });
+  }
+
   expectStored(seq: number): void {
     this.expected = seq;
+  }
+
+  alreadyStored(seq: number): void {
+    this.skipped.push(seq);
   }
 
   stored(seq: number): void {
