@@ -11,20 +11,10 @@ import type { Phase } from '../../src/health/found.ts';
 import { Health } from '../../src/health/health.ts';
 import { sumOf } from '../../src/processes/sum.ts';
 import { sampleFigures } from '../admin/sample-snapshot.ts';
-import { componentOf, stateOf, troublesOf } from '../support/health.ts';
+import { componentOf, READINGS_TOPIC, stateOf, troublesOf } from '../support/health.ts';
 
 const GIB = 2 ** 30;
-const METRICS: TopicFigures = {
-  topic: 'readings',
-  use: 'metrics',
-  partitions: 6,
-  failing: 0,
-  held: 0,
-  states: [],
-  trouble: null,
-  problems: [],
-  lastError: null,
-};
+const METRICS = READINGS_TOPIC;
 
 /** A gateway in which all is well. */
 const base = sampleFigures();

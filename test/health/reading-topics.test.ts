@@ -6,18 +6,9 @@ import type { Figures } from '../../src/admin/snapshot.ts';
 import { takesAll, takesNone, topics } from '../../src/health/kafka-components.ts';
 import { readinessOf } from '../../src/health/readiness.ts';
 import { sampleFigures } from '../admin/sample-snapshot.ts';
+import { READINGS_TOPIC } from '../support/health.ts';
 
-const WELL: TopicFigures = {
-  topic: 'readings',
-  use: 'metrics',
-  partitions: 6,
-  failing: 0,
-  held: 0,
-  states: [],
-  trouble: null,
-  problems: [],
-  lastError: null,
-};
+const WELL = READINGS_TOPIC;
 const LINES: TopicFigures = { ...WELL, topic: 'syslog', use: 'lines', partitions: 2 };
 
 function figuresWith(...all: readonly TopicFigures[]): Figures {

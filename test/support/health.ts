@@ -1,6 +1,20 @@
 // What the health of a gateway's components says, for tests that wait for it.
+import type { TopicFigures } from '../../src/admin/kafka-figures.ts';
 import type { Snapshot } from '../../src/admin/snapshot.ts';
 import type { Component } from '../../src/health/component.ts';
+
+/** The topic of the readings when all is well. */
+export const READINGS_TOPIC: TopicFigures = {
+  topic: 'readings',
+  use: 'metrics',
+  partitions: 6,
+  failing: 0,
+  held: 0,
+  states: [],
+  trouble: null,
+  problems: [],
+  lastError: null,
+};
 
 /** Undefined if there is none with this id. */
 export function componentOf({ components }: Pick<Snapshot, 'components'>, id: string): Component | undefined {
