@@ -15,9 +15,14 @@ export interface ClassArchive {
 
 let made = 0;
 
+const fileOf = ({ archives }: JavaRuntime, program: string): string => `${archives}-${program}.jsa`;
+
+export const hasArchive = (runtime: JavaRuntime, program: string): boolean =>
+  existsSync(fileOf(runtime, program));
+
 /** @param program such as `broker`, since each program loads other classes */
-export function classArchive({ archives }: JavaRuntime, program: string, mayMake = true): ClassArchive {
-  const file = `${archives}-${program}.jsa`;
+export function classArchive(runtime: JavaRuntime, program: string, mayMake = true): ClassArchive {
+  const file = fileOf(runtime, program);
   // Otherwise Java prints remarks about archives between the lines of the tools.
   const quiet = '-Xlog:disable';
   if (existsSync(file))

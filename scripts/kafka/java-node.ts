@@ -6,6 +6,7 @@ import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { freeze } from '../lib/proc.ts';
 import { KafkaBroker } from './broker.ts';
 import { classArchive } from './class-archive.ts';
 import {
@@ -121,7 +122,10 @@ export class JavaNode extends KafkaBroker {
 
   async signal(signal: NodeJS.Signals): Promise<void> {
     if (signal === 'SIGKILL' && this.#child !== undefined) this.#killedAtMs = performance.now();
-    this.#child?.kill(signal);
+    const pid = this.#child?.pid;
+    // A broker that is only about to stop would answer the next request.
+    if (signal === 'SIGSTOP' && pid !== undefined) await freeze(pid);
+    else this.#child?.kill(signal);
   }
 
   async isRunning(): Promise<boolean> {

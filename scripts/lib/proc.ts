@@ -1,5 +1,7 @@
-// Reads figures of another process from Linux's /proc, see proc(5). Every function throws if the process is gone.
-import { readdirSync, readFileSync } from 'node:fs';
+// Reads figures of another process from Linux's /proc, see proc(5), and stops it. A function throws if the process is gone,
+// unless it says otherwise.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** USER_HZ, the unit of times in /proc/PID/stat: 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -8,6 +10,19 @@ const TICKS_PER_SECOND = 100;
 export function childrenOf(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return children.split(' ').filter(Boolean).map(Number);
+}
+
+/** All processes below a process, those above before those below. Any that ends meanwhile is left out. */
+export function descendantsOf(pid: number): number[] {
+  const found = [pid];
+  for (const one of found) {
+    try {
+      found.push(...childrenOf(one));
+    } catch {
+      // It has ended.
+    }
+  }
+  return found.slice(1);
 }
 
 /** User and system time of all threads since the start, in steps of 10 ms. */
@@ -37,6 +52,37 @@ export function unmappedBytesOf(pid: number): number {
 function statusBytesOf(pid: number, name: string): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
+}
+
+/** A field of /proc/PID/status, such as `Name`. Empty if the process is gone. */
+export function statusOf(pid: number, name: string): string {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * Sends SIGSTOP, and resolves when no thread of the process runs any more. The signal goes to one thread, which stops the
+ * others once it gets a core. On a busy machine they work on for many milliseconds meanwhile, accept and answer.
+ */
+export async function freeze(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  if (!existsSync('/proc/self/task')) return;
+  while (runsAny(pid)) await sleep(1);
+}
+
+/** A thread that is ending is no file any more, or a zombie. */
+function runsAny(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).some((thread) => {
+    try {
+      return !/^State:\s+[TtZX]/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8'));
+    } catch {
+      return false;
+    }
+  });
 }
 
 export function descriptorsOf(pid: number): number {

@@ -1,12 +1,12 @@
 // Says what each test file needs: Kafka, a quiet machine, or only Node. It never runs a test.
 // Kafka is found by imports, so no list can be out of date: a file needs Kafka if it imports, through any number of
-// files, scripts/kafka/runtime.ts, which finds Docker or Java. The other two kinds are part of the file's name.
+// files, scripts/kafka/runtime.ts, which finds Docker or Java. The other kinds are part of the file's name.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** `bench`: *.bench.test.ts. `kafka`: by imports. `slow`: *.slow.test.ts. `unit`: all others. */
-export type TestKind = 'unit' | 'slow' | 'kafka' | 'bench';
+/** `bench`: *.bench.test.ts. `long`: *.long.test.ts. `kafka`: by imports. `slow`: *.slow.test.ts. `unit`: all others. */
+export type TestKind = 'unit' | 'slow' | 'kafka' | 'bench' | 'long';
 
 export interface TestFile {
   /** Absolute path of the compiled file. */
@@ -41,6 +41,7 @@ export function testFiles(): TestFile[] {
 
 function kindOf(source: string, needsKafka: boolean): TestKind {
   if (source.endsWith('.bench.test.ts')) return 'bench';
+  if (source.endsWith('.long.test.ts')) return 'long';
   if (needsKafka) return 'kafka';
   return source.endsWith('.slow.test.ts') ? 'slow' : 'unit';
 }

@@ -3,8 +3,9 @@
 //   npm test -- framer       the files whose path contains "framer", of every kind
 //   npm run test:unit        what needs no Kafka and is quick; with --watch again after each change
 //   npm run test:bench       the measuring tests, one file at a time
+//   npm run test:long        the rounds and histories for which npm test has no time
 import { parseArgs } from 'node:util';
-import { runTests, select } from './suites.ts';
+import { runTests, select, suiteOf } from './suites.ts';
 import { watch } from './watch.ts';
 
 const { values, positionals: filters } = parseArgs({
@@ -18,7 +19,7 @@ const { values, positionals: filters } = parseArgs({
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const suite = values.suite === 'unit' || values.suite === 'bench' ? values.suite : 'all';
+  const suite = suiteOf(values.suite);
   const namePatterns = values['test-name-pattern'];
   if (values.watch) return watch(suite, { filters, namePatterns });
   const files = select(suite, filters);

@@ -1,24 +1,28 @@
 // Runs the given test files, wave after wave, and prints each with Node's spec reporter once it has ended. A wave begins when
 // the last file of the one before has begun, so no core has nothing to do meanwhile.
 // A process of its own, started by main.ts: `node dist/scripts/tests/runner.js OPTIONS_JSON`.
-// If one or two files fail, each runs once more, alone: many tests share few cores, and some have limits on time. A file that
-// passes alone does not fail the run, but the last lines name it, since a test that fails now and then is a fault to mend.
+// If few files fail, each runs once more, alone: many tests share few cores, and some have limits on time. A file that passes
+// alone does not fail the run, but the last lines name it, since a test that fails now and then is a fault to mend.
 // It writes down how long each file took, so that the next run can begin with the longest.
 import { setMaxListeners } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readDurations } from './durations.ts';
 
 export interface Wave {
   readonly files: readonly string[];
-  /** How many of them run at a time. */
-  readonly concurrency: number;
+  /** How many of them run at a time: `least` if the cores are busy, up to `most` if one is idle. */
+  readonly concurrency: { readonly least: number; readonly most: number };
 }
 
 export interface RunnerOptions {
   readonly waves: readonly Wave[];
+  /** Of all cores together. If more of them is idle, a core counts as idle. */
+  readonly minIdleCores: number;
   readonly timeoutMs: number;
   readonly namePatterns: readonly string[];
   readonly durationsFile: string;
@@ -41,6 +45,8 @@ interface Event {
     };
   };
 }
+
+const IDLE_LOOK_MS = 2_000;
 
 /** The names of Node's own summary. */
 const COUNTED = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'] as const;
@@ -75,10 +81,13 @@ function outcomeOf({ type, data: { skip, todo, details } }: Event) {
   return details?.error?.failureType === 'cancelledByParent' ? 'cancelled' : 'fail';
 }
 
-/** If more files fail, the reason is hardly that they disturb each other. */
-const MAX_RERUN_FILES = 2;
+/**
+ * Of all files, but two at least. Failures under load are independent, so their number grows with that of the files; a change
+ * that breaks more than this breaks it alone, too (decision 0071).
+ */
+const MAX_RERUN_SHARE = 0.01;
 
-const { waves, timeoutMs, namePatterns, durationsFile } = JSON.parse(
+const { waves, minIdleCores, timeoutMs, namePatterns, durationsFile } = JSON.parse(
   process.argv[2] ?? '{}',
 ) as RunnerOptions;
 const abort = new AbortController();
@@ -97,17 +106,45 @@ async function runFrom(index: number): Promise<void> {
   const wave = waves[index];
   if (wave === undefined) return;
   const waiting = [...wave.files];
+  const { least, most } = wave.concurrency;
   let later: Promise<void> | undefined;
-  const runNext = async () => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+  let lanes = 0;
+  let wanted = least;
+  const runLane = async () => {
+    lanes++;
+    do {
+      const file = waiting.shift();
+      if (file === undefined) break;
       const running = runFile(file);
       if (waiting.length === 0) later ??= runFrom(index + 1);
       await running;
-    }
+    } while (lanes <= wanted);
+    lanes--;
   };
-  await Promise.all(Array.from({ length: wave.concurrency }, runNext));
+  const running = Array.from({ length: least }, runLane);
+  if (most > least && waiting.length > 0)
+    for await (const isIdle of idleCores()) {
+      if (waiting.length === 0) break;
+      wanted = Math.min(most, Math.max(least, wanted + (isIdle ? 1 : -1)));
+      if (lanes < wanted) running.push(runLane());
+    }
+  await Promise.all(running);
   await later;
 }
+
+/** Says every two seconds, in which a file that was just begun shows its load, whether a core was idle enough. */
+async function* idleCores(): AsyncGenerator<boolean> {
+  for (let before = idleMs(); ; ) {
+    const since = performance.now();
+    await sleep(IDLE_LOOK_MS);
+    const now = idleMs();
+    yield (now - before) / (performance.now() - since) > minIdleCores;
+    before = now;
+  }
+}
+
+/** Of all cores since the machine has started. */
+const idleMs = (): number => cpus().reduce((sum, { times }) => sum + times.idle, 0);
 
 /** Files have a run each: Node reports a test of a helper, such as kafkaTest, as one of the helper's file. */
 async function runFile(file: string): Promise<void> {
@@ -145,8 +182,8 @@ async function rerunAlone(files: readonly string[]): Promise<string[]> {
 
 await runFrom(0);
 const failed = failedFiles();
-const mayDisturbEachOther =
-  results.size > failed.length && failed.length > 0 && failed.length <= MAX_RERUN_FILES;
+const maxReruns = Math.max(2, Math.ceil(results.size * MAX_RERUN_SHARE));
+const mayDisturbEachOther = results.size > failed.length && failed.length > 0 && failed.length <= maxReruns;
 const passedAlone = mayDisturbEachOther && !abort.signal.aborted ? await rerunAlone(failed) : [];
 for (const name of COUNTED) {
   const total = [...results.values()].reduce((sum, { counts }) => sum + counts[name], 0);

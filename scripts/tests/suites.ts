@@ -8,19 +8,28 @@ import { runWithKafka } from './kafka.ts';
 import { useMemoryDisk } from './memory-disk.ts';
 import type { RunnerOptions, Wave } from './runner.ts';
 
-export type Suite = 'all' | 'unit' | 'bench';
+export type Suite = 'all' | 'unit' | 'bench' | 'long';
 
 const KINDS: Readonly<Record<Suite, readonly TestKind[]>> = {
   all: ['unit', 'slow', 'kafka'],
   unit: ['unit'],
   bench: ['bench'],
+  long: ['long'],
 };
-/** Most files wait for brokers, processes or timers, so more of them run than there are cores. */
-const CONCURRENCY: Readonly<Record<Suite, number>> = {
-  all: availableParallelism() + 2,
-  unit: 2 * availableParallelism() + 2,
-  bench: 1,
+const CORES = availableParallelism();
+/**
+ * Most files wait for brokers, processes or timers, so more of them run than there are cores: `most` while a core is idle,
+ * `least` while none is. With a fixed number, cores were idle beside files that wait, and files that compute beside each
+ * other delayed all timers.
+ */
+const CONCURRENCY: Readonly<Record<Suite, Wave['concurrency']>> = {
+  all: { least: CORES + 1, most: CORES + 4 },
+  unit: { least: 2 * CORES + 2, most: 2 * CORES + 2 },
+  bench: { least: 1, most: 1 },
+  long: { least: CORES, most: CORES + 2 },
 };
+/** About the CPU time that a file takes in a second, in the mean. */
+const MIN_IDLE_CORES = 0.5;
 /** For one file. Only a file that hangs reaches it. */
 const FILE_TIMEOUT_MS = 600_000;
 const RUNNER = fileURLToPath(new URL('runner.js', import.meta.url));
@@ -34,6 +43,7 @@ export async function runTests(
 ): Promise<number> {
   const options: RunnerOptions = {
     waves: wavesOf(longestFirst(files, readDurations(DURATIONS)), suite),
+    minIdleCores: MIN_IDLE_CORES,
     timeoutMs: FILE_TIMEOUT_MS,
     namePatterns,
     durationsFile: DURATIONS,
@@ -54,7 +64,7 @@ export async function runTests(
 
 /** Unit files mostly wait for timers, so more of them run at a time. They come last, and fill the end of the long ones. */
 function wavesOf(files: readonly TestFile[], suite: Suite): Wave[] {
-  const wave = (isIn: (file: TestFile) => boolean, concurrency: number): Wave => ({
+  const wave = (isIn: (file: TestFile) => boolean, concurrency: Wave['concurrency']): Wave => ({
     files: files.filter(isIn).map(({ path }) => path),
     concurrency,
   });
@@ -64,7 +74,11 @@ function wavesOf(files: readonly TestFile[], suite: Suite): Wave[] {
   );
 }
 
-/** The files of a suite whose path contains one of the filters. With filters, `all` includes the measuring tests. */
+/** The suite of the option --suite; `all` without it. */
+export const suiteOf = (name: string): Suite =>
+  name === 'unit' || name === 'bench' || name === 'long' ? name : 'all';
+
+/** The files of a suite whose path contains one of the filters. With filters, `all` includes every kind. */
 export function select(suite: Suite, filters: readonly string[]): TestFile[] {
   return testFiles().filter(({ source, kind }) => {
     if (suite === 'all' && filters.length > 0) return filters.some((part) => source.includes(part));

@@ -91,8 +91,7 @@ export class Disk {
   }
 
   /**
-   * Takes a lock of flock(2) on a descriptor of the process that runs now, as `flock -n -x` or `-n -s` of util-linux does
-   * for its parent. False if another description has it.
+   * Takes a lock of flock(2) on a descriptor of the process that runs now. False if another description has it.
    * @throws EBADF
    */
   flock(descriptor: number, kind: LockKind): boolean {

@@ -1,5 +1,4 @@
-// node:child_process in a world: fork() starts a simulated process, which runs the program of its parent, and spawnSync()
-// knows the command `flock` alone.
+// node:child_process in a world: fork() starts a simulated process, which runs the program of its parent.
 import { EventEmitter } from 'node:events';
 import { IpcPipe } from '../world/ipc.ts';
 import type { SimProcess } from '../world/sim-process.ts';
@@ -83,17 +82,6 @@ export function fork(
   { stdio = [] }: ForkOptions = {},
 ): ChildProcess {
   return new ChildProcess(path, args, stdio);
-}
-
-/** Takes the lock of the open file `stdio[3]`. Its status is 1 if somebody else holds it. */
-export function spawnSync(
-  command: string,
-  args: readonly string[],
-  { stdio }: { readonly stdio: readonly unknown[] },
-): { readonly status: number } {
-  if (command !== 'flock') throw new Error(`not simulated: spawnSync('${command}')`);
-  const how = args.includes('-x') ? 'exclusive' : 'shared';
-  return { status: world().disk.flock(Number(stdio[3]), how) ? 0 : 1 };
 }
 
 export function spawn(command: string): never {

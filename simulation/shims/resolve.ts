@@ -1,5 +1,5 @@
 // The hook that resolves Node's modules to shims for the files of the gateway and its devices, and those files of the
-// gateway of which each process needs an instance of its own. Node runs it in a thread of its own, so it shares nothing
+// gateway that need one of their own. Node runs it in a thread of its own, so it shares nothing
 // with the world.
 import type { ResolveHook } from 'node:module';
 
@@ -19,12 +19,14 @@ const SHIMS: Readonly<Record<string, string>> = {
 /** Below the compiled program. Files of the simulation import a shim by its path if they want it. */
 const SIMULATED = ['src/', 'load/devices/'].map((folder) => new URL(`../../${folder}`, import.meta.url).href);
 
-/** Files with an object of which each process has one (per-process.ts). */
-const PER_PROCESS = new Map(
-  ['server/slabs.js', 'server/record-turns.js', 'kafka/batches/buffer-pool.js'].map((file) => [
-    new URL(`../../src/${file}`, import.meta.url).href,
-    new URL(file.replace(/^.*\//, './'), import.meta.url).href,
-  ]),
+/** Files with an object of which each process has one (per-process.ts), and the one that calls the C library. */
+const OWN_FILES = new Map(
+  ['server/slabs.js', 'server/record-turns.js', 'kafka/batches/buffer-pool.js', 'disk/flock.js'].map(
+    (file) => [
+      new URL(`../../src/${file}`, import.meta.url).href,
+      new URL(file.replace(/^.*\//, './'), import.meta.url).href,
+    ],
+  ),
 );
 
 export const resolve: ResolveHook = async (specifier, context, next) => {
@@ -33,6 +35,6 @@ export const resolve: ResolveHook = async (specifier, context, next) => {
   const shim = SHIMS[specifier];
   if (shim !== undefined) return { url: new URL(shim, import.meta.url).href, shortCircuit: true };
   const resolved = await next(specifier, context);
-  const own = PER_PROCESS.get(resolved.url);
+  const own = OWN_FILES.get(resolved.url);
   return own === undefined ? resolved : { ...resolved, url: own };
 };

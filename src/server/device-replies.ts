@@ -42,6 +42,8 @@ export interface Replies {
   /** The device sent a message again. The seq that it is told never falls back. */
   alreadyStored(seq: number): void;
   send(text: string): void;
+  /** Takes no further reply but the last one of end(). */
+  close(): void;
   /** Sends all replies, at last this one, then FIN. */
   end(last?: string): void;
   /** Forgets all replies except for those of a write that has begun. */
@@ -112,14 +114,18 @@ export class DeviceReplies implements Replies {
     if (this.#buffer.overflown) this.#host.overflown();
   }
 
-  end(last?: string): void {
+  close(): void {
     this.#hasEnded = true;
+  }
+
+  end(last?: string): void {
+    this.close();
     if (last !== undefined) this.#buffer.write(last);
     this.#buffer.end();
   }
 
   clear(): void {
-    this.#hasEnded = true;
+    this.close();
     this.#buffer.clear();
   }
 

@@ -7,6 +7,7 @@ import type { Deadline, Deadlines } from './deadlines.ts';
 import type { Replies } from './device-replies.ts';
 import type { LineInput } from './line-input.ts';
 import { PAUSE, type ReadPauses } from './read-pauses.ts';
+import { afterFinTurns } from './settlement.ts';
 
 type State =
   | { readonly name: 'open' }
@@ -171,7 +172,7 @@ export class Ending {
 
   /** Sends the last reply, then FIN. */
   begin(reason: CloseReason, reply?: string): void {
-    const { source, deadlines, charge } = this.#parts;
+    const { source, deadlines } = this.#parts;
     this.reason = reason;
     this.#leave({ name: 'closing', discardedBytes: 0 });
     // Our FIN is long sent, so a reset can overtake nothing. Of a sender that goes on, lingering would lose more lines.
@@ -179,10 +180,24 @@ export class Ending {
       source.destroy();
       return;
     }
-    this.#parts.replies.end(reply);
-    charge();
     deadlines.set('linger', LINGER_MS);
-    source.resume();
+    if (reason === 'replaced') {
+      // Until then lines may be refused that it does not hear of, and it must not take them for stored.
+      this.#parts.replies.close();
+      source.resume();
+      // A device may answer its replacement with FIN at once. A FIN that counts has to come before it can have read this reply:
+      // otherwise no such takeover would count, and two devices with one id could take each other's place without end.
+      afterFinTurns(() => this.#sendLast(reply));
+    } else {
+      this.#sendLast(reply);
+      source.resume();
+    }
+  }
+
+  #sendLast(reply: string | undefined): void {
+    if (this.#state === CLOSED || this.#parts.source.destroyed) return;
+    this.#parts.replies.end(reply);
+    this.#parts.charge();
   }
 
   /** The device may not identify: it is told so after a while. */

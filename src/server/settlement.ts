@@ -21,6 +21,10 @@ export interface SettlementParts {
  */
 const FIN_TURNS = 3;
 
+/** Calls back once a FIN that the kernel has had until now would have been seen. */
+export const afterFinTurns = (then: () => void, turns = FIN_TURNS): void =>
+  turns === 0 ? then() : void setImmediate(() => afterFinTurns(then, turns - 1));
+
 export class Settlement {
   readonly #parts: SettlementParts;
   /** It has a device_id, and the server knows. */
@@ -50,14 +54,9 @@ export class Settlement {
       this.#setEnded(by);
     } else if (this.#endedBy === undefined && !this.#looksForFin) {
       this.#looksForFin = true;
-      this.#setEndedIn(FIN_TURNS);
+      afterFinTurns(() => this.#setEnded('gateway'));
     }
     this.check();
-  }
-
-  #setEndedIn(turns: number): void {
-    if (turns === 0) this.#setEnded('gateway');
-    else setImmediate(() => this.#setEndedIn(turns - 1));
   }
 
   #setEnded(by: EndedBy): void {

@@ -22,6 +22,8 @@ export class SilentReplies implements Replies {
 
   send(): void {}
 
+  close(): void {}
+
   end(): void {
     if (this.#source.writable) this.#source.end();
   }

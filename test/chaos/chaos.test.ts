@@ -5,7 +5,6 @@ import { playTest } from './play.ts';
 const ONE_BROKER = [
   ['broker-kill', 'answer-lost', 'slow-drain', 'gateway-kill-spool'],
   ['all-frozen', 'sigterm-frozen'],
-  ['too-large'],
   ['absent-at-start'],
   ['process-kill'],
 ];

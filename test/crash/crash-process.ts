@@ -1,7 +1,5 @@
 // Records scenarios and starts a gateway on every state that a crash may leave at any moment of them. It is a process of
 // its own, without node:test: that follows every promise by async hooks, which was a third of the CPU time.
-import childProcess from 'node:child_process';
-import { syncBuiltinESMExports } from 'node:module';
 import { serveCalls } from '../../load/processes/child.ts';
 import { diskScenarios } from './disk-scenarios.ts';
 import { type Explored, explore } from './explore.ts';
@@ -16,14 +14,6 @@ export interface CrashCalls {
 }
 
 const SCENARIOS = [...diskScenarios, ...placingScenarios, ...topicScenarios];
-const { spawnSync } = childProcess;
-
-// Taking the lock with a child process would be most of the time of a start, and nobody else uses the directory.
-childProcess.spawnSync = ((command: string, ...rest: never[]) =>
-  command === 'flock'
-    ? { status: 0 }
-    : (spawnSync as (...args: unknown[]) => unknown)(command, ...rest)) as typeof spawnSync;
-syncBuiltinESMExports();
 
 serveCalls<CrashCalls>({
   tryAll: (name) => {

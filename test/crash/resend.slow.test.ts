@@ -1,9 +1,7 @@
 // Every crash point of `sluice dead resend`: a run is started on every state that a crash may leave at any moment of an
 // earlier one. Each letter must have been sent once, and a record that Kafka refuses must be a letter again.
 import assert from 'node:assert/strict';
-import childProcess from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -30,14 +28,6 @@ const ALL: readonly TakenLetter[] = Array.from({ length: COUNT }, (_, id) => {
   const body = encodeBody(Buffer.from(`{"id":${id}}`), {}, Buffer.from(`key-${id % 3}`));
   return { log: LOG, offset: id, body, topic: READINGS, records: [{ timestampMs: 1, body }] };
 });
-
-// Taking the lock with a child process would be most of the time of a run, and nobody else uses the directory.
-const { spawnSync } = childProcess;
-childProcess.spawnSync = ((command: string, ...rest: never[]) =>
-  command === 'flock'
-    ? { status: 0 }
-    : (spawnSync as (...args: unknown[]) => unknown)(command, ...rest)) as typeof spawnSync;
-syncBuiltinESMExports();
 
 /** Sends every letter that was not sent, as the command does it. */
 async function run(directory: string, cluster: ModelCluster): Promise<void> {

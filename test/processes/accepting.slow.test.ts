@@ -119,12 +119,12 @@ for (const processes of ['1', '2']) {
     const many = Promise.all(Array.from({ length: 20 }, () => from('127.0.0.2')));
     await waitFor('some wait', () => gateway.stats.connections.waiting > 0);
     const other = await from('127.0.0.3');
-    const otherMs = performance.now() - since;
+    const stillWait = await Promise.race([many.then(() => false), true]);
     const devices = await many;
     const ms = performance.now() - since;
-    // 5 at once, then one in 200 ms.
-    assert.ok(ms > 2_900 && ms < 8_000, `${ms} ms`);
-    assert.ok(otherMs < 2_000, `the other address waited ${otherMs} ms`);
+    // 5 at once, then one in 200 ms. A slower rate than promised would show even on a busy machine: one in a second is 15 s.
+    assert.ok(ms > 2_900 && ms < 12_000, `${ms} ms`);
+    assert.ok(stillWait, 'the other address waited as long');
     await waitFor('none waits', () => gateway.stats.connections.waiting === 0);
     assert.equal(gateway.stats.lines.refused.server_full, 0);
     for (const device of [...devices, other]) device.destroy();
@@ -138,24 +138,24 @@ for (const processes of ['1', '2']) {
     assert.equal((await good.read()).status, 'identified');
     const replaced: Reply[] = [];
     let rounds = 0;
-    const until = performance.now() + 3_000;
+    const since = performance.now();
     // As an attacker who ignores reconnect_after_ms.
     const fight = async (localAddress: string): Promise<void> => {
-      while (performance.now() < until) {
+      while (rounds < 40) {
         rounds++;
         const device = await Device.connect(gateway.port, { localAddress });
         device.send(identify('mine'));
-        await waitFor('its end', () => device.ended || performance.now() > until);
+        await waitFor('its end', () => device.ended || rounds === 40);
         const replies = device.ended ? (await device.rest()).map((line) => JSON.parse(line) as Reply) : [];
         replaced.push(...replies.filter(({ code }) => code === 'replaced'));
         device.destroy();
       }
     };
     await Promise.all([fight('127.0.0.2'), fight('127.0.0.3')]);
-    assert.ok(rounds > 20, `${rounds} rounds`);
-    // The burst, and perhaps the one after it. All others were turned away for the connection that stays.
+    // The burst, and one for each 10 s. All others were turned away for the connection that stays.
+    const most = 5 + Math.ceil((performance.now() - since) / 10_000);
     const takeovers = replaced.filter(({ message = '' }) => /on a newer connection/.test(message)).length;
-    assert.ok(takeovers >= 5 && takeovers <= 6, `${takeovers} takeovers`);
+    assert.ok(takeovers >= 5 && takeovers <= most, `${takeovers} takeovers`);
     assert.ok(replaced.length > 10, `${replaced.length} replaced`);
     for (const { reconnect_after_ms: ms = 0 } of replaced) assert.ok(ms >= 60_000 && ms <= 90_000, `${ms}`);
     good.sendMessages({ type: 'metrics', seq: 1, data: { t: 1 } });

@@ -321,3 +321,35 @@ it('that its device had ended while nobody read it was not ended by the gateway'
   await waitFor('its end', () => ends.length > 0);
   assert.deepEqual(ends, ['device']);
 });
+
+it('that was replaced hears of nothing that is stored afterwards: a line before it may have been refused unheard', async (t) => {
+  const { device, resume } = await stage(t);
+  const connection = await resume(RESUME);
+  connection.resumed(0);
+  connection.expectStored(1);
+  connection.stored(1);
+  connection.expectStored(3);
+  connection.replaced('newer', 60_000);
+  connection.refuseAccepted('invalid_message', 'wrong', 2);
+  connection.stored(3);
+  connection.alreadyStored(1);
+  const heard = (await device.rest()).map((line) => JSON.parse(line) as { status: string; seq?: number });
+  assert.deepEqual(
+    heard.map(({ status, seq }) => [status, seq]),
+    [
+      ['identified', undefined],
+      ['stored', 1],
+      ['error', undefined],
+    ],
+  );
+});
+
+it('whose device answers its replacement with FIN at once was ended by the gateway', async (t) => {
+  const { device, ends, resume } = await stage(t);
+  const connection = await resume(RESUME, KEEPALIVE);
+  device.socket.once('data', () => device.halfClose());
+  connection.replaced('newer', 60_000);
+  assert.deepEqual(await device.restCodes(), ['replaced']);
+  await waitFor('its end', () => ends.length > 0);
+  assert.deepEqual(ends, ['gateway']);
+});

@@ -7,8 +7,8 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../simulation/main.js', import.meta.url));
-/** Real time for new seeds. `.ci/run` sets a minute. */
-const SECONDS = Number(process.env.SLUICE_SIMULATION_SECONDS ?? 30);
+/** Real time for new seeds. `.ci/run` sets less. */
+const SECONDS = Number(process.env.SLUICE_SIMULATION_SECONDS ?? 20);
 
 /**
  * Faults that the judge has got right in hundreds of histories. The others found faults of the gateway too, but they still

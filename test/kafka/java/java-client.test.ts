@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { type JavaRuntime, javaRuntime, KafkaUnavailableError } from '../../../scripts/kafka/runtime.ts';
 import { murmur2, partitionOf } from '../../../src/kafka/batches/partitioner.ts';
 import { KAFKA_ERRORS } from '../../../src/kafka/wire/errors.ts';
-import { makeBatch, openLog, skipLoudly, temporaryDirectory } from '../../spool/support.ts';
+import { makeBatch, openLog, temporaryDirectory } from '../../spool/support.ts';
 import { dumpLog } from '../../support/kafka.ts';
+import { skipLoudly } from '../../support/missing-tool.ts';
 
 function javaTest(name: string, fn: (java: JavaRuntime, t: TestContext) => Promise<void>): void {
   void test(name, async (t) => {
