@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // The program `sluice-load`: the same as `sluice load`, without the gateway.
 import { CommanderError } from 'commander';
+import { environment } from '../src/config/environment.ts';
 import { EXIT_USAGE } from '../src/config/exit-codes.ts';
-import { environment, loadSettings } from '../src/config/load.ts';
+import { loadSettings } from '../src/config/load.ts';
 import { loadProgram } from './command/command.ts';
 import type { LoadOptions } from './command/options.ts';
 import { load } from './command/run.ts';

@@ -42,6 +42,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     run: async () => (await import('./cli/remote/health.ts')).runHealth,
   }),
   command({
+    name: 'probe',
+    about: 'ask the gateway of this machine whether it lives, for health checks; exit code 0 if it does',
+    options: async () => (await import('./cli/probe/command.ts')).defineProbe,
+    run: async () => (await import('./cli/probe/run.ts')).runProbe,
+  }),
+  command({
     name: 'top',
     about: 'show flow, health and the busiest connections of a running gateway, live',
     options: async () => (await import('./cli/remote/options.ts')).defineTop,

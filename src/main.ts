@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { commandLineFor, parseCommandLine } from './cli/command-line.ts';
 import { surviveGoneTerminal } from './cli/gone-terminal.ts';
+import { endOnSignalsAsAnyProcess } from './cli/process-one.ts';
 import { COMMANDS, SERVE } from './commands.ts';
 
 await main(process.argv.slice(2));
@@ -13,6 +14,7 @@ async function main(args: readonly string[]): Promise<void> {
   // Without a listener, SIGUSR1 opens Node's inspector: code execution for any user of this machine.
   // Without one, SIGUSR2 ends the process: tools that rotate logs send it.
   for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
+  endOnSignalsAsAnyProcess();
   surviveGoneTerminal();
   const table = { version: packageVersion(), commands: COMMANDS };
   const run = await parseCommandLine(args, { ...table, byDefault: SERVE.runWith });

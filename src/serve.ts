@@ -19,7 +19,10 @@ export async function runServe(
       return runPrintConfig(loaded);
     }
     const { startGateway } = await import('./start-gateway.ts');
-    await startGateway(loaded, { load, parent: stopWithParent, version });
+    const { npmParent } = await import('./cli/parent-watch.ts');
+    const { environment } = await import('./config/environment.ts');
+    const parent = stopWithParent ?? npmParent(environment());
+    await startGateway(loaded, { load, parent, version });
     return undefined;
   });
 }

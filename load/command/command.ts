@@ -1,5 +1,6 @@
 // The command line of the load tool: its options and help. Checks them and starts nothing.
 import { Command, Option } from 'commander';
+import { pathOfPage } from '../../src/config/pages.ts';
 import { conflictIn, type LoadOptions } from './options.ts';
 import * as parse from './parsers.ts';
 
@@ -16,7 +17,7 @@ Examples:
 
 Exit codes: 0 nothing lost, duplicated, reordered or corrupted; 1 otherwise; 2 loss unknown, because Kafka could not
 be read; 64 wrong command line
-What each option does and how latencies are counted: docs/load-testing.md`;
+What each option does and how latencies are counted: ${pathOfPage('docs/load-testing.md')}`;
 
 /** The options of `sluice load`. `chosen` is called while the command line is parsed. */
 export function defineLoad(command: Command, chosen: (options: LoadOptions) => void): void {

@@ -183,6 +183,9 @@ function known(
 const farthestFromZero = (values: readonly number[]) =>
   values.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
 
+const inSeconds = (days: Readonly<Record<string, number>>) =>
+  Object.fromEntries(Object.entries(days).map(([file, each]) => [file, each * DAY_SECONDS]));
+
 /** Counts are since the start of the process, sizes in bytes. The keys are those of /stats. */
 const FIGURES = {
   connections: {
@@ -299,8 +302,7 @@ const FIGURES = {
         type: 'gauge',
         help: 'Time until the first certificate in the file of TCP_TLS_CERT or TCP_TLS_CA expires; negative after that.',
         label: 'file',
-        series: (value) =>
-          Object.fromEntries(Object.entries(value).map(([file, days]) => [file, days * DAY_SECONDS])),
+        series: inSeconds,
       },
     }),
     /** By file: the whole lifetime of the certificate that `daysLeft` is about, in days. */
@@ -308,6 +310,13 @@ const FIGURES = {
       empty: {},
       outlives: false,
       merge: (values) => minByName(values.flatMap((value) => Object.entries(value))),
+      metric: {
+        name: 'sluice_tls_certificate_lifetime_seconds',
+        type: 'gauge',
+        help: 'The whole lifetime of that certificate, from its first second to its last.',
+        label: 'file',
+        series: inSeconds,
+      },
     }),
   },
   /** Devices that resume (docs/protocol.md#resume). */
@@ -549,7 +558,15 @@ const FIGURES = {
     refusal: figure<SpoolRefusal | null>({
       empty: null,
       outlives: false,
-      merge: (values) => values.find((one) => one !== null) ?? null,
+      merge: (values) => {
+        const refusals = values.filter((one) => one !== null);
+        return refusals.find(({ cause }) => cause !== 'limit') ?? refusals[0] ?? null;
+      },
+      ...flag<SpoolRefusal | null>(
+        'sluice_spool_limit_reached',
+        '1 while the spool takes no batch because SPOOL_MAX_BYTES is reached, else 0. Then its disk is not at fault.',
+        (refusal) => refusal?.cause === 'limit',
+      ),
     }),
     growthBytesPerSecond: gauge(
       'sluice_spool_growth_bytes_per_second',

@@ -1,6 +1,7 @@
 // Writes the Prometheus text of a snapshot. It keeps no figures. Most metrics come from the table of figures, and
 // docs/metrics.md is generated from METRICS.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Component } from '../health/component.ts';
 import { countOf, type HistogramValue } from '../measure/histogram.ts';
 import { unaccountedLines, unaccountedRecords } from './balance.ts';
 import { eachFigure, type Series } from './figures.ts';
@@ -46,6 +47,13 @@ export const METRICS: readonly Metric[] = [
     read: ({ readiness }) => (readiness.ready ? 1 : 0),
   },
   {
+    name: 'sluice_draining',
+    type: 'gauge',
+    help: '1 while the gateway is drained or stops, which makes it not ready on purpose, else 0.',
+    labels: [],
+    read: ({ components }) => (components.some(isLeaving) ? 1 : 0),
+  },
+  {
     name: 'sluice_unaccounted_records',
     type: 'gauge',
     help: 'Records that came in and are in no state that a record can have. Always 0; anything else is a bug.',
@@ -70,6 +78,10 @@ export const METRICS: readonly Metric[] = [
 ];
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+
+function isLeaving({ id, finding }: Component): boolean {
+  return id === 'processes' && (finding === 'draining' || finding === 'stopping');
+}
 
 /** The base unit that a name ends with, empty for a count. */
 export function unitOf(name: string): 'seconds' | 'bytes' | '' {

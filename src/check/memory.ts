@@ -2,6 +2,8 @@
 // in a control group.
 
 import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import { type GroupDirectory, groupDirectories, linesIn } from '../config/control-groups.ts';
 import type { Settings } from '../config/settings.ts';
 import { counted } from '../health/found.ts';
 import type { Log } from '../log/log.ts';
@@ -20,13 +22,21 @@ export interface MemoryLimit {
   readonly text: string;
 }
 
-/** Both are of the process that asks, and its children have the same. */
-export function memoryLimit(): MemoryLimit {
-  const machine = totalmem();
-  const group = process.constrainedMemory();
-  if (group !== undefined && group > 0 && group < machine)
+/**
+ * Both are of the process that asks, and its children have the same. Node's `constrainedMemory` looks at one group only, and
+ * a limit may belong to one above it, such as a slice of systemd.
+ */
+export function memoryLimit({ root = '/', machine = totalmem() } = {}): MemoryLimit {
+  const group = Math.min(...groupDirectories('memory', root).flatMap(limitsOf));
+  if (group < machine)
     return { bytes: group, text: 'its control group (a container, or a unit of systemd) allows' };
   return { bytes: machine, text: 'this machine has' };
+}
+
+/** Past `memory.high` processes are slowed down for as long as they hold more. */
+function limitsOf({ version, directory }: GroupDirectory): number[] {
+  const names = version === 2 ? ['memory.max', 'memory.high'] : ['memory.limit_in_bytes'];
+  return names.map((name) => Number(linesIn(join(directory, name))[0])).filter((bytes) => bytes > 0);
 }
 
 /** The most that the gateway takes if all of its buffers are full. */

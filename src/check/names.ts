@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { isIP } from 'node:net';
 import { createInterface } from 'node:readline';
-import { environment } from '../config/load.ts';
+import { environment } from '../config/environment.ts';
 
 /** Writes `["name","code"]` for each name that it reads; the code is empty if the name has an address. */
 const SCRIPT = `

@@ -1,4 +1,5 @@
 // The findings about the settings themselves: those that are allowed and risky, and variables that have no effect.
+import { pathOfPage } from '../config/pages.ts';
 import { SETTING_NAMES } from '../config/settings.ts';
 import { LINES } from '../log/lines.ts';
 import { serverProcesses } from '../start/server-processes.ts';
@@ -41,7 +42,7 @@ export function settingsRefused(problems: readonly string[]): Finding[] {
       name: 'setting_refused',
       what,
       why: 'With this setting nothing is started (exit code 78), and nothing else can be checked.',
-      remedy: 'Correct it in the environment or in .env. All settings: docs/configuration.md',
+      remedy: `Correct it in the environment or in .env. All settings: ${pathOfPage('docs/configuration.md')}`,
     }),
   );
 }

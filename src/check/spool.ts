@@ -3,7 +3,7 @@
 import { accessSync, constants, existsSync, lstatSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { refuseNewerFormats } from '../spool/format.ts';
-import { SpoolLockedError } from '../spool/lock.ts';
+import { refuseWithoutLocks, SpoolLockedError } from '../spool/lock.ts';
 import { ownerText } from '../spool/lock-owner.ts';
 import { SpoolUnusableError, unusable } from '../spool/unusable.ts';
 import { nearest, refuseWrongPlace, reportRoom } from '../start/spool-place.ts';
@@ -21,6 +21,7 @@ export async function checkSpool(context: Context): Promise<Finding[]> {
   try {
     const place = linesOf(settings, (log) => refuseWrongPlace(settings.SPOOL_DIR, log));
     refuseNoAccess(directory);
+    refuseWithoutLocks(directory, nearest(directory));
     await refuseNewerFormats(directory);
     const room = linesOf(settings, (log) => reportRoom(settings, log));
     return [...place, ...ownerFindings(directory), ...room, ...lockFindings(directory, context)];

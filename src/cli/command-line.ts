@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { distance } from 'fastest-levenshtein';
 import { EXIT_CODES, EXIT_USAGE } from '../config/exit-codes.ts';
 import { GROUPS } from '../config/groups.ts';
+import { pathOfPage } from '../config/pages.ts';
 import type { CommandEntry, Run } from './command.ts';
 import type { ProgramOptions } from './serve-command.ts';
 
@@ -105,7 +106,7 @@ Settings come from the environment and from .env in the working directory. The e
 ${Object.values(GROUPS)
   .map((title) => `  ${title}`)
   .join('\n')}
-docs/configuration.md lists all settings with defaults and limits; .env.example is a file to copy.
+${pathOfPage('docs/configuration.md')} lists all settings with defaults and limits; ${pathOfPage('.env.example')} is a file to copy.
 
 Exit codes:
 ${EXIT_CODES.map(({ code, when }) => `  ${String(code).padEnd(3)} ${when}`).join('\n')}`;

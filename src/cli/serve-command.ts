@@ -5,7 +5,7 @@ import { SERVER_PROCESS_FLAG } from '../processes/server-process-flag.ts';
 /** The options of the program, which go with and without `serve`. */
 export interface ProgramOptions {
   readonly printConfig?: true;
-  /** The process to stop with. Undefined if `npm start` did not start this one. */
+  /** The process to stop with, if `npm start` of a checkout started this one. */
   readonly stopWithParent?: number;
 }
 

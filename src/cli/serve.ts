@@ -15,7 +15,7 @@ export interface ServeOptions {
   readonly create: (askDrain: () => void) => App;
   /** SIGHUP without a terminal. */
   readonly reload: (app: App) => void;
-  /** The process to stop with. Undefined if `npm start` did not start this one. */
+  /** The process to stop with. Undefined if neither npm nor npx started this one. */
   readonly parent: number | undefined;
   readonly log: Log;
 }

@@ -19,7 +19,7 @@ export interface SignalActions {
 /** Ctrl-C reaches the gateway from the terminal, and once more from npm, which passes it on. */
 const ECHO_MS = 1000;
 
-/** @param hasNpm whether `npm start` started this process */
+/** @param hasNpm whether npm or npx started this process */
 export function onSignals(actions: SignalActions, { hasNpm }: { hasNpm: boolean }): void {
   // Now, because a terminal that has closed is none any more.
   const isOnTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));

@@ -1,6 +1,9 @@
 // Loads the settings for a command. It reports every wrong one, and then runs nothing.
+
+import { environment } from '../config/environment.ts';
 import { EXIT_SETTINGS } from '../config/exit-codes.ts';
-import { environment, type Loaded, type LoadedSettings, loadSettings } from '../config/load.ts';
+import { type Loaded, type LoadedSettings, loadSettings } from '../config/load.ts';
+import { pathOfPage } from '../config/pages.ts';
 
 /** @param overrides options of the command line, which take precedence over the environment */
 export function load(overrides: Readonly<Record<string, string>> = {}): Loaded {
@@ -20,5 +23,5 @@ export async function withSettings<Code extends number | undefined>(
 function refusal(problems: readonly string[]): string {
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
   const lines = problems.map((problem) => `  ${problem}\n`).join('');
-  return `sluice: ${count} in the settings, nothing was started\n${lines}All settings: docs/configuration.md\n`;
+  return `sluice: ${count} in the settings, nothing was started\n${lines}All settings: ${pathOfPage('docs/configuration.md')}\n`;
 }

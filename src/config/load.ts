@@ -1,5 +1,4 @@
-// Loads the settings from the environment and a .env file, or reports every problem at once. Only this file reads
-// process.env and .env, and it changes neither.
+// Loads the settings from the environment and a .env file, or reports every problem at once. It changes neither.
 import { readFileSync } from 'node:fs';
 import { parse as parseDotenv } from 'dotenv';
 import { crossProblems } from './checks.ts';
@@ -36,10 +35,6 @@ export interface LoadedSettings {
 }
 
 export type Loaded = LoadedSettings | { readonly ok: false; readonly problems: readonly string[] };
-
-export function environment(): Readonly<Record<string, string | undefined>> {
-  return process.env;
-}
 
 interface Source {
   readonly origin: Origin;

@@ -1,7 +1,8 @@
 // Defines every setting of the gateway: name, kind, default, limits and description. Loading, --print-config,
 // docs/configuration.md and .env.example are all made from this schema. It reads no environment itself.
-import { availableParallelism } from 'node:os';
 import * as z from 'zod';
+import { ADMIN_DEFAULTS } from './admin-place.ts';
+import { availableCpus } from './available-cpus.ts';
 import type { GROUPS } from './groups.ts';
 import { identifyFields, recordHeaders, recordKey } from './identity-kinds.ts';
 import {
@@ -220,9 +221,9 @@ export const settingsSchema = z.object({
     'false = each connection handles one message at a time, without queue and workers; for comparison',
   ),
   TCP_WORKER_COUNT: work(
-    mapped(whole({ min: 0, max: 1024 }), (count) => (count === 0 ? 4 * availableParallelism() : count)),
+    mapped(whole({ min: 0, max: 1024 }), (count) => (count === 0 ? 4 * availableCpus().count : count)),
     '0',
-    'workers in each process that turn lines into records; 0 = 4 per core',
+    'workers in each process that turn lines into records; 0 = 4 per core, as TCP_PROCESSES counts cores',
   ),
   TCP_JOB_QUEUE_SIZE: work(
     whole({ min: 1, max: 1_000_000 }),
@@ -237,7 +238,7 @@ export const settingsSchema = z.object({
   TCP_PROCESSES: work(
     whole({ min: 0, max: 256 }),
     '0',
-    'server processes that share the port; 0 = one per core. Limits on connections, `TCP_BUFFER_BYTES`, `SPOOL_MAX_BYTES`, `SPOOL_DEAD_BYTES` and `KAFKA_BUFFER_BYTES` are for all processes together. If one of the sizes is too small for that many processes, fewer are started and a warning says what to set',
+    'server processes that share the port; 0 = one per core that the process may use. A CPU quota of its control group (`--cpus` of Docker, `limits.cpu` of Kubernetes, `CPUQuota=` of systemd) counts, rounded down. Limits on connections, `TCP_BUFFER_BYTES`, `SPOOL_MAX_BYTES`, `SPOOL_DEAD_BYTES` and `KAFKA_BUFFER_BYTES` are for all processes together. If one of the sizes is too small for that many processes, fewer are started and a warning says what to set',
   ),
 
   TCP_TLS_PORT: security(
@@ -494,10 +495,10 @@ export const settingsSchema = z.object({
     '`batch` = records are synced to disk (fdatasync) before `stored` is sent, `os` = the kernel decides when',
   ),
 
-  HTTP_HOST: http(host(), '127.0.0.1', 'address of the admin HTTP: health, metrics, statistics'),
+  HTTP_HOST: http(host(), ADMIN_DEFAULTS.HTTP_HOST, 'address of the admin HTTP: health, metrics, statistics'),
   HTTP_PORT: http(
     optional(whole({ min: 0, max: 65_535 })),
-    '9108',
+    ADMIN_DEFAULTS.HTTP_PORT,
     'port of the admin HTTP; 0 = any free port',
     { empty: 'off' },
   ),

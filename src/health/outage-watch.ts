@@ -76,7 +76,7 @@ const BEGIN_MS = { whole: 2_000, partial: 5_000 } as const;
 const CHANGE_MS = 10_000;
 
 const LOOPBACK = /^(localhost|127\.|\[::1\])/;
-const LOCAL_KAFKA = '. A local Kafka for trying: npm run kafka';
+const LOCAL_KAFKA = '. A local Kafka for trying, in a checkout of Sluice: npm run kafka';
 
 export class OutageWatch {
   readonly #log: Pick<Log, 'write'>;

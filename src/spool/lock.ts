@@ -1,26 +1,17 @@
-// Locks a spool directory, so that only one gateway uses it. The lock is the kernel's flock, taken with util-linux's
-// `flock` on a descriptor that we keep: it ends with the process in every case, and it holds across containers. Without
-// that command the lock is the file with the owner's process id (lock-owner.ts).
+// Locks a spool directory, so that only one gateway uses it. The lock is the kernel's, on the open file `lock` (flock.ts):
+// it ends with the process in every case, and it holds across containers. The content of the file decides nothing
+// (lock-owner.ts).
 //
 // The owner of the lock may delete the directory, and deletes the file `lock` last. So a new lock counts only if the
 // file still has its name afterwards. Otherwise the directory was deleted meanwhile, and the lock is taken again.
-import { spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EXIT_SETTINGS } from '../config/exit-codes.ts';
+import { tryFlock } from '../disk/flock.ts';
 import { FILE_MODE, makeFolder } from '../disk/owner-only.ts';
 import { removeEmptyPart } from './empty-part.ts';
-import { isAlive, isRunning, type LockOwner, ownerLine, ownerText, parseOwner } from './lock-owner.ts';
+import { isRunning, type LockOwner, ownerLine, ownerText, parseOwner } from './lock-owner.ts';
 import { unusable } from './unusable.ts';
 
 export interface SpoolLock {
@@ -93,19 +84,11 @@ function lockFile(directory: string, gatewayPid: number): SpoolLock {
   const path = join(directory, 'lock');
   const fd = openSync(path, 'a+', FILE_MODE);
   try {
-    const { status, error } = spawnSync('flock', ['-n', '-x', '3'], {
-      stdio: ['ignore', 'ignore', 'ignore', fd],
-    });
-    const isLocked = error === undefined && status === 0;
+    const isLocked = tryFlock(fd, 'exclusive');
     checkName(fd, path);
-    if (!isLocked) {
-      const owner = parseOwner(readFileSync(fd, 'utf8'));
-      // Any other status means that the file system has no locks, so the process id decides.
-      if (status === 1 || (owner !== undefined && isAlive(owner.pid)))
-        throw new SpoolLockedError(directory, owner);
-    }
+    if (!isLocked) throw new SpoolLockedError(directory, parseOwner(readFileSync(fd, 'utf8')));
     writeOwner(fd, gatewayPid);
-    return heldLock(directory, { fd, isLocked });
+    return heldLock(directory, fd);
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -114,7 +97,7 @@ function lockFile(directory: string, gatewayPid: number): SpoolLock {
 
 /**
  * Who holds the lock now, without taking it and without leaving anything behind. Undefined if nobody does.
- * @throws the system's error if the file `lock` is there and cannot be read
+ * @throws the system's error if the file `lock` is there and cannot be read, or if there are no locks (flock.ts)
  */
 export function lockHolder(directory: string): { readonly owner: LockOwner | undefined } | undefined {
   let fd: number;
@@ -125,12 +108,30 @@ export function lockHolder(directory: string): { readonly owner: LockOwner | und
     throw error;
   }
   try {
-    const { status, error } = spawnSync('flock', ['-n', '-s', '3'], {
-      stdio: ['ignore', 'ignore', 'ignore', fd],
-    });
-    const owner = parseOwner(readFileSync(fd, 'utf8'));
-    if (error === undefined && status === 0) return undefined;
-    return status === 1 || (owner !== undefined && isAlive(owner.pid)) ? { owner } : undefined;
+    return tryFlock(fd, 'shared') ? undefined : { owner: parseOwner(readFileSync(fd, 'utf8')) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * For a spool that may not be there yet: whether a lock could be had. The lock is shared and only for a moment, on a
+ * directory, which no gateway locks.
+ * @param there the spool's directory, or the nearest one above it that exists
+ * @throws SpoolUnusableError if this machine or file system has no locks
+ */
+export function refuseWithoutLocks(directory: string, there: string): void {
+  let fd: number;
+  try {
+    fd = openSync(there, 'r');
+  } catch {
+    // It may be one that we may only write to.
+    return;
+  }
+  try {
+    tryFlock(fd, 'shared');
+  } catch (error) {
+    throw unusable(directory, error);
   } finally {
     closeSync(fd);
   }
@@ -144,21 +145,18 @@ function checkName(fd: number, path: string): void {
     throw Object.assign(new Error(`${path} was deleted while it was being locked`), { code: 'ENOENT' });
 }
 
-function heldLock(directory: string, { fd, isLocked }: { fd: number; isLocked: boolean }): SpoolLock {
+function heldLock(directory: string, fd: number): SpoolLock {
   let isHeld = true;
   const release = () => {
     if (!isHeld) return;
     isHeld = false;
-    // Without flock the file itself is the lock.
-    if (!isLocked) rmSync(join(directory, 'lock'), { force: true });
     closeSync(fd);
   };
   return {
     release,
     removeDirectory: async () => {
       if (!isHeld || !(await removeEmptyPart(directory))) return false;
-      isHeld = false;
-      closeSync(fd);
+      release();
       return true;
     },
   };

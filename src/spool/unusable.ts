@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EXIT_SETTINGS } from '../config/exit-codes.ts';
+import { NO_FLOCK } from '../disk/flock.ts';
 
 /** The directory cannot be used. The message is for people; `cause` is the system's error. */
 export class SpoolUnusableError extends Error {
@@ -30,6 +31,15 @@ export interface Why {
 }
 
 const OTHER_DIRECTORY = 'set SPOOL_DIR to another directory';
+
+/** Without the kernel's lock two gateways could write into the same files, and send everything twice. */
+const noLocks = (path: string): Omit<Why, 'code'> => ({
+  reason: `the file system of ${path} has no locks, so another gateway could use it at the same time`,
+  remedy: `Mount it with locks (for NFS: with a lock service, or local_lock=flock if one machine alone uses it), or ${OTHER_DIRECTORY}`,
+});
+
+const INSTALL =
+  'Install Sluice again on this machine, with its optional packages (npm install without --omit=optional, in a checkout npm ci): koffi has builds for Linux, macOS and the BSDs, and needs a C++ compiler and CMake elsewhere';
 
 /** The remedies, by the code of the system's error. */
 const REASONS: Readonly<Record<string, (path: string) => Omit<Why, 'code'>>> = {
@@ -74,11 +84,17 @@ const REASONS: Readonly<Record<string, (path: string) => Omit<Why, 'code'>>> = {
     remedy: `Look at dmesg, replace the disk, or ${OTHER_DIRECTORY}`,
     mayPass: true,
   }),
+  ENOLCK: noLocks,
+  ENOSYS: noLocks,
+  EOPNOTSUPP: noLocks,
+  ENOTSUP: noLocks,
 };
 
 /** For the system's errors of the list above; any other error is returned as it is. */
 export function unusable(directory: string, error: unknown): unknown {
-  const { code, path = directory } = error as NodeJS.ErrnoException;
+  const { code, path = directory, message } = error as NodeJS.ErrnoException;
+  if (code === NO_FLOCK)
+    return new SpoolUnusableError(directory, { code, reason: message, remedy: INSTALL }, error);
   const reasonOf = code === undefined ? undefined : REASONS[code];
   return code === undefined || reasonOf === undefined
     ? error

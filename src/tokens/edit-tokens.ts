@@ -1,10 +1,10 @@
 // Edits the tokens file. Edits wait for each other, and a reader finds the old file or the new one, never half of it. It
 // does not decide about tokens.
-import { spawnSync } from 'node:child_process';
 import { type FileHandle, open, readFile, realpath, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { refuseShortWrite, syncDirectory, withFile } from '../disk/durable-file.ts';
+import { tryFlock } from '../disk/flock.ts';
 import { FILE_MODE } from '../disk/owner-only.ts';
 
 export interface Edited<R> {
@@ -41,8 +41,8 @@ export async function editTokens<R>(
   try {
     const temporary = `${target}.new`;
     // A process that was killed may have left it.
-    if (lock !== undefined) await unlink(temporary).catch(() => undefined);
-    const file = await create(temporary, deadlineMs);
+    await unlink(temporary).catch(() => undefined);
+    const file = await open(temporary, 'wx', FILE_MODE);
     try {
       const before = await readOrEmpty(target);
       const { content, result } = change(before.content);
@@ -57,7 +57,7 @@ export async function editTokens<R>(
       await file.close();
     }
   } finally {
-    await lock?.close();
+    await lock.close();
   }
 }
 
@@ -81,40 +81,21 @@ async function readOrEmpty(path: string): Promise<Before> {
 }
 
 /**
- * The kernel's lock, taken with util-linux's `flock` on a descriptor of the directory: it leaves no file, and ends with
- * the process. Undefined if this machine or file system has none.
- * @throws TokensBusyError
+ * The kernel's lock on the directory: it leaves no file, and ends with the process.
+ * @throws TokensBusyError, the system's error if this machine or file system has no locks
  */
-async function lockDirectory(directory: string, deadlineMs: number): Promise<FileHandle | undefined> {
+async function lockDirectory(directory: string, deadlineMs: number): Promise<FileHandle> {
   const handle = await open(directory, 'r');
-  for (;;) {
-    const { status } = spawnSync('flock', ['-n', '-x', '3'], {
-      stdio: ['ignore', 'ignore', 'ignore', handle.fd],
-    });
-    if (status === 0) return handle;
-    if (status === 1 && performance.now() < deadlineMs) {
+  try {
+    while (!tryFlock(handle.fd, 'exclusive')) {
+      if (performance.now() >= deadlineMs)
+        throw new TokensBusyError(`another program has locked ${directory} for ${WAIT_MS / 1000} s`);
       await pause(RETRY_MS);
-      continue;
     }
+    return handle;
+  } catch (error) {
     await handle.close();
-    if (status !== 1) return undefined;
-    throw new TokensBusyError(`another program has locked ${directory} for ${WAIT_MS / 1000} s`);
-  }
-}
-
-/** Creates the file. Only one process can, so the file is the lock if the kernel has none. @throws TokensBusyError */
-async function create(path: string, deadlineMs: number): Promise<FileHandle> {
-  for (;;) {
-    try {
-      return await open(path, 'wx', FILE_MODE);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    if (performance.now() >= deadlineMs)
-      throw new TokensBusyError(
-        `${path} exists: another edit is running, or one that was broken off left it`,
-      );
-    await pause(RETRY_MS);
+    throw error;
   }
 }
 

@@ -15,6 +15,7 @@ import { countsByProxyResult } from '../../src/protocol/proxy-results.ts';
 import { countsByResumeAnswer } from '../../src/protocol/resume-answers.ts';
 import { SERVER_FULL } from '../../src/protocol/server-full.ts';
 import { UNAUTHORIZED } from '../../src/protocol/unauthorized.ts';
+import { programOfPrometheus } from '../support/prometheus.ts';
 import { sampleSnapshot } from './sample-snapshot.ts';
 
 interface Parsed {
@@ -59,9 +60,6 @@ function fullSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
   return { ...one, byProcess: byProcess(processes, one.process) };
 }
 
-const promtool = ['promtool', '/usr/bin/promtool'].find(
-  (path) => spawnSync(path, ['--version']).status === 0,
-);
 const PROXY_RESULTS = Object.keys(countsByProxyResult());
 const REASONS = Object.keys(SERVER_FULL);
 
@@ -92,15 +90,21 @@ test('names and help keep the conventions of Prometheus, as promtool checks them
   }
 });
 
-test('promtool has nothing to say about the text', {
-  skip: promtool === undefined && 'no promtool',
-}, async () => {
+test('promtool has nothing to say about the text', async (t) => {
+  const promtool = programOfPrometheus(t, 'promtool');
+  if (promtool === undefined) return;
   const input = await renderMetrics(fullSnapshot());
-  const { status, stdout, stderr } = spawnSync(promtool ?? '', ['check', 'metrics'], {
-    input,
-    encoding: 'utf8',
-  });
+  const { status, stdout, stderr } = spawnSync(promtool, ['check', 'metrics'], { input, encoding: 'utf8' });
   assert.deepEqual([status, stdout, stderr], [0, '', '']);
+});
+
+test('a gateway that is drained or stops says so, and no other one', async () => {
+  const drained = async (finding: string) => {
+    const component = { id: 'processes', state: 'degraded', finding, reason: '', remedy: null } as const;
+    const { samples } = parse(await renderMetrics(fullSnapshot({ components: [component] })));
+    return samples.get('sluice_draining');
+  };
+  assert.deepEqual(await Promise.all(['draining', 'stopping', 'hung', 'ok'].map(drained)), [1, 1, 0, 0]);
 });
 
 test('the values are those of the snapshot', async () => {
@@ -206,6 +210,7 @@ test('the number of series is fixed, whatever the snapshot holds', async () => {
     Object.keys(UNAUTHORIZED),
     Object.keys(countsByFailure()),
     Object.keys(base.tls.daysLeft),
+    Object.keys(base.tls.lifetimeDays),
     Object.keys(base.records).filter((name) => ['open', 'inFlight', 'spooled'].includes(name)),
     ...Object.values(base.byProcess).map(Object.keys),
   ];

@@ -25,7 +25,7 @@ export function sampleFigures(changes: Partial<Figures> = {}): Figures {
       refused: { ...empty.lines.refused, invalid_json: 2, queue_full: 1, identify_timeout: 4 },
       refusedLines: 3,
     },
-    tls: { ...empty.tls, daysLeft: { cert: 60, ca: 900 } },
+    tls: { ...empty.tls, daysLeft: { cert: 60, ca: 900 }, lifetimeDays: { cert: 90, ca: 3650 } },
     queue: { ...empty.queue, depth: 7, capacity: 2000 },
     records: { ...empty.records, ...RECORDS },
     kafka: {

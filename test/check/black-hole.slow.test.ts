@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { FrameSplitter, requestHead } from '../../scripts/kafka/frames.ts';
 import { collect, type Run } from '../cli/spool-place.ts';
-import { skipLoudly } from '../spool/support.ts';
 import { temporaryDirectory } from '../support/directory.ts';
+import { skipLoudly } from '../support/missing-tool.ts';
 import { checkProgram, type Env, environmentFor, Findings } from './checking.ts';
 
 const LIMIT_MS = 20_000;

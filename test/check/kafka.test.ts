@@ -6,10 +6,10 @@ import { freePort } from '../../scripts/kafka/ports.ts';
 import { wantedVersion } from '../../scripts/kafka/runtime.ts';
 import { FakeClock } from '../chaos/faketime.ts';
 import { FaultSkipped } from '../chaos/fault.ts';
-import { skipLoudly } from '../spool/support.ts';
 import { Authority, pemOf } from '../support/authority.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { createTopic, grant, startCluster, clusterTest as test, uniqueTopic } from '../support/kafka.ts';
+import { skipLoudly } from '../support/missing-tool.ts';
 import { waitFor } from '../support/wait.ts';
 import { check, checkProgram, type Env, environmentFor, type Findings } from './checking.ts';
 

@@ -43,6 +43,8 @@ describe('a command loads only what it needs', () => {
       ['health', '--url', '127.0.0.1:1'],
       [GATEWAY, HEAVY, LOAD_TOOL],
     ],
+    // Health checks run it every few seconds.
+    [['probe'], [GATEWAY, HEAVY, LOAD_TOOL, SETTINGS]],
     [
       ['top', '--url', '127.0.0.1:1'],
       [GATEWAY, HEAVY, LOAD_TOOL],

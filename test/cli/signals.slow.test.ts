@@ -186,8 +186,61 @@ for (const shell of ['none', 'between'] as const) {
   });
 }
 
+test('npx sluice: Ctrl-C on a terminal stops it in order', async (t) => {
+  const gateway = await run(t, onTerminal('exec npx sluice'), { cwd: ROOT });
+  gateway.child.stdin?.write('\x03');
+  await gateway.gone();
+  await assertOrderly(gateway);
+});
+
+test('npx sluice: SIGTERM to npx alone ends npx, and the gateway stops in order', async (t) => {
+  const gateway = await run(t, ['npx', 'sluice'], { cwd: ROOT });
+  gateway.child.kill('SIGTERM');
+  await gateway.gone();
+  await assertOrderly(gateway);
+});
+
+for (const shell of ['none', 'between'] as const) {
+  test(`npx sluice: when npx ended before the gateway could look, it stops in order (shell: ${shell})`, async (t) => {
+    const directory = temporaryDirectory(t);
+    const started = shell === 'none' ? `${NODE} ${MAIN} &` : `sh -c '${NODE} ${MAIN}; true' &`;
+    const child = spawn('sh', ['-c', started], {
+      cwd: directory,
+      env: { PATH, TCP_PORT: '0', HTTP_PORT: '', KAFKA_BROKERS: '', npm_lifecycle_script: 'sluice' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
+    });
+    const group = -(child.pid ?? 0);
+    const isLeft = () => {
+      try {
+        return process.kill(group, 0);
+      } catch {
+        return false;
+      }
+    };
+    t.after(() => isLeft() && process.kill(group, 'SIGKILL'));
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
+    await waitFor('the shell is gone', () => child.exitCode !== null);
+    await waitFor('no process is left', () => !isLeft());
+    await waitFor('its reason', () => out.includes('npm, which started the gateway, is gone'));
+    assert.match(out, /stopped/);
+  });
+}
+
+test('a gateway that another program below npx started outlives it', async (t) => {
+  const env = { npm_lifecycle_event: 'npx', npm_lifecycle_script: 'sluice-manager --at /srv/sluice --all' };
+  const gateway = await run(t, ['sh', '-c', `${NODE} ${MAIN} & wait`], { env });
+  await outlives(gateway);
+});
+
 test('a gateway that npm did not start outlives the process that started it', async (t) => {
-  const gateway = await run(t, ['sh', '-c', `${NODE} ${MAIN} & wait`]);
+  await outlives(await run(t, ['sh', '-c', `${NODE} ${MAIN} & wait`]));
+});
+
+async function outlives(gateway: Run): Promise<void> {
   gateway.child.kill('SIGKILL');
   await waitFor('the shell is gone', () => gateway.child.signalCode !== null);
   // Twice as long as npm start would take to notice.
@@ -198,4 +251,4 @@ test('a gateway that npm did not start outlives the process that started it', as
   process.kill(gateway.pid, 'SIGTERM');
   await gateway.gone();
   await assertOrderly(gateway);
-});
+}

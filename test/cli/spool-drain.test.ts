@@ -1,5 +1,6 @@
 // `sluice spool drain` against a real Kafka.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe } from 'node:test';
 import { kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
 import { Gateway, Place, withLetters } from './spool-place.ts';
@@ -71,4 +72,25 @@ describe('spool drain', () => {
       assert.equal((await place.spool('ls')).out.match(/^total +0 /gm)?.length, 2);
     },
   );
+
+  kafkaTest('sends presence last, so that no device looks connected for ever', async ({ bootstrap }, t) => {
+    const [topic, presence] = [uniqueTopic('cli.readings'), uniqueTopic('cli.presence')];
+    const place = new Place(t, {
+      KAFKA_TOPIC_METRICS: topic,
+      KAFKA_TOPIC_PRESENCE: presence,
+      KAFKA_COMPRESSION: 'none',
+    });
+    await place.fill(t, ['90210'], 10);
+    const waiting = await place.cat('--dir', join(place.directory, 'presence'));
+    assert.ok(waiting.length >= 3, `${waiting.length} states wait`);
+
+    const { out } = await place.succeeds('drain', '--brokers', bootstrap);
+    assert.equal(
+      out,
+      `${topic}: 10 of 10 records sent\npresence ${presence}: ${waiting.length} of ${waiting.length} states sent\n`,
+    );
+    const states = await readTopic(bootstrap, presence, waiting.length);
+    assert.ok(states.some(({ value }) => String(value).includes('"event":"closed"')));
+    assert.deepEqual(await place.cat('--dir', join(place.directory, 'presence')), []);
+  });
 });

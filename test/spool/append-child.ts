@@ -2,7 +2,7 @@
 // - `append`: adds batches `0`, `1`, ... to a log and prints `stored <id>` for each durable one
 // - `group`: the same through a PartitionSpool
 // - `recover`: opens a log and prints the cost
-// - `lock`: takes the lock and waits
+// - `lock`: takes the lock and waits, or prints `refused <code> <message>`
 // - `write`: opens a directory again and again and writes a file there for a moment, until its input ends
 // - `remove`: deletes the directory whenever it can, until its input ends
 // - `drain`: opens a log, waits for a line of input, and reads to the end; failed reads are tried again
@@ -27,8 +27,9 @@ if (job === 'lock') {
     say('locked');
     process.stdin.resume();
   } catch (error) {
-    say(`refused ${(error as SpoolLockedError).code}`);
-    process.exitCode = (error as SpoolLockedError).exitCode;
+    const { code, exitCode, message } = error as SpoolLockedError;
+    say(`refused ${code} ${message}`);
+    process.exitCode = exitCode;
   }
 } else if (job === 'write') {
   for (let n = 0; n < Number(count); n++) await writeOnce();

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { skipLoudly } from '../support/missing-tool.ts';
 import { waitFor } from '../support/wait.ts';
 import {
   drain,
@@ -12,7 +13,6 @@ import {
   hasStrace,
   mount,
   openLog,
-  skipLoudly,
   startChild,
   subdirectory,
   temporaryDirectory,

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { awaitSpoolLock, lockSpool, SpoolLockedError } from '../../src/spool/lock.ts';
 import { SpoolCap } from '../../src/spool/spool-cap.ts';
+import { runProgram } from '../support/program.ts';
+import { canTrace } from '../support/trace.ts';
 import { waitFor } from '../support/wait.ts';
 import { type Child, makeBatch, openSpool, startChild, temporaryDirectory } from './support.ts';
 
@@ -14,17 +16,18 @@ const started = async (t: TestContext, directory: string, env: Record<string, st
   return child;
 };
 
+// The lock is the kernel's, so it needs no program.
 for (const [how, env] of [
-  ['with flock', {}],
-  ['without flock', { PATH: '' }],
+  ['', {}],
+  [' without any program in PATH', { PATH: '' }],
 ] as const) {
-  describe(`a spool directory ${how}`, () => {
+  describe(`a spool directory${how}`, () => {
     it('is refused to a second process, with exit code 78', async (t) => {
       const directory = temporaryDirectory(t);
       const first = await started(t, directory, env);
       assert.deepEqual(first.lines, ['locked']);
       const second = await started(t, directory, env);
-      assert.deepEqual(second.lines, ['refused SPOOL_LOCKED']);
+      assert.match(second.lines.join(), /^refused SPOOL_LOCKED /);
       assert.equal(await second.ended, 78);
       // The failure of the second process leaves the first one's lock as it is.
       assert.equal(await (await started(t, directory, env)).ended, 78);
@@ -40,10 +43,64 @@ for (const [how, env] of [
   });
 }
 
-it('a process without flock respects the lock of one with flock', async (t) => {
-  const directory = temporaryDirectory(t);
-  await started(t, directory, {});
-  assert.equal(await (await started(t, directory, { PATH: '' })).ended, 78);
+describe('without the kernel’s locks a spool directory is refused, with exit code 78', () => {
+  const refusal = async (t: TestContext, options: Parameters<typeof startChild>[2]): Promise<string> => {
+    const directory = temporaryDirectory(t);
+    // The text that an older version left there decides nothing.
+    writeFileSync(join(directory, 'lock'), '');
+    const child = startChild(t, ['lock', directory], options);
+    assert.equal(await child.ended, 78, child.lines.join());
+    return child.lines.join();
+  };
+
+  it('if the package that takes them cannot be loaded', async (t) => {
+    const hook = join(temporaryDirectory(t), 'hook.cjs');
+    writeFileSync(
+      hook,
+      `const Module = require('node:module');
+       const find = Module._resolveFilename;
+       Module._resolveFilename = (name, ...rest) => find(name === 'koffi' ? 'koffi-is-missing' : name, ...rest);`,
+    );
+    const line = await refusal(t, { env: { NODE_OPTIONS: `--require ${hook}` } });
+    assert.match(
+      line,
+      /^refused NO_FLOCK .*the package koffi.* cannot be used on \w+-\w+: Cannot find .*--omit=optional/,
+    );
+    // The doctor says it before a start does, also if nothing is there yet.
+    const env = { NODE_OPTIONS: `--require ${hook}`, SPOOL_DIR: join(temporaryDirectory(t), 'spool') };
+    const { out } = await runProgram('src/main.js', ['check'], { env: { ...env, KAFKA_BROKERS: '' } });
+    assert.match(out, /error +SPOOL_DIR=\S+ cannot be used: the package koffi/);
+  });
+
+  it('if the file system has none', async (t) => {
+    if (!canTrace(t)) return;
+    for (const code of ['ENOLCK', 'EOPNOTSUPP']) {
+      const strace = [
+        'strace',
+        '-f',
+        '-o',
+        '/dev/null',
+        '-e',
+        'trace=flock',
+        '-e',
+        `inject=flock:error=${code}`,
+      ];
+      const line = await refusal(t, { before: strace });
+      assert.match(
+        line,
+        new RegExp(`^refused ${code === 'EOPNOTSUPP' ? 'E(?:OP)?NOTSUP' : code}.* has no locks`),
+      );
+    }
+  });
+
+  it('but a call that a signal interrupts is repeated', async (t) => {
+    if (!canTrace(t)) return;
+    const inject = 'inject=flock:error=EINTR:when=1..3';
+    const child = startChild(t, ['lock', temporaryDirectory(t)], {
+      before: ['strace', '-f', '-o', '/dev/null', '-e', 'trace=flock', '-e', inject],
+    });
+    await child.line('locked');
+  });
 });
 
 describe('the directory of an empty spool', () => {

@@ -20,6 +20,7 @@ import { encodeBody, forEachRecord, recordParts } from '../../src/kafka/batches/
 import { Spool, type SpoolOptions, type SpoolReport } from '../../src/spool/spool.ts';
 import { SpoolCap } from '../../src/spool/spool-cap.ts';
 import { type Recovered, SpoolLog, type SpoolLogOptions } from '../../src/spool/spool-log.ts';
+import { skipLoudly } from '../support/missing-tool.ts';
 
 const none = createCodec('none');
 export const BASE_TIME_MS = 1_700_000_000_000;
@@ -212,11 +213,6 @@ export function startChild(
 }
 
 export { canTrace as hasStrace } from '../support/trace.ts';
-
-export function skipLoudly(t: TestContext, why: string): void {
-  console.error(`SKIPPED: ${t.name}: ${why}`);
-  t.skip(why);
-}
 
 /** Mounts a file system for the test. Undefined, and the test is skipped, if that is not permitted. */
 export function mount(t: TestContext, args: readonly string[]): string | undefined {

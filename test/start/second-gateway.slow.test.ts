@@ -1,6 +1,6 @@
 // Two gateways on one machine, and a gateway without its first process, as an operator sees them.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -39,7 +39,8 @@ describe('a second gateway', () => {
     for (const [index, pid] of first.children.entries()) {
       const part = index === 0 ? '' : `process-${index}`;
       const lock = readFileSync(join(directory, 'data/spool', part, 'lock'), 'utf8');
-      assert.equal(lock, `${pid} ${first.pid} ${hostname()}\n`);
+      const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0];
+      assert.equal(lock, `${pid} ${first.pid} ${hostname()} ${namespace}\n`);
     }
   });
 

@@ -11,7 +11,7 @@ import { SpoolLockedError } from '../../spool/lock.ts';
 import { ownerText } from '../../spool/lock-owner.ts';
 import { confirm } from '../confirm.ts';
 import { say } from '../output.ts';
-import { drainSpool } from '../spool/drain.ts';
+import { drainSpool } from '../spool/drain-spool.ts';
 import { Progress } from '../spool/progress.ts';
 import type { ResendOptions } from './command.ts';
 import { Plan } from './plan.ts';

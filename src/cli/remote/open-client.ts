@@ -1,8 +1,9 @@
 // Finds the gateway that a command asks, and the token: from the options, else from the settings of this directory. It runs the
 // command, and turns a failure into a message and an exit code.
+import { environment } from '../../config/environment.ts';
 import { EXIT_SETTINGS, EXIT_USAGE } from '../../config/exit-codes.ts';
 import { FileError } from '../../config/file-content.ts';
-import { environment, loadSome } from '../../config/load.ts';
+import { loadSome } from '../../config/load.ts';
 import { readSecret } from '../../config/secret-file.ts';
 import { say } from '../output.ts';
 import { AdminClient } from './client.ts';

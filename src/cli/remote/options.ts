@@ -1,5 +1,6 @@
 // Defines the commands that ask a running gateway, with their options. It checks them and asks nothing.
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import { pathOfPage } from '../../config/pages.ts';
 import { LOG_LEVELS } from '../../config/settings.ts';
 import { duration, durationFrom, wholeNumber } from '../option-values.ts';
 
@@ -79,7 +80,7 @@ export interface TopWish extends GatewayOptions {
 const HELP = `
 The token is HTTP_TOKEN or the content of HTTP_TOKEN_FILE, from the environment or .env, or that of --token-file.
 Exit codes: 0 done; 1 the answer is no; 64 wrong command line; 69 no answer; 75 busy, try later; 76 no Sluice, or an
-older one; 77 no token, or a wrong one. More: docs/operating.md`;
+older one; 77 no token, or a wrong one. More: ${pathOfPage('docs/operating.md')}`;
 
 const MAX_TEXT = 256;
 

@@ -1,5 +1,6 @@
 // Defines the `sluice token` commands and checks their arguments. run.ts runs them.
 import { type Command, InvalidArgumentError } from 'commander';
+import { pathOfPage } from '../../config/pages.ts';
 import { IDS_FORM, isName, NAME_FORM, parseIds } from '../../tokens/token-file.ts';
 
 interface FileOption {
@@ -37,7 +38,7 @@ Exit codes: 0 revoked; 1 not revoked, the file is as it was; 64 wrong command li
 export function defineToken(token: Command, chosen: (command: TokenCommand) => void): void {
   token.addHelpText(
     'after',
-    '\nThe file of tokens and how it is used: docs/security.md (Tokens for devices).',
+    `\nThe file of tokens and how it is used: ${pathOfPage('docs/security.md')} (Tokens for devices).`,
   );
   const add = (name: string, description: string, help: string) =>
     token

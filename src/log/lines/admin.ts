@@ -159,7 +159,7 @@ export const ADMIN_LINES = {
     text: 'Figures are not pushed by OTLP, because its packages cannot be loaded',
     fields: { err: 'error' },
     meaning: 'The packages of OpenTelemetry are not installed, or do not fit this version of Node.',
-    remedy: 'Install the dependencies with `npm ci`, and restart.',
+    remedy: 'Install Sluice again (in a checkout: `npm ci`), and restart.',
   },
   log_lines_lost: {
     level: 'warn',

@@ -37,6 +37,13 @@ export const START_LINES = {
       'The memory or disk of `setting` is too small to be divided among `asked` server processes, so fewer run. All devices are served, by fewer cores.',
     remedy: 'Set what the text names and restart, or set `TCP_PROCESSES` to the number that is started.',
   },
+  server_processes_chosen: {
+    level: 'info',
+    text: 'Server processes: {processes}, because {reason}',
+    fields: { processes: 'count', reason: 'text' },
+    meaning:
+      'How many server processes handle devices. A CPU quota of a container or of a unit of systemd is rounded down: more busy processes than the quota has CPUs would stand still for a part of the time.',
+  },
   memory_short: {
     level: 'warn',
     text: '{needBytes} of memory may be needed ({parts}), and {limit} {limitBytes}. Lower TCP_BUFFER_BYTES or KAFKA_BUFFER_BYTES, or allow more',
@@ -69,7 +76,7 @@ export const START_LINES = {
     once: true,
     text: 'KAFKA_BROKERS is empty: records stay in the spool until brokers are configured',
     meaning: 'The gateway runs without Kafka. Records are accepted and wait on disk until the spool is full.',
-    remedy: 'Set `KAFKA_BROKERS` and restart. For a local try: `npm run kafka`.',
+    remedy: 'Set `KAFKA_BROKERS` and restart. For a local try, in a checkout: `npm run kafka`.',
   },
   producer_initialized: {
     level: 'info',

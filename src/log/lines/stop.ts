@@ -33,9 +33,9 @@ export const STOP_LINES = {
     text: 'npm, which started the gateway, is gone (pid {npmPid}): stopping with it',
     fields: { npmPid: 'number' },
     meaning:
-      'The process of `npm start` has ended without stopping the gateway, which stops in order by itself. Gateways that npm did not start never do that.',
+      'The process of `npm start` or `npx sluice` has ended without stopping the gateway, which stops in order by itself. Gateways that npm did not start never do that.',
     remedy:
-      'Nothing, if that was the wish. A service manager should start `node dist/src/main.js` without npm, so that signals reach it.',
+      'Nothing, if that was the wish. A service manager should start the program `sluice` itself, without npm or npx, so that signals reach it.',
   },
   stopped: {
     level: 'info',
