@@ -1,0 +1,73 @@
+// The contents of the package, read from the archive that `npm pack` made.
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/** Everything else must not be in it: tests, bench, simulation, scripts, sources, source maps. */
+const ALLOWED = [
+  /^(?:package\.json|README\.md|CHANGELOG\.md|LICENSE|\.env\.example)$/,
+  /^docs\/[a-z-]+\.md$/,
+  /^deploy\/systemd\/[a-z.]+$/,
+  /^deploy\/(prometheus\/rules\.yml|grafana\/dashboards\/sluice\.json)$/,
+  /^dist\/(?:src|load)\/(?:[a-z0-9-]+\/)*[a-z0-9-]+\.js$/,
+  /^dist\/src\/dashboard\/page\/(?:[a-z0-9-]+\/)*[a-z0-9-]+\.(?:css|svg)$/,
+];
+const STATIC = /\bfrom\s*['"]([^'"\n]+)['"]|^import\s*['"]([^'"\n]+)['"]/gm;
+const DYNAMIC = /\b(?:import|require)\(\s*['"]([^'"\n]+)['"]\s*\)/g;
+
+export interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+  readonly bin: Readonly<Record<string, string>>;
+  readonly [field: string]: unknown;
+}
+
+/** @param archive path of the .tgz @param into an empty folder @returns paths of its files from the root of the package */
+export function unpack(archive: string, into: string): string[] {
+  const { status, stdout, stderr } = spawnSync(
+    'tar',
+    ['-xvzf', archive, '-C', into, '--strip-components=1'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  if (status !== 0) throw new Error(stderr);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((path) => path.slice('package/'.length))
+    .sort();
+}
+
+export const notAllowed = (files: readonly string[]): string[] =>
+  files.filter((file) => !ALLOWED.some((pattern) => pattern.test(file)));
+
+/** Imports that would fail in an installed package: a file that is not in it, a package that is no dependency. */
+export function brokenImports(root: string, files: readonly string[], manifest: Manifest): string[] {
+  const known = new Set(files);
+  const installed = {
+    ...manifest.dependencies,
+    ...manifest.optionalDependencies,
+    ...manifest.peerDependencies,
+  };
+  return files
+    .filter((file) => file.endsWith('.js'))
+    .flatMap((file) =>
+      importsOf(readFileSync(join(root, file), 'utf8'))
+        .filter((name) =>
+          name.startsWith('.')
+            ? !known.has(join(dirname(file), name).replaceAll('\\', '/'))
+            : !isBuiltin(name) && !(packageOf(name) in installed),
+        )
+        .map((name) => `${file} imports ${name}`),
+    );
+}
+
+function importsOf(code: string): string[] {
+  return [...code.matchAll(STATIC), ...code.matchAll(DYNAMIC)].map(([, from, bare]) => from ?? bare ?? '');
+}
+
+/** `@scope/name/path` is of the package `@scope/name`. */
+const packageOf = (name: string) => name.split('/', name.startsWith('@') ? 2 : 1).join('/');
