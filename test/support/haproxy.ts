@@ -1,4 +1,5 @@
-// A real HAProxy in front of a gateway, or as a judge of PROXY headers. It ends with the test, or with its process.
+// A real HAProxy: its process, and one with a few sections of configuration in front of a gateway or as a judge of PROXY
+// headers.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -7,10 +8,11 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { onParentDeath } from '../../scripts/kafka/process.ts';
 import { temporaryDirectory } from './directory.ts';
+import { skipWithoutTool } from './missing-tool.ts';
 import { waitFor } from './wait.ts';
 
 /** Debian installs it in a directory that is only in the path of root. */
-const PATH = `${process.env.PATH ?? ''}:/usr/sbin`;
+export const HAPROXY_PATH = `${process.env.PATH ?? ''}:/usr/sbin`;
 
 const DEFAULTS = `
 defaults
@@ -24,53 +26,90 @@ defaults
 
 /** False, and the test is skipped loudly, when HAProxy is missing. In CI that is a failure. */
 export function hasHaproxy(t: TestContext): boolean {
-  if (spawnSync('haproxy', ['-v'], { env: { PATH } }).status === 0) return true;
+  if (spawnSync('haproxy', ['-v'], { env: { PATH: HAPROXY_PATH } }).status === 0) return true;
   const why = 'HAProxy is missing (on Debian: apt-get install haproxy)';
-  if (process.env.SLUICE_REQUIRE_TOOLS === '1') throw new Error(`SLUICE_REQUIRE_TOOLS=1, but ${why}`);
-  console.error(`SKIPPED: ${t.name}: ${why}`);
-  t.skip(why);
+  skipWithoutTool(t, why);
   return false;
 }
 
-export class Haproxy {
+/** It ends with the test, or with its process. */
+export class HaproxyProcess {
   readonly #child: ChildProcess;
+  /** Its output on both streams. */
+  log = '';
+
+  /** @param file its configuration */
+  constructor(t: TestContext, file: string, env: Readonly<Record<string, string>> = {}) {
+    this.#child = spawn('haproxy', ['-db', '-f', file], {
+      env: { PATH: HAPROXY_PATH, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text) => {
+        this.log += text;
+      });
+    }
+    const callOff = onParentDeath(['kill', '-9', String(this.#child.pid)]);
+    this.#child.once('exit', callOff);
+    t.after(() => this.stop('SIGKILL'));
+  }
+
+  /** Resolves when it listens. @param ask whether it answers; a rejection is a no */
+  async listens(ask: () => Promise<boolean>): Promise<void> {
+    await waitFor('HAProxy listens', async () => {
+      if (this.#child.exitCode !== null) throw new Error(`HAProxy ended at its start\n${this.log}`);
+      return ask().catch(() => false);
+    });
+  }
+
+  /** SIGUSR1 ends it when its connections have ended. Resolves when it has ended. */
+  async stop(signal: 'SIGKILL' | 'SIGUSR1'): Promise<void> {
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode !== null || signalCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    await ended;
+  }
+}
+
+/** A table of HAProxy's statistics: for each row its cells, by column. */
+export function statisticsRows(csv: string): ReadonlyMap<string, string>[] {
+  const [head = '', ...rows] = csv.trim().split('\n');
+  const names = head.replace('# ', '').split(',');
+  return rows.map((row) => {
+    const cells = row.split(',');
+    return new Map(names.map((name, index) => [name, cells[index] ?? '']));
+  });
+}
+
+/** The result of the last health check, such as `L4OK`; empty for a row that is no server. */
+export function checkOf(row: ReadonlyMap<string, string>): string {
+  // A star says that the next check is under way.
+  return (row.get('check_status') ?? '').replace(/^\* /, '');
+}
+
+export class Haproxy {
   readonly #socket: string;
-  #said = '';
 
   /** Resolves when it listens. @param sections of its configuration, without `global` and `defaults` */
   static async start(t: TestContext, sections: string): Promise<Haproxy> {
     const directory = temporaryDirectory(t);
-    const haproxy = new Haproxy(directory, sections);
-    t.after(() => haproxy.#stop());
-    await waitFor('HAProxy listens', async () => {
-      if (haproxy.#child.exitCode !== null) throw new Error(`HAProxy ended at its start\n${haproxy.#said}`);
-      return (await haproxy.#ask('show info').catch(() => '')) !== '';
-    });
+    const socket = join(directory, 'stats');
+    const file = join(directory, 'haproxy.cfg');
+    writeFileSync(file, `global\n  stats socket ${socket}\n  maxconn 2000\n${DEFAULTS}${sections}\n`);
+    const haproxy = new Haproxy(socket);
+    await new HaproxyProcess(t, file).listens(async () => (await haproxy.#ask('show info')) !== '');
     return haproxy;
   }
 
-  private constructor(directory: string, sections: string) {
-    this.#socket = join(directory, 'stats');
-    const file = join(directory, 'haproxy.cfg');
-    writeFileSync(file, `global\n  stats socket ${this.#socket}\n  maxconn 2000\n${DEFAULTS}${sections}\n`);
-    this.#child = spawn('haproxy', ['-db', '-f', file], {
-      env: { PATH },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    this.#child.stderr?.setEncoding('utf8').on('data', (text) => {
-      this.#said += text;
-    });
-    const cancel = onParentDeath(['kill', '-9', String(this.#child.pid)]);
-    this.#child.once('exit', cancel);
+  private constructor(socket: string) {
+    this.#socket = socket;
   }
 
   /** The results of its health checks, such as `L4OK`, by the name of the section. */
   async checks(): Promise<Map<string, string>> {
-    const [head = '', ...rows] = (await this.#ask('show stat')).trim().split('\n');
-    const column = head.split(',').indexOf('check_status');
-    const servers = rows.map((row) => row.split(',')).filter((cells) => (cells[column] ?? '') !== '');
-    // A star says that the next check is under way.
-    return new Map(servers.map((cells) => [cells[0] ?? '', (cells[column] ?? '').replace(/^\* /, '')]));
+    const servers = statisticsRows(await this.#ask('show stat')).filter((row) => checkOf(row) !== '');
+    return new Map(servers.map((row) => [row.get('pxname') ?? '', checkOf(row)]));
   }
 
   async #ask(command: string): Promise<string> {
@@ -80,11 +119,5 @@ export class Haproxy {
     const chunks: string[] = [];
     for await (const chunk of socket.setEncoding('utf8')) chunks.push(String(chunk));
     return chunks.join('');
-  }
-
-  async #stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    this.#child.kill('SIGKILL');
-    await once(this.#child, 'exit');
   }
 }
