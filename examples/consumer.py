@@ -1,29 +1,43 @@
-# Prints each reading of the topic once.
+# Prints each reading of the topic once, and each dead letter with its reason.
 # pip install confluent-kafka
-# python3 consumer.py [BROKERS [TOPIC [GROUP]]]
+# python3 consumer.py [BROKERS [TOPIC [GROUP [DEAD_LETTERS]]]]
 import json
 import sys
-from decimal import Decimal
 
 from confluent_kafka import Consumer, KafkaException
 
-brokers, topic, group = sys.argv[1:] + ["127.0.0.1:9092", "weather.metrics.raw", "printer"][len(sys.argv) - 1 :]
+defaults = ["127.0.0.1:9092", "weather.metrics.raw", "printer", "weather.metrics.dead"]
+brokers, topic, group, dead_letters = sys.argv[1:] + defaults[len(sys.argv) - 1 :]
 MAX_REMEMBERED = 100_000
 seen = {}
 
 
-def is_copy(record):
-    """True if this reading has been seen. Remembers the newest readings whose message has a seq."""
-    if "seq" not in record:
-        return False
-    # The readings of an array share their seq: only their data tell them apart.
-    key = (record.get("device_id", record["connection_id"]), record["seq"], str(record["data"]))
-    if key in seen:
-        return True
-    seen[key] = None
-    if len(seen) > MAX_REMEMBERED:
-        del seen[next(iter(seen))]
-    return False
+class Digits(str):
+    """A number as it was sent: float(it) rounds, Decimal(it) does not."""
+
+    __repr__ = str.__str__
+
+
+def line_of(message):
+    """The record as a line. None if the reading has been seen: the newest ones whose message has a seq are remembered."""
+    value = message.value() or b""
+    if message.topic() == dead_letters:
+        return f"DEAD {dict(message.headers())['reason'].decode()} {value.decode(errors='replace')}"
+    try:
+        record = json.loads(value, parse_float=Digits, parse_int=Digits)
+        data, connection = record["data"], record["connection_id"]
+    except (ValueError, TypeError, KeyError):
+        return f"NOT A READING {value.decode(errors='replace')}"
+    source = record.get("device_id") or connection
+    if "seq" in record:
+        # The readings of an array share their seq: only their data tell them apart.
+        key = (source, record["seq"], str(data))
+        if key in seen:
+            return None
+        seen[key] = None
+        if len(seen) > MAX_REMEMBERED:
+            del seen[next(iter(seen))]
+    return f"{record.get('zipcode') or source} {record.get('received_at')} {data}"
 
 
 consumer = Consumer(
@@ -35,7 +49,7 @@ consumer = Consumer(
         "enable.auto.offset.store": False,
     }
 )
-consumer.subscribe([topic])
+consumer.subscribe([topic, dead_letters])
 try:
     while True:
         message = consumer.poll(1.0)
@@ -43,10 +57,9 @@ try:
             continue
         if message.error():
             raise KafkaException(message.error())
-        record = json.loads(message.value(), parse_float=Decimal)
-        if not is_copy(record):
-            device = record.get("zipcode") or record.get("device_id") or record["connection_id"]
-            print(device, record["received_at"], record["data"], flush=True)
+        line = line_of(message)
+        if line is not None:
+            print(line, flush=True)
         consumer.store_offsets(message)
 except KeyboardInterrupt:
     consumer.close()

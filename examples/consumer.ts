@@ -24,6 +24,16 @@ CompressionCodecs[CompressionTypes.Snappy] = createRequire(import.meta.url)('kaf
 const MAX_REMEMBERED = 100_000;
 const seen = new Set<string>();
 
+/** Undefined if the record is no reading, for example a plain line or one of another program. */
+function readingOf(value: string): SluiceRecord | undefined {
+  try {
+    const record = JSON.parse(value) as SluiceRecord | null;
+    return record?.data && record.connection_id ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** True if this reading has been seen. Remembers the newest readings whose message has a seq. */
 function isCopy({ device_id, connection_id, seq, data }: SluiceRecord): boolean {
   if (seq === undefined) return false;
@@ -43,7 +53,11 @@ await consumer.connect();
 await consumer.subscribe({ topics: [topic], fromBeginning: true });
 await consumer.run({
   eachMessage: async ({ message }) => {
-    const record = JSON.parse(String(message.value)) as SluiceRecord;
+    const record = readingOf(String(message.value));
+    if (record === undefined) {
+      console.log('NOT A READING', String(message.value ?? ''));
+      return;
+    }
     const device = record.zipcode ?? record.device_id ?? record.connection_id;
     if (!isCopy(record)) console.log(device, record.received_at, JSON.stringify(record.data));
   },
