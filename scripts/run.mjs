@@ -27,10 +27,13 @@ const jobs = {
   sustained: (args) => become('dist/bench/sustained/main.js', args),
   scaling: (args) => become('dist/bench/scaling/main.js', args),
   senders: (args) => become('dist/scripts/senders/main.js', args),
+  'deploy-check': (args) => become('dist/scripts/deploy-check/main.js', args),
   recording: (args) => become('dist/scripts/recording.js', args),
   screenshots: (args) => become('dist/scripts/screenshots.js', args),
   docs: (args) => become('dist/scripts/docs/main.js', args),
   build: () => {},
+  // npm runs it before `npm pack` and `npm publish`, so a fresh clone needs no build.
+  prepack: () => {},
   check,
   format: () => run(process.execPath, [biome(), 'check', '--write', '.'], 'biome check --write'),
   test: (args) => {
@@ -41,6 +44,12 @@ const jobs = {
   'test:unit': (args) => tests('--suite=unit', ...args),
   'test:watch': (args) => tests('--suite=unit', '--watch', ...args),
   'test:bench': (args) => tests('--suite=bench', ...args),
+  'test:long': (args) => tests('--suite=long', ...args),
+  'image-test': () => {
+    process.env.SLUICE_IMAGE_TEST = 'whole';
+    process.env.SLUICE_REQUIRE_TOOLS = '1';
+    return tests('test/image/');
+  },
   'test:nodes': (args) => become('dist/scripts/tests/nodes.js', args),
 };
 

@@ -1,15 +1,18 @@
 // Compares the hand-written docs with the code: names in them exist, and tables and examples match the code.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { OWN_VARIABLES } from '../scripts/deploy-check/compose-files.ts';
 import { PROFILES, type ProfileName } from '../src/config/profiles.ts';
 import { aboutSetting, SETTING_NAMES, type SettingName } from '../src/config/settings.ts';
 import { KAFKA_ERRORS } from '../src/kafka/wire/errors.ts';
 import { CODE_NAMES } from '../src/protocol/codes.ts';
 import { lineDecoder, STRICT } from '../src/protocol/line-decoder.ts';
 import { decodeLine } from '../src/protocol/messages.ts';
+import { anchorsOf } from './support/markdown.ts';
 
 // From dist/test.
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -28,16 +31,6 @@ function filesUnder(folder: string): string[] {
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map((match) => match[1] ?? '');
 
-/** The anchors that GitHub gives a page's headings. */
-function anchors(page: string): string[] {
-  return matches(read(page), /^#+ (.+)$/gm).map((heading) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-'),
-  );
-}
-
 /** Cells of the table's rows, without the back quotes. */
 function rows(text: string): string[][] {
   return matches(text, /^\|(.+)\|$/gm).map((line) =>
@@ -52,7 +45,8 @@ for (const page of PAGES) {
       const [path = '', anchor] = link.split('#');
       const target = path === '' ? page : normalize(join(dirname(page), path));
       assert.ok(existsSync(join(ROOT, target)), `${link}: there is no ${target}`);
-      if (anchor !== undefined) assert.ok(anchors(target).includes(anchor), `${link}: no such heading`);
+      if (anchor !== undefined)
+        assert.ok(anchorsOf(read(target)).includes(anchor), `${link}: no such heading`);
     }
   });
 
@@ -62,7 +56,8 @@ for (const page of PAGES) {
     for (const script of matches(text, /\bnpm run ([a-z-]+)/g)) assert.ok(scripts.includes(script), script);
     if (page === 'docs/configuration.md') return;
     for (const name of matches(text, /`((?:TCP|KAFKA|SPOOL|HTTP|STATS|SHUTDOWN|LOG)_[A-Z_]+)[`=]/g)) {
-      assert.ok(ALL_SETTINGS.includes(name) || ERROR_NAMES.has(name), name);
+      const isKnown = ALL_SETTINGS.includes(name) || Object.hasOwn(OWN_VARIABLES, name);
+      assert.ok(isKnown || ERROR_NAMES.has(name), name);
     }
   });
 }
@@ -112,6 +107,20 @@ for (const page of ['README.md', 'docs/quick-test-guide.md']) {
     }
   });
 }
+
+test('the device of docs/deployment.md sends accepted lines, with a token and without', () => {
+  const [device = ''] = matches(read('docs/deployment.md'), /^```\n(reading\(\) \{\n[^`]+\n\})\n```$/gm);
+  const [login = ''] = matches(read('docs/deployment.md'), /^(login='.+')$/gm);
+  const script = `${device}\nreading\n${login}\nreading 36.5`;
+  const lines = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\n').slice(0, -1);
+  const types = lines.map((line) => {
+    const bytes = Buffer.from(line);
+    return decodeLine(bytes, 0, bytes.length).type;
+  });
+  assert.deepEqual(types, ['identify', 'metrics', 'identify', 'metrics']);
+  assert.match(lines[2] ?? '', /"token":/);
+  assert.match(lines[3] ?? '', /"temperature":36\.5/);
+});
 
 test('the examples of docs/protocol.md are messages of the protocol', () => {
   const lines = matches(read('docs/protocol.md'), /^(\{"type":"(?:identify|metrics|keepalive)".*\})$/gm);

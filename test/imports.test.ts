@@ -312,11 +312,11 @@ const importers = (name: string) =>
     .map(({ path }) => path);
 
 describe('only one place', () => {
-  it('reads the environment: config/load.ts', () => {
+  it('reads the environment: config/environment.ts', () => {
     const readers = gateway.filter(({ code }) => /\bprocess\s*(?:\.|\?\.|\[['"])\s*env\b/.test(code));
     assert.deepEqual(
       readers.map(({ path }) => path),
-      ['config/load.ts'],
+      ['config/environment.ts'],
     );
     for (const { path, imports } of sources) {
       assert.ok(
@@ -388,8 +388,8 @@ describe('only one place', () => {
     );
   });
 
-  it('listens for HTTP: admin; the client of the commands and that of the token endpoint only ask', () => {
-    const clients = ['cli/remote/client.ts', 'kafka/login/token-endpoint.ts'];
+  it('listens for HTTP: admin; the clients of the commands and that of the token endpoint only ask', () => {
+    const clients = ['cli/remote/client.ts', 'cli/probe/run.ts', 'kafka/login/token-endpoint.ts'];
     for (const { imports } of gateway.filter(({ path }) => clients.includes(path))) {
       const names = imports.filter(({ target }) => /^node:https?$/.test(target)).map((one) => one.names);
       assert.ok(names.length > 0 && names.every((one) => !/\b(?:createServer|Server)\b|\*/.test(one)));

@@ -1,7 +1,9 @@
-// Generates docs/files.md: a table for each folder, with every source file and the first sentence of its head comment.
+// Generates docs/files.md: a table for each folder of sources, with every file and the first sentence of its head comment, and
+// one table of the other folders.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { textTable } from './markdown.ts';
+import { otherFolders } from './other-folders.ts';
 
 const PRODUCTS: Readonly<Record<string, string>> = {
   src: 'The gateway',
@@ -27,6 +29,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'src/cli': 'The command line and its commands.',
   'src/cli/check': '`sluice check`: its options, output and exit code.',
   'src/cli/completion': '`sluice completion`: the scripts of shells, and the words that they propose.',
+  'src/cli/probe': '`sluice probe`: the question of health checks.',
   'src/cli/remote': 'Commands that ask a running gateway by its admin port.',
   'src/cli/dead': '`sluice dead`: counts, shows and resends dead letters.',
   'src/cli/spool': '`sluice spool`: lists, checks, prints, sends and removes what is on disk.',
@@ -136,9 +139,17 @@ export function filesPage(root: string): string {
   });
   return `<!-- Generated from the first comment of each file by \`npm run docs\`. Do not edit. -->
 # Files
-Where to begin is in [architecture.md](architecture.md). Tests are in \`test\`, in folders of the same names.
+Where to begin is in [architecture.md](architecture.md). Tests are in \`test\`, in folders of the same names. Folders beside the sources are [at the end](#other-folders).
 
-${sections.join('\n')}`;
+${sections.join('\n')}
+## Other folders
+${textTable(['folder', 'what is in it'], otherFolders(root, namesIn(root)))}
+`;
+}
+
+/** Names that folders of `test` share with the folder of the sources that they test. */
+function namesIn(root: string): ReadonlySet<string> {
+  return new Set([...Object.keys(PRODUCTS), ...readdirSync(join(root, 'src'))]);
 }
 
 function folderSection(root: string, folder: string, files: readonly string[]): string {

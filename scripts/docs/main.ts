@@ -9,11 +9,17 @@ import { AREAS, CHECKS } from '../../src/check/checks.ts';
 import { isOurs, KAFKA_ERRORS, OUTCOMES, type Outcome } from '../../src/kafka/wire/errors.ts';
 import { CLOSING_CODES, CODE_NAMES, CODES, isFatal } from '../../src/protocol/codes.ts';
 import { readResults } from '../compatibility/results.ts';
+import { dashboardFile } from '../monitoring/dashboard.ts';
+import { grafanaAlertsFile } from '../monitoring/grafana-alerts.ts';
+import { rulesFile, rulesTestFile } from '../monitoring/rules.ts';
 import { compatibilitySection, PAGE } from './compatibility.ts';
+import { withSettings } from './compose.ts';
 import { filesPage } from './files.ts';
+import { valuesSchema } from './helm/schema.ts';
+import { chartSettings } from './helm/settings.ts';
 import { textTable } from './markdown.ts';
 import { operationsPage } from './operations.ts';
-import { querySections, rulesFile } from './queries.ts';
+import { querySections } from './queries.ts';
 import { withSection } from './section.ts';
 import { configurationPage, envExample } from './settings.ts';
 
@@ -26,10 +32,19 @@ const benchmarks = parseBenchFile(read(BENCHMARKS) ?? '', BENCHMARKS);
 const files: Record<string, string | undefined> = {
   'docs/configuration.md': configurationPage(),
   'docs/metrics.md': metricsPage(),
-  'examples/prometheus-rules.yml': rulesFile(),
+  'deploy/prometheus/rules.yml': rulesFile(),
+  'deploy/prometheus/rules.test.yml': rulesTestFile(),
+  'deploy/grafana/dashboards/sluice.json': dashboardFile(),
+  'deploy/grafana/provisioning/alerting/rules.yml': grafanaAlertsFile(),
+  'deploy/helm/sluice/values.schema.json': valuesSchema(),
+  'deploy/helm/sluice/files/settings.json': chartSettings(),
+  // Helm reads no file outside of a chart.
+  'deploy/helm/sluice/files/rules.yml': rulesFile(),
+  'deploy/helm/sluice/files/dashboard.json': dashboardFile(),
   'docs/operations.md': operationsPage(),
   'docs/files.md': filesPage(fileURLToPath(root)),
   '.env.example': envExample(),
+  'docker-compose.yml': withSettings(read('docker-compose.yml') ?? ''),
   'docs/protocol.md': protocolPage(),
   'docs/delivery-guarantees.md': sectionOf('docs/delivery-guarantees.md', 'kafka-errors', kafkaErrorTables()),
   'docs/operating.md': sectionOf('docs/operating.md', 'checks', checksTable()),

@@ -1,4 +1,4 @@
-// Builds docs/operations.md from the tables of log lines and of the components' states. main.ts writes the file.
+// Builds docs/operations.md from the tables of log lines, alerts and the components' states. main.ts writes the file.
 
 import { timeText } from '../../src/config/amounts.ts';
 import type { Finding } from '../../src/health/component.ts';
@@ -6,6 +6,7 @@ import { COMPONENTS } from '../../src/health/findings.ts';
 import type { Line } from '../../src/log/line.ts';
 import { AREAS, type EventName } from '../../src/log/lines.ts';
 import { textTable } from './markdown.ts';
+import { alertsSection } from './queries.ts';
 
 export function operationsPage(): string {
   const areas = Object.entries<Readonly<Record<string, Line>>>(AREAS).map(
@@ -14,15 +15,16 @@ export function operationsPage(): string {
         .map(([event, line]) => lineSection(event, line))
         .join('\n')}`,
   );
-  return `<!-- Generated from src/log/lines and src/health/findings.ts by \`npm run docs\`. Do not edit. -->
+  return `<!-- Generated from src/log/lines, src/health/findings.ts and scripts/monitoring/alerts by \`npm run docs\`. Do not edit. -->
 ${INTRODUCTION}
 ${storiesSection()}
+${alertsSection()}
 ${componentsSection()}
 ${areas.join('\n')}`;
 }
 
 const INTRODUCTION = `# Operations
-Each line that the gateway can write to its log, with its meaning and what to type. To find a line, search this page for its name (\`event\` in JSON) or for words of its text. Other pages: [settings](configuration.md), [figures](metrics.md), [what an answer of Kafka means](delivery-guarantees.md#what-an-answer-of-kafka-means), [security](security.md).
+Each line that the gateway can write to its log and each [alert](#alerts), with its meaning and what to type. To find a line, search this page for its name (\`event\` in JSON) or for words of its text. Other pages: [settings](configuration.md), [figures](metrics.md), [what an answer of Kafka means](delivery-guarantees.md#what-an-answer-of-kafka-means), [security](security.md).
 
 ## How to read the log
 The log goes to standard output. \`LOG_FORMAT\` chooses the form: \`pretty\` for people, \`json\` for programs; \`auto\`, the default, is \`pretty\` on a terminal and \`json\` everywhere else. The same line in both:
@@ -32,7 +34,7 @@ The log goes to standard output. \`LOG_FORMAT\` chooses the form: \`pretty\` for
 \`\`\`
 - \`event\` is the name of the line. Names do not change, so build alerts on them, and never on the text. In the form for people, lines of levels debug and info have no name, and no field is there twice.
 - \`process\` is the number of the server process, if there are several; a line without it is of the first process, which speaks for all.
-- Commands on this page that begin with \`sluice\` are \`node dist/src/main.js\` in a checkout, in the directory where the gateway runs.
+- Commands on this page that begin with \`sluice\` are \`npx sluice\` in the folder of an installed package, and \`node dist/src/main.js\` in a checkout, in the directory where the gateway runs.
 - Fields in milliseconds end with \`Ms\`. An error is in \`err\`, with its stack.
 - Bytes of devices cannot forge a line or a colour: control characters are escaped. Secrets and tokens are replaced by \`(hidden)\`.
 

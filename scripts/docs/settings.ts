@@ -7,13 +7,14 @@ import { PROFILES } from '../../src/config/profiles.ts';
 import { aboutSetting, PROFILE_NAMES, SETTING_NAMES, type SettingName } from '../../src/config/settings.ts';
 import { textTable } from './markdown.ts';
 
-const groups = Object.entries(GROUPS).map(([group, title]) => ({
+/** The settings by group, in the order of the docs. */
+export const settingGroups = Object.entries(GROUPS).map(([group, title]) => ({
   title,
   names: SETTING_NAMES.filter((name) => aboutSetting(name).group === group),
 }));
 
 export function configurationPage(): string {
-  const tables = groups.map(
+  const tables = settingGroups.map(
     ({ title, names }) =>
       `## ${title}\n${textTable(['variable', 'default', 'allowed', 'meaning'], names.map(settingRow))}\n`,
   );
@@ -29,7 +30,7 @@ Settings are environment variables. A file \`.env\` in the working directory can
 
 \`sluice --print-config\` prints every setting with its value and origin as lines of an environment file. It hides secrets and starts nothing. \`sluice check\` prints those that are set, and says what is wrong with them, with this machine and with Kafka ([the doctor](operating.md#the-doctor)).
 
-In \`.env\`, a secret with a \`#\` has to be in quotes. What else is done for secrets: [security](security.md#secrets).
+In \`.env\`, a secret with a \`#\` has to be in quotes. For Docker Compose one with a \`$\` has to be in single quotes. What else is done for secrets: [security](security.md#secrets).
 
 ## How values are written
 | kind | examples | notes |
@@ -55,7 +56,7 @@ ${textTable(
   EXIT_CODES.map(({ code, when, again }) => [String(code), when, again]),
 )}
 
-For systemd: \`Restart=on-failure\`, \`RestartPreventExitStatus=64 78\`, and for a spool on a disk of its own \`RequiresMountsFor=/srv/sluice/spool\`.
+For systemd there is [a unit](../deploy/systemd/sluice.service) ([how to install it](deployment.md#systemd)). It has \`Restart=on-failure\` and \`RestartPreventExitStatus\` with every code that needs a person; the gateway itself ends with 64 and 78 of these. For a spool on a disk of its own add \`RequiresMountsFor=/srv/sluice/spool\`.
 
 ## Signals
 They go to the first process. Server processes ignore all of them, because Ctrl-C reaches the whole group.
@@ -68,14 +69,14 @@ They go to the first process. Server processes ignore all of them, because Ctrl-
 | SIGHUP | stops if the gateway was started from a terminal, which sends it when it closes. Otherwise it goes on: it reads certificates, tokens and passwords again, takes \`LOG_LEVEL\` from \`.env\`, and the log names the other settings that have changed in \`.env\` and need a restart. If they are no longer valid, the log says so |
 | SIGUSR1, SIGUSR2 | does nothing. Without that, the first would open Node's debugger and the second end the process |
 
-\`npm start\` passes SIGTERM and Ctrl-C on and waits for the end. If npm is gone (SIGKILL, or a closed session), the gateway says so within a second and stops in order. A gateway that npm did not start (systemd, Docker, \`nohup\`) goes on without the process that started it.
+\`npm start\` passes SIGTERM and Ctrl-C on and waits for the end. If npm is gone (SIGKILL, or a closed session), the gateway says so within a second and stops in order. The same holds for \`npx sluice\`, which SIGTERM ends without passing it on. A gateway that npm did not start (systemd, Docker, \`nohup\`) goes on without the process that started it.
 
 ## Stop and drain
 1. \`SHUTDOWN_DRAIN\`: \`/readyz\` answers 503 at once, and everything else goes on, new connections too. Balancers have this long to look away. Kubernetes looks every \`periodSeconds\` times \`failureThreshold\`.
 2. \`SHUTDOWN_SPREAD\`: the ports are closed, and devices are told to go one after the other: \`closing\` with code \`draining\`. It ends early when no device is left.
 3. \`SHUTDOWN_TIMEOUT\`: the stop. Devices that are left hear \`closing\` with code \`shutdown\`, and records go to Kafka or to the spool. Then the process ends.
 
-SIGTERM and \`POST /drain\` begin with the first step, SIGINT with the third. \`reconnect_after_ms\` brings devices back over 5 ms for each of them, at least 5 s and at most 5 minutes, in the order in which they left. So whoever gets them next has no storm. \`terminationGracePeriodSeconds\` of Kubernetes and \`TimeoutStopSec\` of systemd have to be longer than the three settings together, and 2 s more: with \`SHUTDOWN_DRAIN=15s\`, \`SHUTDOWN_SPREAD=20s\` and \`SHUTDOWN_TIMEOUT=10s\` at least 47 s.
+SIGTERM and \`POST /drain\` begin with the first step, SIGINT with the third. \`reconnect_after_ms\` brings devices back over 5 ms for each of them, at least 5 s and at most 5 minutes, in the order in which they left. So whoever gets them next has no storm. \`terminationGracePeriodSeconds\` of Kubernetes and \`TimeoutStopSec\` of systemd have to be longer than the three settings together, and 5 s more: with \`SHUTDOWN_DRAIN=15s\`, \`SHUTDOWN_SPREAD=20s\` and \`SHUTDOWN_TIMEOUT=10s\` at least 50 s ([each way of deployment](deployment.md#how-long-a-stop-takes)).
 
 \`\`\`
 curl -X POST -H "Authorization: Bearer $HTTP_TOKEN" http://127.0.0.1:9108/drain
@@ -84,7 +85,7 @@ curl -X POST -H "Authorization: Bearer $HTTP_TOKEN" 'http://127.0.0.1:9108/log-l
 A drain ends the process with exit code 0, and there is no way back. \`POST /log-level\` counts for all processes until the next start. Both need [HTTP_TOKEN](security.md#the-admin-port), on loopback too.
 
 ## The directory of the spool
-A relative \`SPOOL_DIR\` is below the working directory and is created with all that is missing above it. An absolute one mostly lies on a disk of its own, so the directory above it must exist: if it is missing, the disk may not be mounted, and the start is refused. It is also refused if /etc/fstab has a disk at or above the directory, nothing is mounted there, and no spool is in it. If the directory itself is new, a warning says on which disk it was created. The first lines of the log show directory, disk, limit and free space. The file \`lock\` in it has three words: the pid of the process that holds the lock, the pid to stop, and the host.
+A relative \`SPOOL_DIR\` is below the working directory and is created with all that is missing above it. An absolute one mostly lies on a disk of its own, so the directory above it must exist: if it is missing, the disk may not be mounted, and the start is refused. It is also refused if /etc/fstab has a disk at or above the directory, nothing is mounted there, and no spool is in it. If the directory itself is new, a warning says on which disk it was created. The first lines of the log show directory, disk, limit and free space. The file \`lock\` in it has the pid of the process that holds the lock, the pid to stop, the host, and on Linux the namespace of these pids.
 
 ## Secrets in files
 Each setting that is a secret can come from a file instead: \`KAFKA_SASL_PASSWORD_FILE=/run/secrets/kafka\` in place of \`KAFKA_SASL_PASSWORD\`. The content is the value, without the line feed at its end. If both are set, or the file is empty or cannot be read, the start is refused. The file is read again when it changes, and on SIGHUP (see [security](security.md#files-that-change)).
@@ -157,7 +158,7 @@ A Kubernetes service called \`tcp\` or \`http\` sets \`TCP_PORT\` or \`HTTP_PORT
 }
 
 export function envExample(): string {
-  const sections = groups.map(
+  const sections = settingGroups.map(
     ({ title, names }) => `# --- ${title} ---\n${names.map(exampleLines).join('\n')}`,
   );
   return `# Every setting with its default. Copy this file to .env and remove the # from lines that you change.

@@ -85,6 +85,9 @@ function npm(root, command) {
     ...command,
     '--include=dev',
     '--include=optional',
+    // The options of `npm pack --dry-run --json` and `npm publish` reach us by the environment.
+    '--no-dry-run',
+    '--no-json',
     '--no-audit',
     '--no-fund',
     '--loglevel=error',
@@ -138,6 +141,8 @@ export function filesUnder(root, dir) {
   if (!existsSync(join(root, dir))) return [];
   return readdirSync(join(root, dir), { withFileTypes: true }).flatMap((entry) => {
     const path = `${dir}/${entry.name}`;
+    // The example consumer is a package of its own, which somebody may have installed.
+    if (entry.name === 'node_modules') return [];
     return entry.isDirectory() ? filesUnder(root, path) : [path];
   });
 }

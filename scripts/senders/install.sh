@@ -5,22 +5,12 @@
 # With --where it only prints the folder, whether it is there or not.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-# One folder for each state of this script and the pom: a change of either fetches all of it again.
-hash=$(cat "$0" "$here/pom.xml" | sha256sum | cut -c1-8)
-folder=${XDG_CACHE_HOME:-$HOME/.cache}/sluice/senders-$hash
-if [ -d "$folder" ] || [ "${1:-}" = --where ]; then
-  echo "$folder"
-  exit 0
-fi
-mkdir -p "$(dirname "$folder")"
-partial=$(mktemp -d "$folder.partial-XXXX")
-# apt-get reads and writes files here as its own user.
-chmod 755 "$partial"
-trap 'rm -rf "$partial"' EXIT
+. "$here/../lib/unpack.sh"
+begin senders "${1:-}" "$0" "$here/pom.xml"
 
 # The packages, and those of their dependencies that this machine lacks.
 needed() { apt-get install -s -y --no-install-recommends "$@" | sed -n 's/^Inst \([^ ]*\) .*/\1/p'; }
-fetch() {
+download() {
   local packages
   packages=$(needed rsyslog rsyslog-gnutls rsyslog-openssl && needed syslog-ng-core) || return 1
   packages=$(echo "$packages" | sort -u)
@@ -29,10 +19,7 @@ fetch() {
 }
 if command -v apt-get >/dev/null && command -v dpkg >/dev/null; then
   mkdir -p "$partial/debs" "$partial/root"
-  if ! fetch 2>/dev/null; then
-    timeout 120 apt-get update -q >&2 || true
-    fetch
-  fi
+  with_lists download
   for package in "$partial"/debs/*.deb; do
     if [ -e "$package" ]; then dpkg -x "$package" "$partial/root"; fi
   done
@@ -41,5 +28,4 @@ else
   echo 'there is no apt-get: rsyslog and syslog-ng are used only if they are installed' >&2
 fi
 timeout 180 mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies "-DoutputDirectory=$partial/jars" >&2
-mv -T "$partial" "$folder" 2>/dev/null || [ -d "$folder" ]
-echo "$folder"
+finish "$partial"

@@ -19,6 +19,7 @@ import { TcpProxy } from './tcp-proxy.ts';
 const USER = { name: 'sluice', password: 'Wp9-for=seconds' };
 const SESSION_MS = 2000;
 const LOAD_MS = 5000;
+const LOAD_ROUNDS = 3;
 const ROUND_MS = 20;
 const PARTITIONS = 4;
 const TOKEN_SECONDS = 3;
@@ -114,6 +115,7 @@ test('a Kafka whose logins expire every 2 s', async (t) => {
     },
   ];
 
+  const startedMs = performance.now();
   await t.test('under load, and while tokens are missing or wrong', PARALLEL, (t) =>
     all([
       ...ways.map((way) =>
@@ -136,7 +138,7 @@ test('a Kafka whose logins expire every 2 s', async (t) => {
     const { length } = tokens.requests;
     t.diagnostic(`${length} tokens`);
     // Each is replaced after half of its time. Records need some seconds more to be confirmed.
-    const atMost = (LOAD_MS + 10_000) / (TOKEN_SECONDS * 500);
+    const atMost = (performance.now() - startedMs) / (TOKEN_SECONDS * 500);
     assert.ok(length >= LOAD_MS / (TOKEN_SECONDS * 1000) && length <= atMost, `${length} tokens`);
   });
   await alterConfig(
@@ -177,20 +179,38 @@ async function start(
   return [gateway, await connectFleet(t, gateway, { devices: 6, zipcodes: 6 })];
 }
 
-async function underLoad(t: TestContext, { bootstrap }: Stage, way: Way): Promise<void> {
+/**
+ * The gateway sends nothing in the last twentieth of a session, which is 3 minutes of an hour but 100 ms here. If a busy
+ * machine keeps the broker waiting for longer, a request comes too late, the broker closes the connection, and the batches are
+ * sent again under their sequence numbers. So the load is repeated if there was a retry: a gateway that replaced its
+ * connections too late would have one in each round, because each has two ends of sessions or more.
+ */
+async function underLoad(t: TestContext, stage: Stage, way: Way): Promise<void> {
+  for (let left = LOAD_ROUNDS - 1; left > 0; left--) {
+    const retries = await roundUnderLoad(t, stage, way);
+    if (retries === 0) return;
+    t.diagnostic(`${retries} retries`);
+  }
+  assert.equal(await roundUnderLoad(t, stage, way), 0);
+}
+
+/** Resolves with the number of requests that were sent again. All else that would disturb is an error. */
+async function roundUnderLoad(t: TestContext, { bootstrap }: Stage, way: Way): Promise<number> {
   const topic = uniqueTopic('login');
   const [gateway, fleet] = await start(t, way, topic);
   await isReady(gateway);
   await sendFor(LOAD_MS, fleet);
   await allStored(fleet);
   await allConfirmed(gateway, fleet);
-  assertUndisturbed(gateway);
+  const { retries } = gateway.snapshot().kafka;
+  assertUndisturbed(gateway, retries);
   const connections = way.proxy.connectionsOf(topic);
   t.diagnostic(`${connections} connections, ${ledgerSize(fleet)} records`);
   if (way.expires) assert.ok(connections >= LOAD_MS / SESSION_MS, `${connections} connections`);
   await assertDelivered(bootstrap, topic, { fleet, partitions: PARTITIONS });
   for (const secret of [USER.password, ...Object.values(way.env).filter((text) => text.length > 20)])
     assert.ok(!JSON.stringify(gateway.log).includes(secret), 'no log line holds a secret');
+  return retries;
 }
 
 /**
@@ -214,12 +234,11 @@ async function underQuota(t: TestContext, { bootstrap }: Stage, way: Way): Promi
   await assertDelivered(bootstrap, topic, { fleet, partitions: PARTITIONS });
 }
 
+/** As many rounds as are due, however seldom a busy machine runs this: with fewer a quota would not be reached. */
 async function sendFor(ms: number, fleet: readonly FleetDevice[]): Promise<void> {
-  const until = performance.now() + ms;
-  while (performance.now() < until) {
-    for (const device of fleet) device.send();
-    await sleep(ROUND_MS);
-  }
+  const from = performance.now();
+  for (let rounds = 0; performance.now() - from < ms; await sleep(ROUND_MS))
+    for (; rounds * ROUND_MS <= performance.now() - from; rounds++) for (const device of fleet) device.send();
 }
 
 function assertUndisturbed(gateway: Gateway, retries = 0): void {
@@ -328,6 +347,7 @@ async function withOldToken(t: TestContext, stage: Stage): Promise<void> {
     return tokens.tokens.length > 1;
   });
   await sendFor(SESSION_MS, fleet);
-  assertUndisturbed(gateway);
+  // A retry would be no wait on disk: see underLoad().
+  assertUndisturbed(gateway, gateway.snapshot().kafka.retries);
   await allArrives(one, stage);
 }

@@ -40,7 +40,16 @@ test('every npm script is a job of scripts/run.mjs', () => {
 
 test('the recommended Node is the same for developers and the image, and CI has the oldest supported one', () => {
   const recommended = read('.nvmrc').trim();
-  assert.ok(read('Dockerfile').includes(`FROM node:${recommended}-`));
+  assert.ok(read('Dockerfile').includes(`FROM node:${recommended}.`));
   const oldest = /^>=(\d+)\./.exec(engines.node)?.[1];
   assert.match(read('.github/workflows/ci.yml'), new RegExp(`node: \\[${oldest}, .*${recommended}`));
+});
+
+test('every job of CI that runs tests first installs the programs that they call', () => {
+  const jobs = read('.github/workflows/ci.yml').split(/^ {2}(?=[a-z]+:$)/m);
+  const testing = jobs.filter((job) => /run: .*(?:npm run test:|npm test|\.ci\/run)/.test(job));
+  assert.ok(testing.length >= 4);
+  for (const job of testing)
+    assert.match(job, /run: \.ci\/install\n.*run: npm (?:test|run test:)|run: .*\.ci\/run\n/s);
+  assert.match(read('.ci/run'), /^\.ci\/install\n.*^exec npm test\n/ms);
 });

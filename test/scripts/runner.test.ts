@@ -69,7 +69,29 @@ it('of three failed files none runs again, nor of a run in which every file fail
   assert.match(all.out, /^ℹ fail 1$/m);
 });
 
-function runFiles(t: TestContext, contents: Readonly<Record<string, string>>) {
+/** Passes if the other file runs beside it. */
+const meets = (own: string, other: string, tries: number) => `test('meets', async () => {
+  const at = (name) => import.meta.filename.replace(/[^/]*$/, name);
+  writeFileSync(at('${own}.began'), '');
+  for (let tries = 0; !existsSync(at('${other}.began')); tries++) {
+    if (tries > ${tries}) throw new Error('runs alone');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+});`;
+
+it('another file begins while a core is idle, and none while all are busy', (t) => {
+  const files = (tries: number) => ({ a: meets('a', 'b', tries), b: meets('b', 'a', tries) });
+  const idle = runFiles(t, files(100), { least: 1, most: 2, minIdleCores: -1 });
+  assert.match(idle.out, /^ℹ fail 0$/m);
+  const busy = runFiles(t, files(20), { least: 1, most: 2, minIdleCores: 10_000 });
+  assert.match(busy.out, /runs alone/);
+});
+
+function runFiles(
+  t: TestContext,
+  contents: Readonly<Record<string, string>>,
+  { least, most, minIdleCores } = { least: 2, most: 2, minIdleCores: 0 },
+) {
   const directory = temporaryDirectory(t);
   const files = Object.entries(contents).map(([name, content]) => {
     const path = join(directory, `${name}.test.mjs`);
@@ -79,7 +101,8 @@ function runFiles(t: TestContext, contents: Readonly<Record<string, string>>) {
     return path;
   });
   const options = {
-    waves: [{ files, concurrency: 2 }],
+    waves: [{ files, concurrency: { least, most } }],
+    minIdleCores,
     timeoutMs: 30_000,
     namePatterns: [],
     durationsFile: join(directory, 'durations.json'),

@@ -2,6 +2,7 @@
 import type { TestContext } from 'node:test';
 import type { Sender } from '../../scripts/senders/senders.ts';
 import { Tools } from '../../scripts/senders/tools.ts';
+import { skipWithoutTool } from '../support/missing-tool.ts';
 
 /** Undefined, and the test is skipped loudly, when the programs of a sender are missing. In CI that is a failure. */
 export function presentTools(t: TestContext, senders: readonly Sender[]): Tools | undefined {
@@ -10,8 +11,6 @@ export function presentTools(t: TestContext, senders: readonly Sender[]): Tools 
   if (missing.length === 0) return tools;
   const names = missing.map(({ name }) => name).join(', ');
   const why = `the programs of ${names} are missing (bash scripts/senders/install.sh, and apt-get install netcat-openbsd socat bsdutils python3)`;
-  if (process.env.SLUICE_REQUIRE_TOOLS === '1') throw new Error(`SLUICE_REQUIRE_TOOLS=1, but ${why}`);
-  console.error(`SKIPPED: ${t.name}: ${why}`);
-  t.skip(why);
+  skipWithoutTool(t, why);
   return undefined;
 }

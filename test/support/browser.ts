@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { NO_CHROMIUM, startChromium } from '../../scripts/lib/chromium.ts';
+import { skipWithoutTool } from './missing-tool.ts';
 
 /** For what a page shows after an action. It only ends a test that hangs. */
 const TIMEOUT_MS = 15_000;
@@ -14,9 +15,7 @@ export async function chromiumFor(t: TestContext): Promise<Browser | undefined> 
     t.after(() => browser.close());
     return browser;
   }
-  if (process.env.SLUICE_REQUIRE_TOOLS === '1') throw new Error(`SLUICE_REQUIRE_TOOLS=1, but ${NO_CHROMIUM}`);
-  console.error(`SKIPPED: ${t.name}: ${NO_CHROMIUM}`);
-  t.skip(NO_CHROMIUM);
+  skipWithoutTool(t, NO_CHROMIUM);
   return undefined;
 }
 

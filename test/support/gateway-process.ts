@@ -49,9 +49,16 @@ export class GatewayProcess {
     void this.#watch();
   }
 
-  /** Reserves ports; start() starts the process. @param directory its working directory */
+  /**
+   * Reserves the ports that `env` does not name; start() starts the process.
+   * @param directory its working directory
+   */
   static async reserve(directory: string, env: Env): Promise<GatewayProcess> {
-    return new GatewayProcess({ tcp: await freePort(), http: await freePort() }, directory, env);
+    const ports = {
+      tcp: Number(env.TCP_PORT ?? (await freePort())),
+      http: Number(env.HTTP_PORT ?? (await freePort())),
+    };
+    return new GatewayProcess(ports, directory, env);
   }
 
   /** The latest sample. Throws if there is none since the start. */
@@ -158,11 +165,11 @@ export class GatewayProcess {
 
   /** The answer of the admin port to `path`, with HTTP_TOKEN if it is set, whatever its status. Empty if none comes. */
   async ask(path: string): Promise<string> {
-    const { HTTP_TOKEN: token } = this.env;
+    const { HTTP_TOKEN: token, HTTP_HOST: host = '127.0.0.1' } = this.env;
     try {
       const signal = AbortSignal.timeout(STATS_TIMEOUT_MS);
       const init = { signal, ...(token && { headers: { Authorization: `Bearer ${token}` } }) };
-      return await (await fetch(`http://127.0.0.1:${this.httpPort}${path}`, init)).text();
+      return await (await fetch(`http://${host}:${this.httpPort}${path}`, init)).text();
     } catch {
       return '';
     }

@@ -1,5 +1,7 @@
-// Runs a compiled program of this project to its end, without the environment of the test.
+// Runs a program to its end and keeps its output: a compiled one of this project, without the environment of the test, or any
+// other.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
@@ -32,13 +34,21 @@ export async function runProgram(
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: TIMEOUT_MS,
   });
+  return outputOf(child, onOutput);
+}
+
+/** Resolves when the program has ended and its output is complete. Rejects if it could not be started. */
+export async function outputOf(
+  child: ChildProcess,
+  onOutput?: ProgramOptions['onOutput'],
+): Promise<ProgramOutput> {
   const output = { out: '', err: '' };
   const keep = (name: 'out' | 'err') => (text: string) => {
     output[name] += text;
     onOutput?.(output.out + output.err, child);
   };
-  child.stdout.setEncoding('utf8').on('data', keep('out'));
-  child.stderr.setEncoding('utf8').on('data', keep('err'));
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  child.stdout?.setEncoding('utf8').on('data', keep('out'));
+  child.stderr?.setEncoding('utf8').on('data', keep('err'));
+  const [code] = (await once(child, 'close')) as [number | null];
   return { code, ...output };
 }
