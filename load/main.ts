@@ -4,6 +4,7 @@ import { CommanderError } from 'commander';
 import { environment } from '../src/config/environment.ts';
 import { EXIT_USAGE } from '../src/config/exit-codes.ts';
 import { loadSettings } from '../src/config/load.ts';
+import { packageVersion } from '../src/config/package-version.ts';
 import { loadProgram } from './command/command.ts';
 import type { LoadOptions } from './command/options.ts';
 import { load } from './command/run.ts';
@@ -15,7 +16,7 @@ try {
   const program = loadProgram((chosen) => {
     options = chosen;
   });
-  program.exitOverride().parse();
+  program.version(packageVersion(), '-v, --version', 'print the version').exitOverride().parse();
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;

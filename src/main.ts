@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // The program `sluice`: reads the command line and runs the command. It loads nothing that the command does not need.
-import { readFileSync } from 'node:fs';
 import { commandLineFor, parseCommandLine } from './cli/command-line.ts';
 import { surviveGoneTerminal } from './cli/gone-terminal.ts';
 import { endOnSignalsAsAnyProcess } from './cli/process-one.ts';
 import { COMMANDS, SERVE } from './commands.ts';
+import { packageVersion } from './config/package-version.ts';
 
 await main(process.argv.slice(2));
 
@@ -25,10 +25,4 @@ async function main(args: readonly string[]): Promise<void> {
   // exit() would lose text that is still in a pipe.
   const exitCode = typeof run === 'number' ? run : await run(context);
   if (exitCode !== undefined) process.exitCode = exitCode;
-}
-
-/** package.json is two levels above dist/src/main.js. */
-function packageVersion(): string {
-  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(file) as { version: string }).version;
 }

@@ -20,7 +20,7 @@ export function checkTokens({ settings }: Context): Finding[] {
   const count = tokensIn(path);
   if (typeof count === 'string')
     return [
-      error({
+      error('start_refused', {
         name: 'tokens_unusable',
         what: `TCP_TOKENS_FILE (value hidden) cannot be used: ${count}`,
         why: 'The start is refused (exit code 78), because no device could be checked.',

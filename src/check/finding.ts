@@ -15,7 +15,14 @@ export interface Finding {
   readonly why?: string | undefined;
   /** The next step, to be typed or set. Each error and each warning has it. */
   readonly remedy?: string | undefined;
+  /** Each error has it. */
+  readonly effect?: Effect | undefined;
 }
+
+/** Of an error, the worst first. `docs/operating.md` explains them. */
+export const EFFECTS = ['start_refused', 'records_wait', 'connections_refused', 'unknown'] as const;
+
+export type Effect = (typeof EFFECTS)[number];
 
 export function ok(name: string, what: string): Finding {
   return { level: 'ok', name, what };
@@ -26,4 +33,4 @@ type Advice = Words & { readonly remedy: string; readonly why: string };
 
 export const note = (words: Words): Finding => ({ level: 'note', ...words });
 export const warning = (words: Advice): Finding => ({ level: 'warning', ...words });
-export const error = (words: Advice): Finding => ({ level: 'error', ...words });
+export const error = (effect: Effect, words: Advice): Finding => ({ level: 'error', ...words, effect });

@@ -42,7 +42,7 @@ async function checkPort(one: PortSettings & { readonly port: number }, context:
       setting === 'HTTP_PORT'
         ? 'The start is refused: the gateway would run without health and metrics.'
         : 'The start is refused: no device could connect.';
-    return error({ name: 'port_unusable', what, why, remedy });
+    return error('start_refused', { name: 'port_unusable', what, why, remedy });
   }
 }
 

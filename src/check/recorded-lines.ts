@@ -6,7 +6,7 @@ import { type EventName, LINES } from '../log/lines.ts';
 import type { Log } from '../log/log.ts';
 import type { OutputStream } from '../log/log-output.ts';
 import { createLogger } from '../log/logger.ts';
-import type { Finding, Level } from './finding.ts';
+import type { Effect, Finding, Level } from './finding.ts';
 
 const LEVELS: Readonly<Record<Line['level'], Level>> = {
   debug: 'ok',
@@ -14,6 +14,11 @@ const LEVELS: Readonly<Record<Line['level'], Level>> = {
   warn: 'warning',
   error: 'error',
   fatal: 'error',
+};
+
+/** Of each line of level error that a check writes. */
+const EFFECTS_OF_LINES: Readonly<Partial<Record<EventName, Effect>>> = {
+  certificate_expired: 'connections_refused',
 };
 
 /** The findings of the lines that `work` writes. Secrets of the settings are hidden in them. */
@@ -37,7 +42,14 @@ function findingOf(name: EventName, what: string): Finding {
   const level = LEVELS[lineLevel];
   return level === 'ok'
     ? { level, name, what }
-    : { level, name, what, why: plain(why), remedy: remedy && plain(remedy) };
+    : {
+        level,
+        name,
+        what,
+        why: plain(why),
+        remedy: remedy && plain(remedy),
+        ...(level === 'error' && { effect: EFFECTS_OF_LINES[name] ?? 'unknown' }),
+      };
 }
 
 /** The table is written for docs/operations.md, with links to other pages of docs. */

@@ -5,7 +5,7 @@ import { styleText } from 'node:util';
 import { printable } from '../config/printable.ts';
 import { counted } from '../health/found.ts';
 import { AREAS } from './checks.ts';
-import { LEVELS, type Level } from './finding.ts';
+import { EFFECTS, type Effect, LEVELS, type Level } from './finding.ts';
 import type { Placed } from './run.ts';
 
 export interface ReportForm {
@@ -101,10 +101,39 @@ function summary(placed: readonly Placed[], { hasColours }: ReportForm): string 
   ];
   const worst: Level = of.error > 0 ? 'error' : of.warning > 0 ? 'warning' : 'ok';
   const verdict = {
-    error: 'With an error the gateway does not start, or its records wait on its disk.',
+    error: errorVerdict(placed),
     warning: 'The gateway would work. See to the warnings.',
     ok: 'The gateway would work.',
   }[worst];
   const text = `${parts.join(', ')}. ${verdict}`;
   return hasColours ? styleText(COLOURS[worst], text) : text;
+}
+
+const VERDICTS: Readonly<Record<Effect, string>> = {
+  start_refused: 'the gateway would not start',
+  records_wait: 'records would wait on the disk of the gateway',
+  connections_refused: 'connections with the expired certificate would fail',
+  unknown: 'the check could not be completed',
+};
+
+/** With errors of several effects: how many have each, and the groups to look at. */
+function errorVerdict(placed: readonly Placed[]): string {
+  const errors = placed.filter(({ finding }) => finding.level === 'error');
+  const kinds = EFFECTS.map((effect) => ({
+    effect,
+    found: errors.filter(({ finding }) => finding.effect === effect),
+  })).filter(({ found }) => found.length > 0);
+  const isMixed = kinds.length > 1;
+  return kinds
+    .map(({ effect, found }) => {
+      const areas = [...new Set(found.map(({ area }) => area))].join(', ');
+      const which = isMixed
+        ? `${found.length} of the errors (${areas})`
+        : found.length === 1
+          ? 'this error'
+          : 'these errors';
+      const starts = effect === 'records_wait' || effect === 'connections_refused';
+      return `With ${which} ${starts && !isMixed ? 'the gateway would start, and ' : ''}${VERDICTS[effect]}.`;
+    })
+    .join(' ');
 }

@@ -34,7 +34,7 @@ export function checkOpenFiles({ settings, processes, holder }: Context): Findin
     if (!(cause instanceof OpenFilesError)) throw cause;
     const { what, remedy } = cause;
     return [
-      error({
+      error('start_refused', {
         name: 'open_files_short',
         what,
         why: `The start is refused (exit code 78). The limit is that ${whose}.`,

@@ -35,7 +35,7 @@ async function ended(check: Check, context: Context): Promise<readonly Finding[]
     return await check.run(context);
   } catch (cause) {
     return [
-      error({
+      error('unknown', {
         name: 'check_failed',
         what: `The check of ${check.about} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
         why: 'That is a bug of Sluice, and says nothing about the gateway.',
@@ -48,7 +48,7 @@ async function ended(check: Check, context: Context): Promise<readonly Finding[]
 async function late({ about }: Check, limit: Promise<void>): Promise<Finding[]> {
   await limit;
   return [
-    error({
+    error('unknown', {
       name: 'check_late',
       what: `The check of ${about} has not ended in time`,
       why: 'Something on the way to Kafka answers very slowly, the name service perhaps.',

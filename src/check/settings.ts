@@ -38,7 +38,7 @@ function foreign(names: readonly string[]): Finding[] {
 /** For settings that are refused: nothing else can be checked. */
 export function settingsRefused(problems: readonly string[]): Finding[] {
   return problems.map((what) =>
-    error({
+    error('start_refused', {
       name: 'setting_refused',
       what,
       why: 'With this setting nothing is started (exit code 78), and nothing else can be checked.',

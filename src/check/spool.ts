@@ -27,12 +27,24 @@ export async function checkSpool(context: Context): Promise<Finding[]> {
     return [...place, ...ownerFindings(directory), ...room, ...lockFindings(directory, context)];
   } catch (cause) {
     if (cause instanceof SpoolUnusableError)
-      return [error({ name: 'spool_unusable', what: cause.what, why: REFUSED, remedy: cause.remedy })];
+      return [
+        error('start_refused', {
+          name: 'spool_unusable',
+          what: cause.what,
+          why: REFUSED,
+          remedy: cause.remedy,
+        }),
+      ];
     const { code, message } = cause as { code?: unknown; message: string };
     if (typeof code !== 'string') throw cause;
     const remedy = 'Set SPOOL_DIR to another directory, or do what the text says';
     return [
-      error({ name: 'spool_unusable', what: `SPOOL_DIR=${directory}: ${message}`, why: REFUSED, remedy }),
+      error('start_refused', {
+        name: 'spool_unusable',
+        what: `SPOOL_DIR=${directory}: ${message}`,
+        why: REFUSED,
+        remedy,
+      }),
     ];
   }
 }
@@ -82,7 +94,7 @@ function ownerFindings(directory: string): Finding[] {
       }),
     ];
   const remedy = `chown -R ${own} ${directory}, as root and while no gateway runs`;
-  return [error({ name: 'spool_owner_differs', what, why: REFUSED, remedy })];
+  return [error('start_refused', { name: 'spool_owner_differs', what, why: REFUSED, remedy })];
 }
 
 function lockFindings(directory: string, context: Context): Finding[] {
@@ -95,5 +107,5 @@ function lockFindings(directory: string, context: Context): Finding[] {
   const { what, remedy } = new SpoolLockedError(directory, owner);
   const why =
     'Two gateways cannot share a spool, so the start is refused. That one does not have the ports of these settings.';
-  return [error({ name: 'spool_locked', what, why, remedy })];
+  return [error('start_refused', { name: 'spool_locked', what, why, remedy })];
 }

@@ -42,6 +42,7 @@ export class Findings {
     if (level === 'warning' || level === 'error') {
       assert.ok((finding.why ?? '').length > 10, `${name} has no why`);
       assert.ok((finding.remedy ?? '').length > 5, `${name} has no remedy`);
+      assert.equal(finding.effect !== undefined, level === 'error', `${name}: effect`);
     }
     return finding;
   }

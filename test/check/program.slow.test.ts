@@ -1,6 +1,8 @@
 // `sluice check` as a program: its output, exit codes and time, the limit on open files, and beside a running gateway.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { freePort } from '../../scripts/kafka/ports.ts';
 import { Gateway } from '../cli/spool-place.ts';
@@ -65,7 +67,7 @@ describe('the check of settings', () => {
       doubtful.out,
       /error +KAFKA_BROKER \(environment\) is not a setting; the nearest real name is KAFKA_BROKERS/,
     );
-    assert.match(doubtful.out, /1 error, 0 ok\./);
+    assert.match(doubtful.out, /1 error, 0 ok\. With this error the gateway would not start\.\n$/);
   });
 
   it('hides secrets, and prints the others with their origin', async (t) => {
@@ -96,6 +98,26 @@ describe('the check of settings', () => {
 });
 
 describe('the report', () => {
+  it('says in its last line whether errors stop the start', async (t) => {
+    const nobody = `127.0.0.1:${await freePort()}`;
+    const lastLine = async (env: Record<string, string>) =>
+      (await runCheck(t, env, [])).out.trimEnd().split('\n').at(-1) ?? '';
+    const noKafka = await lastLine({ KAFKA_BROKERS: nobody });
+    assert.match(
+      noKafka,
+      / ok\. With this error the gateway would start, and records would wait on the disk of the gateway\.$/,
+    );
+    const listener = createServer().listen(0, '127.0.0.1');
+    t.after(() => listener.close());
+    await once(listener, 'listening');
+    const TCP_PORT = String((listener.address() as AddressInfo).port);
+    assert.match(await lastLine({ TCP_PORT }), / ok\. With this error the gateway would not start\.$/);
+    assert.match(
+      await lastLine({ TCP_PORT, KAFKA_BROKERS: nobody }),
+      /^2 errors, .*With 1 of the errors \(Machine\) the gateway would not start\. With 1 of the errors \(Kafka\) records would wait on the disk of the gateway\.$/,
+    );
+  });
+
   it('has colours on a terminal only, and not with NO_COLOR', {
     skip: spawnSync('script', ['--version']).status !== 0,
   }, async (t) => {

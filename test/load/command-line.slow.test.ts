@@ -6,6 +6,7 @@ import type { LoadOptions } from '../../load/command/options.ts';
 import { planOf } from '../../load/command/plan-from-options.ts';
 import { freePort } from '../../scripts/kafka/ports.ts';
 import { startGateway, testSettings } from '../support/gateway.ts';
+import { runProgram } from '../support/program.ts';
 import { ownProgram, sluiceLoad } from './sluice-load.ts';
 
 const REFUSED: readonly (readonly [args: string, what: RegExp])[] = [
@@ -115,11 +116,22 @@ describe('sluice load', () => {
 });
 
 describe('sluice-load', () => {
-  it('prints the same help as sluice load, under its own name', async () => {
+  it('prints the same help as sluice load, under its own name and with --version', async () => {
     const [own, command] = await Promise.all([ownProgram(['--help']), sluiceLoad(['--help'])]);
     assert.equal(own.code, 0);
     assert.match(own.out, /^Usage: sluice-load /);
-    assert.equal(own.out.replaceAll('sluice-load', 'sluice load'), command.out);
+    const shared = own.out.replaceAll('sluice-load', 'sluice load').replace(/^ +-v, --version .*\n/m, '');
+    assert.equal(shared, command.out);
+  });
+
+  it('prints the same version as sluice', async () => {
+    const [own, sluice] = await Promise.all([
+      ownProgram(['--version']),
+      runProgram('src/main.js', ['--version']),
+    ]);
+    assert.deepEqual([own.code, own.err], [0, '']);
+    assert.match(own.out, /^\d+\.\d+\.\d+\n$/);
+    assert.equal(own.out, sluice.out);
   });
 
   it('refuses a wrong option with exit code 64', async () => {

@@ -32,7 +32,7 @@ export async function checkBrokers({ kafka }: Context): Promise<Finding[]> {
     const isUnsupported = answer.error instanceof ClusterError && answer.error.code === 'UNSUPPORTED';
     const name = isUnsupported ? 'broker_unsupported' : 'broker_unreachable';
     const { meaning, remedy } = isUnsupported ? unsupported : unreachable;
-    if (!isAny) return error({ name, what, why: meaning, remedy });
+    if (!isAny) return error('records_wait', { name, what, why: meaning, remedy });
     const why =
       'Another address of KAFKA_BROKERS answers, so the gateway starts. If that one is away, it finds no broker.';
     return warning({ name, what, why, remedy });
@@ -64,14 +64,28 @@ export async function checkLogin({ kafka, settings }: Context): Promise<Finding[
     ];
   const { cause, message } = asTrouble(failure);
   if (cause === 'token')
-    return [error({ name: 'no_token', what: message, why: noToken.meaning, remedy: noToken.remedy })];
+    return [
+      error('records_wait', {
+        name: 'no_token',
+        what: message,
+        why: noToken.meaning,
+        remedy: noToken.remedy,
+      }),
+    ];
   const isLogin = cause === 'login' || (failure instanceof ClusterError && failure.code === 'CLOSED');
   if (isLogin)
     return [
-      error({ name: 'login_refused', what: message, why: loginRefused.meaning, remedy: loginRefused.remedy }),
+      error('records_wait', {
+        name: 'login_refused',
+        what: message,
+        why: loginRefused.meaning,
+        remedy: loginRefused.remedy,
+      }),
     ];
   const remedy = failure instanceof AnswerError ? 'Do what the text says' : unreachable.remedy;
-  return [error({ name: 'broker_unusable', what: message, why: unreachable.meaning, remedy })];
+  return [
+    error('records_wait', { name: 'broker_unusable', what: message, why: unreachable.meaning, remedy }),
+  ];
 }
 
 function userIn(settings: Settings): string {
@@ -102,7 +116,7 @@ export async function checkAdvertised({ kafka, settings }: Context): Promise<Fin
       );
     const hint = settings.KAFKA_BROKERS.includes(address) ? '' : NEVER_REACHED;
     const what = `Broker ${nodeId} cannot be reached at ${answer.error.message}${hint}`;
-    return error({
+    return error('records_wait', {
       name: 'advertised_unreachable',
       what,
       why: leadersUnreachable.meaning,

@@ -117,7 +117,7 @@ export function inSyncFindings(
     `kafka-configs.sh --alter --topic ${topic} --add-config min.insync.replicas=${value}`;
   if (isAll && minInsync !== undefined && inSync < minInsync)
     return [
-      error({
+      error('records_wait', {
         name: 'replicas_not_in_sync',
         what: facts,
         why: 'Kafka answers NOT_ENOUGH_REPLICAS to each batch, so records wait in the spool.',
@@ -181,7 +181,7 @@ async function timeFindings(
       : [ok('topic_times_fit', `Topic ${topic} takes the times of records of this gateway`)];
   return [
     ...warnings,
-    error({
+    error('records_wait', {
       name: 'clock_refused',
       what: `Topic ${topic} takes records at most ${Math.round(after / 1000)} s ahead of Kafka's clock, and ours is ${Math.round(-clock.offsetMs / 1000)} s ahead`,
       why: 'Kafka refuses all records (INVALID_TIMESTAMP), so they wait in the spool.',

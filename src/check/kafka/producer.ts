@@ -21,7 +21,7 @@ export async function checkCodec({ settings, kafka }: Context): Promise<Finding[
   } catch (cause) {
     if (!(cause instanceof CodecUnavailableError)) throw cause;
     return [
-      error({
+      error('start_refused', {
         name: 'codec_missing',
         what: cause.message,
         why: 'The start is refused (exit code 78).',
@@ -35,7 +35,14 @@ export async function checkCodec({ settings, kafka }: Context): Promise<Finding[
     const { name: refusal, remedy } = kafkaError(76);
     const what = `KAFKA_COMPRESSION=zstd, and the broker speaks Produce up to version ${newest}: it will answer ${refusal}`;
     const why = COMPONENTS.topic.findings.unusable.meaning;
-    return [error({ name: 'codec_refused', what, why, remedy: remedy ?? 'Set KAFKA_COMPRESSION=snappy' })];
+    return [
+      error('records_wait', {
+        name: 'codec_refused',
+        what,
+        why,
+        remedy: remedy ?? 'Set KAFKA_COMPRESSION=snappy',
+      }),
+    ];
   }
   return [ok('codec_usable', `KAFKA_COMPRESSION=${name} works here`)];
 }
@@ -60,7 +67,14 @@ export async function checkIdempotence({ settings, kafka }: Context): Promise<Fi
     ];
   const why =
     'With KAFKA_REQUIRED_ACKS=all nothing is sent without a producer id: readings wait in the spool.';
-  return [error({ name: 'idempotent_write_refused', what, why, remedy: remedy ?? 'Do what the text says' })];
+  return [
+    error('records_wait', {
+      name: 'idempotent_write_refused',
+      what,
+      why,
+      remedy: remedy ?? 'Do what the text says',
+    }),
+  ];
 }
 
 /** The clock of Kafka's controller (wire/quorum-clock.ts). Nothing else tells a clock without a record. */

@@ -74,7 +74,7 @@ async function checkTopic(topic: GatewayTopic, { found, settings, kafka }: Found
     };
     return [
       outcome === 'topic'
-        ? error({ ...words, remedy: remedy ?? unusable.remedy })
+        ? error('records_wait', { ...words, remedy: remedy ?? unusable.remedy })
         : warning({ ...words, remedy: 'Check again in a moment' }),
     ];
   }
@@ -113,7 +113,7 @@ async function missing(topic: GatewayTopic, kafka: KafkaSurvey): Promise<Finding
     ? unusable.meaning
     : 'The gateway only creates this topic. Consumers that write alarms will miss it.';
   const finding = { name: 'topic_not_creatable', what: `${what})`, why, remedy };
-  return topic.isWritten ? error(finding) : warning(finding);
+  return topic.isWritten ? error('records_wait', finding) : warning(finding);
 }
 
 function partitions({ topic, partitions: wanted }: GatewayTopic, found: Topic, settings: Settings): Finding {
@@ -122,7 +122,7 @@ function partitions({ topic, partitions: wanted }: GatewayTopic, found: Topic, s
     .filter(({ leader }) => leader < 0)
     .map(({ partitionId }) => partitionId);
   if (leaderless.length > 0)
-    return error({
+    return error('records_wait', {
       name: 'partitions_without_leader',
       what: `Topic ${topic}: ${leaderless.length} of ${length} partitions have no leader (${leaderless.slice(0, 5).join(', ')})`,
       why: noLeader.meaning,
@@ -147,7 +147,7 @@ function writeRight(topic: string, { operations }: Topic): Finding {
   }
   const { message } = refused(`Topic ${topic}`, TOPIC_AUTHORIZATION_FAILED);
   const remedy = kafkaError(TOPIC_AUTHORIZATION_FAILED).remedy ?? '';
-  return error({
+  return error('records_wait', {
     name: 'write_refused',
     what: `${message.split(';')[0]} (the login may look at it and not write)`,
     why: unusable.meaning,
