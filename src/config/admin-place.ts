@@ -1,4 +1,4 @@
-// Finds the admin port, from HTTP_HOST and HTTP_PORT alone. For `sluice probe`: a container runs it every few seconds, and
+// Finds the admin port, from HTTP_HOST and HTTP_PORT alone. adminPlace() is for `sluice probe`: a container runs it every few seconds, and
 // the schema of all settings takes 70 ms of CPU to load.
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -26,7 +26,7 @@ export async function adminPlace(): Promise<AdminPlace> {
   if (port === 0)
     return { kind: 'unknown', why: 'HTTP_PORT is 0, so the port of the gateway is in its log only' };
   if (!(port <= 65_535)) return { kind: 'unknown', why: `HTTP_PORT=${text} is no port` };
-  return { kind: 'there', hosts: reachable(host), port };
+  return { kind: 'there', hosts: reachableHosts(host), port };
 }
 
 async function dotenvFile(): Promise<Readonly<Record<string, string>>> {
@@ -41,7 +41,7 @@ async function dotenvFile(): Promise<Readonly<Record<string, string>>> {
 }
 
 /** An address that stands for all addresses is none to connect to. A container may have no ::1 although it listens on ::. */
-function reachable(host: string): readonly string[] {
+export function reachableHosts(host: string): readonly string[] {
   if (isIP(host) === 0 || !/^[0:.]+$/.test(host)) return [host];
   return isIP(host) === 4 ? ['127.0.0.1'] : ['::1', '127.0.0.1'];
 }

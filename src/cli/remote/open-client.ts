@@ -1,5 +1,6 @@
 // Finds the gateway that a command asks, and the token: from the options, else from the settings of this directory. It runs the
 // command, and turns a failure into a message and an exit code.
+import { reachableHosts } from '../../config/admin-place.ts';
 import { environment } from '../../config/environment.ts';
 import { EXIT_SETTINGS, EXIT_USAGE } from '../../config/exit-codes.ts';
 import { FileError } from '../../config/file-content.ts';
@@ -55,8 +56,9 @@ function urlOfSettings(): URL {
       `HTTP_PORT is ${port === null ? 'empty, so the gateway has no admin port' : '0, so its port is in its log only'}; use --url`,
       EXIT_SETTINGS,
     );
-  // An address that stands for all addresses is none to connect to.
-  const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+  const [first = host, ...others] = reachableHosts(host);
+  // By this name Node tries ::1 and 127.0.0.1, one after the other.
+  const reachable = others.length > 0 ? 'localhost' : first;
   const url = `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
   // No URL has an address with a zone, such as fe80::1%eth0.
   if (!URL.canParse(url))

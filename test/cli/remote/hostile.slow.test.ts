@@ -94,6 +94,14 @@ describe('commands that ask a hostile server', () => {
     assert.match(err, /^sluice: HTTP_HOST=fe80::1%lo .* use --url\n$/);
   });
 
+  it('ask 127.0.0.1 if HTTP_HOST is :: and nothing answers on ::1, as in a container without IPv6', async () => {
+    listener = jsonOf('{"ready":true,"components":{}}');
+    const env = { HTTP_HOST: '::', HTTP_PORT: new URL(url).port };
+    const { code, out, err } = await runProgram('src/main.js', ['health'], { env, cwd: directory });
+    assert.deepEqual([code, err], [0, '']);
+    assert.match(out, /^ready/);
+  });
+
   it('read no more lines of a tap than their terminal takes', async (t) => {
     const lines = `${JSON.stringify({ event: 'line', fate: 'refused', line: 'x'.repeat(1000) })}\n`.repeat(
       100,
