@@ -113,8 +113,9 @@ export class DiskDrain {
     const route = await this.open();
     if (route === undefined) return;
     if (!this.#host.canSend()) return partition.changed.wait();
-    const heldMs = partition.isHeld ? partition.notBeforeMs - performance.now() : 0;
-    if (heldMs > 0) return partition.changed.wait(heldMs);
+    // If the disk is full, its batches go back to memory below. Before the back-off is over, they would only fail again.
+    const backoffMs = partition.notBeforeMs - performance.now();
+    if (backoffMs > 0) return partition.changed.wait(backoffMs);
     await this.#bind(route);
     const batch = await route.next();
     this.#trouble(null);

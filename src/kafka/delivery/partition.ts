@@ -434,8 +434,7 @@ export class Partition implements DrainingPartition, SendingPartition {
   /** Leaves memory if nothing is in flight any more. */
   #finishLeaving(): void {
     if (this.#inFlight.size > 0 || this.#isRenewing) return;
-    this.#failures = 0;
-    this.#notBeforeMs = 0;
+    // The back-off stays: a full disk gives the batches back, which would then be sent again without a pause.
     this.#state = this.#memory.length > 0 ? 'disk' : 'memory';
     if (this.#state === 'memory') {
       this.#host.idle(this.number);

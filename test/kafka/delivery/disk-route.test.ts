@@ -243,6 +243,34 @@ test('batches that a full disk does not take go to Kafka from memory, behind tho
   }
 });
 
+for (const [what, maxAttempts, happen] of [
+  // REQUEST_TIMED_OUT, MESSAGE_TOO_LARGE
+  ['does not take the batch', 1, (sent) => sent.answerAll(7)],
+  ['refuses the batch', 3, (sent) => sent.answerAll(10)],
+  ['closes each connection', 2, (sent) => sent.fail(new Error('connection lost'))],
+] as const satisfies readonly (readonly [string, number, (sent: SentRequest) => void])[]) {
+  test(`while the disk is full and Kafka ${what}, tries become rarer, and the trouble of the disk is told`, async (t) => {
+    const { delivery, producer, session, deliver, connect } = await setUp(t, { maxBytes: 10, maxAttempts });
+    connect();
+    const { mock } = t.mock.method(Cursor.prototype, 'sync');
+    deliver(0, 2);
+    const endMs = performance.now() + 1000;
+    let answered = 0;
+    while (performance.now() < endMs) {
+      while (answered < producer.sent.length) happen(await producer.request(++answered));
+      await turns(1);
+    }
+    // The pauses are at least 25, 50, 100, 200 and 400 ms. Without them there were 2,800 tries and syncs in a second.
+    assert.ok(answered <= 7, `${answered} tries in a second`);
+    // Two are for the new log.
+    assert.ok(mock.callCount() <= answered + 2, `${mock.callCount()} syncs for ${answered} tries`);
+    assert.equal(delivery.spoolTrouble, 'SPOOL_MAX_BYTES is reached');
+    (await producer.request(answered + 1)).answerAll(0);
+    await until(() => delivery.inFlightRecords === 0, 'the batch is in Kafka');
+    assert.deepEqual(session.storedSeqs, [1]);
+  });
+}
+
 test('a batch that is being prepared when the cluster changes goes to the new one under its identity', async (t) => {
   const { delivery, producer, spool, connect, spoolBatches } = await setUp(t);
   await spoolBatches(2);
