@@ -1,126 +1,66 @@
 // Cuts a byte stream into lines that end with an LF. It does no I/O, looks at each byte once, copies only lines that span
-// chunks, and never keeps more of an unfinished line than the limit.
-import type { Framer, FramerResult } from './framer.ts';
-import { UnfinishedLine } from './unfinished-line.ts';
+// chunks, and never keeps more of an unfinished line than the limit. A line is without its LF, and a CR before it.
+import { ChunkFramer, NO_BYTES } from './chunk-framer.ts';
+import type { FramerResult } from './framer.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
-const EMPTY = new Uint8Array(0);
 
-export class LineFramer implements Framer {
-  /**
-   * The line that next() found: bytes[start, end), without LF and a CR before it. Valid while its chunk is. After `too_long`
-   * it is the part of the line that has come.
-   */
-  bytes: Uint8Array = EMPTY;
-  start = 0;
-  end = 0;
-  maxLineBytes: number;
-
-  #chunk: Uint8Array = EMPTY;
-  #at = 0;
-  readonly #partial = new UnfinishedLine();
-  // A line from earlier chunks that next() has to return again.
-  #unread = false;
+export class LineFramer extends ChunkFramer {
   // The line that was too long has not ended.
   #hasNoEnd = false;
-  // The rest of such a line is dropped.
-  #isSkipping = false;
-  #skipped = 0;
-
-  constructor(maxLineBytes: number) {
-    this.maxLineBytes = maxLineBytes;
-  }
 
   get partialBytes(): number {
-    return this.#partial.length;
+    return this.partial.length;
   }
 
   get isMidLine(): boolean {
-    return this.#partial.length > 0 || this.#isSkipping;
-  }
-
-  get partialCapacity(): number {
-    return this.#partial.bytes.length + (this.#unread ? this.bytes.length : 0);
-  }
-
-  get isEmpty(): boolean {
-    return this.#at >= this.#chunk.length && !this.#unread;
-  }
-
-  get restBytes(): number {
-    return this.#chunk.length - this.#at;
+    return this.partial.length > 0 || this.isSkipping;
   }
 
   get lines(): number {
-    let lines = this.#unread ? 1 : 0;
-    for (let at = this.#chunk.indexOf(LF, this.#at); at >= 0; at = this.#chunk.indexOf(LF, at + 1)) lines++;
+    let lines = this.isUnread ? 1 : 0;
+    for (let at = this.chunk.indexOf(LF, this.at); at >= 0; at = this.chunk.indexOf(LF, at + 1)) lines++;
     return lines;
-  }
-
-  push(chunk: Uint8Array): void {
-    this.#chunk = chunk;
-    this.#at = 0;
   }
 
   /** Moves to the next line, or tells why there is none. After `too_long` the framer cannot go on without skip(). */
   next(): FramerResult {
-    if (this.#unread) {
-      this.#unread = false;
+    if (this.isUnread) {
+      this.isUnread = false;
       return 'line';
     }
-    if (this.#isSkipping && !this.#skipToEnd()) return 'more';
-    const chunk = this.#chunk;
-    const from = this.#at;
+    if (this.isSkipping && !this.#skipToEnd()) return 'more';
+    const chunk = this.chunk;
+    const from = this.at;
     const lf = from < chunk.length ? chunk.indexOf(LF, from) : -1;
     if (lf < 0) return this.#keep(from);
-    this.#at = lf + 1;
-    if (this.#partial.length === 0) return this.#emit(chunk, from, lf);
+    this.at = lf + 1;
+    if (this.partial.length === 0) return this.#emit(chunk, from, lf);
     return this.#append(chunk, from, lf) ? this.#emitPartial() : this.#tooLong(chunk, from);
   }
 
   skip(): void {
-    this.#partial.clear();
-    this.bytes = EMPTY;
-    this.#isSkipping = this.#hasNoEnd;
+    this.partial.clear();
+    this.bytes = NO_BYTES;
+    this.isSkipping = this.#hasNoEnd;
     this.#hasNoEnd = false;
   }
 
-  takeSkipped(): number {
-    const skipped = this.#skipped;
-    this.#skipped = 0;
-    return skipped;
-  }
-
   unread(): void {
-    if (this.bytes === this.#chunk) this.#at = this.start;
-    else this.#unread = true;
-  }
-
-  copyRest(): number {
-    const rest = this.#chunk.subarray(this.#at);
-    const copy = Buffer.allocUnsafeSlow(rest.length);
-    copy.set(rest);
-    this.release();
-    this.#chunk = copy;
-    return copy.length;
-  }
-
-  release(): void {
-    this.#chunk = EMPTY;
-    this.#at = 0;
-    if (!this.#unread) this.bytes = EMPTY;
+    if (this.bytes === this.chunk) this.at = this.start;
+    else this.isUnread = true;
   }
 
   clear(): void {
-    this.#unread = false;
-    this.#partial.clear();
+    this.isUnread = false;
+    this.partial.clear();
     this.release();
   }
 
   /** At the end of the stream: a rest without LF is a line; `more` if there is no rest. */
   finish(): FramerResult {
-    return this.#partial.length === 0 ? 'more' : this.#emitPartial();
+    return this.partial.length === 0 ? 'more' : this.#emitPartial();
   }
 
   #emit(bytes: Uint8Array, start: number, lf: number): FramerResult {
@@ -132,13 +72,13 @@ export class LineFramer implements Framer {
   }
 
   #keep(from: number): FramerResult {
-    const chunk = this.#chunk;
+    const chunk = this.chunk;
     this.release();
     if (from === chunk.length) return 'more';
     if (this.#append(chunk, from, chunk.length)) {
       // One byte over may still be the CR before the LF.
-      const over = this.#partial.length - this.maxLineBytes;
-      if (over <= 0 || this.#partial.bytes[this.#partial.length - 1] === CR) return 'more';
+      const over = this.partial.length - this.maxLineBytes;
+      if (over <= 0 || this.partial.bytes[this.partial.length - 1] === CR) return 'more';
     }
     this.#hasNoEnd = true;
     return this.#tooLong(chunk, from);
@@ -146,37 +86,37 @@ export class LineFramer implements Framer {
 
   /** False if the line that is dropped does not end in this chunk. */
   #skipToEnd(): boolean {
-    const lf = this.#chunk.indexOf(LF, this.#at);
-    const to = lf < 0 ? this.#chunk.length : lf + 1;
-    this.#skipped += to - this.#at;
+    const lf = this.chunk.indexOf(LF, this.at);
+    const to = lf < 0 ? this.chunk.length : lf + 1;
+    this.skipped += to - this.at;
     if (lf < 0) {
       this.release();
       return false;
     }
-    this.#at = to;
-    this.#isSkipping = false;
+    this.at = to;
+    this.isSkipping = false;
     return true;
   }
 
   #tooLong(chunk: Uint8Array, from: number): FramerResult {
-    const hasPartial = this.#partial.length > 0;
-    this.bytes = hasPartial ? this.#partial.bytes : chunk;
+    const hasPartial = this.partial.length > 0;
+    this.bytes = hasPartial ? this.partial.bytes : chunk;
     this.start = hasPartial ? 0 : from;
-    this.end = hasPartial ? this.#partial.length : chunk.length;
+    this.end = hasPartial ? this.partial.length : chunk.length;
     return 'too_long';
   }
 
   #append(chunk: Uint8Array, from: number, to: number): boolean {
     const maxBytes = this.maxLineBytes + 1;
-    if (this.#partial.length + to - from > maxBytes) return false;
-    this.#partial.append(chunk, from, to, maxBytes);
+    if (this.partial.length + to - from > maxBytes) return false;
+    this.partial.append(chunk, from, to, maxBytes);
     return true;
   }
 
   // The job owns the buffer from now on, so it must not be written to again.
   #emitPartial(): FramerResult {
-    const { bytes, length } = this.#partial;
-    this.#partial.clear();
+    const { bytes, length } = this.partial;
+    this.partial.clear();
     return this.#emit(bytes, 0, length);
   }
 }

@@ -1,76 +1,42 @@
 // Cuts a byte stream into frames with their length before them: MSG-LEN SP MSG, as syslog senders write it (RFC 6587,
 // 3.4.1). It does no I/O, looks at each byte once, copies only frames that span chunks, and never keeps more of an
 // unfinished frame than the limit. A frame without a valid count ends the stream: nothing tells the start of the next one.
-import type { Framer, FramerResult } from './framer.ts';
-import { UnfinishedLine } from './unfinished-line.ts';
+import { ChunkFramer, NO_BYTES } from './chunk-framer.ts';
+import type { FramerResult } from './framer.ts';
 
 const SP = 0x20;
 const ZERO = 0x30;
 const NINE = 0x39;
 /** Of a count. A frame beyond the limit of lines is skipped, so its length has a limit too. */
 const MAX_DIGITS = 9;
-const EMPTY = new Uint8Array(0);
 
-export class OctetFramer implements Framer {
-  bytes: Uint8Array = EMPTY;
-  start = 0;
-  end = 0;
-  maxLineBytes: number;
-
-  #chunk: Uint8Array = EMPTY;
-  #at = 0;
+export class OctetFramer extends ChunkFramer {
   /** Of the count that is read. */
   #digits = 0;
   #count = 0;
   /** Bytes of the frame that have not come. -1 while its count is read. */
   #missing = -1;
-  readonly #partial = new UnfinishedLine();
-  // A frame from earlier chunks that next() has to return again.
-  #unread = false;
-  #isSkipping = false;
-  #skipped = 0;
-
-  constructor(maxLineBytes: number) {
-    this.maxLineBytes = maxLineBytes;
-  }
 
   get partialBytes(): number {
-    return this.#partial.length + this.#digits;
+    return this.partial.length + this.#digits;
   }
 
   get isMidLine(): boolean {
     return this.#missing >= 0 || this.#digits > 0;
   }
 
-  get partialCapacity(): number {
-    return this.#partial.bytes.length + (this.#unread ? this.bytes.length : 0);
-  }
-
-  get isEmpty(): boolean {
-    return this.#at >= this.#chunk.length && !this.#unread;
-  }
-
-  get restBytes(): number {
-    return this.#chunk.length - this.#at;
-  }
-
   get lines(): number {
     const counted = new OctetFramer(this.maxLineBytes);
-    let lines = this.#unread ? 1 : 0;
+    let lines = this.isUnread ? 1 : 0;
     counted.#missing = this.#missing;
-    counted.push(this.#chunk.subarray(this.#at));
+    counted.push(this.chunk.subarray(this.at));
     while (counted.next() === 'line') lines++;
     return lines;
   }
 
-  push(chunk: Uint8Array): void {
-    this.#chunk = chunk;
-    this.#at = 0;
-  }
-
   next(): FramerResult {
-    if (this.#unread) {
-      this.#unread = false;
+    if (this.isUnread) {
+      this.isUnread = false;
       return 'line';
     }
     for (;;) {
@@ -85,59 +51,38 @@ export class OctetFramer implements Framer {
   }
 
   skip(): void {
-    this.bytes = EMPTY;
-    this.#isSkipping = true;
-  }
-
-  takeSkipped(): number {
-    const skipped = this.#skipped;
-    this.#skipped = 0;
-    return skipped;
+    this.bytes = NO_BYTES;
+    this.isSkipping = true;
   }
 
   unread(): void {
-    if (this.bytes === this.#chunk) {
+    if (this.bytes === this.chunk) {
       // Back to the frame, whose count is known.
-      this.#missing = this.#at - this.start;
-      this.#at = this.start;
-    } else this.#unread = true;
-  }
-
-  copyRest(): number {
-    const rest = this.#chunk.subarray(this.#at);
-    const copy = Buffer.allocUnsafeSlow(rest.length);
-    copy.set(rest);
-    this.release();
-    this.#chunk = copy;
-    return copy.length;
-  }
-
-  release(): void {
-    this.#chunk = EMPTY;
-    this.#at = 0;
-    if (!this.#unread) this.bytes = EMPTY;
+      this.#missing = this.at - this.start;
+      this.at = this.start;
+    } else this.isUnread = true;
   }
 
   clear(): void {
-    this.#unread = false;
-    this.#partial.clear();
+    this.isUnread = false;
+    this.partial.clear();
     this.#digits = 0;
     this.#missing = -1;
-    this.#isSkipping = false;
+    this.isSkipping = false;
     this.release();
   }
 
   /** The part of a frame that was cut off is a line: whoever reads it as JSON sees that its end is missing. */
   finish(): FramerResult {
-    if (this.#isSkipping || this.#partial.length === 0) return 'more';
+    if (this.isSkipping || this.partial.length === 0) return 'more';
     this.#missing = -1;
     return this.#emitPartial();
   }
 
   /** `line` once the count is known. */
   #readCount(): FramerResult {
-    const chunk = this.#chunk;
-    const from = this.#at;
+    const chunk = this.chunk;
+    const from = this.at;
     let p = from;
     for (;;) {
       if (p >= chunk.length) {
@@ -158,7 +103,7 @@ export class OctetFramer implements Framer {
         this.end = chunk.length;
         return 'bad_frame';
       }
-      this.#at = p + 1;
+      this.at = p + 1;
       this.#missing = this.#count;
       this.#digits = 0;
       return 'line';
@@ -167,54 +112,54 @@ export class OctetFramer implements Framer {
 
   /** Undefined if a skipped frame has ended. */
   #readFrame(): FramerResult | undefined {
-    const chunk = this.#chunk;
-    const from = this.#at;
+    const chunk = this.chunk;
+    const from = this.at;
     const taken = Math.min(this.#missing, chunk.length - from);
     const to = from + taken;
-    if (this.#isSkipping) {
-      this.#at = to;
+    if (this.isSkipping) {
+      this.at = to;
       this.#missing -= taken;
-      this.#skipped += taken;
+      this.skipped += taken;
       if (this.#missing > 0) {
         this.release();
         return 'more';
       }
-      this.#isSkipping = false;
+      this.isSkipping = false;
       this.#missing = -1;
       return undefined;
     }
     if (taken < this.#missing) {
-      this.#partial.append(chunk, from, to, this.#partial.length + this.#missing);
+      this.partial.append(chunk, from, to, this.partial.length + this.#missing);
       this.#missing -= taken;
       this.release();
       return 'more';
     }
-    this.#at = to;
+    this.at = to;
     this.#missing = -1;
-    if (this.#partial.length === 0) {
+    if (this.partial.length === 0) {
       this.bytes = chunk;
       this.start = from;
       this.end = to;
     } else {
-      this.#partial.append(chunk, from, to, this.#partial.length + taken);
+      this.partial.append(chunk, from, to, this.partial.length + taken);
       return this.#emitPartial();
     }
     return 'line';
   }
 
   #tooLong(): FramerResult {
-    this.bytes = this.#chunk;
-    this.start = this.#at;
-    this.end = Math.min(this.#at + this.#missing, this.#chunk.length);
+    this.bytes = this.chunk;
+    this.start = this.at;
+    this.end = Math.min(this.at + this.#missing, this.chunk.length);
     return 'too_long';
   }
 
   // The job owns the buffer from now on, so it must not be written to again.
   #emitPartial(): FramerResult {
-    this.bytes = this.#partial.bytes;
+    this.bytes = this.partial.bytes;
     this.start = 0;
-    this.end = this.#partial.length;
-    this.#partial.clear();
+    this.end = this.partial.length;
+    this.partial.clear();
     return 'line';
   }
 }

@@ -1,0 +1,75 @@
+// The part that all framers share: the chunk that they cut, the unfinished line, the line that was put back, and the count of
+// bytes that are dropped. A subclass finds the end of a line.
+import type { Framer, FramerResult } from './framer.ts';
+import { UnfinishedLine } from './unfinished-line.ts';
+
+export const NO_BYTES = new Uint8Array(0);
+
+/** framer.ts explains the public members. */
+export abstract class ChunkFramer implements Framer {
+  bytes: Uint8Array = NO_BYTES;
+  start = 0;
+  end = 0;
+  maxLineBytes: number;
+
+  protected chunk: Uint8Array = NO_BYTES;
+  /** Of the first byte of the chunk that was not looked at. */
+  protected at = 0;
+  protected readonly partial = new UnfinishedLine();
+  /** A line from earlier chunks that next() has to return again. */
+  protected isUnread = false;
+  /** The rest of a line that was too long is dropped. */
+  protected isSkipping = false;
+  protected skipped = 0;
+
+  constructor(maxLineBytes: number) {
+    this.maxLineBytes = maxLineBytes;
+  }
+
+  abstract get partialBytes(): number;
+  abstract get isMidLine(): boolean;
+  abstract get lines(): number;
+  abstract next(): FramerResult;
+  abstract skip(): void;
+  abstract unread(): void;
+  abstract clear(): void;
+  abstract finish(): FramerResult;
+
+  get partialCapacity(): number {
+    return this.partial.bytes.length + (this.isUnread ? this.bytes.length : 0);
+  }
+
+  get isEmpty(): boolean {
+    return this.at >= this.chunk.length && !this.isUnread;
+  }
+
+  get restBytes(): number {
+    return this.chunk.length - this.at;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.chunk = chunk;
+    this.at = 0;
+  }
+
+  takeSkipped(): number {
+    const { skipped } = this;
+    this.skipped = 0;
+    return skipped;
+  }
+
+  copyRest(): number {
+    const rest = this.chunk.subarray(this.at);
+    const copy = Buffer.allocUnsafeSlow(rest.length);
+    copy.set(rest);
+    this.release();
+    this.chunk = copy;
+    return copy.length;
+  }
+
+  release(): void {
+    this.chunk = NO_BYTES;
+    this.at = 0;
+    if (!this.isUnread) this.bytes = NO_BYTES;
+  }
+}
