@@ -212,6 +212,8 @@ export class Partition implements DrainingPartition, SendingPartition {
   }
 
   hold(rejected: Rejected): void {
+    // The first probe comes soon, whatever failed before.
+    if (this.#state !== 'held') this.#failures = 0;
     this.failed(rejected);
     this.#confirmations.end();
     this.#notBeforeMs = performance.now() + backoffMs(this.#failures, HELD);
