@@ -4,7 +4,7 @@
 // - `recover`: opens a log and prints the cost
 // - `lock`: takes the lock and waits, or prints `refused <code> <message>`
 // - `write`: opens a directory again and again and writes a file there for a moment, until its input ends
-// - `remove`: deletes the directory whenever it can, until its input ends
+// - `remove`: deletes the directory whenever it can, until its input ends. Both print `done <count>` after so many times
 // - `drain`: opens a log, waits for a line of input, and reads to the end; failed reads are tried again
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -31,22 +31,18 @@ if (job === 'lock') {
     say(`refused ${code} ${message}`);
     process.exitCode = exitCode;
   }
-} else if (job === 'write') {
-  for (let n = 0; n < Number(count); n++) await writeOnce();
-} else if (job === 'remove') {
-  let removed = 0;
+} else if (job === 'write' || job === 'remove') {
+  let done = 0;
   let isOver = false;
   process.stdin.resume().once('end', () => {
     isOver = true;
   });
   while (!isOver) {
-    const lock = await lockedAlone();
-    await asTheOnlyOne();
-    if (await lock.removeDirectory()) removed++;
-    else lock.release();
-    await nextTurn();
+    if (job === 'write') await writeOnce();
+    else if (!(await removeOnce())) continue;
+    done++;
+    if (done === Number(count)) say(`done ${done}`);
   }
-  say(`removed ${removed}`);
 } else {
   const before = { at: performance.now(), rss: process.resourceUsage().maxRSS };
   const { log, recovered } = await SpoolLog.open({
@@ -98,6 +94,15 @@ async function writeOnce(): Promise<void> {
   if (!existsSync(path)) throw new Error('the directory was deleted under its lock');
   rmSync(path);
   lock.release();
+}
+
+async function removeOnce(): Promise<boolean> {
+  const lock = await lockedAlone();
+  await asTheOnlyOne();
+  const isRemoved = await lock.removeDirectory();
+  if (!isRemoved) lock.release();
+  await nextTurn();
+  return isRemoved;
 }
 
 /** @throws if another process believes the same at this moment */
