@@ -2,6 +2,7 @@
 //
 //   <pid> <pid of the first process> <host> [<pid namespace>]
 //
+// A second line is a note (lock.ts), which does not concern the owner.
 // The first number is the process that holds the lock. The second one is the process that an operator stops: of several
 // processes the first. The lock itself does not depend on the content (lock.ts): in containers every gateway is process 1.
 import { readlinkSync } from 'node:fs';
@@ -40,7 +41,7 @@ function isElsewhere({ host, namespace }: LockOwner): boolean {
 
 /** Undefined if nothing is known, for example because the disk was full. */
 export function parseOwner(content: string): LockOwner | undefined {
-  const match = /^(\d+)(?: (\d+) (\S+)(?: (\d+))?)?\s*$/.exec(content);
+  const match = /^(\d+)(?: (\d+) (\S+)(?: (\d+))?)?\s*(?:\n|$)/.exec(content);
   if (match === null) return undefined;
   const pid = Number(match[1]);
   return { pid, gatewayPid: Number(match[2] ?? pid), host: match[3], namespace: match[4] };

@@ -1,10 +1,20 @@
 // Locks a spool directory, so that only one gateway uses it. The lock is the kernel's, on the open file `lock` (flock.ts):
 // it ends with the process in every case, and it holds across containers. The content of the file decides nothing
-// (lock-owner.ts).
+// (lock-owner.ts). A second line is a note that the owner left. The next owner keeps it, but a program of version 0.1.0
+// does not, so a note tells whether such a program has used the directory since.
 //
 // The owner of the lock may delete the directory, and deletes the file `lock` last. So a new lock counts only if the
 // file still has its name afterwards. Otherwise the directory was deleted meanwhile, and the lock is taken again.
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EXIT_SETTINGS } from '../config/exit-codes.ts';
@@ -17,6 +27,8 @@ import { unusable } from './unusable.ts';
 export interface SpoolLock {
   /** A second call does nothing. */
   release(): void;
+  /** Replaces the note, durably. One line. @throws the system's error; then there may be no note */
+  leaveNote(text: string): void;
   /**
    * Deletes the directory while nobody else can open it, and releases the lock. False, with nothing deleted and the lock
    * still held, if the directory holds records or other files (empty-part.ts).
@@ -86,9 +98,11 @@ function lockFile(directory: string, gatewayPid: number): SpoolLock {
   try {
     const isLocked = tryFlock(fd, 'exclusive');
     checkName(fd, path);
-    if (!isLocked) throw new SpoolLockedError(directory, parseOwner(readFileSync(fd, 'utf8')));
-    writeOwner(fd, gatewayPid);
-    return heldLock(directory, fd);
+    const content = readFileSync(fd, 'utf8');
+    if (!isLocked) throw new SpoolLockedError(directory, parseOwner(content));
+    const owner = ownerLine(gatewayPid);
+    writeOwner(fd, `${owner}${noteIn(content)}`);
+    return heldLock(directory, { fd, owner });
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -145,7 +159,7 @@ function checkName(fd: number, path: string): void {
     throw Object.assign(new Error(`${path} was deleted while it was being locked`), { code: 'ENOENT' });
 }
 
-function heldLock(directory: string, fd: number): SpoolLock {
+function heldLock(directory: string, { fd, owner }: { fd: number; owner: string }): SpoolLock {
   let isHeld = true;
   const release = () => {
     if (!isHeld) return;
@@ -154,6 +168,11 @@ function heldLock(directory: string, fd: number): SpoolLock {
   };
   return {
     release,
+    leaveNote: (text) => {
+      ftruncateSync(fd);
+      writeSync(fd, `${owner}${text}\n`);
+      fsyncSync(fd);
+    },
     removeDirectory: async () => {
       if (!isHeld || !(await removeEmptyPart(directory))) return false;
       release();
@@ -185,11 +204,23 @@ export async function awaitSpoolLock(
   }
 }
 
-function writeOwner(fd: number, gatewayPid: number): void {
+function writeOwner(fd: number, content: string): void {
   try {
     ftruncateSync(fd);
-    writeSync(fd, ownerLine(gatewayPid));
+    writeSync(fd, content);
   } catch {
     // A full disk must not prevent the start.
+  }
+}
+
+/** The second line, or an empty text. */
+const noteIn = (content: string): string => /^.*\n(.+\n)/.exec(content)?.[1] ?? '';
+
+/** The note that an owner of the lock left. Undefined if there is none. */
+export function readLockNote(directory: string): string | undefined {
+  try {
+    return noteIn(readFileSync(join(directory, 'lock'), 'utf8')).trimEnd() || undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -55,7 +55,7 @@ it('a file that is damaged, foreign or too large is not believed, and is gone af
     'notes of an operator\n',
     good.slice(0, -1),
     good.replace('roof-7', 'roof-8'),
-    good.replace('sluice-resume 1', 'sluice-resume 2'),
+    good.replace('sluice-resume 2', 'sluice-resume 3'),
     good.replace(/ 2 /, ' 3 '),
     good.repeat(2),
     `${good}${'x'.repeat(10_000)}`,
@@ -71,6 +71,38 @@ it('a file that is damaged, foreign or too large is not believed, and is gone af
   assert.equal(existsSync(join(directory, 'elsewhere')), true);
   mkdirSync(resumeFile(directory));
   assert.equal((await takeResumeFile(directory, 10)).state, 'unusable');
+});
+
+it('a file of a version that left no note counts', async (t) => {
+  const directory = temporaryDirectory(t);
+  await writeResumeFile(directory, ENTRIES);
+  const content = readFileSync(resumeFile(directory), 'latin1').replace('sluice-resume 2', 'sluice-resume 1');
+  writeFileSync(resumeFile(directory), content);
+  writeFileSync(join(directory, 'lock'), '4711 4711 box\n');
+  assert.equal((await takeResumeFile(directory, 10)).state, 'read');
+});
+
+it('commands that lock the directory in between change nothing', async (t) => {
+  const directory = temporaryDirectory(t);
+  await writeResumeFile(directory, ENTRIES);
+  for (let n = 0; n < 2; n++) lockSpool(directory).release();
+  const lock = lockSpool(directory);
+  assert.equal((await takeResumeFile(directory, 10)).state, 'read');
+  lock.release();
+});
+
+it('after a start of version 0.1.0, which knows no such file, it is not believed', async (t) => {
+  const directory = temporaryDirectory(t);
+  await writeResumeFile(directory, ENTRIES);
+  // As that version writes it.
+  writeFileSync(join(directory, 'lock'), '4711\n');
+  const lock = lockSpool(directory);
+  assert.deepEqual(await takeResumeFile(directory, 10), {
+    state: 'unusable',
+    reason: 'another version of the gateway has used the spool since',
+  });
+  assert.equal(existsSync(resumeFile(directory)), false);
+  lock.release();
 });
 
 /** The answer to a device that resumes, and the device. */
