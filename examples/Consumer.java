@@ -18,8 +18,10 @@ class Consumer {
   static { json.getFactory().setStreamReadConstraints(StreamReadConstraints.builder().maxNumberLength(1 << 20).build()); }
 
   static String lineOf(ConsumerRecord<String, String> message, String deadLetters) {
-    if (message.topic().equals(deadLetters))
-      return "DEAD " + new String(message.headers().lastHeader("reason").value()) + " " + message.value();
+    if (message.topic().equals(deadLetters)) {
+      var reason = message.headers().lastHeader("reason");
+      return "DEAD " + (reason == null || reason.value() == null ? "?" : new String(reason.value())) + " " + message.value();
+    }
     try {
       var record = json.readTree(message.value());
       var data = record.required("data");

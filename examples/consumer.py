@@ -1,5 +1,4 @@
-# Prints each reading of the topic once, and each dead letter with its reason.
-# pip install confluent-kafka
+# Prints each reading of the topic once, and each dead letter with its reason. pip install confluent-kafka
 # python3 consumer.py [BROKERS [TOPIC [GROUP [DEAD_LETTERS]]]]
 import json
 import sys
@@ -8,8 +7,7 @@ from confluent_kafka import Consumer, KafkaException
 
 defaults = ["127.0.0.1:9092", "weather.metrics.raw", "printer", "weather.metrics.dead"]
 brokers, topic, group, dead_letters = sys.argv[1:] + defaults[len(sys.argv) - 1 :]
-MAX_REMEMBERED = 100_000
-seen = {}
+seen = {}  # The newest 100,000 readings whose message has a seq.
 
 
 class Digits(str):
@@ -19,36 +17,30 @@ class Digits(str):
 
 
 def line_of(message):
-    """The record as a line. None if the reading has been seen: the newest ones whose message has a seq are remembered."""
-    value = message.value() or b""
+    """The record as a line. None if the reading has been seen."""
+    text = (message.value() or b"").decode(errors="replace")
     if message.topic() == dead_letters:
-        return f"DEAD {dict(message.headers())['reason'].decode()} {value.decode(errors='replace')}"
+        return f"DEAD {(dict(message.headers() or []).get('reason') or b'?').decode(errors='replace')} {text}"
     try:
-        record = json.loads(value, parse_float=Digits, parse_int=Digits)
-        data, connection = record["data"], record["connection_id"]
-    except (ValueError, TypeError, KeyError):
-        return f"NOT A READING {value.decode(errors='replace')}"
-    source = record.get("device_id") or connection
-    if "seq" in record:
+        record = json.loads(message.value() or b"", parse_float=Digits, parse_int=Digits)
+        data, source = record["data"], record.get("device_id") or record["connection_id"]
         # The readings of an array share their seq: only their data tell them apart.
-        key = (source, record["seq"], str(data))
-        if key in seen:
-            return None
-        seen[key] = None
-        if len(seen) > MAX_REMEMBERED:
-            del seen[next(iter(seen))]
-    return f"{record.get('zipcode') or source} {record.get('received_at')} {data}"
+        key = f"{source} {record['seq']} {data}" if "seq" in record else None
+        line = f"{record.get('zipcode') or source} {record.get('received_at')} {data}"
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return f"NOT A READING {text}"
+    if key in seen:
+        return None
+    if key is not None:
+        seen[key] = True
+    if len(seen) > 100_000:
+        del seen[next(iter(seen))]
+    return line
 
 
-consumer = Consumer(
-    {
-        "bootstrap.servers": brokers,
-        "group.id": group,
-        "auto.offset.reset": "earliest",
-        # An offset is committed only after its record was handled.
-        "enable.auto.offset.store": False,
-    }
-)
+# An offset is committed only after its record was handled.
+settings = {"bootstrap.servers": brokers, "group.id": group, "enable.auto.offset.store": False}
+consumer = Consumer({**settings, "auto.offset.reset": "earliest"})
 consumer.subscribe([topic, dead_letters])
 try:
     while True:
@@ -57,8 +49,7 @@ try:
             continue
         if message.error():
             raise KafkaException(message.error())
-        line = line_of(message)
-        if line is not None:
+        if (line := line_of(message)) is not None:
             print(line, flush=True)
         consumer.store_offsets(message)
 except KeyboardInterrupt:

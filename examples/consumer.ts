@@ -24,21 +24,27 @@ CompressionCodecs[CompressionTypes.Snappy] = createRequire(import.meta.url)('kaf
 const MAX_REMEMBERED = 100_000;
 const seen = new Set<string>();
 
+const isText = (value: unknown) => value === undefined || (typeof value === 'string' && value !== '');
+
 /** Undefined if the record is no reading, for example a plain line or one of another program. */
-function readingOf(value: string): SluiceRecord | undefined {
+function readingOf(value: string): { record: SluiceRecord; data: string } | undefined {
   try {
-    const record = JSON.parse(value) as SluiceRecord | null;
-    return record?.data && record.connection_id ? record : undefined;
+    const record = JSON.parse(value) as SluiceRecord;
+    const { connection_id, device_id, zipcode, seq } = record;
+    const isOurs = connection_id !== undefined && [connection_id, device_id, zipcode].every(isText);
+    if (!isOurs || !record.data || !(seq === undefined || Number.isInteger(seq))) return undefined;
+    // Here, because objects that are too deep make it throw.
+    return { record, data: JSON.stringify(record.data) };
   } catch {
     return undefined;
   }
 }
 
 /** True if this reading has been seen. Remembers the newest readings whose message has a seq. */
-function isCopy({ device_id, connection_id, seq, data }: SluiceRecord): boolean {
+function isCopy({ device_id, connection_id, seq }: SluiceRecord, data: string): boolean {
   if (seq === undefined) return false;
   // The readings of an array share their seq: only their data tell them apart.
-  const id = `${device_id ?? connection_id} ${seq} ${JSON.stringify(data)}`;
+  const id = `${device_id ?? connection_id} ${seq} ${data}`;
   if (seen.has(id)) return true;
   seen.add(id);
   const [oldest] = seen;
@@ -53,12 +59,13 @@ await consumer.connect();
 await consumer.subscribe({ topics: [topic], fromBeginning: true });
 await consumer.run({
   eachMessage: async ({ message }) => {
-    const record = readingOf(String(message.value));
-    if (record === undefined) {
+    const reading = readingOf(String(message.value));
+    if (reading === undefined) {
       console.log('NOT A READING', String(message.value ?? ''));
       return;
     }
+    const { record, data } = reading;
     const device = record.zipcode ?? record.device_id ?? record.connection_id;
-    if (!isCopy(record)) console.log(device, record.received_at, JSON.stringify(record.data));
+    if (!isCopy(record, data)) console.log(device, record.received_at, data);
   },
 });

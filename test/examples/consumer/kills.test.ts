@@ -8,6 +8,7 @@ import { Device } from '../../support/device.ts';
 import { startGateway } from '../../support/gateway.ts';
 import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../../support/kafka.ts';
 import { hasPostgres, Postgres } from '../../support/postgres.ts';
+import { noteAlarms } from '../../support/traffic/records.ts';
 import { waitFor } from '../../support/wait.ts';
 
 const ROUNDS = Number(process.env.CONSUMER_ROUNDS ?? 1);
@@ -174,6 +175,7 @@ async function assertAlarms(
     async () => (await postgres.value('SELECT count(*)::int FROM sluice_alarm_outbox')) === 0,
     DEADLINE_MS,
   );
+  noteAlarms(topic);
   const records = await readTopic(bootstrap, topic, fleet.alarms.length * DEVICES);
   const values = records.map(({ value }) => JSON.parse(String(value)) as Record<string, string>);
   for (let device = 0; device < DEVICES; device++) {
