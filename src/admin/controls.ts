@@ -4,6 +4,7 @@ import { LOG_LEVELS } from '../config/settings.ts';
 import { changeLogLevel, type LogLevelOwner } from '../log/level.ts';
 import type { Log } from '../log/log.ts';
 import type { Refusal } from './access/refusals.ts';
+import { jsonBody, type Operations, type Parameters } from './operations.ts';
 import type { StreamReply } from './reply.ts';
 import { textIn } from './request-body.ts';
 import type { Visit } from './visit.ts';
@@ -29,6 +30,38 @@ export interface Wish extends Visit {
   readonly remoteAddress: string | undefined;
   readonly log: Log;
 }
+
+const LEVEL = {
+  level: { about: 'the new level, until the next start', values: LOG_LEVELS },
+} as const satisfies Parameters;
+
+export const DRAIN = {
+  get: {
+    about: 'Whether the gateway drains.',
+    answers: { 200: { about: 'whether it drains', content: jsonBody('Draining') } },
+  },
+  post: {
+    about: 'Drains the gateway and then stops it, as SIGTERM does.',
+    answers: { 202: { about: 'it drains', content: jsonBody('Draining') } },
+  },
+} as const satisfies Operations;
+
+export const LOG_LEVEL = {
+  get: {
+    about: 'The log level.',
+    answers: { 200: { about: 'the level', content: jsonBody('LogLevel') } },
+  },
+  post: {
+    about:
+      'Changes the log level of all processes until the next start. The bare word as the body will do too.',
+    parameters: LEVEL,
+    body: { fields: 'LogLevelChange', isRequired: false, bareWord: true },
+    answers: {
+      200: { about: 'the new level, and the one before', content: jsonBody('LogLevelChanged') },
+      400: { about: 'there is no such level; nothing was changed' },
+    },
+  },
+} as const satisfies Operations;
 
 export function drain(controls: Controls, { remoteAddress, log }: Wish): Outcome {
   log.write('drain_asked', { remoteAddress });

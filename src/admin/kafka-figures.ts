@@ -59,7 +59,7 @@ export interface SpoolRefusal {
 }
 
 /** The list is for people, so it must not grow with the number of partitions. */
-const MAX_PROBLEMS = 10;
+export const MAX_PROBLEMS = 10;
 
 /** Each reason once, at most MAX_PROBLEMS: processes that share a Kafka mostly share its problems. */
 export function distinctProblems(problems: readonly string[]): readonly string[] {

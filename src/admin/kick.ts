@@ -4,10 +4,33 @@ import { canonicalAddress } from '../config/ip-address.ts';
 import { type KickOrder, type KickTarget, RECONNECT_AFTER_MS } from '../inspect/connections/kick.ts';
 import { MAX_WAITING } from '../inspect/gate.ts';
 import type { Controls, Outcome, Wish } from './controls.ts';
+import { jsonBody, type Operation, type Parameters } from './operations.ts';
 import { fieldsIn } from './request-body.ts';
 
 const TARGETS = ['connection_id', 'device_id', 'address'] as const;
-const FIELDS: readonly string[] = [...TARGETS, 'reconnect_after_ms'];
+const PARAMETERS = {
+  connection_id: { about: 'the connection with this id', minLength: 1 },
+  device_id: { about: 'all connections of this device', minLength: 1 },
+  address: { about: 'all connections of this IP address', minLength: 1 },
+  reconnect_after_ms: {
+    about:
+      'what the device is told. Without it each gets a time of its own from 5 to 10 s, or more if there are more than 1,100',
+    ...RECONNECT_AFTER_MS,
+  },
+} as const satisfies Parameters;
+const FIELDS: readonly string[] = Object.keys(PARAMETERS);
+
+export const KICK: Operation = {
+  about: 'Closes the connections of an id, a device or an address, in all processes.',
+  parameters: PARAMETERS,
+  body: { fields: 'Kick', isRequired: false },
+  answers: {
+    200: { about: 'how many were told to go', content: jsonBody('Kicked') },
+    400: { about: 'the order is wrong; the text says why, and nobody was kicked' },
+    404: { about: 'there is no such open connection' },
+    503: { about: 'too many kicks at once; nobody was kicked' },
+  },
+};
 const UNCHANGED = 'nobody was kicked';
 const BUSY = { status: 503, body: `too many kicks at once; try again in a second; ${UNCHANGED}` };
 

@@ -18,7 +18,7 @@ export interface PartitionRun extends PartitionState {
 }
 
 /** A bound for answers. Partitions after these runs are not listed. */
-const MAX_RUNS = 200;
+export const MAX_RUNS = 200;
 
 /** @param states by the number of the partition */
 export function runsOf(states: readonly PartitionState[]): readonly PartitionRun[] {

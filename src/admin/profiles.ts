@@ -12,6 +12,7 @@ import type { ProfileAnswer, ProfileKind, ProfileQuestion } from '../inspect/pro
 import type { Log } from '../log/log.ts';
 import { Profiler } from '../profile/profiler.ts';
 import type { Refusal } from './access/refusals.ts';
+import type { Operation, Parameters } from './operations.ts';
 import type { OutStream } from './out-stream.ts';
 import { faultIn, wholeNumber } from './query.ts';
 import type { StreamReply } from './reply.ts';
@@ -23,7 +24,37 @@ const HEAP_MS = 180_000;
 const CHUNK_BYTES = 64 * 1024;
 const MAX_SECONDS = 60;
 const USUAL_SECONDS = 10;
-const PARAMETERS = ['kind', 'seconds', 'process'] as const;
+const PROFILE_KINDS = ['cpu', 'heap'] as const satisfies readonly ProfileKind[];
+const PARAMETERS = {
+  kind: {
+    about: '`cpu` (`.cpuprofile`, for the tab Performance) or `heap` (`.heapsnapshot`, tab Memory)',
+    values: PROFILE_KINDS,
+    usual: 'cpu',
+  },
+  seconds: { about: 'of a CPU profile', min: 1, max: MAX_SECONDS, usual: USUAL_SECONDS },
+  process: {
+    about: 'the number of a server process; `first` for the first of several processes',
+    process: ['first'],
+    usual: 0,
+  },
+} as const satisfies Parameters;
+
+export const PROFILE: Operation = {
+  about: 'A profile of one process as a file that Chrome DevTools opens.',
+  parameters: PARAMETERS,
+  answers: {
+    200: {
+      about: 'the file, once the profile is complete',
+      content: { 'application/json': 'foreign json' },
+      headers: ['Content-Disposition', 'X-Accel-Buffering'],
+    },
+    400: { about: 'a parameter is wrong; the text says which' },
+    403: { about: 'HTTP_PROFILING is not true' },
+    404: { about: 'there is no such process' },
+    409: { about: 'another profile is being taken' },
+    503: { about: 'memory or disk is short, or the process ended or did not answer' },
+  },
+};
 
 export const PROFILING_OFF: Refusal = {
   status: 403,
@@ -93,12 +124,13 @@ export class Profiles {
   #planOf(query: URLSearchParams): Plan | Refusal | string {
     const fault = faultIn(query, PARAMETERS);
     if (fault !== undefined) return fault;
-    const kind = query.get('kind') ?? 'cpu';
-    if (kind !== 'cpu' && kind !== 'heap') return 'kind is cpu or heap';
-    const seconds = wholeNumber(query.get('seconds') ?? `${USUAL_SECONDS}`, { min: 1, max: MAX_SECONDS });
+    const wanted = query.get('kind') ?? PARAMETERS.kind.usual;
+    const kind = PROFILE_KINDS.find((one) => one === wanted);
+    if (kind === undefined) return 'kind is cpu or heap';
+    const seconds = wholeNumber(query.get('seconds') ?? `${USUAL_SECONDS}`, PARAMETERS.seconds);
     if (seconds === undefined) return `seconds is a whole number from 1 to ${MAX_SECONDS}`;
     const { processes } = this.#inspection;
-    const process = query.get('process') ?? '0';
+    const process = query.get('process') ?? `${PARAMETERS.process.usual}`;
     const index = process === 'first' ? processes[0] : processes.find((one) => `${one}` === process);
     if (process === 'first' && processes.length > 1)
       return { kind, seconds, process, ask: (question) => this.#own.answer(question) };

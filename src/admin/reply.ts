@@ -37,8 +37,10 @@ const COMMON_HEADERS = {
   'Cross-Origin-Resource-Policy': 'same-origin',
 } as const;
 
+export const TEXT_TYPE = 'text/plain; charset=utf-8';
+
 export function text(status: number, body: string): Reply {
-  return { status, type: 'text/plain; charset=utf-8', body: `${body}\n` };
+  return { status, type: TEXT_TYPE, body: `${body}\n` };
 }
 
 /** For people too: a histogram takes two lines instead of forty. */

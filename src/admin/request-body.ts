@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** The longest HTTP_TOKEN, in a form that escapes each character. */
-const MAX_BODY_BYTES = 4096;
+export const MAX_BODY_BYTES = 4096;
 
 /** Undefined if the body is too long, or if the client has gone. */
 export function readBody(request: IncomingMessage, response: ServerResponse): Promise<string | undefined> {

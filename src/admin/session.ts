@@ -2,6 +2,7 @@
 // and cookies count is in access/.
 import type { Pass } from './access/access.ts';
 import type { Outcome, Wish } from './controls.ts';
+import { jsonBody, type Operations } from './operations.ts';
 import { textIn } from './request-body.ts';
 import type { Visit } from './visit.ts';
 
@@ -17,6 +18,46 @@ export interface Session {
   /** The numbers of the server processes. */
   readonly processes: readonly number[];
 }
+
+export const SESSION: Operations = {
+  get: {
+    about: 'What a browser may do here.',
+    answers: {
+      200: { about: 'what this request, with its cookie or header, may do', content: jsonBody('Session') },
+    },
+  },
+};
+
+export const LOGIN: Operations = {
+  post: {
+    about: 'Begins a login: a cookie that counts as the token for 12 hours.',
+    body: { fields: 'Login', isRequired: true },
+    answers: {
+      200: {
+        about: 'the login has begun; the body is that of /session',
+        content: jsonBody('Session'),
+        headers: ['Set-Cookie'],
+      },
+      400: { about: 'the body has no token' },
+      401: { about: 'this is not HTTP_TOKEN', headers: ['WWW-Authenticate'] },
+      403: { about: 'HTTP_TOKEN is not set' },
+      429: { about: 'too many wrong tokens from this address', headers: ['Retry-After'] },
+    },
+  },
+};
+
+export const LOGOUT: Operations = {
+  post: {
+    about: 'Ends the login of the cookie.',
+    answers: {
+      200: {
+        about: 'the cookie no longer counts; the body is that of /session',
+        content: jsonBody('Session'),
+        headers: ['Set-Cookie'],
+      },
+    },
+  },
+};
 
 export async function sessionOf(visit: Visit): Promise<Session> {
   const { access, request } = visit;

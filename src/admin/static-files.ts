@@ -1,5 +1,6 @@
 // Serves the files of the dashboard from memory. They hold no data, so they are open; dashboard/ says which there are.
 import type { IncomingMessage } from 'node:http';
+import type { AnswerForms, Operation } from './operations.ts';
 import { type Reply, text } from './reply.ts';
 
 export interface StaticFile {
@@ -16,6 +17,33 @@ export interface StaticFile {
 export type StaticFiles = ReadonlyMap<string, StaticFile>;
 
 const FOLDER = '/dashboard/';
+const HEADERS = ['ETag', 'Vary'];
+/** With the header If-None-Match. */
+const UNCHANGED: AnswerForms = { 304: { about: 'the file has not changed', content: {}, headers: HEADERS } };
+
+/** The page at `/` for browsers. Others get the list of pages. */
+export const PAGE: { readonly type: string; readonly answers: AnswerForms } = {
+  type: 'text/html; charset=utf-8',
+  answers: UNCHANGED,
+};
+
+/** Below `/dashboard/`. Their names may change with each version. */
+export const FILES: Operation = {
+  about: 'The scripts, styles and pictures of the dashboard. Their names are no part of this contract.',
+  answers: {
+    200: {
+      about: 'the file, compressed with gzip if the client accepts it',
+      content: {
+        'text/javascript; charset=utf-8': 'text',
+        'text/css; charset=utf-8': 'text',
+        'image/svg+xml': 'text',
+      },
+      headers: HEADERS,
+    },
+    ...UNCHANGED,
+    404: { about: 'there is no such file' },
+  },
+};
 
 /** The page at `/` is for browsers. Undefined if the path is none of a file. */
 export async function staticReply(

@@ -33,7 +33,7 @@ const MAX_LIST_LENGTH = 8192;
 /** The words of KAFKA_HEADERS that stand for one header of the same name. */
 const WORDS = ['remote_address', 'device_id', 'traceparent'] as const;
 
-/** CloudEvents 1.0, binary mode (bindings/kafka-protocol-binding.md). A constant of the same name replaces the first three. */
+/** CloudEvents 1.0, binary mode (its binding for Kafka). A constant of the same name replaces the first three. */
 const CLOUD_EVENT: readonly HeaderSetting[] = [
   { name: 'ce_source', from: { constant: Buffer.from('/sluice') } },
   { name: 'ce_type', from: { constant: Buffer.from('sluice.reading') } },

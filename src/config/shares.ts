@@ -13,7 +13,7 @@ type Totals = Pick<
 /** The record frames of one message: 1000 of 1 KiB, or fewer larger ones. protocol/record-frame.ts has the same limit. */
 const MESSAGE_FRAMES_BYTES = 1000 * 1024;
 /** Records take at most this many times the bytes of their line. */
-const LINE_GROWTH = 3;
+export const LINE_GROWTH = 3;
 /** One batch fills while the batch before is in flight. */
 const BATCHES = 2;
 const MIN_SPOOL_BYTES = 2 ** 20;

@@ -68,25 +68,33 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it has to find control characters
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g;
 
+/** Most characters of the fields of identify. */
+export const IDENTIFY_LENGTHS = { zipcode: 64, city: 256, device_id: 64, token: 1024 } as const;
+export const DEVICE_ID = /^[A-Za-z0-9._:-]{1,64}$/;
+
 /** In the order in which they are checked. */
 const IDENTIFY_FORMS: Readonly<Record<'zipcode' | 'city' | 'device_id' | 'token', Form>> = {
   zipcode: {
-    max: 64,
+    max: IDENTIFY_LENGTHS.zipcode,
     allows: (text) => text !== '' && !CONTROL.test(text) && text.isWellFormed(),
     text: '1-64 characters, no control characters',
   },
   city: {
-    max: 256,
+    max: IDENTIFY_LENGTHS.city,
     allows: (text) => text !== '' && text.isWellFormed(),
     shown: (text) => text.replace(CONTROLS, ' '),
     text: '1-256 characters',
   },
   device_id: {
-    max: 64,
-    allows: (text) => /^[A-Za-z0-9._:-]{1,64}$/.test(text),
+    max: IDENTIFY_LENGTHS.device_id,
+    allows: (text) => DEVICE_ID.test(text),
     text: '1-64 of A-Z a-z 0-9 . _ : -',
   },
-  token: { max: 1024, allows: () => true, text: 'a string of up to 1024 characters' },
+  token: {
+    max: IDENTIFY_LENGTHS.token,
+    allows: () => true,
+    text: 'a string of up to 1024 characters',
+  },
 };
 type IdentifyField = keyof typeof IDENTIFY_FORMS;
 const IDENTIFY_FIELDS = Object.entries(IDENTIFY_FORMS) as [IdentifyField, Form][];

@@ -3,8 +3,8 @@
 
 export const TRACEPARENT_LENGTH = 55;
 
-const FORM = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+export const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export function isTraceparent(text: string | undefined): text is string {
-  return text !== undefined && FORM.test(text);
+  return text !== undefined && TRACEPARENT.test(text);
 }

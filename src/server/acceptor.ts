@@ -50,12 +50,12 @@ export interface PortAddresses {
 }
 
 /** Connections that may wait for an answer. */
-const MAX_ASKING = 4096;
+export const MAX_ASKING = 4096;
 /** Checks, one a second, after which a connection without an answer is refused. */
 const MAX_ASKING_CHECKS = 10;
 const CHECK_MS = 1000;
 /** The kernel takes net.core.somaxconn if that is lower. */
-const BACKLOG = 65_535;
+export const BACKLOG = 65_535;
 
 interface Asking {
   readonly arrival: Arrival;

@@ -17,7 +17,7 @@ export interface DeparturePlan {
 
 /** Devices that come back in a second if they leave all at once: one core takes them with full TLS handshakes. */
 const RETURNS_PER_SECOND = 200;
-const MIN_RECONNECT_MS = 500;
+export const MIN_RECONNECT_MS = 500;
 const RECONNECT_MS = { least: 5000, most: 5 * 60_000 };
 const PACE_MS = 20;
 /** Connections told in one turn of the event loop. */

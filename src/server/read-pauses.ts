@@ -26,7 +26,7 @@ export type PauseName = keyof typeof PAUSE;
 export type PauseReason = (typeof PAUSE)[PauseName];
 
 /** For operators. */
-const PAUSE_WORDS: Readonly<Record<PauseName, string>> = {
+const PAUSE_WORDS = {
   queue: 'queue_full',
   ownJob: 'line_before',
   replies: 'replies_unread',
@@ -35,11 +35,12 @@ const PAUSE_WORDS: Readonly<Record<PauseName, string>> = {
   stopping: 'stopping',
   departing: 'departing',
   resuming: 'resuming',
-};
+} as const satisfies Readonly<Record<PauseName, string>>;
+export type PauseWord = (typeof PAUSE_WORDS)[PauseName];
 const PAUSE_NAMES = Object.keys(PAUSE) as PauseName[];
 
 /** The reasons in words, for operators. */
-export function pauseWords(reasons: number): string[] {
+export function pauseWords(reasons: number): PauseWord[] {
   return PAUSE_NAMES.filter((name) => (reasons & PAUSE[name]) !== 0).map((name) => PAUSE_WORDS[name]);
 }
 

@@ -27,9 +27,9 @@ export interface TlsStageOptions {
 }
 
 /** Handshakes take this long in one turn of the event loop; a turn without other work is followed by the next at once. */
-const TURN_MS = 1;
+export const TURN_MS = 1;
 /** The second half of a handshake and the objects of its connection. Devices decide when it comes. */
-const SECOND_HALF_MS = 0.2;
+export const SECOND_HALF_MS = 0.2;
 /** A handshake that takes longer gives up its place if others wait: its device is silent, or very far. */
 const SILENT_MS = 2000;
 const SILENT_CHECK_MS = 500;

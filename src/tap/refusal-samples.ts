@@ -6,7 +6,7 @@ import type { LineBytes, LineOrigin, Refusal } from '../queue/job.ts';
 import { cutText, shownLine, shownName } from './shown-line.ts';
 
 const COPIES_A_SECOND = 8;
-const MAX_LINE_BYTES = 200;
+export const MAX_LINE_BYTES = 200;
 const MAX_MESSAGE_BYTES = 200;
 
 interface Kept {

@@ -15,7 +15,7 @@ import type { LineBytes, LineOrigin } from '../queue/job.ts';
 import type { BatchTicket } from '../workers/record-sink.ts';
 import { cutText, shownLine, shownName } from './shown-line.ts';
 
-const MAX_LINE_BYTES = 512;
+export const MAX_LINE_BYTES = 512;
 const MAX_MESSAGE_BYTES = 200;
 /** Lines in one answer. At five answers a second more than any tap may have. */
 const LINES_AN_ANSWER = 24;

@@ -83,7 +83,21 @@ export function eventOf(name: string, data: object): string {
   return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-function processList({ byProcess }: Figures, processes: readonly LiveProcess[]): object[] {
+/** One process in the event `figures`. A number that is not known yet is null. */
+export interface ListedProcess {
+  readonly index: number;
+  readonly pid: number | null;
+  readonly answers: boolean;
+  readonly connections: number | null;
+  readonly linesReceived: number | null;
+  readonly recordsConfirmed: number | null;
+  readonly kafkaBufferBytes: number | null;
+  readonly cpuSeconds: number | null;
+  readonly residentBytes: number | null;
+  readonly eventLoopLagP99Seconds: number | null;
+}
+
+function processList({ byProcess }: Figures, processes: readonly LiveProcess[]): ListedProcess[] {
   const pids = new Map(processes.map(({ index, pid }) => [`${index}`, pid]));
   return Object.keys(byProcess.up).map((name) => ({
     index: Number(name),

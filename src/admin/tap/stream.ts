@@ -4,17 +4,53 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Inspection } from '../../inspect/inspection.ts';
 import type { FateEvent, LineEvent, TapAnswer } from '../../inspect/line-questions.ts';
+import type { Operation } from '../operations.ts';
 import type { OutStream } from '../out-stream.ts';
-import { type EndReason, type Reply, type StreamReply, text } from '../reply.ts';
+import { type EndReason, MAX_STREAMS, type Reply, type StreamReply, text } from '../reply.ts';
 import type { Visit } from '../visit.ts';
-import { type TapWish, wishOf } from './wish.ts';
+import { TAP_PARAMETERS, type TapWish, wishOf } from './wish.ts';
 
 const ASK_EVERY_MS = 200;
 /** A process that does not answer is asked more rarely. */
 const MISSING_MS = 1_000;
 const COUNT_EVERY_MS = 1_000;
 
-type Write = (event: object) => string;
+/** The events of the answer. */
+export type TapStreamEvent =
+  | {
+      readonly event: 'begin';
+      readonly limit_per_second: number;
+      readonly seconds: number;
+      readonly processes: readonly number[];
+    }
+  | (Omit<LineEvent, 'id'> & { readonly id: string; readonly process: number })
+  | (Omit<FateEvent, 'id'> & { readonly id: string })
+  | { readonly event: 'fate'; readonly id: string; readonly fate: 'unknown' }
+  | { readonly event: 'passed_over'; readonly lines: number }
+  | { readonly event: 'missing'; readonly processes: readonly number[] }
+  | { readonly event: 'end'; readonly reason: EndReason | 'time'; readonly undecided: number };
+
+type Write = (event: TapStreamEvent) => string;
+
+const TYPES = {
+  lines: 'application/x-ndjson; charset=utf-8',
+  events: 'text/event-stream; charset=utf-8',
+} as const;
+
+export const TAP: Operation = {
+  about: 'A sample of live lines with their fate.',
+  parameters: TAP_PARAMETERS,
+  answers: {
+    200: {
+      about:
+        'an event on each line, or as server-sent events if `Accept` has `text/event-stream`, until the time is over, the login ends or the gateway stops',
+      content: { [TYPES.lines]: { lines: 'TapEvent' }, [TYPES.events]: { messages: 'TapEvent' } },
+      headers: ['X-Accel-Buffering'],
+    },
+    400: { about: 'a parameter is wrong; the text says which' },
+    503: { about: `${MAX_STREAMS.tap} taps are open` },
+  },
+};
 
 export function tapReply({ query, request, inspection }: Visit): Reply | StreamReply {
   const wish = wishOf(query);
@@ -25,7 +61,7 @@ export function tapReply({ query, request, inspection }: Visit): Reply | StreamR
   const tap = new TapStream(inspection, wish, form);
   return {
     kind: 'tap',
-    type: isBrowser ? 'text/event-stream; charset=utf-8' : 'application/x-ndjson; charset=utf-8',
+    type: isBrowser ? TYPES.events : TYPES.lines,
     keepAlive: form({ event: 'passed_over', lines: 0 }),
     farewell: (reason) => tap.end(reason),
     begin: (out) => tap.begin(out),
@@ -103,7 +139,7 @@ class TapStream {
     return [...lost, ...written].map(this.#form).join('');
   }
 
-  #lineOf(process: number, { event, id: _id, at, ...facts }: LineEvent, id: string): object[] {
+  #lineOf(process: number, { event, id: _id, at, ...facts }: LineEvent, id: string): TapStreamEvent[] {
     if (!this.#takeToken()) {
       this.#passedOver++;
       return [];
@@ -113,13 +149,13 @@ class TapStream {
   }
 
   /** A record that is on disk may be refused later. */
-  #fateOf(fate: FateEvent, id: string): object[] {
+  #fateOf(fate: FateEvent, id: string): TapStreamEvent[] {
     const isExpected = this.#undecided.delete(id) || fate.fate === 'refused';
     return isExpected ? [{ ...fate, id }] : [];
   }
 
   /** The process is another one now, so nobody knows about the lines of the former one. */
-  #forget(process: number): object[] {
+  #forget(process: number): TapStreamEvent[] {
     const lost = [...this.#undecided].filter((id) => id.startsWith(`${process}-`));
     for (const id of lost) this.#undecided.delete(id);
     return lost.map((id) => ({ event: 'fate', id, fate: 'unknown' }));

@@ -1,6 +1,7 @@
 // The query of GET /tap. An empty parameter is refused, so that a slip does not show every line.
 import { canonicalAddress } from '../../config/ip-address.ts';
 import type { TapFilter } from '../../inspect/line-questions.ts';
+import type { Parameters } from '../operations.ts';
 import { faultIn, MAX_QUERY_TEXT, wholeNumber } from '../query.ts';
 
 export interface TapWish {
@@ -10,15 +11,24 @@ export interface TapWish {
 }
 
 const FILTERS = { device_id: 'deviceId', address: 'address', zipcode: 'zipcode' } as const;
-const NUMBERS = {
-  limit_per_second: { min: 1, max: 100, usual: 10 },
-  seconds: { min: 1, max: 600, usual: 600 },
-} as const;
-const PARAMETERS = [...Object.keys(FILTERS), ...Object.keys(NUMBERS), 'refused'];
+const text = (about: string) => ({ about, minLength: 1, maxLength: MAX_QUERY_TEXT });
+export const TAP_PARAMETERS = {
+  device_id: text('only lines of connections with exactly this; all that are given have to match'),
+  address: text('only lines from exactly this IP address, which may be written in any way'),
+  zipcode: text('only lines of connections with exactly this'),
+  limit_per_second: {
+    about: 'lines a second; after quiet up to twice as many',
+    min: 1,
+    max: 100,
+    usual: 10,
+  },
+  seconds: { about: 'ends after this time', min: 1, max: 600, usual: 600 },
+  refused: { about: 'only refused lines', isFlag: true },
+} as const satisfies Parameters;
 
 /** A string says why the query is refused. */
 export function wishOf(query: URLSearchParams): TapWish | string {
-  const fault = faultIn(query, PARAMETERS);
+  const fault = faultIn(query, TAP_PARAMETERS);
   if (fault !== undefined) return fault;
   const filter: { -readonly [Key in keyof TapFilter]: TapFilter[Key] } = { refused: false };
   for (const [name, key] of Object.entries(FILTERS)) {
@@ -38,8 +48,8 @@ export function wishOf(query: URLSearchParams): TapWish | string {
   return { filter, linesPerSecond, seconds };
 }
 
-function numberIn(query: URLSearchParams, name: keyof typeof NUMBERS): number | string {
-  const { min, max, usual } = NUMBERS[name];
+function numberIn(query: URLSearchParams, name: 'limit_per_second' | 'seconds'): number | string {
+  const { min, max, usual } = TAP_PARAMETERS[name];
   const number = wholeNumber(query.get(name) ?? `${usual}`, { min, max });
   return number ?? `${name} is a whole number from ${min} to ${max}`;
 }

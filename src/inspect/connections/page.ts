@@ -1,6 +1,7 @@
 // The question for a page of connections, and its rows as the admin port gives them. The order of a page is by a key and then
 // by id, the same in all processes, so that their pages can be merged. Only types and this order.
-import type { ConnectionStage } from '../../server/connection-facts.ts';
+import type { ConnectionFacts, ConnectionStage } from '../../server/connection-facts.ts';
+import type { PauseWord } from '../../server/read-pauses.ts';
 
 export const CONNECTION_SORTS = ['age', 'rate', 'bytes', 'lines', 'errors', 'closed'] as const;
 export type ConnectionSort = (typeof CONNECTION_SORTS)[number];
@@ -46,10 +47,10 @@ export interface ConnectionRow {
   readonly bytes_per_second: number;
   readonly lines_per_second: number;
   /** Why it is not read at present. */
-  readonly paused: readonly string[];
-  readonly last_code: string | null;
+  readonly paused: readonly PauseWord[];
+  readonly last_code: NonNullable<ConnectionFacts['lastCode']> | null;
   readonly closed_at?: string;
-  readonly reason?: string;
+  readonly reason?: NonNullable<ConnectionFacts['end']>['reason'];
 }
 
 /** The answer of one process. */

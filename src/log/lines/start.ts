@@ -59,7 +59,8 @@ export const START_LINES = {
     text: 'TCP_TOKENS_FILE has no token, so no device can identify. Add one with: sluice token add NAME',
     meaning:
       'With `TCP_TOKENS_FILE` each device needs a token, and the file has none: every identify is answered `unauthorized`.',
-    remedy: '`sluice token add NAME --devices ID`. The file is read again within seconds, without a restart.',
+    remedy:
+      '`sluice token add NAME --devices DEVICE_ID`. The file is read again within seconds, without a restart.',
   },
   clock_implausible: {
     level: 'warn',
