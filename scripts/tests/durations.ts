@@ -12,7 +12,14 @@ export function readDurations(file: string): Record<string, number> {
 }
 
 /** Without a measurement, as on a fresh checkout: long kinds before short ones. */
-const ASSUMED_MS = { slow: 15_000, kafka: 20_000, bench: 20_000, long: 60_000, unit: 1_000 } as const;
+const ASSUMED_MS = {
+  slow: 15_000,
+  kafka: 20_000,
+  bench: 20_000,
+  long: 60_000,
+  unit: 1_000,
+  last: 1_500,
+} as const;
 
 /**
  * And files that take much longer than others of their kind, in seconds. If one of them began late, it would run alone at
@@ -32,6 +39,9 @@ export const LONG_FILES: Readonly<Record<string, number>> = {
   'test/crash/placing.slow.test.ts': 80,
   'test/e2e/processes.test.ts': 70,
   'test/examples/consumer/kills.test.ts': 40,
+  'test/examples/devices/cuts.test.ts': 25,
+  'test/examples/devices/kills.test.ts': 25,
+  'test/examples/devices/manners.slow.test.ts': 30,
   'test/crash/topics.slow.test.ts': 70,
   'test/cli/remote/commands.slow.test.ts': 60,
   'test/e2e/credentials.test.ts': 55,

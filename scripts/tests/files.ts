@@ -5,8 +5,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** `bench`: *.bench.test.ts. `long`: *.long.test.ts. `kafka`: by imports. `slow`: *.slow.test.ts. `unit`: all others. */
-export type TestKind = 'unit' | 'slow' | 'kafka' | 'bench' | 'long';
+/**
+ * `bench`: *.bench.test.ts. `long`: *.long.test.ts. `last`: *.last.test.ts. `kafka`: by imports. `slow`: *.slow.test.ts.
+ * `unit`: all others.
+ */
+export type TestKind = 'unit' | 'slow' | 'kafka' | 'bench' | 'long' | 'last';
 
 export interface TestFile {
   /** Absolute path of the compiled file. */
@@ -42,6 +45,7 @@ export function testFiles(): TestFile[] {
 function kindOf(source: string, needsKafka: boolean): TestKind {
   if (source.endsWith('.bench.test.ts')) return 'bench';
   if (source.endsWith('.long.test.ts')) return 'long';
+  if (source.endsWith('.last.test.ts')) return 'last';
   if (needsKafka) return 'kafka';
   return source.endsWith('.slow.test.ts') ? 'slow' : 'unit';
 }

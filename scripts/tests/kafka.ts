@@ -7,6 +7,7 @@ import { liveBrokers } from '../kafka/client.ts';
 import { type KafkaCluster, startKafka } from '../kafka/cluster.ts';
 import { findRuntime, KafkaUnavailableError } from '../kafka/runtime.ts';
 import { interrupted, runToEnd } from './command.ts';
+import { TRAFFIC_IS_WHOLE } from './traffic.ts';
 
 const EXTERNAL_TIMEOUT_MS = 15_000;
 
@@ -37,6 +38,8 @@ export async function runWithKafka(command: readonly string[]): Promise<number> 
     env.SLUICE_TEST_KAFKA_RUNTIME = 'none';
     console.error(`\nSKIPPED: all tests that need Kafka. ${error.message}\n`);
   }
+  // Tests that are skipped bring no traffic.
+  if (env.SLUICE_TEST_KAFKA_RUNTIME === 'none') delete env[TRAFFIC_IS_WHOLE];
   try {
     return interrupted.aborted ? 1 : await runToEnd(command, env);
   } finally {

@@ -23,7 +23,7 @@ async function main(): Promise<number> {
   const namePatterns = values['test-name-pattern'];
   if (values.watch) return watch(suite, { filters, namePatterns });
   const files = select(suite, filters);
-  if (files.length > 0) return runTests(files, { suite, namePatterns });
+  if (files.length > 0) return runTests(files, { suite, namePatterns, isWhole: filters.length === 0 });
   console.error(`No test file's path contains ${filters.join(' or ')}.`);
   return 1;
 }

@@ -21,6 +21,8 @@ export interface Wave {
 
 export interface RunnerOptions {
   readonly waves: readonly Wave[];
+  /** Run one by one when all others have ended, whose traffic they judge. */
+  readonly last?: readonly string[];
   /** Of all cores together. If more of them is idle, a core counts as idle. */
   readonly minIdleCores: number;
   readonly timeoutMs: number;
@@ -87,9 +89,14 @@ function outcomeOf({ type, data: { skip, todo, details } }: Event) {
  */
 const MAX_RERUN_SHARE = 0.01;
 
-const { waves, minIdleCores, timeoutMs, namePatterns, durationsFile } = JSON.parse(
-  process.argv[2] ?? '{}',
-) as RunnerOptions;
+const {
+  waves,
+  last = [],
+  minIdleCores,
+  timeoutMs,
+  namePatterns,
+  durationsFile,
+} = JSON.parse(process.argv[2] ?? '{}') as RunnerOptions;
 const abort = new AbortController();
 // Each file adds a listener.
 setMaxListeners(0, abort.signal);
@@ -181,6 +188,7 @@ async function rerunAlone(files: readonly string[]): Promise<string[]> {
 }
 
 await runFrom(0);
+for (const file of last) if (!abort.signal.aborted) await runFile(file);
 const failed = failedFiles();
 const maxReruns = Math.max(2, Math.ceil(results.size * MAX_RERUN_SHARE));
 const mayDisturbEachOther = results.size > failed.length && failed.length > 0 && failed.length <= maxReruns;

@@ -7,11 +7,12 @@ import { type TestFile, type TestKind, testFiles } from './files.ts';
 import { runWithKafka } from './kafka.ts';
 import { useMemoryDisk } from './memory-disk.ts';
 import type { RunnerOptions, Wave } from './runner.ts';
+import { recordTraffic } from './traffic.ts';
 
 export type Suite = 'all' | 'unit' | 'bench' | 'long';
 
 const KINDS: Readonly<Record<Suite, readonly TestKind[]>> = {
-  all: ['unit', 'slow', 'kafka'],
+  all: ['unit', 'slow', 'kafka', 'last'],
   unit: ['unit'],
   bench: ['bench'],
   long: ['long'],
@@ -36,13 +37,19 @@ const RUNNER = fileURLToPath(new URL('runner.js', import.meta.url));
 const COMPILE_CACHE = fileURLToPath(new URL('../../../.cache/compiled', import.meta.url));
 const DURATIONS = fileURLToPath(new URL('../../../.cache/test-durations.json', import.meta.url));
 
-/** Runs the files to their end. Resolves with the exit code. */
+/** Runs the files to their end. Resolves with the exit code. @param isWhole the files are all of their suite */
 export async function runTests(
   files: readonly TestFile[],
-  { suite, namePatterns = [] }: { suite: Suite; namePatterns?: readonly string[] },
+  {
+    suite,
+    namePatterns = [],
+    isWhole = false,
+  }: { suite: Suite; namePatterns?: readonly string[]; isWhole?: boolean },
 ): Promise<number> {
+  const last = files.filter(({ kind }) => kind === 'last');
   const options: RunnerOptions = {
     waves: wavesOf(longestFirst(files, readDurations(DURATIONS)), suite),
+    last: last.map(({ path }) => path),
     minIdleCores: MIN_IDLE_CORES,
     timeoutMs: FILE_TIMEOUT_MS,
     namePatterns,
@@ -55,9 +62,12 @@ export async function runTests(
   const command = [process.execPath, RUNNER, JSON.stringify(options)];
   // The measuring tests keep the disk: its speed is part of what they measure.
   const cleanUp = suite === 'bench' ? () => {} : useMemoryDisk();
+  const endRecording =
+    last.length > 0 ? recordTraffic({ isWhole: isWhole && namePatterns.length === 0 }) : () => {};
   try {
     return await (files.some(({ needsKafka }) => needsKafka) ? runWithKafka(command) : runToEnd(command));
   } finally {
+    endRecording();
     cleanUp();
   }
 }
@@ -69,7 +79,8 @@ function wavesOf(files: readonly TestFile[], suite: Suite): Wave[] {
     concurrency,
   });
   const isUnit = ({ kind }: TestFile) => kind === 'unit';
-  return [wave((file) => !isUnit(file), CONCURRENCY[suite]), wave(isUnit, CONCURRENCY.unit)].filter(
+  const isOther = (file: TestFile) => !isUnit(file) && file.kind !== 'last';
+  return [wave(isOther, CONCURRENCY[suite]), wave(isUnit, CONCURRENCY.unit)].filter(
     (one) => one.files.length > 0,
   );
 }

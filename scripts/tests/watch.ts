@@ -7,7 +7,7 @@ import { interrupted, runToEnd } from './command.ts';
 import { runTests, type Suite, select } from './suites.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const FOLDERS = ['src', 'load', 'bench', 'scripts', 'test'];
+const FOLDERS = ['src', 'load', 'bench', 'plan', 'scripts', 'test'];
 /** An editor writes a file in several steps, and a checkout writes many files. */
 const SETTLE_MS = 100;
 

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ConnectionOptions } from 'node:tls';
-import { recordHeaders, recordParts } from '../../src/kafka/batches/record-body.ts';
+import { headerList, recordHeaders, recordParts } from '../../src/kafka/batches/record-body.ts';
 import { unpack } from '../../src/kafka/batches/split-batch.ts';
 import { type LogPlace, listLogs, listSegments, readSegment } from '../../src/spool/inspect.ts';
 import { Device } from '../support/device.ts';
 import { type Env, type Gateway, startGateway } from '../support/gateway.ts';
+import { noteRecord } from '../support/traffic/records.ts';
 import { waitFor } from '../support/wait.ts';
 
 export interface SpooledRecord {
@@ -64,6 +65,8 @@ async function spooled(directory: string, kind: LogPlace['kind']): Promise<Spool
         for (const { body } of await unpack(found.bytes)) {
           const { key, value } = recordParts(body);
           all.push({ topic: place.topic, key: `${key}`, value: `${value}`, headers: recordHeaders(body) });
+          const headers = Object.fromEntries(headerList(body).map(([name, bytes]) => [name, [bytes]]));
+          noteRecord(place.topic, { key: kind === 'dead letters' ? null : key, value, headers });
         }
       }
   }

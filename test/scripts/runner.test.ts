@@ -87,10 +87,25 @@ it('another file begins while a core is idle, and none while all are busy', (t) 
   assert.match(busy.out, /runs alone/);
 });
 
+it('the last files run when all others have ended', (t) => {
+  const slow = `test('slow', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    writeFileSync(import.meta.filename + '.ended', '');
+  });`;
+  const judge = `test('last', () => {
+    if (!existsSync(import.meta.filename.replace('judge', 'slow') + '.ended')) throw new Error('too early');
+  });`;
+  const { status, out } = runFiles(t, { slow, judge, good: GOOD }, undefined, ['judge']);
+  assert.equal(status, 0, out);
+  assert.match(out, /^ℹ pass 3$/m);
+  assert.doesNotMatch(out, /FAILED AT FIRST/);
+});
+
 function runFiles(
   t: TestContext,
   contents: Readonly<Record<string, string>>,
   { least, most, minIdleCores } = { least: 2, most: 2, minIdleCores: 0 },
+  last: readonly string[] = [],
 ) {
   const directory = temporaryDirectory(t);
   const files = Object.entries(contents).map(([name, content]) => {
@@ -100,8 +115,10 @@ function runFiles(
     writeFileSync(path, imports + content.replaceAll('import.meta.filename', JSON.stringify(path)));
     return path;
   });
+  const isLast = (path: string) => last.some((name) => path.endsWith(`/${name}.test.mjs`));
   const options = {
-    waves: [{ files, concurrency: { least, most } }],
+    waves: [{ files: files.filter((path) => !isLast(path)), concurrency: { least, most } }],
+    last: files.filter(isLast),
     minIdleCores,
     timeoutMs: 30_000,
     namePatterns: [],

@@ -19,6 +19,7 @@ import { TlsStage } from '../../src/server/tls-stage.ts';
 import type { Device } from '../support/device.ts';
 import { tlsForm } from '../support/form.ts';
 import { testLog } from '../support/log.ts';
+import { wrapClasses } from '../support/traffic/device-ports.ts';
 
 export const CONNECTION = {
   maxLineBytes: 65_536,
@@ -102,6 +103,7 @@ export interface StageOptions {
 
 /** A server that the test connects sockets to. Its timers run. */
 export function startServer(t: TestContext, sink: JobSink, { options, wheel }: StageOptions = {}): TcpServer {
+  wrapClasses();
   const server = new TcpServer({ ...CONNECTION, ...options }, { sink, log, ...(wheel && { wheel }) });
   server.start();
   t.after(() => server.close(0));

@@ -14,6 +14,7 @@ import type { Addresses } from '../../src/gateway/lifecycle.ts';
 import type { StopResult } from '../../src/gateway/stop-result.ts';
 import { tlsForm } from './form.ts';
 import { type LogLine, recordedLog } from './log.ts';
+import { recordDevicePorts, wrapClasses } from './traffic/device-ports.ts';
 
 const DEFAULTS = {
   TCP_HOST: '127.0.0.1',
@@ -68,11 +69,11 @@ export async function startGateway(env: Env = {}): Promise<Gateway> {
   const ownSpool = env.SPOOL_DIR === undefined ? mkdtempSync(join(tmpdir(), 'sluice-test-')) : undefined;
   const form = tlsForm();
   const tls = form && { TCP_TLS_PORT: '0', TCP_TLS_CERT: form.cert, TCP_TLS_KEY: form.key };
-  const app = createApp(testSettings({ ...tls, ...(ownSpool && { SPOOL_DIR: ownSpool }), ...env }), {
-    log,
-    version: 'test',
-  });
+  const settings = testSettings({ ...tls, ...(ownSpool && { SPOOL_DIR: ownSpool }), ...env });
+  wrapClasses();
+  const app = createApp(settings, { log, version: 'test' });
   const addresses = await app.start();
+  recordDevicePorts(settings, addresses);
   let stopped: Promise<StopResult> | undefined;
   const stop = () => {
     stopped ??= app.stop().finally(() => ownSpool && rm(ownSpool, { recursive: true, force: true }));

@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { kafkaClient, withAdmin } from '../../scripts/kafka/client.ts';
 import { type KafkaCluster, type KafkaOptions, startKafka } from '../../scripts/kafka/cluster.ts';
 
+import { noteRecord } from './traffic/records.ts';
+
 export { BrokerStartError, KafkaBroker } from '../../scripts/kafka/broker.ts';
 export { createTopic, deleteTopic, grant, revoke, type TopicOptions } from '../../scripts/kafka/client.ts';
 export type { KafkaCluster, KafkaOptions } from '../../scripts/kafka/cluster.ts';
@@ -149,6 +151,7 @@ async function readUntil(
             held.map(([name, values]) => [name, [values ?? []].flat().map(toBuffer)]),
           );
           records.push({ partition: batch.partition, offset, key, value, headers, timestamp });
+          noteRecord(topic, { key, value, headers });
         }
         if (Number(batch.lastOffset()) >= end) ends.delete(batch.partition);
         if (ends.size === 0) finish();
