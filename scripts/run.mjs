@@ -26,10 +26,13 @@ const jobs = {
   'latency-test': (args) => become('dist/bench/latency/main.js', args),
   sustained: (args) => become('dist/bench/sustained/main.js', args),
   scaling: (args) => become('dist/bench/scaling/main.js', args),
+  plan: (args) => become('dist/plan/main.js', args),
   senders: (args) => become('dist/scripts/senders/main.js', args),
   'deploy-check': (args) => become('dist/scripts/deploy-check/main.js', args),
+  'upgrade-test': (args) => become('dist/scripts/upgrade-test.js', args),
   recording: (args) => become('dist/scripts/recording.js', args),
   screenshots: (args) => become('dist/scripts/screenshots.js', args),
+  contracts: (args) => become('dist/scripts/contracts/main.js', args),
   docs: (args) => become('dist/scripts/docs/main.js', args),
   build: () => {},
   // npm runs it before `npm pack` and `npm publish`, so a fresh clone needs no build.

@@ -57,7 +57,7 @@ const sourcesIn = (folder: string): Source[] =>
     .sort()
     .map((path) => parse(join(folder, path)));
 
-const sources = ['src', 'load', 'bench', 'conformance'].flatMap(sourcesIn);
+const sources = ['src', 'load', 'bench', 'conformance', 'plan'].flatMap(sourcesIn);
 
 /** The areas, or single files, that each area may import besides itself. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -218,7 +218,16 @@ const KAFKA_ARROWS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The wiring may import everything. */
-const WIRING = ['app.ts', 'gateway', 'main.ts', 'commands.ts', 'serve.ts', 'start-gateway.ts', 'bench'];
+const WIRING = [
+  'app.ts',
+  'gateway',
+  'main.ts',
+  'commands.ts',
+  'serve.ts',
+  'start-gateway.ts',
+  'bench',
+  'plan',
+];
 
 describe('imports', () => {
   it('are found at all', () => {
@@ -333,10 +342,10 @@ describe('only one place', () => {
     assert.ok(!reader?.imports.some(({ target }) => target.startsWith('kafkajs/')));
   });
 
-  it('of the gateway imports the load tool or the bench: the table of commands', () => {
+  it('of the gateway imports the load tool, the bench or the plan: the table of commands', () => {
     for (const { path, imports } of sources) {
-      if (['load', 'bench'].includes(areaOf(path)) || path === 'commands.ts') continue;
-      assert.ok(!imports.some(({ area }) => area === 'load' || area === 'bench'), path);
+      if (['load', 'bench', 'plan'].includes(areaOf(path)) || path === 'commands.ts') continue;
+      assert.ok(!imports.some(({ area }) => ['load', 'bench', 'plan'].includes(area ?? '')), path);
     }
   });
 

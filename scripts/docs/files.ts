@@ -10,6 +10,7 @@ const PRODUCTS: Readonly<Record<string, string>> = {
   load: 'The load tool',
   bench: 'The bench',
   conformance: 'The conformance script',
+  plan: 'The capacity plan',
   simulation: 'The simulator',
 };
 
@@ -118,6 +119,12 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'conformance/client': 'Connections to the gateway that is checked, and lines that it must accept.',
   'conformance/rules': 'The rules, a file for each part of the protocol.',
   'bench/verification': 'Reads the topic back.',
+  plan: 'The command `npm run plan`: its options, the constants, the text of a plan.',
+  'plan/calibrate': 'Measures the constants of the plan.',
+  'plan/model': 'The model of costs: pure functions of the constants and of a fleet.',
+  'plan/page': 'The sections of the page on scaling that are generated.',
+  'plan/storm': '`npm run plan -- storm`: the simulation of a fleet that comes back.',
+  'plan/validate': '`npm run plan -- validate`: measured runs, and model and simulation beside them.',
 };
 
 /** @param root the project's folder @throws Error if a file has no head comment, or a folder has no sentence */

@@ -1,14 +1,19 @@
 // `npm run docs`: writes the pages and sections that are generated from the code and from docs/benchmarks.json (the list
 // is `files` below). With --check it writes nothing and exits 1 if a file differs from what it would write.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { benchSection, readmeTable } from '../../bench/report/benchmarks-page.ts';
 import { parseBenchFile } from '../../bench/report/results-file.ts';
+import { planSections } from '../../plan/page/sections.ts';
 import { METRICS, unitOf } from '../../src/admin/metrics.ts';
 import { AREAS, CHECKS } from '../../src/check/checks.ts';
 import { isOurs, KAFKA_ERRORS, OUTCOMES, type Outcome } from '../../src/kafka/wire/errors.ts';
 import { CLOSING_CODES, CODE_NAMES, CODES, isFatal } from '../../src/protocol/codes.ts';
 import { readResults } from '../compatibility/results.ts';
+import { openApiText } from '../contracts/admin/document.ts';
+import { adminPage } from '../contracts/admin/page.ts';
+import { contractFiles } from '../contracts/files.ts';
+import { UNSAID } from '../contracts/messages.ts';
 import { dashboardFile } from '../monitoring/dashboard.ts';
 import { grafanaAlertsFile } from '../monitoring/grafana-alerts.ts';
 import { rulesFile, rulesTestFile } from '../monitoring/rules.ts';
@@ -41,6 +46,10 @@ const files: Record<string, string | undefined> = {
   // Helm reads no file outside of a chart.
   'deploy/helm/sluice/files/rules.yml': rulesFile(),
   'deploy/helm/sluice/files/dashboard.json': dashboardFile(),
+  ...contractFiles(),
+  'docs/contracts.md': sectionOf('docs/contracts.md', 'unsaid', unsaidList()),
+  'docs/contracts/openapi.json': openApiText(),
+  'docs/admin-api.md': adminPage(read('docs/admin-api.md') ?? ''),
   'docs/operations.md': operationsPage(),
   'docs/files.md': filesPage(fileURLToPath(root)),
   '.env.example': envExample(),
@@ -54,6 +63,7 @@ const files: Record<string, string | undefined> = {
     compatibilitySection(readResults()),
   ),
   'docs/benchmarks.md': sectionOf('docs/benchmarks.md', 'bench', benchSection(benchmarks)),
+  'docs/scaling.md': withSections('docs/scaling.md', planSections()),
   'README.md': sectionOf('README.md', 'speed', readmeTable(benchmarks)),
 };
 
@@ -63,6 +73,7 @@ for (const [name, text] of Object.entries(files)) {
     console.error(`${name} differs from the code it is generated from; run: npm run docs`);
     process.exitCode = 1;
   } else {
+    mkdirSync(new URL('.', new URL(name, root)), { recursive: true });
     writeFileSync(new URL(name, root), text);
     console.log(`wrote ${name}`);
   }
@@ -77,6 +88,15 @@ function read(name: string): string | undefined {
 function sectionOf(name: string, section: string, text: string): string | undefined {
   const page = read(name);
   return page === undefined ? undefined : withSection(page, section, text);
+}
+
+/** The page with all of these sections replaced. */
+function withSections(
+  name: string,
+  sections: readonly (readonly [section: string, text: string])[],
+): string | undefined {
+  const page = read(name);
+  return page && sections.reduce((text, [section, body]) => withSection(text, section, body), page);
 }
 
 function protocolPage(): string | undefined {
@@ -112,6 +132,12 @@ A metric without a unit is a number of things. A histogram has the series \`_buc
 ${textTable(['name', 'type', 'unit', 'labels', 'meaning'], rows)}
 
 ${querySections()}`;
+}
+
+function unsaidList(): string {
+  return Object.values(UNSAID)
+    .map((text) => `- ${text}`)
+    .join('\n');
 }
 
 function checksTable(): string {

@@ -28,13 +28,13 @@ Each line that the gateway can write to its log and each [alert](#alerts), with 
 
 ## How to read the log
 The log goes to standard output. \`LOG_FORMAT\` chooses the form: \`pretty\` for people, \`json\` for programs; \`auto\`, the default, is \`pretty\` on a terminal and \`json\` everywhere else. The same line in both:
-\`\`\`
+\`\`\`text
 [01:59:13.402] WARN: Connection refused: server full {"event":"connections_refused","reason":"the server has as many connections as it takes","count":312}
 {"level":"warn","time":"2026-11-28T01:59:13.402Z","pid":71,"hostname":"gw-1","event":"connections_refused","reason":"the server has as many connections as it takes","count":312,"msg":"Connection refused: server full"}
 \`\`\`
 - \`event\` is the name of the line. Names do not change, so build alerts on them, and never on the text. In the form for people, lines of levels debug and info have no name, and no field is there twice.
 - \`process\` is the number of the server process, if there are several; a line without it is of the first process, which speaks for all.
-- Commands on this page that begin with \`sluice\` are \`npx sluice\` in the folder of an installed package, and \`node dist/src/main.js\` in a checkout, in the directory where the gateway runs.
+- Commands on this page that begin with \`sluice\` are \`npx sluice\` in the folder of an installed package, and \`node dist/src/main.js\` in a checkout, in the directory where the gateway runs. Those that begin with \`kafka-\` are in the folder \`bin\` of Kafka, and each needs \`--bootstrap-server HOST:PORT\` too, with a login also \`--command-config FILE\`.
 - Fields in milliseconds end with \`Ms\`. An error is in \`err\`, with its stack.
 - Bytes of devices cannot forge a line or a colour: control characters are escaped. Secrets and tokens are replaced by \`(hidden)\`.
 
@@ -49,7 +49,7 @@ The log goes to standard output. \`LOG_FORMAT\` chooses the form: \`pretty\` for
 \`LOG_LEVEL\` is the lowest level that is written. \`curl -X POST -H "Authorization: Bearer $HTTP_TOKEN" 'localhost:9108/log-level?level=debug'\` changes it until the next start, in all processes. Lines that can come often are limited: the first is written at once, then at most one in the time that this page names, with the latest fields and \`count\`, the number of times since the line before. If nobody reads standard output, up to 1 MiB of lines wait, then lines are lost and counted; the gateway never waits for its log.
 
 Useful at night, with the log in a file or from \`journalctl -u sluice -o cat\`:
-\`\`\`
+\`\`\`sh
 jq -c 'select(.level=="error" or .level=="fatal")' sluice.log           # what needs somebody
 jq -r 'select(.level!="info") | .event' sluice.log | sort | uniq -c      # which lines, and how often
 jq -r 'select(.event=="statistics") | [.time, .msg] | @tsv' sluice.log   # the figures over time

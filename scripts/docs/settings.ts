@@ -42,7 +42,7 @@ In \`.env\`, a secret with a \`#\` has to be in quotes. For Docker Compose one w
 
 ## Wrong settings
 If a setting is wrong, the gateway does not start. It prints all problems at once on standard error, each with the variable, its value and the allowed values, and ends with exit code 78. Another start without a change would fail too (systemd: \`RestartPreventExitStatus=78\`). A misspelt name is also a problem; the message names the nearest setting:
-\`\`\`
+\`\`\`console
 $ TCP_PORT=80800 KAFKA_BROKER=kafka:9092 sluice
 sluice: 2 problems in the settings, nothing was started
   KAFKA_BROKER (environment) is not a setting; the nearest real name is KAFKA_BROKERS
@@ -78,7 +78,7 @@ They go to the first process. Server processes ignore all of them, because Ctrl-
 
 SIGTERM and \`POST /drain\` begin with the first step, SIGINT with the third. \`reconnect_after_ms\` brings devices back over 5 ms for each of them, at least 5 s and at most 5 minutes, in the order in which they left. So whoever gets them next has no storm. \`terminationGracePeriodSeconds\` of Kubernetes and \`TimeoutStopSec\` of systemd have to be longer than the three settings together, and 5 s more: with \`SHUTDOWN_DRAIN=15s\`, \`SHUTDOWN_SPREAD=20s\` and \`SHUTDOWN_TIMEOUT=10s\` at least 50 s ([each way of deployment](deployment.md#how-long-a-stop-takes)).
 
-\`\`\`
+\`\`\`sh
 curl -X POST -H "Authorization: Bearer $HTTP_TOKEN" http://127.0.0.1:9108/drain
 curl -X POST -H "Authorization: Bearer $HTTP_TOKEN" 'http://127.0.0.1:9108/log-level?level=debug'
 \`\`\`
@@ -91,7 +91,7 @@ A relative \`SPOOL_DIR\` is below the working directory and is created with all 
 Each setting that is a secret can come from a file instead: \`KAFKA_SASL_PASSWORD_FILE=/run/secrets/kafka\` in place of \`KAFKA_SASL_PASSWORD\`. The content is the value, without the line feed at its end. If both are set, or the file is empty or cannot be read, the start is refused. The file is read again when it changes, and on SIGHUP (see [security](security.md#files-that-change)).
 
 ## Examples
-\`\`\`
+\`\`\`ini
 # a broker elsewhere, with encryption and login
 KAFKA_BROKERS=kafka-1.example.net:9093,kafka-2.example.net:9093
 KAFKA_SSL=true

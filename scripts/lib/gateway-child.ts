@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onParentDeath } from '../kafka/process.ts';
+import { recordingEnv } from '../tests/traffic.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
@@ -39,6 +40,7 @@ export function spawnGateway(options: GatewayChildOptions, onLine: (line: string
       HTTP_PORT: '0',
       TCP_PROCESSES: '1',
       LOG_FORMAT: 'json',
+      ...recordingEnv(),
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

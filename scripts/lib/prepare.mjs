@@ -14,7 +14,17 @@ import {
 import { dirname, join } from 'node:path';
 import { withLock } from './lock.mjs';
 
-const SOURCE_DIRS = ['src', 'load', 'bench', 'conformance', 'simulation', 'scripts', 'examples', 'test'];
+const SOURCE_DIRS = [
+  'src',
+  'load',
+  'bench',
+  'conformance',
+  'plan',
+  'simulation',
+  'scripts',
+  'examples',
+  'test',
+];
 const COMPILED = /\.tsx?$|\.json$/;
 /** The second project is the page for browsers: there are no DOM types in the first, and no types of Node in the second. */
 const PROJECTS = ['.', 'src/dashboard/page'];

@@ -213,10 +213,9 @@ test('guesses at /login and in the header are limited together, and a login goes
     assert.equal(status, 401);
   }
   const limited = await post('/login', JSON.stringify({ token: TOKEN }));
-  assert.deepEqual(
-    [limited.status, limited.headers.get('retry-after'), limited.headers.get('set-cookie')],
-    [429, '6', null],
-  );
+  assert.deepEqual([limited.status, limited.headers.get('set-cookie')], [429, null]);
+  // 6 s, and less if the guesses took a while on a busy machine.
+  assert.match(limited.headers.get('retry-after') ?? '', /^[1-6]$/);
   assert.equal((await get('/stats', session)).status, 200);
 });
 

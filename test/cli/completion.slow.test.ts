@@ -4,8 +4,9 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { temporaryDirectory } from '../support/directory.ts';
+import { hasTools } from '../support/missing-tool.ts';
 import { runProgram } from '../support/program.ts';
-import { hasTools, MAIN, Terminal } from '../support/terminal.ts';
+import { MAIN, Terminal } from '../support/terminal.ts';
 import { waitFor } from '../support/wait.ts';
 
 /** An interactive shell that has read the script, with `sluice` in its PATH. */

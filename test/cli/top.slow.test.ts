@@ -7,8 +7,9 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import { childrenOf } from '../../scripts/lib/proc.ts';
 import { Device } from '../support/device.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
+import { hasTools } from '../support/missing-tool.ts';
 import { runProgram } from '../support/program.ts';
-import { hasTools, MAIN, Terminal } from '../support/terminal.ts';
+import { MAIN, Terminal } from '../support/terminal.ts';
 import { waitFor } from '../support/wait.ts';
 
 /** A width that no terminal agrees on with another, a direction of reading, and accents without end. */

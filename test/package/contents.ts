@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 const ALLOWED = [
   /^(?:package\.json|README\.md|CHANGELOG\.md|LICENSE|\.env\.example)$/,
   /^docs\/[a-z-]+\.md$/,
+  /^docs\/contracts\/[a-z-]+(?:\.schema)?\.json$/,
   /^deploy\/systemd\/[a-z.]+$/,
   /^deploy\/(prometheus\/rules\.yml|grafana\/dashboards\/sluice\.json)$/,
   /^dist\/(?:src|load)\/(?:[a-z0-9-]+\/)*[a-z0-9-]+\.js$/,

@@ -32,8 +32,9 @@ for (const file of [
 test('every npm script is a job of scripts/run.mjs', () => {
   const jobs = read('scripts/run.mjs');
   for (const [name, command] of Object.entries(scripts)) {
-    // `exec`, so that a signal to npm reaches the gateway.
-    assert.equal(command, `${name === 'start' ? 'exec ' : ''}node scripts/run.mjs ${name}`);
+    // `exec`, so that a signal to npm reaches the gateway, or the broker.
+    const exec = name === 'start' || name === 'kafka' ? 'exec ' : '';
+    assert.equal(command, `${exec}node scripts/run.mjs ${name}`);
     assert.match(jobs, new RegExp(`^  '?${name}'?[:,]`, 'm'), name);
   }
 });

@@ -19,7 +19,8 @@ import {
 import { temporaryDirectory } from '../support/directory.ts';
 import { type Env, type GatewayProcess, runGateway } from '../support/gateway-process.ts';
 import { createTopic, kafkaTest, readTopic, uniqueTopic } from '../support/kafka.ts';
-import { hasTools } from '../support/terminal.ts';
+import { hasTools } from '../support/missing-tool.ts';
+
 import { waitFor } from '../support/wait.ts';
 import { presentTools } from './support.ts';
 

@@ -4,20 +4,10 @@ import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { skipWithoutTool } from './missing-tool.ts';
 import { waitFor } from './wait.ts';
 
 /** The compiled program. */
 export const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-
-/** False, and the test is skipped loudly, when a tool is missing. In CI that is a failure. */
-export function hasTools(t: TestContext, ...tools: readonly string[]): boolean {
-  const missing = tools.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
-  if (missing.length === 0) return true;
-  const why = `${missing.join(' and ')} missing (on Debian: apt-get install ${missing.join(' ')})`;
-  skipWithoutTool(t, why);
-  return false;
-}
 
 /** Only ends a test that hangs. */
 const SHOWN_MS = 15_000;

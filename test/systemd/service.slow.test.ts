@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { makeCertificate } from '../../scripts/lib/certificate.ts';
+import { parsePage, read } from '../docs/pages.ts';
+import { statementsOf } from '../docs/shell-statements.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { skipLoudly, skipWithoutTool } from '../support/missing-tool.ts';
 
@@ -20,6 +22,7 @@ test('the unit under a real systemd serves, is confined, reloads, comes back aft
   const directory = temporaryDirectory(t);
   await makeCertificate(directory);
   writeFileSync(join(directory, 'http-token'), TOKEN);
+  writeFileSync(join(directory, 'install.sh'), installScript());
   const boot = join(ROOT, 'test/systemd/boot.sh');
   const { stdout, stderr } = spawnSync(boot, [ROOT, process.execPath, directory], {
     encoding: 'utf8',
@@ -62,6 +65,22 @@ test('the unit under a real systemd serves, is confined, reloads, comes back aft
     /nearest.*TCP_PORT/,
   );
 });
+
+/** What docs/deployment.md tells to type, but for the calls of systemctl, which come later. */
+function installScript(): string {
+  const { fences } = parsePage(read('docs/deployment.md'));
+  const steps = [
+    /^install .* sluice\.sysusers\.conf /m,
+    /^install .* cert\.pem key\.pem \/etc\/sluice\/tls\/$/m,
+  ];
+  return steps
+    .map((step) => {
+      const { text } = fences.find((fence) => step.test(fence.text)) ?? assert.fail(String(step));
+      const commands = statementsOf(text).filter((command) => !command.startsWith('systemctl '));
+      return `(cd /mnt/out; ${commands.join('\n')}\n)\n`;
+    })
+    .join('');
+}
 
 function canRunSystemd(t: TestContext): boolean {
   if (!existsSync('/lib/systemd/systemd')) {

@@ -6,9 +6,6 @@ log() { journalctl -u sluice -o cat | grep "\"event\":\"$1\"" | tail -1; }
 
 cat >> /etc/sluice/sluice.env <<'SETTINGS'
 TCP_PROCESSES=2
-TCP_TLS_PORT=8443
-TCP_TLS_CERT=/etc/sluice/tls/cert.pem
-TCP_TLS_KEY=/etc/sluice/tls/key.pem
 SETTINGS
 
 echo "== started"
