@@ -7,10 +7,8 @@ import { operations } from '../../scripts/contracts/admin/operation-objects.ts';
 import type { AdminExchange } from '../support/traffic/admin-port.ts';
 import { readTraffic } from '../support/traffic/traffic-file.ts';
 import { AdminJudge, type OpenApiDocument } from './judge-admin.ts';
-import { DIRECTORY, IS_WHOLE, MOST_MISSED, SKIP } from './recorded.ts';
+import { DIRECTORY, IS_WHOLE, judgeMissing, SKIP } from './recorded.ts';
 
-/** Without a tool tests are skipped, and traffic that only they bring is missing. */
-const HAS_ALL_TOOLS = process.env.SLUICE_REQUIRE_TOOLS === '1';
 const DOCUMENT = new URL('../../../docs/contracts/openapi.json', import.meta.url);
 /** Far fewer than a run has, and far more than a few tests. */
 const MIN_EXCHANGES = 500;
@@ -30,9 +28,7 @@ test('traffic of the admin port', { skip: SKIP }, async (t) => {
     assert.ok(exchanges.length >= MIN_EXCHANGES, `only ${exchanges.length} exchanges`);
     const missing = expected().filter((names) => !names.some((name) => judge.seen.has(name)));
     const unknown = missing.flat().filter((name) => !(name in NOT_SEEN));
-    if (unknown.length > 0) t.diagnostic(`NOT SEEN in any test: ${unknown.join(', ')}`);
-    if (HAS_ALL_TOOLS)
-      assert.ok(unknown.length <= MOST_MISSED, `no test brings these about: ${unknown.join(', ')}`);
+    judgeMissing(t, unknown);
     const found = Object.keys(NOT_SEEN).filter((name) => judge.seen.has(name));
     assert.deepEqual(found, [], 'these were seen, so NOT_SEEN need not name them');
   });

@@ -1,4 +1,6 @@
 // The traffic that the run has recorded, for the files that judge it.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
 
 export const DIRECTORY = process.env.SLUICE_TEST_TRAFFIC ?? '';
 /** Only a whole run has to have everything. */
@@ -10,4 +12,11 @@ export const SKIP = DIRECTORY === '' && 'npm test records the traffic';
 if (SKIP && process.env.SLUICE_TEST_SUITE !== undefined) throw new Error('this run has recorded no traffic');
 
 /** Kinds that a whole run may miss: some answers come only if a test is slow or quick enough. More of them are a fault. */
-export const MOST_MISSED = 3;
+const MOST_MISSED = 3;
+
+/** Names the kinds that no test brought about. Without a tool tests are skipped, and traffic that only they bring is missing. */
+export function judgeMissing(t: TestContext, missing: readonly string[]): void {
+  if (missing.length > 0) t.diagnostic(`NOT SEEN in any test: ${missing.join(', ')}`);
+  if (process.env.SLUICE_REQUIRE_TOOLS === '1')
+    assert.ok(missing.length <= MOST_MISSED, `no test brings these about: ${missing.join(', ')}`);
+}

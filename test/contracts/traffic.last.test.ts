@@ -10,11 +10,10 @@ import type { RecordEntry, TopicEntry } from '../support/traffic/records.ts';
 import { readTraffic } from '../support/traffic/traffic-file.ts';
 import { judgeDeviceLine, judgePlainLine } from './judge-lines.ts';
 import { kindsOf, recordFault, type TopicKind } from './judge-records.ts';
-import { DIRECTORY, IS_WHOLE, MOST_MISSED, SKIP as skip } from './recorded.ts';
+import { DIRECTORY, IS_WHOLE, judgeMissing, SKIP as skip } from './recorded.ts';
 import { faultOf } from './validators.ts';
 
 const MAX_SHOWN = 20;
-const hasAllTools = process.env.SLUICE_REQUIRE_TOOLS === '1';
 /** A whole run has several times as much. */
 const LEAST = { gateways: 200, lines: 4_000, replies: 2_000, records: 1_000 };
 const UNKNOWN = 'of an unknown gateway';
@@ -40,7 +39,7 @@ class Seen {
     assert.equal(this.faults.length, 0, `${this.faults.length} are not as the contract says:\n${shown}`);
   }
 
-  /** In a whole run. Without a tool tests are skipped, and traffic that only they bring is missing. */
+  /** Only a whole run has to have everything. */
   demand(
     t: TestContext,
     wanted: readonly string[],
@@ -48,9 +47,10 @@ class Seen {
   ): void {
     if (!IS_WHOLE) return;
     assert.ok(total >= least, `only ${total} were recorded: the recorder is broken`);
-    const missing = wanted.filter((one) => !this.counts.has(one));
-    if (missing.length > 0) t.diagnostic(`NOT SEEN in any test: ${missing.join(', ')}`);
-    if (hasAllTools) assert.ok(missing.length <= MOST_MISSED, `seen in no test: ${missing.join(', ')}`);
+    judgeMissing(
+      t,
+      wanted.filter((one) => !this.counts.has(one)),
+    );
   }
 }
 
