@@ -40,6 +40,8 @@ export function installGlobals(world: World): Globals {
   for (const [name, value] of Object.entries(timerFunctions(world, real))) set(globalThis, name, value);
   set(globalThis, 'Date', simulatedDate(world));
   set(performance, 'now', () => world.look() - world.current.startedAtMs);
+  // As all CPU time: a real one would differ from run to run.
+  set(performance, 'eventLoopUtilization', () => ({ idle: 0, active: 0, utilization: 0 }));
   set(Math, 'random', () => world.current.random.next());
   // The read-coalescer sleeps on memory that nobody ever writes.
   const { wait } = Atomics;

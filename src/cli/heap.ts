@@ -2,12 +2,12 @@
 // the event loop (docs/decisions/0015).
 import { constants, type NodeGCPerformanceDetail, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { beat } from '../time/beat.ts';
 
 /** With more collections of the young generation a second, the young generation may grow. */
 const MAX_COLLECTIONS_PER_SECOND = 150;
 /** Limit of both halves together: their size after the program is loaded. */
 const MAX_YOUNG_BYTES = 16 * 2 ** 20;
-const LOOK_EVERY_MS = 1000;
 /** How often to look while the young generation may grow, which takes a few collections. */
 const LOOK_CLOSELY_MS = 20;
 
@@ -31,16 +31,27 @@ export function keepYoungGenerationSmall(): void {
   });
   observer.observe({ entryTypes: ['gc'] });
 
-  const look = (lastMs: number) => {
+  let factor = 0;
+  let lastMs = 0;
+  const look = () => {
     const nowMs = performance.now();
+    // A beat just after a closer look: a single collection would look like hundreds a second.
+    if (nowMs - lastMs < LOOK_CLOSELY_MS / 2) return;
     const perSecond = (collections * 1000) / (nowMs - lastMs);
     collections = 0;
+    lastMs = nowMs;
     const mayGrow = perSecond > MAX_COLLECTIONS_PER_SECOND && youngBytes() < MAX_YOUNG_BYTES;
-    // V8 reads this flag each time it decides about growing.
-    setFlagsFromString(`--semi-space-growth-factor=${mayGrow ? 2 : 1}`);
-    setTimeout(look, mayGrow ? LOOK_CLOSELY_MS : LOOK_EVERY_MS, nowMs).unref();
+    grow(mayGrow ? 2 : 1);
+    if (mayGrow) setTimeout(look, LOOK_CLOSELY_MS).unref();
   };
-  look(0);
+  const grow = (wanted: number) => {
+    if (wanted === factor) return;
+    factor = wanted;
+    // V8 reads this flag each time it decides about growing.
+    setFlagsFromString(`--semi-space-growth-factor=${factor}`);
+  };
+  look();
+  beat.follow(look);
 }
 
 function youngBytes(): number {

@@ -1,14 +1,14 @@
-// Looks twice a second at conditions that may last for moments only, so that the health of the gateway does not flap: a finding begins
+// Looks once a second at conditions that may last for moments only, so that the health of the gateway does not flap: a finding begins
 // after a condition has held for a while, and ends after it has not for a while. Also measures the spool's growth and the
 // free space of its disk. It decides nothing.
 import { statfs } from 'node:fs/promises';
 import type { Kafka } from '../kafka/kafka.ts';
 import type { JobSink } from '../queue/job.ts';
 import type { DiskTrouble } from '../spool/partition-spool.ts';
+import { beat } from '../time/beat.ts';
 import { Growth } from './growth.ts';
 import { Latch } from './latch.ts';
 
-const LOOK_MS = 500;
 /** A hanging network disk answers late, so nobody waits for it. */
 const STATFS_EVERY_MS = 10_000;
 /** Asked earlier if the spool has taken this share of the free space since: a small disk would be full before its warning. */
@@ -28,7 +28,7 @@ export class HealthWatch {
   readonly #throttled = new Latch({ beginsAfterMs: 0, endsAfterMs: 10_000 });
   readonly #refused = new Latch({ beginsAfterMs: 0, endsAfterMs: 5_000 });
   readonly #growth = new Growth();
-  readonly #timer: NodeJS.Timeout;
+  readonly #endBeat: () => void;
   #refusal: DiskTrouble | null = null;
   #freed = 0;
   #throttledMs = 0;
@@ -39,8 +39,7 @@ export class HealthWatch {
 
   constructor(options: HealthWatchOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
-    this.#timer.unref();
+    this.#endBeat = beat.follow(() => this.#look());
   }
 
   /** Memory for unconfirmed records has had no room for 2 s, and nothing has left it. */
@@ -79,7 +78,7 @@ export class HealthWatch {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#endBeat();
   }
 
   #look(): void {

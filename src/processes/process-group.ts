@@ -11,8 +11,9 @@ import type { Log } from '../log/log.ts';
 import type { ConnectionEvent, ConnectionOrder } from '../server/connection-ledger.ts';
 import type { DeparturePlan } from '../server/departures.ts';
 import { orphanedPartsFor } from '../spool/parts.ts';
+import { beat } from '../time/beat.ts';
 import type { TlsOfGroup } from './messages.ts';
-import { POLL_MS } from './process-figures.ts';
+import { LATE_POLL_MS } from './process-figures.ts';
 import { ProcessHandle } from './process-handle.ts';
 import { shareOf } from './share.ts';
 import { sumOfStops } from './sum.ts';
@@ -45,7 +46,8 @@ const FORCE_AFTER_MS = 1000;
 export class ProcessGroup {
   readonly #handles: readonly ProcessHandle[];
   readonly #stopTimeoutMs: number;
-  #pollTimer: NodeJS.Timeout | undefined;
+  readonly #endBeat: () => void;
+  #lateTimer: NodeJS.Timeout | undefined;
   #stopping = false;
 
   constructor(
@@ -70,6 +72,8 @@ export class ProcessGroup {
       };
       return new ProcessHandle(share, { events: own, log });
     });
+    // Before the ticker follows: it reads the figures that this asks for.
+    this.#endBeat = beat.follow(() => this.#poll(({ late }) => !late));
   }
 
   get pids(): (number | undefined)[] {
@@ -106,9 +110,6 @@ export class ProcessGroup {
       if (this.#stopping) this.kill();
     });
     await this.#together((handle) => handle.start());
-    this.#pollTimer = setInterval(() => {
-      for (const handle of this.#handles) handle.poll();
-    }, POLL_MS);
   }
 
   /** Resolves when all processes accept connections. Rejects with ProcessStartError if one cannot. */
@@ -145,13 +146,28 @@ export class ProcessGroup {
   /** @param returnMs as StopOrder.returnMs */
   async stop(returnMs: number): Promise<StopResult> {
     this.#stopping = true;
-    clearInterval(this.#pollTimer);
+    this.#endPolls();
     const stops = this.#handles.map((handle) => handle.stop(this.#stopTimeoutMs, returnMs));
     return sumOfStops(await Promise.all(stops));
   }
 
   kill(): void {
+    this.#endPolls();
     for (const handle of this.#handles) handle.kill();
+  }
+
+  #poll(which: (handle: ProcessHandle) => boolean): void {
+    for (const handle of this.#handles.filter(which)) handle.poll();
+    if (!this.#handles.some(({ late }) => late)) return;
+    this.#lateTimer ??= setTimeout(() => {
+      this.#lateTimer = undefined;
+      this.#poll(({ late }) => late);
+    }, LATE_POLL_MS);
+  }
+
+  #endPolls(): void {
+    this.#endBeat();
+    clearTimeout(this.#lateTimer);
   }
 
   async #together(what: (handle: ProcessHandle) => Promise<void>): Promise<void> {

@@ -14,7 +14,7 @@ import { backoffMs } from '../time/backoff.ts';
 import { machineMs, type Order, type Report, type TlsOfGroup } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { ProcessFigures } from './process-figures.ts';
-import { SERVER_PROCESS_FLAG } from './server-process-flag.ts';
+import { SERVER_PROCESS_ARGUMENTS } from './server-process-flag.ts';
 import { leftBy } from './sum.ts';
 
 export interface ProcessEvents {
@@ -151,7 +151,15 @@ export class ProcessHandle implements Respondent {
     if (this.#child !== undefined) this.#orders.push(order);
   }
 
-  /** To be called every POLL_MS: asks for the figures, and kills a process that does not answer for 10 s. */
+  /** True if the process runs and has not answered the poll before the last one. */
+  get late(): boolean {
+    return this.#ready && this.#figures.isLate;
+  }
+
+  /**
+   * To be called once a beat, and every LATE_POLL_MS while the process is late: asks for the figures, and kills a process
+   * that does not answer for 10 s.
+   */
   poll(): void {
     if (!this.#ready) return;
     this.#figures.poll();
@@ -165,7 +173,7 @@ export class ProcessHandle implements Respondent {
     return this.#ready ? this.#figures.read() : Promise.resolve(this.#figures.latest);
   }
 
-  /** At most POLL_MS old. Undefined if the process does not run or does not answer. */
+  /** At most a beat old. Undefined if the process does not run or does not answer. */
   get latest(): Figures | undefined {
     return this.#ready && !this.degraded ? this.#figures.latest : undefined;
   }
@@ -226,7 +234,7 @@ export class ProcessHandle implements Respondent {
     const { index, settings, maxSockets, orphanedParts, listeners, logLevel, tls, tokens } = this.#share;
     let child: ChildProcess;
     try {
-      child = fork(process.argv[1] as string, ['serve', SERVER_PROCESS_FLAG], {
+      child = fork(process.argv[1] as string, SERVER_PROCESS_ARGUMENTS, {
         stdio: ['inherit', 'inherit', 'inherit', 'ipc', ...listeners()],
       });
     } catch (error) {

@@ -2,24 +2,26 @@
 // no device may take them. It opens and closes nothing else.
 import { closeSync, openSync } from 'node:fs';
 import type { Log } from '../log/log.ts';
+import { beat } from '../time/beat.ts';
 
 /** Enough for new segments of the spool, connections to brokers and a few scrapes. */
 const RESERVED = 32;
 /** The reserve is taken again only if this many descriptors are free. With fewer it would soon be released again. */
 const FREE_BEFORE_TAKEN = 2 * RESERVED;
-const CHECK_MS = 500;
+/** Connections that take this many descriptors between two beats are checked between them. */
+const CHECK_AFTER_ACCEPTS = 256;
 
 export class DescriptorReserve {
   readonly #log: Log;
-  readonly #timer: NodeJS.Timeout;
+  readonly #endBeat: () => void;
   #held: number[] = [];
   #exhausted = false;
+  #accepted = 0;
 
   constructor(log: Log) {
     this.#log = log;
     this.#held = openMany(RESERVED);
-    this.#timer = setInterval(() => this.#check(), CHECK_MS);
-    this.#timer.unref();
+    this.#endBeat = beat.follow(() => this.#check());
   }
 
   /** True while the reserve is released: a new device would take a descriptor from the spool. */
@@ -27,13 +29,19 @@ export class DescriptorReserve {
     return this.#exhausted;
   }
 
+  /** A connection has taken a descriptor. */
+  accepted(): void {
+    if (++this.#accepted >= CHECK_AFTER_ACCEPTS) this.#check();
+  }
+
   close(): void {
-    clearInterval(this.#timer);
+    this.#endBeat();
     closeAll(this.#held);
     this.#held = [];
   }
 
   #check(): void {
+    this.#accepted = 0;
     const wanted = this.#exhausted ? FREE_BEFORE_TAKEN : 1;
     const opened = openMany(wanted);
     const isEnough = opened.length === wanted;

@@ -7,6 +7,7 @@ import { Live } from '../../src/admin/live/live.ts';
 import { Ticker } from '../../src/admin/live/ticker.ts';
 import type { Figures, Snapshot } from '../../src/admin/snapshot.ts';
 import { Histogram } from '../../src/measure/histogram.ts';
+import type { Beat } from '../../src/time/beat.ts';
 import { waitFor } from '../support/wait.ts';
 import { sampleFigures, sampleSnapshot } from './sample-snapshot.ts';
 
@@ -81,6 +82,16 @@ test('after a crash the totals of a process fall, and its quantiles are unknown 
   assert.equal(history.latest?.['lines.toKafkaSeconds.p99'], null);
 });
 
+/** A beat that is faster. */
+function everyMs(ms: number): Pick<Beat, 'follow'> {
+  return {
+    follow(call) {
+      const timer = setInterval(call, ms);
+      return () => clearInterval(timer);
+    },
+  };
+}
+
 test('all who follow share one snapshot, and a slow one is taken once', async (t) => {
   let taken = 0;
   let release: ((snapshot: Snapshot) => void) | undefined;
@@ -89,7 +100,7 @@ test('all who follow share one snapshot, and a slow one is taken once', async (t
     return new Promise<Snapshot>((resolve) => {
       release = resolve;
     });
-  }, 50);
+  }, everyMs(50));
   ticker.start();
   t.after(() => ticker.stop());
   const seen: string[] = [];

@@ -87,13 +87,14 @@ test('a process that ends before it has started had nothing to lose', async (t) 
   assert.deepEqual(log, []);
 });
 
-test('a process that does not answer is degraded after 8 polls, and killed after 40', async (t) => {
+test('a process that does not answer is degraded after 5 missed polls, and killed after 37', async (t) => {
   const { handle, crashes, log } = handleOf(t, 'deaf');
   await handle.start();
   const poll = (times: number) => {
     for (let n = 0; n < times; n++) handle.poll();
   };
-  poll(7);
+  poll(4);
+  assert.ok(handle.late);
   assert.ok(!handle.degraded);
   poll(1);
   assert.ok(handle.degraded);
@@ -110,7 +111,7 @@ test('a process that answers now and then is neither degraded nor killed', async
   const { handle, log } = handleOf(t, 'answers');
   await handle.start();
   for (let round = 0; round < 10; round++) {
-    for (let n = 0; n < 7; n++) handle.poll();
+    for (let n = 0; n < 4; n++) handle.poll();
     assert.ok(!handle.degraded);
     assert.equal((await handle.figures())?.version, 'mine');
   }
@@ -136,7 +137,7 @@ test('a process that does not answer gets few questions, and none once it is deg
   const waiting = Array.from({ length: QUESTION_LIMITS.maxWaiting }, () => handle.ask(QUESTION));
   const first = Promise.race(waiting).then(() => 'answered');
   assert.equal(await Promise.race([handle.ask(QUESTION), first]), null);
-  for (let n = 0; n < 8; n++) handle.poll();
+  for (let n = 0; n < 5; n++) handle.poll();
   assert.equal(await Promise.race([handle.ask(QUESTION), first]), null);
   handle.kill();
   // Its end ends the waits, before their limit.

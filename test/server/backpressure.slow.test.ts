@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createConnection, createServer, type Socket } from 'node:net';
-import { describe, it, mock } from 'node:test';
+import { describe, it } from 'node:test';
 import { TurnBudget } from '../../src/queue/turn-budget.ts';
 import { Connection } from '../../src/server/connection.ts';
 import type { ConnectionHost } from '../../src/server/connection-host.ts';
@@ -14,6 +14,7 @@ import { Device, IDENTIFY } from '../support/device.ts';
 import { type Gateway, gatewayFor } from '../support/gateway.ts';
 import { stateOf } from '../support/health.ts';
 import { waitFor } from '../support/wait.ts';
+import { ManualTimers } from './manual-timers.ts';
 import { RUBBISH, sendRubbish } from './rubbish.ts';
 import { admitted, assertAlive, assertBalance, CONNECTION, listen, sinkOf } from './stage.ts';
 
@@ -180,10 +181,8 @@ describe('a device that never reads its replies', () => {
   });
 
   it('is closed with slow_reader after 30 s, also while one of its lines waits for the queue', async (t) => {
-    mock.timers.enable({ apis: ['setInterval'] });
-    t.after(() => mock.timers.reset());
-    let clockMs = 0;
-    const wheel = new TimerWheel({ tickMs: 100, clock: () => clockMs });
+    const timers = new ManualTimers();
+    const wheel = new TimerWheel({ tickMs: 100, clock: timers.clock, timers });
     const counters = createServerCounters();
     let full = false;
     const sink = sinkOf((job) => {
@@ -236,18 +235,12 @@ describe('a device that never reads its replies', () => {
       return performance.now() - since > 500;
     });
     full = true;
-    const pass = (ms: number) => {
-      for (const until = clockMs + ms; clockMs < until; ) {
-        clockMs += 100;
-        mock.timers.tick(100);
-      }
-    };
-    pass(29_000);
+    timers.pass(29_000);
     assert.equal(counters.refused.slow_reader, 0);
-    pass(1500);
+    timers.pass(1500);
     assert.equal(counters.refused.slow_reader, 1);
     assert.equal(counters.paused, 0);
-    pass(2500);
+    timers.pass(2500);
     await waitFor('the end', () => closed.length === 1);
   });
 });

@@ -20,6 +20,7 @@ import type { Device } from '../support/device.ts';
 import { tlsForm } from '../support/form.ts';
 import { testLog } from '../support/log.ts';
 import { wrapClasses } from '../support/traffic/device-ports.ts';
+import { ManualTimers } from './manual-timers.ts';
 
 export const CONNECTION = {
   maxLineBytes: 65_536,
@@ -77,14 +78,14 @@ export interface TestClock {
 const TICK_MS = 100;
 
 export function testClock(t: TestContext): TestClock {
-  let nowMs = 0;
+  const timers = new ManualTimers();
   mock.timers.enable({ apis: ['setInterval'] });
   t.after(() => mock.timers.reset());
   return {
-    wheel: new TimerWheel({ tickMs: TICK_MS, clock: () => nowMs }),
+    wheel: new TimerWheel({ tickMs: TICK_MS, clock: timers.clock, timers }),
     async pass(ms) {
-      for (const untilMs = nowMs + ms; nowMs < untilMs; ) {
-        nowMs += TICK_MS;
+      for (const untilMs = timers.clock() + ms; timers.clock() < untilMs; ) {
+        timers.pass(TICK_MS);
         mock.timers.tick(TICK_MS);
         for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
       }

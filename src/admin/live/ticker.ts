@@ -1,29 +1,29 @@
-// Takes one snapshot a second for all who follow the gateway: the log of the health, the history and the streams of
+// Takes one snapshot with each beat for all who follow the gateway: the log of the health, the history and the streams of
 // /events. It keeps nothing.
+import { BEAT_MS, type Beat, beat } from '../../time/beat.ts';
 import type { Snapshot } from '../snapshot.ts';
 
-export const TICK_MS = 1000;
+export const TICK_MS = BEAT_MS;
 
 export class Ticker {
   readonly #snapshot: () => Snapshot | Promise<Snapshot>;
-  readonly #everyMs: number;
+  readonly #beat: Pick<Beat, 'follow'>;
   readonly #followers = new Set<(snapshot: Snapshot) => void>();
-  #timer: NodeJS.Timeout | undefined;
+  #end: (() => void) | undefined;
   #isTaking = false;
 
   /** @param snapshot rejects while there are no figures yet */
-  constructor(snapshot: () => Snapshot | Promise<Snapshot>, everyMs: number = TICK_MS) {
+  constructor(snapshot: () => Snapshot | Promise<Snapshot>, pace: Pick<Beat, 'follow'> = beat) {
     this.#snapshot = snapshot;
-    this.#everyMs = everyMs;
+    this.#beat = pace;
   }
 
-  /** The timer does not keep the process alive. */
   start(): void {
-    this.#timer ??= setInterval(() => void this.#tick(), this.#everyMs).unref();
+    this.#end ??= this.#beat.follow(() => void this.#tick());
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#end?.();
     this.#followers.clear();
   }
 
@@ -37,10 +37,17 @@ export class Ticker {
     // A snapshot that takes long is taken once.
     if (this.#isTaking || this.#followers.size === 0) return;
     this.#isTaking = true;
-    const taken = await Promise.resolve()
-      .then(this.#snapshot)
-      .catch(() => undefined);
+    const taken = await this.#take();
     this.#isTaking = false;
     if (taken !== undefined) for (const follower of this.#followers) follower(taken);
+  }
+
+  /** Asks before it returns, so that the poll of the same beat and this are one message to each process. */
+  async #take(): Promise<Snapshot | undefined> {
+    try {
+      return await this.#snapshot();
+    } catch {
+      return undefined;
+    }
   }
 }
