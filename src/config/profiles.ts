@@ -73,7 +73,6 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
       KAFKA_NUM_PARTITIONS: ['30', 'many consumers share the work'],
       KAFKA_BATCH_SIZE: ['5000', 'fewer, larger requests relieve the brokers'],
       KAFKA_BATCH_BYTES: ['960KiB', "just below a broker's usual limit of 1 MiB a batch"],
-      KAFKA_BATCH_TIMEOUT: ['20ms', 'batches fill; the delay is still below what a person sees'],
       KAFKA_BUFFER_BYTES: ['256MiB', 'holds what the whole fleet sends in some seconds'],
       STATS_INTERVAL: ['1m', 'a fleet of this size is watched by /metrics, not by the log'],
     },

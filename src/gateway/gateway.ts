@@ -113,6 +113,9 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
   // Async codecs finish on a later turn, so pauses between reads would delay both the batch and its ack.
   const coalescesReads = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && !kafka.codec.isAsync;
   const coalescer = new ReadCoalescer(settings.KAFKA_BATCH_TIMEOUT, {
+    get records() {
+      return kafka.readings.accepted;
+    },
     begin: () => kafka.readings.beginReadWindow(),
     end: (withinMs) => {
       // Batches from the disk wait for Kafka's answer to the one before. A pause would delay each of them.

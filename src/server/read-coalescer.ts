@@ -3,27 +3,33 @@
 //
 // A read costs a system call, a wake-up and a TCP ack, far more than the line in it. The time between two pauses is a
 // read window. A line waits in a pause instead of in an open batch (KAFKA_BATCH_TIMEOUT), and batches leave at the end
-// of a window, so the latency stays the same. Network cards call this interrupt moderation (docs/decisions/0014).
+// of a window, so the latency stays the same. Network cards call this interrupt moderation (docs/decisions/0014, 0080).
+import { SHORT_WAIT_MS, windowMs } from '../time/batch-wait.ts';
 
 /** Gathers the lines of a read window. */
 export interface ReadWindow {
+  /** Records of all lines since the start. */
+  readonly records: number;
   begin(): void;
   /**
    * Closes the batches that would be due before the next window ends.
    * @returns false if lines or batches wait, so that there is no time for a pause
    */
   end(withinMs: number): boolean;
-  /** Sends the batches that are closed. */
-  send(): void;
+  /**
+   * Sends the batches that are closed.
+   * @returns true if devices or further batches wait for Kafka's answer
+   */
+  send(): boolean;
 }
 
-/** The longest pause. Replies to devices and answers of Kafka can be late by as much. */
-const MAX_PAUSE_MS = 9;
-/** Part of a batch's time that is kept for reading and sending. */
-const RESERVED_LINGER_MS = 1;
+/** Part of a window that is kept for reading and sending. A pause takes the rest, and replies wait for it. */
+const RESERVED_MS = 1;
+/** If Kafka's answer is waited for, the sockets are read once after so long. Most answers are there by then. */
+const ANSWER_MS = 3;
 /** Pauses begin at this rate and end below the second one: with pauses the same lines need fewer reads. */
-const MIN_READS_PER_SECOND = 4000;
-const MIN_READS_PER_SECOND_PAUSING = 1000;
+const MIN_READS_PER_SECOND = 300;
+const MIN_READS_PER_SECOND_PAUSING = 100;
 const RATE_WINDOW_MS = 50;
 /** Pauses begin up to this average size of a read and end above the second one: with pauses reads get larger. */
 const MAX_BYTES_PER_READ = 8 * 1024;
@@ -56,7 +62,7 @@ const REAL_CLOCK: PauseClock = {
 export class ReadCoalescer {
   /** Pauses since the start. */
   pauses = 0;
-  readonly #pauseMs: number;
+  readonly #lingerMs: number;
   readonly #window: ReadWindow;
   readonly #clock: PauseClock;
   #isWindowOpen = false;
@@ -72,11 +78,17 @@ export class ReadCoalescer {
   #rateSinceMs: number;
   #rateReads = 0;
   #readsPerSecond = 0;
+  #rateRecords = 0;
+  /** Length of the next pause. */
+  #pauseMs: number;
+  /** Length of the last one. */
+  #pausedMs = 0;
   #notBeforeMs = 0;
 
   /** @param lingerMs how long a line may wait for others (KAFKA_BATCH_TIMEOUT); 1 or less turns pauses off */
   constructor(lingerMs: number, window: ReadWindow, clock = REAL_CLOCK) {
-    this.#pauseMs = Math.min(MAX_PAUSE_MS, lingerMs - RESERVED_LINGER_MS);
+    this.#lingerMs = lingerMs;
+    this.#pauseMs = this.#shortPauseMs;
     this.#window = window;
     this.#clock = clock;
     this.#sinceMs = clock.now();
@@ -92,6 +104,10 @@ export class ReadCoalescer {
     if (!this.#isScheduled && this.#pauseMs > 0) this.#schedule();
   }
 
+  get #shortPauseMs(): number {
+    return Math.min(SHORT_WAIT_MS, this.#lingerMs) - RESERVED_MS;
+  }
+
   /** A connection came in, and others may wait: libuv accepts one a turn, so pauses would let in 77 a second. */
   connected(): void {
     this.#backOff(this.#clock.now() + CONNECT_BACKOFF_MS);
@@ -105,25 +121,34 @@ export class ReadCoalescer {
 
   #endTurn(): void {
     const isWorthIt = this.#isWorthIt();
-    // Twice the pause: a line may have come at the start of the last pause and would wait until the next one is over.
+    // Both pauses: a line may have come at the start of the last one and would wait until the next one is over.
     const keepsUp = isWorthIt
-      ? this.#window.end(2 * this.#pauseMs)
+      ? this.#window.end(this.#pausedMs + this.#pauseMs)
       : !this.#isWindowOpen || this.#window.end(0);
     this.#isWindowOpen = false;
     this.#startCounting();
     if (!keepsUp) this.#backOff(this.#sinceMs + BACKOFF_MS);
     if (isWorthIt && keepsUp) {
-      // The batches have to be compressed, and then written to their sockets, before the pause.
-      afterMicrotasks(() => {
-        this.#window.send();
-        afterMicrotasks(() => this.#pause());
-      });
+      // The batches are compressed, and are written to their sockets here. With KAFKA_ACKS=0 that is all: their devices
+      // are told in a microtask, before the pause.
+      const wantsAnswer = this.#window.send() && this.#shortPauseMs > ANSWER_MS;
+      afterMicrotasks(() => (wantsAnswer ? this.#pauseInTwo() : this.#pause(this.#pauseMs)));
     } else this.#isScheduled = false;
   }
 
-  #pause(): void {
-    this.#clock.pause(this.#pauseMs);
+  // Between the two parts the sockets are read once, so that `stored` does not wait for the whole pause. Lines that come
+  // in with the answer wait for the end of the window. It is a short one, since the device may send its next line at once.
+  #pauseInTwo(): void {
+    this.#clock.pause(ANSWER_MS);
+    this.#window.begin();
+    // Two turns: sockets are read in the first, and what they brought is handled before the second.
+    setImmediate(() => setImmediate(() => this.#pause(this.#shortPauseMs - ANSWER_MS)));
+  }
+
+  #pause(ms: number): void {
+    this.#clock.pause(ms);
     this.pauses++;
+    this.#pausedMs = ms;
     this.#isWindowOpen = true;
     this.#window.begin();
     this.#sinceMs = this.#clock.now();
@@ -162,6 +187,10 @@ export class ReadCoalescer {
     this.#readsPerSecond = (this.#rateReads * 1000) / passedMs;
     this.#rateSinceMs = nowMs;
     this.#rateReads = 0;
+    const { records } = this.#window;
+    const recordsPerSecond = ((records - this.#rateRecords) * 1000) / passedMs;
+    this.#rateRecords = records;
+    this.#pauseMs = windowMs(recordsPerSecond, this.#lingerMs) - RESERVED_MS;
   }
 
   #startCounting(): void {

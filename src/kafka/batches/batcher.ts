@@ -1,10 +1,12 @@
 // Gathers records into one open batch per partition, and closes a batch when it reaches its limit of records, bytes or
-// time. The time limit does not count while the partition is busy. While an earlier batch is in flight, a batch may
+// time. How long it waits for more records is decided in time/batch-wait.ts, and all open batches leave together, in one
+// request. The time limit does not count while the partition is busy. While an earlier batch is in flight, a batch may
 // outgrow the other limits as well: it could not be sent yet, and a far Kafka takes one batch per partition and round
 // trip (docs/decisions/0012). It never sends a batch.
 import { USUAL_FRAME_BYTES } from '../../protocol/record-frame.ts';
 import { Congestion } from '../../queue/congestion.ts';
 import type { IdentifiedSession } from '../../queue/job.ts';
+import { isCheap, isWorthWaiting, shortWaitMs } from '../../time/batch-wait.ts';
 import type { BatchTicket, Reading, RecordSink } from '../../workers/record-sink.ts';
 import { Batch } from './batch.ts';
 import type { BufferBudget } from './buffer-budget.ts';
@@ -16,7 +18,7 @@ export interface BatcherOptions {
   readonly maxRecords: number;
   /** Bytes of a batch before compression (KAFKA_BATCH_BYTES). A larger record gets a batch of its own. */
   readonly maxBytes: number;
-  /** How long a batch waits for more records, milliseconds (KAFKA_BATCH_TIMEOUT). */
+  /** The longest time that a batch waits for more records, milliseconds (KAFKA_BATCH_TIMEOUT). */
   readonly lingerMs: number;
   /** The topic's max.message.bytes. Kafka applies it to a whole batch, and so to each record. */
   readonly maxMessageBytes: number;
@@ -72,6 +74,10 @@ export class Batcher implements RecordSink {
   // Lines are being read. Batches that are due by time are closed when the read window ends.
   #inReadWindow = false;
   #isBehind = false;
+  #lastReceivedMs = 0;
+  /** Devices wait for `stored` of open records. */
+  #isAwaited = false;
+  #wantsAnswer = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -150,7 +156,9 @@ export class Batcher implements RecordSink {
     this.accepted++;
     if (session.frame.lacksKey && (key === undefined || key === session.frame.key)) this.withoutKey++;
     batch.received.add(reading.receivedAtMs);
+    this.#lastReceivedMs = reading.receivedAtMs;
     if (reading.confirms && reading.seq >= 0) {
+      this.#isAwaited = true;
       batch.confirm(session, reading.seq);
       batch.awaited.add(reading.receivedAtMs);
     }
@@ -167,15 +175,23 @@ export class Batcher implements RecordSink {
   }
 
   /**
-   * Closes the batches whose time ends within `withinMs` milliseconds. Batches of busy partitions stay open.
+   * Closes the open batches if one of them would be due within `withinMs` milliseconds. Batches of busy partitions stay
+   * open.
    * @returns false if a batch became full while an earlier one of its partition had to be sent
    */
   endReadWindow(withinMs: number): boolean {
     this.#inReadWindow = false;
-    this.#closeDue(this.#options.lingerMs - withinMs);
+    this.#closeDue(withinMs);
     const keepsUp = !this.#isBehind;
     this.#isBehind = false;
     return keepsUp;
+  }
+
+  /** True once after batches were closed for whose `stored` devices wait, or few were due in a partition that was busy. */
+  takeWantsAnswer(): boolean {
+    const was = this.#wantsAnswer;
+    this.#wantsAnswer = false;
+    return was;
   }
 
   /**
@@ -202,9 +218,9 @@ export class Batcher implements RecordSink {
   partitionIdle(partition: number): void {
     const batch = this.#open.get(partition);
     if (batch === undefined || this.#inReadWindow) return;
-    const left = this.#options.lingerMs - this.#age(batch);
-    if (left <= 0 || this.#isDue(batch)) this.#close(batch);
-    else this.#timer ??= setTimeout(() => this.#onLinger(), left);
+    const left = this.#leftMs(batch, this.#age(batch));
+    if (left <= 0) this.#close(batch);
+    else this.#wakeIn(left);
   }
 
   /** Closes every open batch now. */
@@ -237,7 +253,7 @@ export class Batcher implements RecordSink {
     const room = { initialBytes, records: this.#options.maxRecords, bytes: this.#maxBytes };
     const batch = new Batch(partition, performance.now(), room);
     this.#open.set(partition, batch);
-    this.#timer ??= setTimeout(() => this.#onLinger(), this.#options.lingerMs);
+    this.#wakeIn(shortWaitMs(this.#options.lingerMs));
     return batch;
   }
 
@@ -273,27 +289,48 @@ export class Batcher implements RecordSink {
     this.#lastBytes.set(batch.partition, batch.writer.bytes);
     this.#open.delete(batch.partition);
     this.#openRecords -= batch.count;
+    if (this.#isAwaited) this.#wantsAnswer = true;
+    if (this.#open.size === 0) this.#isAwaited = false;
     this.#sink.deliver(batch);
   }
 
-  // When one batch is due, batches past half their time are closed as well: one request instead of one per partition.
-  #onLinger(): void {
-    this.#timer = undefined;
-    if (!this.#inReadWindow) this.#closeDue(this.#options.lingerMs / 2);
+  #wakeIn(ms: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (!this.#inReadWindow) this.#closeDue(0);
+    }, ms);
   }
 
-  /** Closes batches of at least this age, and sets the timer for the next one. */
-  #closeDue(ageMs: number): void {
-    let next = Number.POSITIVE_INFINITY;
-    for (const batch of [...this.#open.values()]) {
-      // A busy partition's batch is closed by partitionIdle, or when it is full.
-      if (this.#sink.isBusy(batch.partition)) continue;
-      const age = this.#age(batch);
-      if (age >= ageMs || this.#isDue(batch)) this.#close(batch);
-      else next = Math.min(next, this.#options.lingerMs - age);
+  /**
+   * Closes all open batches if the time of one of them is up in `withinMs`: one request instead of one for each. Else
+   * sets the timer. A busy partition's batch is closed by partitionIdle, or when it is full.
+   */
+  #closeDue(withinMs: number): void {
+    let leftMs = Number.POSITIVE_INFINITY;
+    for (const batch of this.#open.values()) {
+      const batchLeftMs = this.#leftMs(batch, this.#age(batch) + withinMs);
+      if (!this.#sink.isBusy(batch.partition)) leftMs = Math.min(leftMs, batchLeftMs);
+      // With many records Kafka sets the pace, and looking for each answer would cost more than it brings.
+      else if (batchLeftMs <= 0 && !isCheap(this.#openRecords)) this.#wantsAnswer = true;
     }
-    if (next !== Number.POSITIVE_INFINITY)
-      this.#timer ??= setTimeout(() => this.#onLinger(), Math.max(1, next));
+    if (leftMs <= 0) {
+      for (const batch of [...this.#open.values()])
+        if (!this.#sink.isBusy(batch.partition)) this.#close(batch);
+    } else if (leftMs !== Number.POSITIVE_INFINITY) this.#wakeIn(Math.max(1, leftMs + withinMs));
+  }
+
+  /** How long a batch of this age waits on. 0 or less if it is due. */
+  #leftMs(batch: Batch, ageMs: number): number {
+    if (this.#isDue(batch)) return 0;
+    const { lingerMs } = this.#options;
+    const shortMs = shortWaitMs(lingerMs);
+    if (ageMs < shortMs) return shortMs - ageMs;
+    const gathered = {
+      records: this.#openRecords,
+      silentMs: Date.now() - this.#lastReceivedMs,
+      isAwaited: this.#isAwaited,
+    };
+    return isWorthWaiting(gathered, lingerMs) ? lingerMs - ageMs : 0;
   }
 
   #age(batch: Batch): number {

@@ -50,7 +50,7 @@ export class ReadingTopics {
   /** Of all topics together. */
   get records(): ReadingRecords {
     return {
-      accepted: this.#sum(({ batcher }) => batcher.accepted),
+      accepted: this.accepted,
       withoutKey: this.#sum(({ batcher }) => batcher.withoutKey),
       recovered: this.#recovered,
       open: this.#sum(({ batcher }) => batcher.openRecords),
@@ -60,6 +60,10 @@ export class ReadingTopics {
       deadLettered: this.#sum(({ delivery }) => delivery.counters.deadLettered),
       damaged: this.#spools.reduce((sum, { badRecords }) => sum + badRecords, 0),
     };
+  }
+
+  get accepted(): number {
+    return this.#sum(({ batcher }) => batcher.accepted);
   }
 
   get batchesConfirmed(): number {
@@ -136,9 +140,17 @@ export class ReadingTopics {
     return keepsUp;
   }
 
-  /** As Delivery.sendNow(), of every topic. */
-  sendNow(): void {
-    for (const { delivery } of this.#pipelines) delivery.sendNow();
+  /**
+   * As Delivery.sendNow(), of every topic.
+   * @returns true if Kafka's answers are wanted soon, as Batcher.takeWantsAnswer()
+   */
+  sendNow(): boolean {
+    let wantsAnswer = false;
+    for (const { batcher, delivery } of this.#pipelines) {
+      delivery.sendNow();
+      wantsAnswer = batcher.takeWantsAnswer() || wantsAnswer;
+    }
+    return wantsAnswer;
   }
 
   /** Gives each topic its place in this process's part of the spool. Records already there are sent before new ones. */
