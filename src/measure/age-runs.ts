@@ -6,13 +6,16 @@ import type { Histogram } from './histogram.ts';
 /** With more different times they are kept less exactly, and count as a bit earlier, so that memory is bounded. */
 const MAX_TIMES = 64;
 
+// Most batches at a low rate have one run. They share it until they keep an earlier one.
+const NONE: number[] = [];
+
 export class AgeRuns {
   #atMs = Number.NaN;
   #count = 0;
   // Of earlier runs: each time once, as a multiple of the step.
   #stepMs = 1;
-  #times: number[] = [];
-  #counts: number[] = [];
+  #times = NONE;
+  #counts = NONE;
 
   /** @param atMs milliseconds since 1970 */
   add(atMs: number): void {
@@ -22,18 +25,20 @@ export class AgeRuns {
 
   /** Records the age of everything that was added, in seconds. A clock that was set back makes it 0. */
   recordTo(histogram: Histogram, nowMs: number): void {
-    const record = (atMs: number, count: number) => histogram.record(Math.max(0, nowMs - atMs) / 1000, count);
-    for (const [index, atMs] of this.#times.entries()) record(atMs, this.#counts[index] ?? 0);
+    for (let run = 0; run < this.#times.length; run++) {
+      const ageMs = Math.max(0, nowMs - (this.#times[run] ?? nowMs));
+      histogram.record(ageMs / 1000, this.#counts[run] ?? 0);
+    }
     // Mostly the only one.
-    if (this.#count > 0) record(this.#atMs, this.#count);
+    if (this.#count > 0) histogram.record(Math.max(0, nowMs - this.#atMs) / 1000, this.#count);
   }
 
   clear(): void {
     this.#atMs = Number.NaN;
     this.#count = 0;
     this.#stepMs = 1;
-    this.#times.length = 0;
-    this.#counts.length = 0;
+    this.#times = NONE;
+    this.#counts = NONE;
   }
 
   /** Takes over the times of another. */
@@ -60,6 +65,10 @@ export class AgeRuns {
   }
 
   #keep(atMs: number, count: number): void {
+    if (this.#times === NONE) {
+      this.#times = [];
+      this.#counts = [];
+    }
     const time = atMs - (atMs % this.#stepMs);
     const known = this.#times.lastIndexOf(time);
     if (known >= 0) this.#counts[known] = (this.#counts[known] ?? 0) + count;

@@ -6,7 +6,7 @@ import type { BatchTicket } from '../../workers/record-sink.ts';
 import { batchBuffers } from './buffer-pool.ts';
 import type { Codec } from './compression.ts';
 import type { ProducerBatch } from './producer-batch.ts';
-import { type ProducerStamp, RecordBatchWriter } from './record-batch.ts';
+import { type ProducerStamp, RecordBatchWriter, type SealedBatch } from './record-batch.ts';
 
 export interface BatchRoom {
   /** Bytes of memory to begin with. */
@@ -14,6 +14,8 @@ export interface BatchRoom {
   readonly records: number;
   readonly bytes: number;
 }
+
+const NOBODY: ReadonlyMap<IdentifiedSession, number> = new Map();
 
 export class Batch implements BatchTicket, ProducerBatch {
   readonly partition: number;
@@ -36,14 +38,17 @@ export class Batch implements BatchTicket, ProducerBatch {
   // Dropped once sealed: the uncompressed records take several times the memory of the sealed bytes.
   #writer: RecordBatchWriter | undefined;
   #count = 0;
-  readonly #confirmations = new Map<IdentifiedSession, number>();
+  // Made for the second connection: most small batches have one or none that asked.
+  #confirmations: Map<IdentifiedSession, number> | undefined;
   // The latest confirmation. Lines of a connection come in runs, so the map is written once for each run.
   #lastSession: IdentifiedSession | undefined;
   #lastSeq = -1;
+  #closed = false;
+  // Only while an async codec compresses.
   #sealing: Promise<void> | undefined;
   #settled = false;
   #isOnDisk = false;
-  #waiters: (() => void)[] = [];
+  #waiters: (() => void)[] | undefined;
 
   constructor(partition: number, openedAtMs: number, { initialBytes, records, bytes }: BatchRoom) {
     this.partition = partition;
@@ -59,17 +64,23 @@ export class Batch implements BatchTicket, ProducerBatch {
 
   /** For each connection that waits for a `stored`, the highest seq whose message ends in this batch. */
   get confirmations(): ReadonlyMap<IdentifiedSession, number> {
-    if (this.#lastSession !== undefined) this.#confirmations.set(this.#lastSession, this.#lastSeq);
-    return this.#confirmations;
+    this.#noteLast();
+    return this.#confirmations ?? NOBODY;
   }
 
   /** Tells the connection `stored` up to `seq` when the batch is durable. A connection's seq only rises. */
   confirm(session: IdentifiedSession, seq: number): void {
     if (session !== this.#lastSession) {
-      if (this.#lastSession !== undefined) this.#confirmations.set(this.#lastSession, this.#lastSeq);
+      this.#noteLast();
       this.#lastSession = session;
     }
     this.#lastSeq = seq;
+  }
+
+  #noteLast(): void {
+    if (this.#lastSession === undefined) return;
+    this.#confirmations ??= new Map();
+    this.#confirmations.set(this.#lastSession, this.#lastSeq);
   }
 
   get count(): number {
@@ -78,7 +89,7 @@ export class Batch implements BatchTicket, ProducerBatch {
 
   /** Sealing has begun. */
   get closed(): boolean {
-    return this.#sealing !== undefined;
+    return this.#closed;
   }
 
   /** Takes records. @throws Error if the batch is sealed */
@@ -92,9 +103,14 @@ export class Batch implements BatchTicket, ProducerBatch {
     this.received.recordTo(ages, nowMs);
   }
 
-  /** Compresses the records and sets `bytes`. Further calls wait for the first. */
-  seal(codec: Codec): Promise<void> {
-    this.#sealing ??= this.#seal(codec);
+  /** Compresses the records and sets `bytes`, at once unless the codec is async. Further calls wait for the first. */
+  seal(codec: Codec): Promise<void> | undefined {
+    if (this.#closed) return this.#sealing;
+    this.#closed = true;
+    const { writer } = this;
+    const sealed = writer.seal(codec);
+    if (sealed instanceof Promise) this.#sealing = sealed.then((batch) => this.#sealed(writer, batch));
+    else this.#sealed(writer, sealed);
     return this.#sealing;
   }
 
@@ -128,12 +144,18 @@ export class Batch implements BatchTicket, ProducerBatch {
   }
 
   settled(): Promise<void> {
-    return this.#settled ? Promise.resolve() : new Promise((resolve) => this.#waiters.push(resolve));
+    if (this.#settled) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiters ??= [];
+      this.#waiters.push(resolve);
+    });
   }
 
   /** The records are durable: tells the waiting connections `stored` and resolves settled(). */
   settle(): void {
-    for (const [session, seq] of this.confirmations) session.stored(seq);
+    if (this.#confirmations !== undefined)
+      for (const [session, seq] of this.confirmations) session.stored(seq);
+    else this.#lastSession?.stored(this.#lastSeq);
     this.release();
   }
 
@@ -147,12 +169,13 @@ export class Batch implements BatchTicket, ProducerBatch {
   /** Resolves settled() without telling the connections anything. */
   release(): void {
     this.#settled = true;
-    for (const waiter of this.#waiters.splice(0)) waiter();
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
+    if (waiters !== undefined) for (const waiter of waiters) waiter();
   }
 
-  async #seal(codec: Codec): Promise<void> {
-    const writer = this.writer;
-    const { bytes, memory } = await writer.seal(codec);
+  #sealed(writer: RecordBatchWriter, { bytes, memory }: SealedBatch): void {
+    this.#sealing = undefined;
     this.#count = writer.count;
     this.#writer = undefined;
     this.bytes = bytes;

@@ -10,6 +10,7 @@ export class BufferPool {
   readonly #maxBytes: number;
   /** Free buffers by size. The size that was used last is at the end. */
   readonly #free = new Map<number, Buffer[]>();
+  #latest: { readonly size: number; readonly list: Buffer[] } | undefined;
   #bytes = 0;
 
   /** @param maxBytes limit of the free buffers; above it, buffers are left to the garbage collector */
@@ -45,9 +46,12 @@ export class BufferPool {
   }
 
   #touch(size: number): Buffer[] {
+    const latest = this.#latest;
+    if (latest?.size === size) return latest.list;
     const list = this.#free.get(size) ?? [];
     this.#free.delete(size);
     this.#free.set(size, list);
+    this.#latest = { size, list };
     return list;
   }
 

@@ -16,7 +16,10 @@ export interface Codec {
   readonly id: number;
   /** True if compressing happens on another thread and finishes on a later turn of the event loop. */
   readonly isAsync: boolean;
-  /** Both the input and the result are the parts of one byte sequence. `none` returns its input. */
+  /**
+   * Both the input and the result are the parts of one byte sequence. `none` returns its input. A result that is no
+   * promise is valid until the next call.
+   */
   compress(parts: readonly Buffer[]): readonly Buffer[] | Promise<readonly Buffer[]>;
 }
 

@@ -163,12 +163,17 @@ export class RecordBatchWriter {
     return this.#chunks.written(at + body.length);
   }
 
-  /** Compresses the records into a batch. @throws Error on a second call: the writer has no records any more */
-  async seal(codec: Codec): Promise<SealedBatch> {
+  /** Compresses the records into a batch, at once unless the codec is async. @throws Error on a second call: the writer has no records any more */
+  seal(codec: Codec): SealedBatch | Promise<SealedBatch> {
     if (this.#sealed) throw new Error('the batch is sealed already');
     this.#sealed = true;
     const records = this.#chunks.parts();
-    const compressed = await codec.compress(records);
+    const compressed = codec.compress(records);
+    if (compressed instanceof Promise) return compressed.then((parts) => this.#finish(codec, records, parts));
+    return this.#finish(codec, records, compressed);
+  }
+
+  #finish(codec: Codec, records: readonly Buffer[], compressed: readonly Buffer[]): SealedBatch {
     // Each batch names its codec, so records that compression would make larger stay as they are.
     const pays = codec.id !== 0 && bytesOf(compressed) < this.#chunks.bytes;
     const parts = pays ? compressed : records;
@@ -196,20 +201,28 @@ export class RecordBatchWriter {
   }
 
   #writeHeader(batch: Buffer, codecId: number): void {
-    batch.writeBigInt64BE(0n, 0);
+    writeInt64(batch, 0, 0);
     batch.writeInt32BE(batch.length - LENGTH_OFFSET, AT.length);
     batch.writeInt32BE(-1, AT.leaderEpoch);
     batch.writeInt8(2, AT.magic);
     batch.writeInt16BE(codecId, AT.attributes);
     batch.writeInt32BE(this.#count - 1, AT.lastOffsetDelta);
-    batch.writeBigInt64BE(BigInt(this.#baseTimestamp), AT.baseTimestamp);
-    batch.writeBigInt64BE(BigInt(this.#maxTimestamp), AT.maxTimestamp);
+    writeInt64(batch, this.#baseTimestamp, AT.baseTimestamp);
+    writeInt64(batch, this.#maxTimestamp, AT.maxTimestamp);
     batch.writeInt32BE(this.#count, AT.count);
   }
 }
 
+/** Costs a fraction of a BigInt. @param value a safe integer */
+function writeInt64(batch: Buffer, value: number, at: number): void {
+  batch.writeInt32BE(Math.floor(value / 2 ** 32), at);
+  batch.writeUInt32BE(value >>> 0, at + 4);
+}
+
 function bytesOf(parts: readonly Buffer[]): number {
-  return parts.reduce((sum, part) => sum + part.length, 0);
+  let bytes = 0;
+  for (const part of parts) bytes += part.length;
+  return bytes;
 }
 
 const SEQUENCES = 2 ** 31;

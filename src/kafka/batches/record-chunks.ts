@@ -17,8 +17,9 @@ export class RecordChunks {
 
   /** @param bytes expected size of the records, a hint */
   constructor(bytes: number) {
-    this.#end = Math.min(bytes, CHUNK_BYTES);
-    this.target = batchBuffers.take(this.#end);
+    this.target = batchBuffers.take(Math.min(bytes, CHUNK_BYTES));
+    // All of it: at a low rate a batch often has a record more than the one before, which must not take a second chunk.
+    this.#end = Math.min(this.target.length, CHUNK_BYTES);
   }
 
   /** Makes room for a record in `target`. A record larger than a chunk gets a chunk of its own size. */
@@ -40,9 +41,10 @@ export class RecordChunks {
 
   /** All records, as the parts of one byte sequence. They are valid until free(). */
   parts(): Buffer[] {
-    const parts = this.#full.map(({ chunk, used }) => chunk.subarray(0, used));
-    parts.push(this.target.subarray(0, this.at));
-    return parts.filter((part) => part.length > 0);
+    const parts: Buffer[] = [];
+    for (const { chunk, used } of this.#full) if (used > 0) parts.push(chunk.subarray(0, used));
+    if (this.at > 0) parts.push(this.target.subarray(0, this.at));
+    return parts;
   }
 
   /** Gives the memory back. Nobody may read the records or append any afterwards. */

@@ -102,12 +102,6 @@ export class Brokers {
     return this.#node(nodeId).queue;
   }
 
-  /** Call it if the broker did not answer a Produce request. The others are then asked before it. */
-  markFailed(nodeId: number): void {
-    const node = this.#nodes.get(nodeId);
-    if (node !== undefined) node.failedAtMs = performance.now();
-  }
-
   /** Asks one broker. Rejects with ClusterError, or with the AnswerError that `ask` rejected with. */
   async askNode<T>(nodeId: number, ask: Ask<T>): Promise<T> {
     const node = this.#node(nodeId);
@@ -215,9 +209,16 @@ export class Brokers {
           node.clock = { offsetMs, atMs: performance.now() };
         },
         answered: (ms) => this.produceTimes.record(ms / 1000),
+        timedOut: () => this.#markFailed(nodeId),
       }),
     };
     return node;
+  }
+
+  /** The other brokers are then asked before it. */
+  #markFailed(nodeId: number): void {
+    const node = this.#nodes.get(nodeId);
+    if (node !== undefined) node.failedAtMs = performance.now();
   }
 
   async #connectForProduce(
@@ -233,7 +234,7 @@ export class Brokers {
       this.#reached.add(addressText(address));
       return connection;
     } catch (error) {
-      this.markFailed(nodeId);
+      this.#markFailed(nodeId);
       throw this.#explained(error, { nodeId, address });
     }
   }

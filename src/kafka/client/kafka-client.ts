@@ -251,12 +251,11 @@ export class KafkaClient {
    * request was never sent, and the same bytes have to be sent again. With acks 0 there is no answer: it resolves with
    * undefined once few enough bytes wait to be written.
    */
-  async produce(nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined> {
+  produce(nodeId: number, request: ProduceRequest): Promise<ProduceAnswer | undefined> {
     try {
-      return await this.#brokers.queueOf(nodeId).produce(request);
+      return this.#brokers.queueOf(nodeId).produce(request);
     } catch (error) {
-      if (error instanceof ClusterError && error.code === 'TIMEOUT') this.#brokers.markFailed(nodeId);
-      throw error;
+      return Promise.reject(error);
     }
   }
 

@@ -39,6 +39,8 @@ export interface ProduceConnectionEvents {
   clock?(offsetMs: number): void;
   /** The broker has answered a request. @param ms since it was sent */
   answered?(ms: number): void;
+  /** The broker has not answered a request in time, or has not read one. Called before the requests are settled. */
+  timedOut?(): void;
   /** The connection has ended. Called once. @param unsettled requests whose outcome is unknown */
   closed(connection: ProduceConnection, unsettled: readonly ProduceRequest[]): void;
 }
@@ -119,11 +121,12 @@ export class ProduceConnection {
     const correlationId = this.#nextCorrelationId;
     this.#nextCorrelationId = (correlationId + 1) & 0x7fffffff;
     const parts = encodeProduceRequest(request, { version, correlationId, clientId });
-    this.lastUsedAtMs = performance.now();
+    const sentAtMs = performance.now();
+    this.lastUsedAtMs = sentAtMs;
     this.#timer ??= this.#checkIn(requestTimeoutMs);
     return new Promise((resolve, reject) => {
-      const sentAtMs = this.lastUsedAtMs;
-      const sent = { request, correlationId, sentAtMs, startedAtMs: this.#limitClock(), resolve, reject };
+      const startedAtMs = sentAtMs - this.#stoppedMs;
+      const sent = { request, correlationId, sentAtMs, startedAtMs, resolve, reject };
       if (request.acks === 0) {
         this.#unwritten.push(sent);
         this.#write(parts, (error) => {
@@ -166,10 +169,15 @@ export class ProduceConnection {
 
   #write(parts: readonly Buffer[], written?: (error?: Error | null) => void): void {
     const { socket } = this.#options;
+    const [only] = parts;
+    if (parts.length === 1 && only !== undefined) {
+      socket.write(only, written);
+      return;
+    }
     const last = parts.length - 1;
-    if (last > 0) socket.cork();
+    socket.cork();
     for (const [i, part] of parts.entries()) socket.write(part, i === last ? written : undefined);
-    if (last > 0) socket.uncork();
+    socket.uncork();
   }
 
   #wrote(): void {
@@ -273,6 +281,7 @@ export class ProduceConnection {
     this.#unwritten = [];
     const due = all.filter(isDue);
     const error = new ClusterError('TIMEOUT', message);
+    this.#events.timedOut?.();
     for (const sent of due) sent.reject(error);
     this.#fail('UNREACHABLE', `the connection was dropped, because ${message}`, error, due);
   }

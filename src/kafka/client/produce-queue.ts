@@ -21,6 +21,8 @@ export interface ProduceQueueOptions {
   clock?(offsetMs: number): void;
   /** As ProduceConnectionEvents.answered. */
   answered?(ms: number): void;
+  /** As ProduceConnectionEvents.timedOut. */
+  timedOut?(): void;
 }
 
 /**
@@ -145,6 +147,7 @@ export class ProduceQueue {
         throttled: (ms) => this.#throttle(ms),
         clock: (offsetMs) => this.#options.clock?.(offsetMs),
         answered: (ms) => this.#options.answered?.(ms),
+        timedOut: () => this.#options.timedOut?.(),
         closed: (connection, unsettled) => this.#lost(connection, unsettled),
       })
       .then(

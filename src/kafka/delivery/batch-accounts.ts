@@ -56,12 +56,18 @@ export class BatchAccounts {
     this.#inFlightRecords += batch.count;
   }
 
-  /** Compresses the batch, once. From then on the budget is charged the compressed bytes. */
-  async seal(batch: Batch): Promise<void> {
-    if (batch.bytes !== undefined) return;
+  /** Compresses the batch, once, at once unless the codec is async. From then on the budget is charged the compressed bytes. */
+  seal(batch: Batch): Promise<void> | undefined {
+    if (batch.bytes !== undefined) return undefined;
     const { heldBytes } = batch;
-    await batch.seal(this.#codec);
-    const bytes = (batch as { bytes: Buffer | undefined }).bytes?.length ?? 0;
+    const sealing = batch.seal(this.#codec);
+    if (sealing !== undefined) return sealing.then(() => this.#sealed(batch, heldBytes));
+    this.#sealed(batch, heldBytes);
+    return undefined;
+  }
+
+  #sealed(batch: Batch, heldBytes: number): void {
+    const bytes = batch.bytes?.length ?? 0;
     this.#ratio.note(heldBytes, bytes);
     this.#budget.release(batch.heldBytes - bytes);
     batch.heldBytes = bytes;

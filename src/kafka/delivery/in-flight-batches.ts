@@ -49,7 +49,7 @@ export class InFlightBatches {
       const isStored = head.outcome.kind === 'stored';
       if (!isStored && this.#entries.some((one) => one.outcome === undefined)) return settled;
       const isOvertaken = !isStored && this.#entries.some((one) => one.outcome?.kind === 'stored');
-      settled.push({ ...head, outcome: head.outcome, isOvertaken });
+      settled.push({ batch: head.batch, sentAtMs: head.sentAtMs, outcome: head.outcome, isOvertaken });
       if (isStored) this.#entries.shift();
       else this.#entries = [];
     }

@@ -38,6 +38,7 @@ const STORED: Outcome = { kind: 'stored' };
 /** @param answer undefined if acks is 0 */
 export function outcomeOf(answer: PartitionAnswer | undefined): Outcome {
   const code = answer?.errorCode ?? 0;
+  if (code === 0) return STORED;
   const { name: reason, outcome, remedy } = kafkaError(code);
   switch (outcome) {
     case 'stored':

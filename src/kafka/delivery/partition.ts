@@ -207,7 +207,7 @@ export class Partition implements DrainingPartition, SendingPartition {
     this.#state = 'memory';
     this.#confirmations.end();
     this.#noteCongestion();
-    for (const batch of this.#memory) void this.#sealAndSend(batch);
+    for (const batch of this.#memory) this.#sealAndSend(batch);
     if (this.#memory.length === 0) this.#host.idle(this.number);
   }
 
@@ -236,13 +236,13 @@ export class Partition implements DrainingPartition, SendingPartition {
     this.#memory.push(batch);
     this.#noteCongestion();
     if (this.#writesToDisk) void this.#spill();
-    else if (this.#host.canSend() || this.#state !== 'memory') void this.#sealAndSend(batch);
+    else if (this.#host.canSend() || this.#state !== 'memory') this.#sealAndSend(batch);
   }
 
   /** Leaders were set, for the first time or again. */
   leadersKnown(): void {
     if (this.isOnDisk) this.changed.raise();
-    else if (this.#host.canSend()) for (const batch of this.#memory) void this.#sealAndSend(batch);
+    else if (this.#host.canSend()) for (const batch of this.#memory) this.#sealAndSend(batch);
     this.#host.ready(this);
   }
 
@@ -332,9 +332,10 @@ export class Partition implements DrainingPartition, SendingPartition {
 
   // --- memory ---
 
-  async #sealAndSend(batch: Batch): Promise<void> {
-    await this.#host.seal(batch);
-    this.#host.ready(this);
+  #sealAndSend(batch: Batch): void {
+    const sealing = this.#host.seal(batch);
+    if (sealing === undefined) this.#host.ready(this);
+    else void sealing.then(() => this.#host.ready(this));
   }
 
   #memorySettled({ batch, outcome, sentAtMs, isOvertaken }: Settled): void {

@@ -146,7 +146,7 @@ class SortedRecords {
     if (writer === undefined) return;
     this.#writers.delete(partition);
     this.batches++;
-    const sealed = writer.seal(this.#options.codec).then(({ bytes }) => {
+    const sealed = Promise.resolve(writer.seal(this.#options.codec)).then(({ bytes }) => {
       stamp(bytes, NO_PRODUCER);
       return bytes;
     });

@@ -23,7 +23,8 @@ export class ProducerSequence {
   /** The stamp for the next `count` records. @param identity used if the partition has none yet */
   take(identity: ProducerIdentity, count: number): ProducerStamp {
     this.#identity ??= identity;
-    const stamp = { ...this.#identity, baseSequence: this.#next };
+    const { producerId, producerEpoch } = this.#identity;
+    const stamp = { producerId, producerEpoch, baseSequence: this.#next };
     this.#next = nextSequence(this.#next, count);
     return stamp;
   }

@@ -157,31 +157,38 @@ export class Sender {
     }
   }
 
-  async #send(leader: number, sendings: readonly Sending[]): Promise<void> {
-    const total = sizeOf(sendings);
-    const batches = sendings.map(({ partition, batch, bytes }) => {
+  #send(leader: number, sendings: readonly Sending[]): void {
+    let total = 0;
+    let mayBeThere = false;
+    for (const { partition, batch, bytes } of sendings) {
       partition.sent(batch, leader);
+      mayBeThere ||= batch.mayBeThere;
+      total += bytes.length;
       // A request carries one batch of a partition. Its next batch goes with the next request.
       if (partition.next(leader)?.bytes === undefined) this.#ready.delete(partition);
       else this.#schedule();
-      return { partition: partition.number, bytes };
-    });
+    }
     this.bytesSent += total;
     const inFlight = { bytes: total };
-    this.#requestsTo(leader).add(inFlight);
-    const { topic, acks, requestTimeoutMs } = this.#options;
-    try {
-      const mayBeThere = sendings.some(({ batch }) => batch.mayBeThere);
-      const request = { topic, acks, timeoutMs: requestTimeoutMs, batches, mayBeThere };
-      const answer = await this.#producer.produce(leader, request);
-      this.#limitOf(leader).noteAnswer(total);
-      if (!this.#closed) this.#settleAnswered(sendings, answer);
-    } catch (error) {
-      if (!this.#closed) this.#settleFailed(leader, sendings, error as Error & { code?: string });
-    } finally {
-      this.#requestsTo(leader).delete(inFlight);
+    const requests = this.#requestsTo(leader);
+    requests.add(inFlight);
+    const { topic, acks, requestTimeoutMs: timeoutMs } = this.#options;
+    const batches = sendings.map(({ partition, bytes }) => ({ partition: partition.number, bytes }));
+    const ended = () => {
+      requests.delete(inFlight);
       if (this.#ready.size > 0) this.#schedule();
-    }
+    };
+    this.#producer.produce(leader, { topic, acks, timeoutMs, batches, mayBeThere }).then(
+      (answer) => {
+        this.#limitOf(leader).noteAnswer(total);
+        if (!this.#closed) this.#settleAnswered(sendings, answer);
+        ended();
+      },
+      (error: Error & { code?: string }) => {
+        if (!this.#closed) this.#settleFailed(leader, sendings, error);
+        ended();
+      },
+    );
   }
 
   #settleAnswered(sendings: readonly Sending[], answer: ProduceAnswer | undefined): void {
@@ -216,9 +223,11 @@ export class Sender {
   }
 
   #requestsTo(leader: number): Set<{ readonly bytes: number }> {
-    const known = this.#requests.get(leader) ?? new Set();
-    this.#requests.set(leader, known);
-    return known;
+    const known = this.#requests.get(leader);
+    if (known !== undefined) return known;
+    const requests = new Set<{ readonly bytes: number }>();
+    this.#requests.set(leader, requests);
+    return requests;
   }
 
   #limitOf(leader: number): RequestLimit {

@@ -14,6 +14,12 @@ export const THROTTLE_AFTER_ANSWER_SINCE = 6;
 /** Smaller frames are copied into one buffer, which costs less than writing several. */
 const MIN_BYTES_IN_PARTS = 64 * 1024;
 
+const SIZE_BYTES = 4;
+/** All fields before the batches, the size included, without the bytes of the client id and the topic. */
+const HEAD_BYTES = SIZE_BYTES + 2 + 2 + 4 + 2 + 2 + 2 + 4 + 4 + 2 + 4;
+/** Partition and size of a batch. */
+const PREFIX_BYTES = 8;
+
 export interface ProduceRequest {
   readonly topic: string;
   readonly acks: -1 | 0 | 1;
@@ -47,36 +53,42 @@ export interface ProduceHeader {
   readonly clientId: string;
 }
 
-/** The frame with its size field, as the parts of one byte sequence. */
+/** The frame with its size field, as the parts of one byte sequence. A small one is one part. */
 export function encodeProduceRequest(request: ProduceRequest, header: ProduceHeader): Buffer[] {
-  const topic = Buffer.from(request.topic);
-  const client = Buffer.from(header.clientId);
-  const head = Buffer.alloc(4 + 2 + 2 + 4 + 2 + client.length + 2 + 2 + 4 + 4 + 2 + topic.length + 4);
-  let at = 4;
+  const { topic, batches } = request;
+  const topicBytes = Buffer.byteLength(topic);
+  const clientBytes = Buffer.byteLength(header.clientId);
+  const headBytes = HEAD_BYTES + clientBytes + topicBytes;
+  let bytes = headBytes + batches.length * PREFIX_BYTES;
+  for (const batch of batches) bytes += batch.bytes.length;
+  const isOnePart = bytes - SIZE_BYTES < MIN_BYTES_IN_PARTS;
+
+  const head = Buffer.allocUnsafe(isOnePart ? bytes : headBytes);
+  let at = head.writeInt32BE(bytes - SIZE_BYTES, 0);
   at = head.writeInt16BE(PRODUCE_API_KEY, at);
   at = head.writeInt16BE(header.version, at);
   at = head.writeInt32BE(header.correlationId, at);
-  at = head.writeInt16BE(client.length, at);
-  at += client.copy(head, at);
+  at = head.writeInt16BE(clientBytes, at);
+  at += head.write(header.clientId, at);
   at = head.writeInt16BE(-1, at); // no transactional id
   at = head.writeInt16BE(request.acks, at);
   at = head.writeInt32BE(request.timeoutMs, at);
   at = head.writeInt32BE(1, at);
-  at = head.writeInt16BE(topic.length, at);
-  at += topic.copy(head, at);
-  head.writeInt32BE(request.batches.length, at);
+  at = head.writeInt16BE(topicBytes, at);
+  at += head.write(topic, at);
+  at = head.writeInt32BE(batches.length, at);
 
   const parts: Buffer[] = [head];
-  let size = head.length - 4;
-  for (const { partition, bytes } of request.batches) {
-    const prefix = Buffer.alloc(8);
-    prefix.writeInt32BE(partition, 0);
-    prefix.writeInt32BE(bytes.length, 4);
-    parts.push(prefix, bytes);
-    size += prefix.length + bytes.length;
+  for (const batch of batches) {
+    const prefix = isOnePart ? head : Buffer.allocUnsafe(PREFIX_BYTES);
+    let end = prefix.writeInt32BE(batch.partition, isOnePart ? at : 0);
+    end = prefix.writeInt32BE(batch.bytes.length, end);
+    if (isOnePart) {
+      head.set(batch.bytes, end);
+      at = end + batch.bytes.length;
+    } else parts.push(prefix, batch.bytes);
   }
-  head.writeInt32BE(size, 0);
-  return size < MIN_BYTES_IN_PARTS ? [Buffer.concat(parts)] : parts;
+  return parts;
 }
 
 /**
@@ -103,7 +115,8 @@ export function decodeProduceResponse(body: Buffer, topic: string, version: numb
       };
       if (name === topic) partitions.push(answer);
       // -1 with CreateTime. A number of milliseconds since 1970 is always exact as a double.
-      logAppendMs = Math.max(logAppendMs, Number(body.readBigInt64BE(at + 14)));
+      const appendMs = body.readInt32BE(at + 14) * 2 ** 32 + body.readUInt32BE(at + 18);
+      if (appendMs > logAppendMs) logAppendMs = appendMs;
       at += 4 + 2 + 8 + afterOffset;
     }
   }
