@@ -68,6 +68,7 @@ export class DevicePort {
       untrusted: ({ address }) => this.#gateway.stageHost.untrusted(address),
       ask: (number, address) => {
         this.#gateway.connected();
+        this.#descriptors.accepted();
         report({ type: 'asks', number, address });
       },
       take: (arrival, number) => this.#take(arrival, number),

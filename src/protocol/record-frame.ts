@@ -180,14 +180,29 @@ export function recordTail(seq: number | undefined, reading: string): string {
   return `${seq === undefined ? '' : `,"seq":${seq}`},"data":${reading}}`;
 }
 
+const ZERO = 0x30;
+/** Of the first of the three digits of the milliseconds. */
+const MS_AT = 20;
 let lastMs = -1;
+let lastSecond = Number.NaN;
 const lastText = Buffer.alloc(RECEIVED_AT_BYTES);
 
-/** `2026-11-21T08:00:00.123Z` as bytes. Always the same buffer, written once a millisecond. */
+/**
+ * `2026-11-21T08:00:00.123Z` as bytes. Always the same buffer. When few lines come, nearly each has a millisecond of its
+ * own, so only the digits that change are written.
+ */
 export function receivedAtText(ms: number): Buffer {
-  if (ms !== lastMs) {
-    lastMs = ms;
+  if (ms === lastMs) return lastText;
+  lastMs = ms;
+  const second = Math.floor(ms / 1000);
+  if (second !== lastSecond) {
+    lastSecond = second;
     lastText.write(new Date(ms).toISOString(), 'latin1');
+    return lastText;
   }
+  const rest = ms - 1000 * second;
+  lastText[MS_AT] = ZERO + Math.trunc(rest / 100);
+  lastText[MS_AT + 1] = ZERO + (Math.trunc(rest / 10) % 10);
+  lastText[MS_AT + 2] = ZERO + (rest % 10);
   return lastText;
 }

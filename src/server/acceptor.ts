@@ -8,6 +8,7 @@ import type { Log } from '../log/log.ts';
 import type { FatalCode } from '../protocol/codes.ts';
 import * as replies from '../protocol/replies.ts';
 import { countsByReason, SERVER_FULL, type ServerFullReason } from '../protocol/server-full.ts';
+import { beat } from '../time/beat.ts';
 import { NOBODY } from './byte-source.ts';
 import { type ConnectionFacts, factsOfArrival } from './connection-facts.ts';
 import { LastReplies } from './last-replies.ts';
@@ -53,7 +54,6 @@ export interface PortAddresses {
 export const MAX_ASKING = 4096;
 /** Checks, one a second, after which a connection without an answer is refused. */
 const MAX_ASKING_CHECKS = 10;
-const CHECK_MS = 1000;
 /** The kernel takes net.core.somaxconn if that is lower. */
 export const BACKLOG = 65_535;
 
@@ -79,7 +79,7 @@ export class Acceptor {
   readonly #delayed = new Map<number, Delayed>();
   readonly #lastReplies: LastReplies;
   readonly #lines: LimitedLines;
-  readonly #checkTimer: NodeJS.Timeout;
+  readonly #endBeat: () => void;
   #check = 0;
   #nextNumber = 0;
   #taken = 0;
@@ -89,8 +89,7 @@ export class Acceptor {
     this.#deps = deps;
     this.#lastReplies = new LastReplies(deps.exhausted);
     this.#lines = deps.log.limited();
-    this.#checkTimer = setInterval(() => this.#refuseLate(), CHECK_MS);
-    this.#checkTimer.unref();
+    this.#endBeat = beat.follow(() => this.#refuseLate());
   }
 
   /** Connections that are accepted and not served yet. */
@@ -153,7 +152,7 @@ export class Acceptor {
 
   /** Accepts no further connection. Those that have a place are taken at once, the others are refused. */
   stop(): void {
-    clearInterval(this.#checkTimer);
+    this.#endBeat();
     for (const server of this.#servers) if (server.listening) server.close();
     this.#deps.proxy?.close();
     for (const [number, { arrival, timer }] of this.#delayed) {
@@ -194,8 +193,6 @@ export class Acceptor {
   }
 
   #accept(socket: Socket, port: Port): void {
-    // From the first tick: a reset without a listener would end the process.
-    socket.on('error', () => socket.destroy());
     const address = socket.remoteAddress;
     // The device has gone already.
     if (address === undefined) {
@@ -203,7 +200,7 @@ export class Acceptor {
       return;
     }
     const { exhausted, proxy } = this.#deps;
-    const source = new PlainSource(socket, { others: this.#taken, isForTls: port.isTls });
+    const source = new PlainSource(socket, this.#taken);
     const arrival = { id: randomUUID(), acceptedAtMs: performance.now(), source, address, port };
     if (exhausted?.() || this.#taken + this.waiting >= this.#options.maxSockets)
       this.#refuse(arrival, 'connections');

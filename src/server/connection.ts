@@ -429,7 +429,8 @@ export class Connection implements ServedConnection, Session, MemoryHolder, Sour
 
   #received(bytes: number): void {
     if (bytes === 0) return;
-    this.#charge();
+    // Replies and source charge when they grow. Looking at them at each read would cost as much as the line.
+    if (this.chargedBytes > 0 || this.#input.heldBytes > 0) this.#charge();
     this.#host.received(bytes);
   }
 

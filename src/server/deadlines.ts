@@ -56,11 +56,6 @@ export class Deadlines implements TimerOwner {
     return this.#at[deadline] !== NEVER;
   }
 
-  /** Time until it passes. */
-  leftMs(deadline: Deadline): number {
-    return this.#at[deadline] - this.#wheel.nowMs;
-  }
-
   /** Replaces the time of this deadline. */
   set(deadline: Deadline, inMs: number): void {
     const atMs = this.#wheel.nowMs + inMs;

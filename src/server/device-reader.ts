@@ -1,9 +1,9 @@
 // Reads the bytes of devices into one buffer that all connections share, and copies them into slabs. A stream for each
 // connection would cost a 64 KiB allocation, an object and a turn of the stream machinery for each read.
 //
-// Node offers this as `onread`, but not for sockets that a server accepts. So the handle of the accepted socket moves to a
-// new socket with `onread`. A TLS socket, and a socket that will carry TLS, have to keep their handle, so `onread` is
-// switched on in them. A socket that offers neither is read as a stream (docs/decisions/0013).
+// Node offers this as `onread`, but not for sockets that a server accepts, and a TLS socket has to keep its handle. So
+// `onread` is switched on in the socket itself. A socket that does not offer it is read as a stream
+// (docs/decisions/0013, 0083).
 import { Socket } from 'node:net';
 import { type Slab, slabs } from './slabs.ts';
 
@@ -31,51 +31,21 @@ const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 const sharedWhenCrowded = shared.subarray(0, CROWDED_READ_BYTES);
 
 /**
- * Calls `take` with the bytes that arrive from now on. Returns the socket to use instead of `accepted`.
- * @param accepted a socket from which nothing was read
- * @param others number of other open connections
- */
-export function readDevice(accepted: Socket, take: BytesTaker, others = 0): Socket {
-  const handle = (accepted as unknown as WithHandle)._handle;
-  if (handle === null || typeof handle !== 'object' || accepted.destroyed) {
-    accepted.on('data', (bytes: Uint8Array) => take(bytes, undefined));
-    accepted.resume();
-    return accepted;
-  }
-  (accepted as unknown as WithHandle)._handle = null;
-  // The handle has moved, so this frees only the object. Kept, it would double the memory of a connection.
-  accepted.destroy();
-  const options = {
-    handle,
-    allowHalfOpen: true,
-    onread: {
-      buffer: others < ROOMY_CONNECTIONS ? shared : sharedWhenCrowded,
-      callback: (length: number) => {
-        const { bytes, slab } = slabs.copy(shared, length);
-        take(bytes, slab);
-        return true;
-      },
-    },
-  };
-  const socket = new Socket(options);
-  socket.on('error', () => socket.destroy());
-  socket.resume();
-  return socket;
-}
-
-/**
  * Calls `take` with the bytes that arrive from now on. A TLS socket also gives those that TLS had already taken in when it
  * was paused.
+ * @param socket nothing was read from it
+ * @param others number of other open connections
  */
-export function readInPlace(socket: Socket, take: BytesTaker): void {
+export function readInPlace(socket: Socket, take: BytesTaker, others = 0): void {
   const { _handle: handle } = socket as unknown as WithHandle;
   if (handle?.useUserBuffer === undefined || BUFFER === undefined || CALLBACK === undefined) {
     socket.on('data', (bytes: Uint8Array) => take(bytes, undefined));
     return;
   }
-  handle.useUserBuffer(shared);
+  const buffer = others < ROOMY_CONNECTIONS ? shared : sharedWhenCrowded;
+  handle.useUserBuffer(buffer);
   const fields = socket as unknown as Record<symbol, unknown>;
-  fields[BUFFER] = shared;
+  fields[BUFFER] = buffer;
   fields[CALLBACK] = (length: number) => {
     const { bytes, slab } = slabs.copy(shared, length);
     take(bytes, slab);

@@ -10,10 +10,10 @@ interface Lease {
   /** Bytes of a copy, 0 for a slab. */
   readonly copyBytes: number;
   /** The memory is free when this many jobs are done. */
-  readonly untilJob: number;
+  untilJob: number;
+  /** The memory that is free after this. */
+  next: Lease | undefined;
 }
-
-const NEVER = Number.POSITIVE_INFINITY;
 
 export class LineInput {
   readonly framer: Framer;
@@ -23,9 +23,9 @@ export class LineInput {
   #done = 0;
   #isOffering = false;
   #wasHandledAtOnce = false;
-  /** Oldest first. */
-  #leases: Lease[] = [];
-  #releaseAt = NEVER;
+  // Oldest first. A list through the leases: an array that is emptied at each read would allocate its memory again.
+  #firstLease: Lease | undefined;
+  #lastLease: Lease | undefined;
   #leasedCopyBytes = 0;
   /** The slab of the chunk that the framer reads from. */
   #slab: Slab | undefined;
@@ -70,7 +70,7 @@ export class LineInput {
       return false;
     }
     this.#done++;
-    if (this.#done >= this.#releaseAt) this.#release();
+    if (this.#firstLease !== undefined && this.#done >= this.#firstLease.untilJob) this.#release();
     return true;
   }
 
@@ -123,24 +123,29 @@ export class LineInput {
   #lease(slab: Slab | undefined, copyBytes: number): void {
     const untilJob = this.#taken;
     if (untilJob === this.#done) return;
+    const last = this.#lastLease;
+    // Reads that follow each other mostly share a slab.
+    if (slab !== undefined && last?.slab === slab) {
+      last.untilJob = untilJob;
+      return;
+    }
     if (slab !== undefined) slabs.hold(slab);
     this.#leasedCopyBytes += copyBytes;
-    this.#leases.push({ slab, copyBytes, untilJob });
-    if (this.#releaseAt === NEVER) this.#releaseAt = untilJob;
+    const lease: Lease = { slab, copyBytes, untilJob, next: undefined };
+    if (last === undefined) this.#firstLease = lease;
+    else last.next = lease;
+    this.#lastLease = lease;
   }
 
   #release(): void {
     const copyBytesBefore = this.#leasedCopyBytes;
-    let released = 0;
-    for (const { slab, copyBytes, untilJob } of this.#leases) {
-      if (untilJob > this.#done) break;
-      if (slab !== undefined) slabs.release(slab);
-      this.#leasedCopyBytes -= copyBytes;
-      released++;
+    let lease = this.#firstLease;
+    for (; lease !== undefined && lease.untilJob <= this.#done; lease = lease.next) {
+      if (lease.slab !== undefined) slabs.release(lease.slab);
+      this.#leasedCopyBytes -= lease.copyBytes;
     }
-    if (released === this.#leases.length) this.#leases.length = 0;
-    else this.#leases.splice(0, released);
-    this.#releaseAt = this.#leases[0]?.untilJob ?? NEVER;
+    this.#firstLease = lease;
+    if (lease === undefined) this.#lastLease = undefined;
     if (this.#leasedCopyBytes !== copyBytesBefore) this.#freed();
   }
 }

@@ -43,6 +43,8 @@ export class LineIntake {
   /** Jobs that may be in the queue. One, if the next line depends on how the line before was judged. */
   #maxJobs = 1;
   #receivedAtMs = 0;
+  /** The deadline `line` may be set. A look at it for each read would cost two cold objects. */
+  #isLineTimed = false;
 
   constructor(parts: IntakeParts, ending: Ending, faults: LineFaults) {
     this.#parts = parts;
@@ -78,13 +80,13 @@ export class LineIntake {
 
   /** Takes lines until there are no more, or one has to wait. */
   takeLines(): void {
-    const { input, pauses, deadlines } = this.#parts;
+    const { input, pauses } = this.#parts;
     const ending = this.#ending;
     const { framer } = input;
     let isNewLine = false;
     while (!ending.hasBegun && !pauses.holdsLines) {
       if (this.isFull) {
-        deadlines.clear('line');
+        this.#endLineTime();
         if (!framer.isEmpty) pauses.begin(PAUSE.ownJob);
         return;
       }
@@ -122,8 +124,17 @@ export class LineIntake {
   /** @param isNewLine the unfinished line gets its whole time */
   timeLine(isNewLine: boolean): void {
     const { input, deadlines, lineTimeoutMs } = this.#parts;
-    if (!input.framer.isMidLine) deadlines.clear('line');
-    else if (isNewLine || !deadlines.isSet('line')) deadlines.set('line', lineTimeoutMs);
+    if (!input.framer.isMidLine) this.#endLineTime();
+    else if (isNewLine || !deadlines.isSet('line')) {
+      deadlines.set('line', lineTimeoutMs);
+      this.#isLineTimed = true;
+    }
+  }
+
+  #endLineTime(): void {
+    if (!this.#isLineTimed) return;
+    this.#isLineTimed = false;
+    this.#parts.deadlines.clear('line');
   }
 
   /** True if the next line may be taken. */

@@ -24,23 +24,29 @@ export class Patience {
   readonly #parts: PatienceParts;
   readonly #ending: Ending;
   #isIdentifyOverdue = false;
+  /** On the wheel's clock. */
+  #heardAtMs: number;
 
   constructor(options: PatienceOptions, parts: PatienceParts, ending: Ending) {
     this.#options = options;
     this.#parts = parts;
     this.#ending = ending;
     if (this.#mustIdentify) parts.deadlines.set('identify', options.identifyTimeoutMs);
-    this.heard();
+    this.#heardAtMs = parts.deadlines.nowMs;
+    parts.deadlines.set('inactive', options.inactivityTimeoutMs);
   }
 
-  /** Bytes came, or the peer is read again: it was not silent while the gateway did not read it. */
+  /**
+   * Bytes came, or the peer is read again: it was not silent while the gateway did not read it. Called for each read, so
+   * it only notes the time. The deadline is moved when it passes.
+   */
   heard(): void {
-    this.#parts.deadlines.set('inactive', this.#options.inactivityTimeoutMs);
+    this.#heardAtMs = this.#parts.deadlines.nowMs;
   }
 
   /** Time since the last bytes. */
   get silentMs(): number {
-    return this.#options.inactivityTimeoutMs - this.#parts.deadlines.leftMs('inactive');
+    return this.#parts.deadlines.nowMs - this.#heardAtMs;
   }
 
   /** The device has identified, or has no more time to. */
@@ -77,7 +83,10 @@ export class Patience {
     // Senders of plain lines know no keepalive, and lose their next line into a connection that was closed.
     const maySleep = this.#parts.isPlain && this.#ending.isOpen;
     if (maySleep || !this.#isRead || this.#identifyWaits) this.heard();
-    else this.#parts.close('inactive', `nothing was received for ${this.#options.inactivityTimeoutMs} ms`);
+    const { inactivityTimeoutMs } = this.#options;
+    const leftMs = inactivityTimeoutMs - this.silentMs;
+    if (leftMs > 0) this.#parts.deadlines.set('inactive', leftMs);
+    else this.#parts.close('inactive', `nothing was received for ${inactivityTimeoutMs} ms`);
   }
 
   get #mustIdentify(): boolean {

@@ -2,30 +2,27 @@
 // stage, or give the socket to the TLS layer.
 import type { Socket } from 'node:net';
 import type { ByteSource } from './byte-source.ts';
-import { type BytesTaker, readDevice, readInPlace } from './device-reader.ts';
+import { readInPlace } from './device-reader.ts';
 import { SocketSource } from './socket-source.ts';
-
-export interface PlainSourceOptions {
-  /** Number of other open connections. */
-  readonly others?: number;
-  /** The source will be detached, so its socket is read in place: a second socket costs a tenth of a handshake. */
-  readonly isForTls?: boolean;
-}
 
 export class PlainSource extends SocketSource implements ByteSource {
   protected readonly socket: Socket;
   /** Bytes that were put back. */
   #unread: Uint8Array | undefined;
 
-  /** @param accepted a paused socket with an error listener, from which nothing was read */
-  constructor(accepted: Socket, { others = 0, isForTls = false }: PlainSourceOptions = {}) {
+  /**
+   * From now on the socket has an error listener: a reset without one would end the process.
+   * @param socket an accepted and paused one, from which nothing was read
+   * @param others number of other open connections
+   */
+  constructor(socket: Socket, others = 0) {
     super();
-    const take: BytesTaker = (bytes, slab) => this.taker.onBytes(bytes, slab);
-    if (isForTls) readInPlace(accepted, take);
-    const socket = isForTls ? accepted : readDevice(accepted, take, others);
-    if (!isForTls) socket.pause();
+    socket.on('error', destroy);
+    readInPlace(socket, (bytes, slab) => this.taker.onBytes(bytes, slab), others);
+    // A stream with a listener for its bytes would flow.
+    if (isStream(socket)) socket.pause();
     socket.on('end', () => this.taker.onEnd());
-    socket.on('close', () => this.taker.onClose());
+    socket.on('close', () => this.closed());
     this.socket = socket;
   }
 
@@ -55,7 +52,7 @@ export class PlainSource extends SocketSource implements ByteSource {
    */
   detach(bytes: Uint8Array): Socket {
     const { socket } = this;
-    if (socket.listenerCount('data') > 0) socket.removeAllListeners('data').pause();
+    if (isStream(socket)) socket.removeAllListeners('data').pause();
     socket.unshift(bytes);
     return socket;
   }
@@ -67,4 +64,10 @@ export class PlainSource extends SocketSource implements ByteSource {
     if (bytes !== undefined) this.taker.onBytes(bytes, undefined);
     if (this.isRead) this.startReading();
   }
+}
+
+const isStream = (socket: Socket): boolean => socket.listenerCount('data') > 0;
+
+function destroy(this: Socket): void {
+  this.destroy();
 }

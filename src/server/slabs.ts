@@ -9,6 +9,8 @@ const MAX_FREE = 64;
 /** 32 MiB of slabs that are full and held. */
 const MAX_HELD = 128;
 const SCARCE_HELD = MAX_HELD / 2;
+/** Up to this length a loop costs less than a view of the bytes and a call of set(). */
+const SHORT_BYTES = 512;
 
 export class Slab {
   readonly bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -42,7 +44,8 @@ export class Slabs {
     }
     const slab = this.#current;
     const bytes = slab.bytes.subarray(slab.used, slab.used + length);
-    bytes.set(source.subarray(0, length));
+    if (length <= SHORT_BYTES) for (let i = 0; i < length; i++) bytes[i] = source[i] as number;
+    else bytes.set(source.subarray(0, length));
     slab.used += length;
     return { bytes, slab };
   }

@@ -42,6 +42,16 @@ export abstract class SocketSource {
     this.socket.destroy();
   }
 
+  /**
+   * The socket has closed. V8 frees a closed TLS socket, and all that it refers to, only in a collection of the whole
+   * heap. So it must not refer to the connection (docs/decisions/0083).
+   */
+  protected closed(): void {
+    const { taker } = this;
+    this.taker = NOBODY;
+    taker.onClose();
+  }
+
   /** Bytes that come by `onread` pass by the stream, so it need not flow, which would cost a tick and three reads. */
   protected startReading(): void {
     if (this.socket.listenerCount('data') === 0) this.socket.read(0);

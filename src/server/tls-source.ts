@@ -24,7 +24,7 @@ export class TlsSource extends SocketSource implements ByteSource {
     socket.on('error', () => socket.destroy());
     readInPlace(socket, (bytes, slab) => this.#onBytes(bytes, slab));
     socket.on('end', () => this.#onEnd());
-    socket.on('close', () => this.taker.onClose());
+    socket.on('close', () => this.closed());
   }
 
   get isTls(): boolean {

@@ -5,6 +5,7 @@ import {
   linesFrame,
   MAX_FRAMES_BYTES,
   RecordFrame,
+  receivedAtText,
   USUAL_FRAME_BYTES,
 } from '../../src/protocol/record-frame.ts';
 
@@ -12,6 +13,14 @@ const AT_MS = Date.UTC(2026, 10, 21, 8, 0, 0, 123);
 const AT = '2026-11-21T08:00:00.123Z';
 
 const head = (frame: RecordFrame, ms = AT_MS) => frame.head(ms).toString();
+
+describe('the time of reception', () => {
+  it('is the ISO form, whichever time came before', () => {
+    const times = [0, 5, 50, 999, 1000, 999, 59_999, 60_000, -1, 0];
+    for (let step = 0, ms = AT_MS; step < 3000; step++, ms += (step * 7) % 400) times.push(ms, ms, ms - 300);
+    for (const ms of times) assert.equal(receivedAtText(ms).toString(), new Date(ms).toISOString());
+  });
+});
 
 describe('the frame of a device', () => {
   it('leaves out what the device did not give', () => {

@@ -153,6 +153,31 @@ describe('a reset', () => {
   });
 });
 
+describe('our FIN that waits behind replies which the device does not read', () => {
+  const KEEPALIVES = '{"type":"keepalive"}\n'.repeat(10_000);
+  const identify = '{"type":"identify","zipcode":"90210","city":"Beverly Hills","device_id":"station-1"}\n';
+
+  for (const end of ['reset', 'silence'] as const)
+    it(`does not keep a connection open: ${end}`, async (t) => {
+      const gateway = await gatewayFor(t);
+      const device = await Device.connect(gateway.port, { reads: false });
+      t.after(() => device.destroy());
+      device.send(identify);
+      await waitFor('replies that nobody reads', () => {
+        if (device.socket.writableLength === 0) device.send(KEEPALIVES);
+        return gateway.snapshot().connections.paused === 1;
+      });
+      const successor = await Device.connect(gateway.port);
+      successor.send(identify);
+      assert.equal((await successor.read()).status, 'identified');
+      await waitFor('the end by the gateway', () => gateway.snapshot().lines.refused.replaced === 1);
+      // A socket that is reset while its FIN waits may hear nothing of it (Node 20).
+      if (end === 'reset') device.reset();
+      await waitFor('its close', () => gateway.snapshot().connections.active === 1, 15_000);
+      await assertAlive(successor);
+    });
+});
+
 describe('a stalled event loop', () => {
   it('makes no device count as idle that sent meanwhile', { skip: PLAIN_ONLY }, async (t) => {
     const gateway = await gatewayFor(t, { TCP_INACTIVITY_TIMEOUT: '600ms', TCP_LINE_TIMEOUT: '600ms' });

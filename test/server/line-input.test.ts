@@ -74,6 +74,35 @@ test('lines that wait stay in their slab, which is free once they are taken and 
   );
 });
 
+test('a slab with several reads is free once the lines of the last one are done', () => {
+  const sink = sinkWithRoom(100);
+  const { input, slab, offerAll } = received(2, sink);
+  const { bytes, slab: second } = slabs.copy(LINE, LINE.length);
+  assert.equal(second, slab);
+  input.push(bytes, second);
+  offerAll();
+  for (let job = 0; job < 2; job++) input.jobDone();
+  assert.ok(slab.holders > 0);
+  input.jobDone();
+  assert.equal(slab.holders, 0);
+});
+
+test('slabs are let go in their order, each when its lines are done', () => {
+  const sink = sinkWithRoom(100);
+  const { input, slab, offerAll } = received(1, sink);
+  // The rest of the slab is used up, so the next read gets another one.
+  slabs.copy(Buffer.alloc(SLAB_BYTES), SLAB_BYTES - slab.used);
+  const { bytes, slab: second } = slabs.copy(LINE, LINE.length);
+  assert.ok(second && second !== slab);
+  input.push(bytes, second);
+  offerAll();
+  assert.deepEqual([slab.holders, second.holders], [1, 1]);
+  input.jobDone();
+  assert.deepEqual([slab.holders, second.holders], [0, 1]);
+  input.jobDone();
+  assert.deepEqual([slab.holders, second.holders], [0, 0]);
+});
+
 test('a connection that ends lets go of the slab under its lines that wait', () => {
   const { input, slab } = received(10, sinkWithRoom(0));
   assert.equal(slab.holders, 1);
