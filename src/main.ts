@@ -1,11 +1,15 @@
 #!/usr/bin/env node
-// The program `sluice`: reads the command line and runs the command. It loads nothing that the command does not need.
-import { commandLineFor, parseCommandLine } from './cli/command-line.ts';
+// The program `sluice`. It finds the quick way: a gateway and its server processes start without the
+// modules of the command line, which program.ts reads. It loads nothing that the command does not need.
+import { setFlagsFromString } from 'node:v8';
 import { surviveGoneTerminal } from './cli/gone-terminal.ts';
+import { keepFilesPrivate } from './cli/private-files.ts';
 import { endOnSignalsAsAnyProcess } from './cli/process-one.ts';
-import { COMMANDS, SERVE } from './commands.ts';
-import { packageVersion } from './config/package-version.ts';
+import { SERVER_PROCESS_ARGUMENTS } from './processes/server-process-flag.ts';
 
+// Before the modules are loaded: V8 would give their short-lived objects 16 MiB, and keep them resident for a while.
+// cli/heap.ts lets it grow later.
+setFlagsFromString('--semi-space-growth-factor=1');
 await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<void> {
@@ -16,13 +20,21 @@ async function main(args: readonly string[]): Promise<void> {
   for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
   endOnSignalsAsAnyProcess();
   surviveGoneTerminal();
-  const table = { version: packageVersion(), commands: COMMANDS };
-  const run = await parseCommandLine(args, { ...table, byDefault: SERVE.runWith });
-  const context = {
-    version: table.version,
-    commandLine: (words: readonly string[]) => commandLineFor(words, table),
-  };
+  const exitCode = await run(args);
   // exit() would lose text that is still in a pipe.
-  const exitCode = typeof run === 'number' ? run : await run(context);
   if (exitCode !== undefined) process.exitCode = exitCode;
+}
+
+async function run(args: readonly string[]): Promise<number | undefined> {
+  const command = args.join(' ');
+  if (command === SERVER_PROCESS_ARGUMENTS.join(' ') && process.send !== undefined) {
+    const { startServerProcess } = await import('./start-server-process.ts');
+    startServerProcess();
+    return undefined;
+  }
+  if (command === '' || command === 'serve') {
+    keepFilesPrivate();
+    return (await import('./serve.ts')).runServe({});
+  }
+  return (await import('./program.ts')).runProgram(args);
 }

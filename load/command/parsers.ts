@@ -1,7 +1,7 @@
-// Turns the text of each option into a value, or refuses it and says what is allowed.
+// Turns the text of each option into a value, or refuses it and names the allowed values.
 import { InvalidArgumentError } from 'commander';
 import { parseDuration, parseSize } from '../../src/config/kinds.ts';
-import { settingsSchema } from '../../src/config/settings.ts';
+import { parseSetting } from '../../src/config/settings.ts';
 import type { Framing, Shape, Step, Target } from '../plan.ts';
 
 const MAX_BATCH = 1000;
@@ -81,13 +81,13 @@ export function framing(text: string): Framing {
 }
 
 export function brokers(text: string): string {
-  const parsed = settingsSchema.shape.KAFKA_BROKERS.safeParse(text);
-  if (!parsed.success || parsed.data.length === 0) refuse('host:port, separated by commas');
+  const parsed = parseSetting('KAFKA_BROKERS', text);
+  if (parsed === undefined || parsed.length === 0) refuse('host:port, separated by commas');
   return text;
 }
 
 export function topic(text: string): string {
-  if (!settingsSchema.shape.KAFKA_TOPIC_METRICS.safeParse(text).success) refuse('a Kafka topic name');
+  if (parseSetting('KAFKA_TOPIC_METRICS', text) === undefined) refuse('a Kafka topic name');
   return text;
 }
 

@@ -1,7 +1,7 @@
 // Holds the model and the simulation against the measured runs: the same machine, the same processes, and the load generator
 // that takes its part of the cores.
 import { median } from '../../bench/statistics.ts';
-import { settingsSchema } from '../../src/config/settings.ts';
+import { defaultOf } from '../../src/config/settings.ts';
 import type { Constants } from '../constants.ts';
 import { gatewaySettings } from '../gateway-settings.ts';
 import { arrivalsPerSecond, residentBytes, steadyCores } from '../model/gateway.ts';
@@ -51,7 +51,7 @@ export function compare(constants: Constants, results: Results): Row[] {
 const SYN_AGAIN_MS = [1_000, 2_000, 3_000, 4_000, 5_000, 7_000, 11_000, 19_000];
 const SEEDS = [1, 2, 3] as const;
 /** The measured gateways have the defaults. */
-const PARTITIONS = settingsSchema.shape.KAFKA_NUM_PARTITIONS.parse(undefined);
+const PARTITIONS = defaultOf('KAFKA_NUM_PARTITIONS');
 const LIMIT_MS = 600_000;
 
 function stormRow(constants: Constants, { cores }: Results, run: Run): Row {

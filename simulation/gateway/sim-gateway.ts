@@ -182,10 +182,12 @@ export class SimGateway {
     exitOnBugs(log);
     const processes = serverProcesses(settings, log);
     await serve({
-      create: (askDrain) => {
+      create: async (askDrain) => {
         const options = { log, version: VERSION, askDrain };
         const app: Running =
-          processes === 1 ? createApp(settings, options) : createPrimary(settings, { ...options, processes });
+          processes === 1
+            ? createApp(settings, options)
+            : await createPrimary(settings, { ...options, processes });
         this.#app = app;
         this.#isGroup = processes > 1;
         return { ...app, start: () => this.#started(app) };

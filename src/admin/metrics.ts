@@ -1,6 +1,7 @@
 // Writes the Prometheus text of a snapshot. It keeps no figures. Most metrics come from the table of figures, and
 // docs/metrics.md is generated from METRICS.
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { createRequire } from 'node:module';
+import type { Histogram } from 'prom-client';
 import type { Component } from '../health/component.ts';
 import { countOf, type HistogramValue } from '../measure/histogram.ts';
 import { unaccountedLines, unaccountedRecords } from './balance.ts';
@@ -77,7 +78,10 @@ export const METRICS: readonly Metric[] = [
   ...metricsOfFigures(),
 ];
 
-export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+/** The text format of Prometheus, as prom-client writes it. */
+export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+const require = createRequire(import.meta.url);
 
 function isLeaving({ id, finding }: Component): boolean {
   return id === 'processes' && (finding === 'draining' || finding === 'stopping');
@@ -91,16 +95,18 @@ export function unitOf(name: string): 'seconds' | 'bytes' | '' {
 
 /**
  * The registry lives for one scrape, so two scrapes at once cannot mix. A prom-client Counter can only grow: the new
- * one takes the total as its first increment.
+ * one takes the total as its first increment. The package is loaded at the first scrape: many gateways have none. After a
+ * failed `require` the next scrape tries again, which it would not after a failed `import`.
  */
 export function renderMetrics(snapshot: Snapshot, metrics = METRICS): Promise<string> {
+  const { Counter, Gauge, Histogram, Registry } = require('prom-client') as typeof import('prom-client');
   const registry = new Registry();
   for (const metric of metrics) {
     const { name, help, labels, type } = metric;
     const config = { name, help, labelNames: [...labels], registers: [registry] };
     const series = metric.read(snapshot);
     if (isHistogram(series)) {
-      register(config, series);
+      fill(new Histogram(config), series, metric);
       continue;
     }
     const target = type === 'counter' ? new Counter(config) : new Gauge(config);
@@ -139,17 +145,17 @@ function isInfo(series: Series | Info): series is Info {
 }
 
 /** prom-client fills a histogram only by single observations, so its text is replaced. */
-function register(
-  config: { name: string; help: string; registers: Registry[] },
+function fill(
+  target: Histogram,
   histogram: HistogramValue,
+  { name, help }: Pick<Metric, 'name' | 'help'>,
 ): void {
-  const { name, help } = config;
   const values = [
     ...cumulative(histogram).map(([le, value]) => ({ metricName: `${name}_bucket`, labels: { le }, value })),
     { metricName: `${name}_sum`, labels: {}, value: histogram.sum },
     { metricName: `${name}_count`, labels: {}, value: countOf(histogram) },
   ];
-  Object.assign(new Histogram(config), {
+  Object.assign(target, {
     getForPromString: () => Promise.resolve({ name, help, type: 'histogram', values }),
   });
 }

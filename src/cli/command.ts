@@ -1,6 +1,7 @@
 // A command: its name, the module with its options, and the module that runs it. Both are imported when the command is
 // used, so that a command never loads the code of another one.
 import type { Command } from 'commander';
+import { keepFilesPrivate } from './private-files.ts';
 
 export interface Context {
   /** Of the program. */
@@ -40,7 +41,7 @@ export function command<Wish>(parts: Parts<Wish>): TypedCommand<Wish> {
   const runWith =
     (wish: Wish): Run =>
     async (context) => {
-      if (!keepsUmask) process.umask(0o077 | process.umask(0o077));
+      if (!keepsUmask) keepFilesPrivate();
       return (await parts.run())(wish, context);
     };
   return {

@@ -1,7 +1,7 @@
 // Checks the values of options that several commands have. It reads no settings.
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../config/kinds.ts';
-import { settingsSchema } from '../config/settings.ts';
+import { parseSetting } from '../config/settings.ts';
 
 export function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('allowed: a whole number.');
@@ -9,8 +9,8 @@ export function wholeNumber(text: string): number {
 }
 
 export function brokerList(text: string): string {
-  const parsed = settingsSchema.shape.KAFKA_BROKERS.safeParse(text);
-  if (!parsed.success || parsed.data.length === 0)
+  const parsed = parseSetting('KAFKA_BROKERS', text);
+  if (parsed === undefined || parsed.length === 0)
     throw new InvalidArgumentError('allowed: host:port, separated by commas.');
   return text;
 }

@@ -9,13 +9,9 @@ export interface ProgramOptions {
   readonly stopWithParent?: number;
 }
 
-export interface ServeWish extends ProgramOptions {
-  /** The gateway started this process to serve devices. */
-  readonly serverProcess?: boolean;
-}
-
-export function defineServe(serve: Command, chosen: (wish: ServeWish) => void): void {
+/** The hidden option is for processes that the gateway starts, which main.ts sees. */
+export function defineServe(serve: Command, chosen: (wish: ProgramOptions) => void): void {
   serve
     .addOption(new Option(SERVER_PROCESS_FLAG).hideHelp())
-    .action((_options: object, command: Command) => chosen(command.optsWithGlobals<ServeWish>()));
+    .action((_options: object, command: Command) => chosen(command.optsWithGlobals<ProgramOptions>()));
 }

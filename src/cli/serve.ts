@@ -12,7 +12,7 @@ import { onSignals } from './signals.ts';
 
 export interface ServeOptions {
   /** @param askDrain to be called if an operator asks for a drain */
-  readonly create: (askDrain: () => void) => App;
+  readonly create: (askDrain: () => void) => Promise<App>;
   /** SIGHUP without a terminal. */
   readonly reload: (app: App) => void;
   /** The process to stop with. Undefined if neither npm nor npx started this one. */
@@ -30,7 +30,7 @@ export async function serve({ create, reload, parent, log }: ServeOptions): Prom
     stopping = true;
   };
   try {
-    app = create(() => stopApp({ drains: true, reason: 'POST /drain' }));
+    app = await create(() => stopApp({ drains: true, reason: 'POST /drain' }));
   } catch (error) {
     log.write('start_failed', { explanation: startFailure(error), code: codeOf(error) });
     return exit(log, exitCodeOf(error));

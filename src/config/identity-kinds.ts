@@ -1,6 +1,6 @@
 // The kinds of value of the settings for identity, keys and headers of records. The headers are parsed here to the form in
 // which they are written.
-import { type Kind, mapped, text } from './kinds.ts';
+import { type Kind, kind, mapped, text } from './kinds.ts';
 
 /** The source of a header of a record. A `constant` is the same in all records. */
 export type HeaderSource = 'remote_address' | 'device_id' | 'traceparent' | 'record_id' | 'received_at';
@@ -47,14 +47,9 @@ export function recordHeaders(): Kind<readonly HeaderSetting[]> {
   const allowed =
     `a list of remote_address, device_id, traceparent, cloudevents and name=value, separated by commas; values percent-encoded, ` +
     `or guid:UUID, int32:NUMBER, int64:NUMBER. At most ${MAX_HEADERS} headers, constants of ${MAX_CONSTANT_BYTES} bytes in all, no name twice; or empty`;
-  return {
-    allowed,
-    schema: text(allowed, new RegExp(`^[^\\n]{0,${MAX_LIST_LENGTH}}$`)).schema.transform((list, context) => {
-      const headers = parseHeaders(list);
-      if (headers === undefined) context.addIssue({ code: 'custom', message: allowed });
-      return headers ?? [];
-    }),
-  };
+  return kind(allowed, (list) =>
+    list.length <= MAX_LIST_LENGTH && !list.includes('\n') ? parseHeaders(list) : undefined,
+  );
 }
 
 /** Undefined if the text is not allowed. */

@@ -1,12 +1,12 @@
 // Defines the kinds of value that a setting can have. Each parses text to a typed value and describes the allowed values.
 // No I/O and no names of settings.
 import { isIP } from 'node:net';
-import * as z from 'zod';
 
-/** `schema` parses the text of a variable; `allowed` is shown in the docs and if a value is refused. */
 export interface Kind<T> {
+  /** Shown in the docs, and if a value is refused. */
   readonly allowed: string;
-  readonly schema: z.ZodType<T, string>;
+  /** Gives undefined for a text that is not allowed. */
+  readonly parse: (text: string) => T | undefined;
 }
 
 interface Range {
@@ -14,24 +14,20 @@ interface Range {
   readonly max: number;
 }
 
-/** `parse` returns undefined for a text that is not allowed. */
 export function kind<T>(allowed: string, parse: (text: string) => T | undefined): Kind<T> {
-  const schema = z.string().transform((text, context): T => {
-    const value = parse(text);
-    if (value !== undefined) return value;
-    context.addIssue({ code: 'custom', message: allowed });
-    return z.NEVER;
-  });
-  return { allowed, schema };
+  return { allowed, parse };
 }
 
 /** Empty text becomes null, which means off or not given. */
 export function optional<T>(inner: Kind<T>): Kind<T | null> {
-  return kind(`${inner.allowed}, or empty`, (text) => (text === '' ? null : parseWith(inner, text)));
+  return kind(`${inner.allowed}, or empty`, (text) => (text === '' ? null : inner.parse(text)));
 }
 
 export function mapped<T, U>(inner: Kind<T>, map: (value: T) => U): Kind<U> {
-  return { allowed: inner.allowed, schema: inner.schema.transform(map) };
+  return kind(inner.allowed, (text) => {
+    const value = inner.parse(text);
+    return value === undefined ? undefined : map(value);
+  });
 }
 
 export function whole({ min, max }: Range): Kind<number> {
@@ -45,7 +41,7 @@ export function whole({ min, max }: Range): Kind<number> {
 export function wholeOr(special: number, meaning: string, range: Range): Kind<number> {
   const inner = whole(range);
   return kind(`${special} (${meaning}) or ${inner.allowed}`, (text) =>
-    Number(text) === special && /^[+-]?\d+$/.test(text) ? special : parseWith(inner, text),
+    Number(text) === special && /^[+-]?\d+$/.test(text) ? special : inner.parse(text),
   );
 }
 
@@ -139,7 +135,7 @@ export function size(range: Range): Kind<number> {
 /** A size, or 0 for no limit. */
 export function sizeOr0(range: Range): Kind<number> {
   const inner = size(range);
-  return kind(`0 or ${inner.allowed}`, (text) => (parseSize(text) === 0 ? 0 : parseWith(inner, text)));
+  return kind(`0 or ${inner.allowed}`, (text) => (parseSize(text) === 0 ? 0 : inner.parse(text)));
 }
 
 export function text(allowed: string, pattern: RegExp): Kind<string> {
@@ -165,7 +161,7 @@ const MAX_TOPICS = 16;
 /** A list of topics. Empty text is an empty list. */
 export function topics(): Kind<readonly string[]> {
   const allowed = `a list of up to ${MAX_TOPICS} Kafka topic names, separated by commas, or empty`;
-  return list(allowed, MAX_TOPICS, (entry) => topic().schema.safeParse(entry).success);
+  return list(allowed, MAX_TOPICS, (entry) => topic().parse(entry) !== undefined);
 }
 
 const MAX_BROKERS = 100;
@@ -255,11 +251,6 @@ function isHost(value: string): boolean {
   // Only digits and dots must be an address: 10.0.0.256 must not pass as a name.
   if (/^[\d.]+$/.test(value)) return isIP(value) === 4;
   return isIP(value) === 6 || HOST_NAME.test(value);
-}
-
-function parseWith<T>(inner: Kind<T>, value: string): T | undefined {
-  const result = inner.schema.safeParse(value);
-  return result.success ? result.data : undefined;
 }
 
 function within({ min, max }: Range, value: number): number | undefined {

@@ -11,7 +11,7 @@ import { judgeName } from './names.ts';
 import { printable, quoted } from './printable.ts';
 import { PROFILES } from './profiles.ts';
 import { fileSettingOf, readSecret } from './secret-file.ts';
-import { aboutSetting, SETTING_NAMES, type SettingName, type Settings, settingsSchema } from './settings.ts';
+import { aboutSetting, parseSetting, SETTING_NAMES, type SettingName, type Settings } from './settings.ts';
 import { settingWarnings } from './warnings.ts';
 
 /** `file` = the value of a secret comes from the file that NAME_FILE names. */
@@ -114,10 +114,10 @@ function parsed<Name extends SettingName>(
   given: Given,
   problems: string[],
 ): Settings[Name] | undefined {
-  const result = settingsSchema.shape[name].safeParse(given.text);
+  const value = parseSetting(name, given.text);
   const isPasted = !aboutSetting(name).secret && holdsPem(given.text);
   if (isPasted) problems.push(pasted(name, given));
-  else if (result.success) return result.data as Settings[Name];
+  else if (value !== undefined) return value;
   else problems.push(refused(name, given));
   return undefined;
 }
@@ -215,7 +215,7 @@ function findSecretFile(
   const { text: path } = find(fileName, sources);
   // A path that is not allowed is a problem of NAME_FILE.
   if (path === '') return undefined;
-  if (!settingsSchema.shape[fileName].safeParse(path).success) return 'refused';
+  if (parseSetting(fileName, path) === undefined) return 'refused';
   if (find(name, sources).text !== '') {
     problems.push(`${name} and ${fileName} are both set; allowed: one of them`);
     return 'refused';
@@ -230,7 +230,7 @@ function findSecretFile(
 
 /** Undefined for an unknown profile, which is refused as a value of PROFILE. */
 function profileSource(given: Given): Source | undefined {
-  const name = settingsSchema.shape.PROFILE.safeParse(given.text).data;
+  const name = parseSetting('PROFILE', given.text);
   if (!name) return undefined;
   const values = Object.entries(PROFILES[name].values).map(([key, [value]]) => [key, value] as const);
   return { origin: 'profile', values: Object.fromEntries(values) };

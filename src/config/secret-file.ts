@@ -2,7 +2,7 @@
 // they hold the path only if a file is there: people paste the secret itself where its path belongs.
 import { contentSync, FileError } from './file-content.ts';
 import { quoted } from './printable.ts';
-import { aboutSetting, SETTING_NAMES, type SettingName, settingsSchema } from './settings.ts';
+import { aboutSetting, parseSetting, SETTING_NAMES, type SettingName } from './settings.ts';
 
 /** The settings that can be read from a file. */
 export type SecretName = {
@@ -48,7 +48,7 @@ export function secretIn(content: Buffer, name: SettingName): string {
   }
   // Otherwise an empty file would mean "not set", and turn a protection off.
   if (text === '') throw new FileError('the file is empty');
-  if (!settingsSchema.shape[name].safeParse(text).success)
+  if (parseSetting(name, text) === undefined)
     throw new FileError(`the content is not allowed for ${name}; allowed: ${aboutSetting(name).allowed}`);
   return text;
 }

@@ -1,7 +1,7 @@
 // Creates the logger: pino on standard output, as JSON for machines or as text for people. Values may hold anything that
 // a device sent. They can forge neither a line nor a colour in either format.
+import { createRequire } from 'node:module';
 import { type Logger, pino } from 'pino';
-import { isColorSupported, prettyFactory } from 'pino-pretty';
 import { printable } from '../config/printable.ts';
 import { aboutSetting, SETTING_NAMES, type Settings } from '../config/settings.ts';
 import { hideSecrets } from './hide-secrets.ts';
@@ -24,9 +24,7 @@ export function createPino(
   { stream, onLost = () => {} }: { stream: OutputStream; onLost?: (count: number) => void },
 ): Logger {
   const hide = hideSecrets(secretsIn(settings));
-  const format = isPretty(settings, stream)
-    ? prettyFormat(stream.isTTY === true && isColorSupported)
-    : safeJson;
+  const format = isPretty(settings, stream) ? prettyFormat(stream.isTTY === true) : safeJson;
   const output = new LogOutput({ stream, format: (line) => format(hide(line)), onLost });
   return pino(
     {
@@ -54,10 +52,16 @@ function safeJson(line: string): string {
   return `${printable(line.trimEnd())}\n`;
 }
 
-/** Synchronous, because a worker thread would lose the last lines of a process that fails. */
-function prettyFormat(colorize: boolean): (line: string) => string {
+/**
+ * Synchronous, because a worker thread would lose the last lines of a process that fails. Its package is loaded here,
+ * because most gateways log JSON.
+ */
+function prettyFormat(isTerminal: boolean): (line: string) => string {
+  const { isColorSupported, prettyFactory } = createRequire(import.meta.url)(
+    'pino-pretty',
+  ) as typeof import('pino-pretty');
   const prettify = prettyFactory({
-    colorize,
+    colorize: isTerminal && isColorSupported,
     singleLine: true,
     ignore: 'pid,hostname',
     translateTime: 'SYS:HH:MM:ss.l',

@@ -8,8 +8,9 @@ import { type App, type AppOptions, createLifecycle } from '../gateway/lifecycle
 import { withPresence } from '../gateway/presence-figures.ts';
 import { tokensInUse } from '../gateway/token-access.ts';
 import { Inspection } from '../inspect/inspection.ts';
+import type { Log } from '../log/log.ts';
 import { sayLeftOver } from '../presence/left-over.ts';
-import { Presence } from '../presence/presence.ts';
+import type { Presence } from '../presence/presence.ts';
 import { loadResumes, saveResumes } from '../resume/over-restarts.ts';
 import { logListening } from '../server/acceptor.ts';
 import { admissionOptions } from '../server/admission.ts';
@@ -31,14 +32,14 @@ export interface PrimaryApp extends App {
   snapshot(): Promise<Snapshot>;
 }
 
-/** @throws OpenFilesError if `ulimit -n` is far too low, or TokensUnusableError */
-export function createPrimary(
+/** Rejects with OpenFilesError if `ulimit -n` is far too low, or with TokensUnusableError. */
+export async function createPrimary(
   settings: Settings,
   { processes, log, version, askDrain }: PrimaryOptions,
-): PrimaryApp {
+): Promise<PrimaryApp> {
   const { maxConnections, maxSockets } = connectionLimits(settings.TCP_MAX_CONNECTIONS, { processes, log });
   const files = new FileWatch({ log });
-  const presence = Presence.of(settings, { log, files });
+  const presence = await presenceOf(settings, { log, files });
   const ledger = new ConnectionLedger(admissionOptions(settings, maxConnections), {
     order: (process, order) => group.order(process, order),
     log,
@@ -110,4 +111,13 @@ export function createPrimary(
     others: group,
   });
   return { ...app, snapshot: async () => health.addTo(await readFigures()) };
+}
+
+/** Its modules bring the Kafka client, which this process does not need without it. */
+async function presenceOf(
+  settings: Settings,
+  host: { log: Log; files: FileWatch },
+): Promise<Presence | undefined> {
+  if (settings.KAFKA_TOPIC_PRESENCE === null) return undefined;
+  return (await import('../presence/presence.ts')).Presence.of(settings, host);
 }

@@ -26,7 +26,7 @@ describe('a command loads only what it needs', () => {
   const GATEWAY = /\/dist\/src\/(?:app|gateway|server|kafka|admin|health|workers|processes\/p|log)\b/;
   const HEAVY = /\/node_modules\/(?:kafkajs|pino|prom-client|@opentelemetry|snappy|lz4-napi)\b/;
   const LOAD_TOOL = /\/dist\/load\//;
-  const SETTINGS = /\/node_modules\/zod\//;
+  const SETTINGS = /\/dist\/src\/config\/settings\.js/;
   const cases: readonly (readonly [args: readonly string[], without: readonly RegExp[]])[] = [
     [['--version'], [GATEWAY, HEAVY, LOAD_TOOL, SETTINGS]],
     [['--help'], [GATEWAY, HEAVY, LOAD_TOOL, SETTINGS]],

@@ -1,0 +1,10 @@
+// Starts this process as one of several server processes. The first process has forked it.
+import { keepYoungGenerationSmall } from './cli/heap.ts';
+import { exitOnBugs } from './cli/serve.ts';
+import { packageVersion } from './config/package-version.ts';
+import { runServerProcess } from './processes/server-process.ts';
+
+export function startServerProcess(): void {
+  keepYoungGenerationSmall();
+  runServerProcess({ version: packageVersion(), withLogger: exitOnBugs });
+}

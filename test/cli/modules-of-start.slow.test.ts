@@ -1,0 +1,75 @@
+// Which modules a gateway loads at its start: the first of several processes nothing that serves devices, and no process
+// anything that is needed only later, or with other settings.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { spawnGateway } from '../../scripts/lib/gateway-child.ts';
+import { childrenOf } from '../../scripts/lib/proc.ts';
+import { waitFor } from '../support/wait.ts';
+
+/** With the settings of this test, nobody needs them. */
+const NEVER =
+  /\/node_modules\/(?:commander|pino-pretty|prom-client|@opentelemetry|zod)\b|\/dist\/src\/(?:program|commands|app|admin\/otlp)\b/;
+/** For devices and Kafka. */
+const OF_SERVERS =
+  /\/node_modules\/(?:kafkajs|snappy|lz4-napi)\b|\/dist\/src\/(?:kafka|workers|tap|presence\/presence)\b/;
+/** For operators, and for reading settings. */
+const OF_THE_FIRST =
+  /\/node_modules\/(?:dotenv|fastest-levenshtein)\b|\/dist\/src\/(?:admin\/(?:admin-server|http-server|live)|health\/health\.|dashboard|config\/load|processes\/primary)\b/;
+
+test('each process of a gateway loads only what it needs for its start', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-modules-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const lines: string[] = [];
+  const { child, exited } = spawnGateway(
+    {
+      directory,
+      env: {
+        TCP_PROCESSES: '2',
+        KAFKA_BROKERS: '127.0.0.1:1',
+        SPOOL_DIR: join(directory, 'spool'),
+        NODE_V8_COVERAGE: directory,
+        // Without the recorder of traffic, which loads modules to wrap them.
+        NODE_OPTIONS: '',
+      },
+    },
+    (line) => lines.push(line),
+  );
+  t.after(() => void child.kill('SIGKILL'));
+  await waitFor('devices can connect', () => lines.some((line) => line.includes('TCP server listening')));
+  const first = child.pid as number;
+  const servers = childrenOf(first);
+  child.kill('SIGTERM');
+  await exited;
+  const modules = modulesIn(directory);
+  const ofFirst = modules.get(first) ?? [];
+  assert.deepEqual(those(ofFirst, NEVER), []);
+  assert.deepEqual(those(ofFirst, OF_SERVERS), []);
+  assert.notDeepEqual(those(ofFirst, OF_THE_FIRST), [], 'the pattern finds nothing');
+  assert.equal(servers.length, 2);
+  for (const server of servers) {
+    const ofServer = modules.get(server) ?? [];
+    assert.deepEqual(those(ofServer, NEVER), []);
+    assert.deepEqual(those(ofServer, OF_THE_FIRST), []);
+    assert.notDeepEqual(those(ofServer, OF_SERVERS), [], 'the pattern finds nothing');
+  }
+});
+
+const those = (modules: readonly string[], pattern: RegExp) => modules.filter((url) => pattern.test(url));
+
+/** The URLs of all modules that each process ran, from the coverage that V8 writes at its end. */
+function modulesIn(directory: string): Map<number, string[]> {
+  const found = new Map<number, string[]>();
+  for (const name of readdirSync(directory)) {
+    const [, pid] = /^coverage-(\d+)-/.exec(name) ?? [];
+    if (pid === undefined) continue;
+    const report = JSON.parse(readFileSync(join(directory, name), 'utf8')) as { result: { url: string }[] };
+    found.set(
+      Number(pid),
+      report.result.map(({ url }) => url),
+    );
+  }
+  return found;
+}
