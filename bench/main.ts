@@ -9,8 +9,11 @@ import { EXIT_USAGE } from '../src/config/exit-codes.ts';
 import { CODEC_NAMES } from '../src/kafka/batches/compression.ts';
 import { positive, setting } from './command/options.ts';
 import { runCommand, withKafka } from './command/run-command.ts';
+import { compareWithPeers, PEER_NAMES } from './comparison/command.ts';
+import { LINGERS_MS } from './comparison/duels.ts';
+import { PeerError } from './peers/peer.ts';
 import { packageVersion } from './report/circumstances.ts';
-import type { Figures, ScenarioResult } from './report/columns.ts';
+import type { Figures } from './report/columns.ts';
 import { type Comparison, compare } from './report/compare.ts';
 import { type Limit, missed, parseLimit } from './report/limits.ts';
 import { resultTable, runLine } from './report/report.ts';
@@ -19,6 +22,7 @@ import {
   BenchFileError,
   machineText,
   mergeFiles,
+  type NodeResults,
   readBenchFile,
   thisMachine,
   writeBenchFile,
@@ -35,7 +39,9 @@ interface CommandOptions {
   readonly runs: number;
   readonly connections: number;
   readonly devices: number;
-  readonly node?: string;
+  readonly node: readonly string[];
+  readonly peer: readonly string[];
+  readonly peerLinger: readonly number[];
   readonly compression?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly seq: boolean;
@@ -66,8 +72,27 @@ const program = new Command('npm run bench --')
   .option('--warm-up <seconds>', 'at least, before each measurement', positive, WARM_UP_SECONDS)
   .option('--runs <number>', 'runs of each scenario; the median counts', count, 1)
   .option('--connections <number>', 'devices', count, 100)
-  .option('--devices <number>', 'devices that connect at once in the scenario storm', count, 10_000)
-  .option('--node <path>', 'another Node for the servers (default: the one that runs the bench)')
+  .option(
+    '--devices <number>',
+    'devices that connect at once in the scenario storm; five times as many in storm-50k',
+    count,
+    10_000,
+  )
+  .addOption(
+    new Option('--node <path>', 'another Node for the servers; if repeated, each runs them in turn')
+      .argParser((path: string, before: readonly string[]) => [...before, path])
+      .default([], 'the one that runs the bench'),
+  )
+  .addOption(
+    new Option('--peer <name>', `compare with another program: ${PEER_NAMES.join(', ')}; can be repeated`)
+      .argParser(peerName)
+      .default([], 'none'),
+  )
+  .addOption(
+    new Option('--peer-linger <ms>', 'how long the Kafka client of a peer collects; can be repeated')
+      .argParser((text: string, before: readonly number[]) => [...before, count(text)])
+      .default([], LINGERS_MS.join(' and ')),
+  )
   .addOption(new Option('--compression <codec>', 'KAFKA_COMPRESSION of the server').choices(CODEC_NAMES))
   .option('--env <NAME=VALUE>', 'a setting of the server; can be repeated', setting)
   .option('--seq', 'ask for the confirmation of every message, and wait for it', false)
@@ -88,7 +113,7 @@ const program = new Command('npm run bench --')
   )
   .addHelpText(
     'after',
-    `\nScenarios:\n${SCENARIOS.map((s) => `  ${s.name.padEnd(12)}${s.about}`).join('\n')}\nSpools are written below TMPDIR. For figures of a disk, TMPDIR must be on a disk.`,
+    `\nWith --peer, the scenarios batch, single, steady and latency are played in turns by each peer and by Sluice (docs/comparison.md).\nScenarios:\n${SCENARIOS.map((s) => `  ${s.name.padEnd(12)}${s.about}`).join('\n')}\nSpools are written below TMPDIR. For figures of a disk, TMPDIR must be on a disk.`,
   )
   .action(bench);
 
@@ -98,9 +123,16 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 await runCommand(program, interrupt.signal, [
   [KafkaUnavailableError, 1],
   [BenchFileError, EXIT_USAGE],
+  [PeerError, EXIT_USAGE],
 ]);
 
 async function bench(given: CommandOptions): Promise<void> {
+  if (given.peer.length > 0) {
+    const { peer: peers, peerLinger: lingersMs, node: nodes, json, ...others } = given;
+    const isFine = await compareWithPeers({ ...others, peers, lingersMs, nodes, json }, interrupt.signal);
+    if (!isFine) process.exitCode = 1;
+    return;
+  }
   if (given.report && given.from === undefined) checkReportable(given);
   // Read first, so that a wrong name fails before minutes of measuring.
   const before = given.compare === undefined ? undefined : await readBenchFile(given.compare);
@@ -108,9 +140,12 @@ async function bench(given: CommandOptions): Promise<void> {
   const file = options.from === undefined ? await measureAll(options) : await readBenchFile(options.from);
   const measured = file.results.filter(({ runs }) => runs.length > 0);
   if (measured.length > 0) console.log(`\n${machineText(file.machine)}\n\n${resultTable(measured)}`);
+  for (const { node, results } of file.otherNodes ?? [])
+    console.log(`\nNode ${node}\n\n${resultTable(results.filter(({ runs }) => runs.length > 0))}`);
   if (options.json !== undefined) await writeBenchFile(options.json, file);
 
-  const failures = file.results.flatMap(({ failures }) => failures);
+  const all = [file, ...(file.otherNodes ?? [])].flatMap(({ results }) => results);
+  const failures = all.flatMap(({ failures }) => failures);
   const ofMeasured = TARGETS.filter(({ scenario }) => file.results.some(({ name }) => name === scenario));
   const limits = [...options.max, ...options.min, ...(options.targets ? ofMeasured : [])];
   const problems = missed(file.results, limits);
@@ -156,16 +191,17 @@ function tell({ regressions, compared, ratiosOnly }: Comparison, name: string): 
 function measureAll(options: CommandOptions): Promise<BenchFile> {
   const at = new Date().toISOString();
   return withKafka(interrupt.signal, async ({ bootstrap, about }) => {
-    const results = await runAll(options, bootstrap);
+    const [measured, ...others] = await runAll(options, bootstrap);
     const { seconds, runs, connections, seq } = options;
     const settings = { seconds, runs, connections, seq, env: serverSettings(options) };
     return {
       at,
       version: packageVersion(),
       kafka: about,
-      machine: thisMachine(options.node),
+      machine: thisMachine(options.node[0]),
       settings,
-      results,
+      results: measured?.results ?? [],
+      ...(others.length > 0 && { otherNodes: others }),
     };
   });
 }
@@ -174,36 +210,52 @@ function serverSettings({ env, compression }: CommandOptions): Record<string, st
   return { ...env, ...(compression !== undefined && { KAFKA_COMPRESSION: compression }) };
 }
 
-/** The scenarios take turns, so that a slow minute of the machine affects all of them. */
-async function runAll(options: CommandOptions, bootstrap: string): Promise<ScenarioResult[]> {
+/** The scenarios, and in each the Nodes, take turns, so that a slow minute of the machine affects all of them. */
+async function runAll(options: CommandOptions, bootstrap: string): Promise<NodeResults[]> {
   const { scenario: chosen, seconds, warmUp: warmUpSeconds, runs, seq, profile } = options;
-  const wanted = SCENARIOS.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
-  const settings = serverSettings(options);
-  const results = new Map<Scenario, { runs: Figures[]; failures: string[] }>(
-    wanted.map((scenario) => [scenario, { runs: [], failures: [] }]),
+  const wanted = SCENARIOS.filter(({ name }) => chosen.length === 0 || chosen.includes(name)).filter(
+    ({ name, lacks }) => {
+      const lacking = lacks?.(options);
+      if (lacking !== undefined) console.error(`SKIPPED  ${name}: ${lacking}`);
+      return lacking === undefined;
+    },
   );
+  const settings = serverSettings(options);
+  const nodes = (options.node.length > 0 ? options.node : [undefined]).map((path) => ({
+    path,
+    node: thisMachine(path).node,
+    results: new Map<Scenario, { runs: Figures[]; failures: string[] }>(
+      wanted.map((scenario) => [scenario, { runs: [], failures: [] }]),
+    ),
+  }));
+  const turns = wanted.flatMap((scenario) => nodes.map((node) => ({ scenario, ...node })));
   for (let run = 1; run <= runs; run++) {
-    for (const [scenario, { runs: done, failures }] of results) {
+    for (const { scenario, path, node, results } of turns) {
+      const { runs: done, failures } = results.get(scenario) ?? { runs: [], failures: [] };
       const profileDir = profile ? await mkdtemp(join(tmpdir(), 'sluice-profile-')) : undefined;
       const { signal } = interrupt;
-      const { connections, devices, node } = options;
+      const { connections, devices } = options;
       const measure = { bootstrap, seconds, warmUpSeconds, seq, connections, devices };
-      const common = { ...measure, settings, profileDir, node, signal };
+      const common = { ...measure, settings, profileDir, node: path, signal };
+      const title = `${scenario.name}, ${nodes.length > 1 ? `Node ${node}, ` : ''}run ${run} of ${runs}`;
       try {
         const measured = await scenario.run(common);
         done.push(measured);
-        console.log(`${scenario.name}, run ${run} of ${runs}: ${runLine(measured)}`);
+        console.log(`${title}: ${runLine(measured)}`);
         if (profileDir !== undefined)
           console.log(`\n${await profileReport(profileDir, measured.windowUs)}\n`);
       } catch (error) {
         interrupt.signal.throwIfAborted();
         const message = error instanceof Error ? error.message : String(error);
         failures.push(message);
-        console.error(`FAILED  ${scenario.name}, run ${run} of ${runs}: ${message}`);
+        console.error(`FAILED  ${title}: ${message}`);
       }
     }
   }
-  return [...results].map(([{ name, about, kind }, figures]) => ({ name, about, kind, ...figures }));
+  return nodes.map(({ node, results }) => ({
+    node,
+    results: [...results].map(([{ name, about, kind }, figures]) => ({ name, about, kind, ...figures })),
+  }));
 }
 
 function limitOption(flag: '--max' | '--min', side: string): Option {
@@ -221,6 +273,11 @@ function limitOption(flag: '--max' | '--min', side: string): Option {
 
 function scenarioName(name: string, before: readonly string[]): string[] {
   if (!names.includes(name)) throw new InvalidArgumentError(`allowed: ${names.join(', ')}.`);
+  return [...before, name];
+}
+
+function peerName(name: string, before: readonly string[]): string[] {
+  if (!PEER_NAMES.includes(name)) throw new InvalidArgumentError(`allowed: ${PEER_NAMES.join(', ')}.`);
   return [...before, name];
 }
 

@@ -27,7 +27,7 @@ export interface SendOptions {
   readonly perSecond?: number | undefined;
   /** With a rate: each line carries its due time, for a consumer. */
   readonly stamped?: boolean | undefined;
-  /** With a rate, and not stamped: lines of a write, which are due together. Absent: 1. */
+  /** Lines of a write, unless they are stamped. With a rate they are due together. Absent: 1 with a rate, else as connected. */
   readonly linesPerWrite?: number | undefined;
 }
 
@@ -97,11 +97,11 @@ serveCalls<LoadCalls>({
     await eachDevice(devices.length, async (index) => devices[index]?.identify(zipcodeOf(index)));
   },
 
-  send({ count, perSecond, stamped = false, linesPerWrite = 1 }) {
+  send({ count, perSecond, stamped = false, linesPerWrite }) {
     return sendAll(() =>
       perSecond === undefined
-        ? sendFast(count)
-        : sendPaced({ until: () => count, perSecond, stamped, linesPerWrite }),
+        ? sendFast(count, linesPerWrite ?? options.linesPerWrite)
+        : sendPaced({ until: () => count, perSecond, stamped, linesPerWrite: linesPerWrite ?? 1 }),
     );
   },
 
@@ -148,8 +148,8 @@ async function sendAll(send: () => Promise<number>): Promise<SendResult> {
 }
 
 /** The devices write in turn, beginning after the last device of the previous call. Skips devices that are full. */
-async function sendFast(count: number): Promise<number> {
-  const { seq, window = Number.POSITIVE_INFINITY, linesPerWrite } = options;
+async function sendFast(count: number, linesPerWrite: number): Promise<number> {
+  const { seq, window = Number.POSITIVE_INFINITY } = options;
   const source = sourceOf({ stamped: false });
   let left = count;
   while (left > 0) {

@@ -1,11 +1,14 @@
 // The table of all figures of the bench: name, heading, digits, and whether more or less is better. Result tables, limits
 // and comparisons read it.
 import type { DrainFigures } from '../scenarios/drain.ts';
+import type { IdleFigures } from '../scenarios/idle.ts';
 import type { Measurement } from '../scenarios/measure.ts';
 import type { MemoryFigures } from '../scenarios/memory.ts';
 import type { PairFigures } from '../scenarios/pair.ts';
 import type { SpoolFigures } from '../scenarios/spool.ts';
+import type { AfterStartFigures, StartFigures } from '../scenarios/start.ts';
 import type { StormFigures } from '../scenarios/storm.ts';
+import type { StormManyFigures } from '../scenarios/storm-many.ts';
 import type { TlsFigures } from '../scenarios/tls.ts';
 import type { OfServers } from '../servers/tls-servers.ts';
 
@@ -13,10 +16,14 @@ export type Figures =
   | Measurement
   | PairFigures
   | MemoryFigures
+  | IdleFigures
   | SpoolFigures
   | DrainFigures
   | StormFigures
-  | TlsFigures;
+  | StormManyFigures
+  | TlsFigures
+  | StartFigures
+  | AfterStartFigures;
 export type Kind = Figures['kind'];
 export type FiguresOf<K extends Kind> = Extract<Figures, { kind: K }>;
 
@@ -45,10 +52,14 @@ export interface Column {
 const load = columns('load');
 const pair = columns('pair');
 const memory = columns('memory');
+const idle = columns('idle');
 const spool = columns('spool');
 const drain = columns('drain');
 const storm = columns('storm');
+const stormMany = columns('storm-many');
 const tls = columns('tls');
+const start = columns('start');
+const afterStart = columns('after-start');
 
 export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
   load: [
@@ -83,6 +94,13 @@ export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
     memory('idleMiB', 'RSS idle MiB', 1, (run) => run.idleMiB),
     memory('afterLineMiB', 'RSS after a line MiB', 1, (run) => run.afterLineMiB),
   ],
+  idle: [
+    idle('connections', 'connections', 0, (run) => run.connections),
+    idle('onePercent', 'one process %', 2, ({ one }) => one.silentPercent, 'less'),
+    idle('oneNonePercent', 'without any %', 2, ({ one }) => one.nonePercent, 'less'),
+    idle('twoPercent', 'two processes %', 2, ({ two }) => two.silentPercent, 'less'),
+    idle('twoNonePercent', 'without any %', 2, ({ two }) => two.nonePercent, 'less'),
+  ],
   spool: [
     spool('upPerSecond', 'up/s', 0, ({ up }) => up.perSecond, 'more'),
     spool('downPerSecond', 'down/s', 0, ({ down }) => down.perSecond, 'more'),
@@ -114,6 +132,15 @@ export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
     storm('connectedSeconds', 'connected s', 2, (run) => run.connectedSeconds, 'less'),
     storm('toldSeconds', 'told s', 2, (run) => run.toldSeconds, 'less'),
     storm('failed', 'failed', 0, (run) => run.failed),
+    storm('bareToldSeconds', 'bare told s', 2, (run) => run.bareToldSeconds),
+    storm(
+      'bareMultiple',
+      'multiple of bare',
+      2,
+      (run) => run.toldSeconds / run.bareToldSeconds,
+      'less',
+      'ratio',
+    ),
     storm('beforeP50Ms', 'before p50 ms', 1, ({ beforeMs }) => beforeMs.p50),
     storm('beforeP99Ms', 'before p99 ms', 1, ({ beforeMs }) => beforeMs.p99),
     storm('p50Ms', 'during p50 ms', 1, ({ duringMs }) => duringMs.p50, 'less'),
@@ -122,6 +149,16 @@ export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
     storm('refusedMs', 'refuses after ms', 0, (run) => run.refusedMs, 'less'),
     storm('exitSeconds', 'exits after s', 2, (run) => run.exitSeconds, 'less'),
     storm('exitCode', 'exit code', 0, (run) => run.exitCode),
+  ],
+  'storm-many': [
+    stormMany('devices', 'devices', 0, (run) => run.devices),
+    stormMany('connectedSeconds', 'connected s', 2, (run) => run.connectedSeconds, 'less'),
+    stormMany('toldSeconds', 'told s', 2, (run) => run.toldSeconds, 'less'),
+    stormMany('failed', 'failed', 0, (run) => run.failed),
+    stormMany('perSecond', 'then messages/s', 0, (run) => run.perSecond),
+    stormMany('p50Ms', 'p50 ms', 1, ({ storedMs }) => storedMs.p50, 'less'),
+    stormMany('p99Ms', 'p99 ms', 1, ({ storedMs }) => storedMs.p99, 'less'),
+    stormMany('maxMs', 'max ms', 1, ({ storedMs }) => storedMs.max),
   ],
   tls: [
     tls('handshakes', 'handshakes/s a core', 0, (run) => run.handshakes.tls13.gateway, 'more'),
@@ -147,6 +184,18 @@ export const COLUMNS: Readonly<Record<Kind, readonly Column[]>> = {
     tls('singlePlainCpuUs', 'plain', 2, ({ single }) => single.against.serverCpuUs),
     tls('singleCpuRatio', 'ratio', 2, ({ single }) => single.cpuRatio, 'less', 'ratio'),
   ],
+  start: [
+    start('firstLineMs', 'first line ms', 0, (run) => run.firstLineMs, 'less'),
+    start('emptyMs', 'empty Node ms', 0, (run) => run.emptyMs),
+    start('times', 'times', 1, (run) => run.firstLineMs / run.emptyMs, 'less', 'ratio'),
+  ],
+  'after-start': [
+    afterStart('processes', 'processes', 0, (run) => run.processes),
+    afterStart('pssMiB', 'PSS MiB', 1, (run) => run.pssMiB, 'less', 'ratio'),
+    afterStart('emptyPssMiB', 'empty', 1, (run) => run.emptyPssMiB),
+    afterStart('rssMiB', 'RSS MiB', 1, (run) => run.rssMiB, 'less', 'ratio'),
+    afterStart('emptyRssMiB', 'empty', 1, (run) => run.emptyRssMiB),
+  ],
 };
 
 export const EXPLANATIONS: Readonly<Record<Kind, string>> = {
@@ -158,20 +207,29 @@ CPU: user and system time of all processes of a server, a message; CPU ratio: th
   memory: `KB: resident memory of the server for each connection, in 1,000 bytes, less that without connections, after at
 least 15 s of rest; no garbage collection is forced. idle: connected and silent; after a line: each has identified and
 sent one line.`,
+  idle: `%: of a core, user and system time of all processes of the gateway over 20 s, after 30 s of rest, with silent
+connections that have identified, and without any; two processes: with the first process, which serves no device.`,
   spool: `up, down: confirmed messages with Kafka and without it; ratio: down divided by up. CPU: user and system time of the
 server, a message. ms: from the due time of a line to its \`stored\`, at the paced rate.`,
   drain: `drained: confirmed by Kafka, from the spool and from arriving messages, until the spool is empty; times: drained
 divided by arriving. wait: from Kafka's return to its first confirmation. ms: from the due time of an arriving line to
 its \`stored\`.`,
   storm: `connected, told: from the first connect until the last device had a connection, and until the last was told
-\`identified\`; failed: devices that were never told, or later than 60 s. ms: from the due time of a small write of the
+\`identified\`; failed: devices that were never told, or later than 60 s; bare: the same devices at two processes of a Node
+server that only accepts and answers, without the small writes. ms: from the due time of a small write of the
 others to its \`stored\`, before the devices came and until all were told. readyz: its slowest answer meanwhile. Then a second storm,
 and SIGTERM in it: until new connections are refused, and until the gateway has ended.`,
+  'storm-many': `connected, told, failed: as above. Then four devices of five send a message each, in turn; ms: from the due time of
+a message to its \`stored\`.`,
   tls: `handshakes: full ones with P-256, divided by the CPU seconds that the server used, with TLS 1.3 and then with TLS 1.2;
 bare: a TLS server of the same Node that reads and throws away; HAProxy: one thread, before a plain server. KB: resident
 memory for each of 2,000 TLS 1.3 connections, in 1,000 bytes, after the handshake, and after each has identified and sent
 a line. CPU us: of the gateway, a message, from 100 devices with TLS and then plain, both at 0.7 of the full speed of the
 slower, with 50 lines and with one line a write.`,
+  start: `first line: from the start of the first process until a device that tries to connect every 3 ms has its answer to
+identify, with one server process for each core. empty Node: from the start of \`node -e 0\` to its end, median of five.`,
+  'after-start': `Memory of the first process and of one server process for each core, together, 5 s after the gateway is
+ready. PSS counts what processes share once. empty: as many Node processes that run nothing.`,
 };
 
 const ratioOf = ({ gateway, bare }: OfServers): number => gateway / bare;

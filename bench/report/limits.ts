@@ -14,7 +14,7 @@ export interface Limit {
  * @throws RangeError if it has another form, or names no figure of the bench
  */
 export function parseLimit(text: string, side: Limit['side'], kinds: ReadonlyMap<string, Kind>): Limit {
-  const [, scenario = '', figure = '', number = ''] = /^([a-z-]+)\.(\w+)=(\S+)$/.exec(text) ?? [];
+  const [, scenario = '', figure = '', number = ''] = /^([a-z0-9-]+)\.(\w+)=(\S+)$/.exec(text) ?? [];
   const value = Number(number);
   if (scenario === '' || !Number.isFinite(value)) {
     throw new RangeError('allowed: <scenario>.<figure>=<number>, such as batch.multiple=5.');

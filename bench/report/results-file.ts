@@ -15,13 +15,24 @@ const settingsSchema = z.object({
   env: z.record(z.string(), z.string()),
 });
 
-const machineSchema = z.object({
+export const machineSchema = z.object({
   cpu: z.string(),
   cores: z.number(),
   memoryGiB: z.number(),
   platform: z.string(),
   node: z.string(),
 });
+
+const resultsSchema = z.array(
+  z.object({
+    name: z.string(),
+    about: z.string(),
+    kind: z.enum(Object.keys(COLUMNS) as [Kind, ...Kind[]]),
+    // Written by this program, so not checked further. The columns read the figures that they know.
+    runs: z.array(z.looseObject({ kind: z.string() })),
+    failures: z.array(z.string()),
+  }),
+);
 
 const fileSchema = z.object({
   /** ISO 8601. */
@@ -31,22 +42,23 @@ const fileSchema = z.object({
   kafka: z.string(),
   machine: machineSchema,
   settings: settingsSchema,
-  results: z.array(
-    z.object({
-      name: z.string(),
-      about: z.string(),
-      kind: z.enum(Object.keys(COLUMNS) as [Kind, ...Kind[]]),
-      // Written by this program, so not checked further. The columns read the figures that they know.
-      runs: z.array(z.looseObject({ kind: z.string() })),
-      failures: z.array(z.string()),
-    }),
-  ),
+  /** With the Node of `machine`. */
+  results: resultsSchema,
+  /** With other Nodes, which took turns with the first. */
+  otherNodes: z.array(z.object({ node: z.string(), results: resultsSchema })).optional(),
 });
 
 export type Machine = z.infer<typeof machineSchema>;
 
-export interface BenchFile extends Omit<z.infer<typeof fileSchema>, 'results'> {
+export interface NodeResults {
+  /** Version, such as `v24.1.0`. */
+  readonly node: string;
   readonly results: readonly ScenarioResult[];
+}
+
+export interface BenchFile extends Omit<z.infer<typeof fileSchema>, 'results' | 'otherNodes'> {
+  readonly results: readonly ScenarioResult[];
+  readonly otherNodes?: readonly NodeResults[] | undefined;
 }
 
 export class BenchFileError extends Error {}
@@ -64,12 +76,17 @@ export function parseBenchFile(text: string, name: string): BenchFile {
   }
   const { success, data, error } = fileSchema.safeParse(json);
   if (!success) throw new BenchFileError(`${name} was not written by this bench: ${z.prettifyError(error)}`);
-  const results = data.results.map((result) => ({
+  const { results, otherNodes, ...rest } = data;
+  const others = otherNodes?.map(({ node, results }) => ({ node, results: named(results) }));
+  return { ...rest, results: named(results), ...(others && { otherNodes: others }) };
+}
+
+function named(results: z.infer<typeof resultsSchema>): ScenarioResult[] {
+  return results.map((result) => ({
     ...result,
     name: RENAMED[result.name] ?? result.name,
     runs: result.runs as unknown as Figures[],
   }));
-  return { ...data, results };
 }
 
 /** @throws BenchFileError if the file is missing, or this bench did not write it */
@@ -96,9 +113,22 @@ export function mergeFiles(before: BenchFile, now: BenchFile): BenchFile {
     JSON.stringify([settings, machineText(machine), kafka, version]);
   if (how(before) !== how(now))
     throw new BenchFileError(`these files cannot be merged: ${how(before)} and ${how(now)}`);
-  const results = before.results.map((old) => now.results.find(({ name }) => name === old.name) ?? old);
-  const added = now.results.filter(({ name }) => before.results.every((old) => old.name !== name));
-  return { ...before, results: [...results, ...added] };
+  const { otherNodes: othersBefore = [] } = before;
+  const { otherNodes: othersNow = [] } = now;
+  const nodes = new Set([...othersBefore, ...othersNow].map(({ node }) => node));
+  const resultsOf = (others: readonly NodeResults[], wanted: string) =>
+    others.find(({ node }) => node === wanted)?.results ?? [];
+  const otherNodes = [...nodes].map((node) => ({
+    node,
+    results: mergeResults(resultsOf(othersBefore, node), resultsOf(othersNow, node)),
+  }));
+  const results = mergeResults(before.results, now.results);
+  return { ...before, results, ...(otherNodes.length > 0 && { otherNodes }) };
+}
+
+function mergeResults(before: readonly ScenarioResult[], now: readonly ScenarioResult[]): ScenarioResult[] {
+  const kept = before.map((old) => now.find(({ name }) => name === old.name) ?? old);
+  return [...kept, ...now.filter(({ name }) => before.every((old) => old.name !== name))];
 }
 
 /** @param node path of another Node that runs the servers */

@@ -18,6 +18,8 @@ export interface LoadShape {
   readonly linesPerWrite: number;
   /** Absent: at full speed. With a rate, the latency to a consumer is measured too. */
   readonly perSecond?: number;
+  /** Over the server's defaults. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface Measurement {
@@ -58,7 +60,8 @@ const PACED_WARM_UP_TIMES = 5;
 
 /** Rejects if a message is lost, refused or duplicated, with the end of the server's log. */
 export function measure(options: BenchOptions, shape: LoadShape): Promise<Measurement> {
-  return withGateways(options, [{ profileDir: options.profileDir }], async ([gateway]) => {
+  const { settings = {} } = shape;
+  return withGateways(options, [{ profileDir: options.profileDir, settings }], async ([gateway]) => {
     const consumer =
       shape.perSecond === undefined
         ? undefined

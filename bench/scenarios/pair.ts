@@ -67,8 +67,10 @@ const PROXY = new URL('../servers/proxy-worker.js', import.meta.url);
 const LINES_PER_WRITE = 50;
 
 export interface PairOptions extends BenchOptions {
-  /** All sides send at this share of the speed of the slowest. Absent: each at its full speed. */
+  /** All sides send at this share of the speed of the slowest. Absent: each at its full speed, or at `perSecond`. */
   readonly pace?: number;
+  /** All sides send at this rate. */
+  readonly perSecond?: number;
 }
 
 /** Rejects if a message is lost, refused or duplicated, with the end of the servers' logs. */
@@ -116,7 +118,7 @@ async function measureSides(
       : new AdminPoll({ port, path: '/metrics', everyMs });
   });
   const slowest = Math.min(...sides.map(({ side }) => side.warmPerSecond));
-  const perSecond = options.pace && options.pace * slowest;
+  const perSecond = options.perSecond ?? (options.pace && options.pace * slowest);
   const from = mark(first.server);
   // Back and forth: whoever comes first would always get what the machine does between the rounds.
   for (let turn = 0; turn < turns; turn++)

@@ -11,6 +11,8 @@ export interface Pair {
   readonly times?: number;
   /** Turns of each server. Absent: 2. */
   readonly turns?: number;
+  /** Messages a second of each server. Absent: at full speed. */
+  readonly perSecond?: number;
 }
 
 /** One message at a time, each in its own request, like the system that Sluice replaces. */
@@ -19,6 +21,7 @@ const KAFKAJS_SERVER = fileURLToPath(new URL('../servers/baseline-kafkajs.js', i
 const WITHOUT_FIGURES = fileURLToPath(new URL('../servers/without-figures.js', import.meta.url));
 /** In many turns: a ratio of CPU times is shaken by other work. */
 const LINE_TURNS = 8;
+const LOW_RATE = 2_000;
 const FAR_MS = 100;
 const NEAR_MS = 1;
 /** Longer, because a turn ends with a round trip in which nothing is sent. */
@@ -74,6 +77,17 @@ export const PAIRS: readonly Pair[] = [
     shape: [
       { name: 'two processes', settings: { TCP_PROCESSES: '2' } },
       { name: 'one process', settings: { TCP_PROCESSES: '1' } },
+    ],
+  },
+  {
+    name: 'partitions',
+    turns: LINE_TURNS,
+    perSecond: LOW_RATE,
+    about:
+      '2,000 messages a second, 1 line a write, to 12 partitions, against 1: CPU a message, which grows if partitions do not share requests',
+    shape: [
+      { name: '12 partitions', settings: { KAFKA_NUM_PARTITIONS: '12' }, linesPerWrite: 1, seq: false },
+      { name: '1 partition', settings: { KAFKA_NUM_PARTITIONS: '1' }, linesPerWrite: 1, seq: false },
     ],
   },
   {

@@ -4,8 +4,9 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from '../../load/processes/child.ts';
 import type { LoadCalls } from '../devices/load-worker.ts';
-import type { StormCalls, StormResult } from '../devices/storm-worker.ts';
+import { Storm } from '../devices/storm.ts';
 import { AdminPoll } from '../servers/admin-poll.ts';
+import type { BareAcceptorCalls } from '../servers/bare-acceptors.ts';
 import { type BenchOptions, LOAD } from '../servers/loaded-gateways.ts';
 import { type OwnGateway, startOwnGateway } from '../servers/own-gateway.ts';
 import type { ServerProcess } from '../servers/server-process.ts';
@@ -17,6 +18,8 @@ export interface StormFigures {
   readonly connectedSeconds: number;
   readonly toldSeconds: number;
   readonly failed: number;
+  /** The same devices at two processes of a bare Node server, with nothing beside them. */
+  readonly bareToldSeconds: number;
   /** For the steady writes: from the due time of a line to its `stored`. */
   readonly beforeMs: Percentiles;
   readonly duringMs: Percentiles;
@@ -30,7 +33,7 @@ export interface StormFigures {
   readonly windowUs: readonly [from: number, to: number];
 }
 
-const STORM = new URL('../devices/storm-worker.js', import.meta.url);
+const BARE = new URL('../servers/bare-acceptors.js', import.meta.url);
 const STORM_PROCESSES = 2;
 const STORM_TIMEOUT_MS = 60_000;
 const WRITES_PER_SECOND = 12_000;
@@ -42,11 +45,13 @@ const BETWEEN_STORMS_MS = 2_000;
 const TERM_AFTER_MS = 300;
 const EXIT_TIMEOUT_MS = 40_000;
 const CONNECT_POLL_MS = 10;
-const SETTINGS = { TCP_PROCESSES: '2', TCP_MAX_CONNECTIONS: '15000' } as const;
+const SERVER_PROCESSES = 2;
+const SETTINGS = { TCP_PROCESSES: String(SERVER_PROCESSES), TCP_MAX_CONNECTIONS: '15000' };
 
 /** Rejects if a steady write is lost or refused. Devices of the storm that fail are counted. */
 export async function measureStorm(options: BenchOptions): Promise<StormFigures> {
   const { bootstrap, settings, node, profileDir, signal } = options;
+  const bareToldSeconds = await measureBare(options);
   const gateway = await startOwnGateway({
     bootstrap,
     name: 'storm',
@@ -56,9 +61,9 @@ export async function measureStorm(options: BenchOptions): Promise<StormFigures>
     signal,
   });
   const load = new Child<LoadCalls>(LOAD, { signal });
-  const storm = new Storm(gateway.server.tcpPort, options);
+  const storm = stormOn(gateway.server.tcpPort, options);
   try {
-    return await measureWith(gateway, load, storm, options);
+    return { bareToldSeconds, ...(await measureWith(gateway, load, storm, options)) };
   } catch (error) {
     throw gateway.server.explained(error);
   } finally {
@@ -68,12 +73,33 @@ export async function measureStorm(options: BenchOptions): Promise<StormFigures>
   }
 }
 
+const stormOn = (port: number, { devices, signal }: BenchOptions): Storm =>
+  new Storm({ port, devices, processes: STORM_PROCESSES, timeoutMs: STORM_TIMEOUT_MS, signal });
+
+/** Rejects if a device is not told. */
+async function measureBare(options: BenchOptions): Promise<number> {
+  const { node, signal, devices } = options;
+  const bare = new Child<BareAcceptorCalls>(BARE, { signal, node });
+  try {
+    const storm = stormOn(await bare.call('listen', { processes: SERVER_PROCESSES }), options);
+    try {
+      const { told, toldMs } = await storm.begin();
+      if (told < devices) throw new Error(`the bare server told ${told} of ${devices} devices`);
+      return toldMs / 1000;
+    } finally {
+      await storm.stop();
+    }
+  } finally {
+    await bare.stop();
+  }
+}
+
 async function measureWith(
   { server }: OwnGateway,
   load: Child<LoadCalls>,
   storm: Storm,
   { seconds, warmUpSeconds, devices }: BenchOptions,
-): Promise<StormFigures> {
+): Promise<Omit<StormFigures, 'bareToldSeconds'>> {
   const port = server.tcpPort;
   await load.call('connect', { port, connections: WRITERS, linesPerWrite: 1, seq: true });
   const steady = { perSecond: WRITES_PER_SECOND };
@@ -112,58 +138,6 @@ async function measureWith(
     ...end,
     windowUs: [fromUs, toUs],
   };
-}
-
-class Storm {
-  readonly #processes: readonly Child<StormCalls, string>[];
-  readonly #port: number;
-  readonly #devices: number;
-  #onConnected = (): void => {};
-
-  constructor(port: number, { devices, signal }: Pick<BenchOptions, 'devices' | 'signal'>) {
-    this.#port = port;
-    this.#devices = devices;
-    const onReport = (): void => this.#onConnected();
-    this.#processes = Array.from({ length: STORM_PROCESSES }, () => new Child(STORM, { signal, onReport }));
-  }
-
-  /** Resolves when the next storm has its first connection. */
-  firstConnected(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onConnected = resolve;
-    });
-  }
-
-  /** Resolves once each device was told or has failed. The times are those of the slowest process. */
-  async begin(): Promise<Omit<StormResult, 'failed'>> {
-    const count = Math.ceil(this.#devices / this.#processes.length);
-    const results = await Promise.all(
-      this.#processes.map((process, number) =>
-        process.call('storm', {
-          port: this.#port,
-          first: number * count,
-          count: Math.min(count, this.#devices - number * count),
-          timeoutMs: STORM_TIMEOUT_MS,
-        }),
-      ),
-    );
-    const failed = results.flatMap(({ failed }) => Object.entries(failed));
-    if (failed.length > 0)
-      console.error(`devices failed: ${failed.map(([why, times]) => `${why} ${times}`).join(', ')}`);
-    return {
-      connectedMs: Math.max(...results.map(({ connectedMs }) => connectedMs)),
-      toldMs: Math.max(...results.map(({ toldMs }) => toldMs)),
-      told: results.reduce((sum, { told }) => sum + told, 0),
-    };
-  }
-
-  async leave(): Promise<void> {
-    await Promise.all(this.#processes.map((process) => process.call('leave', null)));
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.#processes.map((process) => process.stop()));
-  }
 }
 
 async function terminate(server: ServerProcess) {

@@ -25,7 +25,7 @@ if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
 const { settings } = loaded;
 const log = createLogger(settings);
 exitOnBugs(log);
-await serve({ create: () => createBaseline(settings, log), reload() {}, parent: undefined, log });
+await serve({ create: async () => createBaseline(settings, log), reload() {}, parent: undefined, log });
 
 function createBaseline(settings: Settings, log: Log): App {
   const sink = new KafkajsSink(settings);

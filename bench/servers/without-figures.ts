@@ -1,6 +1,6 @@
 // The gateway without the cost of its histograms, for the comparison with it: whatever fills them does nothing. Plain
 // counters stay, because the gateway itself needs most of them. For the bench only.
-import { LagWindow } from '../../src/admin/process-stats.ts';
+import { LagWindow } from '../../src/admin/loop-lag.ts';
 import { AgeRuns } from '../../src/measure/age-runs.ts';
 import { Histogram } from '../../src/measure/histogram.ts';
 

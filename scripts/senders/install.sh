@@ -12,7 +12,7 @@ begin senders "${1:-}" "$0" "$here/pom.xml"
 needed() { apt-get install -s -y --no-install-recommends "$@" | sed -n 's/^Inst \([^ ]*\) .*/\1/p'; }
 download() {
   local packages
-  packages=$(needed rsyslog rsyslog-gnutls rsyslog-openssl && needed syslog-ng-core) || return 1
+  packages=$(needed rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-kafka && needed syslog-ng-core syslog-ng-mod-rdkafka) || return 1
   packages=$(echo "$packages" | sort -u)
   # Those that are installed already are found in the path.
   [ -z "$packages" ] || (cd "$partial/debs" && timeout 120 apt-get download -q $packages >&2)

@@ -30,6 +30,13 @@ export class SenderProcess {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#hear(text));
   }
 
+  /** @throws Error if it could not be started */
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error(this.#said);
+    return pid;
+  }
+
   /** The end of its output, for the message of a failed test. */
   get said(): string {
     return this.#said;

@@ -109,3 +109,13 @@ kafkaTest('the bench measures a storm of devices and the stop in a second one', 
   const missed = [...stderr.matchAll(/^LIMIT MISSED {2}storm: (\w+)/gm)].map(([, name]) => name);
   assert.deepEqual(missed.sort(), ['exitCode', 'toldSeconds']);
 });
+
+kafkaTest('the bench measures many devices at once, who then send', async ({ bootstrap }) => {
+  const limits = ['--max', 'storm-50k.failed=0', '--max', 'storm-50k.toldSeconds=0.001'];
+  const args = ['--scenario', 'storm-50k', '--devices', '20', ...SHORT, ...limits];
+  const { exitCode, stdout, stderr } = await bench(bootstrap, args);
+  assert.equal(exitCode, 1, `${stdout}${stderr}`);
+  assert.doesNotMatch(stderr, /FAILED|SKIPPED/);
+  const missed = [...stderr.matchAll(/^LIMIT MISSED {2}storm-50k: (\w+)/gm)].map(([, name]) => name);
+  assert.deepEqual(missed, ['toldSeconds']);
+});

@@ -20,6 +20,7 @@ import type { Measurement } from '../../bench/scenarios/measure.ts';
 import type { PairFigures } from '../../bench/scenarios/pair.ts';
 import { SCENARIOS } from '../../bench/scenarios/scenarios.ts';
 import type { SpoolFigures } from '../../bench/scenarios/spool.ts';
+import { lacksForStormMany } from '../../bench/scenarios/storm-many.ts';
 import type { TlsFigures } from '../../bench/scenarios/tls.ts';
 import { median, percentilesOf } from '../../bench/statistics.ts';
 
@@ -309,12 +310,44 @@ describe('a report of some scenarios', () => {
     assert.deepEqual(merged.results, [...before.results, scenario('tls', tls(900, 29))]);
   });
 
+  it('adds those of another Node to those of the same Node', () => {
+    const with24 = (...results: ScenarioResult[]) => [{ node: 'v24.0.0', results }];
+    const first = mergeFiles(
+      before,
+      file([scenario('single', measurement(3))], { otherNodes: with24(scenario('single', measurement(2))) }),
+    );
+    assert.deepEqual(first.otherNodes, with24(scenario('single', measurement(2))));
+    const otherNodes = with24(scenario('batch', measurement(1)), scenario('single', measurement(1.5)));
+    assert.deepEqual(
+      mergeFiles(first, file([], { otherNodes })).otherNodes,
+      with24(scenario('single', measurement(1.5)), scenario('batch', measurement(1))),
+    );
+    assert.deepEqual(parseBenchFile(JSON.stringify(first), 'a.json'), first);
+  });
+
   it('is refused if settings or machine differ', () => {
     const others: Partial<BenchFile>[] = [
       { settings: { ...before.settings, seconds: 1 } },
       { machine: { ...before.machine, node: 'v24.0.0' } },
     ];
     for (const other of others) assert.throws(() => mergeFiles(before, file([], other)), BenchFileError);
+  });
+});
+
+describe('the page of benchmarks with two Nodes', () => {
+  const otherNodes = [{ node: 'v24.1.0', results: [scenario('batch', measurement(2.75))] }];
+  const page = benchSection(
+    file([scenario('batch', measurement(2)), scenario('single', measurement(4))], { otherNodes }),
+  );
+
+  it('has a column with the targets that the other Node misses, and its tables', () => {
+    assert.match(page, /^\| what \| target \| measured \| reached \| Node v24\.1\.0 \| command \|$/m);
+    assert.match(page, /50 lines a write \| at most 2\.5 \| 2\.00 \| yes \| 2\.75 \*\*no\*\* \|/);
+    assert.match(page, /^## With Node v24\.1\.0$/m);
+  });
+
+  it('leaves the cell empty if the other Node did not play', () => {
+    assert.match(page, /one line a write, at full speed \| at most 3\.5 \| 4\.00 \| \*\*no\*\* \| {2}\|/);
   });
 });
 
@@ -374,4 +407,13 @@ describe('CPU profiles', () => {
       { name: '(anonymous)', where: 'src/a.js:5', us: 50 },
     ]);
   });
+});
+
+it('50,000 devices are not measured where a process may not open enough files', () => {
+  assert.match(
+    lacksForStormMany({ devices: 10_000 }, 1024) ?? '',
+    /open files a process, and 1024 are allowed/,
+  );
+  assert.equal(lacksForStormMany({ devices: 10_000 }, 20_000), undefined);
+  assert.equal(lacksForStormMany({ devices: 10_000 }, undefined), undefined);
 });

@@ -1,0 +1,154 @@
+// Measures the start with the default number of processes: the time until a device that keeps trying has its first line
+// accepted, and the memory of all processes 5 s later. Beside each, empty Node processes in the same run.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { residentBytesOf, sharedBytesOf } from '../../scripts/lib/proc.ts';
+import type { BenchOptions } from '../servers/loaded-gateways.ts';
+import { startOwnGateway } from '../servers/own-gateway.ts';
+import { median } from '../statistics.ts';
+
+export interface StartFigures {
+  readonly kind: 'start';
+  readonly firstLineMs: number;
+  /** From spawn to end, of a Node that runs nothing. */
+  readonly emptyMs: number;
+  readonly windowUs: readonly [from: number, to: number];
+}
+
+export interface AfterStartFigures {
+  readonly kind: 'after-start';
+  readonly processes: number;
+  /** Of all processes together; memory that several share counts once. */
+  readonly pssMiB: number;
+  readonly rssMiB: number;
+  /** As many empty Node processes. */
+  readonly emptyPssMiB: number;
+  readonly emptyRssMiB: number;
+  readonly windowUs: readonly [from: number, to: number];
+}
+
+const EMPTY_STARTS = 5;
+const TRY_EVERY_MS = 3;
+const START_TIMEOUT_MS = 30_000;
+const REST_MS = 5_000;
+const LINE = '{"type":"identify","device_id":"first","zipcode":"12345","city":"Ulm"}\n';
+
+/** Rejects if the gateway does not answer, with the end of its log. */
+export async function measureStart(options: BenchOptions): Promise<StartFigures> {
+  const emptyMs: number[] = [];
+  for (let n = 0; n < EMPTY_STARTS; n++) emptyMs.push(await emptyStartMs(options));
+  const port = await freePort();
+  const fromUs = nowUs();
+  const fromMs = performance.now();
+  const [gateway, answeredMs] = await Promise.all([
+    startGateway(options, { TCP_PORT: String(port) }),
+    firstAnswerMs(port, options.signal),
+  ]);
+  const windowUs = [fromUs, nowUs()] as const;
+  await gateway.stop();
+  return { kind: 'start', firstLineMs: answeredMs - fromMs, emptyMs: median(emptyMs), windowUs };
+}
+
+export async function measureAfterStart(options: BenchOptions): Promise<AfterStartFigures> {
+  const fromUs = nowUs();
+  const gateway = await startGateway(options, {});
+  let ours: MemoryOf;
+  try {
+    await sleep(REST_MS, undefined, { signal: options.signal });
+    ours = memoryOf(gateway.server.pids);
+  } finally {
+    await gateway.stop();
+  }
+  const empty = await emptyMemory(options, ours.processes);
+  return {
+    kind: 'after-start',
+    processes: ours.processes,
+    pssMiB: ours.pss,
+    rssMiB: ours.rss,
+    emptyPssMiB: empty.pss,
+    emptyRssMiB: empty.rss,
+    windowUs: [fromUs, nowUs()],
+  };
+}
+
+/** `--set` and the default of TCP_PROCESSES, which the bench's servers usually do not have. */
+function startGateway({ bootstrap, node, settings }: BenchOptions, own: Readonly<Record<string, string>>) {
+  return startOwnGateway({
+    bootstrap,
+    name: 'start',
+    node,
+    settings: { TCP_PROCESSES: '0', ...settings, ...own },
+  });
+}
+
+async function emptyStartMs({ node = process.execPath, signal }: BenchOptions): Promise<number> {
+  const fromMs = performance.now();
+  const child = spawn(node, ['-e', '0'], { stdio: 'ignore', signal });
+  await once(child, 'exit');
+  return performance.now() - fromMs;
+}
+
+interface MemoryOf {
+  readonly processes: number;
+  readonly pss: number;
+  readonly rss: number;
+}
+
+function memoryOf(pids: readonly number[]): MemoryOf {
+  const mib = (bytesOf: (pid: number) => number) =>
+    pids.reduce((sum, pid) => sum + bytesOf(pid), 0) / 2 ** 20;
+  return { processes: pids.length, pss: mib(sharedBytesOf), rss: mib(residentBytesOf) };
+}
+
+async function emptyMemory(
+  { node = process.execPath, signal }: BenchOptions,
+  processes: number,
+): Promise<MemoryOf> {
+  const idle = 'setInterval(() => {}, 1e6)';
+  const children: ChildProcess[] = Array.from({ length: processes }, () =>
+    spawn(node, ['-e', idle], { stdio: 'ignore', signal, killSignal: 'SIGKILL' }),
+  );
+  try {
+    await sleep(REST_MS / 2, undefined, { signal });
+    return memoryOf(children.flatMap(({ pid }) => pid ?? []));
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
+  }
+}
+
+const nowUs = (): number => Number(process.hrtime.bigint() / 1000n);
+
+/** Asks the kernel. Nobody takes it in the moment before the gateway does. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port is free');
+  return address.port;
+}
+
+/** When the answer to an identify came, to a device that tries to connect every 3 ms. */
+async function firstAnswerMs(port: number, signal: AbortSignal): Promise<number> {
+  const deadlineMs = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < deadlineMs) {
+    if (await isAnswered(port)) return performance.now();
+    await sleep(TRY_EVERY_MS, undefined, { signal });
+  }
+  throw new Error(`no line was accepted within ${START_TIMEOUT_MS} ms`);
+}
+
+function isAnswered(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(LINE));
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(false));
+    socket.on('data', (bytes) => {
+      resolve(bytes.toString().includes('identified'));
+      socket.destroy();
+    });
+  });
+}
