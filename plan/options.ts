@@ -98,7 +98,12 @@ export function addPlanOptions(program: Command): Command {
   option('--broker-network <rate>', 'of a broker, in each direction', rate, '1Gbit');
   option('--broker-disk <size>', 'disk of a broker', size(GIB, 2 ** 60), '1TB');
   option('--broker-price <number>', 'price of a broker by hour', amount(0, 1e9));
-  option('--linger <time>', 'KAFKA_BATCH_TIMEOUT of the gateways', time(0.001, 60), '10ms');
+  option(
+    '--linger <time>',
+    'how long a batch waits in the gateways (up to KAFKA_BATCH_TIMEOUT)',
+    time(0.001, 60),
+    '10ms',
+  );
   program.optionsGroup('Output:');
   program.option('--json', 'print the whole plan as JSON', false);
   return program;

@@ -2,8 +2,9 @@
 import type { Constants } from '../constants.ts';
 import { costsOf, type World } from './model.ts';
 import { PROTOCOL, RULES, type Rule, ruleOf } from './rules.ts';
-import { type Starts, type StormResult, simulate } from './simulate.ts';
+import { type Starts, simulate } from './simulate.ts';
 import { afterCut, afterDrain, afterOutage } from './starts.ts';
+import type { StormResult } from './tally.ts';
 
 export interface Fleet {
   readonly devices: number;

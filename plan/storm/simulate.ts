@@ -10,8 +10,8 @@ import { GeneratorProcess } from './generator.ts';
 import { type Limits, limitsOf, type World } from './model.ts';
 import { NumberQueue } from './queue.ts';
 import type { Failure } from './rules.ts';
-import { Series } from './series.ts';
 import { ServerProcess, type Waiting } from './server-process.ts';
+import { type StormResult, Tally } from './tally.ts';
 import { Wheel } from './wheel.ts';
 import { Machine, type Worker } from './worker.ts';
 
@@ -21,29 +21,6 @@ export interface Starts {
   readonly atMs: Float64Array;
   /** Failures in a row before. */
   readonly failures: Uint8Array;
-}
-
-export interface StormResult {
-  readonly devices: number;
-  /** Devices that were back when the simulation ended. */
-  readonly back: number;
-  /** Times after which 50 %, 90 %, 99 % and all devices were back, seconds. Infinity if they were not. */
-  readonly seconds: {
-    readonly p50: number;
-    readonly p90: number;
-    readonly p99: number;
-    readonly all: number;
-  };
-  readonly attempts: number;
-  /** Attempts that failed, by their reason. */
-  readonly failed: Readonly<Record<Failure, number>>;
-  /** CPU time of the gateways, seconds. */
-  readonly cpuSeconds: number;
-  /** CPU seconds that the gateways would have needed if no attempt had failed. */
-  readonly neededCpuSeconds: number;
-  /** In each second: attempts, and devices that came back. */
-  readonly attemptsPerSecond: readonly number[];
-  readonly backPerSecond: readonly number[];
 }
 
 /**
@@ -98,16 +75,14 @@ class Storm {
   readonly #addresses: (string | undefined)[] = [];
   readonly #waiting: (Waiting | undefined)[] = [];
   readonly #processOf: (ServerProcess | undefined)[] = [];
-  readonly #attempts = new Series();
-  readonly #backs = new Series();
-  readonly #failed: Record<Failure, number> = { noReply: 0, serverFull: 0, handshake: 0 };
-  #back = 0;
+  readonly #tally: Tally;
 
   constructor(world: World, starts: Starts) {
     const count = starts.atMs.length;
     if (count > DEVICES) throw new RangeError(`at most ${DEVICES} devices can be simulated`);
     this.#world = world;
     this.#count = count;
+    this.#tally = new Tally(count);
     this.#limits = limitsOf(world);
     this.#random = seededRandom(world.seed);
     this.#wheel = new Wheel(count);
@@ -135,7 +110,7 @@ class Storm {
 
   run(): StormResult {
     const { limitMs } = this.#world;
-    for (let nowMs = 1; nowMs <= limitMs && this.#back < this.#count; nowMs++) {
+    for (let nowMs = 1; nowMs <= limitMs && !this.#tally.isComplete; nowMs++) {
       this.#wheel.advance(nowMs, (device) => this.#fire(device, nowMs));
       for (const worker of this.#workers) if (worker.isBusy) worker.run(nowMs + 1);
     }
@@ -182,7 +157,7 @@ class Storm {
   }
 
   #attempt(device: number, nowMs: number): void {
-    this.#attempts.add(nowMs);
+    this.#tally.attempt(nowMs);
     this.#tries[device] = (this.#tries[device] as number) + 1;
     this.#syns[device] = 0;
     this.#attemptMs[device] = nowMs;
@@ -282,8 +257,7 @@ class Storm {
 
   #isBack(ticket: number, atMs: number): void {
     this.#phase[deviceOf(ticket)] = PHASE.back;
-    this.#back++;
-    this.#backs.add(atMs);
+    this.#tally.isBack(atMs);
   }
 
   #refuse(ticket: number, atMs: number): void {
@@ -299,7 +273,7 @@ class Storm {
     this.#waiting[device] = undefined;
     // From here on the ticket is stale.
     this.#tries[device] = (this.#tries[device] as number) + 1;
-    this.#failed[failure]++;
+    this.#tally.fail(failure);
     const failures = Math.min(MAX_FAILURES, (this.#failures[device] as number) + 1);
     this.#failures[device] = failures;
     this.#phase[device] = PHASE.away;
@@ -397,23 +371,12 @@ class Storm {
   }
 
   #result(): StormResult {
-    const { costs, tls } = this.#world;
-    const { acceptUs, placeUs, firstHalfUs, secondHalfUs, identifyUs } = costs;
-    const eachUs = acceptUs + placeUs + identifyUs + (tls ? firstHalfUs + secondHalfUs : 0);
     const us = this.#gateways.flatMap(({ first, processes }) =>
       [...processes, first].map(({ cpuUs }) => cpuUs),
     );
-    const after = (share: number): number => this.#backs.secondsUntil(share * this.#count);
-    return {
-      devices: this.#count,
-      back: this.#back,
-      seconds: { p50: after(0.5), p90: after(0.9), p99: after(0.99), all: after(1) },
-      attempts: this.#attempts.total,
-      failed: this.#failed,
-      cpuSeconds: us.reduce((sum, one) => sum + one, 0) / 1e6,
-      neededCpuSeconds: (this.#back * eachUs) / 1e6,
-      attemptsPerSecond: this.#attempts.perSecond(),
-      backPerSecond: this.#backs.perSecond(),
-    };
+    return this.#tally.result(
+      this.#world,
+      us.reduce((sum, one) => sum + one, 0),
+    );
   }
 }

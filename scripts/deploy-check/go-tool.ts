@@ -1,5 +1,6 @@
-// Builds programs that are written in Go, from the Go module proxy, once for each version, into .cache/go-tools. They are
-// tools of the checks only: nothing of Sluice needs them at run time.
+// Builds programs that are written in Go, from the Go module proxy, once for each version, into the user's cache, as Kafka and
+// the senders are: every checkout on this machine has them. They are tools of the checks only: nothing of Sluice needs them
+// at run time.
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
@@ -11,9 +12,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { tryFlock } from '../../src/disk/flock.ts';
 
 export interface GoTool {
@@ -31,10 +31,19 @@ export type BuiltTool =
   /** `reason` is a sentence for people. */
   | { readonly ok: false; readonly reason: string };
 
-/** Without Go's cache Helm takes 160 s of CPU. A test file may take ten minutes. The next try goes on from Go's cache. */
+/** A test file may take ten minutes. The next try goes on from Go's cache. */
 const BUILD_MS = 8 * 60_000;
 export const DOWNLOAD_MS = 60_000;
-const CACHE = fileURLToPath(new URL('../../../.cache/go-tools/', import.meta.url));
+/** Of all checkouts on this machine. */
+export const USER_CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sluice');
+const CACHE = join(USER_CACHE, 'go-tools');
+/**
+ * Neither optimized nor inlined, and without names for debuggers: the tools run for tenths of a second, and are built for
+ * minutes. All tools and programs of the tests share these flags, so they share the compiled library of Go.
+ */
+export const GO_BUILD = ['build', '-trimpath', '-gcflags=all=-N -l', '-ldflags=-s -w'] as const;
+/** Without C: Go's cache would have its library twice. */
+export const GO_ENV = { CGO_ENABLED: '0' } as const;
 
 /** The path of the tool, whether it is built or not. */
 export function goToolPath({ name, version }: GoTool): string {
@@ -45,8 +54,11 @@ export function isBuilt(tool: GoTool): boolean {
   return existsSync(goToolPath(tool));
 }
 
-/** Builds the tool unless it is there. Says on standard error that it builds, because that takes minutes. */
-export function buildGoTool(tool: GoTool): BuiltTool {
+/**
+ * Builds the tool unless it is there. Says on standard error that it builds, because that takes minutes.
+ * @param maxMs after this time the build is given up
+ */
+export function buildGoTool(tool: GoTool, maxMs = BUILD_MS): BuiltTool {
   const path = goToolPath(tool);
   if (existsSync(path)) return { ok: true, path };
   if (spawnSync('go', ['version']).status !== 0)
@@ -65,9 +77,9 @@ export function buildGoTool(tool: GoTool): BuiltTool {
     const unfinished = `${path}.unfinished`;
     const problem =
       run(['get', `${tool.module}@${tool.version}`], { cwd: folder, timeout: DOWNLOAD_MS }) ??
-      run(['build', '-mod=mod', '-trimpath', '-o', unfinished, tool.package], {
+      run([...GO_BUILD, '-mod=mod', '-o', unfinished, tool.package], {
         cwd: folder,
-        timeout: BUILD_MS,
+        timeout: maxMs,
       });
     if (problem !== undefined) return { ok: false, reason: `${tool.name} could not be built: ${problem}` };
     renameSync(unfinished, path);
@@ -107,6 +119,7 @@ function run(args: readonly string[], options: { cwd: string; timeout: number })
   const [program, ...words] = process.platform === 'win32' ? ['go'] : ['nice', '-n', '5', 'go'];
   const { status, stderr, error } = spawnSync(program ?? '', [...words, ...args], {
     ...options,
+    env: { ...process.env, ...GO_ENV },
     encoding: 'utf8',
   });
   if (status === 0) return undefined;

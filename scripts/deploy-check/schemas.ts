@@ -12,9 +12,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { buildGoTool, DOWNLOAD_MS, type GoTool, goModuleFolder, isBuilt } from './go-tool.ts';
+import { buildGoTool, DOWNLOAD_MS, type GoTool, goModuleFolder, isBuilt, USER_CACHE } from './go-tool.ts';
 
 const KUBECONFORM: GoTool = {
   name: 'kubeconform',
@@ -33,7 +32,7 @@ const CUSTOM = ['servicemonitors', 'podmonitors', 'prometheusrules'] as const;
 /** From the oldest one that the chart takes to the newest one that the package has. */
 export const KUBERNETES_VERSIONS = ['1.27.0', '1.30.0', '1.34.0', '1.37.0'] as const;
 
-const CACHE = fileURLToPath(new URL('../../../.cache/kubernetes-schemas/', import.meta.url));
+const CACHE = join(USER_CACHE, 'kubernetes-schemas');
 const BUILT_IN = join(CACHE, PACKAGE.replace('==', '-'));
 const OF_OPERATOR = join(CACHE, `prometheus-operator-${OPERATOR.version}`);
 

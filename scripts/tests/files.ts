@@ -1,4 +1,4 @@
-// Says what each test file needs: Kafka, a quiet machine, or only Node. It never runs a test.
+// Says which test file needs Kafka or a quiet machine, and which only Node. It never runs a test.
 // Kafka is found by imports, so no list can be out of date: a file needs Kafka if it imports, through any number of
 // files, scripts/kafka/runtime.ts, which finds Docker or Java. The other kinds are part of the file's name.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

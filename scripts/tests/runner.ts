@@ -21,7 +21,7 @@ export interface Wave {
 
 export interface RunnerOptions {
   readonly waves: readonly Wave[];
-  /** Run one by one when all others have ended, whose traffic they judge. */
+  /** Run when all others have ended, whose traffic they judge. */
   readonly last?: readonly string[];
   /** Of all cores together. If more of them is idle, a core counts as idle. */
   readonly minIdleCores: number;
@@ -49,6 +49,7 @@ interface Event {
 }
 
 const IDLE_LOOK_MS = 2_000;
+const SLOWEST = 20;
 
 /** The names of Node's own summary. */
 const COUNTED = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'] as const;
@@ -150,8 +151,11 @@ async function* idleCores(): AsyncGenerator<boolean> {
   }
 }
 
-/** Of all cores since the machine has started. */
-const idleMs = (): number => cpus().reduce((sum, { times }) => sum + times.idle, 0);
+/**
+ * Of all cores since the machine has started. The build of Helm has a higher nice value and gives way to tests, so its time
+ * counts as idle.
+ */
+const idleMs = (): number => cpus().reduce((sum, { times }) => sum + times.idle + times.nice, 0);
 
 /** Files have a run each: Node reports a test of a helper, such as kafkaTest, as one of the helper's file. */
 async function runFile(file: string): Promise<void> {
@@ -178,6 +182,12 @@ const isTotal = ({ type, data: { nesting, file } }: Event) =>
 
 const say = (message: string) => reporter.write({ type: 'test:diagnostic', data: { nesting: 0, message } });
 
+/** The longest of many files, for whoever has to make the run shorter: CI deletes its checkout, and .cache with it. */
+function slowest(count: number): [file: string, result: FileResult][] {
+  if (results.size <= count) return [];
+  return [...results].sort(([, a], [, b]) => b.ms - a.ms).slice(0, count);
+}
+
 const failedFiles = () => [...results].filter(([, { hasFailed }]) => hasFailed).map(([file]) => file);
 
 /** Returns the files that passed then. */
@@ -188,8 +198,9 @@ async function rerunAlone(files: readonly string[]): Promise<string[]> {
 }
 
 await runFrom(0);
-for (const file of last) if (!abort.signal.aborted) await runFile(file);
+if (!abort.signal.aborted) await Promise.all(last.map(runFile));
 const failed = failedFiles();
+for (const [file, { ms }] of slowest(SLOWEST)) say(`took ${Math.round(ms / 1000)} s: ${file}`);
 const maxReruns = Math.max(2, Math.ceil(results.size * MAX_RERUN_SHARE));
 const mayDisturbEachOther = results.size > failed.length && failed.length > 0 && failed.length <= maxReruns;
 const passedAlone = mayDisturbEachOther && !abort.signal.aborted ? await rerunAlone(failed) : [];

@@ -55,7 +55,7 @@ class Changes {
     );
   }
 
-  /** Resolves with what changed since the last call; with nothing once interrupted. */
+  /** Resolves with the files that changed since the last call; with nothing once interrupted. */
   async next(): Promise<ReadonlySet<string>> {
     if (this.#changed.size === 0)
       await new Promise<void>((resolve) => {

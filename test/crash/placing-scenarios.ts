@@ -17,6 +17,7 @@ export const placingScenarios: readonly Scenario[] = [
   },
   {
     name: 'records are placed, and several crashes interrupt the copy',
+    isLong: true,
     minPoints: 600,
     async play(scene) {
       await storeUnplaced(scene, 2);
@@ -54,7 +55,7 @@ export const placingScenarios: readonly Scenario[] = [
     minPoints: 100,
     async play(scene) {
       const [, two] = await storeUnplaced(scene, 2);
-      scene.journal.capacityBytes = usedBytes(scene) + 2500;
+      scene.journal.capacityBytes = usedBytes(scene) + 1000;
       // The last eighth of the disk is kept for copies.
       const { delivery } = scene.kafka;
       for (let sent = 0; delivery.spoolTrouble === null; sent++) {

@@ -13,6 +13,8 @@ export interface Scenario extends SceneOptions {
   readonly name: string;
   /** With fewer crash points the scenario misses the steps that it tests. */
   readonly minPoints: number;
+  /** Played by more.long.test.ts: another scenario has the same steps with fewer crashes. */
+  readonly isLong?: true;
   /** Settings of the starts after a crash, besides the number of partitions. */
   readonly settings?: Partial<Settings>;
   /** Topics to which readings are sent. */

@@ -49,6 +49,7 @@ export const topicScenarios: readonly Scenario[] = [
   },
   {
     name: 'the topic shrinks while no gateway runs, and again before the next gateway has placed all records',
+    isLong: true,
     minPoints: 472,
     before: 'partitions',
     partitions: 3,

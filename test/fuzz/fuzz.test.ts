@@ -5,7 +5,7 @@ import { kafkaTest, uniqueTopic } from '../support/kafka.ts';
 import { hasPython, PYTHON } from './reader.ts';
 import { fuzz, report } from './run.ts';
 
-const LINES = 40_000;
+const LINES = 20_000;
 const LINES_OVER_TLS = 2_000;
 const NAME =
   'the gateway takes no mutated line that the reader of the protocol refuses, and changes no value';

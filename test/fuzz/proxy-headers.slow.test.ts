@@ -88,8 +88,11 @@ function askHaproxy(port: number, bytes: Buffer): Promise<string | undefined> {
   });
 }
 
-/** HAProxy takes 01.2.3.256 for an address and 70000 for a port, and in TCP6 does not count spaces and zero bytes. */
-const CARELESS = /^PROXY TCP[46][\d.a-f: \0]+\r\n/i;
+/**
+ * HAProxy takes 01.2.3.256 for an address and 70000 for a port. In TCP6 it does not count spaces and zero bytes, and takes
+ * `19n21.40.240` for a destination.
+ */
+const CARELESS = /^PROXY TCP(?:4[\d.a-f: \0]+|6[\d.a-f: \0]+[!-~]?[\d.a-f: \0]+)\r\n/i;
 
 /** Undefined if both agree, as far as the specification decides. */
 function disagreement(bytes: Buffer, theirs: string | undefined): string | undefined {

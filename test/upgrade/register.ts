@@ -5,15 +5,15 @@ import { skipLoudly } from '../support/missing-tool.ts';
 import { type Build, buildOf, NoHistoryError, THIS_BUILD } from './builds.ts';
 import { FORMER } from './former.ts';
 import { outageOf } from './kafka-outage.ts';
-import type { Play } from './play.ts';
+import { PLAYS } from './plays.ts';
 
 /** They mostly wait, and each has topics, ports and a proxy of its own. */
 const AT_ONCE = 4;
 
-export function register(plays: readonly Play[]): void {
+export function register(isWanted: (commit: string, play: string) => boolean): void {
   describe('upgrades and rollbacks with readings on the disk', { concurrency: AT_ONCE }, () => {
     for (const { commit, about } of FORMER) {
-      for (const play of plays) {
+      for (const play of PLAYS.filter(({ name }) => isWanted(commit, name))) {
         it(`${play.name}, OLD = ${commit} (${about})`, async (t) => {
           const from = former(t, commit);
           if (from === undefined) return;

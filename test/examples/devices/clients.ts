@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { GO_BUILD, GO_ENV } from '../../../scripts/deploy-check/go-tool.ts';
 import { hasProgram, skipLoudly, skipWithoutTool } from '../../support/missing-tool.ts';
 
 // From dist/test/examples/devices.
@@ -67,12 +68,8 @@ const ALL: readonly DeviceClient[] = [
     onDebian: 'golang-go',
     build: (source, directory) => {
       const program = join(directory, 'device-go');
-      // Without cgo, because a newer Go compiles its library on first use, and that takes twice as long with it.
-      compile('go', ['build', '-o', program, source], {
-        GOTOOLCHAIN: 'local',
-        GOFLAGS: '',
-        CGO_ENABLED: '0',
-      });
+      // A newer Go compiles its library on first use, which the flags make quick, and which Helm's build needs, too.
+      compile('go', [...GO_BUILD, '-o', program, source], { GOTOOLCHAIN: 'local', GOFLAGS: '', ...GO_ENV });
       return [program];
     },
   },
@@ -119,14 +116,20 @@ const chosen = process.env.DEVICE_CLIENTS?.split(',');
 
 export const CLIENTS = ALL.filter(({ name }) => chosen?.includes(name) ?? true);
 
-/** True if a program is missing that the client needs. The test is skipped then. */
-export function isSkipped(t: TestContext, { needs, header, onDebian, isOptional }: DeviceClient): boolean {
-  const missing =
+/** A program or a header that the client needs and that is not here. */
+export function missingFor({ needs, header }: DeviceClient): string | undefined {
+  return (
     needs.find((program) => !hasProgram(program)) ??
-    (header !== undefined && !hasHeader(header) ? header : undefined);
+    (header !== undefined && !hasHeader(header) ? header : undefined)
+  );
+}
+
+/** True if a program is missing that the client needs. The test is skipped then. */
+export function isSkipped(t: TestContext, client: DeviceClient): boolean {
+  const missing = missingFor(client);
   if (missing === undefined) return false;
-  const why = `${missing} is missing (on Debian: apt-get install ${onDebian})`;
-  if (isOptional) skipLoudly(t, why);
+  const why = `${missing} is missing (on Debian: apt-get install ${client.onDebian})`;
+  if (client.isOptional) skipLoudly(t, why);
   else skipWithoutTool(t, why);
   return true;
 }

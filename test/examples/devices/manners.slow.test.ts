@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, type TestContext, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Authority } from '../../support/authority.ts';
 import { temporaryDirectory } from '../../support/directory.ts';
 import { waitFor } from '../../support/wait.ts';
-import { CLIENTS, commandOf, type DeviceClient, isSkipped } from './clients.ts';
+import { CLIENTS, commandOf, type DeviceClient, isSkipped, missingFor } from './clients.ts';
 import { type DeviceEnv, DeviceProcess } from './device-process.ts';
 import { ScriptedGateway, type Visit } from './scripted-gateway.ts';
 
@@ -369,6 +369,7 @@ async function assertStaysOutside(gateway: ScriptedGateway): Promise<void> {
   );
 }
 
+const compiled = temporaryFiles();
 const commands = new Map<string, readonly string[]>();
 
 /** The client, not started. */
@@ -404,16 +405,20 @@ async function play(
   });
 }
 
-describe('device clients', () => {
+/** Clients that are tested beside each other. Their scenarios wait for most of their time. */
+const CLIENTS_AT_ONCE = 2;
+
+describe('device clients', { concurrency: CLIENTS_AT_ONCE }, () => {
+  // Before any device runs: a compiler holds up this process, and so the replies to other devices.
+  before(() => {
+    for (const client of CLIENTS)
+      if (missingFor(client) === undefined) commands.set(client.name, commandOf(client, compiled));
+  });
   for (const client of CLIENTS)
     describe(`the ${client.name} client`, { concurrency: 6 }, () => {
-      const directory = mkdtempSync(join(tmpdir(), 'sluice-device-'));
-      after(() => rmSync(directory, { recursive: true }));
       const register = (name: string, body: (t: TestContext) => Promise<void>) =>
         test(name, async (t) => {
-          if (isSkipped(t, client)) return;
-          if (!commands.has(client.name)) commands.set(client.name, commandOf(client, directory));
-          await body(t);
+          if (!isSkipped(t, client)) await body(t);
         });
       const scenarios = { ...SCENARIOS, ...(client.keepsLines ? FILES : {}) };
       for (const [name, script] of Object.entries(scenarios)) register(name, (t) => play(client, t, script));

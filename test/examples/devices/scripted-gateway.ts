@@ -39,7 +39,8 @@ export class Visit {
       this.text += text;
       const lines = (this.#rest + text).split('\n');
       this.#rest = lines.pop() ?? '';
-      for (const line of lines.filter((one) => one.startsWith('{'))) {
+      // The random bytes of a handshake that nobody expects here may have LF and a brace.
+      for (const line of lines.filter((one) => one.startsWith('{"'))) {
         this.lines.push(JSON.parse(line) as Line);
         this.lineAtMs.push(performance.now());
       }
