@@ -1,7 +1,9 @@
-// `npm run docs`: writes the pages and sections that are generated from the code and from docs/benchmarks.json (the list
+// `npm run docs`: writes the pages and sections that are generated from the code, docs/benchmarks.json and docs/comparison.json (the list
 // is `files` below). With --check it writes nothing and exits 1 if a file differs from what it would write.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { comparisonSection } from '../../bench/comparison/page.ts';
+import { parseComparison } from '../../bench/comparison/result.ts';
 import { benchSection, readmeTable } from '../../bench/report/benchmarks-page.ts';
 import { parseBenchFile } from '../../bench/report/results-file.ts';
 import { planSections } from '../../plan/page/sections.ts';
@@ -34,6 +36,11 @@ const check = process.argv.includes('--check');
 const BENCHMARKS = 'docs/benchmarks.json';
 const benchmarks = parseBenchFile(read(BENCHMARKS) ?? '', BENCHMARKS);
 
+const COMPARISON = 'docs/comparison.json';
+const compared = read(COMPARISON);
+/** Undefined until somebody has measured. */
+const comparison = compared === undefined ? undefined : parseComparison(compared, COMPARISON);
+
 const files: Record<string, string | undefined> = {
   'docs/configuration.md': configurationPage(),
   'docs/metrics.md': metricsPage(),
@@ -62,7 +69,8 @@ const files: Record<string, string | undefined> = {
     PAGE.section,
     compatibilitySection(readResults()),
   ),
-  'docs/benchmarks.md': sectionOf('docs/benchmarks.md', 'bench', benchSection(benchmarks)),
+  'docs/benchmarks.md': sectionOf('docs/benchmarks.md', 'bench', benchSection(benchmarks, comparison)),
+  'docs/comparison.md': sectionOf('docs/comparison.md', 'comparison', comparisonSection(comparison)),
   'docs/scaling.md': withSections('docs/scaling.md', planSections()),
   'README.md': sectionOf('README.md', 'speed', readmeTable(benchmarks)),
 };

@@ -24,7 +24,7 @@ export interface JavaRuntime {
 }
 export type Runtime = JavaRuntime | { readonly kind: 'docker'; readonly version: KafkaVersion };
 
-/** Kafka cannot be run here. The message says what to install. */
+/** Kafka cannot be run here. The message names the missing program. */
 export class KafkaUnavailableError extends Error {
   readonly code = 'KAFKA_UNAVAILABLE';
   override readonly name = 'KafkaUnavailableError';

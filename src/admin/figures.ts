@@ -272,7 +272,7 @@ const FIGURES = {
     sentBytes: counter('sluice_sent_bytes_total', 'Bytes of replies to devices.'),
     readRests: counter(
       'sluice_read_rests_total',
-      'Pauses of the event loop between reads, of up to 9 ms, while devices send many small packets.',
+      'Pauses of the event loop between reads, of up to 17 ms, while devices send small packets.',
     ),
   },
   /** The TLS port. */
@@ -668,7 +668,7 @@ const FIGURES = {
     ),
     eventLoopDelaySeconds: histogram(
       'sluice_event_loop_delay_seconds',
-      'How late the event loop was, ten times a second in each process. A stall counts once for each time that it swallowed.',
+      'How late the event loop was, ten times a second in each process. A stall counts once for each time that it swallowed. A loop that works for less than 1 % of the time is not late.',
       OPERATION_SECONDS,
     ),
   },

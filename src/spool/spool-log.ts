@@ -19,7 +19,7 @@ import { SegmentFiles } from './segment-files.ts';
 import { type ReaderOptions, SegmentReader, type SpooledBatch } from './segment-reader.ts';
 import type { SpoolCap } from './spool-cap.ts';
 
-/** Longer than what a disk needs to recover from a moment without space or from a failing path. */
+/** Longer than a disk needs to recover from a moment without space or from a failing path. */
 const CURSOR_PATIENCE_MS = 30_000;
 
 export interface SpoolLogOptions {

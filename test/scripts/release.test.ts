@@ -19,7 +19,7 @@ const FOLDERS = ['.', 'docs', 'deploy', '.github/workflows'];
 const KEEP = [
   /^docs\/contracts\//,
   /^CHANGELOG\.md$/,
-  /^docs\/(?:benchmarks|security|operating|upgrading|releasing|scaling)\.(?:md|json)$/,
+  /^docs\/(?:benchmarks|comparison|security|operating|upgrading|releasing|scaling)\.(?:md|json)$/,
 ];
 
 function filesIn(folder: string): string[] {
