@@ -1,7 +1,7 @@
 // The result of a comparison, and its file: docs/comparison.json is such a file.
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { BenchFileError, machineSchema } from '../report/results-file.ts';
+import { machineSchema, parseWith, readText } from '../report/results-file.ts';
 import { median } from '../statistics.ts';
 
 const memorySchema = z.object({ residentMiB: z.number(), sharedOnceMiB: z.number() });
@@ -50,26 +50,12 @@ export type ComparisonFile = z.infer<typeof fileSchema>;
 
 /** @throws BenchFileError if this bench did not write it */
 export function parseComparison(text: string, name: string): ComparisonFile {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new BenchFileError(`${name} is not JSON`);
-  }
-  const { success, data, error } = fileSchema.safeParse(json);
-  if (!success) throw new BenchFileError(`${name} is no comparison of this bench: ${z.prettifyError(error)}`);
-  return data;
+  return parseWith(fileSchema, text, { name, fault: 'is no comparison of this bench' });
 }
 
 /** @throws BenchFileError if the file is missing, or this bench did not write it */
 export async function readComparison(name: string): Promise<ComparisonFile> {
-  let text: string;
-  try {
-    text = await readFile(name, 'utf8');
-  } catch (error) {
-    throw new BenchFileError(`${name} cannot be read: ${error instanceof Error ? error.message : error}`);
-  }
-  return parseComparison(text, name);
+  return parseComparison(await readText(name), name);
 }
 
 export async function writeComparison(name: string | URL, file: ComparisonFile): Promise<void> {

@@ -1,11 +1,10 @@
 // A peer as a child process of the bench: as the current user, on loopback, with a directory of its own that is removed with it.
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../scripts/kafka/ports.ts';
+import { freePort, isListening } from '../../scripts/kafka/ports.ts';
 import { SenderProcess } from '../../scripts/senders/process.ts';
 import { PeerError, type PeerPlace } from './peer.ts';
 import { type InstalledPeer, notInstalled } from './peers.ts';
@@ -75,16 +74,4 @@ export class PeerProcess {
     await this.#process.stop();
     await rm(this.#directory, { recursive: true, force: true });
   }
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    const settle = (listens: boolean) => {
-      socket.destroy();
-      resolve(listens);
-    };
-    socket.on('connect', () => settle(true));
-    socket.on('error', () => settle(false));
-  });
 }

@@ -66,16 +66,39 @@ export class BenchFileError extends Error {}
 /** Names of scenarios in older files, and their present names. */
 const RENAMED: Readonly<Record<string, string>> = { 'old-way': 'one-at-a-time' };
 
-/** @throws BenchFileError if this bench did not write it */
-export function parseBenchFile(text: string, name: string): BenchFile {
+/**
+ * Checks a file against its schema.
+ * @param fault said of a file that does not fit
+ * @throws BenchFileError if this bench did not write it
+ */
+export function parseWith<T>(
+  schema: z.ZodType<T>,
+  text: string,
+  { name, fault }: { name: string; fault: string },
+): T {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
     throw new BenchFileError(`${name} is not JSON`);
   }
-  const { success, data, error } = fileSchema.safeParse(json);
-  if (!success) throw new BenchFileError(`${name} was not written by this bench: ${z.prettifyError(error)}`);
+  const { success, data, error } = schema.safeParse(json);
+  if (!success) throw new BenchFileError(`${name} ${fault}: ${z.prettifyError(error)}`);
+  return data;
+}
+
+/** @throws BenchFileError if the file cannot be read */
+export async function readText(name: string): Promise<string> {
+  try {
+    return await readFile(name, 'utf8');
+  } catch (error) {
+    throw new BenchFileError(`${name} cannot be read: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** @throws BenchFileError if this bench did not write it */
+export function parseBenchFile(text: string, name: string): BenchFile {
+  const data = parseWith(fileSchema, text, { name, fault: 'was not written by this bench' });
   const { results, otherNodes, ...rest } = data;
   const others = otherNodes?.map(({ node, results }) => ({ node, results: named(results) }));
   return { ...rest, results: named(results), ...(others && { otherNodes: others }) };
@@ -91,13 +114,7 @@ function named(results: z.infer<typeof resultsSchema>): ScenarioResult[] {
 
 /** @throws BenchFileError if the file is missing, or this bench did not write it */
 export async function readBenchFile(name: string): Promise<BenchFile> {
-  let text: string;
-  try {
-    text = await readFile(name, 'utf8');
-  } catch (error) {
-    throw new BenchFileError(`${name} cannot be read: ${error instanceof Error ? error.message : error}`);
-  }
-  return parseBenchFile(text, name);
+  return parseBenchFile(await readText(name), name);
 }
 
 export async function writeBenchFile(name: string | URL, file: BenchFile): Promise<void> {

@@ -1,10 +1,9 @@
 // HAProxy as a TLS terminator before a plain server, with one thread. Its port, and its process for figures.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../scripts/kafka/ports.ts';
+import { freePort, isListening } from '../../scripts/kafka/ports.ts';
 import { onParentDeath } from '../../scripts/kafka/process.ts';
 import type { Certificate } from '../../scripts/lib/certificate.ts';
 
@@ -83,16 +82,4 @@ listen tls
   bind 127.0.0.1:${port} backlog 4096 ssl crt ${pem} ssl-min-ver TLSv1.2
   server plain 127.0.0.1:${target}
 `;
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    const settle = (listens: boolean) => {
-      socket.destroy();
-      resolve(listens);
-    };
-    socket.on('connect', () => settle(true));
-    socket.on('error', () => settle(false));
-  });
 }

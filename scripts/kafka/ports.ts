@@ -3,7 +3,7 @@
 
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 // Below the ports of outgoing connections (on Linux from 32768), which could take the port of a broker that restarts.
 const MIN_PORT = 20_000;
@@ -36,5 +36,18 @@ export function isFree(port: number): Promise<boolean> {
     const server = createServer();
     server.once('error', () => resolve(false));
     server.listen({ port, host: HOST }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** True if something takes connections there. */
+export function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: HOST, port });
+    const settle = (listens: boolean) => {
+      socket.destroy();
+      resolve(listens);
+    };
+    socket.on('connect', () => settle(true));
+    socket.on('error', () => settle(false));
   });
 }

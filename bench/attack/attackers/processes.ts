@@ -1,6 +1,6 @@
 // Attacks on the gateway's processes and on its admin port.
 import { execFileSync } from 'node:child_process';
-import { connect } from 'node:net';
+import { isListening } from '../../../scripts/kafka/ports.ts';
 import { descriptorsOf } from '../../../scripts/lib/proc.ts';
 import type { Attack } from '../attack.ts';
 import type { Arena } from './arena.ts';
@@ -116,17 +116,6 @@ async function newDevice(arena: Arena): Promise<void> {
 function limitDescriptors(pid: number): void {
   const limit = descriptorsOf(pid) + SPARE_DESCRIPTORS;
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${limit}`]);
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
 }
 
 function isAlive(pid: number): boolean {
