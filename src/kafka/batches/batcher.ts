@@ -68,7 +68,9 @@ export class Batcher implements RecordSink {
   readonly #firstPartition: number;
   readonly #placement: Placement;
   #maxMessageBytes: number;
-  readonly #open = new Map<number, Batch>();
+  // By partition, from UNPLACED on. Not a Map: batches come and go so often that its old tables would fill V8's old
+  // generation (docs/decisions/0081).
+  readonly #open: (Batch | undefined)[] = [];
   readonly #lastBytes = new Map<number, number>();
   #openRecords = 0;
   // Lines are being read. Batches that are due by time are closed when the read window ends.
@@ -109,8 +111,8 @@ export class Batcher implements RecordSink {
 
   set maxMessageBytes(bytes: number) {
     this.#maxMessageBytes = bytes;
-    for (const batch of this.#open.values())
-      batch.allowedBytes = Math.min(batch.allowedBytes, this.#maxBytes);
+    for (const batch of this.#open)
+      if (batch !== undefined) batch.allowedBytes = Math.min(batch.allowedBytes, this.#maxBytes);
   }
 
   // max.message.bytes limits the batch, so a larger KAFKA_BATCH_BYTES is clamped to it.
@@ -134,8 +136,10 @@ export class Batcher implements RecordSink {
   }
 
   get oldestOpenMs(): number | undefined {
-    const first = this.#open.values().next();
-    return first.done ? undefined : first.value.openedAtMs;
+    let oldestMs: number | undefined;
+    for (const batch of this.#open)
+      if (batch !== undefined) oldestMs = Math.min(batch.openedAtMs, oldestMs ?? batch.openedAtMs);
+    return oldestMs;
   }
 
   hasRoom(): boolean {
@@ -216,7 +220,7 @@ export class Batcher implements RecordSink {
 
   /** The partition has nothing left to send, so its open batch is closed if it is due. */
   partitionIdle(partition: number): void {
-    const batch = this.#open.get(partition);
+    const batch = this.#open[partition - UNPLACED];
     if (batch === undefined || this.#inReadWindow) return;
     const left = this.#leftMs(batch, this.#age(batch));
     if (left <= 0) this.#close(batch);
@@ -225,7 +229,7 @@ export class Batcher implements RecordSink {
 
   /** Closes every open batch now. */
   flush(): void {
-    for (const batch of [...this.#open.values()]) this.#close(batch);
+    for (const batch of this.#open) if (batch !== undefined) this.#close(batch);
   }
 
   /**
@@ -242,7 +246,7 @@ export class Batcher implements RecordSink {
   }
 
   #openFor(partition: number, recordBytes: number): Batch {
-    const current = this.#open.get(partition);
+    const current = this.#open[partition - UNPLACED];
     if (current !== undefined) {
       const bytes = current.writer.bytes + recordBytes;
       if (bytes <= current.allowedBytes || this.#grow(current, bytes)) return current;
@@ -252,7 +256,7 @@ export class Batcher implements RecordSink {
     const initialBytes = NEXT_BUFFER_FACTOR * (this.#lastBytes.get(partition) ?? FIRST_BUFFER_BYTES);
     const room = { initialBytes, records: this.#options.maxRecords, bytes: this.#maxBytes };
     const batch = new Batch(partition, performance.now(), room);
-    this.#open.set(partition, batch);
+    this.#open[partition - UNPLACED] = batch;
     this.#wakeIn(shortWaitMs(this.#options.lingerMs));
     return batch;
   }
@@ -287,10 +291,10 @@ export class Batcher implements RecordSink {
 
   #close(batch: Batch): void {
     this.#lastBytes.set(batch.partition, batch.writer.bytes);
-    this.#open.delete(batch.partition);
+    this.#open[batch.partition - UNPLACED] = undefined;
     this.#openRecords -= batch.count;
     if (this.#isAwaited) this.#wantsAnswer = true;
-    if (this.#open.size === 0) this.#isAwaited = false;
+    if (this.#openRecords === 0) this.#isAwaited = false;
     this.#sink.deliver(batch);
   }
 
@@ -307,15 +311,16 @@ export class Batcher implements RecordSink {
    */
   #closeDue(withinMs: number): void {
     let leftMs = Number.POSITIVE_INFINITY;
-    for (const batch of this.#open.values()) {
+    for (const batch of this.#open) {
+      if (batch === undefined) continue;
       const batchLeftMs = this.#leftMs(batch, this.#age(batch) + withinMs);
       if (!this.#sink.isBusy(batch.partition)) leftMs = Math.min(leftMs, batchLeftMs);
       // With many records Kafka sets the pace, and looking for each answer would cost more than it brings.
       else if (batchLeftMs <= 0 && !isCheap(this.#openRecords)) this.#wantsAnswer = true;
     }
     if (leftMs <= 0) {
-      for (const batch of [...this.#open.values()])
-        if (!this.#sink.isBusy(batch.partition)) this.#close(batch);
+      for (const batch of this.#open)
+        if (batch !== undefined && !this.#sink.isBusy(batch.partition)) this.#close(batch);
     } else if (leftMs !== Number.POSITIVE_INFINITY) this.#wakeIn(Math.max(1, leftMs + withinMs));
   }
 

@@ -40,8 +40,10 @@ export interface SendingPartition {
   unsent(failure: Failed): void;
 }
 
+/** A batch of a request, as the request names it, with its owner. */
 interface Sending {
-  readonly partition: SendingPartition;
+  readonly owner: SendingPartition;
+  readonly partition: number;
   readonly batch: ProducerBatch;
   readonly bytes: Buffer;
 }
@@ -61,9 +63,9 @@ export class Sender {
   readonly #options: SenderOptions;
   readonly #producer: Producer;
   readonly #leadersStale: (reason: string) => void;
-  readonly #ready = new Set<SendingPartition>();
+  #ready = new Set<SendingPartition>();
   /** The sizes of the requests in flight to each leader. */
-  readonly #requests = new Map<number, Set<{ readonly bytes: number }>>();
+  readonly #requests = new Map<number, { readonly bytes: number }[]>();
   readonly #limits = new Map<number, RequestLimit>();
   #pumpScheduled: NodeJS.Immediate | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -111,27 +113,31 @@ export class Sender {
     const now = performance.now();
     const byLeader = new Map<number, Sending[]>();
     let retryInMs = Infinity;
-    for (const partition of this.#ready) {
+    // A new one each time: the old tables of a Set that changes so often would fill V8's old generation
+    // (docs/decisions/0081).
+    const ready = this.#ready;
+    this.#ready = new Set();
+    for (const partition of ready) {
       const leader = leaders[partition.number] ?? -1;
       const batch = partition.next(leader);
       const bytes = batch?.bytes;
-      if (batch === undefined || bytes === undefined) {
-        this.#ready.delete(partition);
-        continue;
-      }
+      if (batch === undefined || bytes === undefined) continue;
       if (partition.notBeforeMs > now) {
         retryInMs = Math.min(retryInMs, partition.notBeforeMs - now);
+        this.#ready.add(partition);
         continue;
       }
       if (leader < 0) {
+        this.#ready.add(partition);
         const reason = `partition ${partition.number} has no leader`;
         partition.unsent({ kind: 'failed', reason });
         this.#leadersStale(reason);
         continue;
       }
+      const sending = { owner: partition, partition: partition.number, batch, bytes };
       const group = byLeader.get(leader);
-      if (group === undefined) byLeader.set(leader, [{ partition, batch, bytes }]);
-      else group.push({ partition, batch, bytes });
+      if (group === undefined) byLeader.set(leader, [sending]);
+      else group.push(sending);
     }
     for (const [leader, sendings] of byLeader) this.#sendTo(leader, sendings);
     if (retryInMs !== Infinity) {
@@ -142,10 +148,10 @@ export class Sender {
 
   #sendTo(leader: number, sendings: readonly Sending[]): void {
     let rest = sendings;
-    const isFar = sendings.some(({ partition }) => partition.isFar);
+    const isFar = sendings.some(({ owner }) => owner.isFar);
     const most = isFar ? MAX_REQUESTS_FAR : MAX_REQUESTS_PER_BROKER;
     const limit = this.#limitOf(leader).bytes;
-    while (rest.length > 0 && this.#requestsTo(leader).size < most) {
+    while (rest.length > 0 && this.#requestsTo(leader).length < most) {
       let total = 0;
       const fits = rest.findIndex(({ bytes }, index) => {
         total += bytes.length;
@@ -155,30 +161,29 @@ export class Sender {
       rest = fits < 0 ? [] : rest.slice(fits);
       void this.#send(leader, group);
     }
+    for (const { owner } of rest) this.#ready.add(owner);
   }
 
   #send(leader: number, sendings: readonly Sending[]): void {
     let total = 0;
     let mayBeThere = false;
-    for (const { partition, batch, bytes } of sendings) {
-      partition.sent(batch, leader);
+    for (const { owner, batch, bytes } of sendings) {
+      owner.sent(batch, leader);
       mayBeThere ||= batch.mayBeThere;
       total += bytes.length;
       // A request carries one batch of a partition. Its next batch goes with the next request.
-      if (partition.next(leader)?.bytes === undefined) this.#ready.delete(partition);
-      else this.#schedule();
+      if (owner.next(leader)?.bytes !== undefined) this.ready(owner);
     }
     this.bytesSent += total;
     const inFlight = { bytes: total };
     const requests = this.#requestsTo(leader);
-    requests.add(inFlight);
+    requests.push(inFlight);
     const { topic, acks, requestTimeoutMs: timeoutMs } = this.#options;
-    const batches = sendings.map(({ partition, bytes }) => ({ partition: partition.number, bytes }));
     const ended = () => {
-      requests.delete(inFlight);
+      requests.splice(requests.indexOf(inFlight), 1);
       if (this.#ready.size > 0) this.#schedule();
     };
-    this.#producer.produce(leader, { topic, acks, timeoutMs, batches, mayBeThere }).then(
+    this.#producer.produce(leader, { topic, acks, timeoutMs, batches: sendings, mayBeThere }).then(
       (answer) => {
         this.#limitOf(leader).noteAnswer(total);
         if (!this.#closed) this.#settleAnswered(sendings, answer);
@@ -193,11 +198,11 @@ export class Sender {
 
   #settleAnswered(sendings: readonly Sending[], answer: ProduceAnswer | undefined): void {
     let stale: string | undefined;
-    for (const { partition, batch } of sendings) {
-      const named = answer?.partitions.find((one) => one.partition === partition.number);
+    for (const { owner, partition, batch } of sendings) {
+      const named = answer?.partitions.find((one) => one.partition === partition);
       const outcome = answer !== undefined && named === undefined ? UNNAMED : outcomeOf(named);
       if (outcome.kind === 'failed' && outcome.isLeaderStale) stale = outcome.reason;
-      partition.settle(batch, outcome);
+      owner.settle(batch, outcome);
     }
     if (stale !== undefined) this.#leadersStale(stale);
   }
@@ -212,20 +217,20 @@ export class Sender {
     const bytes = sizeOf(sendings);
     // Of several requests that the connection took with it, the broker may have the smaller ones: cut into parts they would
     // be there twice.
-    const isLargest = [...this.#requestsTo(leader)].every((other) => other.bytes <= bytes);
+    const isLargest = this.#requestsTo(leader).every((other) => other.bytes <= bytes);
     const isTooLarge = code === 'CLOSED' && isLargest && this.#limitOf(leader).noteClose(bytes);
-    for (const { partition, batch } of sendings) {
+    for (const { owner, batch } of sendings) {
       const isAtFault =
         isTooLarge && sendings.length === 1 && (batch.count > 1 || batch.attempts >= MAX_CLOSED_ON_RECORD);
-      partition.settle(batch, isAtFault ? REQUEST_TOO_LARGE : outcome);
+      owner.settle(batch, isAtFault ? REQUEST_TOO_LARGE : outcome);
     }
     this.#leadersStale(message);
   }
 
-  #requestsTo(leader: number): Set<{ readonly bytes: number }> {
+  #requestsTo(leader: number): { readonly bytes: number }[] {
     const known = this.#requests.get(leader);
     if (known !== undefined) return known;
-    const requests = new Set<{ readonly bytes: number }>();
+    const requests: { readonly bytes: number }[] = [];
     this.#requests.set(leader, requests);
     return requests;
   }
