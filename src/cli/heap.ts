@@ -1,11 +1,16 @@
 // Keeps the heap of V8 small. Almost all objects of the gateway live either as long as a connection or for one turn of
 // the event loop (docs/decisions/0015).
 import { constants, type NodeGCPerformanceDetail, PerformanceObserver } from 'node:perf_hooks';
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { beat } from '../time/beat.ts';
 
 /** With more collections of the young generation a second, the young generation may grow. */
 const MAX_COLLECTIONS_PER_SECOND = 150;
+/**
+ * The same with this many, if the used heap fell by so much since the last look: then objects reach the old generation only
+ * to die there, such as those of connections that come and go (docs/decisions/0083).
+ */
+const CHURN = { collectionsPerSecond: 10, bytes: 2 * 2 ** 20 } as const;
 /** Limit of both halves together: their size after the program is loaded. */
 const MAX_YOUNG_BYTES = 16 * 2 ** 20;
 /** How often to look while the young generation may grow, which takes a few collections. */
@@ -20,8 +25,8 @@ interface CollectionEntry {
 /**
  * Keeps V8's young generation from growing while connections come, and lets it shrink while the gateway is idle. By
  * default it doubles up to two halves of 16 MiB (--max-semi-space-size of a 64-bit Node) and mostly keeps them, which is
- * 3 KB for each of 10,000 idle connections. Under load it may grow to its size after the program's start.
- * Call it before the first devices connect.
+ * 3 KB for each of 10,000 idle connections. Under load, and while connections come and go, it may grow to its size after
+ * the program's start. Call it before the first devices connect.
  */
 export function keepYoungGenerationSmall(): void {
   let collections = 0;
@@ -31,20 +36,27 @@ export function keepYoungGenerationSmall(): void {
   });
   observer.observe({ entryTypes: ['gc'] });
 
+  let isNeeded = false;
   let factor = 0;
   let lastMs = 0;
+  let lastUsedBytes = 0;
+  let closeLook: NodeJS.Timeout | undefined;
   const look = () => {
     const nowMs = performance.now();
-    // A beat just after a closer look: a single collection would look like hundreds a second.
-    if (nowMs - lastMs < LOOK_CLOSELY_MS / 2) return;
     const perSecond = (collections * 1000) / (nowMs - lastMs);
+    const usedBytes = getHeapStatistics().used_heap_size;
+    const isChurn = perSecond > CHURN.collectionsPerSecond && lastUsedBytes - usedBytes > CHURN.bytes;
+    isNeeded = perSecond > MAX_COLLECTIONS_PER_SECOND || isChurn;
     collections = 0;
     lastMs = nowMs;
-    const mayGrow = perSecond > MAX_COLLECTIONS_PER_SECOND && youngBytes() < MAX_YOUNG_BYTES;
-    grow(mayGrow ? 2 : 1);
-    if (mayGrow) setTimeout(look, LOOK_CLOSELY_MS).unref();
+    lastUsedBytes = usedBytes;
+    growIfNeeded();
   };
-  const grow = (wanted: number) => {
+  const growIfNeeded = () => {
+    clearTimeout(closeLook);
+    const mayGrow = isNeeded && youngBytes() < MAX_YOUNG_BYTES;
+    if (mayGrow) closeLook = setTimeout(growIfNeeded, LOOK_CLOSELY_MS).unref();
+    const wanted = mayGrow ? 2 : 1;
     if (wanted === factor) return;
     factor = wanted;
     // V8 reads this flag each time it decides about growing.

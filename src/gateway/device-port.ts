@@ -39,8 +39,6 @@ export class DevicePort {
   readonly #descriptors: DescriptorReserve;
   readonly #tellsPresence: boolean;
   readonly #report: (event: ConnectionEvent) => void;
-  /** A connection may settle long after it was closed. */
-  readonly #numbers = new WeakMap<Connection, number>();
   readonly #connections = new Map<number, Connection>();
 
   /** @throws CodecUnavailableError if this machine lacks the codec that KAFKA_COMPRESSION names */
@@ -167,7 +165,7 @@ export class DevicePort {
 
   #serve(admitted: Admitted, number: number): void {
     const connection = this.#gateway.adopt(admitted);
-    this.#numbers.set(connection, number);
+    connection.number = number;
     this.#connections.set(number, connection);
     // A sender of plain lines is no device.
     if (this.#tellsPresence && connection.plain === undefined)
@@ -190,12 +188,12 @@ export class DevicePort {
   }
 
   #tell(connection: Connection, event: (number: number) => ConnectionEvent): void {
-    const number = this.#numbers.get(connection);
+    const { number } = connection;
     if (number !== undefined) this.#report(event(number));
   }
 
   #closed(connection: Connection): void {
-    const number = this.#numbers.get(connection);
+    const { number } = connection;
     if (number === undefined) return;
     this.#connections.delete(number);
     this.#left(number, this.#tellsPresence ? closedState(connection) : undefined);

@@ -201,7 +201,7 @@ export class Acceptor {
     }
     const { exhausted, proxy } = this.#deps;
     const source = new PlainSource(socket, this.#taken);
-    const arrival = { id: randomUUID(), acceptedAtMs: performance.now(), source, address, port };
+    const arrival = { id: newConnectionId(), acceptedAtMs: performance.now(), source, address, port };
     if (exhausted?.() || this.#taken + this.waiting >= this.#options.maxSockets)
       this.#refuse(arrival, 'connections');
     else if (proxy === undefined) this.#ask(arrival);
@@ -280,4 +280,9 @@ export function logListening(log: Log, { tcp, tls, lines }: PortAddresses, pids?
 
 export function addressText({ address, family, port }: AddressInfo): string {
   return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** The text of randomUUID() is a chain of 13 pieces of 32 bytes each, which would stay for as long as the connection. */
+function newConnectionId(): string {
+  return Buffer.from(randomUUID(), 'latin1').toString('latin1');
 }

@@ -34,8 +34,10 @@ export function judgeOpening(bytes: Buffer): Opening {
   return protocol === 'undecided' ? 'more' : { protocol };
 }
 
+/** Of the message that is judged. */
+const start = Buffer.alloc(START_BYTES);
+
 function judgeRecords(bytes: Buffer): 'more' | 'hello' | 'malformed' {
-  let start = Buffer.alloc(0);
   let messageBytes = 0;
   let at = 0;
   while (bytes.length > at + HEADER_BYTES) {
@@ -43,15 +45,17 @@ function judgeRecords(bytes: Buffer): 'more' | 'hello' | 'malformed' {
     const isRecord =
       bytes[at] === HANDSHAKE && bytes[at + 1] === MAJOR_VERSION && length > 0 && length <= MAX_MESSAGE_BYTES;
     if (!isRecord) return 'malformed';
-    const part = bytes.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length);
-    messageBytes += part.length;
-    start = Buffer.concat([start, part.subarray(0, START_BYTES - start.length)]);
+    at += HEADER_BYTES;
+    const partBytes = Math.min(length, bytes.length - at);
+    for (let n = messageBytes; n < START_BYTES && n < messageBytes + partBytes; n++)
+      start[n] = bytes[at + n - messageBytes] ?? 0;
+    messageBytes += partBytes;
     if (start[0] !== CLIENT_HELLO) return 'malformed';
-    const wanted = start.length < START_BYTES ? undefined : START_BYTES + start.readUIntBE(1, 3);
+    const wanted = messageBytes < START_BYTES ? undefined : START_BYTES + start.readUIntBE(1, 3);
     if (wanted !== undefined && wanted > MAX_MESSAGE_BYTES) return 'malformed';
-    if (part.length < length) return 'more';
+    if (partBytes < length) return 'more';
     if (wanted !== undefined && messageBytes >= wanted) return 'hello';
-    at += HEADER_BYTES + length;
+    at += length;
   }
   return 'more';
 }

@@ -39,6 +39,8 @@ const MAX_IDENTIFY_BYTES = 8 * 1024;
 export class Connection implements ServedConnection, Session, MemoryHolder, SourceTaker {
   readonly id: string;
   readonly remoteAddress: string;
+  /** That of the ledger's events, which may come long after it was closed. */
+  number: number | undefined;
   partition = -1;
   generation = -1;
   lane: Lane | undefined;

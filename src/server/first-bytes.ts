@@ -6,13 +6,14 @@ import {
   foreignProtocol,
   isRequestLine,
 } from '../protocol/foreign-protocol.ts';
+import { NO_BYTES } from './chunk-framer.ts';
 
 const OPEN_BRACE = 0x7b;
 /** A request line may be long, but its first bytes show that it is one. */
 const REQUEST_BYTES = 2048;
 
 export class FirstBytes {
-  #held: Uint8Array = new Uint8Array(0);
+  #held: Uint8Array = NO_BYTES;
 
   /** Whether a line before identify begins an HTTP request. */
   static isRequest(bytes: Uint8Array, start: number, end: number): boolean {

@@ -128,9 +128,11 @@ it('every command that is named can be read by the shell and by its program', {
 
 /** Options of other programs. */
 const FOREIGN_OPTIONS = new Set(
-  `--bootstrap-server --command-config --entity-type --cpu --cpus --env-file --ignore-scripts --init --inspect --libc
-  --max-semi-space-size --memory --omit --read-only --replicas --restart --semi-space-growth-factor --set --stop-timeout --tmpfs
-  --trace-gc --ulimit`.split(/\s+/),
+  `--bootstrap-server --command-config --entity-type --cpu --cpus --env-file --heap-growing-percent --ignore-scripts --init
+  --inspect --libc --max-semi-space-size --memory --no-parallel-scavenge --omit --read-only --replicas --restart
+  --semi-space-growth-factor --set --single-threaded-gc --stop-timeout --tmpfs --trace-gc --ulimit`.split(
+    /\s+/,
+  ),
 );
 
 it('every long option that a page names exists', () => {
