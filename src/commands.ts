@@ -6,7 +6,7 @@ export const SERVE = command({
   name: 'serve',
   about: 'start the gateway; the default without a command',
   options: async () => (await import('./cli/serve-command.ts')).defineServe,
-  run: async () => (await import('./serve.ts')).runServe,
+  run: async () => (await import('#start/gateway')).runServe,
 });
 
 export const COMMANDS: readonly CommandEntry[] = [

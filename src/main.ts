@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The program `sluice`. It finds the quick way: a gateway and its server processes start without the
-// modules of the command line, which program.ts reads. It loads nothing that the command does not need.
+// modules of the command line, which program.ts reads. It loads nothing that the command does not need. `#start/...` are
+// the files of dist/bundle (decision 86).
 import { setFlagsFromString } from 'node:v8';
 import { surviveGoneTerminal } from './cli/gone-terminal.ts';
 import { keepFilesPrivate } from './cli/private-files.ts';
@@ -28,13 +29,13 @@ async function main(args: readonly string[]): Promise<void> {
 async function run(args: readonly string[]): Promise<number | undefined> {
   const command = args.join(' ');
   if (command === SERVER_PROCESS_ARGUMENTS.join(' ') && process.send !== undefined) {
-    const { startServerProcess } = await import('./start-server-process.ts');
+    const { startServerProcess } = await import('#start/server-process');
     startServerProcess();
     return undefined;
   }
   if (command === '' || command === 'serve') {
     keepFilesPrivate();
-    return (await import('./serve.ts')).runServe({});
+    return (await import('#start/gateway')).runServe({});
   }
   return (await import('./program.ts')).runProgram(args);
 }

@@ -1,4 +1,5 @@
 // Starts a gateway in this process, alone or as the first of several server processes.
+import { compileEarly } from './cli/early-compiling.ts';
 import { keepYoungGenerationSmall } from './cli/heap.ts';
 import { reloader } from './cli/reload.ts';
 import { exitOnBugs, serve } from './cli/serve.ts';
@@ -18,6 +19,7 @@ export async function startGateway(
 ): Promise<void> {
   const { settings, warnings, foreignNames } = loaded;
   keepYoungGenerationSmall();
+  compileEarly();
   const log = createLogger(settings);
   exitOnBugs(log);
   for (const warning of warnings) log.write('setting_warned', { warning });

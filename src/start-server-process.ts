@@ -1,4 +1,5 @@
 // Starts this process as one of several server processes. The first process has forked it.
+import { compileEarly } from './cli/early-compiling.ts';
 import { keepYoungGenerationSmall } from './cli/heap.ts';
 import { exitOnBugs } from './cli/serve.ts';
 import { packageVersion } from './config/package-version.ts';
@@ -6,5 +7,6 @@ import { runServerProcess } from './processes/server-process.ts';
 
 export function startServerProcess(): void {
   keepYoungGenerationSmall();
+  compileEarly();
   runServerProcess({ version: packageVersion(), withLogger: exitOnBugs });
 }

@@ -67,7 +67,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   checksum: [],
   disk: [],
   // The page for browsers is served by admin, and knows no other code of the gateway.
-  dashboard: ['admin/static-files.ts'],
+  dashboard: ['admin/static-files.ts', 'config/package-root.ts'],
   // Comes before everything that it checks.
   start: ['config', 'log', 'disk', 'spool', 'server/listening-handle.ts'],
   // It asks everything that a gateway depends on, and starts nothing. The files of `server` judge limits and ports.
@@ -239,7 +239,9 @@ describe('imports', () => {
     const found = (path: string) => sources.find((source) => source.path === path)?.imports ?? [];
     assert.ok(found('gateway/gateway.ts').some(({ target }) => target === 'kafka/kafka.ts'));
     assert.ok(found('server/connection.ts').some(({ target }) => target === 'queue/job.ts'));
-    assert.ok(found('kafka/client/kafkajs.ts').some(({ target }) => target === 'kafkajs/src/broker'));
+    assert.ok(
+      found('kafka/client/kafkajs.ts').some(({ target }) => target === 'kafkajs/src/broker/index.js'),
+    );
     assert.ok(found('kafka/batches/compression.ts').some(({ target }) => target === 'kafkajs-snappy'));
   });
 

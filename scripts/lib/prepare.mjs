@@ -2,16 +2,10 @@
 // npm records what it installed; dist holds a stamp, a hash of everything it was made from. Checking takes milliseconds.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { BUNDLE, bundle } from './bundle.mjs';
+import { filesUnder } from './files.mjs';
 import { withLock } from './lock.mjs';
 
 const SOURCE_DIRS = [
@@ -29,6 +23,7 @@ const COMPILED = /\.tsx?$|\.json$/;
 /** The second project is the page for browsers: there are no DOM types in the first, and no types of Node in the second. */
 const PROJECTS = ['.', 'src/dashboard/page'];
 const COPIED = /\.(?:css|svg)$/;
+const BUILT_BY = ['package-lock.json', 'tsconfig.json', 'scripts/lib/bundle.mjs'];
 
 /** A failed step. Its message is shown to the user, and the process ends with `exitCode`. */
 export class StepError extends Error {
@@ -41,9 +36,9 @@ export class StepError extends Error {
 /** Installs and builds under `root`, each only if it is out of date. */
 export async function prepare(root) {
   if (isInstalled(root) && isBuilt(root)) return;
-  await withLock(join(root, '.cache', 'prepare.lock'), () => {
+  await withLock(join(root, '.cache', 'prepare.lock'), async () => {
     if (!isInstalled(root)) install(root);
-    if (!isBuilt(root)) build(root);
+    if (!isBuilt(root)) await build(root);
   });
 }
 
@@ -75,7 +70,7 @@ const buildStampFile = (root) => join(root, 'dist', '.sluice-build');
 // Hashes contents, not times: git and rsync change times freely, and reading the files takes a few ms.
 export function buildStamp(root) {
   const hash = createHash('sha256');
-  for (const file of ['package-lock.json', 'tsconfig.json', ...sources(root)]) {
+  for (const file of [...BUILT_BY, ...sources(root)]) {
     const bytes = readFileSync(join(root, file));
     hash.update(`${file} ${bytes.length}\n`).update(bytes);
   }
@@ -110,7 +105,7 @@ function npm(root, command) {
     : spawnSync('npm', args, { ...options, shell: process.platform === 'win32' });
 }
 
-function build(root) {
+async function build(root) {
   const stamp = buildStamp(root);
   rmSync(buildStampFile(root), { force: true });
   // Builds over the old dist: emptying it first would take the files of a gateway that runs from there.
@@ -123,6 +118,9 @@ function build(root) {
   }
   for (const file of sources(root).filter((name) => COPIED.test(name))) copy(root, file);
   removeOrphans(root);
+  await bundle(root).catch((error) => {
+    throw new StepError(`The build failed (${error.message}); see above.`);
+  });
   writeFileSync(buildStampFile(root), stamp);
 }
 
@@ -136,6 +134,7 @@ function copy(root, file) {
 function removeOrphans(root) {
   const known = new Set(sources(root).map((file) => file.replace(/\.tsx?$/, '.js')));
   for (const file of filesUnder(root, 'dist')) {
+    if (file.startsWith(`${BUNDLE}/`)) continue;
     const source = file.slice('dist/'.length).replace(/\.map$/, '');
     if (!known.has(source)) rmSync(join(root, file));
   }
@@ -145,17 +144,6 @@ const sources = (root) =>
   SOURCE_DIRS.flatMap((dir) => filesUnder(root, dir))
     .filter((file) => COMPILED.test(file) || COPIED.test(file))
     .sort();
-
-/** Paths of all files under `dir`, relative to `root`, with forward slashes. */
-export function filesUnder(root, dir) {
-  if (!existsSync(join(root, dir))) return [];
-  return readdirSync(join(root, dir), { withFileTypes: true }).flatMap((entry) => {
-    const path = `${dir}/${entry.name}`;
-    // The example consumer is a package of its own, which somebody may have installed.
-    if (entry.name === 'node_modules') return [];
-    return entry.isDirectory() ? filesUnder(root, path) : [path];
-  });
-}
 
 function hasStamp(file, stamp) {
   return existsSync(file) && readFileSync(file, 'utf8') === stamp;

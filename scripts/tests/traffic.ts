@@ -9,14 +9,17 @@ export const TRAFFIC = 'SLUICE_TEST_TRAFFIC';
 /** Set if every test file runs, so the traffic must have each kind of message. */
 export const TRAFFIC_IS_WHOLE = 'SLUICE_TEST_TRAFFIC_IS_WHOLE';
 
-const PRELOAD = new URL('../../test/support/traffic/preload.js', import.meta.url).href;
+// The recorder wraps classes of single modules, so the gateway has to load these (package.json, `imports`).
+const MODULES = '--conditions=sluice-modules';
+const PRELOAD = `--import=${new URL('../../test/support/traffic/preload.js', import.meta.url).href}`;
+const RECORDER = `${MODULES} ${PRELOAD}`;
 
 /** The environment in which a process of Node records, empty if this run does not. */
 export function recordingEnv(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const directory = env[TRAFFIC];
   if (!directory) return {};
-  const others = (env.NODE_OPTIONS ?? '').replace(`--import=${PRELOAD}`, '').trim();
-  return { [TRAFFIC]: directory, NODE_OPTIONS: `${others} --import=${PRELOAD}`.trim() };
+  const others = (env.NODE_OPTIONS ?? '').replace(RECORDER, '').trim();
+  return { [TRAFFIC]: directory, NODE_OPTIONS: `${others} ${RECORDER}`.trim() };
 }
 
 /** Records from now on in all child processes. A directory that the caller has named is kept. @returns the way to undo it */

@@ -272,7 +272,7 @@ const FIGURES = {
     sentBytes: counter('sluice_sent_bytes_total', 'Bytes of replies to devices.'),
     readRests: counter(
       'sluice_read_rests_total',
-      'Pauses of the event loop between reads, of up to 17 ms, while devices send small packets.',
+      'Pauses of the event loop between reads, of up to 19 ms, while devices send small packets.',
     ),
   },
   /** The TLS port. */

@@ -46,6 +46,7 @@ const SURE_START = 5;
  */
 export function isSlipOf(setting: string, written: string): boolean {
   const name = written.toUpperCase();
+  if (Math.abs(setting.length - name.length) > MAX_EDITS) return false;
   const edits = distance(setting, name);
   if (edits !== 2) return edits < 2;
   return setting.slice(0, SURE_START) === name.slice(0, SURE_START) || isSwap(setting, name);

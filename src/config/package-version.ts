@@ -1,8 +1,8 @@
 // The version of the package, for --version and for the figures that name it.
 import { readFileSync } from 'node:fs';
+import { PACKAGE_ROOT } from './package-root.ts';
 
-/** package.json is three levels above dist/src/config/package-version.js. */
 export function packageVersion(): string {
-  const file = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  const file = readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8');
   return (JSON.parse(file) as { version: string }).version;
 }

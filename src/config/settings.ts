@@ -367,7 +367,7 @@ const TABLE = {
   KAFKA_BATCH_TIMEOUT: batch(
     duration({ min: 1, max: MINUTE, zero: 'at once' }),
     '20ms',
-    'the longest time that a batch waits for more records. It waits half of it, at least 10 ms, and longer only while more records come, fewer than 40 are there and no device waits for `stored` of one. If devices send small packets, up to 17 ms of the time pass before they are read',
+    'the longest time that a batch waits for more records. Every batch may wait 10 ms or half of this time, whichever is longer, but never longer than this time. It waits for the rest only while more records come, fewer than 40 have come and no device waits for the `stored` of one. If devices send small packets, a packet may spend up to 19 ms of this time unread',
   ),
   KAFKA_COMPRESSION: batch(
     choice('none', 'gzip', 'snappy', 'lz4', 'zstd'),

@@ -8,10 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { StaticFile, StaticFiles } from '../admin/static-files.ts';
+import { PACKAGE_ROOT } from '../config/package-root.ts';
 import { indexPage } from './index-page.ts';
 
 const PREFIX = '/dashboard';
-const PAGE_FOLDER = fileURLToPath(new URL('./page/', import.meta.url));
+const PAGE_FOLDER = fileURLToPath(new URL('dist/src/dashboard/page/', PACKAGE_ROOT));
 const TYPES: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
   mjs: 'text/javascript; charset=utf-8',

@@ -1,5 +1,5 @@
 // The last line of the log: the balance of all records, those that wait in the spool, and those that were lost.
-import { bytesText } from '../config/amounts.ts';
+import { bytesText, countText } from '../config/amounts.ts';
 import type { Log } from '../log/log.ts';
 import type { StopResult } from './stop-result.ts';
 
@@ -25,7 +25,7 @@ export function logStopped(result: StopResult, log: Log): void {
 }
 
 function summaryOf({ records, spoolBytes }: StopResult): string {
-  const counted = (count: number, what: string) => `${count.toLocaleString('en-US')} ${what}`;
+  const counted = (count: number, what: string) => `${countText(count)} ${what}`;
   const parts = [
     counted(records.accepted, 'readings accepted'),
     ...SELDOM.flatMap(([name, what]) => (records[name] === 0 ? [] : counted(records[name], what))),

@@ -1,5 +1,6 @@
 // The health of all that serves devices, from the figures: the job queue, the places for connections, the processes.
 import type { Figures } from '../admin/snapshot.ts';
+import { countText } from '../config/amounts.ts';
 import type { Component } from './component.ts';
 import { type Context, counted, found, waiting } from './found.ts';
 
@@ -8,7 +9,7 @@ const PLACES_TAKEN = { begins: 1, ends: 0.95 } as const;
 
 export function queue({ queue: figures }: Figures, { dropsLines }: Context): Component {
   const { depth, capacity, full } = figures;
-  const reason = `${waiting(depth, 'line')}, the limit is ${capacity.toLocaleString('en')}`;
+  const reason = `${waiting(depth, 'line')}, the limit is ${countText(capacity)}`;
   if (full === 0) return found('queue', 'ok', { reason });
   return found('queue', dropsLines ? 'dropping' : 'full', { reason });
 }
@@ -19,7 +20,7 @@ export function connections({ connections: figures }: Figures, { had }: Context)
     const who = outOfFiles === 1 ? 'a process has' : `${outOfFiles} processes have`;
     return found('connections', 'open_files', { reason: `${who} run out of open files (ulimit -n)` });
   }
-  const reason = `${active.toLocaleString('en')} of ${counted(maximum, 'place')} are taken`;
+  const reason = `${countText(active)} of ${counted(maximum, 'place')} are taken`;
   const limit = had('connections', 'full') ? PLACES_TAKEN.ends : PLACES_TAKEN.begins;
   const isFull = maximum > 0 && active >= limit * maximum;
   return found('connections', isFull ? 'full' : 'ok', { reason });

@@ -1,4 +1,5 @@
 // Makes a component of a finding, and lists all that a finding depends on besides the figures.
+import { countText } from '../config/amounts.ts';
 import type { Component, Finding, State } from './component.ts';
 import { COMPONENTS, type ComponentName, type FindingOf } from './findings.ts';
 
@@ -46,5 +47,5 @@ export function waiting(count: number, noun: string): string {
 
 /** `1 partition`, `2 partitions`. */
 export function counted(count: number, noun: string): string {
-  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : noun.endsWith('s') ? 'es' : 's'}`;
+  return `${countText(count)} ${noun}${count === 1 ? '' : noun.endsWith('s') ? 'es' : 's'}`;
 }

@@ -10,7 +10,7 @@
 //
 // A return with nothing left to send goes from down to whole at once. Moments are not told.
 
-import { timeText } from '../config/amounts.ts';
+import { countText, timeText } from '../config/amounts.ts';
 import type { Log } from '../log/log.ts';
 import { Calm } from './calm.ts';
 
@@ -223,7 +223,7 @@ export class OutageWatch {
 
 function outcomeOf(waited: number): string {
   if (waited === 0) return 'no reading had to wait';
-  return `all readings that waited are in Kafka, at most ${waited.toLocaleString('en-US')} at once`;
+  return `all readings that waited are in Kafka, at most ${countText(waited)} at once`;
 }
 
 /** For the line of each minute. */
@@ -234,7 +234,7 @@ function outlookOf({
   pausedConnections,
 }: Pick<OutageLook, 'lastsMs' | 'isFull' | 'isPausing' | 'pausedConnections'>): string {
   if (isPausing)
-    return `memory is full and ${pausedConnections.toLocaleString('en-US')} devices are paused, nothing is dropped`;
+    return `memory is full and ${countText(pausedConnections)} devices are paused, nothing is dropped`;
   if (isFull)
     return 'the spool is full and new readings wait in memory; when that is full, devices are paused';
   if (lastsMs === undefined) return 'the spool does not grow';

@@ -1,5 +1,5 @@
 // Shows the value of a field in a message for people: durations, sizes and counts with their units. It knows no line.
-import { bytesText, timeText } from '../config/amounts.ts';
+import { bytesText, countText, timeText } from '../config/amounts.ts';
 import type { FieldKind } from './line.ts';
 
 export function shownToPeople(value: unknown, kind: FieldKind | undefined): string {
@@ -18,6 +18,6 @@ export function shownToPeople(value: unknown, kind: FieldKind | undefined): stri
     case 'number?':
       return String(value);
     default:
-      return value.toLocaleString('en-US');
+      return countText(value);
   }
 }

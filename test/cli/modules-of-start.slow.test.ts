@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { spawnGateway } from '../../scripts/lib/gateway-child.ts';
 import { childrenOf } from '../../scripts/lib/proc.ts';
 import { waitFor } from '../support/wait.ts';
@@ -12,6 +12,8 @@ import { waitFor } from '../support/wait.ts';
 /** With the settings of this test, nobody needs them. */
 const NEVER =
   /\/node_modules\/(?:commander|pino-pretty|prom-client|@opentelemetry|zod)\b|\/dist\/src\/(?:program|commands|app|admin\/otlp)\b/;
+/** Of each process, packages and main.ts included. Without the bundle there are more than 250. */
+const MAX_FILES = 80;
 /** For devices and Kafka. */
 const OF_SERVERS =
   /\/node_modules\/(?:kafkajs|snappy|lz4-napi)\b|\/dist\/src\/(?:kafka|workers|tap|presence\/presence)\b/;
@@ -20,6 +22,33 @@ const OF_THE_FIRST =
   /\/node_modules\/(?:dotenv|fastest-levenshtein)\b|\/dist\/src\/(?:admin\/(?:admin-server|http-server|live)|health\/health\.|dashboard|config\/load|processes\/primary)\b/;
 
 test('each process of a gateway loads only what it needs for its start', async (t) => {
+  // The single modules: of them the bundle takes the same parts.
+  const [ofFirst, ...ofServers] = await modulesOfStart(t, '--conditions=sluice-modules');
+  assert.deepEqual(those(ofFirst, NEVER), []);
+  assert.deepEqual(those(ofFirst, OF_SERVERS), []);
+  assert.notDeepEqual(those(ofFirst, OF_THE_FIRST), [], 'the pattern finds nothing');
+  assert.equal(ofServers.length, 2);
+  for (const ofServer of ofServers) {
+    assert.deepEqual(those(ofServer, NEVER), []);
+    assert.deepEqual(those(ofServer, OF_THE_FIRST), []);
+    assert.notDeepEqual(those(ofServer, OF_SERVERS), [], 'the pattern finds nothing');
+  }
+});
+
+test('a gateway starts from a few bundled files', async (t) => {
+  const processes = await modulesOfStart(t, '');
+  assert.equal(processes.length, 3);
+  for (const modules of processes) {
+    assert.notDeepEqual(those(modules, /\/dist\/bundle\//), []);
+    // Those that main.ts itself imports.
+    assert.deepEqual(those(modules, /\/dist\/src\/(?!main\.|cli\/|processes\/server-process-flag\.)/), []);
+    assert.deepEqual(those(modules, /\/node_modules\/(?:kafkajs|pino)\//), []);
+    assert.ok(those(modules, /^file:/).length < MAX_FILES, modules.join('\n'));
+  }
+});
+
+/** The URLs of the modules that the first process ran, and those of each server process. */
+async function modulesOfStart(t: TestContext, nodeOptions: string): Promise<string[][]> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-modules-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const lines: string[] = [];
@@ -32,7 +61,7 @@ test('each process of a gateway loads only what it needs for its start', async (
         SPOOL_DIR: join(directory, 'spool'),
         NODE_V8_COVERAGE: directory,
         // Without the recorder of traffic, which loads modules to wrap them.
-        NODE_OPTIONS: '',
+        NODE_OPTIONS: nodeOptions,
       },
     },
     (line) => lines.push(line),
@@ -40,24 +69,15 @@ test('each process of a gateway loads only what it needs for its start', async (
   t.after(() => void child.kill('SIGKILL'));
   await waitFor('devices can connect', () => lines.some((line) => line.includes('TCP server listening')));
   const first = child.pid as number;
-  const servers = childrenOf(first);
+  const pids = [first, ...childrenOf(first)];
   child.kill('SIGTERM');
   await exited;
   const modules = modulesIn(directory);
-  const ofFirst = modules.get(first) ?? [];
-  assert.deepEqual(those(ofFirst, NEVER), []);
-  assert.deepEqual(those(ofFirst, OF_SERVERS), []);
-  assert.notDeepEqual(those(ofFirst, OF_THE_FIRST), [], 'the pattern finds nothing');
-  assert.equal(servers.length, 2);
-  for (const server of servers) {
-    const ofServer = modules.get(server) ?? [];
-    assert.deepEqual(those(ofServer, NEVER), []);
-    assert.deepEqual(those(ofServer, OF_THE_FIRST), []);
-    assert.notDeepEqual(those(ofServer, OF_SERVERS), [], 'the pattern finds nothing');
-  }
-});
+  return pids.map((pid) => modules.get(pid) ?? []);
+}
 
-const those = (modules: readonly string[], pattern: RegExp) => modules.filter((url) => pattern.test(url));
+const those = (modules: readonly string[] = [], pattern: RegExp) =>
+  modules.filter((url) => pattern.test(url));
 
 /** The URLs of all modules that each process ran, from the coverage that V8 writes at its end. */
 function modulesIn(directory: string): Map<number, string[]> {

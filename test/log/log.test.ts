@@ -1,7 +1,7 @@
 // Log: how the table's lines look to programs and to people, levels at run time, and limited lines.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { bytesText, timeText } from '../../src/config/amounts.ts';
+import { bytesText, countText, timeText } from '../../src/config/amounts.ts';
 import { createLogger } from '../../src/log/logger.ts';
 import { recordedLog, textStream } from '../support/log.ts';
 
@@ -58,6 +58,24 @@ describe('amounts', () => {
     const { log, lines } = recordedLog();
     log.write('spool_lock_waited', { ...WAIT, waitMs: 1000.4 });
     assert.equal(lines[0]?.waitMs, 1000);
+  });
+
+  it('have commas between the thousands, as toLocaleString writes them', () => {
+    for (const count of [
+      0,
+      7,
+      999,
+      1000,
+      12_345,
+      1_234_567,
+      1234.5,
+      0.0004,
+      1999.9996,
+      -1000,
+      -12_345.678,
+      2 ** 53,
+    ])
+      assert.equal(countText(count), count.toLocaleString('en-US'));
   });
 });
 

@@ -12,9 +12,12 @@ const ALLOWED = [
   /^deploy\/systemd\/[a-z.]+$/,
   /^deploy\/(prometheus\/rules\.yml|grafana\/dashboards\/sluice\.json)$/,
   /^dist\/(?:src|load)\/(?:[a-z0-9-]+\/)*[a-z0-9-]+\.js$/,
+  /^dist\/bundle\/(?:[A-Za-z0-9_-]+\.js|LICENSES\.txt)$/,
   /^dist\/src\/dashboard\/page\/(?:[a-z0-9-]+\/)*[a-z0-9-]+\.(?:css|svg)$/,
 ];
 const STATIC = /\bfrom\s*['"]([^'"\n]+)['"]|^import\s*['"]([^'"\n]+)['"]/gm;
+/** In the bundle there are those of kafkajs, which name files of its own. */
+const DOC_COMMENT = /^\s*\/\*\*[\s\S]*?\*\//gm;
 const DYNAMIC = /\b(?:import|require)\(\s*['"]([^'"\n]+)['"]\s*\)/g;
 
 export interface Manifest {
@@ -22,6 +25,8 @@ export interface Manifest {
   readonly optionalDependencies: Readonly<Record<string, string>>;
   readonly peerDependencies: Readonly<Record<string, string>>;
   readonly bin: Readonly<Record<string, string>>;
+  /** By the name with its `#`: paths by condition. */
+  readonly imports: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly [field: string]: unknown;
 }
 
@@ -57,16 +62,24 @@ export function brokenImports(root: string, files: readonly string[], manifest: 
     .filter((file) => file.endsWith('.js'))
     .flatMap((file) =>
       importsOf(readFileSync(join(root, file), 'utf8'))
-        .filter((name) =>
-          name.startsWith('.')
-            ? !known.has(join(dirname(file), name).replaceAll('\\', '/'))
-            : !isBuiltin(name) && !(packageOf(name) in installed),
-        )
+        .flatMap((name) => (name.startsWith('#') ? pathsOf(name, manifest) : [name]))
+        .filter((name) => {
+          if (name.startsWith('dist/')) return !known.has(name);
+          if (name.startsWith('.')) return !known.has(join(dirname(file), name).replaceAll('\\', '/'));
+          return !isBuiltin(name) && !(packageOf(name) in installed);
+        })
         .map((name) => `${file} imports ${name}`),
     );
 }
 
-function importsOf(code: string): string[] {
+/** All files that it may stand for when the program runs, from the root of the package. */
+function pathsOf(name: string, { imports }: Manifest): string[] {
+  const { types: _ofTheCompiler, ...byCondition } = imports[name] ?? { none: `./${name}` };
+  return Object.values(byCondition).map((path) => path.replace('./', ''));
+}
+
+function importsOf(text: string): string[] {
+  const code = text.replace(DOC_COMMENT, '');
   return [...code.matchAll(STATIC), ...code.matchAll(DYNAMIC)].map(([, from, bare]) => from ?? bare ?? '');
 }
 

@@ -17,7 +17,7 @@ import { brokenImports, type Manifest, notAllowed, unpack } from './contents.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** The archive is downloaded at each install, and is bigger if something got in that does not belong there. */
-const MAX_ARCHIVE_BYTES = 1024 * 1024;
+const MAX_ARCHIVE_BYTES = 1.5 * 1024 * 1024;
 const MIB = 1024 * 1024;
 
 describe('the npm package', () => {
@@ -151,7 +151,7 @@ describe('the npm package', () => {
     return ['src', 'load'].flatMap((top) =>
       readdirSync(join(ROOT, top), { recursive: true, encoding: 'utf8' })
         .map((name) => `dist/${top}/${name.replaceAll('\\', '/')}`)
-        .filter((name) => /\.(?:tsx?|css|svg)$/.test(name))
+        .filter((name) => /\.(?:tsx?|css|svg)$/.test(name) && !name.endsWith('.d.ts'))
         .map((name) => name.replace(/\.tsx?$/, '.js')),
     );
   }

@@ -127,6 +127,7 @@ test('a build is stale when a source changes, appears or is deleted', (t) => {
   const stampNow = (): void => put('dist/.sluice-build', buildStamp(root));
   put('package-lock.json', '{}');
   put('tsconfig.json', '{}');
+  put('scripts/lib/bundle.mjs', '');
   put('src/a.ts', 'a');
   assert.equal(isBuilt(root), false);
   stampNow();

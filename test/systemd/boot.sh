@@ -60,7 +60,7 @@ done
 # The program where docs/deployment.md has it installed: what is packed, with the packages of the checkout.
 package=$root/opt/sluice/0.1.0/node_modules/sluice
 mkdir -p "$package/dist" "$package/node_modules" "$package/../.bin"
-cp -r "$checkout/dist/src" "$checkout/dist/load" "$package/dist/"
+cp -r "$checkout/dist/src" "$checkout/dist/bundle" "$checkout/dist/load" "$package/dist/"
 cp "$checkout/package.json" "$package/"
 chmod 755 "$package/dist/src/main.js"
 mount --bind -o ro "$checkout/node_modules" "$package/node_modules"

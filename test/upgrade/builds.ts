@@ -1,9 +1,18 @@
 // Builds the gateway of another commit from the history of this checkout, once, into `.cache/builds`. Its packages are those
 // of this checkout: an old commit cannot be installed as it was, because its lock file has no packages of other platforms.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/, '');
 const BUILDS = join(ROOT, '.cache', 'builds');
@@ -66,6 +75,7 @@ function make(id: string, target: string): void {
     spawnSync(process.execPath, [tsc, '-p', project, '--noEmitOnError', 'false'], { cwd: directory });
     if (!existsSync(join(directory, 'dist/src/main.js')))
       throw new Error(`commit ${id} was not compiled: there is no dist/src/main.js`);
+    if (readFileSync(join(directory, 'package.json'), 'utf8').includes('dist/bundle')) bundle(directory);
     // Two tests may build the same commit. The first one that is ready counts.
     if (!existsSync(target)) renameSync(directory, target);
   } catch (error) {
@@ -73,6 +83,13 @@ function make(id: string, target: string): void {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** Commits since decision 86 start from it. */
+function bundle(directory: string): void {
+  const module = pathToFileURL(join(ROOT, 'scripts/lib/bundle.mjs')).href;
+  const script = `(await import(${JSON.stringify(module)})).bundle(process.argv[1])`;
+  run(process.execPath, ['--input-type=module', '-e', script, directory]);
 }
 
 const git = (args: readonly string[]): Buffer => run('git', args);

@@ -1,5 +1,6 @@
 // `sluice connections`: lists open or recently closed connections, page by page, so that any number of them takes little memory.
 
+import { countText } from '../../config/amounts.ts';
 import { jsonText } from '../json-text.ts';
 import { Output, say } from '../output.ts';
 import { fitting, headOf, rowOf } from '../terminal/columns.ts';
@@ -35,9 +36,7 @@ async function connections(client: AdminClient, wish: ConnectionsWish): Promise<
     if (after === undefined || left <= 0) {
       sayMissing(page.missing);
       if (shown < page.matching)
-        say(
-          `${shown.toLocaleString('en')} of ${page.matching.toLocaleString('en')} are shown; --all shows all of them`,
-        );
+        say(`${countText(shown)} of ${countText(page.matching)} are shown; --all shows all of them`);
     }
   } while (after !== undefined && left > 0);
   return 0;

@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
-import * as zlib from 'node:zlib';
+import zlib from 'node:zlib';
 import type * as Lz4 from 'lz4-napi';
 import { EXIT_SETTINGS } from '../../config/exit-codes.ts';
 import { compressFramed, nativeBlock, portableBlock } from './snappy.ts';

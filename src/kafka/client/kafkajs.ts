@@ -1,8 +1,13 @@
 // The only file of the gateway that imports kafkajs (2.2.4), for its connections, TLS, SASL and protocol encoders.
 // It imports internal modules of kafkajs and never its producer, which loses records (docs/decisions/0001).
-import { createRequire } from 'node:module';
+/// <reference path="./kafkajs-modules.d.ts" />
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
+import Broker from 'kafkajs/src/broker/index.js';
+import connectionPoolBuilder from 'kafkajs/src/cluster/connectionPoolBuilder.js';
+import Connection from 'kafkajs/src/network/connection.js';
+import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+import protocol from 'kafkajs/src/protocol/requests/index.js';
 import type { Log } from '../../log/log.ts';
 import { decodeFetchAnswer } from '../wire/fetch-answer.ts';
 import type { BrokerVersions } from './api-versions.ts';
@@ -104,17 +109,15 @@ interface RequestQueuePrototype {
   scheduleCheckPendingRequests(): void;
 }
 
-const require = createRequire(import.meta.url);
-
 const kafkajs = {
-  Broker: require('kafkajs/src/broker') as new (options: object) => KafkaBroker,
-  connectionPoolBuilder: require('kafkajs/src/cluster/connectionPoolBuilder') as (options: object) => {
+  Broker: Broker as new (options: object) => KafkaBroker,
+  connectionPoolBuilder: connectionPoolBuilder as (options: object) => {
     build(address: Address): Promise<KafkaBroker['connectionPool']>;
   },
-  Connection: require('kafkajs/src/network/connection') as { prototype: ConnectionPrototype },
-  RequestQueue: require('kafkajs/src/network/requestQueue') as { prototype: RequestQueuePrototype },
+  Connection: Connection as { prototype: ConnectionPrototype },
+  RequestQueue: RequestQueue as { prototype: RequestQueuePrototype },
   requests: (
-    require('kafkajs/src/protocol/requests') as {
+    protocol as {
       requests: Record<
         Exclude<ControlApi, OwnApi>,
         { protocol(version: { version: number }): (payload: object) => ControlRequest }
