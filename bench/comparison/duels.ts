@@ -68,7 +68,7 @@ function peerEntry(installed: InstalledPeer, lingerMs: number, pacedOnly: boolea
   return {
     kind: 'peer',
     name: `${name}-${lingerMs}ms`,
-    about: `${name}, its Kafka client collects for ${lingerMs} ms`,
+    about: `${name}, whose Kafka client has a linger of ${lingerMs} ms`,
     version: installed.version,
     pacedOnly,
     installed,

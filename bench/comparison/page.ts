@@ -31,7 +31,7 @@ function measured(file: ComparisonFile): string[] {
   return [
     '## Measured',
     howMeasured(file),
-    file.contestants.map(({ name, about }) => `- \`${name}\`: ${about}`).join('\n'),
+    file.contestants.map(({ name, about, version }) => `- \`${name}\`: ${about} (${version})`).join('\n'),
     ...tables,
     '### Targets of Sluice',
     markdownTable(['what', 'target', 'measured', 'reached'], targetRows(file)),
@@ -40,7 +40,7 @@ function measured(file: ComparisonFile): string[] {
 
 function howMeasured({ at, version, kafka, machine, settings }: ComparisonFile): string {
   const { turns, seconds, connections } = settings;
-  return `Measured ${at.slice(0, 10)} with Sluice ${version} on ${machineText(machine)}, with ${kafka}. All contestants run at the same time on one machine, which Kafka, the load and the consumer share. One of them is loaded at a time: they take turns, ${turns} each in every scenario, of about ${seconds} s at full speed and ${2 * seconds} s at a rate. Each figure is the median of the turns, with the lowest and the highest in brackets. ${connections} connections send the same lines of about 170 bytes to each. CPU is that of all processes and threads of the contestant. Latency is from the time at which a line was due to its arrival at a consumer. At full speed a contestant gets as much as its back-pressure lets through, and a turn ends when the topic holds every line.`;
+  return `Measured ${at.slice(0, 10)} with Sluice ${version} on ${machineText(machine)}, with ${kafka}. All contestants run at the same time on one machine, beside Kafka, the load and the consumer. They take turns, so only one of them is loaded at a time. In every scenario each has ${turns} turns, of about ${seconds} s at full speed and ${2 * seconds} s at a rate. A figure is the median of the turns, with the lowest and the highest in brackets. ${connections} connections send the same lines of about 170 bytes to each contestant. CPU is that of all its processes and threads. Latency is the time from when a line was due until it arrived at the consumer. At full speed a contestant gets as many lines as it takes, and a turn ends when the topic holds all of them. RSS is the sum over all processes of a contestant; "shared once" counts the memory that several of them share only once.`;
 }
 
 function configurationOf(peer: (typeof PEERS)[number]): string {

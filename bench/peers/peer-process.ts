@@ -3,15 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, isListening } from '../../scripts/kafka/ports.ts';
+import { freePort, untilListening } from '../../scripts/kafka/ports.ts';
 import { SenderProcess } from '../../scripts/senders/process.ts';
 import { PeerError, type PeerPlace } from './peer.ts';
 import { type InstalledPeer, notInstalled } from './peers.ts';
 
 const CHECK_TIMEOUT_MS = 20_000;
 const START_TIMEOUT_MS = 20_000;
-const POLL_MS = 20;
 
 export type PeerOptions = Pick<PeerPlace, 'bootstrap' | 'topic' | 'lingerMs' | 'connections'>;
 
@@ -42,17 +40,11 @@ export class PeerProcess {
       directory,
     );
     const started = new PeerProcess(place, child);
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    while (!(await isListening(place.port))) {
-      if (!child.hasEnded && performance.now() < deadline) {
-        await sleep(POLL_MS);
-        continue;
-      }
-      const { said } = child;
-      await started.stop();
-      throw new Error(`${peer.name} does not listen. It says:\n${said}`);
-    }
-    return started;
+    const hasEnded = () => child.hasEnded;
+    if (await untilListening(place.port, { timeoutMs: START_TIMEOUT_MS, hasEnded })) return started;
+    const { said } = child;
+    await started.stop();
+    throw new Error(`${peer.name} does not listen. It says:\n${said}`);
   }
 
   private constructor({ port, directory }: PeerPlace, process: SenderProcess) {

@@ -70,7 +70,7 @@ export function cell({ digits }: Pick<Column, 'digits'>, values: readonly number
   const text = (figure: number) =>
     figure.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
   const middle = text(median(values));
-  return values.length === 1
-    ? middle
-    : `${middle} (${text(Math.min(...values))}-${text(Math.max(...values))})`;
+  if (values.length === 1) return middle;
+  const least = Math.min(...values);
+  return `${middle} (${text(least)}${least < 0 ? ' to ' : '-'}${text(Math.max(...values))})`;
 }

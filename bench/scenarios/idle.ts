@@ -1,6 +1,7 @@
 // Measures the CPU time of a gateway in which nothing happens: with one process and with two, without connections and with
 // 10,000 that have identified and are silent.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nowUs } from '../now-us.ts';
 import { type BenchOptions, type Gateway, withGateways } from '../servers/loaded-gateways.ts';
 
 export interface IdleFigures {
@@ -58,5 +59,3 @@ async function percentOfCore(server: Gateway['server'], signal: AbortSignal): Pr
   const seconds = (performance.now() - fromMs) / 1000;
   return ((server.cpuSeconds() - before) / seconds) * 100;
 }
-
-const nowUs = (): number => Number(process.hrtime.bigint() / 1000n);

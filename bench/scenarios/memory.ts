@@ -1,5 +1,6 @@
 // Measures the memory of connections: the server's resident size without any, with 10,000 silent ones, and after each has
 // identified and sent a line.
+import { nowUs } from '../now-us.ts';
 import { type BenchOptions, type Gateway, withGateways } from '../servers/loaded-gateways.ts';
 import { proveAllThere } from '../servers/own-gateway.ts';
 import { SILENT_SETTINGS, settledBytes } from './settled.ts';
@@ -54,5 +55,3 @@ async function measureWith(gateway: Gateway, options: BenchOptions): Promise<Mem
     windowUs: [fromUs, nowUs()],
   };
 }
-
-const nowUs = (): number => Number(process.hrtime.bigint() / 1000n);

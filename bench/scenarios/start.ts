@@ -2,9 +2,11 @@
 // accepted, and the memory of all processes 5 s later. Beside each, empty Node processes in the same run.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../scripts/kafka/ports.ts';
 import { residentBytesOf, sharedBytesOf } from '../../scripts/lib/proc.ts';
+import { nowUs } from '../now-us.ts';
 import type { BenchOptions } from '../servers/loaded-gateways.ts';
 import { startOwnGateway } from '../servers/own-gateway.ts';
 import { median } from '../statistics.ts';
@@ -116,19 +118,6 @@ async function emptyMemory(
   } finally {
     for (const child of children) child.kill('SIGKILL');
   }
-}
-
-const nowUs = (): number => Number(process.hrtime.bigint() / 1000n);
-
-/** Asks the kernel. Nobody takes it in the moment before the gateway does. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }
 
 /** When the answer to an identify came, to a device that tries to connect every 3 ms. */

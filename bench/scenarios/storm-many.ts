@@ -1,6 +1,7 @@
 // Measures 50,000 devices that come at once to a gateway of three server processes, and then send steadily.
 import { openFilesLimit } from '../../src/server/limits.ts';
 import { Storm } from '../devices/storm.ts';
+import { nowUs } from '../now-us.ts';
 import type { BenchOptions } from '../servers/loaded-gateways.ts';
 import { withOwnGateway } from '../servers/own-gateway.ts';
 import { type Percentiles, percentilesOf } from '../statistics.ts';
@@ -75,5 +76,3 @@ export function measureStormMany(options: BenchOptions): Promise<StormManyFigure
     }
   });
 }
-
-const nowUs = (): number => Number(process.hrtime.bigint() / 1000n);

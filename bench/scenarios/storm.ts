@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from '../../load/processes/child.ts';
 import type { LoadCalls } from '../devices/load-worker.ts';
 import { Storm } from '../devices/storm.ts';
+import { nowUs } from '../now-us.ts';
 import { AdminPoll } from '../servers/admin-poll.ts';
 import type { BareAcceptorCalls } from '../servers/bare-acceptors.ts';
 import { type BenchOptions, LOAD } from '../servers/loaded-gateways.ts';
@@ -172,5 +173,3 @@ function isRefused(port: number): Promise<boolean> {
     socket.on('error', (error: NodeJS.ErrnoException) => settle(error.code === 'ECONNREFUSED'));
   });
 }
-
-const nowUs = (): number => Number(process.hrtime.bigint() / 1000n);

@@ -2,6 +2,7 @@
 import type { SecureVersion } from 'node:tls';
 import { Child } from '../../load/processes/child.ts';
 import type { TlsClientCalls } from '../devices/tls-clients.ts';
+import { nowUs } from '../now-us.ts';
 import {
   type OfServers,
   ofServers,
@@ -72,5 +73,3 @@ interface Sum {
   count: number;
   cpuSeconds: number;
 }
-
-const nowUs = (): number => Number(process.hrtime.bigint() / 1000n);

@@ -2,8 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, isListening } from '../../scripts/kafka/ports.ts';
+import { freePort, untilListening } from '../../scripts/kafka/ports.ts';
 import { onParentDeath } from '../../scripts/kafka/process.ts';
 import type { Certificate } from '../../scripts/lib/certificate.ts';
 
@@ -15,7 +14,6 @@ export interface HaproxyOptions {
 }
 
 const START_TIMEOUT_MS = 10_000;
-const POLL_MS = 20;
 
 export class Haproxy {
   readonly port: number;
@@ -38,16 +36,10 @@ export class Haproxy {
     child.on('error', () => {});
     if (child.pid === undefined) return undefined;
     const haproxy = new Haproxy(child, child.pid, port);
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    while (!(await isListening(port))) {
-      if (child.exitCode === null && performance.now() < deadline) {
-        await sleep(POLL_MS);
-        continue;
-      }
-      await haproxy.stop();
-      throw new Error(`HAProxy does not listen: ${said}`);
-    }
-    return haproxy;
+    const hasEnded = () => child.exitCode !== null;
+    if (await untilListening(port, { timeoutMs: START_TIMEOUT_MS, hasEnded })) return haproxy;
+    await haproxy.stop();
+    throw new Error(`HAProxy does not listen: ${said}`);
   }
 
   private constructor(child: ChildProcess, pid: number, port: number) {

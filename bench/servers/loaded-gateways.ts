@@ -1,6 +1,7 @@
 // Fresh gateways for one run of a scenario, each with a process of devices that loads it.
 import { Child } from '../../load/processes/child.ts';
 import type { LoadCalls } from '../devices/load-worker.ts';
+import { nowUs } from '../now-us.ts';
 import { type OwnGateway, startOwnGateway } from './own-gateway.ts';
 import type { ServerProcess } from './server-process.ts';
 
@@ -112,5 +113,5 @@ export async function warmUpFast(
 
 /** CPU and wall clock so far. A measurement is the difference of two marks. */
 export function mark(server: ServerProcess) {
-  return { cpuSeconds: server.cpuSeconds(), wallUs: Number(process.hrtime.bigint() / 1000n) };
+  return { cpuSeconds: server.cpuSeconds(), wallUs: nowUs() };
 }

@@ -4,11 +4,13 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 // Below the ports of outgoing connections (on Linux from 32768), which could take the port of a broker that restarts.
 const MIN_PORT = 20_000;
 const MAX_PORT = 32_000;
 const HOST = '127.0.0.1';
+const POLL_MS = 20;
 
 /** A port on 127.0.0.1 without a listener, which no process that asks here has been given. */
 export async function freePort(): Promise<number> {
@@ -50,4 +52,23 @@ export function isListening(port: number): Promise<boolean> {
     socket.on('connect', () => settle(true));
     socket.on('error', () => settle(false));
   });
+}
+
+export interface ListenerOptions {
+  readonly timeoutMs: number;
+  /** The process that is to listen has ended. */
+  readonly hasEnded: () => boolean;
+}
+
+/** True once something takes connections there; false if nothing does in time, or its process has ended. */
+export async function untilListening(
+  port: number,
+  { timeoutMs, hasEnded }: ListenerOptions,
+): Promise<boolean> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (!(await isListening(port))) {
+    if (hasEnded() || performance.now() > deadlineMs) return false;
+    await sleep(POLL_MS);
+  }
+  return true;
 }
