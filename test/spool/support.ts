@@ -51,7 +51,7 @@ export const idOf = (batch: Buffer): string => (namesIn(batch)[0] ?? '').replace
 
 export function temporaryDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-spool-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }));
   return directory;
 }
 
@@ -220,7 +220,7 @@ export function mount(t: TestContext, args: readonly string[]): string | undefin
   const { status, stderr, error } = spawnSync('mount', [...args, directory], { encoding: 'utf8' });
   t.after(() => {
     if (status === 0) unmount(directory);
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
   });
   if (status === 0) return directory;
   skipLoudly(t, `mount is not permitted: ${error?.message ?? stderr.trim()}`);
