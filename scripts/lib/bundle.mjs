@@ -21,7 +21,12 @@ const REQUIRE =
 const BUILT_IN = {
   name: 'built-in modules',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'built-in', sideEffects: false }));
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      // CommonJS asks Node, which reads no exports of the module then.
+      kind === 'require-call'
+        ? { path, external: true }
+        : { path, namespace: 'built-in', sideEffects: false },
+    );
     onLoad({ filter: /./, namespace: 'built-in' }, ({ path }) => {
       const names = Object.keys(process.getBuiltinModule(path)).filter((name) => name !== 'default');
       // `PURE` lets esbuild leave out those that nobody imports.

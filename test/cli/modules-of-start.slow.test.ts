@@ -47,6 +47,15 @@ test('a gateway starts from a few bundled files', async (t) => {
   }
 });
 
+test('the bundle reads no export of Node that is deprecated, and so only those in use', () => {
+  const folder = new URL('../../bundle/', import.meta.url);
+  const files = readdirSync(folder).filter((name) => name.endsWith('.js'));
+  assert.ok(files.length > 10);
+  // Node 24 warns on stderr of each read of it.
+  for (const name of files)
+    assert.doesNotMatch(readFileSync(new URL(name, folder), 'utf8'), /\bF_OK\b/, name);
+});
+
 /** The URLs of the modules that the first process ran, and those of each server process. */
 async function modulesOfStart(t: TestContext, nodeOptions: string): Promise<string[][]> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-modules-'));
