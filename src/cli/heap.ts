@@ -66,6 +66,7 @@ export function keepYoungGenerationSmall(): void {
   beat.follow(look);
 }
 
-function youngBytes(): number {
+/** Committed bytes of V8's young generation, both halves together. */
+export function youngBytes(): number {
   return getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? 0;
 }

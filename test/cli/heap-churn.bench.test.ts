@@ -1,17 +1,13 @@
+// The young generation under connections that come and go, in a process of its own: its size is that of the whole process.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { getHeapSpaceStatistics } from 'node:v8';
-import { keepYoungGenerationSmall } from '../../src/cli/heap.ts';
+import { keepYoungGenerationSmall, youngBytes } from '../../src/cli/heap.ts';
 
 const MIB = 2 ** 20;
 /** More than a small young generation holds, as the connections of a flood of handshakes. */
 const ALIVE = 30_000;
 const NEW_PER_MS = 300;
-
-function youngBytes(): number {
-  return getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? 0;
-}
 
 test('the young generation grows while objects reach the old generation only to die there', async () => {
   keepYoungGenerationSmall();

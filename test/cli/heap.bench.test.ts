@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { getHeapSpaceStatistics } from 'node:v8';
-import { keepYoungGenerationSmall } from '../../src/cli/heap.ts';
+import { keepYoungGenerationSmall, youngBytes } from '../../src/cli/heap.ts';
 
 const MIB = 2 ** 20;
 const OBJECTS = 1_000_000;
-
-function youngBytes(): number {
-  return getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? 0;
-}
 
 /** Objects that stay, like those of connections. */
 function keepObjects(): object[] {

@@ -16,9 +16,9 @@ const ALLOWED = [
   /^dist\/src\/dashboard\/page\/(?:[a-z0-9-]+\/)*[a-z0-9-]+\.(?:css|svg)$/,
 ];
 const STATIC = /\bfrom\s*['"]([^'"\n]+)['"]|^import\s*['"]([^'"\n]+)['"]/gm;
-/** In the bundle there are those of kafkajs, which name files of its own. */
-const DOC_COMMENT = /^\s*\/\*\*[\s\S]*?\*\//gm;
 const DYNAMIC = /\b(?:import|require)\(\s*['"]([^'"\n]+)['"]\s*\)/g;
+/** Those of kafkajs, which are in the bundle, name its files in types: `import('../types')`. */
+const DOC_COMMENT = /^\s*\/\*\*[\s\S]*?\*\//gm;
 
 export interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
