@@ -4,7 +4,7 @@
 // A read costs a system call, a wake-up and a TCP ack, far more than the line in it. The time between two pauses is a
 // read window. A line waits in a pause instead of in an open batch (KAFKA_BATCH_TIMEOUT), and batches leave at the end
 // of a window, so the latency stays the same. Network cards call this interrupt moderation (docs/decisions/0014, 0080).
-import { SHORT_WAIT_MS, windowMs } from '../time/batch-wait.ts';
+import { leavesWithWindow, SHORT_WAIT_MS, windowMs } from '../time/batch-wait.ts';
 
 /** Gathers the lines of a read window. */
 export interface ReadWindow {
@@ -13,6 +13,7 @@ export interface ReadWindow {
   begin(): void;
   /**
    * Closes the batches that would be due before the next window ends.
+   * @param withinMs until then; infinite if all batches leave with their window
    * @returns false if lines or batches wait, so that there is no time for a pause
    */
   end(withinMs: number): boolean;
@@ -121,9 +122,8 @@ export class ReadCoalescer {
 
   #endTurn(): void {
     const isWorthIt = this.#isWorthIt();
-    // Both pauses: a line may have come at the start of the last one and would wait until the next one is over.
     const keepsUp = isWorthIt
-      ? this.#window.end(this.#pausedMs + this.#pauseMs)
+      ? this.#window.end(this.#nextEndMs)
       : !this.#isWindowOpen || this.#window.end(0);
     this.#isWindowOpen = false;
     this.#startCounting();
@@ -134,6 +134,11 @@ export class ReadCoalescer {
       const wantsAnswer = this.#window.send() && this.#shortPauseMs > ANSWER_MS;
       afterMicrotasks(() => (wantsAnswer ? this.#pauseInTwo() : this.#pause(this.#pauseMs)));
     } else this.#isScheduled = false;
+  }
+
+  // Both pauses: a line may have come at the start of the last one and would wait until the next one is over.
+  get #nextEndMs(): number {
+    return leavesWithWindow(this.#lingerMs) ? Number.POSITIVE_INFINITY : this.#pausedMs + this.#pauseMs;
   }
 
   // Between the two parts the sockets are read once, so that `stored` does not wait for the whole pause. Lines that come

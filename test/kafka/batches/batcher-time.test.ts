@@ -113,6 +113,14 @@ test('the end of a read window closes all batches if one would be due before the
   assert.deepEqual(times(requests), [9, 19, 20]);
 });
 
+test('if batches leave with their read window, a few records do not wait for the next one', (t) => {
+  const { batcher, requests, append } = setUp(t, 20);
+  batcher.beginReadWindow();
+  append(1);
+  batcher.endReadWindow(Number.POSITIVE_INFINITY);
+  assert.deepEqual(times(requests), [0]);
+});
+
 test('it tells once that the answer is wanted: devices wait for stored of closed batches', (t) => {
   const { batcher, append } = setUp(t, 20);
   append(3);
