@@ -201,7 +201,13 @@ export class Acceptor {
     }
     const { exhausted, proxy } = this.#deps;
     const source = new PlainSource(socket, this.#taken);
-    const arrival = { id: newConnectionId(), acceptedAtMs: performance.now(), source, address, port };
+    const arrival = {
+      id: newConnectionId(),
+      acceptedAtMs: Math.trunc(performance.now()),
+      source,
+      address,
+      port,
+    };
     if (exhausted?.() || this.#taken + this.waiting >= this.#options.maxSockets)
       this.#refuse(arrival, 'connections');
     else if (proxy === undefined) this.#ask(arrival);

@@ -15,7 +15,8 @@ export abstract class ChunkFramer implements Framer {
   protected chunk: Uint8Array = NO_BYTES;
   /** Of the first byte of the chunk that was not looked at. */
   protected at = 0;
-  protected readonly partial = new UnfinishedLine();
+  /** Undefined if all lines of earlier chunks have ended. */
+  protected partial: UnfinishedLine | undefined;
   /** A line from earlier chunks that next() has to return again. */
   protected isUnread = false;
   /** The rest of a line that was too long is dropped. */
@@ -36,7 +37,7 @@ export abstract class ChunkFramer implements Framer {
   abstract finish(): FramerResult;
 
   get partialCapacity(): number {
-    return this.partial.bytes.length + (this.isUnread ? this.bytes.length : 0);
+    return (this.partial?.bytes.length ?? 0) + (this.isUnread ? this.bytes.length : 0);
   }
 
   get isEmpty(): boolean {
@@ -71,5 +72,16 @@ export abstract class ChunkFramer implements Framer {
     this.chunk = NO_BYTES;
     this.at = 0;
     if (!this.isUnread) this.bytes = NO_BYTES;
+  }
+
+  protected get partialLength(): number {
+    return this.partial?.length ?? 0;
+  }
+
+  /** Adds chunk[from, to) to the unfinished line. @param maxBytes that the line can have in all */
+  protected append(from: number, to: number, maxBytes: number): UnfinishedLine {
+    this.partial ??= new UnfinishedLine();
+    this.partial.append(this.chunk, from, to, maxBytes);
+    return this.partial;
   }
 }

@@ -20,12 +20,22 @@ const DEADLINES = [
 
 export type Deadline = (typeof DEADLINES)[number];
 
-const NEVER = Number.POSITIVE_INFINITY;
+/**
+ * A tick that comes after years. All times are whole ticks, so that V8 keeps them in the object: of a fraction, infinity
+ * or the milliseconds of 25 days it makes an object of its own.
+ */
+const NEVER = 2 ** 31 - 1;
+
+export interface DeadlineOwner {
+  /** It may set deadlines. The one that has passed is cleared before the call. */
+  onDeadline(deadline: Deadline): void;
+}
 
 export class Deadlines implements TimerOwner {
   wheelSlot = NOT_SCHEDULED;
   readonly #wheel: TimerWheel;
-  readonly #passed: (deadline: Deadline) => void;
+  readonly #owner: DeadlineOwner;
+  /** Ticks of the wheel. */
   readonly #at: Record<Deadline, number> = {
     linger: NEVER,
     refusal: NEVER,
@@ -40,12 +50,11 @@ export class Deadlines implements TimerOwner {
     inactive: NEVER,
     age: NEVER,
   };
-  #nextCheckMs = NEVER;
+  #nextCheck = NEVER;
 
-  /** @param passed may set deadlines. The one that has passed is cleared before the call */
-  constructor(wheel: TimerWheel, passed: (deadline: Deadline) => void) {
+  constructor(wheel: TimerWheel, owner: DeadlineOwner) {
     this.#wheel = wheel;
-    this.#passed = passed;
+    this.#owner = owner;
   }
 
   get nowMs(): number {
@@ -58,15 +67,15 @@ export class Deadlines implements TimerOwner {
 
   /** Replaces the time of this deadline. */
   set(deadline: Deadline, inMs: number): void {
-    const atMs = this.#wheel.nowMs + inMs;
-    this.#at[deadline] = atMs;
-    if (atMs < this.#nextCheckMs) this.#checkAt(atMs);
+    const at = this.#tickIn(inMs);
+    this.#at[deadline] = at;
+    if (at < this.#nextCheck) this.#checkAt(at);
   }
 
   /** Like set(), unless it has a later time already. */
   postpone(deadline: Deadline, inMs: number): void {
-    const atMs = this.#at[deadline];
-    if (atMs === NEVER || atMs < this.#wheel.nowMs + inMs) this.set(deadline, inMs);
+    const at = this.#at[deadline];
+    if (at === NEVER || at < this.#tickIn(inMs)) this.set(deadline, inMs);
   }
 
   clear(deadline: Deadline): void {
@@ -75,23 +84,28 @@ export class Deadlines implements TimerOwner {
 
   clearAll(): void {
     for (const deadline of DEADLINES) this.#at[deadline] = NEVER;
-    this.#nextCheckMs = NEVER;
+    this.#nextCheck = NEVER;
     this.#wheel.cancel(this);
   }
 
-  onTimer(nowMs: number): void {
-    this.#nextCheckMs = NEVER;
+  onTimer(): void {
+    const { now } = this.#wheel;
+    this.#nextCheck = NEVER;
     for (const deadline of DEADLINES) {
-      if (this.#at[deadline] > nowMs) continue;
+      if (this.#at[deadline] > now) continue;
       this.#at[deadline] = NEVER;
-      this.#passed(deadline);
+      this.#owner.onDeadline(deadline);
     }
     const next = Math.min(...Object.values(this.#at));
-    if (next < this.#nextCheckMs) this.#checkAt(next);
+    if (next < this.#nextCheck) this.#checkAt(next);
   }
 
-  #checkAt(atMs: number): void {
-    this.#nextCheckMs = atMs;
-    this.#wheel.schedule(this, atMs - this.#wheel.nowMs);
+  #tickIn(ms: number): number {
+    return this.#wheel.now + Math.ceil(ms / this.#wheel.tickMs);
+  }
+
+  #checkAt(tick: number): void {
+    this.#nextCheck = tick;
+    this.#wheel.schedule(this, -this.#wheel.msSince(tick));
   }
 }

@@ -13,9 +13,21 @@ const READ_BYTES = 64 * 1024;
 const ROOMY_CONNECTIONS = 1024;
 const CROWDED_READ_BYTES = 16 * 1024;
 
-/** The handle of a socket. Node does not document it, but has not changed it since its first versions. */
-interface WithHandle {
-  _handle: { useUserBuffer?(buffer: Uint8Array): void } | null;
+/** Hears of one socket. */
+export interface SocketReader {
+  /** Bytes were received. Their slab, if any, must be held before this returns, or later reads overwrite them. */
+  onBytes(bytes: Uint8Array, slab: Slab | undefined): void;
+  onEnd(): void;
+  onClose(): void;
+}
+
+/** The field of a socket that names its reader. With closures instead, each connection would have four more objects. */
+const READER = Symbol('reader');
+
+/** A socket that is read in place. Node does not document the handle, but has not changed it since its first versions. */
+interface ReadSocket {
+  [READER]: SocketReader;
+  readonly _handle: { useUserBuffer?(buffer: Uint8Array): void } | null;
 }
 
 /** Fields of a socket in which Node keeps the options of `onread`. */
@@ -23,32 +35,54 @@ const [BUFFER, CALLBACK] = ['kBuffer', 'kBufferCb'].map((name) =>
   Object.getOwnPropertySymbols(new Socket()).find(({ description }) => description === name),
 );
 
-/** Takes received bytes. Their slab, if any, must be held before this returns, or later reads overwrite them. */
-export type BytesTaker = (bytes: Uint8Array, slab: Slab | undefined) => void;
-
 // One is enough: each read is copied out before anything else runs.
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 const sharedWhenCrowded = shared.subarray(0, CROWDED_READ_BYTES);
 
 /**
- * Calls `take` with the bytes that arrive from now on. A TLS socket also gives those that TLS had already taken in when it
- * was paused.
+ * Tells `reader` of the bytes that arrive from now on, and of the end. A TLS socket also gives the bytes that TLS had
+ * already taken in when it was paused. An error destroys the socket: without a listener it would end the process.
  * @param socket nothing was read from it
  * @param others number of other open connections
  */
-export function readInPlace(socket: Socket, take: BytesTaker, others = 0): void {
-  const { _handle: handle } = socket as unknown as WithHandle;
+export function readInPlace(socket: Socket, reader: SocketReader, others = 0): void {
+  const read = socket as unknown as ReadSocket;
+  read[READER] = reader;
+  socket.on('error', destroy);
+  socket.on('end', onEnd);
+  socket.on('close', onClose);
+  const { _handle: handle } = read;
   if (handle?.useUserBuffer === undefined || BUFFER === undefined || CALLBACK === undefined) {
-    socket.on('data', (bytes: Uint8Array) => take(bytes, undefined));
+    socket.on('data', onData);
     return;
   }
   const buffer = others < ROOMY_CONNECTIONS ? shared : sharedWhenCrowded;
   handle.useUserBuffer(buffer);
   const fields = socket as unknown as Record<symbol, unknown>;
   fields[BUFFER] = buffer;
-  fields[CALLBACK] = (length: number) => {
-    const { bytes, slab } = slabs.copy(shared, length);
-    take(bytes, slab);
-    return true;
-  };
+  fields[CALLBACK] = onRead;
+}
+
+// Node calls each of these as a method of the socket.
+
+function onRead(this: ReadSocket, length: number): boolean {
+  const { bytes, slab } = slabs.copy(shared, length);
+  this[READER].onBytes(bytes, slab);
+  return true;
+}
+
+function onData(this: ReadSocket, bytes: Uint8Array): void {
+  this[READER].onBytes(bytes, undefined);
+}
+
+function onEnd(this: ReadSocket): void {
+  this[READER].onEnd();
+}
+
+function onClose(this: ReadSocket): void {
+  this[READER].onClose();
+}
+
+function destroy(this: Socket): void {
+  this.destroy();
 }

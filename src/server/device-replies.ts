@@ -4,17 +4,17 @@ import * as replies from '../protocol/replies.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { Deadlines } from './deadlines.ts';
 import { PAUSE, type ReadPauses } from './read-pauses.ts';
-import { ReplyBuffer } from './reply-buffer.ts';
+import { ReplyBuffer, type ReplyBufferOwner } from './reply-buffer.ts';
 import type { ReplyFlush } from './reply-flush.ts';
 
 /** A device that reads none of its replies for this long is closed. */
 const SLOW_READER_MS = 30_000;
 
 /** The connection as its replies see it. */
-export interface RepliesHost {
+export interface RepliesParts {
   readonly source: ByteSource;
-  readonly flush: ReplyFlush;
-  readonly pauses: ReadPauses;
+  readonly host: { readonly replyFlush: ReplyFlush };
+  readonly readPauses: ReadPauses;
   /** `replies` passes if the device does not read. */
   readonly deadlines: Deadlines;
   /** The memory of the replies has changed. */
@@ -50,8 +50,8 @@ export interface Replies {
   clear(): void;
 }
 
-export class DeviceReplies implements Replies {
-  readonly #host: RepliesHost;
+export class DeviceReplies implements Replies, ReplyBufferOwner {
+  readonly #parts: RepliesParts;
   readonly #buffer: ReplyBuffer;
   #hasEnded = false;
   #expectedSeq = -1;
@@ -60,9 +60,9 @@ export class DeviceReplies implements Replies {
   /** The highest seq that a message was answered with that was sent again. */
   #repeatedSeq = -1;
 
-  constructor(host: RepliesHost) {
-    this.#host = host;
-    this.#buffer = new ReplyBuffer(host.source, host.flush, (isProgress) => this.#onChange(isProgress));
+  constructor(parts: RepliesParts) {
+    this.#parts = parts;
+    this.#buffer = new ReplyBuffer(parts.source, parts.host.replyFlush, this);
   }
 
   get heldBytes(): number {
@@ -108,10 +108,10 @@ export class DeviceReplies implements Replies {
     this.#buffer.write(text);
     if (!this.#buffer.full) return;
     if (!this.#isUnread) {
-      this.#host.pauses.begin(PAUSE.replies);
-      this.#host.deadlines.set('replies', SLOW_READER_MS);
+      this.#parts.readPauses.begin(PAUSE.replies);
+      this.#parts.deadlines.set('replies', SLOW_READER_MS);
     }
-    if (this.#buffer.overflown) this.#host.overflown();
+    if (this.#buffer.overflown) this.#parts.overflown();
   }
 
   close(): void {
@@ -129,8 +129,14 @@ export class DeviceReplies implements Replies {
     this.#buffer.clear();
   }
 
+  onChange(isProgress: boolean): void {
+    this.#parts.charge();
+    // A turn later: the kernel may take replies so fast that a device full of bad lines would hold the event loop.
+    if (isProgress && this.#isUnread) setImmediate(() => this.#onTaken());
+  }
+
   get #isUnread(): boolean {
-    return this.#host.pauses.has(PAUSE.replies);
+    return this.#parts.readPauses.has(PAUSE.replies);
   }
 
   #tellStored(): void {
@@ -139,14 +145,8 @@ export class DeviceReplies implements Replies {
     this.send(replies.stored(this.#storedSeq));
   }
 
-  #onChange(isProgress: boolean): void {
-    this.#host.charge();
-    // A turn later: the kernel may take replies so fast that a device full of bad lines would hold the event loop.
-    if (isProgress && this.#isUnread) setImmediate(() => this.#onTaken());
-  }
-
   #onTaken(): void {
-    const { pauses, deadlines } = this.#host;
+    const { readPauses: pauses, deadlines } = this.#parts;
     if (!this.#isUnread) return;
     if (this.#buffer.full) {
       deadlines.set('replies', SLOW_READER_MS);
@@ -156,6 +156,6 @@ export class DeviceReplies implements Replies {
     pauses.end(PAUSE.replies);
     this.#tellStored();
     // During a stop no further lines are taken: a device that reads its replies only now must not prolong the stop.
-    if (!pauses.has(PAUSE.stopping)) this.#host.goOn();
+    if (!pauses.has(PAUSE.stopping)) this.#parts.goOn();
   }
 }

@@ -7,7 +7,7 @@ import type { Deadline, Deadlines } from './deadlines.ts';
 import type { Replies } from './device-replies.ts';
 import type { LineInput } from './line-input.ts';
 import { PAUSE, type ReadPauses } from './read-pauses.ts';
-import { afterFinTurns } from './settlement.ts';
+import { afterFinTurns, type EndedBy } from './settlement.ts';
 
 type State =
   | { readonly name: 'open' }
@@ -48,21 +48,19 @@ export interface Farewell {
 
 const OF_DEVICE: Farewell = { reason: 'device_end', reply: undefined };
 
-export interface EndingParts {
-  /** A sender of plain lines, which hears nothing but our FIN. */
-  readonly isPlain: boolean;
-  readonly session: Session;
-  /** Forgets the session. */
-  readonly sink: JobSink;
+/** The connection as its end sees it. */
+export interface EndingParts extends Session {
+  /** Its sink forgets the session. */
+  readonly host: { readonly sink: JobSink };
   readonly source: ByteSource;
   readonly input: LineInput;
   readonly replies: Replies;
-  readonly pauses: ReadPauses;
+  readonly readPauses: ReadPauses;
   readonly deadlines: Deadlines;
   /** The memory of the connection has changed. */
-  readonly charge: () => void;
+  charge(): void;
   /** The end has begun, or the device has closed its side. */
-  readonly ended: (by: 'device' | 'gateway') => void;
+  ended(by: EndedBy): void;
 }
 
 export class Ending {
@@ -112,8 +110,9 @@ export class Ending {
    * word that it understands, and reads on for a while: the sender ends its side, and its last lines are not lost.
    */
   depart(farewell: Farewell): void {
-    const { isPlain, replies } = this.#parts;
-    if (!isPlain || this.#state !== OPEN) {
+    const { plain, replies } = this.#parts;
+    // A sender of plain lines hears nothing but our FIN.
+    if (plain === undefined || this.#state !== OPEN) {
       this.#leaveSoon(farewell);
       return;
     }
@@ -156,7 +155,7 @@ export class Ending {
     }
     if (deadline === 'kick') this.#leaveNow();
     // Its last lines are in the kernel's buffer, and the gateway has not read them.
-    else if (deadline === 'parting' && this.#parts.pauses.has(PAUSE.queue)) this.#waitForParting();
+    else if (deadline === 'parting' && this.#parts.readPauses.has(PAUSE.queue)) this.#waitForParting();
     else if (deadline === 'parting') this.stopReading();
     else return false;
     return true;
@@ -202,12 +201,12 @@ export class Ending {
 
   /** The device may not identify: it is told so after a while. */
   beginRefused(reply: string): void {
-    const { source, deadlines, charge } = this.#parts;
+    const { source, deadlines } = this.#parts;
     const { min, max } = REFUSAL_DELAY_MS;
     this.reason = 'unauthorized';
     this.#leave({ name: 'refused', reply });
     source.pause();
-    charge();
+    this.#parts.charge();
     deadlines.set('refusal', min + Math.random() * (max - min));
   }
 
@@ -239,7 +238,7 @@ export class Ending {
     this.#farewell = farewell;
     if (this.#state === OPEN) {
       this.#state = DEPARTING;
-      this.#parts.pauses.begin(PAUSE.departing);
+      this.#parts.readPauses.begin(PAUSE.departing);
       this.#parts.ended('gateway');
     }
     this.beginWhenAnswered();
@@ -251,13 +250,13 @@ export class Ending {
   }
 
   #leave(state: State): void {
-    const { session, sink, deadlines, pauses, input, ended } = this.#parts;
+    const { host, deadlines, readPauses, input } = this.#parts;
     this.#state = state;
     this.#hasBegun = true;
-    sink.forget(session);
+    host.sink.forget(this.#parts);
     deadlines.clearAll();
-    pauses.clear();
+    readPauses.clear();
     input.clear();
-    ended(state === CLOSED ? 'device' : 'gateway');
+    this.#parts.ended(state === CLOSED ? 'device' : 'gateway');
   }
 }

@@ -2,6 +2,7 @@
 // chunks, and never keeps more of an unfinished line than the limit. A line is without its LF, and a CR before it.
 import { ChunkFramer, NO_BYTES } from './chunk-framer.ts';
 import type { FramerResult } from './framer.ts';
+import type { UnfinishedLine } from './unfinished-line.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -11,11 +12,11 @@ export class LineFramer extends ChunkFramer {
   #hasNoEnd = false;
 
   get partialBytes(): number {
-    return this.partial.length;
+    return this.partialLength;
   }
 
   get isMidLine(): boolean {
-    return this.partial.length > 0 || this.isSkipping;
+    return this.partial !== undefined || this.isSkipping;
   }
 
   get lines(): number {
@@ -36,12 +37,13 @@ export class LineFramer extends ChunkFramer {
     const lf = from < chunk.length ? chunk.indexOf(LF, from) : -1;
     if (lf < 0) return this.#keep(from);
     this.at = lf + 1;
-    if (this.partial.length === 0) return this.#emit(chunk, from, lf);
-    return this.#append(chunk, from, lf) ? this.#emitPartial() : this.#tooLong(chunk, from);
+    if (this.partial === undefined) return this.#emit(chunk, from, lf);
+    const line = this.#append(from, lf);
+    return line === undefined ? this.#tooLong(chunk, from) : this.#emitPartial(line);
   }
 
   skip(): void {
-    this.partial.clear();
+    this.partial = undefined;
     this.bytes = NO_BYTES;
     this.isSkipping = this.#hasNoEnd;
     this.#hasNoEnd = false;
@@ -54,13 +56,13 @@ export class LineFramer extends ChunkFramer {
 
   clear(): void {
     this.isUnread = false;
-    this.partial.clear();
+    this.partial = undefined;
     this.release();
   }
 
   /** At the end of the stream: a rest without LF is a line; `more` if there is no rest. */
   finish(): FramerResult {
-    return this.partial.length === 0 ? 'more' : this.#emitPartial();
+    return this.partial === undefined ? 'more' : this.#emitPartial(this.partial);
   }
 
   #emit(bytes: Uint8Array, start: number, lf: number): FramerResult {
@@ -73,13 +75,15 @@ export class LineFramer extends ChunkFramer {
 
   #keep(from: number): FramerResult {
     const chunk = this.chunk;
-    this.release();
-    if (from === chunk.length) return 'more';
-    if (this.#append(chunk, from, chunk.length)) {
-      // One byte over may still be the CR before the LF.
-      const over = this.partial.length - this.maxLineBytes;
-      if (over <= 0 || this.partial.bytes[this.partial.length - 1] === CR) return 'more';
+    if (from === chunk.length) {
+      this.release();
+      return 'more';
     }
+    const line = this.#append(from, chunk.length);
+    this.release();
+    // One byte over may still be the CR before the LF.
+    if (line !== undefined && (line.length <= this.maxLineBytes || line.bytes[line.length - 1] === CR))
+      return 'more';
     this.#hasNoEnd = true;
     return this.#tooLong(chunk, from);
   }
@@ -99,24 +103,22 @@ export class LineFramer extends ChunkFramer {
   }
 
   #tooLong(chunk: Uint8Array, from: number): FramerResult {
-    const hasPartial = this.partial.length > 0;
-    this.bytes = hasPartial ? this.partial.bytes : chunk;
-    this.start = hasPartial ? 0 : from;
-    this.end = hasPartial ? this.partial.length : chunk.length;
+    const { partial } = this;
+    this.bytes = partial?.bytes ?? chunk;
+    this.start = partial === undefined ? from : 0;
+    this.end = partial?.length ?? chunk.length;
     return 'too_long';
   }
 
-  #append(chunk: Uint8Array, from: number, to: number): boolean {
+  /** The unfinished line with these bytes of the chunk, or undefined if it is too long for them. */
+  #append(from: number, to: number): UnfinishedLine | undefined {
     const maxBytes = this.maxLineBytes + 1;
-    if (this.partial.length + to - from > maxBytes) return false;
-    this.partial.append(chunk, from, to, maxBytes);
-    return true;
+    return this.partialLength + to - from > maxBytes ? undefined : this.append(from, to, maxBytes);
   }
 
   // The job owns the buffer from now on, so it must not be written to again.
-  #emitPartial(): FramerResult {
-    const { bytes, length } = this.partial;
-    this.partial.clear();
+  #emitPartial({ bytes, length }: UnfinishedLine): FramerResult {
+    this.partial = undefined;
     return this.#emit(bytes, 0, length);
   }
 }

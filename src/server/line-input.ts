@@ -15,9 +15,14 @@ interface Lease {
   next: Lease | undefined;
 }
 
+export interface LineInputOwner {
+  /** Copies are no longer needed. */
+  charge(): void;
+}
+
 export class LineInput {
   readonly framer: Framer;
-  readonly #freed: () => void;
+  readonly #owner: LineInputOwner;
   // Jobs of a connection are done in their order, so two counters say which are left.
   #taken = 0;
   #done = 0;
@@ -34,9 +39,8 @@ export class LineInput {
   /** Size of the chunk that the framer reads from, if it has memory of its own. */
   #copyBytes = 0;
 
-  /** @param freed copies are no longer needed */
-  constructor(framer: Framer, freed: () => void) {
-    this.#freed = freed;
+  constructor(framer: Framer, owner: LineInputOwner) {
+    this.#owner = owner;
     this.framer = framer;
   }
 
@@ -146,6 +150,6 @@ export class LineInput {
     }
     this.#firstLease = lease;
     if (lease === undefined) this.#lastLease = undefined;
-    if (this.#leasedCopyBytes !== copyBytesBefore) this.#freed();
+    if (this.#leasedCopyBytes !== copyBytesBefore) this.#owner.charge();
   }
 }

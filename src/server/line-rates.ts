@@ -13,10 +13,14 @@ export interface LineRates {
   charge(bytes: number, nowMs: number, lines: number): number;
 }
 
+export function hasRate({ maxMessagesPerSecond, maxBytesPerSecond }: RateOptions): boolean {
+  return maxMessagesPerSecond > 0 || maxBytesPerSecond > 0;
+}
+
 /** Undefined if there is no rate, so that a line costs nothing then. */
 export function createLineRates(options: RateOptions, nowMs: number): LineRates | undefined {
   const { maxMessagesPerSecond, maxBytesPerSecond } = options;
-  if (maxMessagesPerSecond === 0 && maxBytesPerSecond === 0) return undefined;
+  if (!hasRate(options)) return undefined;
   const bucket = (perSecond: number) =>
     perSecond === 0 ? undefined : new TokenBucket({ perSecond, burst: perSecond }, nowMs);
   const messages = bucket(maxMessagesPerSecond);

@@ -2,7 +2,7 @@
 // senders nothing is ever written. All else is the same for both: intake, pauses, deadlines, memory and end.
 import type { PlainLines } from '../protocol/plain-lines.ts';
 import type { RecordFrame } from '../protocol/record-frame.ts';
-import { DeviceReplies, type Replies, type RepliesHost } from './device-replies.ts';
+import { DeviceReplies, type Replies, type RepliesParts } from './device-replies.ts';
 import type { Framer } from './framer.ts';
 import { LineFramer } from './line-framer.ts';
 import { OctetFramer } from './octet-framer.ts';
@@ -20,14 +20,14 @@ export interface Manner {
   framer(options: MannerOptions): Framer;
   /** The frame of a connection that need not identify. */
   frameOf(connectionId: string, remoteAddress: string): RecordFrame | undefined;
-  repliesOf(host: RepliesHost): Replies;
+  repliesOf(parts: RepliesParts): Replies;
 }
 
 export const DEVICE_MANNER: Manner = {
   plain: undefined,
   framer: ({ maxLineBytes, maxIdentifyBytes }) => new LineFramer(Math.min(maxIdentifyBytes, maxLineBytes)),
   frameOf: () => undefined,
-  repliesOf: (host) => new DeviceReplies(host),
+  repliesOf: (parts) => new DeviceReplies(parts),
 };
 
 /** @param frameOf makes the frame of a connection */

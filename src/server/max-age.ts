@@ -12,7 +12,7 @@ export class MaxAge {
   readonly #atMs: number;
 
   constructor(maxAgeMs: number, deadlines: Deadlines) {
-    const inMs = maxAgeMs * (1 + AGE_JITTER * (2 * Math.random() - 1));
+    const inMs = Math.round(maxAgeMs * (1 + AGE_JITTER * (2 * Math.random() - 1)));
     this.#deadlines = deadlines;
     this.#atMs = deadlines.nowMs + inMs;
     deadlines.set('age', inMs);

@@ -3,6 +3,7 @@
 // unfinished frame than the limit. A frame without a valid count ends the stream: nothing tells the start of the next one.
 import { ChunkFramer, NO_BYTES } from './chunk-framer.ts';
 import type { FramerResult } from './framer.ts';
+import type { UnfinishedLine } from './unfinished-line.ts';
 
 const SP = 0x20;
 const ZERO = 0x30;
@@ -18,7 +19,7 @@ export class OctetFramer extends ChunkFramer {
   #missing = -1;
 
   get partialBytes(): number {
-    return this.partial.length + this.#digits;
+    return this.partialLength + this.#digits;
   }
 
   get isMidLine(): boolean {
@@ -65,7 +66,7 @@ export class OctetFramer extends ChunkFramer {
 
   clear(): void {
     this.isUnread = false;
-    this.partial.clear();
+    this.partial = undefined;
     this.#digits = 0;
     this.#missing = -1;
     this.isSkipping = false;
@@ -74,9 +75,9 @@ export class OctetFramer extends ChunkFramer {
 
   /** The part of a frame that was cut off is a line: whoever reads it as JSON sees that its end is missing. */
   finish(): FramerResult {
-    if (this.isSkipping || this.partial.length === 0) return 'more';
+    if (this.isSkipping || this.partial === undefined) return 'more';
     this.#missing = -1;
-    return this.#emitPartial();
+    return this.#emitPartial(this.partial);
   }
 
   /** `line` once the count is known. */
@@ -129,20 +130,19 @@ export class OctetFramer extends ChunkFramer {
       return undefined;
     }
     if (taken < this.#missing) {
-      this.partial.append(chunk, from, to, this.partial.length + this.#missing);
+      if (taken > 0) this.append(from, to, this.partialLength + this.#missing);
       this.#missing -= taken;
       this.release();
       return 'more';
     }
     this.at = to;
     this.#missing = -1;
-    if (this.partial.length === 0) {
+    if (this.partial === undefined) {
       this.bytes = chunk;
       this.start = from;
       this.end = to;
     } else {
-      this.partial.append(chunk, from, to, this.partial.length + taken);
-      return this.#emitPartial();
+      return this.#emitPartial(this.append(from, to, this.partialLength + taken));
     }
     return 'line';
   }
@@ -155,11 +155,11 @@ export class OctetFramer extends ChunkFramer {
   }
 
   // The job owns the buffer from now on, so it must not be written to again.
-  #emitPartial(): FramerResult {
-    this.bytes = this.partial.bytes;
+  #emitPartial({ bytes, length }: UnfinishedLine): FramerResult {
+    this.bytes = bytes;
     this.start = 0;
-    this.end = this.partial.length;
-    this.partial.clear();
+    this.end = length;
+    this.partial = undefined;
     return 'line';
   }
 }

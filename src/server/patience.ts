@@ -7,33 +7,33 @@ import type { Deadline, Deadlines } from './deadlines.ts';
 import type { Ending } from './ending.ts';
 import type { LineInput } from './line-input.ts';
 import { PAUSE, type ReadPauses } from './read-pauses.ts';
+import type { TimerWheel } from './timer-wheel.ts';
 
 type PatienceOptions = Pick<ConnectionOptions, 'identifyTimeoutMs' | 'inactivityTimeoutMs' | 'lineTimeoutMs'>;
 
-export interface PatienceParts {
-  readonly session: Session;
-  readonly isPlain: boolean;
+export interface PatienceParts extends Pick<Session, 'frame' | 'plain'> {
+  readonly host: { readonly options: PatienceOptions; readonly wheel: TimerWheel };
   readonly input: LineInput;
-  readonly pauses: ReadPauses;
+  readonly readPauses: ReadPauses;
   readonly deadlines: Deadlines;
-  readonly close: (code: FatalCode, message: string) => void;
+  readonly ending: Ending;
+  close(code: FatalCode, message: string): void;
 }
 
 export class Patience {
-  readonly #options: PatienceOptions;
   readonly #parts: PatienceParts;
-  readonly #ending: Ending;
   #isIdentifyOverdue = false;
   /** On the wheel's clock. */
-  #heardAtMs: number;
+  #heardAtTick: number;
 
-  constructor(options: PatienceOptions, parts: PatienceParts, ending: Ending) {
-    this.#options = options;
+  constructor(parts: PatienceParts) {
     this.#parts = parts;
-    this.#ending = ending;
-    if (this.#mustIdentify) parts.deadlines.set('identify', options.identifyTimeoutMs);
-    this.#heardAtMs = parts.deadlines.nowMs;
-    parts.deadlines.set('inactive', options.inactivityTimeoutMs);
+    const { deadlines, host } = parts;
+    const { wheel, options } = host;
+    const { identifyTimeoutMs, inactivityTimeoutMs } = options;
+    if (this.#mustIdentify) deadlines.set('identify', identifyTimeoutMs);
+    this.#heardAtTick = wheel.now;
+    deadlines.set('inactive', inactivityTimeoutMs);
   }
 
   /**
@@ -41,12 +41,12 @@ export class Patience {
    * it only notes the time. The deadline is moved when it passes.
    */
   heard(): void {
-    this.#heardAtMs = this.#parts.deadlines.nowMs;
+    this.#heardAtTick = this.#parts.host.wheel.now;
   }
 
   /** Time since the last bytes. */
   get silentMs(): number {
-    return this.#parts.deadlines.nowMs - this.#heardAtMs;
+    return this.#parts.host.wheel.msSince(this.#heardAtTick);
   }
 
   /** The device has identified, or has no more time to. */
@@ -81,7 +81,8 @@ export class Patience {
 
   #onSilence(): void {
     // Senders of plain lines know no keepalive, and lose their next line into a connection that was closed.
-    const maySleep = this.#parts.isPlain && this.#ending.isOpen;
+    const { plain, ending } = this.#parts;
+    const maySleep = plain !== undefined && ending.isOpen;
     if (maySleep || !this.#isRead || this.#identifyWaits) this.heard();
     const { inactivityTimeoutMs } = this.#options;
     const leftMs = inactivityTimeoutMs - this.silentMs;
@@ -89,17 +90,21 @@ export class Patience {
     else this.#parts.close('inactive', `nothing was received for ${inactivityTimeoutMs} ms`);
   }
 
+  get #options(): PatienceOptions {
+    return this.#parts.host.options;
+  }
+
   get #mustIdentify(): boolean {
-    return this.#parts.session.frame === undefined;
+    return this.#parts.frame === undefined;
   }
 
   get #isRead(): boolean {
-    return this.#parts.pauses.reasons === 0;
+    return this.#parts.readPauses.reasons === 0;
   }
 
   /** The gateway has not judged the first line yet. */
   get #identifyWaits(): boolean {
-    const { input, pauses } = this.#parts;
+    const { input, readPauses: pauses } = this.#parts;
     return this.#mustIdentify && (input.pendingJobs > 0 || pauses.has(PAUSE.queue));
   }
 }

@@ -2,28 +2,17 @@
 // stage, or give the socket to the TLS layer.
 import type { Socket } from 'node:net';
 import type { ByteSource } from './byte-source.ts';
-import { readInPlace } from './device-reader.ts';
 import { SocketSource } from './socket-source.ts';
 
 export class PlainSource extends SocketSource implements ByteSource {
-  protected readonly socket: Socket;
   /** Bytes that were put back. */
   #unread: Uint8Array | undefined;
 
-  /**
-   * From now on the socket has an error listener: a reset without one would end the process.
-   * @param socket an accepted and paused one, from which nothing was read
-   * @param others number of other open connections
-   */
-  constructor(socket: Socket, others = 0) {
-    super();
-    socket.on('error', destroy);
-    readInPlace(socket, (bytes, slab) => this.taker.onBytes(bytes, slab), others);
+  /** @param socket an accepted and paused one */
+  constructor(socket: Socket, others?: number) {
+    super(socket, others);
     // A stream with a listener for its bytes would flow.
     if (isStream(socket)) socket.pause();
-    socket.on('end', () => this.taker.onEnd());
-    socket.on('close', () => this.closed());
-    this.socket = socket;
   }
 
   get isTls(): boolean {
@@ -67,7 +56,3 @@ export class PlainSource extends SocketSource implements ByteSource {
 }
 
 const isStream = (socket: Socket): boolean => socket.listenerCount('data') > 0;
-
-function destroy(this: Socket): void {
-  this.destroy();
-}

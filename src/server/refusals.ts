@@ -12,38 +12,31 @@ import type { Replies } from './device-replies.ts';
 import type { Ending } from './ending.ts';
 import type { LineInput } from './line-input.ts';
 import type { LineFaults } from './line-intake.ts';
-import type { Slowdown } from './slowdown.ts';
 
 const TOO_FAST = 'lines come faster than this gateway allows, so it reads them more slowly';
 const BAD_FRAME = 'no length and space where a frame has to begin, or a frame that was cut off';
 
-export interface RefusalParts {
-  readonly isPlain: boolean;
+/** The connection as its refusals see it. */
+export interface RefusalParts extends Session {
   readonly input: LineInput;
   readonly replies: Replies;
-  readonly slowdown: Slowdown;
+  readonly ending: Ending;
+  /** Lines are taken more slowly after too many refused ones. */
+  slowDown(): void;
 }
 
-export class Refusals<Connection extends Session> implements LineFaults {
+export class Refusals<Connection extends RefusalParts> implements LineFaults {
   /** Refused lines. */
   lines = 0;
   /** Of the last error or closing reply. */
   lastCode: Code | ClosingCode | undefined;
   readonly #host: ConnectionHost<Connection>;
   readonly #connection: Connection;
-  readonly #parts: RefusalParts;
-  readonly #ending: Ending;
 
   /** @param connection whose refusals these are, as `host` is told */
-  constructor(
-    host: ConnectionHost<Connection>,
-    connection: Connection,
-    { parts, ending }: { readonly parts: RefusalParts; readonly ending: Ending },
-  ) {
+  constructor(host: ConnectionHost<Connection>, connection: Connection) {
     this.#host = host;
     this.#connection = connection;
-    this.#parts = parts;
-    this.#ending = ending;
   }
 
   /** A refused line. */
@@ -54,10 +47,11 @@ export class Refusals<Connection extends Session> implements LineFaults {
 
   answer(code: Code, message: string, facts: replies.ErrorFacts = {}, line?: LineBytes): void {
     this.count(code, message, line);
-    if (this.#ending.hasBegun) return;
+    const { ending } = this.#connection;
+    if (ending.hasBegun) return;
     const reply = replies.refused(code, message, facts);
-    if (isFatal(code)) this.#ending.begin(code, reply);
-    else this.#parts.replies.send(reply);
+    if (isFatal(code)) ending.begin(code, reply);
+    else this.#connection.replies.send(reply);
   }
 
   /** The device may not identify. Counted at once: a guesser need not wait for the answer. */
@@ -66,12 +60,13 @@ export class Refusals<Connection extends Session> implements LineFaults {
     const why = UNAUTHORIZED[denial.reason];
     this.count('unauthorized', why, line);
     this.#host.unauthorized(this.#connection, denial, message);
-    if (!this.#ending.hasBegun) this.#ending.beginRefused(replies.refused('unauthorized', why));
+    const { ending } = this.#connection;
+    if (!ending.hasBegun) ending.beginRefused(replies.refused('unauthorized', why));
   }
 
   /** The reply, then the end. False if the connection is ending already. */
   close(code: FatalCode, message: string, line?: LineBytes): boolean {
-    if (this.#ending.hasBegun) return false;
+    if (this.#connection.ending.hasBegun) return false;
     this.answer(code, message, {}, line);
     return true;
   }
@@ -91,24 +86,24 @@ export class Refusals<Connection extends Session> implements LineFaults {
   }
 
   lineTooLong(): boolean {
-    const { isPlain, input, slowdown } = this.#parts;
+    const { plain, frame, input } = this.#connection;
     const { framer } = input;
     this.#countLine();
-    if (!isPlain) {
-      const kind = this.#connection.frame === undefined ? 'an identify line' : 'a line';
+    if (plain === undefined) {
+      const kind = frame === undefined ? 'an identify line' : 'a line';
       this.close('line_too_long', tooLong(kind, framer.maxLineBytes), framer);
       return false;
     }
     // A sender would write the same line again and again if it ended the connection.
     this.count('line_too_long', tooLong('a line', framer.maxLineBytes), framer);
-    slowdown.lineRefused();
+    this.#connection.slowDown();
     return true;
   }
 
   badFrame(): void {
     this.#countLine();
     this.#host.framingLost(this.#connection);
-    this.close('wrong_protocol', BAD_FRAME, this.#parts.input.framer);
+    this.close('wrong_protocol', BAD_FRAME, this.#connection.input.framer);
   }
 
   rateLimited(): void {
@@ -118,7 +113,7 @@ export class Refusals<Connection extends Session> implements LineFaults {
   #countLine(): void {
     const { counters } = this.#host;
     counters.linesRefused++;
-    if (this.#parts.isPlain) counters.plainLines.refused++;
+    if (this.#connection.plain !== undefined) counters.plainLines.refused++;
     this.lines++;
   }
 }

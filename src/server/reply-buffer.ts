@@ -13,11 +13,15 @@ const REPLY_LIMITS = {
 const FIRST_BYTES = 1024;
 const MAX_STEP_BYTES = 16 * 1024;
 
+export interface ReplyBufferOwner {
+  /** More bytes wait, or, with `isProgress`, the kernel has taken some of them. */
+  onChange(isProgress: boolean): void;
+}
+
 export class ReplyBuffer {
   readonly #source: ByteSource;
   readonly #turn: ReplyFlush;
-  readonly #changed: (isProgress: boolean) => void;
-  readonly #written: () => void;
+  readonly #owner: ReplyBufferOwner;
   // Of this turn. Text is the cheapest while nothing waits, which is nearly always.
   #text = '';
   #isFlushScheduled = false;
@@ -26,12 +30,10 @@ export class ReplyBuffer {
   #waitingBytes = 0;
   #writingBytes = 0;
 
-  /** @param changed is called when more bytes wait, and with true when the kernel has taken some of them */
-  constructor(source: ByteSource, turn: ReplyFlush, changed: (isProgress: boolean) => void) {
+  constructor(source: ByteSource, turn: ReplyFlush, owner: ReplyBufferOwner) {
     this.#source = source;
     this.#turn = turn;
-    this.#changed = changed;
-    this.#written = () => this.#onWritten();
+    this.#owner = owner;
   }
 
   get #unsentBytes(): number {
@@ -92,17 +94,17 @@ export class ReplyBuffer {
       this.#begin(text, Buffer.byteLength(text));
     } else {
       this.#keep();
-      this.#changed(false);
+      this.#owner.onChange(false);
     }
   }
 
   #begin(data: string | Uint8Array, bytes: number): void {
-    this.#source.write(data, this.#written);
+    this.#source.write(data, () => this.#onWritten());
     this.#turn.sentBytes += bytes;
     // Mostly the kernel takes everything at once.
     const isTaken = this.#source.writableLength === 0;
     if (!isTaken) this.#writingBytes = bytes;
-    if (!isTaken || bytes > REPLY_LIMITS.pauseBytes) this.#changed(isTaken);
+    if (!isTaken || bytes > REPLY_LIMITS.pauseBytes) this.#owner.onChange(isTaken);
   }
 
   #onWritten(): void {
@@ -111,7 +113,7 @@ export class ReplyBuffer {
     const waiting = this.#waiting?.subarray(0, this.#waitingBytes);
     this.#drop();
     if (waiting !== undefined && this.#source.writable) this.#begin(waiting, waiting.length);
-    this.#changed(true);
+    this.#owner.onChange(true);
   }
 
   #drop(): void {

@@ -10,9 +10,9 @@ export type EndedBy = 'device' | 'gateway';
 export interface SettlementParts {
   readonly input: LineInput;
   readonly replies: Replies;
-  readonly ended: (by: EndedBy) => void;
+  tellEnded(by: EndedBy): void;
   /** @param storedSeq the highest that is stored, undefined if there was none */
-  readonly settled: (storedSeq: number | undefined) => void;
+  tellSettled(storedSeq: number | undefined): void;
 }
 
 /**
@@ -43,7 +43,7 @@ export class Settlement {
   /** The server knows the connection's device_id. */
   watch(): void {
     this.#isWatched = true;
-    if (this.#endedBy !== undefined) this.#parts.ended(this.#endedBy);
+    if (this.#endedBy !== undefined) this.#parts.tellEnded(this.#endedBy);
     this.check();
   }
 
@@ -62,7 +62,7 @@ export class Settlement {
   #setEnded(by: EndedBy): void {
     if (this.#endedBy !== undefined) return;
     this.#endedBy = by;
-    if (this.#isWatched) this.#parts.ended(by);
+    if (this.#isWatched) this.#parts.tellEnded(by);
   }
 
   /**
@@ -76,10 +76,10 @@ export class Settlement {
   /** To be called when a job is done or a seq is stored after the end has begun. */
   check(): void {
     if (!this.#hasBegun || !this.#isWatched || this.#isSettled) return;
-    const { input, replies, settled } = this.#parts;
+    const { input, replies } = this.#parts;
     if (input.pendingJobs > 0 || replies.hasUnsettled) return;
     this.#isSettled = true;
     const seq = this.#seqBeforeDrop ?? replies.storedSeq;
-    settled(seq < 0 ? undefined : seq);
+    this.#parts.tellSettled(seq < 0 ? undefined : seq);
   }
 }

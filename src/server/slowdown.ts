@@ -2,30 +2,38 @@
 // Nothing is dropped and the order stays. It takes and refuses no line itself.
 import type { Deadlines } from './deadlines.ts';
 import { ErrorBudget } from './error-budget.ts';
-import { createLineRates, type LineRates, type RateOptions } from './line-rates.ts';
+import { createLineRates, hasRate, type LineRates, type RateOptions } from './line-rates.ts';
 import { PAUSE, type ReadPauses } from './read-pauses.ts';
 
 /** A connection that is slowed down for this long, because of its refused lines, is closed. */
 export const TOO_MANY_ERRORS_MS = 30_000;
 const RATE_LIMITED_EVERY_MS = 60_000;
 
-export class Slowdown {
-  readonly #deadlines: Deadlines;
-  readonly #pauses: ReadPauses;
-  readonly #rates: LineRates | undefined;
-  // Most connections never need one.
-  #errors: ErrorBudget | undefined;
-  #toldMs = Number.NEGATIVE_INFINITY;
+export interface SlowdownParts {
+  readonly deadlines: Deadlines;
+  readonly readPauses: ReadPauses;
+}
 
-  constructor(options: RateOptions, { deadlines, pauses }: { deadlines: Deadlines; pauses: ReadPauses }) {
-    this.#deadlines = deadlines;
-    this.#pauses = pauses;
-    this.#rates = createLineRates(options, deadlines.nowMs);
+/** Most connections never need one. */
+export class Slowdown {
+  readonly #parts: SlowdownParts;
+  readonly #rates: LineRates | undefined;
+  #errors: ErrorBudget | undefined;
+  #toldMs: number | undefined;
+
+  constructor(options: RateOptions, parts: SlowdownParts) {
+    this.#parts = parts;
+    this.#rates = createLineRates(options, parts.deadlines.nowMs);
+  }
+
+  /** A slowdown if there is a rate. Without one the first refused line needs it. */
+  static ifNeeded(options: RateOptions, parts: SlowdownParts): Slowdown | undefined {
+    return hasRate(options) ? new Slowdown(options, parts) : undefined;
   }
 
   /** True if each line has to be judged before the next one is taken. */
   get isOneByOne(): boolean {
-    return this.#errors?.isUsedUp === true && !this.#pauses.has(PAUSE.stopping);
+    return this.#errors?.isUsedUp === true && !this.#parts.readPauses.has(PAUSE.stopping);
   }
 
   /**
@@ -34,39 +42,40 @@ export class Slowdown {
    */
   lineTaken(bytes: number, lines = 1): boolean {
     if (this.#rates === undefined) return false;
-    const { nowMs } = this.#deadlines;
+    const { nowMs } = this.#parts.deadlines;
     const waitMs = this.#rates.charge(bytes, nowMs, lines);
-    if (waitMs === 0 || !this.#begin(waitMs) || nowMs - this.#toldMs < RATE_LIMITED_EVERY_MS) return false;
+    if (waitMs === 0 || !this.#begin(waitMs)) return false;
+    if (this.#toldMs !== undefined && nowMs - this.#toldMs < RATE_LIMITED_EVERY_MS) return false;
     this.#toldMs = nowMs;
     return true;
   }
 
   /** A line was refused. */
   lineRefused(): void {
-    const { nowMs } = this.#deadlines;
+    const { nowMs } = this.#parts.deadlines;
     this.#errors ??= new ErrorBudget(nowMs);
     const waitMs = this.#errors.charge(nowMs);
-    if (!this.#errors.isUsedUp) this.#deadlines.clear('errors');
-    else if (!this.#deadlines.isSet('errors')) this.#deadlines.set('errors', TOO_MANY_ERRORS_MS);
+    if (!this.#errors.isUsedUp) this.#parts.deadlines.clear('errors');
+    else if (!this.#parts.deadlines.isSet('errors')) this.#parts.deadlines.set('errors', TOO_MANY_ERRORS_MS);
     if (waitMs > 0) this.#begin(waitMs);
   }
 
   /** True if the refusals have stopped meanwhile. */
   hasRecovered(): boolean {
-    return this.#errors?.hasRecovered(this.#deadlines.nowMs) ?? true;
+    return this.#errors?.hasRecovered(this.#parts.deadlines.nowMs) ?? true;
   }
 
   /** Lines may be taken again. */
   end(): void {
-    this.#deadlines.clear('slowed');
-    this.#pauses.end(PAUSE.slowed);
+    this.#parts.deadlines.clear('slowed');
+    this.#parts.readPauses.end(PAUSE.slowed);
   }
 
   /** False during a stop: it must not wait for a slow connection. */
   #begin(waitMs: number): boolean {
-    if (this.#pauses.has(PAUSE.stopping)) return false;
-    this.#pauses.begin(PAUSE.slowed);
-    this.#deadlines.postpone('slowed', waitMs);
+    if (this.#parts.readPauses.has(PAUSE.stopping)) return false;
+    this.#parts.readPauses.begin(PAUSE.slowed);
+    this.#parts.deadlines.postpone('slowed', waitMs);
     return true;
   }
 }

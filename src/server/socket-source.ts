@@ -1,12 +1,23 @@
-// The part that both byte sources share: a socket, and the taker of the moment. How bytes are read is theirs.
+// The part that both byte sources share: a socket, and the taker of the moment. Bytes that wait are theirs.
 import type { Socket } from 'node:net';
 import { NOBODY, type SourceTaker } from './byte-source.ts';
+import { readInPlace, type SocketReader } from './device-reader.ts';
+import type { Slab } from './slabs.ts';
 
-export abstract class SocketSource {
-  protected abstract readonly socket: Socket;
+export abstract class SocketSource implements SocketReader {
+  protected readonly socket: Socket;
   protected taker: SourceTaker = NOBODY;
   /** Between resume() and pause(). */
   protected isRead = false;
+
+  /**
+   * @param socket nothing was read from it
+   * @param others number of other open connections
+   */
+  constructor(socket: Socket, others?: number) {
+    this.socket = socket;
+    readInPlace(socket, this, others);
+  }
 
   get destroyed(): boolean {
     return this.socket.destroyed;
@@ -42,11 +53,19 @@ export abstract class SocketSource {
     this.socket.destroy();
   }
 
+  onBytes(bytes: Uint8Array, slab: Slab | undefined): void {
+    this.taker.onBytes(bytes, slab);
+  }
+
+  onEnd(): void {
+    this.taker.onEnd();
+  }
+
   /**
    * The socket has closed. V8 frees a closed TLS socket, and all that it refers to, only in a collection of the whole
    * heap. So it must not refer to the connection (docs/decisions/0083).
    */
-  protected closed(): void {
+  onClose(): void {
     const { taker } = this;
     this.taker = NOBODY;
     taker.onClose();

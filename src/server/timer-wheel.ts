@@ -45,7 +45,7 @@ const PUNCTUAL_TICKS = 2;
 export const NOT_SCHEDULED = -1;
 
 export class TimerWheel {
-  readonly #tickMs: number;
+  readonly tickMs: number;
   readonly #clock: () => number;
   readonly #timers: WheelTimers;
   readonly #slots: Set<TimerOwner>[] = Array.from({ length: SLOTS }, () => new Set());
@@ -71,7 +71,7 @@ export class TimerWheel {
     clock = () => performance.now(),
     timers = TIMERS,
   }: Partial<TimerWheelOptions> = {}) {
-    this.#tickMs = tickMs;
+    this.tickMs = tickMs;
     this.#clock = clock;
     this.#timers = timers;
     this.#lastTickAt = clock();
@@ -85,9 +85,18 @@ export class TimerWheel {
 
   /** Milliseconds without forgiven stalls, in whole ticks. Deadlines must not be compared with another clock. */
   get nowMs(): number {
+    return this.now * this.tickMs;
+  }
+
+  /** The same in ticks. */
+  get now(): number {
     this.#isRead = true;
     if (this.#isAsleep) this.#wake();
-    return this.#tick * this.#tickMs;
+    return this.#tick;
+  }
+
+  msSince(tick: number): number {
+    return (this.now - tick) * this.tickMs;
   }
 
   start(): void {
@@ -114,9 +123,9 @@ export class TimerWheel {
   schedule(owner: TimerOwner, delayMs: number): void {
     this.cancel(owner);
     // Reading the clock wakes the wheel, which sees the new timer before it sleeps again.
-    const now = this.nowMs / this.#tickMs;
+    const { now } = this;
     // One tick more, because part of the current one has passed.
-    const at = now + Math.ceil(delayMs / this.#tickMs) + 1;
+    const at = now + Math.ceil(delayMs / this.tickMs) + 1;
     const farthest = now + SLOTS - 1;
     owner.wheelSlot = (at <= farthest ? at : farthest - (farthest % FAR_TICKS)) % SLOTS;
     this.#slots[owner.wheelSlot]?.add(owner);
@@ -140,17 +149,17 @@ export class TimerWheel {
   #catchUp(): void {
     const now = this.#clock();
     const lateMs = now - this.#dueAt;
-    if (lateMs + this.#tickMs > STALL_MS && now - this.#forgivenAt > FORGIVE_AGAIN_MS) {
+    if (lateMs + this.tickMs > STALL_MS && now - this.#forgivenAt > FORGIVE_AGAIN_MS) {
       this.#forgivenAt = now;
       // The time until then was no stall.
-      this.#tick += Math.floor((this.#dueAt - this.#lastTickAt) / this.#tickMs);
+      this.#tick += Math.floor((this.#dueAt - this.#lastTickAt) / this.tickMs);
       this.#lastTickAt = now;
     } else {
-      const ticks = Math.floor((now - this.#lastTickAt) / this.#tickMs);
-      this.#lastTickAt += ticks * this.#tickMs;
+      const ticks = Math.floor((now - this.#lastTickAt) / this.tickMs);
+      this.#lastTickAt += ticks * this.tickMs;
       this.#tick += ticks;
     }
-    this.#isLate ||= lateMs > PUNCTUAL_TICKS * this.#tickMs;
+    this.#isLate ||= lateMs > PUNCTUAL_TICKS * this.tickMs;
   }
 
   #fire(): void {
@@ -190,7 +199,7 @@ export class TimerWheel {
 
   #wait(ticks: number): void {
     const now = this.#clock();
-    const leftMs = this.#lastTickAt + ticks * this.#tickMs - now;
+    const leftMs = this.#lastTickAt + ticks * this.tickMs - now;
     this.#isAsleep = ticks > 1;
     this.#dueAt = now + Math.min(leftMs, BEAT_MS);
     this.#endTimer();

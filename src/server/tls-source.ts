@@ -1,7 +1,5 @@
 // The byte source of a TLS connection whose handshake is done.
-import type { TLSSocket } from 'node:tls';
 import type { ByteSource } from './byte-source.ts';
-import { readInPlace } from './device-reader.ts';
 import { RecordCount, recordTurns } from './record-turns.ts';
 import type { Slab } from './slabs.ts';
 import { SocketSource } from './socket-source.ts';
@@ -9,7 +7,6 @@ import { SocketSource } from './socket-source.ts';
 const EMPTY = Buffer.alloc(0);
 
 export class TlsSource extends SocketSource implements ByteSource {
-  protected readonly socket: TLSSocket;
   /** Records of the read within which the source was paused: up to 64 KiB, in one piece however small they are. */
   #unread = EMPTY;
   #unreadLength = 0;
@@ -17,15 +14,6 @@ export class TlsSource extends SocketSource implements ByteSource {
   readonly #records = new RecordCount();
   /** It waits for its turn, whether or not the taker wants to read. */
   #waits = false;
-
-  constructor(socket: TLSSocket) {
-    super();
-    this.socket = socket;
-    socket.on('error', () => socket.destroy());
-    readInPlace(socket, (bytes, slab) => this.#onBytes(bytes, slab));
-    socket.on('end', () => this.#onEnd());
-    socket.on('close', () => this.closed());
-  }
 
   get isTls(): boolean {
     return true;
@@ -46,7 +34,7 @@ export class TlsSource extends SocketSource implements ByteSource {
     return this.#unreadLength > 0 || this.#endIsUnread;
   }
 
-  #onBytes(bytes: Uint8Array, slab: Slab | undefined): void {
+  override onBytes(bytes: Uint8Array, slab: Slab | undefined): void {
     if (!this.isRead || this.#waits || this.#hasUnread) this.#keep(bytes);
     else {
       if (this.#records.add()) this.#wait();
@@ -78,7 +66,7 @@ export class TlsSource extends SocketSource implements ByteSource {
     if (isGrown) this.taker.onUnread?.();
   }
 
-  #onEnd(): void {
+  override onEnd(): void {
     if (this.#hasUnread) this.#endIsUnread = true;
     else this.taker.onEnd();
   }

@@ -20,10 +20,4 @@ export class UnfinishedLine {
     this.bytes.set(chunk.subarray(from, to), this.length);
     this.length = length;
   }
-
-  /** Forgets the line. Whoever took its bytes owns them: they are not written to again. */
-  clear(): void {
-    this.bytes = EMPTY;
-    this.length = 0;
-  }
 }

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { type TestContext, test } from 'node:test';
-import { readInPlace } from '../../src/server/device-reader.ts';
+import { readInPlace, type SocketReader } from '../../src/server/device-reader.ts';
 import { slabs } from '../../src/server/slabs.ts';
 
 /** Both ends of a connection from which nothing was read. */
@@ -20,16 +20,25 @@ async function pair(t: TestContext): Promise<{ device: Socket; accepted: Socket 
   return { device, accepted };
 }
 
+const takenBy = (onBytes: SocketReader['onBytes']): SocketReader => ({
+  onBytes,
+  onEnd: () => {},
+  onClose: () => {},
+});
+
 const text = (pieces: readonly Uint8Array[]) => Buffer.concat(pieces).toString();
 
 test('the bytes of a device stay while other devices are read', async (t) => {
   const pairs = await Promise.all(Array.from({ length: 20 }, () => pair(t)));
   const pieces: Uint8Array[][] = pairs.map(() => []);
   for (const [index, { accepted }] of pairs.entries())
-    readInPlace(accepted, (bytes, slab) => {
-      if (slab !== undefined) slabs.hold(slab);
-      pieces[index]?.push(bytes);
-    });
+    readInPlace(
+      accepted,
+      takenBy((bytes, slab) => {
+        if (slab !== undefined) slabs.hold(slab);
+        pieces[index]?.push(bytes);
+      }),
+    );
   for (const { accepted } of pairs) accepted.resume();
   // More than a slab holds, in sizes that do not divide it.
   const sent = pairs.map((_, index) => `${index}`.repeat(40_000 + index));
@@ -44,7 +53,10 @@ test('the bytes of a device stay while other devices are read', async (t) => {
 test('a device that was never read, or is paused, is not read', async (t) => {
   const { device, accepted } = await pair(t);
   const pieces: Uint8Array[] = [];
-  readInPlace(accepted, (bytes) => pieces.push(bytes));
+  readInPlace(
+    accepted,
+    takenBy((bytes) => pieces.push(bytes)),
+  );
   const isSilent = async (bytes: string) => {
     device.write(bytes);
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -73,7 +85,11 @@ test('past 1,024 connections a new device is read in smaller pieces, and in full
   ] as const) {
     const { device, accepted } = await pair(t);
     const sizes: number[] = [];
-    readInPlace(accepted, (bytes) => sizes.push(bytes.length), others);
+    readInPlace(
+      accepted,
+      takenBy((bytes) => sizes.push(bytes.length)),
+      others,
+    );
     device.end(sent);
     await once(device, 'finish');
     accepted.resume();
@@ -89,7 +105,10 @@ test('without a handle the socket is read as a stream', async () => {
   const stream = new PassThrough();
   stream.pause();
   const pieces: Uint8Array[] = [];
-  readInPlace(stream as unknown as Socket, (bytes) => pieces.push(bytes));
+  readInPlace(
+    stream as unknown as Socket,
+    takenBy((bytes) => pieces.push(bytes)),
+  );
   stream.write('hello');
   stream.resume();
   while (pieces.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));

@@ -31,7 +31,7 @@ function sinkWithRoom(room: number): JobSink & { room: number; readonly jobs: Jo
 
 /** Receives `lines` lines and offers them. Returns a function that takes the rest, and the slab. */
 function received(lines: number, sink: JobSink, freed: () => void = () => undefined) {
-  const input = new LineInput(new LineFramer(1024), freed);
+  const input = new LineInput(new LineFramer(1024), { charge: freed });
   const chunk = Buffer.concat(Array.from({ length: lines }, () => LINE));
   const { bytes, slab } = slabs.copy(chunk, chunk.length);
   assert.ok(slab);
