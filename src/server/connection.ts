@@ -4,7 +4,7 @@
 //
 // A process has thousands of them, nearly all silent. So the parts find each other through the connection instead of
 // closures or lists of their own, and those that most connections never need are made when they are needed
-// (docs/decisions/0083).
+// (docs/decisions/0082).
 import type { CloseReason } from '../protocol/close-reasons.ts';
 import type { ClosingCode, Code, FatalCode } from '../protocol/codes.ts';
 import type { Identify } from '../protocol/messages.ts';
@@ -71,7 +71,7 @@ export class Connection implements ServedConnection, Session, MemoryHolder, Sour
   readonly openedAtMs = Math.trunc(performance.now());
   receivedBytes = 0;
 
-  // For each other.
+  // The parts, for each other.
   readonly host: ConnectionHost<Connection>;
   readonly source: ByteSource;
   readonly input: LineInput;
@@ -212,7 +212,7 @@ export class Connection implements ServedConnection, Session, MemoryHolder, Sour
     // A full queue is no fault of the device.
     if (refusal.code === 'queue_full') this.#settling().lineDropped();
     else if (!this.ending.hasBegun) {
-      this.slowDown();
+      this.chargeRefusal();
       this.#intake.setMaxJobs();
     }
   }
@@ -461,7 +461,7 @@ export class Connection implements ServedConnection, Session, MemoryHolder, Sour
     this.close('slow_reader', SLOW_READER);
   }
 
-  slowDown(): void {
+  chargeRefusal(): void {
     this.slowdown ??= new Slowdown(this.host.options, this);
     this.slowdown.lineRefused();
   }

@@ -21,8 +21,8 @@ export interface RefusalParts extends Session {
   readonly input: LineInput;
   readonly replies: Replies;
   readonly ending: Ending;
-  /** Lines are taken more slowly after too many refused ones. */
-  slowDown(): void;
+  /** A line was refused. After too many of them, lines are taken more slowly. */
+  chargeRefusal(): void;
 }
 
 export class Refusals<Connection extends RefusalParts> implements LineFaults {
@@ -96,7 +96,7 @@ export class Refusals<Connection extends RefusalParts> implements LineFaults {
     }
     // A sender would write the same line again and again if it ended the connection.
     this.count('line_too_long', tooLong('a line', framer.maxLineBytes), framer);
-    this.#connection.slowDown();
+    this.#connection.chargeRefusal();
     return true;
   }
 
