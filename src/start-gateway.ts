@@ -3,6 +3,7 @@ import { compileEarly } from './cli/early-compiling.ts';
 import { keepYoungGenerationSmall } from './cli/heap.ts';
 import { reloader } from './cli/reload.ts';
 import { exitOnBugs, serve } from './cli/serve.ts';
+import { keepNativePackagesSmall } from './config/environment.ts';
 import type { Loaded, LoadedSettings } from './config/load.ts';
 import { createLogger } from './log/logger.ts';
 import { serverProcesses } from './start/server-processes.ts';
@@ -19,6 +20,7 @@ export async function startGateway(
 ): Promise<void> {
   const { settings, warnings, foreignNames } = loaded;
   keepYoungGenerationSmall();
+  keepNativePackagesSmall();
   compileEarly();
   const log = createLogger(settings);
   exitOnBugs(log);

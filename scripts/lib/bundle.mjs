@@ -8,7 +8,9 @@ export const BUNDLE = 'dist/bundle';
 /** In dist/src. */
 const ENTRIES = ['serve.js', 'start-server-process.js'];
 /** Packages of many small modules that every gateway loads. All other packages stay in node_modules. */
-const PACKAGES = ['kafkajs', 'pino'];
+const PACKAGES = ['kafkajs', 'pino', 'dotenv', 'fastest-levenshtein'];
+/** Node loads them at the first call of one of their functions. Without TLS, a server process needs none of them. */
+const LATER = ['node:http', 'node:https', 'node:tls', 'node:zlib'];
 const LICENSES = `${BUNDLE}/LICENSES.txt`;
 /** CommonJS modules find the modules of Node with it. */
 const REQUIRE =
@@ -28,14 +30,31 @@ const BUILT_IN = {
         : { path, namespace: 'built-in', sideEffects: false },
     );
     onLoad({ filter: /./, namespace: 'built-in' }, ({ path }) => {
-      const names = Object.keys(process.getBuiltinModule(path)).filter((name) => name !== 'default');
-      // `PURE` lets esbuild leave out those that nobody imports.
-      const exports = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => module.${name})();`);
-      const module = `const module = process.getBuiltinModule('${path}');`;
-      return { contents: [module, 'export default module;', ...exports].join('\n') };
+      const contents = LATER.includes(path) ? calls(path) : values(path);
+      return { contents: contents.join('\n') };
     });
   },
 };
+
+/** The exports that have these values. `PURE` lets esbuild leave out those that nobody imports. */
+function values(path) {
+  const names = Object.keys(process.getBuiltinModule(path)).filter((name) => name !== 'default');
+  return [
+    `const module = process.getBuiltinModule('${path}');`,
+    'export default module;',
+    ...names.map((name) => `export const ${name} = /* @__PURE__ */ (() => module.${name})();`),
+  ];
+}
+
+/** The functions, and neither classes nor constants: if one is imported, the build fails. */
+function calls(path) {
+  const module = process.getBuiltinModule(path);
+  return Object.keys(module)
+    .filter((name) => typeof module[name] === 'function' && /^[a-z]/.test(name))
+    .map(
+      (name) => `export const ${name} = (...args) => process.getBuiltinModule('${path}').${name}(...args);`,
+    );
+}
 
 /** Rejects if a module is missing. esbuild has printed which one. */
 export async function bundle(root) {

@@ -19,14 +19,21 @@ const SHIMS: Readonly<Record<string, string>> = {
 /** Below the compiled program. Files of the simulation import a shim by its path if they want it. */
 const SIMULATED = ['src/', 'load/devices/'].map((folder) => new URL(`../../${folder}`, import.meta.url).href);
 
-/** Files with an object of which each process has one (per-process.ts), and the one that calls the C library. */
+/**
+ * Files with an object of which each process has one (per-process.ts), the one that calls the C library, and the one that
+ * asks Node for a module past this hook.
+ */
 const OWN_FILES = new Map(
-  ['server/slabs.js', 'server/record-turns.js', 'kafka/batches/buffer-pool.js', 'disk/flock.js'].map(
-    (file) => [
-      new URL(`../../src/${file}`, import.meta.url).href,
-      new URL(file.replace(/^.*\//, './'), import.meta.url).href,
-    ],
-  ),
+  [
+    'server/slabs.js',
+    'server/record-turns.js',
+    'kafka/batches/buffer-pool.js',
+    'kafka/batches/late-zlib.js',
+    'disk/flock.js',
+  ].map((file) => [
+    new URL(`../../src/${file}`, import.meta.url).href,
+    new URL(file.replace(/^.*\//, './'), import.meta.url).href,
+  ]),
 );
 
 export const resolve: ResolveHook = async (specifier, context, next) => {

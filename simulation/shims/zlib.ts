@@ -40,5 +40,3 @@ export const gunzip = delayed(zlib.gunzipSync);
 /** Undefined before Node 22.15. */
 export const zstdCompress = zstdCompressSync && delayed(zstdCompressSync);
 export const zstdDecompress = zstdDecompressSync && delayed(zstdDecompressSync);
-
-export default { ...zlib, gzip, gunzip, zstdCompress, zstdDecompress };

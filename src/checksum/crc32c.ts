@@ -33,5 +33,13 @@ export function nativeCrc32c(): Crc32c | undefined {
   }
 }
 
-/** Unsigned 32-bit CRC-32C of the bytes. */
-export const crc32c: Crc32c = nativeCrc32c() ?? portableCrc32c;
+/** Up to so many bytes, a call of native code takes longer than the table. */
+const MAX_SHORT_BYTES = 48;
+let chosen: Crc32c | undefined;
+
+/** Unsigned 32-bit CRC-32C of the bytes. The package is loaded when it is needed first: 2 ms, and some MB in each process. */
+export function crc32c(bytes: Uint8Array): number {
+  if (bytes.length <= MAX_SHORT_BYTES) return portableCrc32c(bytes);
+  chosen ??= nativeCrc32c() ?? portableCrc32c;
+  return chosen(bytes);
+}

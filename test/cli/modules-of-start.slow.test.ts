@@ -1,7 +1,7 @@
 // Which modules a gateway loads at its start: the first of several processes nothing that serves devices, and no process
 // anything that is needed only later, or with other settings.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -20,6 +20,15 @@ const OF_SERVERS =
 /** For operators, and for reading settings. */
 const OF_THE_FIRST =
   /\/node_modules\/(?:dotenv|fastest-levenshtein)\b|\/dist\/src\/(?:admin\/(?:admin-server|http-server|live)|health\/health\.|dashboard|config\/load|processes\/primary)\b/;
+
+/** Writes what Node has loaded of itself, and the native packages in memory. */
+const LIST_AT_EXIT = `
+import { readFileSync, writeFileSync } from 'node:fs';
+process.on('exit', () => {
+  const mapped = readFileSync('/proc/self/maps', 'utf8').match(/\\/.*\\.node$/gm) ?? [];
+  writeFileSync(new URL('loaded-' + process.pid, import.meta.url), [...process.moduleLoadList, ...mapped].join('\\n'));
+});
+`;
 
 test('each process of a gateway loads only what it needs for its start', async (t) => {
   // The single modules: of them the bundle takes the same parts.
@@ -47,6 +56,21 @@ test('a gateway starts from a few bundled files', async (t) => {
   }
 });
 
+test('without TLS and readings, Node loads no module and no native package for them', async (t) => {
+  const directory = temporaryDirectory(t);
+  const list = join(directory, 'list.mjs');
+  writeFileSync(list, LIST_AT_EXIT);
+  const pids = await startAndStop(t, directory, { NODE_OPTIONS: `--import=${list}` });
+  const lists = pids.map((pid) => readFileSync(join(directory, `loaded-${pid}`), 'utf8').split('\n'));
+  assert.equal(lists.length, 3);
+  for (const [index, loaded] of lists.entries()) {
+    assert.deepEqual(those(loaded, /^NativeModule (?:tls|https|zlib)$/), []);
+    assert.equal(those(loaded, /^NativeModule http$/).length, index === 0 ? 1 : 0);
+    assert.deepEqual(those(loaded, /\/(?:crc32|snappy)[^/]*\.node$/), []);
+    assert.notDeepEqual(those(loaded, /\/koffi\.node$/), [], 'no native package is found');
+  }
+});
+
 test('the bundle reads no export of Node that is deprecated, and so only those in use', () => {
   const folder = new URL('../../bundle/', import.meta.url);
   const files = readdirSync(folder).filter((name) => name.endsWith('.js'));
@@ -58,8 +82,28 @@ test('the bundle reads no export of Node that is deprecated, and so only those i
 
 /** The URLs of the modules that the first process ran, and those of each server process. */
 async function modulesOfStart(t: TestContext, nodeOptions: string): Promise<string[][]> {
+  const directory = temporaryDirectory(t);
+  const pids = await startAndStop(t, directory, { NODE_V8_COVERAGE: directory, NODE_OPTIONS: nodeOptions });
+  const modules = modulesIn(directory);
+  return pids.map((pid) => modules.get(pid) ?? []);
+}
+
+function temporaryDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-modules-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/**
+ * A gateway of two server processes.
+ * @param env its NODE_OPTIONS lack the recorder of traffic, which loads modules to wrap them
+ * @returns the ids of its processes, the first one first
+ */
+async function startAndStop(
+  t: TestContext,
+  directory: string,
+  env: Readonly<Record<string, string>>,
+): Promise<number[]> {
   const lines: string[] = [];
   const { child, exited } = spawnGateway(
     {
@@ -68,9 +112,7 @@ async function modulesOfStart(t: TestContext, nodeOptions: string): Promise<stri
         TCP_PROCESSES: '2',
         KAFKA_BROKERS: '127.0.0.1:1',
         SPOOL_DIR: join(directory, 'spool'),
-        NODE_V8_COVERAGE: directory,
-        // Without the recorder of traffic, which loads modules to wrap them.
-        NODE_OPTIONS: nodeOptions,
+        ...env,
       },
     },
     (line) => lines.push(line),
@@ -81,8 +123,7 @@ async function modulesOfStart(t: TestContext, nodeOptions: string): Promise<stri
   const pids = [first, ...childrenOf(first)];
   child.kill('SIGTERM');
   await exited;
-  const modules = modulesIn(directory);
-  return pids.map((pid) => modules.get(pid) ?? []);
+  return pids;
 }
 
 const those = (modules: readonly string[] = [], pattern: RegExp) =>

@@ -2,10 +2,11 @@
 
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
-import zlib from 'node:zlib';
+import type * as Zlib from 'node:zlib';
 import type * as Lz4 from 'lz4-napi';
 import { EXIT_SETTINGS } from '../../config/exit-codes.ts';
-import { compressFramed, nativeBlock, portableBlock } from './snappy.ts';
+import { zlib } from './late-zlib.ts';
+import { compressFramed, lateBlock } from './snappy.ts';
 
 export const CODEC_NAMES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 export type CodecName = (typeof CODEC_NAMES)[number];
@@ -39,7 +40,7 @@ const require = createRequire(import.meta.url);
 const BUILDERS: Record<CodecName, () => Codec> = {
   none: () => ({ name: 'none', id: 0, isAsync: false, compress: (parts) => parts }),
   gzip: () => {
-    const gzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip);
+    const gzip = promisify<Buffer, Zlib.ZlibOptions, Buffer>(zlib().gzip);
     // Level 1: readings repeat so much that higher levels gain little and cost several times the CPU.
     return {
       name: 'gzip',
@@ -49,7 +50,7 @@ const BUILDERS: Record<CodecName, () => Codec> = {
     };
   },
   snappy: () => {
-    const block = nativeBlock() ?? orUnavailable(portableBlock, 'kafkajs-snappy', 'snappy');
+    const block = orUnavailable(lateBlock, 'kafkajs-snappy', 'snappy');
     return { name: 'snappy', id: 2, isAsync: false, compress: (parts) => compressFramed(parts, block) };
   },
   lz4: () => {
@@ -58,7 +59,7 @@ const BUILDERS: Record<CodecName, () => Codec> = {
     return { name: 'lz4', id: 3, isAsync: false, compress: (parts) => [compressFrameSync(whole(parts))] };
   },
   zstd: () => {
-    const zstdCompress = (zlib as { zstdCompress?: typeof zlib.gzip }).zstdCompress;
+    const { zstdCompress } = zlib();
     if (zstdCompress === undefined) {
       throw new CodecUnavailableError(
         `KAFKA_COMPRESSION=zstd needs Node 22.15 or later, this is ${process.version}; use snappy, lz4 or gzip`,
@@ -83,13 +84,13 @@ export async function decompress(codecId: number, bytes: Buffer): Promise<Buffer
     case 0:
       return bytes;
     case 1:
-      return promisify<Buffer, typeof UNPACK, Buffer>(zlib.gunzip)(bytes, UNPACK);
+      return promisify<Buffer, typeof UNPACK, Buffer>(zlib().gunzip)(bytes, UNPACK);
     case 2:
       return load<() => KafkajsCodec>('kafkajs-snappy', 'snappy')().decompress(bytes);
     case 3:
       return load<typeof Lz4>('lz4-napi', 'lz4').decompressFrameSync(bytes);
     case 4: {
-      const { zstdDecompress } = zlib as { zstdDecompress?: typeof zlib.gunzip };
+      const { zstdDecompress } = zlib();
       if (zstdDecompress === undefined)
         throw new CodecUnavailableError(`zstd cannot be read by Node ${process.version}`);
       return promisify<Buffer, typeof UNPACK, Buffer>(zstdDecompress)(bytes, UNPACK);

@@ -36,9 +36,21 @@ export function nativeBlock(): CompressBlock | undefined {
 
 /** @throws Error if kafkajs-snappy is not installed, which brings the package snappyjs */
 export function portableBlock(): CompressBlock {
-  const fromKafkajsSnappy = createRequire(require.resolve('kafkajs-snappy'));
-  const { compress } = fromKafkajsSnappy('snappyjs') as { compress: CompressBlock };
-  return (bytes) => compress(bytes);
+  const path = createRequire(require.resolve('kafkajs-snappy')).resolve('snappyjs');
+  return (bytes) => (require(path) as { compress: CompressBlock }).compress(bytes);
+}
+
+/**
+ * The native function or the one in JavaScript, loaded with the first block: small batches need neither.
+ * @throws Error if kafkajs-snappy is not installed
+ */
+export function lateBlock(): CompressBlock {
+  const portable = portableBlock();
+  let chosen: CompressBlock | undefined;
+  return (bytes) => {
+    chosen ??= nativeBlock() ?? portable;
+    return chosen(bytes);
+  };
 }
 
 const small = Buffer.allocUnsafeSlow(HEADER.length + LENGTH_BYTES + MAX_SMALL_OUTPUT);
