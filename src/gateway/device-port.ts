@@ -61,12 +61,12 @@ export class DevicePort {
     this.#descriptors = new DescriptorReserve(options.log);
     this.#acceptor = new Acceptor(acceptorOptions(settings, maxSockets), {
       log: options.log,
+      hasDescriptor: (descriptor) => this.#descriptors.accepted(descriptor),
       exhausted: () => this.#descriptors.exhausted,
       proxy: proxyStage(settings, this.#gateway.stageHost),
       untrusted: ({ address }) => this.#gateway.stageHost.untrusted(address),
       ask: (number, address) => {
         this.#gateway.connected();
-        this.#descriptors.accepted();
         report({ type: 'asks', number, address });
       },
       take: (arrival, number) => this.#take(arrival, number),

@@ -26,6 +26,8 @@ export interface AcceptorOptions {
 
 export interface AcceptorDeps {
   readonly log: Log;
+  /** Told of the descriptor of each connection, before exhausted() is asked. */
+  readonly hasDescriptor?: (descriptor: number) => void;
   /** True while no descriptor is left for devices. */
   readonly exhausted?: () => boolean;
   /** Comes before the place is asked for, and may change the address. */
@@ -199,7 +201,8 @@ export class Acceptor {
       socket.destroy();
       return;
     }
-    const { exhausted, proxy } = this.#deps;
+    const { hasDescriptor, exhausted, proxy } = this.#deps;
+    hasDescriptor?.(descriptorOf(socket));
     const source = new PlainSource(socket, this.#taken);
     const arrival = {
       id: newConnectionId(),
@@ -286,6 +289,16 @@ export function logListening(log: Log, { tcp, tls, lines }: PortAddresses, pids?
 
 export function addressText({ address, family, port }: AddressInfo): string {
   return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** The handle of a socket. Node does not document it, but has not changed it since its first versions. */
+interface WithHandle {
+  readonly _handle?: { readonly fd?: number } | null;
+}
+
+/** If Node does not tell, it counts as the last one. */
+function descriptorOf(socket: Socket): number {
+  return (socket as unknown as WithHandle)._handle?.fd ?? Number.POSITIVE_INFINITY;
 }
 
 /** The text of randomUUID() is a chain of 13 pieces of 32 bytes each, which would stay for as long as the connection. */

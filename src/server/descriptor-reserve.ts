@@ -3,25 +3,30 @@
 import { closeSync, openSync } from 'node:fs';
 import type { Log } from '../log/log.ts';
 import { beat } from '../time/beat.ts';
+import { openFilesLimit, RESERVED_DESCRIPTORS } from './limits.ts';
 
 /** Enough for new segments of the spool, connections to brokers and a few scrapes. */
 const RESERVED = 32;
 /** The reserve is taken again only if this many descriptors are free. With fewer it would soon be released again. */
 const FREE_BEFORE_TAKEN = 2 * RESERVED;
-/** Connections that take this many descriptors between two beats are checked between them. */
-const CHECK_AFTER_ACCEPTS = 256;
 
 export class DescriptorReserve {
   readonly #log: Log;
   readonly #endBeat: () => void;
   #held: number[] = [];
   #exhausted = false;
-  #accepted = 0;
+  /** The highest descriptor of a connection. The system gives the lowest that is free, so those above were never used. */
+  #highest = 0;
+  /** Highest descriptors with which many are free. Undefined after each beat: the limit on open files may have changed. */
+  #plentyBelow: number | undefined;
 
   constructor(log: Log) {
     this.#log = log;
     this.#held = openMany(RESERVED);
-    this.#endBeat = beat.follow(() => this.#check());
+    this.#endBeat = beat.follow(() => {
+      this.#plentyBelow = undefined;
+      this.#check();
+    });
   }
 
   /** True while the reserve is released: a new device would take a descriptor from the spool. */
@@ -29,9 +34,14 @@ export class DescriptorReserve {
     return this.#exhausted;
   }
 
-  /** A connection has taken a descriptor. */
-  accepted(): void {
-    if (++this.#accepted >= CHECK_AFTER_ACCEPTS) this.#check();
+  /**
+   * A connection has this descriptor. If fewer than RESERVED_DESCRIPTORS may be left, looks at once whether one is: a
+   * hundred devices can come between two beats, and without a descriptor the admin port answers nobody until the next one.
+   */
+  accepted(descriptor: number): void {
+    if (descriptor > this.#highest) this.#highest = descriptor;
+    this.#plentyBelow ??= (openFilesLimit() ?? 0) - RESERVED_DESCRIPTORS;
+    if (this.#highest >= this.#plentyBelow && !this.#exhausted) this.#check();
   }
 
   close(): void {
@@ -41,7 +51,6 @@ export class DescriptorReserve {
   }
 
   #check(): void {
-    this.#accepted = 0;
     const wanted = this.#exhausted ? FREE_BEFORE_TAKEN : 1;
     const opened = openMany(wanted);
     const isEnough = opened.length === wanted;

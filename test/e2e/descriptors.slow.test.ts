@@ -1,8 +1,7 @@
 // The limit on open files: a start that could serve almost nobody is refused, and a gateway that runs out of descriptors
 // keeps the readings it has taken and answers its operator.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -11,21 +10,10 @@ import { fileURLToPath } from 'node:url';
 import { Device } from '../support/device.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { runGateway } from '../support/gateway-process.ts';
+import { limitOpenFiles, lowestFreeDescriptor } from '../support/open-files.ts';
 import { waitFor } from '../support/wait.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-
-/** Sets the soft limit, so that it can be raised again. */
-function limitOpenFiles(pid: number, limit: number): void {
-  execFileSync('prlimit', [`--pid=${pid}`, `--nofile=${limit}:`]);
-}
-
-function lowestFreeDescriptor(pid: number): number {
-  const used = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
-  let free = 0;
-  while (used.has(free)) free++;
-  return free;
-}
 
 /** The answer to a request on a connection of its own, empty if there is none. */
 async function askAnew(port: number, path: string): Promise<string> {
@@ -103,3 +91,18 @@ for (const processes of ['1', '2']) {
     assert.equal(await gateway.exited(), 0);
   });
 }
+
+test('devices that come at once leave the admin port its descriptors', async (t) => {
+  const directory = temporaryDirectory(t);
+  const gateway = await runGateway(t, directory, {
+    KAFKA_BROKERS: '',
+    SPOOL_DIR: join(directory, 'spool'),
+  });
+  const pid = gateway.pid ?? 0;
+  limitOpenFiles(pid, lowestFreeDescriptor(pid) + 40);
+  const devices = await Promise.all(Array.from({ length: 100 }, () => Device.connect(gateway.port)));
+  t.after(() => devices.forEach((device) => void device.destroy()));
+  await waitFor('most are closed', () => devices.filter(({ ended }) => ended).length >= 50);
+  // Without a second between two looks at the descriptors in it.
+  for (let times = 0; times < 20; times++) assert.match(await askAnew(gateway.httpPort, '/healthz'), /ok/);
+});
