@@ -120,7 +120,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     end: (withinMs) => {
       // Batches from the disk wait for Kafka's answer to the one before. A pause would delay each of them.
       const drains = kafka.readings.spoolingPartitions > 0 || kafka.orphans.isSending;
-      return kafka.readings.endReadWindow(withinMs) && !ingest.linesWait && !drains;
+      return kafka.readings.endReadWindow(withinMs) && !ingest.linesWait && !drains && !server.wheel.isBehind;
     },
     send: () => kafka.readings.sendNow(),
   });

@@ -35,12 +35,16 @@ const TIMERS: WheelTimers = {
 const SLOTS = 512;
 /** Owners with delays beyond the wheel are called in whole groups of ticks, so that 10,000 of them wake nobody each tick. */
 const FAR_TICKS = 10;
+/** Time for owners in one turn. Thousands of devices that came at once are due at once, and sockets must be read between. */
+const TURN_MS = 2;
 /** A longer gap between two turns is a stall: the machine slept, or the process was stopped. */
 const STALL_MS = 1000;
 /** After a forgiven stall, no further one is forgiven for this long: a busy event loop stalls again and again. */
 const FORGIVE_AGAIN_MS = 60_000;
 /** If a tick is later than this many, the event loop is late. */
 const PUNCTUAL_TICKS = 2;
+/** The slot behind those of the ticks: owners that are due. */
+const DUE = SLOTS;
 /** TimerOwner.wheelSlot of an owner without a timer. */
 export const NOT_SCHEDULED = -1;
 
@@ -48,7 +52,11 @@ export class TimerWheel {
   readonly tickMs: number;
   readonly #clock: () => number;
   readonly #timers: WheelTimers;
-  readonly #slots: Set<TimerOwner>[] = Array.from({ length: SLOTS }, () => new Set());
+  readonly #due = new Set<TimerOwner>();
+  readonly #slots: readonly Set<TimerOwner>[] = [
+    ...Array.from({ length: SLOTS }, () => new Set<TimerOwner>()),
+    this.#due,
+  ];
   #tick = 0;
   /** The last tick whose timers have fired. */
   #firedTick = 0;
@@ -81,6 +89,11 @@ export class TimerWheel {
   /** Number of scheduled timers. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Owners that are due wait for the next turn. */
+  get isBehind(): boolean {
+    return this.#due.size > 0;
   }
 
   /** Milliseconds without forgiven stalls, in whole ticks. Deadlines must not be compared with another clock. */
@@ -169,19 +182,29 @@ export class TimerWheel {
     this.#isLate = false;
     const first = Math.max(this.#firedTick + 1, this.#tick - SLOTS + 1);
     this.#firedTick = this.#tick;
+    const isFiring = this.isBehind;
     for (let tick = first; tick <= this.#firedTick; tick++) {
       const slot = this.#slots[tick % SLOTS];
-      if (slot === undefined || slot.size === 0) continue;
-      for (const owner of [...slot]) {
-        // An earlier owner may have cancelled this timer.
-        if (!slot.has(owner)) continue;
-        this.cancel(owner);
-        owner.onTimer(this.nowMs);
+      for (const owner of slot ?? []) {
+        owner.wheelSlot = DUE;
+        this.#due.add(owner);
       }
+      slot?.clear();
     }
+    if (!isFiring) this.#fireDue();
     // The owners have read the clock of now, and their timers are in the slots.
     this.#isRead = wasRead;
     this.#rest();
+  }
+
+  #fireDue(): void {
+    const untilMs = this.#clock() + TURN_MS;
+    for (const owner of this.#due) {
+      if (this.#clock() > untilMs) break;
+      this.cancel(owner);
+      owner.onTimer(this.nowMs);
+    }
+    if (this.isBehind) setImmediate(() => this.#fireDue());
   }
 
   /** Its clock is read: it ticks until nobody has read it for a tick. */

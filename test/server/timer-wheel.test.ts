@@ -119,6 +119,30 @@ it('lets sockets be read before it fires late timers', (t) => {
   assert.equal(wheel.nowMs, 900);
 });
 
+it('lets sockets be read between the timers of a thousand owners that are due at once', async (t) => {
+  let workMs = 0;
+  const wheel = new TimerWheel({ tickMs: TICK_MS, clock: () => timers.clock() + workMs, timers });
+  wheel.start();
+  t.after(() => wheel.stop());
+  const owners = Array.from({ length: 1000 }, () => new Owner());
+  let fired = 0;
+  for (const owner of owners) {
+    owner.onTimer = () => {
+      fired++;
+      workMs += 0.1;
+      wheel.cancel(owners[999] as Owner);
+    };
+    wheel.schedule(owner, 500);
+  }
+  timers.pass(700);
+  for (let before = 0; wheel.isBehind; before = fired) {
+    assert.ok(fired - before <= 25, `${fired - before} in one turn`);
+    await turns();
+  }
+  assert.equal(fired, 999, 'all but the one that was cancelled while it was due');
+  assert.equal(wheel.size, 0);
+});
+
 it('wakes up when a timer is due, and about once a second while it waits for that', (t) => {
   let wakeUps = 0;
   const counted = (call: () => void) => () => {
