@@ -37,6 +37,13 @@ export interface MetadataQuestion {
   readonly isDoubted?: (answer: TopicMetadata) => boolean;
 }
 
+export interface TopicCreation {
+  /** Kafka's reason. Null if the topic exists afterwards. */
+  readonly refusal: string | null;
+  /** False if another process was first. */
+  readonly isNew: boolean;
+}
+
 export interface TopicToCreate {
   readonly topic: string;
   readonly partitions: number;
@@ -125,11 +132,8 @@ export class KafkaClient {
     return metadata;
   }
 
-  /**
-   * Asks the controller to create a topic. Resolves with null if the topic exists afterwards, or with Kafka's reason for
-   * refusing. Rejects with ClusterError if no controller took the request.
-   */
-  async createTopic(topic: TopicToCreate): Promise<string | null> {
+  /** Asks the controller to create a topic. Rejects with ClusterError if no controller took the request. */
+  async createTopic(topic: TopicToCreate): Promise<TopicCreation> {
     let last: unknown;
     for (let tries = 1; tries <= CREATE_TOPIC_TRIES; tries++) {
       if (tries > 1) {
@@ -139,9 +143,11 @@ export class KafkaClient {
       }
       try {
         const { errorCode, errorMessage } = await this.#askToCreate(topic);
-        if (errorCode === 0 || errorCode === TOPIC_ALREADY_EXISTS) return null;
+        if (errorCode === 0 || errorCode === TOPIC_ALREADY_EXISTS)
+          return { refusal: null, isNew: errorCode === 0 };
         const { name } = kafkaError(errorCode);
-        if (!CREATE_TOPIC_AGAIN.has(errorCode)) return errorMessage ? `${name}: ${errorMessage}` : name;
+        if (!CREATE_TOPIC_AGAIN.has(errorCode))
+          return { refusal: errorMessage ? `${name}: ${errorMessage}` : name, isNew: false };
         last = new AnswerError(errorCode, name);
       } catch (error) {
         if (error instanceof ClusterError && error.code === 'UNSUPPORTED') throw error;

@@ -92,7 +92,7 @@ export class MetadataRefresher {
   /** The leaders that delivery has, and their cluster. */
   #leaders: readonly number[] = [];
   #leadersOf: string | undefined;
-  /** The topic was created, and no broker has named it yet. */
+  /** This process has created the topic, and no broker has named it yet. */
   #isCreated = false;
   /** The cluster id that a broker told last. */
   #clusterId: string | undefined;
@@ -286,12 +286,13 @@ export class MetadataRefresher {
     if (verdict !== 'believed') return mayPass(this.#doubt.missing(missing, verdict));
     // The former number of partitions keeps keys in their partitions.
     const wanted = { ...this.#options.topic, partitions: this.#partitions ?? partitions };
-    const refusal = await this.#source.createTopic(wanted);
+    const { refusal, isNew } = await this.#source.createTopic(wanted);
     if (refusal !== null) {
       const message = creationRefusal(wanted, refusal);
       return { cause: 'topic', message, kind: 'CREATE', mayPass: isRefusedForNow(refusal), isPartial: false };
     }
-    this.#isCreated = true;
+    // A later try hears that the topic exists.
+    this.#isCreated ||= isNew;
     return null;
   }
 

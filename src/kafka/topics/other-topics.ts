@@ -57,8 +57,8 @@ async function createOne(
     if (outcome !== 'topic') return null;
     return { kind: name, message: `Topic ${topic.topic} cannot be looked for (${name}): ${remedy}` };
   }
-  const refusal = await source.createTopic(topic);
+  const { refusal, isNew } = await source.createTopic(topic);
   if (refusal !== null) return { kind: refusal, message: creationRefusal(topic, refusal) };
-  log.write('topic_created', { topic: topic.topic, partitions: topic.partitions });
+  if (isNew) log.write('topic_created', { topic: topic.topic, partitions: topic.partitions });
   return null;
 }

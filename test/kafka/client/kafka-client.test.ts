@@ -165,10 +165,10 @@ test('a new connection to another cluster carries no batch before its leaders ar
 test('createTopic asks the controller and passes on the settings', async (t) => {
   const { one, other, client } = await two(t, { controllerId: 2 });
   const config = { 'message.timestamp.type': 'LogAppendTime', 'cleanup.policy': 'delete' };
-  assert.equal(await client.createTopic({ ...TOPIC, config }), null);
+  assert.deepEqual(await client.createTopic({ ...TOPIC, config }), { refusal: null, isNew: true });
   assert.deepEqual(other.created, [{ nodeId: 2, topic: 'letters', config }]);
   // Ten times in all, since other requests go to a random broker.
-  for (let i = 0; i < 9; i++) assert.equal(await client.createTopic(TOPIC), null);
+  for (let i = 0; i < 9; i++) assert.equal((await client.createTopic(TOPIC)).refusal, null);
   assert.deepEqual([one.created.length, other.created.length], [0, 10]);
 });
 
@@ -179,7 +179,7 @@ test('if a broker is not the controller any more, the new controller is asked', 
     other.script.controllerId = 2;
     return { code: NOT_CONTROLLER };
   };
-  assert.equal(await client.createTopic(TOPIC), null);
+  assert.equal((await client.createTopic(TOPIC)).refusal, null);
   assert.deepEqual([one.created.length, other.created.length], [1, 1]);
 });
 
@@ -191,7 +191,7 @@ test('createTopic gives up if no broker is the controller', async (t) => {
 
 test('createTopic looks for a controller that is unknown or unreachable', async (t) => {
   const { one, other, client } = await two(t, { controllerId: -1 });
-  assert.equal(await client.createTopic(TOPIC), null);
+  assert.equal((await client.createTopic(TOPIC)).refusal, null);
   one.script.controllerId = 2;
   await client.topicMetadata('readings');
   other.stop();
@@ -199,17 +199,20 @@ test('createTopic looks for a controller that is unknown or unreachable', async 
   setTimeout(() => {
     one.script.controllerId = 1;
   }, 50).unref();
-  assert.equal(await client.createTopic({ ...TOPIC, topic: 'second' }), null);
+  assert.equal((await client.createTopic({ ...TOPIC, topic: 'second' })).refusal, null);
 });
 
 test('createTopic accepts a topic that exists, and a refusal has the message of the broker', async (t) => {
   let answer: { code: number; message?: string } = { code: 36 };
   const { broker, client } = await withClient(t, { onCreate: () => answer });
-  assert.equal(await client.createTopic(TOPIC), null);
+  assert.deepEqual(await client.createTopic(TOPIC), { refusal: null, isNew: false });
   answer = { code: TOPIC_AUTHORIZATION_FAILED };
-  assert.equal(await client.createTopic(TOPIC), 'TOPIC_AUTHORIZATION_FAILED');
+  assert.equal((await client.createTopic(TOPIC)).refusal, 'TOPIC_AUTHORIZATION_FAILED');
   answer = { code: TOPIC_AUTHORIZATION_FAILED, message: 'ask your administrator' };
-  assert.equal(await client.createTopic(TOPIC), 'TOPIC_AUTHORIZATION_FAILED: ask your administrator');
+  assert.equal(
+    (await client.createTopic(TOPIC)).refusal,
+    'TOPIC_AUTHORIZATION_FAILED: ask your administrator',
+  );
   assert.equal(broker.created.length, 3);
 });
 
@@ -240,7 +243,7 @@ test('the client works with the API versions of each Kafka release in use', asyn
   for (const release of ['2.8', '3.9', '4.1'] as const) {
     const { client } = await withClient(t, { versions: rangesOf(release) });
     assert.ok(await client.topicLimits('readings'));
-    assert.equal(await client.createTopic(TOPIC), null);
+    assert.equal((await client.createTopic(TOPIC)).refusal, null);
     await client.initProducerId();
     await client.produce(1, requestFor([0]));
   }

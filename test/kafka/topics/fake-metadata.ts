@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test';
 import type { ProducerIdentity } from '../../../src/kafka/batches/record-batch.ts';
 import type {
   MetadataQuestion,
+  TopicCreation,
   TopicLimits,
   TopicMetadata,
   TopicToCreate,
@@ -47,6 +48,8 @@ export class FakeSource implements MetadataSource {
   readonly unreachable = new Map<number, () => Promise<void>>();
   /** The answer to a creation. Without this function the topic exists afterwards. */
   onCreate: ((topic: TopicToCreate) => string | null | Promise<string | null>) | undefined;
+  /** False if another process creates the topics first. */
+  isNew = true;
   ids = 0;
 
   /** @param leaders of TOPIC, which is missing without them */
@@ -70,11 +73,12 @@ export class FakeSource implements MetadataSource {
     return answer;
   }
 
-  async createTopic(topic: TopicToCreate): Promise<string | null> {
+  async createTopic(topic: TopicToCreate): Promise<TopicCreation> {
     this.created.push(topic);
-    if (this.onCreate !== undefined) return this.onCreate(topic);
+    const { isNew } = this;
+    if (this.onCreate !== undefined) return { refusal: await this.onCreate(topic), isNew };
     this.has(topic.topic, new Array<number>(topic.partitions).fill(1));
-    return null;
+    return { refusal: null, isNew };
   }
 
   async topicLimits(): Promise<TopicLimits | undefined> {

@@ -195,7 +195,8 @@ test('the creation is repeated until a deletion under way has ended', async (t) 
   source.topics.delete(TOPIC);
   let creations = 0;
   source.onCreate = ({ topic }) => {
-    // null may mean TOPIC_ALREADY_EXISTS, while the deletion goes on.
+    // The topic may be there once more, while the deletion goes on.
+    source.isNew = creations === 0;
     if (++creations === 3) source.has(topic, [1, 1]);
     return null;
   };
@@ -446,6 +447,22 @@ test('another topic is created when Kafka can be reached', async (t) => {
   };
   await createOtherTopics([ALARMS], { source, signal: t.signal, log: silent, retry: AT_ONCE });
   assert.deepEqual(source.created, [ALARMS]);
+});
+
+test('a topic that another process was first to create is not said to be created', async (t) => {
+  const source = new FakeSource();
+  source.isNew = false;
+  const made = await resolved(t, source, {});
+  const { log, lines } = recordedLog();
+  await createOtherTopics([ALARMS], { source, signal: t.signal, log, retry: AT_ONCE });
+  assert.deepEqual(
+    source.created.map(({ topic }) => topic),
+    [TOPIC, ALARMS.topic],
+  );
+  assert.deepEqual(
+    [...made.messages(), ...lines.map(({ msg }) => msg)].filter((msg) => msg?.includes('created')),
+    [],
+  );
 });
 
 test('another topic that may not be created is reported once and given up in the end', async (t) => {

@@ -24,7 +24,7 @@ export const clientOf = (bootstrap: string, sasl?: SaslOptions): KafkaClient =>
   );
 
 async function created(client: KafkaClient, topic: string, partitions = 2, config = {}): Promise<number[]> {
-  const refusal = await client.createTopic({ topic, partitions, replicationFactor: 1, config });
+  const { refusal } = await client.createTopic({ topic, partitions, replicationFactor: 1, config });
   if (refusal !== null) throw new Error(refusal);
   for (;;) {
     const { errorCode, leaders } = await client.topicMetadata(topic);
@@ -44,9 +44,9 @@ export const CLIENT_CASES: readonly ClientCase[] = [
       const leaders = await created(client, topic);
       const again = await client.createTopic({ topic, partitions: 2, replicationFactor: 1 });
       const many = await client.createTopic({ topic: `${topic}.2`, partitions: 2, replicationFactor: 9 });
-      return [leaders.length, again, many?.split(':')[0]];
+      return [leaders.length, again, many.refusal?.split(':')[0]];
     },
-    facts: [2, null, 'INVALID_REPLICATION_FACTOR'],
+    facts: [2, { refusal: null, isNew: false }, 'INVALID_REPLICATION_FACTOR'],
   },
   {
     says: 'reads the limits of a topic',
