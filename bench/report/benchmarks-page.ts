@@ -58,11 +58,25 @@ function medianText(file: BenchFile, { scenario }: Target, keys: readonly string
   return column && values.length > 0 ? cell(column, [median(values)]) : '';
 }
 
-function howMeasured({ at, version, kafka, machine, settings }: BenchFile): string {
+function howMeasured(file: BenchFile): string {
+  const { at, version, kafka, machine, settings } = file;
   const { runs, seconds, connections, env } = settings;
   const changed = Object.entries(env).map(([name, value]) => ` ${name}=${value}.`);
-  return `Measured ${at.slice(0, 10)} with Sluice ${version} on ${machineText(machine)}, with ${kafka}. Server, Kafka and load share the machine. ${connections} connections unless stated otherwise, lines of about 170 bytes, windows of about ${seconds} s. The server has its default settings and one process.${changed.join('')} Each figure is the median of ${runs} runs, with the lowest and the highest in brackets. The scenarios take turns, so that a slow minute of the machine affects all of them. A run counts only if every message was confirmed and is in the topic once.`;
+  return `Measured ${dayOf(at)}${earlierText(file)} with Sluice ${version} on ${machineText(machine)}, with ${kafka}. Server, Kafka and load share the machine. ${connections} connections unless stated otherwise, lines of about 170 bytes, windows of about ${seconds} s. The server has its default settings and one process.${changed.join('')} Each figure is the median of ${runs} runs, with the lowest and the highest in brackets. The scenarios take turns, so that a slow minute of the machine affects all of them. A run counts only if every message was confirmed and is in the topic once.`;
 }
+
+/** The scenarios that were measured on earlier days. */
+function earlierText({ at, results }: BenchFile): string {
+  const days = new Map<string, string[]>();
+  for (const { name, at: measuredAt = at } of results) {
+    const day = dayOf(measuredAt);
+    if (day !== dayOf(at)) days.set(day, [...(days.get(day) ?? []), `\`${name}\``]);
+  }
+  const texts = [...days].map(([day, names]) => `${names.join(', ')} on ${day}`);
+  return texts.length === 0 ? '' : ` (${texts.join('; ')})`;
+}
+
+const dayOf = (at: string): string => at.slice(0, 10);
 
 function targetsTable(file: BenchFile, comparison?: ComparisonFile): string {
   const { otherNodes = [] } = file;

@@ -31,6 +31,8 @@ export interface ScenarioResult {
   readonly name: string;
   readonly about: string;
   readonly kind: Kind;
+  /** ISO 8601, if it was measured before the rest of its file. */
+  readonly at?: string | undefined;
   /** The successful runs. */
   readonly runs: readonly Figures[];
   readonly failures: readonly string[];

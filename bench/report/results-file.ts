@@ -28,6 +28,7 @@ const resultsSchema = z.array(
     name: z.string(),
     about: z.string(),
     kind: z.enum(Object.keys(COLUMNS) as [Kind, ...Kind[]]),
+    at: z.string().optional(),
     // Written by this program, so not checked further. The columns read the figures that they know.
     runs: z.array(z.looseObject({ kind: z.string() })),
     failures: z.array(z.string()),
@@ -122,7 +123,7 @@ export async function writeBenchFile(name: string | URL, file: BenchFile): Promi
 }
 
 /**
- * Replaces scenarios of `before` by those of `now`, and adds new ones.
+ * Replaces scenarios of `before` by those of `now`, and adds new ones. The others keep their date.
  * @throws BenchFileError if the settings, machines or versions differ
  */
 export function mergeFiles(before: BenchFile, now: BenchFile): BenchFile {
@@ -135,12 +136,14 @@ export function mergeFiles(before: BenchFile, now: BenchFile): BenchFile {
   const nodes = new Set([...othersBefore, ...othersNow].map(({ node }) => node));
   const resultsOf = (others: readonly NodeResults[], wanted: string) =>
     others.find(({ node }) => node === wanted)?.results ?? [];
+  const dated = (results: readonly ScenarioResult[]) =>
+    before.at === now.at ? results : results.map((result) => ({ at: before.at, ...result }));
   const otherNodes = [...nodes].map((node) => ({
     node,
-    results: mergeResults(resultsOf(othersBefore, node), resultsOf(othersNow, node)),
+    results: mergeResults(dated(resultsOf(othersBefore, node)), resultsOf(othersNow, node)),
   }));
-  const results = mergeResults(before.results, now.results);
-  return { ...before, results, ...(otherNodes.length > 0 && { otherNodes }) };
+  const results = mergeResults(dated(before.results), now.results);
+  return { ...before, at: now.at, results, ...(otherNodes.length > 0 && { otherNodes }) };
 }
 
 function mergeResults(before: readonly ScenarioResult[], now: readonly ScenarioResult[]): ScenarioResult[] {

@@ -305,6 +305,16 @@ describe('a report of some scenarios', () => {
     assert.deepEqual(merged, file([scenario('batch', measurement(2)), scenario('single', measurement(3))]));
   });
 
+  it('keeps the date of the others', () => {
+    const at = '2026-02-01T00:00:00.000Z';
+    const now = file([scenario('single', measurement(3))], { at });
+    const merged = mergeFiles(before, now);
+    const kept = { ...scenario('batch', measurement(2)), at: before.at };
+    assert.deepEqual(merged, file([kept, scenario('single', measurement(3))], { at }));
+    assert.deepEqual(mergeFiles(merged, { ...now, at: '2026-03-01T00:00:00.000Z' }).results[0], kept);
+    assert.deepEqual(parseBenchFile(JSON.stringify(merged), 'a.json'), merged);
+  });
+
   it('adds those that are new', () => {
     const merged = mergeFiles(before, file([scenario('tls', tls(900, 29))]));
     assert.deepEqual(merged.results, [...before.results, scenario('tls', tls(900, 29))]);
@@ -416,4 +426,10 @@ it('50,000 devices are not measured where a process may not open enough files', 
   );
   assert.equal(lacksForStormMany({ devices: 10_000 }, 20_000), undefined);
   assert.equal(lacksForStormMany({ devices: 10_000 }, undefined), undefined);
+});
+
+it('the page names the scenarios that were measured on an earlier day', () => {
+  const old = { ...scenario('single', measurement(3)), at: '2025-12-31T00:00:00.000Z' };
+  const page = benchSection(file([scenario('batch', measurement(2)), old]));
+  assert.match(page, /^Measured 2026-01-02 \(`single` on 2025-12-31\) with Sluice 1\.2\.3 on /);
 });
