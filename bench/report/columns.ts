@@ -229,7 +229,7 @@ memory for each of 2,000 TLS 1.3 connections, in 1,000 bytes, after the handshak
 a line. CPU us: of the gateway, a message, from 100 devices with TLS and then plain, both at 0.7 of the full speed of the
 slower, with 50 lines and with one line a write.`,
   start: `first line: from the start of the first process until a device that tries to connect every 3 ms has its answer to
-identify, with one server process for each core. empty Node: from the start of \`node -e 0\` to its end, median of five.`,
+identify, with one server process for each core. empty Node: from the start of an empty program to its end, median of five.`,
   'after-start': `Memory of the first process and of one server process for each core, together, 5 s after the gateway is
 ready. PSS counts what processes share once. empty: as many Node processes that run nothing.`,
 };
