@@ -1,9 +1,7 @@
 // Starts a gateway in this process, alone or as the first of several server processes.
-import { compileEarly } from './cli/early-compiling.ts';
-import { keepYoungGenerationSmall } from './cli/heap.ts';
 import { reloader } from './cli/reload.ts';
 import { exitOnBugs, serve } from './cli/serve.ts';
-import { keepNativePackagesSmall } from './config/environment.ts';
+import { tuneProcess } from './cli/tune-process.ts';
 import type { Loaded, LoadedSettings } from './config/load.ts';
 import { createLogger } from './log/logger.ts';
 import { serverProcesses } from './start/server-processes.ts';
@@ -19,9 +17,7 @@ export async function startGateway(
   { load, parent, version }: StartOptions,
 ): Promise<void> {
   const { settings, warnings, foreignNames } = loaded;
-  keepYoungGenerationSmall();
-  keepNativePackagesSmall();
-  compileEarly();
+  tuneProcess();
   const log = createLogger(settings);
   exitOnBugs(log);
   for (const warning of warnings) log.write('setting_warned', { warning });

@@ -6,7 +6,7 @@ export const FOREIGN_PROTOCOLS = ['http', 'tls', 'ssh', 'smb', 'proxy'] as const
 export type ForeignProtocol = (typeof FOREIGN_PROTOCOLS)[number];
 
 /** This many first bytes always suffice. */
-export const FIRST_BYTES = 20;
+const FIRST_BYTES = 20;
 
 // RFC 9110 and the registry of HTTP methods, as far as they are in use. `PRI` begins HTTP/2. A browser sends nothing else
 // to a port that a web page names.

@@ -15,6 +15,7 @@ import { LastReplies } from './last-replies.ts';
 import { INHERITED } from './listening-handle.ts';
 import { PlainSource } from './plain-source.ts';
 import { hearsReplies, PLAIN_PORT, type Port } from './port.ts';
+import { handleOf } from './socket-handle.ts';
 import type { Arrival, Stage } from './stage.ts';
 
 export interface AcceptorOptions {
@@ -291,14 +292,9 @@ export function addressText({ address, family, port }: AddressInfo): string {
   return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** The handle of a socket. Node does not document it, but has not changed it since its first versions. */
-interface WithHandle {
-  readonly _handle?: { readonly fd?: number } | null;
-}
-
 /** If Node does not tell, it counts as the last one. */
 function descriptorOf(socket: Socket): number {
-  return (socket as unknown as WithHandle)._handle?.fd ?? Number.POSITIVE_INFINITY;
+  return handleOf(socket)?.fd ?? Number.POSITIVE_INFINITY;
 }
 
 /** The text of randomUUID() is a chain of 13 pieces of 32 bytes each, which would stay for as long as the connection. */

@@ -6,6 +6,7 @@
 // (docs/decisions/0013, 0083).
 import { Socket } from 'node:net';
 import { type Slab, slabs } from './slabs.ts';
+import { handleOf } from './socket-handle.ts';
 
 /** The largest read. */
 const READ_BYTES = 64 * 1024;
@@ -24,10 +25,8 @@ export interface SocketReader {
 /** The field of a socket that names its reader. With closures instead, each connection would have four more objects. */
 const READER = Symbol('reader');
 
-/** A socket that is read in place. Node does not document the handle, but has not changed it since its first versions. */
 interface ReadSocket {
   [READER]: SocketReader;
-  readonly _handle: { useUserBuffer?(buffer: Uint8Array): void } | null;
 }
 
 /** Fields of a socket in which Node keeps the options of `onread`. */
@@ -46,12 +45,11 @@ const sharedWhenCrowded = shared.subarray(0, CROWDED_READ_BYTES);
  * @param others number of other open connections
  */
 export function readInPlace(socket: Socket, reader: SocketReader, others = 0): void {
-  const read = socket as unknown as ReadSocket;
-  read[READER] = reader;
+  (socket as unknown as ReadSocket)[READER] = reader;
   socket.on('error', destroy);
   socket.on('end', onEnd);
   socket.on('close', onClose);
-  const { _handle: handle } = read;
+  const handle = handleOf(socket);
   if (handle?.useUserBuffer === undefined || BUFFER === undefined || CALLBACK === undefined) {
     socket.on('data', onData);
     return;
