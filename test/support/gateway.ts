@@ -73,10 +73,13 @@ export async function startGateway(env: Env = {}): Promise<Gateway> {
   wrapClasses();
   const app = createApp(settings, { log, version: 'test' });
   const addresses = await app.start();
-  recordDevicePorts(settings, addresses);
+  const forgetPorts = recordDevicePorts(settings, addresses);
   let stopped: Promise<StopResult> | undefined;
   const stop = () => {
-    stopped ??= app.stop().finally(() => ownSpool && rm(ownSpool, { recursive: true, force: true }));
+    stopped ??= app.stop().finally(() => {
+      forgetPorts();
+      return ownSpool && rm(ownSpool, { recursive: true, force: true });
+    });
     return stopped;
   };
   return {

@@ -52,11 +52,19 @@ export function recordOwnDevicePorts(): void {
   wrapClasses();
 }
 
-/** A gateway in the process of a test. @param addresses once it listens */
-export function recordDevicePorts(settings: Settings, { tcp, tls, lines }: Addresses): void {
-  if (!isRecording) return;
+/**
+ * A gateway in the process of a test.
+ * @param addresses once it listens
+ * @returns to be called when it has stopped: the system may give its ports to another server
+ */
+export function recordDevicePorts(settings: Settings, { tcp, tls, lines }: Addresses): () => void {
+  if (!isRecording) return () => {};
   const id = noteGateway(settings, { isProcess: false });
-  for (const address of [tcp, tls, lines]) if (address) byPort.set(address.port, id);
+  const ports = [tcp, tls, lines].flatMap((address) => address?.port ?? []);
+  for (const port of ports) byPort.set(port, id);
+  return () => {
+    for (const port of ports) if (byPort.get(port) === id) byPort.delete(port);
+  };
 }
 
 /** Wraps the methods that see lines and replies. Call it before the gateway starts. */

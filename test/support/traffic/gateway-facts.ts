@@ -1,5 +1,6 @@
 // What the contracts say depends on a few settings. These are noted for each gateway of a test run, so that its lines and
 // records are judged by its own settings.
+import { randomUUID } from 'node:crypto';
 import type { MessageRules } from '../../../scripts/contracts/messages.ts';
 import { rulesOf } from '../../../scripts/contracts/rules.ts';
 import type { Settings } from '../../../src/config/settings.ts';
@@ -28,11 +29,10 @@ export interface GatewayFacts {
   readonly headers: readonly string[];
 }
 
-let number = 0;
-
 /** @returns the id under which its traffic is noted */
 export function noteGateway(settings: Settings, { isProcess }: Pick<GatewayFacts, 'isProcess'>): string {
-  const id = `${process.pid}-${number++}`;
+  // A run starts so many processes that the system gives a process id twice.
+  const id = randomUUID();
   const facts: GatewayFacts = {
     id,
     isProcess,
