@@ -4,7 +4,11 @@ import { crc32c } from '../checksum/crc32c.ts';
 
 export const HEADER_BYTES = 61;
 const LENGTH_OFFSET = 12;
+const MAGIC_AT = 16;
+const MAGIC = 2;
 const CRC_FROM = 21;
+const LAST_OFFSET_AT = 23;
+const COUNT_AT = 57;
 /** No batch of ours is larger: KAFKA_BATCH_BYTES is at most 16 MiB. */
 export const MAX_BATCH_BYTES = 64 * 2 ** 20;
 
@@ -25,9 +29,9 @@ export interface BatchHeader {
 export function readHeader(buffer: Buffer, at: number): BatchHeader | undefined {
   if (buffer.length - at < HEADER_BYTES) return undefined;
   const bytes = lengthField(buffer, at);
-  const count = buffer.readInt32BE(at + 57);
-  if (bytes <= HEADER_BYTES || bytes > MAX_BATCH_BYTES || buffer[at + 16] !== 2) return undefined;
-  if (count <= 0 || buffer.readInt32BE(at + 23) !== count - 1) return undefined;
+  const count = buffer.readInt32BE(at + COUNT_AT);
+  if (bytes <= HEADER_BYTES || bytes > MAX_BATCH_BYTES) return undefined;
+  if (buffer[at + MAGIC_AT] !== MAGIC || !countsAgree(buffer, at)) return undefined;
   return {
     baseOffset: Number(buffer.readBigInt64BE(at)),
     bytes,
@@ -47,12 +51,36 @@ export function isIntact(batch: Buffer): boolean {
   return batch.readUInt32BE(17) === crc32c(batch.subarray(CRC_FROM));
 }
 
+/** The number of records, and the offset of the last one. */
+function countsAgree(buffer: Buffer, at: number): boolean {
+  const count = buffer.readInt32BE(at + COUNT_AT);
+  return count > 0 && buffer.readInt32BE(at + LAST_OFFSET_AT) === count - 1;
+}
+
 // A leader epoch of -1 and the magic byte: five bytes that every batch of ours has.
-const SIGNATURE = Buffer.from([0xff, 0xff, 0xff, 0xff, 2]);
-const SIGNATURE_AT = 12;
+const EPOCH = Buffer.from([0xff, 0xff, 0xff, 0xff]);
+const SIGNATURE = Buffer.from([...EPOCH, MAGIC]);
+const EPOCH_AT = 12;
 
 /** The first position at or after `from` where a batch may begin, or -1. */
 export function findBatch(buffer: Buffer, from: number): number {
-  const found = buffer.indexOf(SIGNATURE, from + SIGNATURE_AT);
-  return found < 0 ? -1 : found - SIGNATURE_AT;
+  const found = buffer.indexOf(SIGNATURE, from + EPOCH_AT);
+  return found < 0 ? -1 : found - EPOCH_AT;
+}
+
+/**
+ * True if a header lies in the buffer, also a damaged one: of its magic byte, its length and its counts one may be wrong.
+ * @param room bytes from the start of the buffer to the end of the file
+ */
+export function hasHeader(buffer: Buffer, room: number): boolean {
+  let epoch = buffer.indexOf(EPOCH, EPOCH_AT);
+  for (; epoch >= 0; epoch = buffer.indexOf(EPOCH, epoch + 1)) {
+    const at = epoch - EPOCH_AT;
+    if (buffer.length - at < HEADER_BYTES) return false;
+    const bytes = lengthField(buffer, at);
+    const fits = bytes > HEADER_BYTES && at + bytes <= room;
+    const isMagic = buffer[at + MAGIC_AT] === MAGIC;
+    if (fits ? isMagic || countsAgree(buffer, at) : isMagic && countsAgree(buffer, at)) return true;
+  }
+  return false;
 }

@@ -9,6 +9,7 @@ import {
   type BatchHeader,
   findBatch,
   HEADER_BYTES,
+  hasHeader,
   isIntact,
   lengthField,
   MAX_BATCH_BYTES,
@@ -106,14 +107,25 @@ async function batchAt(
 }
 
 // A batch of full length with a wrong checksum was damaged; a shorter one was never completely written. If the length
-// field itself is damaged, the checksum over the rest of the file still shows a complete batch.
+// field itself is damaged, the checksum over the rest of the file still shows a complete batch, or the header of the next one does.
 async function wasComplete(window: Window, position: number): Promise<boolean> {
   const start = await window.read(position, HEADER_BYTES);
   if (start.length < HEADER_BYTES) return false;
   const bytes = lengthField(start);
   if (bytes > HEADER_BYTES && position + bytes <= window.size) return true;
   const rest = window.size - position;
-  return rest <= MAX_BATCH_BYTES && isIntact(await window.read(position, rest));
+  if (rest <= MAX_BATCH_BYTES && isIntact(await window.read(position, rest))) return true;
+  return hasHeaderAfter(window, position);
+}
+
+async function hasHeaderAfter(window: Window, position: number): Promise<boolean> {
+  for (let from = position + 1; from + HEADER_BYTES <= window.size; ) {
+    const bytes = await window.read(from, Math.min(WINDOW_BYTES, window.size - from));
+    if (hasHeader(bytes, window.size - from)) return true;
+    // A header may lie across the window's end.
+    from += Math.max(1, bytes.length - HEADER_BYTES);
+  }
+  return false;
 }
 
 // The length field may be damaged too, so the next batch is found by its signature.
