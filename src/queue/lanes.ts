@@ -69,6 +69,13 @@ class LaneList {
     this.count++;
   }
 
+  unshift(lane: Lane): void {
+    lane.next = this.first;
+    this.first = lane;
+    this.#last ??= lane;
+    this.count++;
+  }
+
   shift(lane: Lane): void {
     this.first = lane.next;
     if (this.first === undefined) this.#last = undefined;
@@ -78,6 +85,8 @@ class LaneList {
 }
 
 export class Lanes {
+  /** Lanes with jobs. */
+  count = 0;
   /** Lanes that have become busy with credit left. */
   readonly #fresh = new LaneList();
   /** Lanes that have used up a credit while they had jobs. */
@@ -103,10 +112,12 @@ export class Lanes {
     return this.#fresh.count + this.#busy.count > 0;
   }
 
-  put(lane: Lane, job: Job): void {
+  /** @param goesOn the lane was left without a job within its turn, which goes on now if it has credit left */
+  put(lane: Lane, job: Job, goesOn = false): void {
     if (lane.last === undefined) {
       lane.first = job;
-      this.#enter(lane);
+      this.count++;
+      this.#enter(lane, goesOn);
     } else lane.last.next = job;
     lane.last = job;
     lane.jobs++;
@@ -151,15 +162,17 @@ export class Lanes {
     return undefined;
   }
 
-  #enter(lane: Lane): void {
+  #enter(lane: Lane, goesOn = false): void {
     lane.credit = Math.min(MAX_SAVED_NS, lane.credit + (this.#round - lane.round) * QUANTUM_NS);
-    if (lane.credit > 0) this.#fresh.push(lane);
-    else this.#busy.push(lane);
+    if (lane.credit <= 0) this.#busy.push(lane);
+    else if (goesOn) this.#fresh.unshift(lane);
+    else this.#fresh.push(lane);
   }
 
   #leave(lane: Lane): void {
     lane.last = undefined;
     lane.round = this.#round;
+    this.count--;
     this.#remove(lane);
     // Nobody waits, so nobody loses by it.
     if (!this.haveTurns) this.#round++;
