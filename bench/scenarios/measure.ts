@@ -57,6 +57,8 @@ interface Parts extends Gateway {
  * second, code is compiled late: compiling took 7 % of the server's CPU time after 10 s, and 1 % after 28 s.
  */
 const PACED_WARM_UP_TIMES = 5;
+/** The load pauses while JSON.parse is measured. This much of it comes before the window, so that whatever follows the rate has settled. */
+const LEAD_IN_SECONDS = 2;
 
 /** Rejects if a message is lost, refused or duplicated, with the end of the server's log. */
 export function measure(options: BenchOptions, shape: LoadShape): Promise<Measurement> {
@@ -89,19 +91,17 @@ async function measureWith(parts: Parts, options: BenchOptions, shape: LoadShape
   const messages = Math.ceil(warm.perSecond * seconds);
   const parseBefore = await jsonParseCost(lines, signal);
 
+  const leadIn = perSecond === undefined ? 0 : Math.ceil(LEAD_IN_SECONDS * perSecond);
   const { result, us: busyJsonParseUs } = await jsonParseCostDuring(lines, signal, async () => {
+    if (leadIn > 0) await sendAll(parts, { first: warm.sent, count: leadIn, perSecond });
     const from = mark(server);
-    const sent = await sendAll(parts, {
-      first: warm.sent,
-      count: messages,
-      ...(perSecond !== undefined && { perSecond }),
-    });
+    const sent = await sendAll(parts, { first: warm.sent + leadIn, count: messages, perSecond });
     return { from, sent, to: mark(server) };
   });
   const { from, sent, to } = result;
 
   const parseAfter = await jsonParseCost(lines, signal);
-  const stats = await proveAllThere(parts, bootstrap, warm.sent + messages);
+  const stats = await proveAllThere(parts, bootstrap, warm.sent + leadIn + messages);
   const elapsed = (to.wallUs - from.wallUs) / 1e6;
   const serverCpuUs = ((to.cpuSeconds - from.cpuSeconds) * 1e6) / messages;
   const jsonParseUs = median([...parseBefore, ...parseAfter]);
@@ -132,7 +132,7 @@ interface Messages {
   /** Number of messages sent before. */
   readonly first: number;
   readonly count: number;
-  readonly perSecond?: number;
+  readonly perSecond?: number | undefined;
 }
 
 /** Resolves when all are confirmed and, with a consumer, read. */
