@@ -10,7 +10,7 @@ export const SHORT_WAIT_MS = 10;
 /** From so many records on a request costs at most 15 us a record. Longer waits save little. */
 const CHEAP_RECORDS = 40;
 /** Lower bound of a read window with its pause: with Kafka's 4 ms, 99 of 100 records take less than 15 ms. */
-const SHORT_WINDOW_MS = 7;
+const SHORT_WINDOW_MS = 8;
 /** Upper bound of a read window: with Kafka's 4 ms, 99 of 100 records take less than 25 ms. */
 const LONG_WINDOW_MS = 20;
 /** Part of KAFKA_BATCH_TIMEOUT: if the last record is older, the next one is not expected in time. */

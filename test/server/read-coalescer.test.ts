@@ -82,7 +82,7 @@ test('many small reads are read together: due batches leave before each pause, a
 test('with KAFKA_BATCH_TIMEOUT above 20 ms, batches leave that would be due before the next window ends', async () => {
   const { window, readAt } = setUp(21);
   await readAt({ perSecond: 20_000 });
-  assert.match(window.calls.join(', '), /^end 6, send, begin, (end 12, send, begin(, |$))+$/);
+  assert.match(window.calls.join(', '), /^end 7, send, begin, (end 14, send, begin(, |$))+$/);
 });
 
 test('devices are told before the pause, if sending is all that a batch waits for (KAFKA_ACKS=0)', async () => {
@@ -98,11 +98,11 @@ test('devices are told before the pause, if sending is all that a batch waits fo
   assert.ok(pausesMeanwhile.every((count) => count === 0));
 });
 
-test('with many records a pause takes 6 ms, or the linger less 1 ms if that is shorter', async () => {
+test('with many records a pause takes 7 ms, or the linger less 1 ms if that is shorter', async () => {
   for (const [lingerMs, pauseMs] of [
-    [60_000, 6],
-    [20, 6],
-    [10, 6],
+    [60_000, 7],
+    [20, 7],
+    [10, 7],
     [5, 4],
   ] as const) {
     const { pauses, readAt } = setUp(lingerMs);
