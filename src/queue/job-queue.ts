@@ -4,9 +4,8 @@
 // A lane may hold a quarter of the jobs and bytes that are free, so however many devices flood it, there is room for
 // others. While any are free it may hold a few jobs all the same, so that a small queue is not left empty. A lane without
 // a job gets one in even if the queue is full, so that nobody is shut out: the queue holds at most its capacity and one
-// job for each connection. Only if the bytes are used up, a long line waits as well. A lane whose last job is taken within
-// its turn gets its next lines in at once, within the same bound. With TCP_JOB_QUEUE_FULL=drop, where no line waits for
-// room, a lane may hold all that is free, except while it is parked (lanes.ts).
+// job for each connection. Only if the bytes are used up, a long line waits as well. With TCP_JOB_QUEUE_FULL=drop, where
+// no line waits for room, a lane may hold all that is free, except while it is parked (lanes.ts).
 import { decodeLine } from '../protocol/messages.ts';
 import type { Congestion } from './congestion.ts';
 import type { Job, JobSink, JobSinkStats, Lane, Session } from './job.ts';
@@ -51,10 +50,6 @@ export class JobQueue implements JobSink {
   readonly #ready = new Set<Session>();
   /** Waiting sessions whose lane is empty: for their long line there are no bytes left. */
   readonly #longLines = new Set<Session>();
-  /** A waiting session whose last job was taken before its credit was used up: its turn goes on with its next lines. */
-  #inTurn: Session | undefined;
-  /** The lane that these lines come into. */
-  #goesOn: Lane | undefined;
   #grantScheduled = false;
   readonly #takers: (() => void)[] = [];
   #wakePending = false;
@@ -90,7 +85,7 @@ export class JobQueue implements JobSink {
     const lane = session.lane ?? laneOf(session);
     const bytes = job.end - job.start;
     if (!this.#admits(session, lane, bytes)) return this.#drop(job);
-    this.#lanes.put(lane, job, lane === this.#goesOn);
+    this.#lanes.put(lane, job);
     this.#depth++;
     this.#bytes += bytes;
     if (this.#depth >= WAKE_AT_ONCE) this.#wakeTaker();
@@ -120,7 +115,6 @@ export class JobQueue implements JobSink {
   /** The next job. Undefined if all jobs wait for congested partitions, or if the turn of the event loop has no time left. */
   take(): Job | undefined {
     if (this.#budget.usedUp) return undefined;
-    if (this.#inTurn !== undefined) this.#goOn(this.#inTurn);
     const job = this.#lanes.take();
     if (job === undefined) return undefined;
     this.#depth--;
@@ -164,18 +158,10 @@ export class JobQueue implements JobSink {
   #admits(session: Session, lane: Lane, bytes: number): boolean {
     const free = this.#capacity - this.#depth;
     const freeBytes = this.#capacityBytes - this.#bytes;
-    if (lane === this.#goesOn && this.#admitsInTurn(lane, bytes)) return true;
     if (lane.jobs === 0) return bytes <= ALWAYS_ADMITTED_BYTES || freeBytes > 0;
     if (this.#mayDrop(session) && !lane.isParked) return free > 0 && bytes <= freeBytes;
     const hasPlace = lane.jobs < SMALL_LANE_JOBS ? free > 0 : LANE_PARTS * lane.jobs < free;
     return hasPlace && LANE_PARTS * (lane.bytes + bytes) <= freeBytes;
-  }
-
-  // Within the bound of a full queue: its capacity, and one job or short line of each lane.
-  #admitsInTurn({ jobs, bytes: laneBytes }: Lane, bytes: number): boolean {
-    const hasPlace =
-      jobs === 0 || (jobs < SMALL_LANE_JOBS && this.#depth - this.#lanes.count < this.#capacity);
-    return hasPlace && laneBytes + bytes <= ALWAYS_ADMITTED_BYTES;
   }
 
   // To refuse a line costs time as well. When none is left the line waits for the next turn, to be refused or taken.
@@ -202,21 +188,8 @@ export class JobQueue implements JobSink {
   // Lanes are served in a fair order, so their sessions become ready in one.
   #afterTake(session: Session): void {
     const { lane } = session;
-    if (lane?.waits && this.#hasRoom(lane)) {
-      this.#ready.add(session);
-      if (lane.jobs === 0 && lane.credit > 0 && !this.#mayDrop(session)) this.#inTurn = session;
-    }
+    if (lane?.waits && this.#hasRoom(lane)) this.#ready.add(session);
     this.#scheduleGrant();
-  }
-
-  /** Lets in the next lines of a session whose lane has its turn. Otherwise each line of a full queue would cost a grant. */
-  #goOn(session: Session): void {
-    this.#inTurn = undefined;
-    const { lane } = session;
-    if (!lane?.waits || lane.jobs > 0) return;
-    this.#goesOn = lane;
-    this.#letIn(session);
-    this.#goesOn = undefined;
   }
 
   #endWait(session: Session, lane: Lane): void {

@@ -69,13 +69,6 @@ class LaneList {
     this.count++;
   }
 
-  unshift(lane: Lane): void {
-    lane.next = this.first;
-    this.first = lane;
-    this.#last ??= lane;
-    this.count++;
-  }
-
   shift(lane: Lane): void {
     this.first = lane.next;
     if (this.first === undefined) this.#last = undefined;
@@ -85,8 +78,6 @@ class LaneList {
 }
 
 export class Lanes {
-  /** Lanes with jobs. */
-  count = 0;
   /** Lanes that have become busy with credit left. */
   readonly #fresh = new LaneList();
   /** Lanes that have used up a credit while they had jobs. */
@@ -112,12 +103,10 @@ export class Lanes {
     return this.#fresh.count + this.#busy.count > 0;
   }
 
-  /** @param goesOn the lane was left without a job within its turn, which goes on now if it has credit left */
-  put(lane: Lane, job: Job, goesOn = false): void {
+  put(lane: Lane, job: Job): void {
     if (lane.last === undefined) {
       lane.first = job;
-      this.count++;
-      this.#enter(lane, goesOn);
+      this.#enter(lane);
     } else lane.last.next = job;
     lane.last = job;
     lane.jobs++;
@@ -162,17 +151,15 @@ export class Lanes {
     return undefined;
   }
 
-  #enter(lane: Lane, goesOn = false): void {
+  #enter(lane: Lane): void {
     lane.credit = Math.min(MAX_SAVED_NS, lane.credit + (this.#round - lane.round) * QUANTUM_NS);
-    if (lane.credit <= 0) this.#busy.push(lane);
-    else if (goesOn) this.#fresh.unshift(lane);
-    else this.#fresh.push(lane);
+    if (lane.credit > 0) this.#fresh.push(lane);
+    else this.#busy.push(lane);
   }
 
   #leave(lane: Lane): void {
     lane.last = undefined;
     lane.round = this.#round;
-    this.count--;
     this.#remove(lane);
     // Nobody waits, so nobody loses by it.
     if (!this.haveTurns) this.#round++;

@@ -4,6 +4,7 @@ import { crc32c } from '../checksum/crc32c.ts';
 
 export const HEADER_BYTES = 61;
 const LENGTH_OFFSET = 12;
+const EPOCH_AT = 12;
 const MAGIC_AT = 16;
 const MAGIC = 2;
 const CRC_FROM = 21;
@@ -57,30 +58,29 @@ function countsAgree(buffer: Buffer, at: number): boolean {
   return count > 0 && buffer.readInt32BE(at + LAST_OFFSET_AT) === count - 1;
 }
 
-// A leader epoch of -1 and the magic byte: five bytes that every batch of ours has.
-const EPOCH = Buffer.from([0xff, 0xff, 0xff, 0xff]);
-const SIGNATURE = Buffer.from([...EPOCH, MAGIC]);
-const EPOCH_AT = 12;
-
-/** The first position at or after `from` where a batch may begin, or -1. */
-export function findBatch(buffer: Buffer, from: number): number {
-  const found = buffer.indexOf(SIGNATURE, from + EPOCH_AT);
-  return found < 0 ? -1 : found - EPOCH_AT;
-}
-
 /**
- * True if a header lies in the buffer, also a damaged one: of its magic byte, its length and its counts one may be wrong.
+ * The first position at or after `from` where a header lies, also a damaged one, or -1. A header of ours has a leader epoch of
+ * -1, the magic byte, a length that fits into the file, and counts that agree. One of these four may be wrong.
  * @param room bytes from the start of the buffer to the end of the file
  */
-export function hasHeader(buffer: Buffer, room: number): boolean {
-  let epoch = buffer.indexOf(EPOCH, EPOCH_AT);
-  for (; epoch >= 0; epoch = buffer.indexOf(EPOCH, epoch + 1)) {
-    const at = epoch - EPOCH_AT;
-    if (buffer.length - at < HEADER_BYTES) return false;
-    const bytes = lengthField(buffer, at);
-    const fits = bytes > HEADER_BYTES && at + bytes <= room;
+export function findHeader(buffer: Buffer, from: number, room: number): number {
+  for (let at = from; at + HEADER_BYTES <= buffer.length; at++) {
     const isMagic = buffer[at + MAGIC_AT] === MAGIC;
-    if (fits ? isMagic || countsAgree(buffer, at) : isMagic && countsAgree(buffer, at)) return true;
+    // Most positions have neither, and this is asked for each byte.
+    if (!isMagic && buffer[at + EPOCH_AT] !== 0xff) continue;
+    const signs =
+      Number(isMagic) +
+      Number(buffer.readInt32BE(at + EPOCH_AT) === -1) +
+      Number(fits(lengthField(buffer, at), room - at)) +
+      Number(countsAgree(buffer, at));
+    if (signs >= SIGNS_OF_HEADER) return at;
   }
-  return false;
+  return -1;
+}
+
+const SIGNS_OF_HEADER = 3;
+
+/** @param length of the whole batch by its header */
+export function fits(length: number, room: number): boolean {
+  return length > HEADER_BYTES && length <= room;
 }

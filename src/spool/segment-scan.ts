@@ -7,9 +7,9 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import {
   type BatchHeader,
-  findBatch,
+  findHeader,
+  fits,
   HEADER_BYTES,
-  hasHeader,
   isIntact,
   lengthField,
   MAX_BATCH_BYTES,
@@ -75,8 +75,8 @@ async function* scan(window: Window, from: number, offset: number | undefined): 
       continue;
     }
     const next = await nextBatch(window, position + 1);
-    if (next < 0) {
-      const complete = await wasComplete(window, position);
+    if (typeof next === 'string') {
+      const complete = next === 'damaged' || (await wasComplete(window, position));
       yield { kind: 'tail', position, bytes: window.size - position, complete };
       return;
     }
@@ -107,42 +107,34 @@ async function batchAt(
 }
 
 // A batch of full length with a wrong checksum was damaged; a shorter one was never completely written. If the length
-// field itself is damaged, the checksum over the rest of the file still shows a complete batch, or the header of the next one does.
+// field itself is damaged, the checksum over the rest of the file still shows a complete batch.
 async function wasComplete(window: Window, position: number): Promise<boolean> {
   const start = await window.read(position, HEADER_BYTES);
   if (start.length < HEADER_BYTES) return false;
-  const bytes = lengthField(start);
-  if (bytes > HEADER_BYTES && position + bytes <= window.size) return true;
   const rest = window.size - position;
-  if (rest <= MAX_BATCH_BYTES && isIntact(await window.read(position, rest))) return true;
-  return hasHeaderAfter(window, position);
+  if (fits(lengthField(start), rest)) return true;
+  return rest <= MAX_BATCH_BYTES && isIntact(await window.read(position, rest));
 }
 
-async function hasHeaderAfter(window: Window, position: number): Promise<boolean> {
-  for (let from = position + 1; from + HEADER_BYTES <= window.size; ) {
-    const bytes = await window.read(from, Math.min(WINDOW_BYTES, window.size - from));
-    if (hasHeader(bytes, window.size - from)) return true;
-    // A header may lie across the window's end.
-    from += Math.max(1, bytes.length - HEADER_BYTES);
-  }
-  return false;
-}
-
-// The length field may be damaged too, so the next batch is found by its signature.
-async function nextBatch(window: Window, from: number): Promise<number> {
+// The length field may be damaged too, so the next batch is found by its header. `damaged` if there is a header but no intact
+// batch: then the bytes before it are no unfinished write, unless a power cut took the first part of a write and left the second.
+async function nextBatch(window: Window, from: number): Promise<number | 'damaged' | 'nothing'> {
   let position = from;
+  let seen: 'damaged' | 'nothing' = 'nothing';
   while (position + HEADER_BYTES <= window.size) {
-    const bytes = await window.read(position, Math.min(WINDOW_BYTES, window.size - position));
-    const found = findBatch(bytes, 0);
+    const room = window.size - position;
+    const bytes = await window.read(position, Math.min(WINDOW_BYTES, room));
+    const found = findHeader(bytes, 0, room);
     if (found < 0) {
-      // The signature may lie across the window's end.
-      position += Math.max(1, bytes.length - HEADER_BYTES);
+      // A header may lie across the window's end.
+      position += Math.max(1, bytes.length - HEADER_BYTES + 1);
       continue;
     }
     if ((await batchAt(window, position + found)) !== undefined) return position + found;
+    seen = 'damaged';
     position += found + 1;
   }
-  return -1;
+  return seen;
 }
 
 /** A file, read through one buffer that moves along. */

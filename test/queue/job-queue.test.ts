@@ -104,27 +104,6 @@ it('takes one job of each session beyond its capacity, and no second one', () =>
   assert.equal(queue.stats.depth, 25);
 });
 
-it('gives out the lines of a session that waits one after the other within its turn, although the queue is full', () => {
-  const queue = queueOf({ capacity: 10 });
-  const turn = Math.ceil(QUANTUM_NS / quickLineNs(4));
-  const sources = Array.from({ length: 100 }, (_, index) => new Source(queue, `${index}`, 2 * turn));
-  for (const source of sources) source.push();
-  const [first] = sources;
-  assert.ok(first);
-  const taken: string[] = [];
-  for (let job = queue.take(); job !== undefined && job.session === first; job = queue.take()) {
-    taken.push(text(job));
-    // At most 16 of them on top of one of each session.
-    assert.ok(queue.stats.depth < sources.length + 16);
-  }
-  assert.deepEqual(
-    taken,
-    Array.from({ length: taken.length }, (_, index) => `0 ${index}`),
-  );
-  // Its credit is used up, and the next session has its turn.
-  assert.ok(Math.abs(taken.length - turn) <= 2, `${taken.length} lines, a turn has ${turn}`);
-});
-
 it('with `drop` refuses what does not fit, with the seq of the line, and counts it', () => {
   let dropped = 0;
   const queue = new JobQueue({
