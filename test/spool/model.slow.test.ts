@@ -70,6 +70,8 @@ class Model {
   readonly #given: { index: number; batch: SpooledBatch }[] = [];
   #next = 0;
   #acknowledged = 0;
+  /** The most that was ever acknowledged: after a lost cursor, an older one may be ahead of the log. */
+  #everAcknowledged = 0;
   /** Batches may come again, because the cursor was lost or points outside of the log. */
   #replays = false;
   #older: Buffer | undefined;
@@ -181,10 +183,10 @@ class Model {
     const index = this.#batches.findIndex(({ bytes }) => bytes.subarray(8).equals(batch.bytes.subarray(8)));
     assert.ok(index >= 0, 'a batch came that was never confirmed');
     assert.equal(batch.bytes.readBigInt64BE(0), 0n);
-    if (this.#replays && this.#given.length === 0 && index < this.#next) {
-      this.seen.again += this.#next - index;
+    if (this.#replays && this.#given.length === 0 && index <= Math.max(this.#next, this.#everAcknowledged)) {
+      this.seen.again += Math.max(0, this.#next - index);
       this.#next = index;
-      // The log's cursor went back. From here on the model follows it.
+      // The log's cursor is another one. From here on the model follows it.
       this.#acknowledged = index;
     }
     this.#replays = false;
@@ -207,6 +209,7 @@ class Model {
     this.#older = readFileSync(join(this.#directory, 'cursor'));
     await this.log.acknowledge(last.batch.offset + last.batch.count);
     this.#acknowledged = last.index + 1;
+    this.#everAcknowledged = Math.max(this.#everAcknowledged, this.#acknowledged);
   }
 
   // A write that a crash interrupted, at the end of the active file or in a new one.
