@@ -58,13 +58,15 @@ function countsAgree(buffer: Buffer, at: number): boolean {
   return count > 0 && buffer.readInt32BE(at + LAST_OFFSET_AT) === count - 1;
 }
 
+const SIGNS_OF_HEADER = 3;
+
 /**
- * The first position at or after `from` where a header lies, also a damaged one, or -1. A header of ours has a leader epoch of
+ * The first position where a header lies, also a damaged one, or -1. A header of ours has a leader epoch of
  * -1, the magic byte, a length that fits into the file, and counts that agree. One of these four may be wrong.
  * @param room bytes from the start of the buffer to the end of the file
  */
-export function findHeader(buffer: Buffer, from: number, room: number): number {
-  for (let at = from; at + HEADER_BYTES <= buffer.length; at++) {
+export function findHeader(buffer: Buffer, room: number): number {
+  for (let at = 0; at + HEADER_BYTES <= buffer.length; at++) {
     const isMagic = buffer[at + MAGIC_AT] === MAGIC;
     // Most positions have neither, and this is asked for each byte.
     if (!isMagic && buffer[at + EPOCH_AT] !== 0xff) continue;
@@ -77,8 +79,6 @@ export function findHeader(buffer: Buffer, from: number, room: number): number {
   }
   return -1;
 }
-
-const SIGNS_OF_HEADER = 3;
 
 /** @param length of the whole batch by its header */
 export function fits(length: number, room: number): boolean {

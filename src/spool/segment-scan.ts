@@ -124,7 +124,7 @@ async function nextBatch(window: Window, from: number): Promise<number | 'damage
   while (position + HEADER_BYTES <= window.size) {
     const room = window.size - position;
     const bytes = await window.read(position, Math.min(WINDOW_BYTES, room));
-    const found = findHeader(bytes, 0, room);
+    const found = findHeader(bytes, room);
     if (found < 0) {
       // A header may lie across the window's end.
       position += Math.max(1, bytes.length - HEADER_BYTES + 1);
