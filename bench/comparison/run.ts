@@ -5,6 +5,7 @@ import type { Admin } from 'kafkajs';
 import { Child } from '../../load/processes/child.ts';
 import { withAdmin } from '../../scripts/kafka/client.ts';
 import { PeerError } from '../peers/peer.ts';
+import { LEAD_IN_SECONDS } from '../servers/loaded-gateways.ts';
 import { Contestant } from './contestant.ts';
 import { type ContestantEntry, DUELS, type Duel } from './duels.ts';
 import { type Memory, memoryOf } from './memory.ts';
@@ -35,8 +36,6 @@ const WARM_UP_PER_SECOND = 20_000;
 const FIRST_COUNT = 20_000;
 const CALIBRATION_MS = 700;
 const PACED_TIMES = 2;
-/** Before each turn at a rate, at the same rate, so that whatever follows the rate has settled. */
-const LEAD_IN_SECONDS = 2;
 
 /** A contestant with its figures so far. */
 interface Player {

@@ -4,6 +4,7 @@ import { Child } from '../../load/processes/child.ts';
 import {
   type BenchOptions,
   type Gateway,
+  LEAD_IN_SECONDS,
   mark,
   type Warm,
   warmUpFast,
@@ -57,8 +58,6 @@ interface Parts extends Gateway {
  * second, code is compiled late: compiling took 7 % of the server's CPU time after 10 s, and 1 % after 28 s.
  */
 const PACED_WARM_UP_TIMES = 5;
-/** The load pauses while JSON.parse is measured. This much of it comes before the window, so that whatever follows the rate has settled. */
-const LEAD_IN_SECONDS = 2;
 
 /** Rejects if a message is lost, refused or duplicated, with the end of the server's log. */
 export function measure(options: BenchOptions, shape: LoadShape): Promise<Measurement> {
@@ -91,6 +90,7 @@ async function measureWith(parts: Parts, options: BenchOptions, shape: LoadShape
   const messages = Math.ceil(warm.perSecond * seconds);
   const parseBefore = await jsonParseCost(lines, signal);
 
+  // The load pauses while JSON.parse is measured.
   const leadIn = perSecond === undefined ? 0 : Math.ceil(LEAD_IN_SECONDS * perSecond);
   const { result, us: busyJsonParseUs } = await jsonParseCostDuring(lines, signal, async () => {
     if (leadIn > 0) await sendAll(parts, { first: warm.sent, count: leadIn, perSecond });

@@ -49,6 +49,8 @@ const FIRST_WARM_UP = 20_000;
  * processes, in units of one: 1.12 after 3 s, 1.02 and 1.08 after 4 s (medians of five runs).
  */
 export const WARM_UP_SECONDS = 4;
+/** Before each measurement at a rate, at the same rate, so that whatever follows the rate has settled. */
+export const LEAD_IN_SECONDS = 2;
 
 /** Runs `work` with one gateway for each plan and stops them. An error gets the ends of the servers' logs. */
 export async function withGateways<const P extends readonly GatewayPlan[], T>(

@@ -31,8 +31,8 @@ export function readHeader(buffer: Buffer, at: number): BatchHeader | undefined 
   if (buffer.length - at < HEADER_BYTES) return undefined;
   const bytes = lengthField(buffer, at);
   const count = buffer.readInt32BE(at + COUNT_AT);
-  if (bytes <= HEADER_BYTES || bytes > MAX_BATCH_BYTES) return undefined;
-  if (buffer[at + MAGIC_AT] !== MAGIC || !countsAgree(buffer, at)) return undefined;
+  if (!fits(bytes, MAX_BATCH_BYTES) || buffer[at + MAGIC_AT] !== MAGIC || !countsAgree(buffer, at))
+    return undefined;
   return {
     baseOffset: Number(buffer.readBigInt64BE(at)),
     bytes,
@@ -61,8 +61,8 @@ function countsAgree(buffer: Buffer, at: number): boolean {
 const SIGNS_OF_HEADER = 3;
 
 /**
- * The first position where a header lies, also a damaged one, or -1. A header of ours has a leader epoch of
- * -1, the magic byte, a length that fits into the file, and counts that agree. One of these four may be wrong.
+ * The position of the first header, or -1. Each header of ours has a leader epoch of -1, the magic byte, a length that fits
+ * into the file, and counts that agree. One of these four may be damaged.
  * @param room bytes from the start of the buffer to the end of the file
  */
 export function findHeader(buffer: Buffer, room: number): number {
