@@ -4,12 +4,15 @@
 // A lane may hold a quarter of the jobs and bytes that are free, so however many devices flood it, there is room for
 // others. While any are free it may hold a few jobs all the same, so that a small queue is not left empty. A lane without
 // a job gets one in even if the queue is full, so that nobody is shut out: the queue holds at most its capacity and one
-// job for each connection. Only if the bytes are used up, a long line waits as well. With TCP_JOB_QUEUE_FULL=drop, where
-// no line waits for room, a lane may hold all that is free, except while it is parked (lanes.ts).
+// job for each connection. Only if the bytes are used up, a long line waits as well.
+//
+// A session that found no room waits for the turn of its lane (lanes.ts). Then it brings as many lines as the lane's credit
+// pays for, and they are taken at once. With TCP_JOB_QUEUE_FULL=drop a device's lines are refused instead, and its lane may
+// hold all that is free, except while it is parked.
 import { decodeLine } from '../protocol/messages.ts';
-import type { Congestion } from './congestion.ts';
+import { Congestion } from './congestion.ts';
 import type { Job, JobSink, JobSinkStats, Lane, Session } from './job.ts';
-import { Lanes, laneOf } from './lanes.ts';
+import { Lanes, laneOf, quickLineNs } from './lanes.ts';
 import { TurnBudget } from './turn-budget.ts';
 
 export interface JobQueueOptions {
@@ -32,8 +35,8 @@ const SMALL_LANE_JOBS = 16;
 const ALWAYS_ADMITTED_BYTES = 4096;
 // With so many jobs a worker is woken at once instead of at the end of the turn.
 const WAKE_AT_ONCE = 200;
-// Sessions woken in one turn of the event loop, for each millisecond of its budget: 256 or more. To resume thousands at
-// once would hold up everything else.
+// Sessions that offer a postponed line again in one turn of the event loop, for each millisecond of its budget: 256 or
+// more. Thousands at once would hold up everything else.
 const WAKES_PER_MS = 128;
 
 export class JobQueue implements JobSink {
@@ -41,27 +44,34 @@ export class JobQueue implements JobSink {
   readonly #capacityBytes: number;
   readonly #dropped: (() => void) | undefined;
   readonly #budget: TurnBudget;
+  readonly #congestion: Congestion;
   readonly #lanes: Lanes;
   #depth = 0;
   #bytes = 0;
-  /** Number of sessions that wait for room. */
+  /** Number of sessions that wait for room in their lanes. */
   #waiting = 0;
-  /** Waiting sessions with room in their lane, in the order in which they got it. */
-  readonly #ready = new Set<Session>();
-  /** Waiting sessions whose lane is empty: for their long line there are no bytes left. */
-  readonly #longLines = new Set<Session>();
-  #grantScheduled = false;
+  /** The lane that has its turn, while its session brings lines. */
+  #refilled: Lane | undefined;
+  /** With `drop`: sessions with a line for whose refusal the turn had no time. */
+  readonly #postponed = new Set<Session>();
+  #isOfferScheduled = false;
   readonly #takers: (() => void)[] = [];
   #wakePending = false;
   #wakeScheduled = false;
   #closed = false;
 
-  constructor({ capacity, capacityBytes, budget, congestion, dropped }: JobQueueOptions) {
+  constructor(options: JobQueueOptions) {
+    const { capacity, capacityBytes, congestion = new Congestion() } = options;
     this.#capacity = capacity;
     this.#capacityBytes = capacityBytes;
-    this.#budget = budget ?? new TurnBudget();
-    this.#lanes = new Lanes(congestion, () => this.#wakeLater());
-    this.#dropped = dropped;
+    this.#budget = options.budget ?? new TurnBudget();
+    this.#congestion = congestion;
+    this.#lanes = new Lanes({
+      congestion,
+      resumed: () => this.#wakeLater(),
+      refill: (lane) => this.#refill(lane),
+    });
+    this.#dropped = options.dropped;
   }
 
   get stats(): JobSinkStats {
@@ -75,7 +85,7 @@ export class JobQueue implements JobSink {
 
   /** Sessions that wait for room. */
   get waitingSources(): number {
-    return this.#waiting;
+    return this.#waiting + this.#postponed.size;
   }
 
   // --- called by connections ---
@@ -88,25 +98,30 @@ export class JobQueue implements JobSink {
     this.#lanes.put(lane, job);
     this.#depth++;
     this.#bytes += bytes;
+    if (lane === this.#refilled) return true;
     if (this.#depth >= WAKE_AT_ONCE) this.#wakeTaker();
     else this.#wakeLater();
     return true;
   }
 
   awaitRoom(session: Session): void {
+    if (this.#mayDrop(session)) {
+      this.#postpone(session);
+      return;
+    }
     const lane = laneOf(session);
     if (lane.waits) return;
-    lane.waits = true;
     this.#waiting++;
-    if (lane.jobs === 0) this.#longLines.add(session);
-    else if (this.#mayDrop(session) || this.#hasRoom(lane)) this.#ready.add(session);
-    this.#scheduleGrant();
+    this.#lanes.wait(lane);
+    this.#wakeLater();
   }
 
   forget(session: Session): void {
     const { lane } = session;
-    if (!lane?.waits) return;
-    this.#endWait(session, lane);
+    if (lane?.waits) {
+      this.#waiting--;
+      this.#lanes.endWait(lane);
+    } else if (!this.#postponed.delete(session)) return;
     this.#endTakersIfDrained();
   }
 
@@ -116,10 +131,10 @@ export class JobQueue implements JobSink {
   take(): Job | undefined {
     if (this.#budget.usedUp) return undefined;
     const job = this.#lanes.take();
-    if (job === undefined) return undefined;
-    this.#depth--;
-    this.#bytes -= job.end - job.start;
-    if (this.#waiting > 0) this.#afterTake(job.session);
+    if (job !== undefined) {
+      this.#depth--;
+      this.#bytes -= job.end - job.start;
+    }
     if (this.#closed) this.#endTakersIfDrained();
     return job;
   }
@@ -145,7 +160,7 @@ export class JobQueue implements JobSink {
 
   /** True if the queue is closed and no job will come any more. */
   get drained(): boolean {
-    return this.#closed && this.#depth === 0 && this.#waiting === 0;
+    return this.#closed && this.#depth === 0 && this.waitingSources === 0;
   }
 
   // --- room ---
@@ -156,12 +171,25 @@ export class JobQueue implements JobSink {
   }
 
   #admits(session: Session, lane: Lane, bytes: number): boolean {
+    if (lane === this.#refilled) return this.#admitsInTurn(lane, bytes);
     const free = this.#capacity - this.#depth;
     const freeBytes = this.#capacityBytes - this.#bytes;
-    if (lane.jobs === 0) return bytes <= ALWAYS_ADMITTED_BYTES || freeBytes > 0;
+    if (lane.jobs === 0) return this.#hasBytes(bytes);
     if (this.#mayDrop(session) && !lane.isParked) return free > 0 && bytes <= freeBytes;
     const hasPlace = lane.jobs < SMALL_LANE_JOBS ? free > 0 : LANE_PARTS * lane.jobs < free;
     return hasPlace && LANE_PARTS * (lane.bytes + bytes) <= freeBytes;
+  }
+
+  /** Lines that are taken at once: as many as the credit of their lane pays for. The first one is taken in the same call. */
+  #admitsInTurn({ session, jobs, bytes: laneBytes, credit }: Lane, bytes: number): boolean {
+    if (jobs === 0) return this.#hasBytes(bytes) || !this.#congestion.includes(session.partition);
+    const hasPlace = this.#depth < this.#capacity + this.#lanes.count;
+    const isShort = laneBytes + bytes <= ALWAYS_ADMITTED_BYTES;
+    return hasPlace && isShort && credit > quickLineNs(laneBytes, jobs);
+  }
+
+  #hasBytes(bytes: number): boolean {
+    return bytes <= ALWAYS_ADMITTED_BYTES || this.#bytes < this.#capacityBytes;
   }
 
   // To refuse a line costs time as well. When none is left the line waits for the next turn, to be refused or taken.
@@ -176,64 +204,31 @@ export class JobQueue implements JobSink {
     return true;
   }
 
-  // A lane comes in again when it is half empty. Otherwise each job taken would wake its session.
-  #hasRoom(lane: Lane): boolean {
-    const { jobs } = lane;
-    if (jobs === 0) return true;
-    const free = this.#capacity - this.#depth;
-    const hasPlaces = 2 * jobs <= SMALL_LANE_JOBS ? jobs <= free : 2 * LANE_PARTS * jobs <= free;
-    return hasPlaces && 2 * LANE_PARTS * lane.bytes <= this.#capacityBytes - this.#bytes;
-  }
-
-  // Lanes are served in a fair order, so their sessions become ready in one.
-  #afterTake(session: Session): void {
-    const { lane } = session;
-    if (lane?.waits && this.#hasRoom(lane)) this.#ready.add(session);
-    this.#scheduleGrant();
-  }
-
-  #endWait(session: Session, lane: Lane): void {
-    lane.waits = false;
+  /** The lane of a waiting session has its turn: its next lines come in. */
+  #refill(lane: Lane): void {
     this.#waiting--;
-    this.#ready.delete(session);
-    this.#longLines.delete(session);
+    this.#refilled = lane;
+    lane.session.onRoom();
+    this.#refilled = undefined;
   }
 
-  get #hasRoomForLongLines(): boolean {
-    return this.#longLines.size > 0 && this.#bytes < this.#capacityBytes;
+  /** With `drop`: the session offers its line again in the next turn. */
+  #postpone(session: Session): void {
+    this.#postponed.add(session);
+    if (this.#isOfferScheduled) return;
+    this.#isOfferScheduled = true;
+    // A microtask later, so that workers who are woken in that turn take their jobs first.
+    this.#budget.nextTurn(() => queueMicrotask(() => this.#offerAgain()));
   }
 
-  #scheduleGrant(): void {
-    if (this.#grantScheduled || (this.#ready.size === 0 && !this.#hasRoomForLongLines)) return;
-    this.#grantScheduled = true;
-    // A microtask later, so that workers who were woken in this turn take their jobs first.
-    this.#budget.nextTurn(() =>
-      queueMicrotask(() => {
-        this.#grantScheduled = false;
-        this.#grant();
-      }),
-    );
-  }
-
-  #grant(): void {
-    let left = Math.ceil(WAKES_PER_MS * this.#budget.turnMs);
-    for (const session of this.#ready) {
-      if (left-- === 0) break;
-      this.#letIn(session);
-    }
-    if (this.#hasRoomForLongLines)
-      for (const session of this.#longLines) {
-        if (left-- <= 0 || !this.#hasRoomForLongLines) break;
-        this.#letIn(session);
-      }
-    if (left < 0) this.#budget.workIsLeft();
-    this.#scheduleGrant();
+  #offerAgain(): void {
+    this.#isOfferScheduled = false;
+    const most = Math.ceil(WAKES_PER_MS * this.#budget.turnMs);
+    const sessions = [...this.#postponed];
+    for (const session of sessions.slice(0, most)) if (this.#postponed.delete(session)) session.onRoom();
+    if (sessions.length > most) this.#budget.workIsLeft();
+    for (const session of this.#postponed) this.#postpone(session);
     this.#endTakersIfDrained();
-  }
-
-  #letIn(session: Session): void {
-    this.#endWait(session, laneOf(session));
-    session.onRoom();
   }
 
   // --- wake-ups ---

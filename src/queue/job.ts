@@ -29,8 +29,14 @@ export interface Job extends LineBytes {
   next: Job | undefined;
 }
 
+/** Lanes in the order of their turns. */
+export interface LaneList {
+  remove(lane: Lane): void;
+}
+
 /** The jobs of one session in the queue, first in, first out. Only the queue reads and writes it. */
 export interface Lane {
+  readonly session: Session;
   first: Job | undefined;
   last: Job | undefined;
   jobs: number;
@@ -39,11 +45,14 @@ export interface Lane {
   credit: number;
   /** The round of the queue in which `credit` was true. */
   round: number;
-  /** The session waits for room. */
+  /** The session waits for room, so the lane has turns without a job, too. */
   waits: boolean;
   /** The lane has no turns: its first job waits for a congested partition. */
   isParked: boolean;
-  /** The lane that has its turn after this one. */
+  /** The list that it is in: undefined if it has no job and its session does not wait. */
+  list: LaneList | undefined;
+  /** Its neighbours there. */
+  previous: Lane | undefined;
   next: Lane | undefined;
 }
 
@@ -93,7 +102,7 @@ export interface Session extends LineOrigin {
   alreadyStored(seq: number): void;
   /** Every message up to `seq` that was not refused is durable now. */
   stored(seq: number): void;
-  /** There may be room: the answer to awaitRoom(). */
+  /** There may be room: the answer to awaitRoom(). It is called while lines are handled. */
   onRoom(): void;
   /** The bytes of a job are no longer used. Called once for each job, after accept or refuse. */
   done(): void;

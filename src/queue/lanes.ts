@@ -1,11 +1,13 @@
 // Decides whose job is next: deficit round robin by cost. Each session has a lane, first in, first out, and a credit in
 // nanoseconds. When its turn comes a lane gets a quantum, is served until its credit is used up, and goes to the end of
-// the line. A lane whose next job is a reading for a congested partition is parked meanwhile. It knows nothing of limits,
-// and holds no lane without a job.
+// the line. A lane whose next job is a reading for a congested partition is parked meanwhile. It knows nothing of limits.
 //
 // A lane that becomes busy with credit left comes before all lanes that have used theirs up. So a device that sends a
 // line now and then waits for no flood, and a lane of cheap lines waits for no other lane's expensive one. A lane gets
 // one quantum a round, whether it has jobs or not, so nobody gains by being idle. (Like FQ-CoDel, RFC 8290.)
+//
+// The lane of a session that waits for room keeps its turns without a job, behind those that are new: its lines come in
+// when it has its turn.
 import { Congestion } from './congestion.ts';
 import type { Job, Lane, Session } from './job.ts';
 
@@ -28,9 +30,9 @@ const BYTE_NS = 2;
 const MAX_EXTRA_NS = 20_000;
 const MAX_EXTRA_NS_PER_BYTE = 200;
 
-/** Cost in nanoseconds of a line that MetricsScan takes. */
-export function quickLineNs(bytes: number): number {
-  return LINE_NS + BYTE_NS * bytes;
+/** Cost in nanoseconds of lines that MetricsScan takes. @param bytes of all of them */
+export function quickLineNs(bytes: number, lines = 1): number {
+  return LINE_NS * lines + BYTE_NS * bytes;
 }
 
 /** Charges the session of a job that was taken. @param ns cost of its line beside quickLineNs() */
@@ -43,6 +45,7 @@ export function chargeExtra({ session, start, end }: Job, ns: number): void {
 /** The lane of a session. It is made at the session's first job. */
 export function laneOf(session: Session): Lane {
   session.lane ??= {
+    session,
     first: undefined,
     last: undefined,
     jobs: 0,
@@ -51,51 +54,69 @@ export function laneOf(session: Session): Lane {
     round: 0,
     waits: false,
     isParked: false,
+    list: undefined,
+    previous: undefined,
     next: undefined,
   };
   return session.lane;
 }
 
-/** Lanes in their order, as a list through the lanes themselves. */
+/** Lanes in their order, as a list through the lanes themselves. A lane is in one list at most. */
 class LaneList {
   first: Lane | undefined;
   count = 0;
   #last: Lane | undefined;
 
   push(lane: Lane): void {
+    lane.list = this;
+    lane.previous = this.#last;
     if (this.#last === undefined) this.first = lane;
     else this.#last.next = lane;
     this.#last = lane;
     this.count++;
   }
 
-  shift(lane: Lane): void {
-    this.first = lane.next;
-    if (this.first === undefined) this.#last = undefined;
-    lane.next = undefined;
+  remove(lane: Lane): void {
+    const { previous, next } = lane;
+    if (previous === undefined) this.first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    lane.list = lane.previous = lane.next = undefined;
     this.count--;
   }
 }
 
+export interface LanesOptions {
+  readonly congestion?: Congestion;
+  /** Parked lanes have their turns again. */
+  readonly resumed?: () => void;
+  /** The lane of a session that waits for room has its turn and no job: the session is to bring lines. */
+  readonly refill?: (lane: Lane) => void;
+}
+
 export class Lanes {
-  /** Lanes that have become busy with credit left. */
+  /** Lanes that have become busy with credit left. Each has a job. */
   readonly #fresh = new LaneList();
-  /** Lanes that have used up a credit while they had jobs. */
+  /** Lanes that have used up a credit while they had jobs, and those whose sessions wait for room. */
   readonly #busy = new LaneList();
   /** The busy lane that has its turn. */
   #current: Lane | undefined;
   #round = 0;
+  /** Lanes in all lists. */
+  count = 0;
   /** Busy lanes that have not had their turn in this round. */
   #turnsLeft = 0;
   /** Lanes whose partition is congested, by its number. */
-  readonly #parked = new Map<number, Lane[]>();
+  readonly #parked = new Map<number, LaneList>();
   readonly #congestion: Congestion;
   readonly #resumed: () => void;
+  readonly #refill: (lane: Lane) => void;
 
-  /** @param resumed called when parked lanes have their turns again */
-  constructor(congestion = new Congestion(), resumed: () => void = () => {}) {
+  constructor({ congestion = new Congestion(), resumed = () => {}, refill = () => {} }: LanesOptions = {}) {
     this.#congestion = congestion;
     this.#resumed = resumed;
+    this.#refill = refill;
   }
 
   /** Some lane is not parked. It may be about to be: that shows when its turn comes. */
@@ -104,13 +125,24 @@ export class Lanes {
   }
 
   put(lane: Lane, job: Job): void {
-    if (lane.last === undefined) {
-      lane.first = job;
-      this.#enter(lane);
-    } else lane.last.next = job;
+    if (lane.last === undefined) lane.first = job;
+    else lane.last.next = job;
     lane.last = job;
     lane.jobs++;
     lane.bytes += job.end - job.start;
+    if (lane.list === undefined) this.#enter(lane);
+  }
+
+  /** The session waits for room: its lane has turns also without a job. */
+  wait(lane: Lane): void {
+    lane.waits = true;
+    if (lane.list === undefined) this.#enter(lane);
+  }
+
+  /** The session does not wait any more. */
+  endWait(lane: Lane): void {
+    lane.waits = false;
+    if (lane.first === undefined) this.#leave(lane);
   }
 
   /** The next job, charged as a quick line. Undefined if there is none but those of parked lanes. */
@@ -125,7 +157,7 @@ export class Lanes {
     lane.jobs--;
     lane.bytes -= bytes;
     lane.credit -= quickLineNs(bytes);
-    if (lane.first === undefined) this.#leave(lane);
+    if (lane.first === undefined) this.#afterLast(lane);
     return job;
   }
 
@@ -134,7 +166,7 @@ export class Lanes {
     for (lane = this.#fresh.first; lane !== undefined; lane = this.#fresh.first) {
       if (this.#parks(lane)) continue;
       if (lane.credit > 0) return lane;
-      this.#fresh.shift(lane);
+      this.#fresh.remove(lane);
       this.#busy.push(lane);
     }
     for (lane = this.#busy.first; lane !== undefined; lane = this.#busy.first) {
@@ -143,22 +175,53 @@ export class Lanes {
         this.#current = lane;
         lane.credit += QUANTUM_NS;
       }
-      if (lane.credit > 0) return lane;
-      this.#busy.shift(lane);
-      this.#busy.push(lane);
-      this.#endTurn();
+      if (lane.credit <= 0) {
+        this.#busy.remove(lane);
+        this.#busy.push(lane);
+        this.#endTurn(lane);
+        continue;
+      }
+      if (lane.first !== undefined) return lane;
+      this.#refillInTurn(lane);
     }
     return undefined;
   }
 
+  #refillInTurn(lane: Lane): void {
+    lane.waits = false;
+    this.#refill(lane);
+    if (lane.first !== undefined) return;
+    // Only a long line for a congested partition may find no room even now.
+    if (lane.waits) this.#park(lane);
+    else if (lane.list !== undefined) this.#leave(lane);
+  }
+
   #enter(lane: Lane): void {
+    this.count++;
     lane.credit = Math.min(MAX_SAVED_NS, lane.credit + (this.#round - lane.round) * QUANTUM_NS);
-    if (lane.credit > 0) this.#fresh.push(lane);
+    lane.round = this.#round;
+    if (lane.first === undefined) this.#makeBusy(lane);
+    else if (lane.credit > 0) this.#fresh.push(lane);
     else this.#busy.push(lane);
   }
 
-  #leave(lane: Lane): void {
+  /** What the lane of a waiting session has saved is for lines that have room. */
+  #makeBusy(lane: Lane): void {
+    lane.credit = Math.min(lane.credit, QUANTUM_NS);
+    this.#busy.push(lane);
+  }
+
+  #afterLast(lane: Lane): void {
     lane.last = undefined;
+    if (!lane.waits) this.#leave(lane);
+    else if (lane.list === this.#fresh) {
+      this.#fresh.remove(lane);
+      this.#makeBusy(lane);
+    }
+  }
+
+  #leave(lane: Lane): void {
+    this.count--;
     lane.round = this.#round;
     this.#remove(lane);
     // Nobody waits, so nobody loses by it.
@@ -166,43 +229,49 @@ export class Lanes {
   }
 
   #remove(lane: Lane): void {
-    if (this.#fresh.first === lane) this.#fresh.shift(lane);
-    else {
-      this.#busy.shift(lane);
-      this.#endTurn();
-    }
+    const { list } = lane;
+    list?.remove(lane);
+    lane.isParked = false;
+    if (list === this.#busy) this.#endTurn(lane);
   }
 
   /** Parks the lane that has its turn if its next job has to wait for its partition. */
   #parks(lane: Lane): boolean {
     if (!this.#congestion.exists || lane.first === undefined || !this.#congestion.holds(lane.first))
       return false;
-    const { partition } = lane.first.session;
-    this.#remove(lane);
-    lane.isParked = true;
-    const parked = this.#parked.get(partition);
-    if (parked !== undefined) parked.push(lane);
-    else {
-      this.#parked.set(partition, [lane]);
-      this.#congestion.whenOver(partition, () => this.#resume(partition));
-    }
+    this.#park(lane);
     return true;
   }
 
+  #park(lane: Lane): void {
+    const { partition } = lane.session;
+    this.#remove(lane);
+    lane.isParked = true;
+    let parked = this.#parked.get(partition);
+    if (parked === undefined) {
+      parked = new LaneList();
+      this.#parked.set(partition, parked);
+      this.#congestion.whenOver(partition, () => this.#resume(partition));
+    }
+    parked.push(lane);
+  }
+
   #resume(partition: number): void {
-    const lanes = this.#parked.get(partition) ?? [];
+    const parked = this.#parked.get(partition);
     this.#parked.delete(partition);
-    for (const lane of lanes) {
+    for (let lane = parked?.first; lane !== undefined; lane = parked?.first) {
+      parked?.remove(lane);
       lane.isParked = false;
       // No savings: a flood must not come before a device that sends a line now and then.
       lane.round = this.#round;
+      this.count--;
       this.#enter(lane);
     }
     this.#resumed();
   }
 
-  #endTurn(): void {
-    this.#current = undefined;
+  #endTurn(lane: Lane): void {
+    if (lane === this.#current) this.#current = undefined;
     if (--this.#turnsLeft > 0) return;
     this.#round++;
     this.#turnsLeft = this.#busy.count;

@@ -12,7 +12,7 @@ const LARGE = 'x'.repeat(60_000);
 const READING = '{"type":"metrics","data":{"a":1}}';
 const KEEPALIVE = '{"type":"keepalive"}';
 
-function setUp(options: { capacity?: number; dropped?: () => void } = {}) {
+function setUp(options: { capacity?: number; capacityBytes?: number; dropped?: () => void } = {}) {
   const congestion = new Congestion();
   const budget = new TurnBudget(() => 0);
   const queue = new JobQueue({ capacity: 100_000, capacityBytes: 1e9, budget, congestion, ...options });
@@ -97,6 +97,26 @@ it('a taker sleeps while all lines are those of congested partitions, and wakes 
   for (let turn = 0; turn < 2; turn++) await nextTurn();
   assert.equal(woken, 1);
   assert.deepEqual(takeAll(queue), [slow, slow]);
+});
+
+it('long lines of a congested partition wait in their connections once the bytes are used up', () => {
+  const { congestion, queue } = setUp({ capacityBytes: LARGE.length });
+  congestion.set(3, true);
+  const sessions = Array.from({ length: 5 }, () => inPartition(3));
+  for (const session of sessions) {
+    session.whenRoom = () => {
+      if (!queue.offer(session.job(LARGE))) queue.awaitRoom(session);
+    };
+    session.whenRoom();
+  }
+  assert.equal(queue.take(), undefined);
+  assert.deepEqual([queue.stats.bytes, queue.waitingSources], [LARGE.length, 4]);
+  const reader = inPartition(4);
+  queue.offer(reader.job(READING));
+  assert.deepEqual(takeAll(queue), [reader]);
+  congestion.set(3, false);
+  assert.deepEqual(takeAll(queue), sessions);
+  assert.equal(queue.waitingSources, 0);
 });
 
 it('a closed queue is drained only when the lines of congested partitions are taken, too', () => {
