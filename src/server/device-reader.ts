@@ -12,7 +12,7 @@ import { handleOf } from './socket-handle.ts';
 const READ_BYTES = 64 * 1024;
 /** Past 1,024 connections, new devices get a smaller read buffer: bytes that wait for the queue stay in memory. */
 const ROOMY_CONNECTIONS = 1024;
-const CROWDED_READ_BYTES = 16 * 1024;
+const CROWDED_READ_BYTES = 8 * 1024;
 
 /** Hears of one socket. */
 export interface SocketReader {

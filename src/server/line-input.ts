@@ -36,6 +36,8 @@ export class LineInput {
   #slab: Slab | undefined;
   /** Lines wait in the slab, so it is held for them. */
   #isSlabHeld = false;
+  /** Their bytes. */
+  #slabBytes = 0;
   /** Size of the chunk that the framer reads from, if it has memory of its own. */
   #copyBytes = 0;
 
@@ -51,8 +53,7 @@ export class LineInput {
 
   /** Memory that this connection uses: its unfinished line, lines that wait in a slab, and its copies. */
   get heldBytes(): number {
-    const slabBytes = this.#isSlabHeld ? this.framer.restBytes : 0;
-    return this.framer.partialCapacity + slabBytes + this.#copyBytes + this.#leasedCopyBytes;
+    return this.framer.partialCapacity + this.#slabBytes + this.#copyBytes + this.#leasedCopyBytes;
   }
 
   /** Offers the framer's line. False if the sink has no room: the line waits in the framer. */
@@ -96,13 +97,14 @@ export class LineInput {
       if (this.#copyBytes > 0) this.#lease(undefined, this.#copyBytes);
       this.#copyBytes = 0;
       this.#leaveSlab();
-    } else if (this.#slab !== undefined && !this.#isSlabHeld) {
-      if (slabs.areScarce) {
+    } else if (this.#slab !== undefined) {
+      if (!this.#isSlabHeld && slabs.areScarce) {
         this.#copyBytes = framer.copyRest();
         this.#leaveSlab();
       } else {
-        slabs.hold(this.#slab);
+        if (!this.#isSlabHeld) slabs.hold(this.#slab);
         this.#isSlabHeld = true;
+        this.#countWaiting(framer.restBytes);
       }
     }
   }
@@ -121,7 +123,13 @@ export class LineInput {
     this.#lease(slab, 0);
     if (!this.#isSlabHeld) return;
     this.#isSlabHeld = false;
+    this.#countWaiting(0);
     slabs.release(slab);
+  }
+
+  #countWaiting(bytes: number): void {
+    slabs.waitingBytes += bytes - this.#slabBytes;
+    this.#slabBytes = bytes;
   }
 
   #lease(slab: Slab | undefined, copyBytes: number): void {

@@ -1,14 +1,17 @@
 // Memory for the bytes that devices send. Each read gets a piece of a slab, and a slab is used again when the lines in
 // all its pieces are done. A buffer for each read would be hundreds of MB a second outside of the heap, and the garbage
-// collector would mark the whole heap again and again. A line that waits keeps its whole slab in memory, so the number of
-// slabs is limited, and past the limit each read gets memory of its own.
+// collector would mark the whole heap again and again. A line that waits keeps its whole slab in memory, so slabs are
+// scarce if many are held for few bytes, and their number is limited. Then each read gets memory of its own.
 
 export const SLAB_BYTES = 256 * 1024;
 /** 16 MiB of free slabs. */
 const MAX_FREE = 64;
-/** 32 MiB of slabs that are full and held. */
-const MAX_HELD = 128;
-const SCARCE_HELD = MAX_HELD / 2;
+/** 128 MiB of slabs that are full and held. */
+const MAX_HELD = 512;
+/** So many may be held whatever is in them. */
+const FREELY_HELD = 64;
+/** More may be held if this part of them are bytes that wait. */
+const MIN_PART = 1 / 3;
 /** Up to this length a loop costs less than a view of the bytes and a call of set(). */
 const SHORT_BYTES = 512;
 
@@ -30,16 +33,20 @@ export class Slabs {
   readonly #free: Slab[] = [];
   #current = new Slab();
   #held = 0;
+  /** Bytes of lines that wait in slabs. Those who hold slabs for them count them here. */
+  waitingBytes = 0;
 
-  /** So many slabs are full and held that lines which wait should not keep any more. */
+  /** Lines that wait should keep no further slab. */
   get areScarce(): boolean {
-    return this.#held >= SCARCE_HELD;
+    const held = this.#held;
+    return held >= FREELY_HELD && (held >= MAX_HELD || this.waitingBytes < MIN_PART * SLAB_BYTES * held);
   }
 
   /** A copy of the first bytes of `source`, at most SLAB_BYTES. Hold its slab before the next call. */
   copy(source: Uint8Array, length: number): Piece {
     if (this.#current.used + length > SLAB_BYTES) {
-      if (this.#current.holders > 0 && this.#held >= MAX_HELD) return ownCopy(source, length);
+      const isLimited = this.#held >= 2 * FREELY_HELD && this.areScarce;
+      if (isLimited && this.#current.holders > 0) return ownCopy(source, length);
       this.#next();
     }
     const slab = this.#current;

@@ -81,7 +81,7 @@ test('past 1,024 connections a new device is read in smaller pieces, and in full
   const sent = 'x'.repeat(300_000);
   for (const [others, maxBytes] of [
     [1023, 64 * 1024],
-    [1024, 16 * 1024],
+    [1024, 8 * 1024],
   ] as const) {
     const { device, accepted } = await pair(t);
     const sizes: number[] = [];

@@ -58,12 +58,15 @@ function makeScarce(t: TestContext): void {
 test('lines that wait stay in their slab, which is free once they are taken and done', () => {
   const sink = sinkWithRoom(3);
   const { input, slab, offerAll } = received(10, sink);
-  assert.equal(input.heldBytes, 7 * LINE.length);
+  assert.deepEqual([input.heldBytes, slabs.waitingBytes], [7 * LINE.length, 7 * LINE.length]);
   for (let job = 0; job < 3; job++) input.jobDone();
   assert.equal(slab.holders, 1);
-  sink.room = 7;
+  sink.room = 2;
   offerAll();
-  assert.equal(input.heldBytes, 0);
+  assert.deepEqual([input.heldBytes, slabs.waitingBytes], [5 * LINE.length, 5 * LINE.length]);
+  sink.room = 5;
+  offerAll();
+  assert.deepEqual([input.heldBytes, slabs.waitingBytes], [0, 0]);
   assert.equal(slab.holders, 1);
   for (let job = 0; job < 7; job++) input.jobDone();
   assert.equal(slab.holders, 0);

@@ -62,3 +62,24 @@ test('the number of slabs that are held is limited: past it a read gets memory o
   for (const one of held.slice(0, 2)) slabs.release(one);
   assert.notEqual(slabs.copy(source(3), 100).slab, undefined);
 });
+
+test('more slabs may be held if a third of them are bytes that wait, up to 512', () => {
+  const slabs = new Slabs();
+  const held: Slab[] = [];
+  for (;;) {
+    const { slab } = slabs.copy(source(1), SLAB_BYTES);
+    if (slab === undefined) break;
+    slabs.hold(slab);
+    held.push(slab);
+    slabs.waitingBytes += SLAB_BYTES / 2;
+  }
+  // The current slab and those that were full before it.
+  assert.equal(held.length, 513);
+  assert.ok(slabs.areScarce);
+  for (const one of held.splice(0, 100)) slabs.release(one);
+  assert.ok(!slabs.areScarce);
+  slabs.waitingBytes /= 2;
+  assert.ok(slabs.areScarce, 'a quarter is not enough');
+  for (const one of held.splice(0, 350)) slabs.release(one);
+  assert.ok(!slabs.areScarce, 'few may be held whatever is in them');
+});
