@@ -5,7 +5,7 @@
 // `onread` is switched on in the socket itself. A socket that does not offer it is read as a stream
 // (docs/decisions/0013, 0083).
 import { Socket } from 'node:net';
-import { type Slab, slabs } from './slabs.ts';
+import { Memory, type Slab, slabs } from './slabs.ts';
 import { handleOf } from './socket-handle.ts';
 
 /** The largest read. */
@@ -35,8 +35,8 @@ const [BUFFER, CALLBACK] = ['kBuffer', 'kBufferCb'].map((name) =>
 );
 
 // One is enough: each read is copied out before anything else runs.
-const shared = Buffer.allocUnsafeSlow(READ_BYTES);
-const sharedWhenCrowded = shared.subarray(0, CROWDED_READ_BYTES);
+const shared = new Memory(READ_BYTES);
+const sharedWhenCrowded = shared.bytes.subarray(0, CROWDED_READ_BYTES);
 
 /**
  * Tells `reader` of the bytes that arrive from now on, and of the end. A TLS socket also gives the bytes that TLS had
@@ -54,7 +54,7 @@ export function readInPlace(socket: Socket, reader: SocketReader, others = 0): v
     socket.on('data', onData);
     return;
   }
-  const buffer = others < ROOMY_CONNECTIONS ? shared : sharedWhenCrowded;
+  const buffer = others < ROOMY_CONNECTIONS ? shared.bytes : sharedWhenCrowded;
   handle.useUserBuffer(buffer);
   const fields = socket as unknown as Record<symbol, unknown>;
   fields[BUFFER] = buffer;

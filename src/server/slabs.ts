@@ -12,15 +12,31 @@ const MAX_HELD = 512;
 const FREELY_HELD = 64;
 /** More may be held if this part of them are bytes that wait. */
 const MIN_PART = 1 / 3;
-/** Up to this length a loop costs less than a view of the bytes and a call of set(). */
-const SHORT_BYTES = 512;
+/** Up to this length a loop over words costs less than a view of the bytes and a call of set(). */
+const SHORT_BYTES = 400;
+const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
 
-export class Slab {
-  readonly bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
+/** Memory that is read and written by bytes and by words of four. */
+export class Memory {
+  readonly bytes: Buffer<ArrayBuffer>;
+  readonly words: Int32Array<ArrayBuffer>;
+
+  /** @param length a multiple of four */
+  constructor(length: number) {
+    this.bytes = Buffer.allocUnsafeSlow(length);
+    this.words = new Int32Array(this.bytes.buffer);
+  }
+}
+
+export class Slab extends Memory {
   used = 0;
   holders = 0;
   /** No further piece fits. */
   full = false;
+
+  constructor() {
+    super(SLAB_BYTES);
+  }
 }
 
 /** A piece of a slab, or memory of its own. The bytes in a slab stay while somebody holds the slab. */
@@ -43,17 +59,20 @@ export class Slabs {
   }
 
   /** A copy of the first bytes of `source`, at most SLAB_BYTES. Hold its slab before the next call. */
-  copy(source: Uint8Array, length: number): Piece {
+  copy(source: Memory, length: number): Piece {
     if (this.#current.used + length > SLAB_BYTES) {
       const isLimited = this.#held >= 2 * FREELY_HELD && this.areScarce;
       if (isLimited && this.#current.holders > 0) return ownCopy(source, length);
       this.#next();
     }
     const slab = this.#current;
-    const bytes = slab.bytes.subarray(slab.used, slab.used + length);
-    if (length <= SHORT_BYTES) for (let i = 0; i < length; i++) bytes[i] = source[i] as number;
-    else bytes.set(source.subarray(0, length));
-    slab.used += length;
+    const from = slab.used;
+    const bytes = slab.bytes.subarray(from, from + length);
+    // Each piece begins with a word.
+    const words = Math.ceil(length / WORD_BYTES);
+    slab.used += words * WORD_BYTES;
+    if (length > SHORT_BYTES) bytes.set(source.bytes.subarray(0, length));
+    else copyWords(source.words, slab.words, from / WORD_BYTES, words);
     return { bytes, slab };
   }
 
@@ -83,9 +102,13 @@ export class Slabs {
   }
 }
 
-function ownCopy(source: Uint8Array, length: number): Piece {
+function copyWords(from: Int32Array, to: Int32Array, at: number, count: number): void {
+  for (let word = 0; word < count; word++) to[at + word] = from[word] as number;
+}
+
+function ownCopy(source: Memory, length: number): Piece {
   const bytes = Buffer.allocUnsafeSlow(length);
-  bytes.set(source.subarray(0, length));
+  bytes.set(source.bytes.subarray(0, length));
   return { bytes, slab: undefined };
 }
 

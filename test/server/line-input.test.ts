@@ -4,11 +4,18 @@ import { type TestContext, test } from 'node:test';
 import type { Job, JobSink } from '../../src/queue/job.ts';
 import { LineFramer } from '../../src/server/line-framer.ts';
 import { LineInput } from '../../src/server/line-input.ts';
-import { SLAB_BYTES, slabs } from '../../src/server/slabs.ts';
+import { Memory, SLAB_BYTES, slabs } from '../../src/server/slabs.ts';
 import { fakeSession } from '../kafka/delivery/fakes.ts';
 
 const LINE = Buffer.from('{"a":1}\n');
 const session = fakeSession();
+
+/** The bytes as a read leaves them. */
+function readOf(bytes: Uint8Array): Memory {
+  const memory = new Memory(SLAB_BYTES);
+  memory.bytes.set(bytes);
+  return memory;
+}
 
 /** A sink that takes as many lines as `room` says. */
 function sinkWithRoom(room: number): JobSink & { room: number; readonly jobs: Job[] } {
@@ -33,7 +40,7 @@ function sinkWithRoom(room: number): JobSink & { room: number; readonly jobs: Jo
 function received(lines: number, sink: JobSink, freed: () => void = () => undefined) {
   const input = new LineInput(new LineFramer(1024), { charge: freed });
   const chunk = Buffer.concat(Array.from({ length: lines }, () => LINE));
-  const { bytes, slab } = slabs.copy(chunk, chunk.length);
+  const { bytes, slab } = slabs.copy(readOf(chunk), chunk.length);
   assert.ok(slab);
   input.push(bytes, slab);
   const offerAll = () => {
@@ -46,7 +53,7 @@ function received(lines: number, sink: JobSink, freed: () => void = () => undefi
 
 /** Fills and holds slabs until they are scarce. */
 function makeScarce(t: TestContext): void {
-  const full = Buffer.alloc(SLAB_BYTES);
+  const full = new Memory(SLAB_BYTES);
   while (!slabs.areScarce) {
     const { slab } = slabs.copy(full, SLAB_BYTES);
     assert.ok(slab);
@@ -80,7 +87,7 @@ test('lines that wait stay in their slab, which is free once they are taken and 
 test('a slab with several reads is free once the lines of the last one are done', () => {
   const sink = sinkWithRoom(100);
   const { input, slab, offerAll } = received(2, sink);
-  const { bytes, slab: second } = slabs.copy(LINE, LINE.length);
+  const { bytes, slab: second } = slabs.copy(readOf(LINE), LINE.length);
   assert.equal(second, slab);
   input.push(bytes, second);
   offerAll();
@@ -94,8 +101,8 @@ test('slabs are let go in their order, each when its lines are done', () => {
   const sink = sinkWithRoom(100);
   const { input, slab, offerAll } = received(1, sink);
   // The rest of the slab is used up, so the next read gets another one.
-  slabs.copy(Buffer.alloc(SLAB_BYTES), SLAB_BYTES - slab.used);
-  const { bytes, slab: second } = slabs.copy(LINE, LINE.length);
+  slabs.copy(new Memory(SLAB_BYTES), SLAB_BYTES - slab.used);
+  const { bytes, slab: second } = slabs.copy(readOf(LINE), LINE.length);
   assert.ok(second && second !== slab);
   input.push(bytes, second);
   offerAll();

@@ -1,20 +1,24 @@
 // Memory for reads: a piece stays while its slab is held, and is used again afterwards.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SLAB_BYTES, type Slab, Slabs } from '../../src/server/slabs.ts';
+import { Memory, SLAB_BYTES, type Slab, Slabs } from '../../src/server/slabs.ts';
 
 /** A piece that lies in a slab. */
-function piece(slabs: Slabs, from: Uint8Array, length: number): { bytes: Uint8Array; slab: Slab } {
+function piece(slabs: Slabs, from: Memory, length: number): { bytes: Uint8Array; slab: Slab } {
   const { bytes, slab } = slabs.copy(from, length);
   assert.ok(slab);
   return { bytes, slab };
 }
 
-const source = (byte: number) => Buffer.alloc(SLAB_BYTES, byte);
+function source(byte: number): Memory {
+  const memory = new Memory(SLAB_BYTES);
+  memory.bytes.fill(byte);
+  return memory;
+}
 
 test('pieces lie one after the other, and one that does not fit begins the next slab', () => {
   const slabs = new Slabs();
-  const first = piece(slabs, source(1), SLAB_BYTES - 10);
+  const first = piece(slabs, source(1), SLAB_BYTES - 13);
   slabs.hold(first.slab);
   const second = slabs.copy(source(2), 10);
   const third = slabs.copy(source(3), 1);
@@ -22,7 +26,23 @@ test('pieces lie one after the other, and one that does not fit begins the next 
   assert.notEqual(third.slab, first.slab);
   for (const [index, { bytes }] of [first, second, third].entries())
     assert.ok(bytes.every((byte) => byte === index + 1));
-  assert.deepEqual([first.bytes.length, second.bytes.length, third.bytes.length], [SLAB_BYTES - 10, 10, 1]);
+  assert.deepEqual([first.bytes.length, second.bytes.length, third.bytes.length], [SLAB_BYTES - 13, 10, 1]);
+});
+
+test('a piece of any length is a copy, and the next one leaves it as it is', () => {
+  const slabs = new Slabs();
+  const from = new Memory(1024);
+  for (let i = 0; i < 1024; i++) from.bytes[i] = i % 251;
+  const pieces = Array.from({ length: 1000 }, (_, length) => {
+    const { bytes, slab } = piece(slabs, from, length);
+    slabs.hold(slab);
+    return bytes;
+  });
+  from.bytes.fill(255);
+  for (const [length, bytes] of pieces.entries()) {
+    assert.equal(bytes.length, length);
+    assert.ok(bytes.every((byte, i) => byte === i % 251));
+  }
 });
 
 test('a slab is used again when all holders have released it, and never before', () => {
