@@ -4,10 +4,10 @@ import type { GatewaySettings } from './input.ts';
 import { batchesPerSecond, requestsPerSecond } from './traffic.ts';
 
 /**
- * Of each server process, beside its connections and buffers: 32 MiB under waiting lines and 32 MiB kept for the next batches
+ * Of each server process, beside its connections and buffers: 64 MiB under waiting lines and 32 MiB kept for the next batches
  * (docs/quick-test-guide.md, "The operating system").
  */
-const MAX_UNUSED_BYTES = 64 * 2 ** 20;
+const MAX_UNUSED_BYTES = 96 * 2 ** 20;
 
 export interface GatewayLoad {
   readonly messagesPerSecond: number;

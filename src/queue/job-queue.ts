@@ -12,7 +12,7 @@
 import { decodeLine } from '../protocol/messages.ts';
 import { Congestion } from './congestion.ts';
 import type { Job, JobSink, JobSinkStats, Lane, Session } from './job.ts';
-import { Lanes, laneOf, quickLineNs } from './lanes.ts';
+import { Lanes, laneOf, linesPaidFor } from './lanes.ts';
 import { TurnBudget } from './turn-budget.ts';
 
 export interface JobQueueOptions {
@@ -52,6 +52,8 @@ export class JobQueue implements JobSink {
   #waiting = 0;
   /** The lane that has its turn, while its session brings lines. */
   #refilled: Lane | undefined;
+  /** Lines that it may bring. */
+  #paidLines = 0;
   /** With `drop`: sessions with a line for whose refusal the turn had no time. */
   readonly #postponed = new Set<Session>();
   #isOfferScheduled = false;
@@ -180,12 +182,12 @@ export class JobQueue implements JobSink {
     return hasPlace && LANE_PARTS * (lane.bytes + bytes) <= freeBytes;
   }
 
-  /** Lines that are taken at once: as many as the credit of their lane pays for. The first one is taken in the same call. */
-  #admitsInTurn({ session, jobs, bytes: laneBytes, credit }: Lane, bytes: number): boolean {
-    if (jobs === 0) return this.#hasBytes(bytes) || !this.#congestion.includes(session.partition);
-    const hasPlace = this.#depth < this.#capacity + this.#lanes.count;
-    const isShort = laneBytes + bytes <= ALWAYS_ADMITTED_BYTES;
-    return hasPlace && isShort && credit > quickLineNs(laneBytes, jobs);
+  /** Lines that are about to be taken. The first one is taken in the same call, unless its partition is congested. */
+  #admitsInTurn({ session, jobs, bytes: laneBytes }: Lane, bytes: number): boolean {
+    const isCongested = this.#congestion.includes(session.partition);
+    if (jobs === 0) return this.#hasBytes(bytes) || !isCongested;
+    const hasPlace = jobs < this.#paidLines && this.#depth < this.#capacity;
+    return hasPlace && laneBytes + bytes <= ALWAYS_ADMITTED_BYTES && !isCongested;
   }
 
   #hasBytes(bytes: number): boolean {
@@ -208,6 +210,7 @@ export class JobQueue implements JobSink {
   #refill(lane: Lane): void {
     this.#waiting--;
     this.#refilled = lane;
+    this.#paidLines = linesPaidFor(lane);
     lane.session.onRoom();
     this.#refilled = undefined;
   }

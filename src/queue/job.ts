@@ -41,13 +41,16 @@ export interface Lane {
   last: Job | undefined;
   jobs: number;
   bytes: number;
+  /** Jobs that were taken since the session last brought lines in its turn, and what they have cost. */
+  taken: number;
+  costNs: number;
   /** Nanoseconds that the session may cost before the other lanes have their turn. */
   credit: number;
   /** The round of the queue in which `credit` was true. */
   round: number;
   /** The session waits for room, so the lane has turns without a job, too. */
   waits: boolean;
-  /** The lane has no turns: its first job waits for a congested partition. */
+  /** The lane has no turns: its first job, or the line of its session, waits for a congested partition. */
   isParked: boolean;
   /** The list that it is in: undefined if it has no job and its session does not wait. */
   list: LaneList | undefined;

@@ -6,13 +6,13 @@
 // line now and then waits for no flood, and a lane of cheap lines waits for no other lane's expensive one. A lane gets
 // one quantum a round, whether it has jobs or not, so nobody gains by being idle. (Like FQ-CoDel, RFC 8290.)
 //
-// The lane of a session that waits for room keeps its turns without a job, behind those that are new: its lines come in
-// when it has its turn.
+// The lane of a session that waits for room keeps its turns also without a job: its lines come in when it has its turn.
+// While it has credit that is before the lanes that have used theirs up, but after all jobs of such lanes.
 import { Congestion } from './congestion.ts';
 import type { Job, Lane, Session } from './job.ts';
 
-/** Nanoseconds for each lane and round, about 40 usual lines. */
-export const QUANTUM_NS = 25_000;
+/** Nanoseconds for each lane and round, about 150 usual lines: most reads are used up in one turn. */
+export const QUANTUM_NS = 100_000;
 
 /**
  * The limit of an idle lane's savings. A line can cost as much as many quanta, and while such lines are handled no round ends:
@@ -30,16 +30,28 @@ const BYTE_NS = 2;
 const MAX_EXTRA_NS = 20_000;
 const MAX_EXTRA_NS_PER_BYTE = 200;
 
-/** Cost in nanoseconds of lines that MetricsScan takes. @param bytes of all of them */
-export function quickLineNs(bytes: number, lines = 1): number {
-  return LINE_NS * lines + BYTE_NS * bytes;
+/** Cost in nanoseconds of a line that MetricsScan takes. */
+export function quickLineNs(bytes: number): number {
+  return LINE_NS + BYTE_NS * bytes;
 }
 
 /** Charges the session of a job that was taken. @param ns cost of its line beside quickLineNs() */
 export function chargeExtra({ session, start, end }: Job, ns: number): void {
   const { lane } = session;
-  if (lane !== undefined)
-    lane.credit -= Math.min(ns, Math.max(MAX_EXTRA_NS, MAX_EXTRA_NS_PER_BYTE * (end - start)));
+  if (lane === undefined) return;
+  const charged = Math.min(ns, Math.max(MAX_EXTRA_NS, MAX_EXTRA_NS_PER_BYTE * (end - start)));
+  lane.credit -= charged;
+  lane.costNs += charged;
+}
+
+/**
+ * The number of lines that the lane's credit pays for, at least one, if they cost what those since the last call have cost.
+ * More would fill the queue, and the lane of an expensive sender would still have them after its turn.
+ */
+export function linesPaidFor(lane: Lane): number {
+  const { taken, costNs, credit } = lane;
+  lane.taken = lane.costNs = 0;
+  return taken === 0 ? 1 : Math.max(1, Math.floor((credit * taken) / costNs));
 }
 
 /** The lane of a session. It is made at the session's first job. */
@@ -50,6 +62,8 @@ export function laneOf(session: Session): Lane {
     last: undefined,
     jobs: 0,
     bytes: 0,
+    taken: 0,
+    costNs: 0,
     credit: QUANTUM_NS,
     round: 0,
     waits: false,
@@ -98,13 +112,13 @@ export interface LanesOptions {
 export class Lanes {
   /** Lanes that have become busy with credit left. Each has a job. */
   readonly #fresh = new LaneList();
-  /** Lanes that have used up a credit while they had jobs, and those whose sessions wait for room. */
+  /** Lanes with credit left whose sessions wait for room. */
+  readonly #eager = new LaneList();
+  /** Lanes that have used up a credit. */
   readonly #busy = new LaneList();
   /** The busy lane that has its turn. */
   #current: Lane | undefined;
   #round = 0;
-  /** Lanes in all lists. */
-  count = 0;
   /** Busy lanes that have not had their turn in this round. */
   #turnsLeft = 0;
   /** Lanes whose partition is congested, by its number. */
@@ -121,7 +135,7 @@ export class Lanes {
 
   /** Some lane is not parked. It may be about to be: that shows when its turn comes. */
   get haveTurns(): boolean {
-    return this.#fresh.count + this.#busy.count > 0;
+    return this.#fresh.count + this.#eager.count + this.#busy.count > 0;
   }
 
   put(lane: Lane, job: Job): void {
@@ -156,35 +170,32 @@ export class Lanes {
     job.next = undefined;
     lane.jobs--;
     lane.bytes -= bytes;
-    lane.credit -= quickLineNs(bytes);
+    const ns = quickLineNs(bytes);
+    lane.credit -= ns;
+    lane.costNs += ns;
+    lane.taken++;
     if (lane.first === undefined) this.#afterLast(lane);
     return job;
   }
 
   #next(): Lane | undefined {
-    let lane: Lane | undefined;
-    for (lane = this.#fresh.first; lane !== undefined; lane = this.#fresh.first) {
+    for (;;) {
+      const lane = this.#fresh.first ?? this.#eager.first ?? this.#busy.first;
+      if (lane === undefined) return undefined;
       if (this.#parks(lane)) continue;
-      if (lane.credit > 0) return lane;
-      this.#fresh.remove(lane);
-      this.#busy.push(lane);
-    }
-    for (lane = this.#busy.first; lane !== undefined; lane = this.#busy.first) {
-      if (this.#parks(lane)) continue;
-      if (lane !== this.#current) {
+      if (lane.list === this.#busy && lane !== this.#current) {
         this.#current = lane;
         lane.credit += QUANTUM_NS;
       }
       if (lane.credit <= 0) {
-        this.#busy.remove(lane);
+        const hadTurn = lane === this.#current;
+        lane.list?.remove(lane);
         this.#busy.push(lane);
-        this.#endTurn(lane);
-        continue;
-      }
-      if (lane.first !== undefined) return lane;
-      this.#refillInTurn(lane);
+        if (hadTurn) this.#endTurn(lane);
+      } else if (lane.first === undefined) {
+        this.#refillInTurn(lane);
+      } else return lane;
     }
-    return undefined;
   }
 
   #refillInTurn(lane: Lane): void {
@@ -197,18 +208,17 @@ export class Lanes {
   }
 
   #enter(lane: Lane): void {
-    this.count++;
     lane.credit = Math.min(MAX_SAVED_NS, lane.credit + (this.#round - lane.round) * QUANTUM_NS);
     lane.round = this.#round;
-    if (lane.first === undefined) this.#makeBusy(lane);
-    else if (lane.credit > 0) this.#fresh.push(lane);
-    else this.#busy.push(lane);
+    if (lane.credit <= 0) this.#busy.push(lane);
+    else if (lane.first === undefined) this.#makeEager(lane);
+    else this.#fresh.push(lane);
   }
 
-  /** What the lane of a waiting session has saved is for lines that have room. */
-  #makeBusy(lane: Lane): void {
+  /** Of what it has saved, the lane of a waiting session may spend one quantum. A thousand floods may come at once. */
+  #makeEager(lane: Lane): void {
     lane.credit = Math.min(lane.credit, QUANTUM_NS);
-    this.#busy.push(lane);
+    this.#eager.push(lane);
   }
 
   #afterLast(lane: Lane): void {
@@ -216,12 +226,12 @@ export class Lanes {
     if (!lane.waits) this.#leave(lane);
     else if (lane.list === this.#fresh) {
       this.#fresh.remove(lane);
-      this.#makeBusy(lane);
+      if (lane.credit > 0) this.#makeEager(lane);
+      else this.#busy.push(lane);
     }
   }
 
   #leave(lane: Lane): void {
-    this.count--;
     lane.round = this.#round;
     this.#remove(lane);
     // Nobody waits, so nobody loses by it.
@@ -247,13 +257,12 @@ export class Lanes {
     const { partition } = lane.session;
     this.#remove(lane);
     lane.isParked = true;
-    let parked = this.#parked.get(partition);
-    if (parked === undefined) {
-      parked = new LaneList();
-      this.#parked.set(partition, parked);
-      this.#congestion.whenOver(partition, () => this.#resume(partition));
-    }
+    const known = this.#parked.get(partition);
+    const parked = known ?? new LaneList();
     parked.push(lane);
+    if (known !== undefined) return;
+    this.#parked.set(partition, parked);
+    this.#congestion.whenOver(partition, () => this.#resume(partition));
   }
 
   #resume(partition: number): void {
@@ -264,7 +273,6 @@ export class Lanes {
       lane.isParked = false;
       // No savings: a flood must not come before a device that sends a line now and then.
       lane.round = this.#round;
-      this.count--;
       this.#enter(lane);
     }
     this.#resumed();

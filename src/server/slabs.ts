@@ -6,8 +6,8 @@
 export const SLAB_BYTES = 256 * 1024;
 /** 16 MiB of free slabs. */
 const MAX_FREE = 64;
-/** 128 MiB of slabs that are full and held. */
-const MAX_HELD = 512;
+/** 64 MiB of slabs that are full and held. */
+const MAX_HELD = 256;
 /** So many may be held whatever is in them. */
 const FREELY_HELD = 64;
 /** More may be held if this part of them are bytes that wait. */

@@ -209,11 +209,16 @@ class Flood extends NotingSession {
   readonly #bytes: number;
   #left = 0;
   costNs = 0;
+  /** Of each line, beside quickLineNs(). */
+  extraNs = 0;
+  /** Called when a line was taken and no other one is left. */
+  whenIdle = (): void => {};
 
-  constructor(queue: JobQueue, bytes: number) {
+  constructor(queue: JobQueue, bytes: number, partition = -1) {
     super();
     this.#queue = queue;
     this.#bytes = bytes;
+    this.partition = partition;
     this.whenRoom = () => this.#offer();
   }
 
@@ -235,12 +240,15 @@ class Flood extends NotingSession {
   }
 }
 
-/** Takes a job and charges its session. Nothing but the length of a line counts. */
+/** Takes a job and charges its session. */
 function takeFrom(queue: JobQueue): Session {
   const job = queue.take();
   assert.ok(job);
   const { session: from } = job;
-  if (from instanceof Flood) from.costNs += quickLineNs(job.end);
+  if (!(from instanceof Flood)) return from;
+  from.costNs += quickLineNs(job.end) + from.extraNs;
+  if (from.extraNs > 0) chargeExtra(job, from.extraNs);
+  if (from.isIdle && from.lane?.jobs === 0) from.whenIdle();
   return from;
 }
 
@@ -272,6 +280,70 @@ it('what a lane has saved does not count for lines that wait for room', () => {
   for (let i = 0; i < 20_000; i++) takeFrom(queue);
   const apart = late.costNs - ((floods[0]?.costNs ?? 0) - before);
   assert.ok(apart <= 3 * QUANTUM_NS && late.costNs > 10 * QUANTUM_NS, `${apart} ns more`);
+});
+
+it('a sender of five lines at a time gets the share of one that always has lines, in a queue of any size', () => {
+  for (const [capacity, floods, extraNs] of [
+    [1, 10, 0],
+    [10, 10, 0],
+    [2000, 100, 2000],
+    [2000, 300, 5000],
+    [2000, 1000, 5000],
+  ] as const) {
+    const queue = new JobQueue({ capacity, capacityBytes: 1e9, budget: new TurnBudget(() => 0) });
+    const all = Array.from({ length: floods }, () => new Flood(queue, 40));
+    for (const flood of all) {
+      flood.extraNs = extraNs;
+      flood.send();
+    }
+    const senders = Array.from({ length: 20 }, () => new Flood(queue, 40));
+    for (const sender of senders) {
+      sender.whenIdle = () => sender.send(5);
+      sender.send(5);
+    }
+    for (let i = 0; i < 1000 * (floods + senders.length); i++) takeFrom(queue);
+    const mean = (them: Flood[]) => them.reduce((sum, { costNs }) => sum + costNs, 0) / them.length;
+    const share = mean(senders) / mean(all);
+    assert.ok(share > 0.9 && share < 1.15, `${share} with ${capacity}, ${floods}, ${extraNs}`);
+  }
+});
+
+it('floods of expensive lines leave room for all lines of others', () => {
+  const queue = new JobQueue({ capacity: 2000, capacityBytes: 1e9, budget: new TurnBudget(() => 0) });
+  const floods = Array.from({ length: 1000 }, () => new Flood(queue, 20));
+  for (const flood of floods) {
+    flood.extraNs = 2000;
+    flood.send();
+  }
+  // The first jobs, which had room.
+  for (let i = 0; i < 50_000; i++) takeFrom(queue);
+  for (let i = 0; i < 50_000; i++) {
+    takeFrom(queue);
+    assert.ok(queue.stats.depth <= 1100, `${queue.stats.depth} jobs`);
+  }
+});
+
+it('sessions that wait for a congested partition bring one line each', () => {
+  for (const [capacity, floods, partitions] of [
+    [10, 1000, 1],
+    [2000, 1000, 2],
+  ] as const) {
+    const congestion = new Congestion();
+    const budget = new TurnBudget(() => 0);
+    const queue = new JobQueue({ capacity, capacityBytes: 1e9, budget, congestion });
+    const all = Array.from({ length: floods }, (_, index) => new Flood(queue, 170, index % partitions));
+    for (const flood of all) flood.send();
+    for (let i = 0; i < 100_000; i++) takeFrom(queue);
+    for (let partition = 0; partition < partitions; partition++) {
+      congestion.set(partition, true);
+      for (let i = 0; i < 20_000 && partition + 1 < partitions; i++) takeFrom(queue);
+    }
+    assert.equal(queue.take(), undefined);
+    assert.ok(queue.stats.depth <= capacity + floods, `${queue.stats.depth} jobs`);
+    const quiet = new NotingSession();
+    for (let line = 0; line < 5; line++)
+      assert.equal(queue.offer(jobOf(quiet, 170)), line === 0 || capacity > floods);
+  }
 });
 
 for (const [what, lines, usual] of [

@@ -260,7 +260,7 @@ it('takes the job of a source that was idle before those of sources that have us
   const queue = queueOf({ capacity: 100_000 });
   const noisy = Array.from({ length: 30 }, (_, index) => new Source(queue, `noisy${index}`, 1000));
   for (const source of noisy) source.push();
-  for (let i = 0; i < 30 * 100; i++) queue.take();
+  for (let i = 0; i < 30 * (QUANTUM_NS / quickLineNs(0)); i++) queue.take();
   new Source(queue, 'quiet', 1).push();
   const job = queue.take();
   assert.equal(job && text(job), 'quiet 0');

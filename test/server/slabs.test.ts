@@ -83,7 +83,7 @@ test('the number of slabs that are held is limited: past it a read gets memory o
   assert.notEqual(slabs.copy(source(3), 100).slab, undefined);
 });
 
-test('more slabs may be held if a third of them are bytes that wait, up to 512', () => {
+test('more slabs may be held if a third of them are bytes that wait, up to 256', () => {
   const slabs = new Slabs();
   const held: Slab[] = [];
   for (;;) {
@@ -94,12 +94,12 @@ test('more slabs may be held if a third of them are bytes that wait, up to 512',
     slabs.waitingBytes += SLAB_BYTES / 2;
   }
   // The current slab and those that were full before it.
-  assert.equal(held.length, 513);
+  assert.equal(held.length, 257);
   assert.ok(slabs.areScarce);
-  for (const one of held.splice(0, 100)) slabs.release(one);
+  for (const one of held.splice(0, 50)) slabs.release(one);
   assert.ok(!slabs.areScarce);
-  slabs.waitingBytes /= 2;
-  assert.ok(slabs.areScarce, 'a quarter is not enough');
-  for (const one of held.splice(0, 350)) slabs.release(one);
+  slabs.waitingBytes /= 3;
+  assert.ok(slabs.areScarce, 'less than a third is not enough');
+  for (const one of held.splice(0, 144)) slabs.release(one);
   assert.ok(!slabs.areScarce, 'few may be held whatever is in them');
 });
