@@ -41,7 +41,7 @@ export interface Lane {
   last: Job | undefined;
   jobs: number;
   bytes: number;
-  /** Jobs that were taken since the session last brought lines in its turn, and what they have cost. */
+  /** Jobs that were taken since the session last brought lines in its turn, and their cost in nanoseconds. */
   taken: number;
   costNs: number;
   /** Nanoseconds that the session may cost before the other lanes have their turn. */

@@ -45,7 +45,7 @@ export function chargeExtra({ session, start, end }: Job, ns: number): void {
 }
 
 /**
- * The number of lines that the lane's credit pays for, at least one, if they cost what those since the last call have cost.
+ * The number of lines that the lane's credit pays for, at least one, if they cost as much as those since the last call.
  * More would fill the queue, and the lane of an expensive sender would still have them after its turn.
  */
 export function linesPaidFor(lane: Lane): number {
@@ -215,7 +215,7 @@ export class Lanes {
     else this.#fresh.push(lane);
   }
 
-  /** Of what it has saved, the lane of a waiting session may spend one quantum. A thousand floods may come at once. */
+  /** The lane of a waiting session may spend one quantum of its savings. A thousand floods may come at once. */
   #makeEager(lane: Lane): void {
     lane.credit = Math.min(lane.credit, QUANTUM_NS);
     this.#eager.push(lane);
