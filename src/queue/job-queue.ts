@@ -218,7 +218,11 @@ export class JobQueue implements JobSink {
   /** With `drop`: the session offers its line again in the next turn. */
   #postpone(session: Session): void {
     this.#postponed.add(session);
-    if (this.#isOfferScheduled) return;
+    this.#scheduleOffer();
+  }
+
+  #scheduleOffer(): void {
+    if (this.#isOfferScheduled || this.#postponed.size === 0) return;
     this.#isOfferScheduled = true;
     // A microtask later, so that workers who are woken in that turn take their jobs first.
     this.#budget.nextTurn(() => queueMicrotask(() => this.#offerAgain()));
@@ -226,11 +230,17 @@ export class JobQueue implements JobSink {
 
   #offerAgain(): void {
     this.#isOfferScheduled = false;
+    const { size } = this.#postponed;
     const most = Math.ceil(WAKES_PER_MS * this.#budget.turnMs);
-    const sessions = [...this.#postponed];
-    for (const session of sessions.slice(0, most)) if (this.#postponed.delete(session)) session.onRoom();
-    if (sessions.length > most) this.#budget.workIsLeft();
-    for (const session of this.#postponed) this.#postpone(session);
+    let left = Math.min(size, most);
+    // Those that are postponed once more come last.
+    for (const session of this.#postponed) {
+      if (left-- === 0) break;
+      this.#postponed.delete(session);
+      session.onRoom();
+    }
+    if (size > most) this.#budget.workIsLeft();
+    this.#scheduleOffer();
     this.#endTakersIfDrained();
   }
 

@@ -190,7 +190,7 @@ export class Lanes {
       if (lane.credit <= 0) {
         const hadTurn = lane === this.#current;
         lane.list?.remove(lane);
-        this.#busy.push(lane);
+        this.#place(lane);
         if (hadTurn) this.#endTurn(lane);
       } else if (lane.first === undefined) {
         this.#refillInTurn(lane);
@@ -210,15 +210,17 @@ export class Lanes {
   #enter(lane: Lane): void {
     lane.credit = Math.min(MAX_SAVED_NS, lane.credit + (this.#round - lane.round) * QUANTUM_NS);
     lane.round = this.#round;
-    if (lane.credit <= 0) this.#busy.push(lane);
-    else if (lane.first === undefined) this.#makeEager(lane);
-    else this.#fresh.push(lane);
+    this.#place(lane);
   }
 
-  /** The lane of a waiting session may spend one quantum of its savings. A thousand floods may come at once. */
-  #makeEager(lane: Lane): void {
-    lane.credit = Math.min(lane.credit, QUANTUM_NS);
-    this.#eager.push(lane);
+  #place(lane: Lane): void {
+    if (lane.credit <= 0) this.#busy.push(lane);
+    else if (lane.first !== undefined) this.#fresh.push(lane);
+    else {
+      // It may spend one quantum of its savings: a thousand floods may come at once.
+      lane.credit = Math.min(lane.credit, QUANTUM_NS);
+      this.#eager.push(lane);
+    }
   }
 
   #afterLast(lane: Lane): void {
@@ -226,8 +228,7 @@ export class Lanes {
     if (!lane.waits) this.#leave(lane);
     else if (lane.list === this.#fresh) {
       this.#fresh.remove(lane);
-      if (lane.credit > 0) this.#makeEager(lane);
-      else this.#busy.push(lane);
+      this.#place(lane);
     }
   }
 

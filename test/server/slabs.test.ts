@@ -16,6 +16,19 @@ function source(byte: number): Memory {
   return memory;
 }
 
+/** Fills and holds slabs until a read gets memory of its own. @param waitingBytes of each slab */
+function holdAll(slabs: Slabs, waitingBytes = 0): Slab[] {
+  const full = source(1);
+  const held: Slab[] = [];
+  for (;;) {
+    const { slab } = slabs.copy(full, SLAB_BYTES);
+    if (slab === undefined) return held;
+    slabs.hold(slab);
+    held.push(slab);
+    slabs.waitingBytes += waitingBytes;
+  }
+}
+
 test('pieces lie one after the other, and one that does not fit begins the next slab', () => {
   const slabs = new Slabs();
   const first = piece(slabs, source(1), SLAB_BYTES - 13);
@@ -69,13 +82,7 @@ test('a slab is used again when all holders have released it, and never before',
 
 test('the number of slabs that are held is limited: past it a read gets memory of its own', () => {
   const slabs = new Slabs();
-  const held: Slab[] = [];
-  for (;;) {
-    const { slab } = slabs.copy(source(1), SLAB_BYTES);
-    if (slab === undefined) break;
-    slabs.hold(slab);
-    held.push(slab);
-  }
+  const held = holdAll(slabs);
   assert.ok(held.length < 150, `${held.length} slabs`);
   const { bytes, slab } = slabs.copy(source(2), 100);
   assert.deepEqual([bytes.length, bytes.buffer.byteLength, slab], [100, 100, undefined]);
@@ -85,14 +92,7 @@ test('the number of slabs that are held is limited: past it a read gets memory o
 
 test('more slabs may be held if a third of them are bytes that wait, up to 256', () => {
   const slabs = new Slabs();
-  const held: Slab[] = [];
-  for (;;) {
-    const { slab } = slabs.copy(source(1), SLAB_BYTES);
-    if (slab === undefined) break;
-    slabs.hold(slab);
-    held.push(slab);
-    slabs.waitingBytes += SLAB_BYTES / 2;
-  }
+  const held = holdAll(slabs, SLAB_BYTES / 2);
   // The current slab and those that were full before it.
   assert.equal(held.length, 257);
   assert.ok(slabs.areScarce);
