@@ -18,6 +18,7 @@ import type { ConnectionFacts } from '../server/connection-facts.ts';
 import { createServerCounters } from '../server/counters.ts';
 import type { DeparturePlan } from '../server/departures.ts';
 import { ReadCoalescer } from '../server/read-coalescer.ts';
+import { recordGatherer } from '../server/record-gatherer.ts';
 import type { Admitted, StageHost } from '../server/stage.ts';
 import { TcpServer, type TcpServerEvents } from '../server/tcp-server.ts';
 import { LOCK_MARGIN_MS } from '../start/spool-place.ts';
@@ -116,11 +117,15 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     get records() {
       return kafka.readings.accepted;
     },
+    get linesWait() {
+      return ingest.linesWait;
+    },
     begin: () => kafka.readings.beginReadWindow(),
+    handOn: () => recordGatherer.handOn(),
     end: (withinMs) => {
       // Batches from the disk wait for Kafka's answer to the one before. A pause would delay each of them.
       const drains = kafka.readings.spoolingPartitions > 0 || kafka.orphans.isSending;
-      return kafka.readings.endReadWindow(withinMs) && !ingest.linesWait && !drains && !server.wheel.isBehind;
+      return kafka.readings.endReadWindow(withinMs) && !drains && !server.wheel.isBehind;
     },
     send: () => kafka.readings.sendNow(),
   });

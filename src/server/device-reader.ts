@@ -5,6 +5,7 @@
 // `onread` is switched on in the socket itself. A socket that does not offer it is read as a stream
 // (docs/decisions/0013, 0083).
 import { Socket } from 'node:net';
+import { recordGatherer } from './record-gatherer.ts';
 import { Memory, type Slab, slabs } from './slabs.ts';
 import { handleOf } from './socket-handle.ts';
 
@@ -16,6 +17,8 @@ const CROWDED_READ_BYTES = 8 * 1024;
 
 /** Hears of one socket. */
 export interface SocketReader {
+  /** If present: a TLS record came. Its bytes follow, perhaps together with those of the next ones. */
+  onRecord?(): void;
   /** Bytes were received. Their slab, if any, must be held before this returns, or later reads overwrite them. */
   onBytes(bytes: Uint8Array, slab: Slab | undefined): void;
   onEnd(): void;
@@ -58,7 +61,7 @@ export function readInPlace(socket: Socket, reader: SocketReader, others = 0): v
   handle.useUserBuffer(buffer);
   const fields = socket as unknown as Record<symbol, unknown>;
   fields[BUFFER] = buffer;
-  fields[CALLBACK] = onRead;
+  fields[CALLBACK] = reader.onRecord === undefined ? onRead : onRecord;
 }
 
 // Node calls each of these as a method of the socket.
@@ -69,11 +72,18 @@ function onRead(this: ReadSocket, length: number): boolean {
   return true;
 }
 
+function onRecord(this: ReadSocket, length: number): boolean {
+  recordGatherer.add(this[READER], shared, length);
+  return true;
+}
+
 function onData(this: ReadSocket, bytes: Uint8Array): void {
+  this[READER].onRecord?.();
   this[READER].onBytes(bytes, undefined);
 }
 
 function onEnd(this: ReadSocket): void {
+  recordGatherer.handOn();
   this[READER].onEnd();
 }
 

@@ -10,11 +10,15 @@ import { leavesWithWindow, SHORT_WAIT_MS, windowMs } from '../time/batch-wait.ts
 export interface ReadWindow {
   /** Records of all lines since the start. */
   readonly records: number;
+  /** Lines that were read are not handled yet. */
+  readonly linesWait: boolean;
   begin(): void;
+  /** Hands on the bytes that were read and wait for more of their connection. read() is called for it. */
+  handOn(): void;
   /**
    * Closes the batches that would be due before the next window ends.
    * @param withinMs until then; infinite if all batches leave with their window
-   * @returns false if lines or batches wait, so that there is no time for a pause
+   * @returns false if batches wait, so that there is no time for a pause
    */
   end(withinMs: number): boolean;
   /**
@@ -122,8 +126,14 @@ export class ReadCoalescer {
 
   #endTurn(): void {
     const isWorthIt = this.#isWorthIt();
+    const { linesWait } = this.#window;
+    if (isWorthIt && linesWait && !this.#worksTooLong()) {
+      // The workers go on in the next turn. With a backoff instead, reads would be small and dear for its whole time.
+      this.#schedule();
+      return;
+    }
     const keepsUp = isWorthIt
-      ? this.#window.end(this.#nextEndMs)
+      ? !linesWait && this.#window.end(this.#nextEndMs)
       : !this.#isWindowOpen || this.#window.end(0);
     this.#isWindowOpen = false;
     this.#startCounting();
@@ -147,7 +157,10 @@ export class ReadCoalescer {
     this.#clock.pause(ANSWER_MS);
     this.#window.begin();
     // Two turns: sockets are read in the first, and what they brought is handled before the second.
-    setImmediate(() => setImmediate(() => this.#pause(this.#shortPauseMs - ANSWER_MS)));
+    setImmediate(() => {
+      this.#window.handOn();
+      setImmediate(() => this.#pause(this.#shortPauseMs - ANSWER_MS));
+    });
   }
 
   #pause(ms: number): void {
@@ -160,6 +173,7 @@ export class ReadCoalescer {
     this.#isScheduled = false;
     // Without a read nothing else would end the window.
     setImmediate(() => {
+      this.#window.handOn();
       if (!this.#isScheduled) this.#endTurn();
     });
   }
@@ -167,7 +181,6 @@ export class ReadCoalescer {
   #isWorthIt(): boolean {
     if (this.#reads === 0) return false;
     const nowMs = this.#clock.now();
-    const workMs = nowMs - this.#sinceMs;
     this.#measureRate(nowMs);
     const share = Math.min(1, this.#reads / AVERAGED_READS);
     this.#averageBytes += (this.#bytes / this.#reads - this.#averageBytes) * share;
@@ -176,10 +189,13 @@ export class ReadCoalescer {
       : [MIN_READS_PER_SECOND, MAX_BYTES_PER_READ];
     this.#isPausing = this.#readsPerSecond >= minReads && this.#averageBytes <= maxBytes;
     const isTooMuch =
-      this.#largest > MAX_BYTES_OF_ONE_READ ||
-      (this.#isWindowOpen && workMs > MAX_WORK_IN_PAUSES * this.#pauseMs);
+      this.#largest > MAX_BYTES_OF_ONE_READ || (this.#isWindowOpen && this.#worksTooLong(nowMs));
     if (isTooMuch) this.#backOff(nowMs + BACKOFF_MS);
     return this.#isPausing && nowMs >= this.#notBeforeMs;
+  }
+
+  #worksTooLong(nowMs = this.#clock.now()): boolean {
+    return nowMs - this.#sinceMs > MAX_WORK_IN_PAUSES * this.#pauseMs;
   }
 
   #backOff(untilMs: number): void {

@@ -2,6 +2,7 @@
 // all its pieces are done. A buffer for each read would be hundreds of MB a second outside of the heap, and the garbage
 // collector would mark the whole heap again and again. A line that waits keeps its whole slab in memory, so slabs are
 // scarce if many are held for few bytes, and their number is limited. Then each read gets memory of its own.
+import { endianness } from 'node:os';
 
 export const SLAB_BYTES = 256 * 1024;
 /** 16 MiB of free slabs. */
@@ -15,6 +16,7 @@ const MIN_PART = 1 / 3;
 /** Up to this length a loop over words costs less than a view of the bytes and a call of set(). */
 const SHORT_BYTES = 400;
 const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
+const IS_LITTLE_ENDIAN = endianness() === 'LE';
 
 /** Memory that is read and written by bytes and by words of four. */
 export class Memory {
@@ -25,6 +27,33 @@ export class Memory {
   constructor(length: number) {
     this.bytes = Buffer.allocUnsafeSlow(length);
     this.words = new Int32Array(this.bytes.buffer);
+  }
+
+  /**
+   * Writes the first bytes of `source` here, by words. Up to three bytes behind them are overwritten.
+   * @param at of the first byte
+   */
+  write(at: number, source: Memory, length: number): void {
+    const word = Math.floor(at / WORD_BYTES);
+    const count = Math.ceil(length / WORD_BYTES);
+    const before = at % WORD_BYTES;
+    if (before === 0) copyWords(source.words, this.words, word, count);
+    else if (IS_LITTLE_ENDIAN) this.#writeShifted(word, before, source.words, length);
+    else this.bytes.set(source.bytes.subarray(0, length), at);
+  }
+
+  // Each word is put together from the end of one word of the source and the start of the next.
+  #writeShifted(word: number, before: number, source: Int32Array, length: number): void {
+    const count = Math.ceil(length / WORD_BYTES);
+    const up = 8 * before;
+    const down = 32 - up;
+    let low = (this.words[word] as number) & ((1 << up) - 1);
+    for (let i = 0; i < count; i++) {
+      const next = source[i] as number;
+      this.words[word + i] = low | (next << up);
+      low = next >>> down;
+    }
+    if (before + length > WORD_BYTES * count) this.words[word + count] = low;
   }
 }
 
@@ -69,10 +98,9 @@ export class Slabs {
     const from = slab.used;
     const bytes = slab.bytes.subarray(from, from + length);
     // Each piece begins with a word.
-    const words = Math.ceil(length / WORD_BYTES);
-    slab.used += words * WORD_BYTES;
+    slab.used += Math.ceil(length / WORD_BYTES) * WORD_BYTES;
     if (length > SHORT_BYTES) bytes.set(source.bytes.subarray(0, length));
-    else copyWords(source.words, slab.words, from / WORD_BYTES, words);
+    else slab.write(from, source, length);
     return { bytes, slab };
   }
 

@@ -34,12 +34,18 @@ export class TlsSource extends SocketSource implements ByteSource {
     return this.#unreadLength > 0 || this.#endIsUnread;
   }
 
+  onRecord(): void {
+    if (!this.#keeps && this.#records.add()) this.#wait();
+  }
+
   override onBytes(bytes: Uint8Array, slab: Slab | undefined): void {
-    if (!this.isRead || this.#waits || this.#hasUnread) this.#keep(bytes);
-    else {
-      if (this.#records.add()) this.#wait();
-      this.taker.onBytes(bytes, slab);
-    }
+    if (this.#keeps) this.#keep(bytes);
+    else this.taker.onBytes(bytes, slab);
+  }
+
+  /** The taker does not get the bytes that come. */
+  get #keeps(): boolean {
+    return !this.isRead || this.#waits || this.#hasUnread;
   }
 
   #wait(): void {

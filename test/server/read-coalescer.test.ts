@@ -14,12 +14,15 @@ const PAUSE_MS = 9;
 class RecordingWindow implements ReadWindow {
   readonly calls: string[] = [];
   records = 0;
+  linesWait = false;
   keepsUp = true;
   wantsAnswer = false;
 
   begin(): void {
     this.calls.push('begin');
   }
+
+  handOn(): void {}
 
   end(withinMs: number): boolean {
     this.calls.push(`end ${withinMs}`);
@@ -150,6 +153,8 @@ test('a pause blocks the event loop', async () => {
   const coalescer = new ReadCoalescer(LINGER_MS, {
     records: 0,
     begin: () => times.push(performance.now()),
+    handOn: () => {},
+    linesWait: false,
     end: () => true,
     send: () => {
       times.push(performance.now());
@@ -214,6 +219,65 @@ test('while a full batch waits for an earlier one there is no pause, and the nex
 
   window.keepsUp = true;
   assert.ok((await readAt({ perSecond: 20_000, ms: 200 })) > 0);
+});
+
+test('while lines wait the window goes on, and the pause comes in the turn after the last of them', async () => {
+  const { coalescer, window, pauses, step, readAt } = setUp();
+  await readAt({ perSecond: 20_000 });
+  const readTurns = async (turns: number) => {
+    for (let turn = 0; turn < turns; turn++) {
+      for (let read = 0; read < 20; read++) coalescer.read(LINE);
+      await step();
+    }
+  };
+  const [calls, before] = [window.calls.length, pauses.length];
+  window.linesWait = true;
+  await readTurns(15);
+  assert.deepEqual(window.calls.slice(calls), []);
+  window.linesWait = false;
+  await readTurns(1);
+  assert.deepEqual(window.calls.slice(calls, calls + 3), ['end Infinity', 'send', 'begin']);
+  assert.equal(pauses.length, before + 1);
+});
+
+test('if lines wait for longer than three pauses there is none, and the next try comes after 10 ms', async () => {
+  const { window, pauses, readAt } = setUp();
+  await readAt({ perSecond: 20_000 });
+  const before = pauses.length;
+  window.linesWait = true;
+  await readAt({ perSecond: 20_000, ms: 24 });
+  window.linesWait = false;
+  assert.equal(await readAt({ perSecond: 20_000, ms: 5 }), 0);
+  await readAt({ perSecond: 20_000, ms: 15 });
+  assert.ok(pauses.length > before);
+  // The same before the first pause.
+  const fresh = setUp();
+  fresh.window.linesWait = true;
+  assert.equal(await fresh.readAt({ perSecond: 20_000 }), 0);
+  fresh.window.linesWait = false;
+  assert.ok((await fresh.readAt({ perSecond: 20_000, ms: 30 })) > 0);
+});
+
+test('what was read and is not handed on yet belongs to the window, also if nothing else was read', async () => {
+  const { coalescer, window, pauses, step, readAt } = setUp();
+  await readAt({ perSecond: 20_000, ms: 200 });
+  for (let i = 0; i < 3; i++) await step();
+  const [calls, before] = [window.calls.length, pauses.length];
+  let gathered = 20;
+  window.handOn = () => {
+    for (; gathered > 0; gathered--) coalescer.read(LINE);
+  };
+  for (let read = 0; read < 20; read++) coalescer.read(LINE);
+  for (let i = 0; i < 3; i++) await step();
+  assert.equal(pauses.length, before + 2);
+  // No window ends without its lines: that would be `end 0`.
+  assert.deepEqual(window.calls.slice(calls, calls + 5), [
+    'end Infinity',
+    'send',
+    'begin',
+    'end Infinity',
+    'send',
+  ]);
 });
 
 test('there is no pause while connections come in, and pauses go on 20 ms after the last one', async () => {

@@ -103,3 +103,17 @@ test('more slabs may be held if a third of them are bytes that wait, up to 256',
   for (const one of held.splice(0, 144)) slabs.release(one);
   assert.ok(!slabs.areScarce, 'few may be held whatever is in them');
 });
+
+test('bytes are written at any place, and those before them stay', () => {
+  const from = new Memory(40);
+  for (let i = 0; i < 40; i++) from.bytes[i] = 200 + i;
+  for (let at = 0; at < 9; at++)
+    for (let length = 0; length <= 36; length++) {
+      const to = new Memory(64);
+      to.bytes.fill(7);
+      to.write(at, from, length);
+      assert.ok(to.bytes.subarray(0, at).every((byte) => byte === 7));
+      assert.deepEqual(to.bytes.subarray(at, at + length), from.bytes.subarray(0, length));
+      assert.ok(to.bytes.subarray(at + length + 4).every((byte) => byte === 7));
+    }
+});
