@@ -16,6 +16,8 @@ import type { Settings } from './settings.ts';
 
 const DEVICE_TLS_FILES = ['TCP_TLS_CERT', 'TCP_TLS_KEY', 'TCP_TLS_CA', 'TCP_TLS_CRL'] as const;
 
+const PREFERRED_CIPHER = 'TLS_AES_128_GCM_SHA256';
+
 export type DeviceTlsFile = (typeof DEVICE_TLS_FILES)[number];
 
 export interface DeviceTls {
@@ -55,6 +57,7 @@ export function deviceTls(contents: ReadonlyMap<DeviceTlsFile, Buffer>): DeviceT
     key,
     minVersion: 'TLSv1.2',
     maxVersion: 'TLSv1.3',
+    ciphers: ciphers(),
     ...(ca !== undefined && { ca }),
   } as const;
   tried('TCP_TLS_CERT or TCP_TLS_CA', context);
@@ -65,6 +68,18 @@ export function deviceTls(contents: ReadonlyMap<DeviceTlsFile, Buffer>): DeviceT
     digest: digestOf([cert, ca, crl]),
     validity: { cert: firstToExpire(chain), ...(authorities && { ca: firstToExpire(authorities) }) },
   };
+}
+
+/**
+ * Node's ciphers, with AES-128 before AES-256 in TLS 1.3, as in TLS 1.2: a handshake computes its keys with SHA-256 then,
+ * which costs small devices and the gateway less than SHA-384 (docs/decisions/0083).
+ */
+function ciphers(): string {
+  // An import of the constant would load TLS in every process.
+  const all = process.getBuiltinModule('node:tls').DEFAULT_CIPHERS.split(':');
+  const others = all.filter((cipher) => cipher !== PREFERRED_CIPHER);
+  // Whoever starts Node with a list of their own may have left it out.
+  return (others.length < all.length ? [PREFERRED_CIPHER, ...others] : all).join(':');
 }
 
 function tried(setting: string, context: SecureContextOptions): void {

@@ -80,6 +80,20 @@ describe('the TLS port', () => {
     await assertAlive(await identified(t, gateway));
   });
 
+  it('chooses AES-128, and serves devices that have other ciphers only', async (t) => {
+    const gateway = await tlsGateway(t);
+    const AES_256 = 'TLS_AES_256_GCM_SHA384';
+    for (const [tls, cipher] of [
+      [{}, 'TLS_AES_128_GCM_SHA256'],
+      [{ minVersion: 'TLSv1.3', ciphers: AES_256 }, AES_256],
+      [{ maxVersion: 'TLSv1.2' }, 'ECDHE-ECDSA-AES128-GCM-SHA256'],
+      [{ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384' }, 'ECDHE-ECDSA-AES256-GCM-SHA384'],
+    ] as const) {
+      const { socket } = await secure(t, gateway, tls);
+      assert.equal((socket as TLSSocket).getCipher().name, cipher);
+    }
+  });
+
   it('refuses TLS 1.1, with the alert that TLS has for it', async (t) => {
     const gateway = await tlsGateway(t);
     const old = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
