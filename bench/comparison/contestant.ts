@@ -52,7 +52,7 @@ export class Contestant {
     return [pid, ...childrenOf(pid)];
   }
 
-  /** User and system time of all its processes and their threads so far, in steps of 10 ms. */
+  /** User and system time of all its processes and their threads so far. */
   cpuSeconds(): number {
     return this.pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
   }

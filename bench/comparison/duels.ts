@@ -80,7 +80,9 @@ function ownEntries(node: string, isFurther: boolean): OwnEntry[] {
   const of = node === process.execPath ? process.version : versionOfNode(node);
   const suffix = isFurther ? `-node${/\d+/.exec(of)?.[0]}` : '';
   const common = { kind: 'own', version: `${packageVersion()}, Node ${of}`, node, plain: false } as const;
-  const one = { TCP_PROCESSES: '1' };
+  // While the others have their turns, a contestant hears nothing of its devices.
+  const patient = { TCP_INACTIVITY_TIMEOUT: '30m' };
+  const one = { ...patient, TCP_PROCESSES: '1' };
   const own: OwnEntry[] = [
     {
       ...common,
@@ -92,7 +94,7 @@ function ownEntries(node: string, isFurther: boolean): OwnEntry[] {
       ...common,
       name: `sluice-two${suffix}`,
       about: 'the same with two processes, the default on two cores',
-      settings: { TCP_PROCESSES: '2' },
+      settings: { ...patient, TCP_PROCESSES: '2' },
     },
   ];
   const plain: OwnEntry = {

@@ -40,7 +40,13 @@ const fileSchema = z.object({
   version: z.string(),
   kafka: z.string(),
   machine: machineSchema,
-  settings: z.object({ seconds: z.number(), turns: z.number(), connections: z.number() }),
+  settings: z.object({
+    seconds: z.number(),
+    turns: z.number(),
+    connections: z.number(),
+    /** At 20,000 messages a second, before the first turn of each. */
+    warmUpSeconds: z.number(),
+  }),
   contestants: z.array(contestantSchema),
 });
 

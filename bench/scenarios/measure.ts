@@ -6,6 +6,7 @@ import {
   type Gateway,
   LEAD_IN_SECONDS,
   mark,
+  WARM_UP_PER_SECOND,
   type Warm,
   warmUpFast,
   withGateways,
@@ -123,8 +124,9 @@ async function measureWith(parts: Parts, options: BenchOptions, shape: LoadShape
 }
 
 async function warmUpPaced(parts: Parts, perSecond: number, seconds: number): Promise<Warm> {
-  const count = Math.ceil(seconds * perSecond);
-  await sendAll(parts, { first: 0, count, perSecond });
+  const warmUpPerSecond = Math.max(WARM_UP_PER_SECOND, perSecond);
+  const count = Math.ceil(seconds * warmUpPerSecond);
+  await sendAll(parts, { first: 0, count, perSecond: warmUpPerSecond });
   return { sent: count, perSecond };
 }
 

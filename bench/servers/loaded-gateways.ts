@@ -49,6 +49,11 @@ const FIRST_WARM_UP = 20_000;
  * processes, in units of one: 1.12 after 3 s, 1.02 and 1.08 after 4 s (medians of five runs).
  */
 export const WARM_UP_SECONDS = 4;
+/**
+ * Before a measurement at a lower rate. V8 compiles code late that runs fifty times a second: without it the first minutes
+ * of a gateway were measured (docs/decisions/0085).
+ */
+export const WARM_UP_PER_SECOND = 20_000;
 /** Before each measurement at a rate, at the same rate, so that whatever follows the rate has settled. */
 export const LEAD_IN_SECONDS = 2;
 

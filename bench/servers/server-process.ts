@@ -127,7 +127,7 @@ export class ServerProcess {
     return [this.#pid, ...childrenOf(this.#pid)];
   }
 
-  /** User and system time of all threads and processes so far, in steps of 10 ms. */
+  /** User and system time of all threads and processes so far. */
   cpuSeconds(): number {
     return this.pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
   }

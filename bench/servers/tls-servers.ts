@@ -12,7 +12,7 @@ export type TlsServerName = 'gateway' | 'bare' | 'haproxy';
 export interface TlsServer {
   readonly name: TlsServerName;
   readonly port: number;
-  /** User and system time so far, in steps of 10 ms. */
+  /** User and system time so far. */
   cpuSeconds(): number;
   residentBytes(): number;
 }

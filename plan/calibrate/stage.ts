@@ -1,10 +1,9 @@
 // What a calibration measures: a fresh gateway of three server processes with a TLS port beside the plain one, a broker, and
 // a process of devices. It reads the CPU time of each.
-import { readdirSync, readFileSync } from 'node:fs';
 import { type OwnGateway, withOwnGateway } from '../../bench/servers/own-gateway.ts';
 import { Child } from '../../load/processes/child.ts';
 import { tlsSettings, withCertificate } from '../../scripts/lib/certificate.ts';
-import { descendantsOf, statusOf } from '../../scripts/lib/proc.ts';
+import { cpuSecondsOf, descendantsOf, statusOf } from '../../scripts/lib/proc.ts';
 import type { FleetCalls } from './fleet-worker.ts';
 
 /** So that the cost of the first process can be told from that of a server process. */
@@ -60,9 +59,9 @@ export function withStage<T>(
 export function cpuOf({ server }: Stage): CpuSeconds {
   const [first = 0, ...others] = server.pids;
   return {
-    primary: exactCpuSecondsOf(first),
-    servers: others.reduce((sum, pid) => sum + exactCpuSecondsOf(pid), 0),
-    broker: brokerPids().reduce((sum, pid) => sum + exactCpuSecondsOf(pid), 0),
+    primary: cpuSecondsOf(first),
+    servers: others.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0),
+    broker: brokerPids().reduce((sum, pid) => sum + cpuSecondsOf(pid), 0),
   };
 }
 
@@ -71,18 +70,6 @@ export const cpuBetween = (from: CpuSeconds, to: CpuSeconds): CpuSeconds => ({
   primary: to.primary - from.primary,
   broker: to.broker - from.broker,
 });
-
-/** Of all threads that live. /proc/PID/stat counts in steps of 10 ms, which is too coarse for a small load. */
-function exactCpuSecondsOf(pid: number): number {
-  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => {
-    try {
-      return sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e9;
-    } catch {
-      // The thread has ended. Only helpers of Java and Node do, which used next to nothing.
-      return sum;
-    }
-  }, 0);
-}
 
 /** The CPU time of the broker cannot be read. */
 export class NoBrokerError extends Error {

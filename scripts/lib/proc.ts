@@ -25,12 +25,26 @@ export function descendantsOf(pid: number): number[] {
   return found.slice(1);
 }
 
-/** User and system time of all threads since the start, in steps of 10 ms. */
+/** User and system time of all threads since the start. Only that of threads that have ended is in steps of 10 ms. */
 export function cpuSecondsOf(pid: number): number {
+  return Math.max(inTicks(pid), ofLivingThreads(pid));
+}
+
+function inTicks(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // The name may contain anything, so count from behind it: state is field 3, utime 14, stime 15.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+function ofLivingThreads(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => {
+    try {
+      return sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e9;
+    } catch {
+      return sum;
+    }
+  }, 0);
 }
 
 /** How long the main thread was ready to run and had no core, milliseconds since its start. */

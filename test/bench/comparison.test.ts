@@ -48,7 +48,7 @@ const file = (...all: ComparisonFile['contestants']): ComparisonFile => ({
   version: '0.1.0',
   kafka: 'Kafka 4.1.0',
   machine: { cpu: 'CPU', cores: 2, memoryGiB: 24, platform: 'linux', node: 'v20.20.2' },
-  settings: { seconds: 2, turns: 3, connections: 100 },
+  settings: { seconds: 2, turns: 3, connections: 100, warmUpSeconds: 12 },
   contestants: all,
 });
 
