@@ -747,7 +747,7 @@ export const NOT_RUN: readonly NotRun[] = [
     test: 'test/bench/peers.test.ts',
     commands: [
       'bash scripts/senders/install.sh',
-      'npm run bench -- --peer rsyslog --runs 5 --seconds 1 --warm-up 2 --report',
+      'npm run bench -- --peer rsyslog --runs 5 --seconds 1 --report',
       'npm run bench -- --peer rsyslog',
       'npm run bench -- --peer rsyslog --scenario latency --runs 5',
     ],
