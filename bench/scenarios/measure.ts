@@ -55,8 +55,8 @@ interface Parts extends Gateway {
 }
 
 /**
- * How many times as long as at full speed the load is paced before the window, 20 s by default. At a hundred fetches a
- * second, code is compiled late: compiling took 7 % of the server's CPU time after 10 s, and 1 % after 28 s.
+ * How many times as long as at full speed the warm-up takes before a window at a rate, 20 s by default. At a hundred
+ * fetches a second, code is compiled late.
  */
 const PACED_WARM_UP_TIMES = 5;
 

@@ -25,7 +25,7 @@ export function descendantsOf(pid: number): number[] {
   return found.slice(1);
 }
 
-/** User and system time of all threads since the start. Only that of threads that have ended is in steps of 10 ms. */
+/** User and system time of all threads since the start. It is in steps of 10 ms once a thread has ended that used more. */
 export function cpuSecondsOf(pid: number): number {
   return Math.max(inTicks(pid), ofLivingThreads(pid));
 }

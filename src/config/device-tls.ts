@@ -1,7 +1,7 @@
 // The certificate of the TLS port and the authorities that it trusts, made from the files of TCP_TLS_CERT, TCP_TLS_KEY,
 // TCP_TLS_CA and TCP_TLS_CRL. The check of the settings and the port use the same code, so a start with files that do not
 // work is refused.
-import { createHash } from 'node:crypto';
+import { constants, createHash } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { FileError } from './file-content.ts';
 import {
@@ -76,10 +76,10 @@ export function deviceTls(contents: ReadonlyMap<DeviceTlsFile, Buffer>): DeviceT
  */
 function ciphers(): string {
   // An import of the constant would load TLS in every process.
-  const all = process.getBuiltinModule('node:tls').DEFAULT_CIPHERS.split(':');
-  const others = all.filter((cipher) => cipher !== PREFERRED_CIPHER);
-  // Whoever starts Node with a list of their own may have left it out.
-  return (others.length < all.length ? [PREFERRED_CIPHER, ...others] : all).join(':');
+  const ciphers = process.getBuiltinModule('node:tls').DEFAULT_CIPHERS;
+  // Whoever starts Node with a list of their own has a reason for its order.
+  if (ciphers !== constants.defaultCoreCipherList) return ciphers;
+  return [PREFERRED_CIPHER, ...ciphers.split(':').filter((cipher) => cipher !== PREFERRED_CIPHER)].join(':');
 }
 
 function tried(setting: string, context: SecureContextOptions): void {

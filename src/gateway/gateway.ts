@@ -110,6 +110,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     lines: lineSinks,
     log,
     dropped,
+    beforeTurn: () => recordGatherer.handOn(),
   });
   // Async codecs finish on a later turn, so pauses between reads would delay both the batch and its ack.
   const coalescesReads = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && !kafka.codec.isAsync;
@@ -117,15 +118,15 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     get records() {
       return kafka.readings.accepted;
     },
-    get linesWait() {
-      return ingest.linesWait;
+    get goesOn() {
+      return ingest.goesOn;
     },
     begin: () => kafka.readings.beginReadWindow(),
     handOn: () => recordGatherer.handOn(),
     end: (withinMs) => {
       // Batches from the disk wait for Kafka's answer to the one before. A pause would delay each of them.
       const drains = kafka.readings.spoolingPartitions > 0 || kafka.orphans.isSending;
-      return kafka.readings.endReadWindow(withinMs) && !drains && !server.wheel.isBehind;
+      return kafka.readings.endReadWindow(withinMs) && !ingest.linesWait && !drains && !server.wheel.isBehind;
     },
     send: () => kafka.readings.sendNow(),
   });

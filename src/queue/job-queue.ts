@@ -90,6 +90,11 @@ export class JobQueue implements JobSink {
     return this.#waiting + this.#postponed.size;
   }
 
+  /** True if some jobs, or sessions that wait, are not parked behind a congested partition. */
+  get haveTurns(): boolean {
+    return this.#lanes.haveTurns;
+  }
+
   // --- called by connections ---
 
   offer(job: Job): boolean {

@@ -18,6 +18,7 @@ const LOOK_AFTER_NS = 200_000;
 
 export class TurnBudget {
   readonly #clock: () => number;
+  readonly #beforeTurn: () => void;
   #turnMs = TURN_BUDGET_MS;
   #leftMs = TURN_BUDGET_MS;
   #sinceMs = 0;
@@ -31,9 +32,13 @@ export class TurnBudget {
   #unseenNs = 0;
   #callbacks: (() => void)[] = [];
 
-  /** @param clock monotonic milliseconds */
-  constructor(clock: () => number = () => performance.now()) {
+  /**
+   * @param clock monotonic milliseconds
+   * @param beforeTurn called before those who wait for the next turn
+   */
+  constructor(clock = () => performance.now(), beforeTurn = () => {}) {
     this.#clock = clock;
+    this.#beforeTurn = beforeTurn;
   }
 
   /** Monotonic milliseconds. */
@@ -112,6 +117,7 @@ export class TurnBudget {
 
   // Immediates run once a turn, and those that are set meanwhile wait for the next one.
   #renew(): void {
+    this.#beforeTurn();
     const callbacks = this.#callbacks;
     this.#callbacks = [];
     const restMs = this.usedUp || this.#isWorkLeft ? this.#restMs() : 0;

@@ -37,7 +37,7 @@ const [BUFFER, CALLBACK] = ['kBuffer', 'kBufferCb'].map((name) =>
   Object.getOwnPropertySymbols(new Socket()).find(({ description }) => description === name),
 );
 
-// One is enough: each read is copied out before anything else runs.
+// One is enough: Node reads no socket while the bytes of another are handled.
 const shared = new Memory(READ_BYTES);
 const sharedWhenCrowded = shared.bytes.subarray(0, CROWDED_READ_BYTES);
 

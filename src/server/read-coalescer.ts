@@ -10,15 +10,15 @@ import { leavesWithWindow, SHORT_WAIT_MS, windowMs } from '../time/batch-wait.ts
 export interface ReadWindow {
   /** Records of all lines since the start. */
   readonly records: number;
-  /** Lines that were read are not handled yet. */
-  readonly linesWait: boolean;
+  /** The workers will handle further lines in the next turn of the event loop. */
+  readonly goesOn: boolean;
   begin(): void;
-  /** Hands on the bytes that were read and wait for more of their connection. read() is called for it. */
+  /** Hands on the bytes that were read and wait for more of their connection. read() is called for them. */
   handOn(): void;
   /**
    * Closes the batches that would be due before the next window ends.
    * @param withinMs until then; infinite if all batches leave with their window
-   * @returns false if batches wait, so that there is no time for a pause
+   * @returns false if lines or batches wait, so that there is no time for a pause
    */
   end(withinMs: number): boolean;
   /**
@@ -109,8 +109,12 @@ export class ReadCoalescer {
     if (!this.#isScheduled && this.#pauseMs > 0) this.#schedule();
   }
 
+  get #shortWaitMs(): number {
+    return Math.min(SHORT_WAIT_MS, this.#lingerMs);
+  }
+
   get #shortPauseMs(): number {
-    return Math.min(SHORT_WAIT_MS, this.#lingerMs) - RESERVED_MS;
+    return this.#shortWaitMs - RESERVED_MS;
   }
 
   /** A connection came in, and others may wait: libuv accepts one a turn, so pauses would let in 77 a second. */
@@ -125,15 +129,18 @@ export class ReadCoalescer {
   }
 
   #endTurn(): void {
-    const isWorthIt = this.#isWorthIt();
-    const { linesWait } = this.#window;
-    if (isWorthIt && linesWait && !this.#worksTooLong()) {
-      // The workers go on in the next turn. With a backoff instead, reads would be small and dear for its whole time.
+    // It may call read().
+    this.#isScheduled = true;
+    this.#window.handOn();
+    // The window goes on with its lines. A backoff would make reads small and dear for its whole time. No batch is closed
+    // meanwhile, so this takes no longer than a batch may wait.
+    if (this.#isPausing && this.#window.goesOn && this.#clock.now() - this.#sinceMs < this.#shortWaitMs) {
       this.#schedule();
       return;
     }
+    const isWorthIt = this.#isWorthIt();
     const keepsUp = isWorthIt
-      ? !linesWait && this.#window.end(this.#nextEndMs)
+      ? this.#window.end(this.#nextEndMs)
       : !this.#isWindowOpen || this.#window.end(0);
     this.#isWindowOpen = false;
     this.#startCounting();
@@ -173,7 +180,6 @@ export class ReadCoalescer {
     this.#isScheduled = false;
     // Without a read nothing else would end the window.
     setImmediate(() => {
-      this.#window.handOn();
       if (!this.#isScheduled) this.#endTurn();
     });
   }
@@ -181,6 +187,7 @@ export class ReadCoalescer {
   #isWorthIt(): boolean {
     if (this.#reads === 0) return false;
     const nowMs = this.#clock.now();
+    const workMs = nowMs - this.#sinceMs;
     this.#measureRate(nowMs);
     const share = Math.min(1, this.#reads / AVERAGED_READS);
     this.#averageBytes += (this.#bytes / this.#reads - this.#averageBytes) * share;
@@ -189,13 +196,10 @@ export class ReadCoalescer {
       : [MIN_READS_PER_SECOND, MAX_BYTES_PER_READ];
     this.#isPausing = this.#readsPerSecond >= minReads && this.#averageBytes <= maxBytes;
     const isTooMuch =
-      this.#largest > MAX_BYTES_OF_ONE_READ || (this.#isWindowOpen && this.#worksTooLong(nowMs));
+      this.#largest > MAX_BYTES_OF_ONE_READ ||
+      (this.#isWindowOpen && workMs > MAX_WORK_IN_PAUSES * this.#pauseMs);
     if (isTooMuch) this.#backOff(nowMs + BACKOFF_MS);
     return this.#isPausing && nowMs >= this.#notBeforeMs;
-  }
-
-  #worksTooLong(nowMs = this.#clock.now()): boolean {
-    return nowMs - this.#sinceMs > MAX_WORK_IN_PAUSES * this.#pauseMs;
   }
 
   #backOff(untilMs: number): void {

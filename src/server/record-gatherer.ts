@@ -14,17 +14,15 @@ interface RecordReader {
 const GATHERED_BYTES = 8 * 1024;
 /** Longer records are handed on at once: one more copy would cost as much as it saves. */
 const SHORT_BYTES = 400;
-const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
 
 export class RecordGatherer {
-  // One word more: the last word of a copy may begin in the last one.
-  readonly #memory = new Memory(GATHERED_BYTES + WORD_BYTES);
+  readonly #memory = new Memory(GATHERED_BYTES);
   #length = 0;
   /** Whose records are gathered. */
   #reader: RecordReader | undefined;
   #isScheduled = false;
 
-  /** Takes the first bytes of `memory`, the next record of `reader`. They are handed on in this turn of the event loop. */
+  /** Takes the first bytes of `memory`, the next record of `reader`. They are handed on before the event loop goes on. */
   add(reader: RecordReader, memory: Memory, length: number): void {
     reader.onRecord?.();
     if (length > SHORT_BYTES) {

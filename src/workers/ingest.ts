@@ -26,6 +26,8 @@ export interface Ingest {
   readonly waits: Histogram;
   /** True while lines wait for their turn. */
   readonly linesWait: boolean;
+  /** Some of them will be handled in the next turn, whatever else happens. */
+  readonly goesOn: boolean;
   start(): void;
   /** Resolves when every job is handled. No job may be offered after this call, except those that connections hold. */
   finish(): Promise<void>;
@@ -40,6 +42,8 @@ export interface IngestOptions {
   readonly lines?: LineSinks;
   /** Called for each line that a full queue refuses (TCP_JOB_QUEUE_FULL=drop). */
   readonly dropped: () => void;
+  /** Called before the lines of a turn are handled. May bring some of them. */
+  readonly beforeTurn?: () => void;
 }
 
 const MIN_QUEUE_BYTES = 16 * 2 ** 20;
@@ -52,12 +56,12 @@ export function createIngest(settings: Settings, records: RecordSink, options: I
 function pooled(
   settings: Settings,
   records: RecordSink,
-  { log, congestion, watch, lines, dropped }: IngestOptions,
+  { log, congestion, watch, lines, dropped, beforeTurn }: IngestOptions,
 ): Ingest {
   const { TCP_WORKER_COUNT: count, TCP_JOB_QUEUE_SIZE: capacity } = settings;
   const capacityBytes = Math.max(MIN_QUEUE_BYTES, 4 * settings.TCP_MAX_LINE_BYTES);
   const drops = settings.TCP_JOB_QUEUE_FULL === 'drop';
-  const budget = new TurnBudget();
+  const budget = new TurnBudget(undefined, beforeTurn);
   const queue = new JobQueue({
     capacity,
     capacityBytes,
@@ -83,6 +87,9 @@ function pooled(
     },
     get linesWait() {
       return queue.stats.depth > 0 || queue.waitingSources > 0;
+    },
+    get goesOn() {
+      return queue.haveTurns && records.hasRoom();
     },
     start() {
       log.write('workers_starting', { workers: count, queueSize: capacity });
@@ -123,6 +130,7 @@ function serial(
     get linesWait() {
       return sink.stats.depth > 0;
     },
+    goesOn: false,
     start: () => log.write('serial_server_starting'),
     finish: () => sink.idle(),
   };

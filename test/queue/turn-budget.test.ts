@@ -130,3 +130,14 @@ it('does not grow by the time of lines and their replies', async () => {
   await nextTurn();
   assert.equal(budget.turnMs, 1.25 * TURN_BUDGET_MS);
 });
+
+it('what is called before a turn may bring work for it', async () => {
+  const order: string[] = [];
+  const budget: TurnBudget = new TurnBudget(undefined, () => {
+    order.push('before');
+    if (order.length === 1) budget.nextTurn(() => order.push('brought'));
+  });
+  budget.nextTurn(() => order.push('waited'));
+  await nextTurn();
+  assert.deepEqual(order, ['before', 'waited', 'brought']);
+});

@@ -14,7 +14,7 @@ const PAUSE_MS = 9;
 class RecordingWindow implements ReadWindow {
   readonly calls: string[] = [];
   records = 0;
-  linesWait = false;
+  goesOn = false;
   keepsUp = true;
   wantsAnswer = false;
 
@@ -135,8 +135,11 @@ test('with few records a pause takes up to 19 ms, as long as 40 of them take to 
 test('if devices wait for an answer of Kafka, sockets are read once in the pause, and batches are left alone then', async () => {
   const { window, pauses, readAt } = setUp();
   window.wantsAnswer = true;
+  const handedOnAfter = new Set<number | undefined>();
+  window.handOn = () => void handedOnAfter.add(pauses.at(-1));
   await readAt({ perSecond: 2000 });
   assert.ok(pauses.length >= 20);
+  assert.ok(handedOnAfter.has(3));
   for (const [index, ms] of pauses.entries()) assert.equal(ms, index % 2 === 0 ? 3 : 6);
   assert.match(window.calls.join(', '), /^(end Infinity, send, begin, begin(, end 0)?(, |$))+/);
 });
@@ -154,7 +157,7 @@ test('a pause blocks the event loop', async () => {
     records: 0,
     begin: () => times.push(performance.now()),
     handOn: () => {},
-    linesWait: false,
+    goesOn: false,
     end: () => true,
     send: () => {
       times.push(performance.now());
@@ -221,7 +224,7 @@ test('while a full batch waits for an earlier one there is no pause, and the nex
   assert.ok((await readAt({ perSecond: 20_000, ms: 200 })) > 0);
 });
 
-test('while lines wait the window goes on, and the pause comes in the turn after the last of them', async () => {
+test('while the workers go on, the window does, and the pause comes in the turn after the last line', async () => {
   const { coalescer, window, pauses, step, readAt } = setUp();
   await readAt({ perSecond: 20_000 });
   const readTurns = async (turns: number) => {
@@ -231,31 +234,41 @@ test('while lines wait the window goes on, and the pause comes in the turn after
     }
   };
   const [calls, before] = [window.calls.length, pauses.length];
-  window.linesWait = true;
-  await readTurns(15);
+  window.goesOn = true;
+  await readTurns(8);
   assert.deepEqual(window.calls.slice(calls), []);
-  window.linesWait = false;
+  window.goesOn = false;
   await readTurns(1);
   assert.deepEqual(window.calls.slice(calls, calls + 3), ['end Infinity', 'send', 'begin']);
   assert.equal(pauses.length, before + 1);
 });
 
-test('if lines wait for longer than three pauses there is none, and the next try comes after 10 ms', async () => {
-  const { window, pauses, readAt } = setUp();
-  await readAt({ perSecond: 20_000 });
-  const before = pauses.length;
-  window.linesWait = true;
-  await readAt({ perSecond: 20_000, ms: 24 });
-  window.linesWait = false;
-  assert.equal(await readAt({ perSecond: 20_000, ms: 5 }), 0);
-  await readAt({ perSecond: 20_000, ms: 15 });
-  assert.ok(pauses.length > before);
-  // The same before the first pause.
-  const fresh = setUp();
-  fresh.window.linesWait = true;
-  assert.equal(await fresh.readAt({ perSecond: 20_000 }), 0);
-  fresh.window.linesWait = false;
-  assert.ok((await fresh.readAt({ perSecond: 20_000, ms: 30 })) > 0);
+test('a window in which the workers go on ends after the time that a batch may wait', async () => {
+  for (const [lingerMs, longestMs] of [
+    [20, 10],
+    [10, 10],
+    [5, 5],
+  ] as const) {
+    const { coalescer, window, step, readAt } = setUp(lingerMs);
+    await readAt({ perSecond: 20_000 });
+    const before = window.calls.length;
+    window.goesOn = true;
+    let turns = 0;
+    for (; window.calls.length === before; turns++) {
+      coalescer.read(LINE);
+      await step();
+    }
+    assert.ok(turns >= longestMs - 1 && turns <= longestMs + 1, `${turns} ms with ${lingerMs}`);
+    window.goesOn = false;
+  }
+});
+
+test('where there are no pauses, the workers are not waited for', async () => {
+  const { window, readAt } = setUp();
+  let asked = 0;
+  Object.defineProperty(window, 'goesOn', { get: () => ++asked > 0 });
+  await readAt({ perSecond: 250 });
+  assert.deepEqual([asked, window.calls], [0, []]);
 });
 
 test('what was read and is not handed on yet belongs to the window, also if nothing else was read', async () => {
@@ -263,7 +276,12 @@ test('what was read and is not handed on yet belongs to the window, also if noth
   await readAt({ perSecond: 20_000, ms: 200 });
   for (let i = 0; i < 3; i++) await step();
   const [calls, before] = [window.calls.length, pauses.length];
-  let gathered = 20;
+  let gathered = 0;
+  const { begin } = window;
+  window.begin = () => {
+    begin.call(window);
+    if (pauses.length === before + 1) gathered = 20;
+  };
   window.handOn = () => {
     for (; gathered > 0; gathered--) coalescer.read(LINE);
   };
@@ -278,6 +296,24 @@ test('what was read and is not handed on yet belongs to the window, also if noth
     'end Infinity',
     'send',
   ]);
+});
+
+test('there is no pause before the bytes that were read are handed on', async () => {
+  const { coalescer, window, pauses, step, readAt } = setUp();
+  await readAt({ perSecond: 20_000, ms: 200 });
+  for (let i = 0; i < 3; i++) await step();
+  let gathered = 0;
+  window.handOn = () => {
+    window.goesOn = gathered > 0;
+    for (; gathered > 0; gathered--) coalescer.read(LINE);
+  };
+  const before = pauses.length;
+  for (let read = 0; read < 20; read++) coalescer.read(LINE);
+  gathered = 1;
+  await step();
+  assert.equal(pauses.length, before);
+  await step();
+  assert.equal(pauses.length, before + 1);
 });
 
 test('there is no pause while connections come in, and pauses go on 20 ms after the last one', async () => {
