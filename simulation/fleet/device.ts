@@ -146,7 +146,7 @@ export class Device {
       },
     );
     this.#connection = connection;
-    this.#resumption.made(world.nowMs, this.#habits.isHasty);
+    this.#resumption.made(world.nowMs, { resumes, isHasty: this.#habits.isHasty });
     if (this.#habits.isHasty) this.#sendAgain();
     world.after(KEEPALIVE_MS, () => this.#keepAlive(connection));
   }

@@ -39,8 +39,8 @@ export class Resumption {
   readonly #options: ResumptionOptions;
   /** The newest connection that has heard its answer. */
   #former: Heard | undefined;
-  /** When the first connection was made behind that one. */
-  #sinceMs = Number.POSITIVE_INFINITY;
+  /** The connections that were made behind that one, in their order. */
+  #unheard: { readonly atMs: number; readonly resumes: boolean }[] = [];
   /** One of those has sent messages. */
   #hasSentUnheard = false;
   #lineage = 0;
@@ -66,8 +66,8 @@ export class Resumption {
   }
 
   /** @param isHasty it sends messages before it hears anything */
-  made(nowMs: number, isHasty: boolean): void {
-    this.#sinceMs = Math.min(this.#sinceMs, nowMs);
+  made(nowMs: number, { resumes, isHasty }: { readonly resumes: boolean; readonly isHasty: boolean }): void {
+    this.#unheard.push({ atMs: nowMs, resumes });
     this.#hasSentUnheard ||= isHasty;
   }
 
@@ -79,7 +79,7 @@ export class Resumption {
     if (typeof told !== 'number' || (this.#hasSentUnheard && !isOnly)) this.#lineage++;
     if (connection.id !== undefined) this.lineages.set(connection.id, this.#lineage);
     this.#former = answer;
-    this.#sinceMs = Number.POSITIVE_INFINITY;
+    this.#unheard = [];
     this.#hasSentUnheard = false;
     if (!resumed) this.#mustBegin = false;
     return problem;
@@ -90,9 +90,17 @@ export class Resumption {
     this.#former = undefined;
   }
 
-  #problemOf({ told }: Heard, nowMs: number): string | undefined {
+  /** When the first of the connections was made that were not heard. */
+  get #sinceMs(): number {
+    return this.#unheard[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  #problemOf({ connection, told }: Heard, nowMs: number): string | undefined {
     const former = this.#former;
     if (former === undefined || told === undefined || this.#options.dropsLines) return undefined;
+    // One in between that did not resume began a count of its own, whether or not its device heard the answer.
+    const isFollowed = this.#unheard.some(({ atMs, resumes }) => !resumes && atMs !== connection.madeAtMs);
+    if (isFollowed) return undefined;
     const least = Math.max(former.connection.storedUpTo, former.told ?? -1);
     if (told !== null) return told < least ? `stored_seq ${told}, and ${least} was told before` : undefined;
     const hasReason =
