@@ -41,14 +41,12 @@ function measured(file: ComparisonFile): string[] {
 
 function howMeasured({ at, version, kafka, machine, settings }: ComparisonFile): string {
   const { turns, seconds, connections, warmUpSeconds } = settings;
-  return `Measured ${at.slice(0, 10)} with Sluice ${version} on ${machineText(machine)}, with ${kafka}. All contestants run at the same time on one machine, beside Kafka, the load and the consumer. They take turns, so only one of them is loaded at a time. Before its turns each gets ${rate(WARM_UP_PER_SECOND)} messages a second for ${warmUpSeconds} s, and before each turn at a rate ${LEAD_IN_SECONDS} s at that rate: a Sluice that has just started costs more until its code is compiled ([decision 85](decisions/0085-peers-are-measured-in-turns-with-us.md)). In every scenario each has ${turns} turns, of about ${seconds} s at full speed and ${2 * seconds} s at a rate. A figure is the median of the turns, with the lowest and the highest in brackets. ${connections} connections send the same lines of about 170 bytes to each contestant. CPU is that of all its processes and threads. Latency is the time from when a line was due until it arrived at the consumer. At full speed a contestant gets as many lines as it takes, and a turn ends when the topic holds all of them. RSS is the sum over all processes of a contestant; "shared once" counts the memory that several of them share only once.`;
+  return `Measured ${at.slice(0, 10)} with Sluice ${version} on ${machineText(machine)}, with ${kafka}. All contestants run at the same time on one machine, beside Kafka, the load and the consumer. They take turns, so only one of them is loaded at a time. Before its turns each gets ${WARM_UP_PER_SECOND.toLocaleString('en-US')} messages a second for ${warmUpSeconds} s, and before each turn at a rate ${LEAD_IN_SECONDS} s at that rate: a Sluice that has just started costs more until its code is compiled ([decision 85](decisions/0085-peers-are-measured-in-turns-with-us.md)). In every scenario each has ${turns} turns, of about ${seconds} s at full speed and ${2 * seconds} s at a rate. A figure is the median of the turns, with the lowest and the highest in brackets. ${connections} connections send the same lines of about 170 bytes to each contestant. CPU is that of all its processes and threads. Latency is the time from when a line was due until it arrived at the consumer. At full speed a contestant gets as many lines as it takes, and a turn ends when the topic holds all of them. RSS is the sum over all processes of a contestant; "shared once" counts the memory that several of them share only once.`;
 }
 
 function configurationOf(peer: (typeof PEERS)[number]): string {
   const { name, packages, file } = peer;
   return `### ${name}\nDebian's packages \`${packages}\`. \`${file}\`, with a linger of ${LINGER_MS} ms:\n\`\`\`text\n${peer.configuration(PLACE).trim()}\n\`\`\``;
 }
-
-const rate = (perSecond: number): string => perSecond.toLocaleString('en-US');
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);

@@ -1,7 +1,7 @@
 // Gathers the short records that one read of a TLS connection brings. TLS gives each record by itself, however many came
 // together, and handing each on as a read of its own costs as much as the line in it (docs/decisions/0082). It neither
 // reads nor pauses a socket.
-import { Memory, type Slab, slabs } from './slabs.ts';
+import { Memory, SHORT_BYTES, type Slab, slabs } from './slabs.ts';
 
 /** Hears of the records of one socket. */
 interface RecordReader {
@@ -12,8 +12,6 @@ interface RecordReader {
 }
 
 const GATHERED_BYTES = 8 * 1024;
-/** Longer records are handed on at once: one more copy would cost as much as it saves. */
-const SHORT_BYTES = 400;
 
 export class RecordGatherer {
   readonly #memory = new Memory(GATHERED_BYTES);
@@ -25,6 +23,7 @@ export class RecordGatherer {
   /** Takes the first bytes of `memory`, the next record of `reader`. They are handed on before the event loop goes on. */
   add(reader: RecordReader, memory: Memory, length: number): void {
     reader.onRecord?.();
+    // One more copy would cost as much as it saves.
     if (length > SHORT_BYTES) {
       this.handOn();
       give(reader, memory, length);

@@ -14,7 +14,7 @@ const FREELY_HELD = 64;
 /** More may be held if this part of them are bytes that wait. */
 const MIN_PART = 1 / 3;
 /** Up to this length a loop over words costs less than a view of the bytes and a call of set(). */
-const SHORT_BYTES = 400;
+export const SHORT_BYTES = 400;
 const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
 const IS_LITTLE_ENDIAN = endianness() === 'LE';
 
@@ -30,16 +30,16 @@ export class Memory {
   }
 
   /**
-   * Writes the first bytes of `source` here, by words. Up to three bytes behind them are overwritten.
+   * Writes the first bytes of `source` here. If they are few, up to three bytes behind them are overwritten.
    * @param at of the first byte
    */
   write(at: number, source: Memory, length: number): void {
     const word = Math.floor(at / WORD_BYTES);
-    const count = Math.ceil(length / WORD_BYTES);
     const before = at % WORD_BYTES;
-    if (before === 0) copyWords(source.words, this.words, word, count);
-    else if (IS_LITTLE_ENDIAN) this.#writeShifted(word, before, source.words, length);
-    else this.bytes.set(source.bytes.subarray(0, length), at);
+    if (length > SHORT_BYTES || (before > 0 && !IS_LITTLE_ENDIAN))
+      this.bytes.set(source.bytes.subarray(0, length), at);
+    else if (before === 0) copyWords(source.words, this.words, word, Math.ceil(length / WORD_BYTES));
+    else this.#writeShifted(word, before, source.words, length);
   }
 
   // Each word is put together from the end of one word of the source and the start of the next.
@@ -99,8 +99,7 @@ export class Slabs {
     const bytes = slab.bytes.subarray(from, from + length);
     // Each piece begins with a word.
     slab.used += Math.ceil(length / WORD_BYTES) * WORD_BYTES;
-    if (length > SHORT_BYTES) bytes.set(source.bytes.subarray(0, length));
-    else slab.write(from, source, length);
+    slab.write(from, source, length);
     return { bytes, slab };
   }
 

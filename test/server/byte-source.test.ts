@@ -283,7 +283,7 @@ it('tls sources take turns, however many tiny records each of them sends at once
     await new Promise((resolve) => setImmediate(resolve));
     inThisTurn = 0;
   }
-  // Two of them in each turn, and more where the machine was slow.
+  // Two of them in each turn, and more if the machine was slow.
   assert.ok(most < all / 2, `${most} of ${all} records in one turn`);
 });
 
