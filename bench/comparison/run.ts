@@ -6,9 +6,9 @@ import { Child } from '../../load/processes/child.ts';
 import { withAdmin } from '../../scripts/kafka/client.ts';
 import { PeerError } from '../peers/peer.ts';
 import { LEAD_IN_SECONDS, WARM_UP_PER_SECOND } from '../servers/loaded-gateways.ts';
+import { type Memory, memoryOf } from '../servers/memory.ts';
 import { Contestant } from './contestant.ts';
 import { type ContestantEntry, DUELS, type Duel } from './duels.ts';
-import { type Memory, memoryOf } from './memory.ts';
 import type { ReaderCalls } from './reader-worker.ts';
 import type { ContestantResult, Turn } from './result.ts';
 

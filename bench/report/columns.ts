@@ -231,7 +231,8 @@ slower, with 50 lines and with one line a write.`,
   start: `first line: from the start of the first process until a device that tries to connect every 3 ms has its answer to
 identify, with one server process for each core. empty Node: from the start of an empty program to its end, median of five.`,
   'after-start': `Memory of the first process and of one server process for each core, together, 5 s after the gateway is
-ready. PSS counts what processes share once. empty: as many Node processes that run nothing.`,
+ready. PSS counts what these processes share once, as if nothing else ran on the machine. empty: as many Node processes
+that run nothing.`,
 };
 
 const ratioOf = ({ gateway, bare }: OfServers): number => gateway / bare;

@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../scripts/kafka/ports.ts';
-import { residentBytesOf, sharedBytesOf } from '../../scripts/lib/proc.ts';
 import { nowUs } from '../now-us.ts';
 import type { BenchOptions } from '../servers/loaded-gateways.ts';
+import { type Memory, memoryOf } from '../servers/memory.ts';
 import { startOwnGateway } from '../servers/own-gateway.ts';
 import { median } from '../statistics.ts';
 
@@ -22,7 +22,7 @@ export interface StartFigures {
 export interface AfterStartFigures {
   readonly kind: 'after-start';
   readonly processes: number;
-  /** Of all processes together; memory that several share counts once. */
+  /** Of all processes together; memory that several share counts once, whoever else runs the same files. */
   readonly pssMiB: number;
   readonly rssMiB: number;
   /** As many empty Node processes. */
@@ -56,21 +56,23 @@ export async function measureStart(options: BenchOptions): Promise<StartFigures>
 export async function measureAfterStart(options: BenchOptions): Promise<AfterStartFigures> {
   const fromUs = nowUs();
   const gateway = await startGateway(options, {});
-  let ours: MemoryOf;
+  let pids: readonly number[];
+  let ours: Memory;
   try {
     await sleep(REST_MS, undefined, { signal: options.signal });
-    ours = memoryOf(gateway.server.pids);
+    pids = gateway.server.pids;
+    ours = memoryOf(pids);
   } finally {
     await gateway.stop();
   }
-  const empty = await emptyMemory(options, ours.processes);
+  const empty = await emptyMemory(options, pids.length);
   return {
     kind: 'after-start',
-    processes: ours.processes,
-    pssMiB: ours.pss,
-    rssMiB: ours.rss,
-    emptyPssMiB: empty.pss,
-    emptyRssMiB: empty.rss,
+    processes: pids.length,
+    pssMiB: ours.sharedOnceMiB,
+    rssMiB: ours.residentMiB,
+    emptyPssMiB: empty.sharedOnceMiB,
+    emptyRssMiB: empty.residentMiB,
     windowUs: [fromUs, nowUs()],
   };
 }
@@ -92,22 +94,10 @@ async function emptyStartMs({ node = process.execPath, signal }: BenchOptions): 
   return performance.now() - fromMs;
 }
 
-interface MemoryOf {
-  readonly processes: number;
-  readonly pss: number;
-  readonly rss: number;
-}
-
-function memoryOf(pids: readonly number[]): MemoryOf {
-  const mib = (bytesOf: (pid: number) => number) =>
-    pids.reduce((sum, pid) => sum + bytesOf(pid), 0) / 2 ** 20;
-  return { processes: pids.length, pss: mib(sharedBytesOf), rss: mib(residentBytesOf) };
-}
-
 async function emptyMemory(
   { node = process.execPath, signal }: BenchOptions,
   processes: number,
-): Promise<MemoryOf> {
+): Promise<Memory> {
   const idle = 'setInterval(() => {}, 1e6)';
   const children: ChildProcess[] = Array.from({ length: processes }, () =>
     spawn(node, ['-e', idle], { stdio: 'ignore', signal, killSignal: 'SIGKILL' }),

@@ -58,12 +58,6 @@ export function residentBytesOf(pid: number): number {
   return statusBytesOf(pid, 'VmRSS');
 }
 
-/** Resident memory in bytes. Each of several processes that share a page has its part of it (PSS). */
-export function sharedBytesOf(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1]) * 1024;
-}
-
 /** Resident memory without mapped files, which are mostly the code that processes of a program share. Bytes. */
 export function unmappedBytesOf(pid: number): number {
   return statusBytesOf(pid, 'RssAnon') + statusBytesOf(pid, 'RssShmem');

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { contestants } from '../../bench/comparison/duels.ts';
-import { sharedOnceKb } from '../../bench/comparison/memory.ts';
 import { comparisonSection } from '../../bench/comparison/page.ts';
 import { type ComparisonFile, mediansOf, parseComparison, type Turn } from '../../bench/comparison/result.ts';
 import { targetRows } from '../../bench/comparison/tables.ts';
@@ -16,6 +15,7 @@ import {
 import { PeerError } from '../../bench/peers/peer.ts';
 import { installedPeer, installedPeers, PEERS } from '../../bench/peers/peers.ts';
 import { BenchFileError } from '../../bench/report/results-file.ts';
+import { sharedOnceKb } from '../../bench/servers/memory.ts';
 import { run } from '../../scripts/kafka/process.ts';
 import type { Tools } from '../../scripts/senders/tools.ts';
 
