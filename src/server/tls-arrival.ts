@@ -79,9 +79,8 @@ export class TlsArrival implements TimerOwner, MemoryHolder, SourceTaker {
     begin(this.#socket);
   }
 
-  /** Its turn has not come. */
+  /** Its turn has not come. It is still read, so that the stage hears at once if the device leaves. */
   wait(): void {
-    this.arrival.source.pause();
     this.#hold(this.#opening);
   }
 
@@ -130,7 +129,7 @@ export class TlsArrival implements TimerOwner, MemoryHolder, SourceTaker {
   // --- called by the memory budget ---
 
   pauseForMemory(): void {
-    if (this.#state === 'opening') this.arrival.source.pause();
+    if (this.#state === 'opening' || this.#state === 'ready') this.arrival.source.pause();
   }
 
   resumeForMemory(): void {
@@ -150,6 +149,11 @@ export class TlsArrival implements TimerOwner, MemoryHolder, SourceTaker {
     if (this.#state === 'opening') {
       this.#opening = Buffer.concat([this.#opening, bytes]);
       this.#judge();
+      return;
+    }
+    if (this.#state === 'ready') {
+      this.arrival.source.pause();
+      this.#hold(Buffer.concat([this.#opening, bytes]));
       return;
     }
     this.#discardedBytes += bytes.length;

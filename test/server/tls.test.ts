@@ -252,6 +252,29 @@ describe('TCP_TLS_MAX_HANDSHAKES', () => {
     assert.ok(gateway.snapshot().tls.waiting >= 34);
   });
 
+  it('forgets a device that leaves while it waits, and keeps little of one that goes on sending', async (t) => {
+    const gateway = await tlsGateway(t, { TCP_TLS_MAX_HANDSHAKES: '1' });
+    const [silent, leaves, floods] = [await raw(t, gateway), await raw(t, gateway), await raw(t, gateway)];
+    silent.send(hello);
+    await waitFor('it has the place', () => gateway.snapshot().tls.underWay === 1);
+    leaves.send(hello);
+    floods.send(hello);
+    await waitFor('both wait', () => gateway.snapshot().tls.waiting === 2);
+    leaves.socket.end();
+    floods.send(Buffer.alloc(8 * 2 ** 20));
+    await waitFor('one is gone', () => gateway.snapshot().tls.waiting === 1);
+    await failed(gateway, 'gone');
+    await waitFor('more than its first message is held', () => {
+      return gateway.snapshot().connections.bufferBytes > hello.length + 1;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const { bufferBytes } = gateway.snapshot().connections;
+    assert.ok(bufferBytes <= hello.length + 65_536, `${bufferBytes} bytes are held`);
+    silent.destroy();
+    await failed(gateway, 'handshake');
+    await empty(gateway);
+  });
+
   it('are begun a few in each turn of the event loop, however many devices come at once', async (t) => {
     const gateway = await tlsGateway(t);
     const devices = await Promise.all(Array.from({ length: 80 }, () => raw(t, gateway)));
