@@ -37,6 +37,15 @@ export class ListenHandle implements Acceptor {
     return 0;
   }
 
+  setNoDelay(): number {
+    return 0;
+  }
+
+  setKeepAlive(isOn: boolean, idleSeconds: number): number {
+    if (this.#listener !== undefined) this.#listener.keepAliveMs = isOn ? idleSeconds * 1000 : undefined;
+    return 0;
+  }
+
   wake(delayMs: number): void {
     if (this.#isWoken) return;
     this.#isWoken = true;

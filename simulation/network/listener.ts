@@ -16,6 +16,8 @@ const MAX_BACKLOG = 4096;
 export class Listener {
   readonly machine: string;
   readonly bound: HostPort;
+  /** Accepted connections inherit it. Undefined = no probes */
+  keepAliveMs: number | undefined;
   readonly #world: World;
   readonly #acceptors = new Set<Acceptor>();
   readonly #onClosed: () => void;
@@ -55,7 +57,9 @@ export class Listener {
   }
 
   accept(): Endpoint | undefined {
-    return this.#backlog.shift();
+    const endpoint = this.#backlog.shift();
+    endpoint?.setKeepAlive(this.keepAliveMs);
+    return endpoint;
   }
 
   wakeAll(): void {

@@ -56,10 +56,17 @@ export class Socket extends net.Socket {
 
 /** Node's own way to listen, which it calls once it knows the address. */
 type Listen2 = (...parameters: unknown[]) => void;
+const { _listen2: listen2 } = net.Server.prototype as unknown as { _listen2: Listen2 };
 
 export class Server extends net.Server {
   override listen(...all: unknown[]): this {
     const [options, ...more] = all;
+    const { _handle: given } = isObject(options) ? (options as { _handle?: unknown }) : {};
+    if (given instanceof ListenHandle) {
+      (this as unknown as { _handle: ListenHandle })._handle = given;
+      listen2.call(this, null, -1, -1, more[0]);
+      return this;
+    }
     const host = isObject(options) ? (options as ListenOptions).host : undefined;
     const resolved =
       host === undefined ? options : { ...(options as object), host: network().lookup(host).address };
@@ -70,8 +77,7 @@ export class Server extends net.Server {
   _listen2(address: string | null, port: number | null, family: number, backlog: number, fd?: number): void {
     const handle = fd === undefined ? ownHandle(address ?? '::', port ?? 0) : inheritedHandle(fd);
     (this as unknown as { _handle: ListenHandle })._handle = handle;
-    const { _listen2: listen } = net.Server.prototype as unknown as { _listen2: Listen2 };
-    listen.call(this, address ?? '::', port, address === null ? 6 : family, backlog, fd);
+    listen2.call(this, address ?? '::', port, address === null ? 6 : family, backlog, fd);
   }
 }
 

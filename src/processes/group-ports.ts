@@ -32,9 +32,11 @@ export class GroupPorts {
   }
 
   async #open(setting: DevicePortSetting, signal: AbortSignal): Promise<ListeningHandle | undefined> {
-    const { TCP_HOST: host, [setting]: port } = this.#settings;
+    const { TCP_HOST: host, TCP_KEEPALIVE: keepaliveMs, [setting]: port } = this.#settings;
     if (port === null) return undefined;
-    const handle = await listening({ setting, host, port }, () => ListeningHandle.open(host, port));
+    const handle = await listening({ setting, host, port }, () =>
+      ListeningHandle.open(host, port, keepaliveMs),
+    );
     this.#handles = [...this.#handles, handle];
     if (!signal.aborted) return handle;
     handle.close();

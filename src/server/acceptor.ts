@@ -12,7 +12,7 @@ import { beat } from '../time/beat.ts';
 import { NOBODY } from './byte-source.ts';
 import { type ConnectionFacts, factsOfArrival } from './connection-facts.ts';
 import { LastReplies } from './last-replies.ts';
-import { INHERITED } from './listening-handle.ts';
+import { INHERITED, ListeningHandle } from './listening-handle.ts';
 import { PlainSource } from './plain-source.ts';
 import { hearsReplies, PLAIN_PORT, type Port } from './port.ts';
 import { handleOf } from './socket-handle.ts';
@@ -59,6 +59,9 @@ export const MAX_ASKING = 4096;
 const MAX_ASKING_CHECKS = 10;
 /** The kernel takes net.core.somaxconn if that is lower. */
 export const BACKLOG = 65_535;
+
+/** For newConnectionId(): a UUID has 36 characters. */
+const uuid = Buffer.alloc(36);
 
 interface Asking {
   readonly arrival: Arrival;
@@ -115,7 +118,10 @@ export class Acceptor {
 
   /** Resolves with the address of the port; rejects with the system's error (EADDRINUSE, EACCES). */
   async listen(on: ListenOn, port = PLAIN_PORT): Promise<AddressInfo> {
-    if ('host' in on) return this.#listen(port, (server) => server.listen({ ...on, backlog: BACKLOG }));
+    if ('host' in on) {
+      const { forServer } = await ListeningHandle.open(on.host, on.port, this.#options.keepaliveMs);
+      return this.#listen(port, (server) => server.listen(forServer, BACKLOG));
+    }
     const fds = Array.from({ length: INHERITED.copies }, (_, n) => on.inheritedFrom + n);
     // Node ignores a `backlog` beside `fd`.
     const all = fds.map((fd) => this.#listen(port, (server) => server.listen({ fd }, BACKLOG)));
@@ -173,12 +179,8 @@ export class Acceptor {
   }
 
   #listen(port: Port, start: (server: Server) => void): Promise<AddressInfo> {
-    const { keepaliveMs } = this.#options;
     const server = createServer({
       allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: keepaliveMs > 0,
-      keepAliveInitialDelay: keepaliveMs,
       // The source reads from the handle (device-reader.ts): no byte may be read before.
       pauseOnConnect: true,
     });
@@ -299,5 +301,6 @@ function descriptorOf(socket: Socket): number {
 
 /** The text of randomUUID() is a chain of 13 pieces of 32 bytes each, which would stay for as long as the connection. */
 function newConnectionId(): string {
-  return Buffer.from(randomUUID(), 'latin1').toString('latin1');
+  uuid.write(randomUUID(), 'latin1');
+  return uuid.toString('latin1');
 }

@@ -33,8 +33,6 @@ export const SECOND_HALF_MS = 0.2;
 /** A handshake that takes longer gives up its place if others wait: its device is silent, or very far. */
 const SILENT_MS = 2000;
 const SILENT_CHECK_MS = 500;
-/** The longest time of a timer in Node. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Seconds for which a device may resume its session. */
 const SESSION_TIMEOUT_S = 3600;
 
@@ -72,8 +70,8 @@ export class TlsStage implements Stage<Admitted>, TlsArrivalHost, TimerOwner {
       allowHalfOpen: true,
       requestCert: isMutual,
       rejectUnauthorized: isMutual,
-      // The stage has its own time-out.
-      handshakeTimeout: Math.min(2 * options.timeoutMs, MAX_TIMER_MS),
+      // None: the stage has its own time-out. 0 would be that of Node, 120 s.
+      handshakeTimeout: -1,
     });
     this.#server.on('secureConnection', (socket) => this.#secured(socket));
     this.#server.on('tlsClientError', (error, socket) => this.#broken(error, socket));

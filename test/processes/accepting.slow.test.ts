@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Device, IDENTIFY, type Reply } from '../support/device.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { type Env, type GatewayProcess, runGateway } from '../support/gateway-process.ts';
+import { secondsToProbe } from '../support/socket-options.ts';
 import { waitFor } from '../support/wait.ts';
 
 function start(t: TestContext, env: Env = {}): Promise<GatewayProcess> {
@@ -80,6 +81,16 @@ describe('server processes that hang', { concurrency: true }, () => {
       unseen: 0,
     });
   });
+});
+
+test('the kernel probes whether a device is still there, whichever process has accepted it', async (t) => {
+  const gateway = await start(t, { TCP_KEEPALIVE: '25s' });
+  const devices = await connectAll(t, gateway.port, 4);
+  await allIdentified(devices);
+  for (const { socket } of devices) {
+    const seconds = secondsToProbe({ local: gateway.port, peer: socket.localPort as number }) ?? 0;
+    assert.ok(seconds > 0 && seconds <= 25, `${seconds} s`);
+  }
 });
 
 test('connections that no process has accepted yet survive the crash of one process, and of all', async (t) => {

@@ -6,19 +6,26 @@ import { NOBODY } from '../../src/server/byte-source.ts';
 import type { Arrival } from '../../src/server/stage.ts';
 import { Device } from '../support/device.ts';
 import { testLog } from '../support/log.ts';
+import { optionsOf } from '../support/socket-options.ts';
 import { waitFor } from '../support/wait.ts';
 
 async function acceptorFor(
   t: TestContext,
-  { maxSockets = 100, ask }: { maxSockets?: number; ask?: AcceptorDeps['ask'] } = {},
+  {
+    maxSockets = 100,
+    keepaliveMs = 0,
+    ask,
+  }: { maxSockets?: number; keepaliveMs?: number; ask?: AcceptorDeps['ask'] } = {},
 ) {
   const asked: number[] = [];
+  const descriptors: number[] = [];
   const taken = new Map<number, Arrival>();
   const gone: number[] = [];
   const acceptor = new Acceptor(
-    { maxSockets, keepaliveMs: 0 },
+    { maxSockets, keepaliveMs },
     {
       log: testLog({ level: 'silent' }),
+      hasDescriptor: (descriptor) => void descriptors.push(descriptor),
       ask: ask ?? ((number) => void asked.push(number)),
       take: (arrival, number) => void taken.set(number, arrival),
       gone: (number) => void gone.push(number),
@@ -34,7 +41,7 @@ async function acceptorFor(
     t.after(() => device.destroy());
     return device;
   };
-  return { acceptor, asked, taken, gone, connect };
+  return { acceptor, asked, descriptors, taken, gone, connect };
 }
 
 test('a socket waits unread for its place, and is then taken or refused', async (t) => {
@@ -108,3 +115,20 @@ test('at the stop, sockets with a place are taken at once and the others are ref
   assert.deepEqual([[...taken.keys()], gone, acceptor.waiting], [[0], [1], 0]);
   assert.equal((await without.read()).code, 'server_full');
 });
+
+const onLinux = { skip: process.platform === 'linux' ? false : 'needs getsockopt() of Linux' };
+
+test(
+  'small writes to an accepted socket are not delayed, and the kernel probes whether its device is there',
+  onLinux,
+  async (t) => {
+    for (const keepaliveMs of [25_000, 0]) {
+      const { descriptors, connect } = await acceptorFor(t, { keepaliveMs });
+      await connect();
+      await waitFor('it is accepted', () => descriptors.length === 1);
+      const { noDelay, keepalive, idleSeconds } = optionsOf(descriptors[0] as number);
+      assert.deepEqual([noDelay, keepalive], [true, keepaliveMs > 0]);
+      if (keepalive) assert.equal(idleSeconds, 25);
+    }
+  },
+);

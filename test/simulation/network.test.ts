@@ -62,17 +62,17 @@ function withPair(
     world.after(
       0,
       () => {
-        const keepAlive = { keepAlive: keepAliveMs > 0, keepAliveInitialDelay: keepAliveMs };
-        const listener = net.createServer(
-          { allowHalfOpen: true, ...keepAlive, pauseOnConnect: isDeaf },
-          (socket) => {
-            server = socket;
-            if (isDeaf) return;
-            watch('gateway', socket);
-            socket.on('data', (bytes: Buffer) => socket.write(bytes.toString().toUpperCase()));
-          },
-        );
-        listener.listen({ host: '0.0.0.0', port: PORT });
+        const listener = net.createServer({ allowHalfOpen: true, pauseOnConnect: isDeaf }, (socket) => {
+          server = socket;
+          if (isDeaf) return;
+          watch('gateway', socket);
+          socket.on('data', (bytes: Buffer) => socket.write(bytes.toString().toUpperCase()));
+        });
+        const handle = net._createServerHandle('0.0.0.0', PORT);
+        assert.ok(typeof handle === 'object');
+        // Accepted sockets inherit it.
+        if (keepAliveMs > 0) handle.setKeepAlive(true, keepAliveMs / 1000);
+        listener.listen({ _handle: handle });
       },
       gateway,
     );
