@@ -6,7 +6,10 @@ import { setFlagsFromString } from 'node:v8';
 import { surviveGoneTerminal } from './cli/gone-terminal.ts';
 import { keepFilesPrivate } from './cli/private-files.ts';
 import { endOnSignalsAsAnyProcess } from './cli/process-one.ts';
+import { EXIT_SETTINGS } from './config/exit-codes.ts';
 import { SERVER_PROCESS_ARGUMENTS } from './processes/server-process-flag.ts';
+
+const NODE_VERSIONS = 'Sluice needs Node.js 20.19 or later, but not 21, and of 22 at least 22.3';
 
 // Before the modules are loaded: V8 would give their short-lived objects 16 MiB, and keep them resident for a while.
 // cli/heap.ts lets it grow later.
@@ -35,6 +38,11 @@ async function run(args: readonly string[]): Promise<number | undefined> {
   }
   if (command === '' || command === 'serve') {
     keepFilesPrivate();
+    // Without it the files of dist/bundle cannot be loaded.
+    if (typeof process.getBuiltinModule !== 'function') {
+      process.stderr.write(`${NODE_VERSIONS}. This is ${process.version}.\n`);
+      return EXIT_SETTINGS;
+    }
     return (await import('#start/gateway')).runServe({});
   }
   return (await import('./program.ts')).runProgram(args);

@@ -35,6 +35,11 @@ export class StepError extends Error {
 
 /** Installs and builds under `root`, each only if it is out of date. */
 export async function prepare(root) {
+  // bundle.mjs and the files that it makes call it.
+  if (typeof process.getBuiltinModule !== 'function') {
+    const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    throw new StepError(`Node.js ${engines.node} is needed, and this is ${process.version}.`);
+  }
   if (isInstalled(root) && isBuilt(root)) return;
   await withLock(join(root, '.cache', 'prepare.lock'), async () => {
     if (!isInstalled(root)) install(root);

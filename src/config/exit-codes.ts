@@ -50,7 +50,7 @@ export const EXIT_CODES: readonly ExitCode[] = [
   },
   {
     code: EXIT_SETTINGS,
-    when: 'wrong settings, or something else that only a person can change: a spool that another gateway uses, that cannot be written, whose disk is not mounted or that a newer program wrote; a port below 1024 without the right to it; too few open files; a codec that is not installed',
+    when: 'wrong settings, or something else that only a person can change: a spool that another gateway uses, that cannot be written, whose disk is not mounted or that a newer program wrote; a port below 1024 without the right to it; too few open files; a codec that is not installed; a version of Node that cannot run it',
     again: 'no',
   },
 ];
