@@ -30,6 +30,11 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 async function run(args: readonly string[]): Promise<number | undefined> {
+  // Without it the files of dist/bundle cannot be loaded.
+  if (typeof process.getBuiltinModule !== 'function') {
+    process.stderr.write(`${NODE_VERSIONS}. This is ${process.version}.\n`);
+    return EXIT_SETTINGS;
+  }
   const command = args.join(' ');
   if (command === SERVER_PROCESS_ARGUMENTS.join(' ') && process.send !== undefined) {
     const { startServerProcess } = await import('#start/server-process');
@@ -38,11 +43,6 @@ async function run(args: readonly string[]): Promise<number | undefined> {
   }
   if (command === '' || command === 'serve') {
     keepFilesPrivate();
-    // Without it the files of dist/bundle cannot be loaded.
-    if (typeof process.getBuiltinModule !== 'function') {
-      process.stderr.write(`${NODE_VERSIONS}. This is ${process.version}.\n`);
-      return EXIT_SETTINGS;
-    }
     return (await import('#start/gateway')).runServe({});
   }
   return (await import('./program.ts')).runProgram(args);

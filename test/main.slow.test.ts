@@ -35,13 +35,15 @@ describe('commands that start no gateway', () => {
 
   it('name the versions of Node that a gateway can run on, on another one', async () => {
     const options = `--import=data:text/javascript,${encodeURIComponent('delete process.getBuiltinModule')}`;
-    const { code, err } = await sluice([], { NODE_OPTIONS: options });
-    assert.equal(code, 78);
     const { version } = process;
-    assert.equal(
-      err,
-      `Sluice needs Node.js 20.19 or later, but not 21, and of 22 at least 22.3. This is ${version}.\n`,
-    );
+    for (const args of [[], ['serve', '--'], ['check']]) {
+      const { code, err } = await sluice(args, { NODE_OPTIONS: options });
+      assert.equal(code, 78);
+      assert.equal(
+        err,
+        `Sluice needs Node.js 20.19 or later, but not 21, and of 22 at least 22.3. This is ${version}.\n`,
+      );
+    }
   });
 
   for (const [args, complaint] of [

@@ -71,7 +71,8 @@ export class TlsArrival implements TimerOwner, MemoryHolder, SourceTaker {
 
   /** Gives the socket to the TLS layer, with the bytes that came. */
   handshake(begin: (socket: Socket) => void): void {
-    if (this.#state !== 'ready') return;
+    // A device that has just left is gone a moment later (onClose).
+    if (this.#state !== 'ready' || this.arrival.source.destroyed) return;
     this.#state = 'handshake';
     this.startedAtMs = this.#stage.host.wheel.nowMs;
     this.#socket = this.arrival.source.detach(this.#opening);
@@ -79,7 +80,7 @@ export class TlsArrival implements TimerOwner, MemoryHolder, SourceTaker {
     begin(this.#socket);
   }
 
-  /** Its turn has not come. It is still read, so that the stage hears at once if the device leaves. */
+  /** Its turn has not come. It is read until more than its first message comes, so that the stage hears if it leaves. */
   wait(): void {
     this.#hold(this.#opening);
   }

@@ -298,6 +298,28 @@ test('what was read and is not handed on yet belongs to the window, also if noth
   ]);
 });
 
+test('a window whose reads are handed on as the one before ends does not end before its own reads', async () => {
+  const { coalescer, window, pauses, step, readAt } = setUp();
+  await readAt({ perSecond: 20_000, ms: 200 });
+  for (let i = 0; i < 3; i++) await step();
+  const before = pauses.length;
+  let gathered = 0;
+  const { begin } = window;
+  window.begin = () => {
+    begin.call(window);
+    if (pauses.length === before + 1) gathered = 20;
+  };
+  window.handOn = () => {
+    for (; gathered > 0; gathered--) coalescer.read(LINE);
+  };
+  for (let read = 0; read < 20; read++) coalescer.read(LINE);
+  while (pauses.length < before + 2) await step();
+  for (let read = 0; read < 20; read++) coalescer.read(LINE);
+  await step();
+  // `end 0` would be a window that ended without its lines.
+  assert.deepEqual(window.calls.slice(-3), ['end Infinity', 'send', 'begin']);
+});
+
 test('there is no pause before the bytes that were read are handed on', async () => {
   const { coalescer, window, pauses, step, readAt } = setUp();
   await readAt({ perSecond: 20_000, ms: 200 });

@@ -9,6 +9,7 @@ import { Duplex } from 'node:stream';
 import { after, before, describe, it, mock, type TestContext } from 'node:test';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { HandshakeFailure } from '../../src/protocol/handshake-failures.ts';
+import { PlainSource } from '../../src/server/plain-source.ts';
 import { Authority, type Identity, pemOf } from '../support/authority.ts';
 import { clientHello } from '../support/client-hello.ts';
 import { Device, IDENTIFY } from '../support/device.ts';
@@ -272,6 +273,21 @@ describe('TCP_TLS_MAX_HANDSHAKES', () => {
     assert.ok(bufferBytes <= hello.length + 65_536, `${bufferBytes} bytes are held`);
     silent.destroy();
     await failed(gateway, 'handshake');
+    await empty(gateway);
+  });
+
+  it('begins no handshake with a device that has just left', async (t) => {
+    const begun = mock.method(PlainSource.prototype, 'detach');
+    t.after(() => begun.mock.restore());
+    const gateway = await tlsGateway(t, { TCP_TLS_MAX_HANDSHAKES: '1' });
+    for (let round = 1; round <= 5; round++) {
+      const devices = await Promise.all(Array.from({ length: 5 }, () => raw(t, gateway)));
+      for (const device of devices) device.send(hello);
+      await waitFor('four wait', () => gateway.snapshot().tls.waiting === 4);
+      for (const { socket } of devices) socket.resetAndDestroy();
+      await failed(gateway, 'gone', 5 * round);
+    }
+    assert.equal(begun.mock.callCount(), 5);
     await empty(gateway);
   });
 
