@@ -6,7 +6,6 @@ import { setFlagsFromString } from 'node:v8';
 import { surviveGoneTerminal } from './cli/gone-terminal.ts';
 import { keepFilesPrivate } from './cli/private-files.ts';
 import { endOnSignalsAsAnyProcess } from './cli/process-one.ts';
-import { EXIT_SETTINGS } from './config/exit-codes.ts';
 import { SERVER_PROCESS_ARGUMENTS } from './processes/server-process-flag.ts';
 
 const NODE_VERSIONS = 'Sluice needs Node.js 20.19 or later, but not 21, and of 22 at least 22.3';
@@ -33,7 +32,7 @@ async function run(args: readonly string[]): Promise<number | undefined> {
   // Without it the files of dist/bundle cannot be loaded.
   if (typeof process.getBuiltinModule !== 'function') {
     process.stderr.write(`${NODE_VERSIONS}. This is ${process.version}.\n`);
-    return EXIT_SETTINGS;
+    return (await import('./config/exit-codes.ts')).EXIT_SETTINGS;
   }
   const command = args.join(' ');
   if (command === SERVER_PROCESS_ARGUMENTS.join(' ') && process.send !== undefined) {

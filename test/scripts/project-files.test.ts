@@ -42,7 +42,7 @@ test('every npm script is a job of scripts/run.mjs', () => {
 test('the recommended Node is the same for developers and the image, and CI has the oldest supported one', () => {
   const recommended = read('.nvmrc').trim();
   assert.ok(read('Dockerfile').includes(`FROM node:${recommended}.`));
-  const oldest = /^>=(\d+)\./.exec(engines.node)?.[1];
+  const oldest = /^\^(\d+)\./.exec(engines.node)?.[1];
   assert.match(read('.github/workflows/ci.yml'), new RegExp(`node: \\[${oldest}, .*${recommended}`));
 });
 
