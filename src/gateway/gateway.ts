@@ -110,7 +110,7 @@ export function createGateway(settings: Settings, options: GatewayOptions): Gate
     lines: lineSinks,
     log,
     dropped,
-    beforeTurn: () => recordGatherer.handOn(),
+    turns: { begin: () => recordGatherer.handOn(), minMs: () => coalescer.turnMs },
   });
   // Async codecs finish on a later turn, so pauses between reads would delay both the batch and its ack.
   const coalescesReads = settings.TCP_USE_WORKER_POOL && settings.KAFKA_ASYNC && !kafka.codec.isAsync;

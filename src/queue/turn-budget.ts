@@ -6,8 +6,10 @@
 // would starve while that is long: thousands of sockets are ready, or the process waits for a core. It is not more because
 // lines cause up to three times their own time elsewhere (reads, compression, writes to Kafka): more lines would make
 // larger budgets, and those more lines. Replies cause even more, so their time does not count.
+//
+// While small reads are coalesced, a turn may also be as long as a pause between reads: `Turns.minMs`.
 
-/** Milliseconds a turn, at least. A turn that follows an idle one may have it twice: while it reads, and after. */
+/** Milliseconds a turn, at least. One that follows an idle one may have it twice: while it reads, and after. */
 export const TURN_BUDGET_MS = 2;
 export const MAX_TURN_BUDGET_MS = 50;
 const PART_OF_REST = 1 / 4;
@@ -16,9 +18,19 @@ const MAX_GROWTH = 1.5;
 /** The clock is looked at once lines of this cost were handled: a look costs 50 ns, a usual line 300 ns. */
 const LOOK_AFTER_NS = 200_000;
 
+/** Asked by the budget before each turn of the event loop in which lines wait. */
+export interface Turns {
+  /** May bring work for the turn. */
+  begin(): void;
+  /** The least budget of the turn in milliseconds, if it is longer than the usual one. */
+  minMs(): number;
+}
+
+const USUAL_TURNS: Turns = { begin: () => {}, minMs: () => TURN_BUDGET_MS };
+
 export class TurnBudget {
   readonly #clock: () => number;
-  readonly #beforeTurn: () => void;
+  readonly #turns: Turns;
   #turnMs = TURN_BUDGET_MS;
   #leftMs = TURN_BUDGET_MS;
   #sinceMs = 0;
@@ -32,13 +44,10 @@ export class TurnBudget {
   #unseenNs = 0;
   #callbacks: (() => void)[] = [];
 
-  /**
-   * @param clock monotonic milliseconds
-   * @param beforeTurn called before those who wait for the next turn
-   */
-  constructor(clock = () => performance.now(), beforeTurn = () => {}) {
+  /** @param clock monotonic milliseconds */
+  constructor(clock = () => performance.now(), turns = USUAL_TURNS) {
     this.#clock = clock;
-    this.#beforeTurn = beforeTurn;
+    this.#turns = turns;
   }
 
   /** Monotonic milliseconds. */
@@ -117,12 +126,13 @@ export class TurnBudget {
 
   // Immediates run once a turn, and those that are set meanwhile wait for the next one.
   #renew(): void {
-    this.#beforeTurn();
+    this.#turns.begin();
     const callbacks = this.#callbacks;
     this.#callbacks = [];
     const restMs = this.usedUp || this.#isWorkLeft ? this.#restMs() : 0;
+    const minMs = Math.max(TURN_BUDGET_MS, this.#turns.minMs());
     const maxMs = Math.min(MAX_TURN_BUDGET_MS, MAX_GROWTH * this.#turnMs);
-    this.#turnMs = Math.min(maxMs, Math.max(TURN_BUDGET_MS, PART_OF_REST * restMs));
+    this.#turnMs = Math.max(minMs, Math.min(maxMs, PART_OF_REST * restMs));
     this.#leftMs = this.#turnMs;
     this.#isWorkLeft = false;
     for (const callback of callbacks) callback();

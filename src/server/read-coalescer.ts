@@ -89,6 +89,8 @@ export class ReadCoalescer {
   /** Length of the last one. */
   #pausedMs = 0;
   #notBeforeMs = 0;
+  /** Somebody needs short turns of the event loop until then. */
+  #shortTurnsUntilMs = 0;
 
   /** @param lingerMs how long a line may wait for others (KAFKA_BATCH_TIMEOUT); 1 or less turns pauses off */
   constructor(lingerMs: number, window: ReadWindow, clock = REAL_CLOCK) {
@@ -119,7 +121,16 @@ export class ReadCoalescer {
 
   /** A connection came in, and others may wait: libuv accepts one a turn, so pauses would let in 77 a second. */
   connected(): void {
-    this.#backOff(this.#clock.now() + CONNECT_BACKOFF_MS);
+    this.#shortenTurns(this.#clock.now() + CONNECT_BACKOFF_MS);
+  }
+
+  /**
+   * Milliseconds that lines may take in one turn of the event loop while reads are many and small, otherwise 0. As long as a
+   * pause: sockets are read once a turn, so short turns make small reads, also where there is no time for a pause.
+   */
+  get turnMs(): number {
+    const isLong = this.#isPausing && this.#clock.now() >= this.#shortTurnsUntilMs;
+    return isLong ? Math.min(this.#pauseMs, this.#shortPauseMs) : 0;
   }
 
   // The workers' setImmediate was called earlier, so the workers run first.
@@ -198,8 +209,13 @@ export class ReadCoalescer {
     const isTooMuch =
       this.#largest > MAX_BYTES_OF_ONE_READ ||
       (this.#isWindowOpen && workMs > MAX_WORK_IN_PAUSES * this.#pauseMs);
-    if (isTooMuch) this.#backOff(nowMs + BACKOFF_MS);
+    if (isTooMuch) this.#shortenTurns(nowMs + BACKOFF_MS);
     return this.#isPausing && nowMs >= this.#notBeforeMs;
+  }
+
+  #shortenTurns(untilMs: number): void {
+    if (untilMs > this.#shortTurnsUntilMs) this.#shortTurnsUntilMs = untilMs;
+    this.#backOff(untilMs);
   }
 
   #backOff(untilMs: number): void {

@@ -10,7 +10,7 @@ import type { Congestion } from '../queue/congestion.ts';
 import type { Job, JobSink } from '../queue/job.ts';
 import { JobQueue } from '../queue/job-queue.ts';
 import { SerialSink } from '../queue/serial-sink.ts';
-import { TurnBudget } from '../queue/turn-budget.ts';
+import { TurnBudget, type Turns } from '../queue/turn-budget.ts';
 import type { LineSinks } from './line-sinks.ts';
 import type { LineWatch } from './line-watch.ts';
 import type { RecordSink } from './record-sink.ts';
@@ -42,8 +42,8 @@ export interface IngestOptions {
   readonly lines?: LineSinks;
   /** Called for each line that a full queue refuses (TCP_JOB_QUEUE_FULL=drop). */
   readonly dropped: () => void;
-  /** Called before the lines of a turn are handled. May bring some of them. */
-  readonly beforeTurn?: () => void;
+  /** Before the lines of a turn are handled. */
+  readonly turns?: Turns;
 }
 
 const MIN_QUEUE_BYTES = 16 * 2 ** 20;
@@ -56,12 +56,12 @@ export function createIngest(settings: Settings, records: RecordSink, options: I
 function pooled(
   settings: Settings,
   records: RecordSink,
-  { log, congestion, watch, lines, dropped, beforeTurn }: IngestOptions,
+  { log, congestion, watch, lines, dropped, turns }: IngestOptions,
 ): Ingest {
   const { TCP_WORKER_COUNT: count, TCP_JOB_QUEUE_SIZE: capacity } = settings;
   const capacityBytes = Math.max(MIN_QUEUE_BYTES, 4 * settings.TCP_MAX_LINE_BYTES);
   const drops = settings.TCP_JOB_QUEUE_FULL === 'drop';
-  const budget = new TurnBudget(undefined, beforeTurn);
+  const budget = new TurnBudget(undefined, turns);
   const queue = new JobQueue({
     capacity,
     capacityBytes,

@@ -133,11 +133,34 @@ it('does not grow by the time of lines and their replies', async () => {
 
 it('what is called before a turn may bring work for it', async () => {
   const order: string[] = [];
-  const budget: TurnBudget = new TurnBudget(undefined, () => {
-    order.push('before');
-    if (order.length === 1) budget.nextTurn(() => order.push('brought'));
+  const budget: TurnBudget = new TurnBudget(undefined, {
+    begin: () => {
+      order.push('before');
+      if (order.length === 1) budget.nextTurn(() => order.push('brought'));
+    },
+    minMs: () => 0,
   });
   budget.nextTurn(() => order.push('waited'));
   await nextTurn();
   assert.deepEqual(order, ['before', 'waited', 'brought']);
+});
+
+it('is as long as its owner wants it from turn to turn, whatever the turn before took', async () => {
+  let minMs = 0;
+  const budget = new TurnBudget(() => 0, { begin: () => {}, minMs: () => minMs });
+  for (const [wantedMs, turnMs] of [
+    [7, 7],
+    [0, TURN_BUDGET_MS],
+    [9, 9],
+    [1, TURN_BUDGET_MS],
+  ] as const) {
+    minMs = wantedMs;
+    budget.nextTurn(() => {});
+    await nextTurn();
+    assert.equal(budget.turnMs, turnMs);
+    budget.owe(turnMs * 1e6 - 1000);
+    assert.equal(budget.usedUp, false);
+    budget.owe(2000);
+    assert.equal(budget.usedUp, true);
+  }
 });

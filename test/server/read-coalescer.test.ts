@@ -208,8 +208,34 @@ test('a device that sends much at once does not wait because many others send li
   for (let i = 0; i < 300; i++) {
     for (let read = 0; read < 20; read++) coalescer.read(read === 0 ? 40_000 : LINE);
     await step();
+    // Others do not wait for all of its lines either.
+    assert.equal(coalescer.turnMs, 0);
   }
   assert.equal(pauses.length, 0);
+  for (let i = 0; i < 50; i++) {
+    for (let read = 0; read < 20; read++) coalescer.read(LINE);
+    await step();
+  }
+  assert.equal(coalescer.turnMs, PAUSE_MS);
+});
+
+test('while reads are many and small, lines may take as long in a turn as a pause does, also without one', async () => {
+  for (const [lingerMs, perSecond, turnMs] of [
+    [60_000, 20_000, 7],
+    [5, 20_000, 4],
+    [20, 1000, 9],
+  ] as const) {
+    const { coalescer, window, readAt } = setUp(lingerMs);
+    await readAt({ perSecond: 50 });
+    assert.equal(coalescer.turnMs, 0);
+    await readAt({ perSecond, ms: 1000 });
+    assert.equal(coalescer.turnMs, turnMs);
+    window.keepsUp = false;
+    assert.equal(await readAt({ perSecond }), 0);
+    assert.equal(coalescer.turnMs, turnMs);
+    await readAt({ perSecond, bytes: 20_000, ms: 1000 });
+    assert.equal(coalescer.turnMs, 0);
+  }
 });
 
 test('while a full batch waits for an earlier one there is no pause, and the next try comes after 10 ms', async () => {
@@ -348,8 +374,11 @@ test('there is no pause while connections come in, and pauses go on 20 ms after 
     await step();
   }
   assert.equal(pauses.length, before);
+  // The turns stay short as well, because one connection is accepted in each.
+  assert.equal(coalescer.turnMs, 0);
   assert.equal(await readAt({ perSecond: 20_000, ms: 8 }), 0);
   assert.ok((await readAt({ perSecond: 20_000, ms: 30 })) > 0);
+  assert.equal(coalescer.turnMs, 7);
 });
 
 test('there is no pause while records go through the spool, where each batch waits for the answer to the one before', async (t) => {
