@@ -89,7 +89,7 @@ export class ReadCoalescer {
   /** Length of the last one. */
   #pausedMs = 0;
   #notBeforeMs = 0;
-  /** Somebody needs short turns of the event loop until then. */
+  /** Somebody needs short turns of the event loop until then, so there is no pause either. */
   #shortTurnsUntilMs = 0;
 
   /** @param lingerMs how long a line may wait for others (KAFKA_BATCH_TIMEOUT); 1 or less turns pauses off */
@@ -125,8 +125,8 @@ export class ReadCoalescer {
   }
 
   /**
-   * Milliseconds that lines may take in one turn of the event loop while reads are many and small, otherwise 0. As long as a
-   * pause: sockets are read once a turn, so short turns make small reads, also where there is no time for a pause.
+   * Milliseconds that lines may take in one turn of the event loop while reads are many and small, otherwise 0. It is the
+   * length of a pause. Sockets are read once a turn, so short turns make small reads, even if there is no time for a pause.
    */
   get turnMs(): number {
     const isLong = this.#isPausing && this.#clock.now() >= this.#shortTurnsUntilMs;
@@ -155,7 +155,7 @@ export class ReadCoalescer {
       : !this.#isWindowOpen || this.#window.end(0);
     this.#isWindowOpen = false;
     this.#startCounting();
-    if (!keepsUp) this.#backOff(this.#sinceMs + BACKOFF_MS);
+    if (!keepsUp) this.#notBeforeMs = this.#sinceMs + BACKOFF_MS;
     if (isWorthIt && keepsUp) {
       // The batches are compressed, and are written to their sockets here. With KAFKA_ACKS=0 that is all: their devices
       // are told in a microtask, before the pause.
@@ -210,16 +210,11 @@ export class ReadCoalescer {
       this.#largest > MAX_BYTES_OF_ONE_READ ||
       (this.#isWindowOpen && workMs > MAX_WORK_IN_PAUSES * this.#pauseMs);
     if (isTooMuch) this.#shortenTurns(nowMs + BACKOFF_MS);
-    return this.#isPausing && nowMs >= this.#notBeforeMs;
+    return this.#isPausing && nowMs >= this.#notBeforeMs && nowMs >= this.#shortTurnsUntilMs;
   }
 
   #shortenTurns(untilMs: number): void {
     if (untilMs > this.#shortTurnsUntilMs) this.#shortTurnsUntilMs = untilMs;
-    this.#backOff(untilMs);
-  }
-
-  #backOff(untilMs: number): void {
-    if (untilMs > this.#notBeforeMs) this.#notBeforeMs = untilMs;
   }
 
   #measureRate(nowMs: number): void {

@@ -68,7 +68,20 @@ function setUp(lingerMs = LINGER_MS) {
       }
     return pauses.length - before;
   };
-  return { coalescer, window, pauses, step, readAt };
+  /** In the window after the next pause, bytes of 20 reads wait to be handed on. */
+  const gatherInNextWindow = () => {
+    const before = pauses.length;
+    let gathered = 0;
+    const { begin } = window;
+    window.begin = () => {
+      begin.call(window);
+      if (pauses.length === before + 1) gathered = 20;
+    };
+    window.handOn = () => {
+      for (; gathered > 0; gathered--) coalescer.read(LINE);
+    };
+  };
+  return { coalescer, window, pauses, step, readAt, gatherInNextWindow };
 }
 
 test('many small reads are read together: due batches leave before each pause, and the last window ends', async () => {
@@ -298,19 +311,11 @@ test('where there are no pauses, the workers are not waited for', async () => {
 });
 
 test('what was read and is not handed on yet belongs to the window, also if nothing else was read', async () => {
-  const { coalescer, window, pauses, step, readAt } = setUp();
+  const { coalescer, window, pauses, step, readAt, gatherInNextWindow } = setUp();
   await readAt({ perSecond: 20_000, ms: 200 });
   for (let i = 0; i < 3; i++) await step();
   const [calls, before] = [window.calls.length, pauses.length];
-  let gathered = 0;
-  const { begin } = window;
-  window.begin = () => {
-    begin.call(window);
-    if (pauses.length === before + 1) gathered = 20;
-  };
-  window.handOn = () => {
-    for (; gathered > 0; gathered--) coalescer.read(LINE);
-  };
+  gatherInNextWindow();
   for (let read = 0; read < 20; read++) coalescer.read(LINE);
   for (let i = 0; i < 3; i++) await step();
   assert.equal(pauses.length, before + 2);
@@ -325,19 +330,11 @@ test('what was read and is not handed on yet belongs to the window, also if noth
 });
 
 test('a window whose reads are handed on as the one before ends does not end before its own reads', async () => {
-  const { coalescer, window, pauses, step, readAt } = setUp();
+  const { coalescer, window, pauses, step, readAt, gatherInNextWindow } = setUp();
   await readAt({ perSecond: 20_000, ms: 200 });
   for (let i = 0; i < 3; i++) await step();
   const before = pauses.length;
-  let gathered = 0;
-  const { begin } = window;
-  window.begin = () => {
-    begin.call(window);
-    if (pauses.length === before + 1) gathered = 20;
-  };
-  window.handOn = () => {
-    for (; gathered > 0; gathered--) coalescer.read(LINE);
-  };
+  gatherInNextWindow();
   for (let read = 0; read < 20; read++) coalescer.read(LINE);
   while (pauses.length < before + 2) await step();
   for (let read = 0; read < 20; read++) coalescer.read(LINE);
